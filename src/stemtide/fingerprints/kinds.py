@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What kinds of fingerprint there are, and what a set of them looks like."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a fingerprint was made, and so how it is compared."""
+
+    PDQ = "pdq"
+    SHA256 = "sha256"
+    MD5 = "md5"
+    URL = "url"
+
+
+SIZE_BYTES = {Kind.PDQ: 32, Kind.SHA256: 32, Kind.MD5: 16, Kind.URL: 32}
+"""Length of a fingerprint's value. A URL's is the SHA-256 of its canonical spelling."""
+
+MIN_QUALITY = 50
+"""PDQ hashes of lower quality say too little to be compared (the reference drops <= 49)."""
+
+MATCH_WITHIN_BITS = 31
+"""PDQ hashes within this Hamming distance match, unless a signal asks for another one."""
+
+
+class FingerprintError(ValueError):
+    """A fingerprint is not spelled as its kind asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """One fingerprint of one piece of content, and nothing about the person who posted it.
+
+    value:   raw bytes, SIZE_BYTES[kind] of them.
+    quality: PDQ only, 0..100; None where the kind has none or it is not known.
+    part:    which part of the content it is of: "" for the whole, "frame 12" of an animation.
+    """
+
+    kind: Kind
+    value: bytes
+    quality: int | None = None
+    part: str = ""
+
+    @property
+    def hex(self) -> str:
+        """The value in lower-case hex, as it travels."""
+        return self.value.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Everything that was made of one piece of content.
+
+    remarks: what a person should know about how it was read ("the file is cut off: ...").
+    media_type: as recognised from the bytes, such as "image/jpeg"; "" when not recognised.
+    """
+
+    each: tuple[Fingerprint, ...]
+    media_type: str = ""
+    size_bytes: int = 0
+    remarks: tuple[str, ...] = ()
+
+    def of(self, kind: Kind) -> tuple[Fingerprint, ...]:
+        """Those of one kind."""
+        return tuple(one for one in self.each if one.kind is kind)
+
+
+def parse_value(kind: Kind, text: str) -> bytes:
+    """Read a fingerprint's value from hex, upper or lower case.
+
+    raises: FingerprintError naming the kind and the length it asks for.
+    """
+    size = SIZE_BYTES[kind]
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != size or len(text) != 2 * size:
+        raise FingerprintError(f"a {kind} value is {2 * size} hex digits, this is {text[:80]!r}")
+    return value

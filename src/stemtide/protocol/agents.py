@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages from an agent to the hub: how it stands, and what became of content."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from stemtide.protocol.words import Outcome
+
+_ORDERS = ConfigDict(extra="forbid", frozen=True)
+
+AGENT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+class AgentStatusIn(BaseModel):
+    """How an agent stands. position: the feed position that its index holds."""
+
+    model_config = _ORDERS
+
+    version: str = Field(max_length=40)
+    position: int = Field(ge=0)
+    signals: int = Field(ge=0)
+    exercise: bool = False
+    started_at: AwareDatetime
+
+
+class OutcomeRow(BaseModel):
+    """What became of content that matched one signal, in one span of time.
+
+    Counts only: never anything about a user, an upload or an account.
+    """
+
+    model_config = _ORDERS
+
+    signal: UUID
+    outcome: Outcome
+    count: int = Field(ge=1, le=1_000_000_000)
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "OutcomeRow":
+        if self.last_at < self.first_at:
+            raise ValueError("last_at: lies before first_at")
+        return self
+
+
+class OutcomeReportIn(BaseModel):
+    """One report. The hub counts a report id once, however often it is sent."""
+
+    model_config = _ORDERS
+
+    report: UUID
+    agent: str = Field(pattern=AGENT_NAME)
+    rows: tuple[OutcomeRow, ...] = Field(min_length=1, max_length=10_000)
+
+
+class RejectedOutcome(BaseModel):
+    """A row that was not counted, and why."""
+
+    signal: UUID
+    message: str
+
+
+class OutcomeReportOut(BaseModel):
+    """What became of a report. counted is 0 for one that was counted before."""
+
+    report: UUID
+    counted: int
+    is_repeat: bool
+    rejected: list[RejectedOutcome]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The feed: what changed after a position, and the snapshot that a new agent starts from."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.words import Provenance, Severity, SignalState
+
+MAX_PAGE = 10_000
+"""Entries in one page of the feed."""
+
+
+class FeedSignal(BaseModel):
+    """A live signal as it stands at a position: put it in, or put it over what you had.
+
+    Readers ignore fields they do not know, so that an old agent follows a new hub.
+    """
+
+    op: Literal["put"] = "put"
+    position: int
+    id: UUID
+    kind: Kind
+    value: str
+    quality: int | None
+    within_bits: int | None
+    content: UUID | None
+    labels: list[str]
+    severity: Severity
+    provenance: Provenance
+    confidence: int
+    tlp: Tlp
+    pap: Pap
+    disputed: bool
+    crisis: UUID | None
+    exercise: bool
+    shared_by: str
+    shared_at: AwareDatetime
+    expires_at: AwareDatetime | None
+
+
+class Tombstone(BaseModel):
+    """A signal that no longer matches: take it out, and undo what was done because of it."""
+
+    op: Literal["drop"] = "drop"
+    position: int
+    id: UUID
+    state: SignalState
+
+
+FeedEntry = Annotated[FeedSignal | Tombstone, Field(discriminator="op")]
+
+
+class FeedPage(BaseModel):
+    """A page of the feed, oldest position first.
+
+    hub:  the hub's own id; another id means another history: start again from the snapshot.
+    next: the position to ask after next time, also when entries is empty.
+    head: the highest position of the hub; more: whether another page waits.
+    """
+
+    hub: UUID
+    entries: list[FeedEntry]
+    next: int
+    head: int
+    more: bool
+
+
+class SnapshotHead(BaseModel):
+    """First line of a snapshot (JSON lines): follow the feed after position once it is loaded."""
+
+    hub: UUID
+    position: int
+
+
+class SnapshotTail(BaseModel):
+    """Last line of a snapshot: how many signals lay between. Without it the snapshot is torn."""
+
+    signals: int
+
+
+class Wake(BaseModel):
+    """What the stream says: something that you may see lies at or before this position."""
+
+    position: int

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Problem documents: the one shape in which hub and agent say that something is wrong.
+
+source: RFC 9457.
+"""
+
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemType(StrEnum):
+    """What can be wrong. The value is the last part of the problem's type address."""
+
+    INVALID = "invalid"
+    MALFORMED = "malformed"
+    UNAUTHENTICATED = "unauthenticated"
+    NOT_ALLOWED = "not-allowed"
+    NOT_FOUND = "not-found"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too-large"
+    WRONG_MEDIA_TYPE = "wrong-media-type"
+    REFUSED_AND_ROUTED = "refused-and-routed"
+    NOT_READY = "not-ready"
+    INTERNAL = "internal"
+
+
+TITLES: dict[ProblemType, tuple[int, str]] = {
+    ProblemType.MALFORMED: (400, "The request cannot be read"),
+    ProblemType.UNAUTHENTICATED: (401, "A valid API key is needed"),
+    ProblemType.NOT_ALLOWED: (403, "This party may not do that"),
+    ProblemType.NOT_FOUND: (404, "There is no such thing here"),
+    ProblemType.CONFLICT: (409, "It contradicts what is already there"),
+    ProblemType.TOO_LARGE: (413, "The request is too large"),
+    ProblemType.WRONG_MEDIA_TYPE: (415, "This kind of body is not understood"),
+    ProblemType.INVALID: (422, "Something in the request is not valid"),
+    ProblemType.REFUSED_AND_ROUTED: (422, "This belongs to another channel and was not stored"),
+    ProblemType.INTERNAL: (500, "Something went wrong here"),
+    ProblemType.NOT_READY: (503, "Not ready yet"),
+}
+"""Status and title of each problem."""
+
+
+class FieldProblem(BaseModel):
+    """One thing wrong with one field.
+
+    field: a path such as "signals.3.value"; row: the row's number in a bulk, from 0.
+    """
+
+    field: str
+    message: str
+    row: int | None = None
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457 section 3) with the fields that are wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    errors: list[FieldProblem] = []
+
+
+def problem(
+    which: ProblemType,
+    detail: str,
+    *,
+    instance: str | None = None,
+    errors: list[FieldProblem] | None = None,
+) -> Problem:
+    """Fill in a problem document. The detail names the thing and the remedy."""
+    status, title = TITLES[which]
+    return Problem(
+        type=f"/problems/{which}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=instance,
+        errors=errors or [],
+    )

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about signals: sharing, withdrawing, opinions."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
+from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
+from stemtide.protocol.labels import LabelName
+from stemtide.protocol.words import (
+    Opinion,
+    Provenance,
+    Severity,
+    SignalState,
+    WithdrawReason,
+)
+
+MAX_BULK = 20_000
+"""Signals in one bulk request."""
+
+_ORDERS = ConfigDict(extra="forbid", frozen=True)
+
+
+class SignalIn(BaseModel):
+    """One signal, as a party shares it.
+
+    value:       hex (pdq 64, sha256 64, md5 32 digits); for kind "url" the URL itself, which the
+                 hub spells canonically, or the 64-digit digest of its canonical spelling.
+    within_bits: the Hamming distance within which this PDQ signal matches; None: the default.
+    content:     one id for all signals of one piece of content, chosen by the sharer.
+    audience:    names of the parties that may see it; TLP:RED needs at least one.
+    confidence:  0..100, how sure the sharer is.
+    """
+
+    model_config = _ORDERS
+
+    kind: Kind
+    value: str = Field(min_length=1, max_length=4096)
+    quality: int | None = Field(default=None, ge=0, le=100)
+    within_bits: int | None = Field(default=None, ge=0, le=64)
+    content: UUID | None = None
+    labels: tuple[LabelName, ...] = Field(min_length=1, max_length=8)
+    severity: Severity
+    provenance: Provenance = Provenance.UNKNOWN
+    confidence: int = Field(default=80, ge=0, le=100)
+    tlp: Tlp = Tlp.AMBER
+    pap: Pap = Pap.GREEN
+    audience: tuple[str, ...] = Field(default=(), max_length=200)
+    expires_at: AwareDatetime | None = None
+    crisis: UUID | None = None
+    exercise: bool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "SignalIn":
+        """Refuse what no kind, mark or audience allows."""
+        size = 2 * SIZE_BYTES[self.kind]
+        is_hex = len(self.value) == size and _is_hex(self.value)
+        if self.kind is not Kind.URL and not is_hex:
+            raise ValueError(f"value: a {self.kind} value is {size} hex digits")
+        if self.kind is not Kind.PDQ and (self.quality, self.within_bits) != (None, None):
+            raise ValueError("quality and within_bits: only pdq signals have them; leave them out")
+        if TLP_ALLOWS[self.tlp].needs_audience and not self.audience:
+            raise ValueError(f"audience: TLP:{self.tlp.upper()} needs named recipients")
+        return self
+
+
+def _is_hex(text: str) -> bool:
+    """Whether text is hex digits only."""
+    return all(letter in "0123456789abcdefABCDEF" for letter in text)
+
+
+class BulkIn(BaseModel):
+    """Many signals at once. All of them land, or none (or, with ?partial=1, the good ones)."""
+
+    model_config = _ORDERS
+
+    signals: tuple[SignalIn, ...] = Field(min_length=1, max_length=MAX_BULK)
+
+
+class SharedSignal(BaseModel):
+    """What became of one shared signal. created is false where the party had shared it before."""
+
+    id: UUID
+    position: int
+    created: bool
+
+
+class BulkOut(BaseModel):
+    """What became of a bulk, row by row, in the order sent; None where a row was refused."""
+
+    created: int
+    existing: int
+    refused: int
+    signals: list[SharedSignal | None]
+    errors: list["RowError"] = []
+
+
+class RowError(BaseModel):
+    """Why one row of a bulk was refused."""
+
+    row: int
+    field: str
+    message: str
+
+
+class WithdrawIn(BaseModel):
+    """Take a signal back. The note must hold no personal data."""
+
+    model_config = _ORDERS
+
+    reason: WithdrawReason
+    note: str = Field(default="", max_length=500)
+
+
+class OpinionIn(BaseModel):
+    """What a party says of a signal. The note must hold no personal data."""
+
+    model_config = _ORDERS
+
+    opinion: Opinion
+    note: str = Field(default="", max_length=500)
+
+
+class OpinionOut(BaseModel):
+    """One party's opinion."""
+
+    party: str
+    opinion: Opinion
+    note: str
+    given_at: AwareDatetime
+
+
+class SignalOut(BaseModel):
+    """One signal, as a party that may see it reads it.
+
+    value: hex; url: the canonical URL where the kind is "url" and the hub knows it.
+    """
+
+    id: UUID
+    position: int
+    state: SignalState
+    kind: Kind
+    value: str
+    url: str | None
+    quality: int | None
+    within_bits: int | None
+    content: UUID | None
+    labels: list[str]
+    severity: Severity
+    provenance: Provenance
+    confidence: int
+    tlp: Tlp
+    pap: Pap
+    audience: list[str]
+    disputed: bool
+    crisis: UUID | None
+    exercise: bool
+    shared_by: str
+    shared_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    withdrawn_at: AwareDatetime | None
+    withdraw_reason: WithdrawReason | None
+    opinions: list[OpinionOut]

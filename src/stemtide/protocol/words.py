@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of the field, each once. docs/glossary.md explains them."""
+
+from enum import StrEnum
+
+
+class PartyKind(StrEnum):
+    """What an organisation in the protocol is."""
+
+    AUTHORITY = "authority"
+    AGENCY = "agency"
+    PROVIDER = "provider"
+    CONSORTIUM = "consortium"
+    OBSERVER = "observer"
+
+
+class Role(StrEnum):
+    """What a person does for their party."""
+
+    DUTY_OFFICER = "duty_officer"
+    ANALYST = "analyst"
+    COORDINATOR = "coordinator"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
+    OBSERVER = "observer"
+    ADMINISTRATOR = "administrator"
+
+
+class Scope(StrEnum):
+    """What an API key may do; it never allows more than its party may."""
+
+    FEED_READ = "feed:read"
+    SIGNALS_WRITE = "signals:write"
+    FEEDBACK_WRITE = "feedback:write"
+    CRISES_WRITE = "crises:write"
+    METRICS_READ = "metrics:read"
+
+
+class Severity(StrEnum):
+    """How grave the content is, mildest first."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for the mildest."""
+        return list(Severity).index(self)
+
+
+class Provenance(StrEnum):
+    """Who made the content. Frameworks centre on perpetrators; victims need protection."""
+
+    PERPETRATOR = "perpetrator"
+    ACCOMPLICE = "accomplice"
+    BYSTANDER = "bystander"
+    VICTIM = "victim"
+    MEDIA = "media"
+    UNKNOWN = "unknown"
+
+
+class SignalState(StrEnum):
+    """Where a signal stands. Only a live one matches."""
+
+    LIVE = "live"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class WithdrawReason(StrEnum):
+    """Why a signal was taken back."""
+
+    MISTAKE = "mistake"
+    NOT_VIOLATING = "not_violating"
+    CONTEXT = "context"
+    COMPLAINT_UPHELD = "complaint_upheld"
+    SUPERSEDED = "superseded"
+    OTHER = "other"
+
+
+class Opinion(StrEnum):
+    """What a party that looked at a signal says of it."""
+
+    AGREE = "agree"
+    DISPUTE = "dispute"
+    SEEN = "seen"
+
+
+class Action(StrEnum):
+    """What a provider does to content, mildest first. The hub never chooses it."""
+
+    LOG = "log"
+    HOLD = "hold"
+    BLOCK = "block"
+
+    @property
+    def rank(self) -> int:
+        """0 for the mildest."""
+        return list(Action).index(self)
+
+
+class Outcome(StrEnum):
+    """What became of content that matched, as reported to the hub: counts, never users."""
+
+    BLOCKED = "blocked"
+    HELD = "held"
+    LOGGED = "logged"
+    REVERSED = "reversed"
+
+
+OUTCOME_OF = {
+    Action.BLOCK: Outcome.BLOCKED,
+    Action.HOLD: Outcome.HELD,
+    Action.LOG: Outcome.LOGGED,
+}
+
+
+class CheckAnswer(StrEnum):
+    """An answer to one test of an activation checklist."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
