@@ -63,7 +63,7 @@ PAP_ALLOWS = {
     Pap.GREEN: Action.BLOCK,
     Pap.CLEAR: Action.BLOCK,
 }
-"""The strongest automatic action each PAP label allows: our reading, docs/understand/handling.md."""
+"""The strongest automatic action each PAP label allows (our reading: see the docs)."""
 
 
 def may_receive(

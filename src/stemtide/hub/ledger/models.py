@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger's two tables: entries, and the numbers given out so far."""
+
+from django.db import models
+
+
+class Numbering(models.Model):
+    """The one row that gives out numbers.
+
+    Updating it takes a row lock until commit (on SQLite: the write lock), so numbers become
+    visible in the order they were given, and a transaction that fails leaves no gap.
+    """
+
+    entries = models.BigIntegerField(default=0)
+    positions = models.BigIntegerField(default=0)
+    hub = models.UUIDField()
+
+    def __str__(self) -> str:
+        return f"{self.entries} entries, {self.positions} positions"
+
+
+class Entry(models.Model):
+    """One act by one actor on one subject. A database trigger refuses to change or delete it.
+
+    actor and subject name rows ("party:3", "signal:…") and hold no personal data; detail holds
+    facts such as counts and states, never a person's words.
+    """
+
+    number = models.BigIntegerField(unique=True)
+    kind = models.CharField(max_length=60)
+    actor = models.CharField(max_length=80)
+    subject = models.CharField(max_length=80, db_index=True)
+    detail = models.JSONField(default=dict)
+    exercise = models.BooleanField(default=False)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind} {self.subject}"

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parties, people, contact points, keys and agents."""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+from stemtide.protocol.words import PartyKind, Role
+
+
+class Party(models.Model):
+    """An organisation in the protocol. name is short and stable ("be-crisis-centre")."""
+
+    name = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, choices=[(k, k) for k in PartyKind])
+    country = models.CharField(max_length=2, blank=True)
+    joined_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"party:{self.name}"
+
+
+class Person(AbstractBaseUser):
+    """Someone who signs in for a party, in one role."""
+
+    email = models.EmailField(unique=True)
+    party = models.ForeignKey(Party, models.PROTECT, related_name="people")
+    role = models.CharField(max_length=30, choices=[(r, r) for r in Role])
+    is_active = models.BooleanField(default=True)
+    added_at = models.DateTimeField()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[BaseUserManager["Person"]] = BaseUserManager()
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row: by number, for a name is personal data."""
+        return f"person:{self.pk}"
+
+
+class ContactPoint(models.Model):
+    """How to reach a party, by whom, in which languages. is_24_7: somebody is always there."""
+
+    party = models.ForeignKey(Party, models.CASCADE, related_name="contact_points")
+    channel = models.CharField(max_length=20, choices=[(c, c) for c in ("mail", "phone", "url")])
+    address = models.CharField(max_length=300)
+    languages = models.JSONField(default=list)
+    time_zone = models.CharField(max_length=60, default="UTC")
+    is_24_7 = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.channel} of {self.party_id}"
+
+
+class ApiKey(models.Model):
+    """A machine's key. Only a digest of its secret is kept; it is shown once, at creation."""
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="keys")
+    name = models.CharField(max_length=60)
+    prefix = models.CharField(max_length=12, unique=True)
+    secret_sha256 = models.CharField(max_length=64)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["party__name", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                "party", "name", condition=models.Q(revoked_at=None), name="one_live_key_a_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"key:{self.prefix}"
+
+
+class Agent(models.Model):
+    """A party's agent and how it last said it stood."""
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="agents")
+    name = models.CharField(max_length=63)
+    version = models.CharField(max_length=40)
+    position = models.BigIntegerField()
+    signals = models.BigIntegerField()
+    exercise = models.BooleanField(default=False)
+    started_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["party__name", "name"]
+        constraints = [models.UniqueConstraint("party", "name", name="one_agent_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"agent:{self.pk}"

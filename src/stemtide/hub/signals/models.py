@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content items, signals, sightings, opinions and the reports already counted."""
+
+from django.db import models
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.crises.models import Crisis
+from stemtide.hub.parties.models import Party
+from stemtide.protocol.words import Opinion, Outcome, SignalState
+
+
+class ContentItem(models.Model):
+    """One piece of content that a party speaks of; its fingerprints are signals."""
+
+    uid = models.UUIDField()
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="content_items")
+    exercise = models.BooleanField(default=False)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("shared_by", "uid", name="one_content_item_a_party_and_uid")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uid)
+
+
+class Signal(models.Model):
+    """One fingerprint of content that parties should know again.
+
+    position: its place in the feed; every change that readers must learn of moves it up.
+    value:    lower-case hex; for a URL the digest of its canonical spelling, with url beside it.
+    audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    """
+
+    uid = models.UUIDField(unique=True)
+    position = models.BigIntegerField(unique=True)
+    state = models.CharField(max_length=10, default=SignalState.LIVE)
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in Kind])
+    value = models.CharField(max_length=64, db_index=True)
+    url = models.CharField(max_length=4096, blank=True)
+    quality = models.SmallIntegerField(null=True)
+    within_bits = models.SmallIntegerField(null=True)
+    content = models.ForeignKey(ContentItem, models.PROTECT, null=True, related_name="signals")
+    labels = models.JSONField(default=list)
+    severity = models.CharField(max_length=10)
+    provenance = models.CharField(max_length=15)
+    confidence = models.SmallIntegerField()
+    tlp = models.CharField(max_length=15)
+    pap = models.CharField(max_length=10)
+    audience = models.TextField(blank=True)
+    is_disputed = models.BooleanField(default=False)
+    crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="signals")
+    exercise = models.BooleanField(default=False)
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="signals")
+    shared_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdraw_reason = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                "shared_by",
+                "kind",
+                "value",
+                "exercise",
+                condition=models.Q(state=SignalState.LIVE),
+                name="one_live_signal_a_party_and_value",
+            )
+        ]
+        indexes = [
+            models.Index(
+                "expires_at",
+                condition=models.Q(state=SignalState.LIVE, expires_at__isnull=False),
+                name="live_signals_by_expiry",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value[:12]}"
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"signal:{self.uid}"
+
+
+class OpinionRow(models.Model):
+    """What one party says of one signal; saying it again replaces it."""
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="opinions")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="opinions")
+    opinion = models.CharField(max_length=10, choices=[(o, o) for o in Opinion])
+    note = models.CharField(max_length=500, blank=True)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["given_at"]
+        constraints = [
+            models.UniqueConstraint("signal", "party", name="one_opinion_a_party_and_signal")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.opinion}"
+
+
+class Sighting(models.Model):
+    """How often content matching a signal was seen at a party, by what became of it."""
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="sightings")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="sightings")
+    outcome = models.CharField(max_length=10, choices=[(o, o) for o in Outcome])
+    count = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "signal", "party", "outcome", name="one_sighting_a_signal_party_and_outcome"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count}"
+
+
+class CountedReport(models.Model):
+    """An outcome report that was counted, so that it is never counted twice."""
+
+    uid = models.UUIDField()
+    party = models.ForeignKey(Party, models.PROTECT, related_name="reports")
+    agent = models.CharField(max_length=63)
+    counted = models.BigIntegerField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("party", "uid", name="one_report_a_party_and_uid")]
+
+    def __str__(self) -> str:
+        return str(self.uid)
