@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command: stemtide noun verb."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from stemtide import __version__
+from stemtide.cli.agent import agent
+from stemtide.cli.demo import demo
+from stemtide.cli.hub import hub
+from stemtide.cli.media import hash_files, match_files
+from stemtide.cli.party import key, party, person
+from stemtide.cli.signal import feed, signal
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Stop the viral spread of terrorist content together: hub, agents, exact matching.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def stemtide(
+    version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False,
+) -> None:
+    """Options that stand before the noun."""
+    if version:
+        print(f"stemtide {__version__}")
+        raise typer.Exit
+
+
+app.command("hash")(hash_files)
+app.command("match")(match_files)
+app.command("demo")(demo)
+for _noun, _name in (
+    (hub, "hub"),
+    (agent, "agent"),
+    (signal, "signal"),
+    (feed, "feed"),
+    (party, "party"),
+    (person, "person"),
+    (key, "key"),
+):
+    app.add_typer(_noun, name=_name)
+
+
+def main() -> None:
+    """Run the command; Ctrl-C is no error, a closed pipe neither."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # or Python complains that stdout is gone
+        sys.exit(0)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide demo: a real crisis on this machine, from the first warning to the last count."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.speech import fail
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Play it, stop everything, and end.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --once: print what happened as one JSON object.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where its files go (default: a temporary folder, removed at the end)."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The hub's port; 0: any.")] = 0,
+) -> None:
+    """Start a hub and three agents, play a short crisis on real photographs, and stay up.
+
+    It prints the board's address and a sign-in that works. Ctrl-C stops everything.
+    """
+    from stemtide.exercises.crisis import DemoError, play
+
+    if as_json and not once:
+        fail("--json goes with --once", code=2)
+    try:
+        is_good = play(once=once, as_json=as_json, folder=folder, port=port)
+    except DemoError as error:
+        fail(str(error))
+    raise typer.Exit(0 if is_good else 1)

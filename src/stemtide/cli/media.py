@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide hash and match: fingerprints of files, and what they find."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stemtide.cli.speech import fail, give, tell
+
+if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
+    import httpx
+
+    from stemtide.fingerprints.kinds import Fingerprint, Fingerprints
+    from stemtide.matching.library import Library
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+def hash_files(
+    names: Annotated[list[str], typer.Argument(metavar="FILE|URL…", help="What to fingerprint.")],
+    as_json: AsJson = False,
+) -> None:
+    """Fingerprint files and URLs: PDQ, SHA-256, MD5.
+
+    Nothing leaves this machine. Files are decoded in a limited process of their own.
+    """
+    from stemtide.cli.content import ContentNameError, read_all
+
+    try:
+        for one in read_all(names):
+            prints = one.fingerprints
+            row: dict[str, object] = {
+                "name": one.name,
+                "media_type": prints.media_type,
+                "size_bytes": prints.size_bytes,
+                "fingerprints": [
+                    {
+                        "kind": each.kind,
+                        "value": each.hex,
+                        "quality": each.quality,
+                        "part": each.part,
+                    }
+                    for each in prints.each
+                ],
+                "remarks": list(prints.remarks),
+            }
+            lines = [
+                f"{each.kind:7} {each.hex}"
+                + (f"  quality {each.quality}" if each.quality is not None else "")
+                + (f"  {each.part}" if each.part else "")
+                for each in prints.each
+            ]
+            give(row, as_json=as_json, line="\n".join([one.name, *(f"  {line}" for line in lines)]))
+            for remark in prints.remarks:
+                tell(f"  {one.name}: {remark}")
+    except ContentNameError as error:
+        fail(str(error))
+
+
+def match_files(
+    names: Annotated[list[str], typer.Argument(metavar="FILE|URL…", help="What to look up.")],
+    against: Annotated[
+        list[str],
+        typer.Option(
+            help="An agent's address (http://…), a feed saved with 'stemtide feed follow --json', "
+            "or files to compare with. Give it several times for several."
+        ),
+    ],
+    token: Annotated[
+        str, typer.Option(envvar="STEMTIDE_AGENT_TOKEN", help="The agent's token, if it has one.")
+    ] = "",
+    within_bits: Annotated[
+        int | None, typer.Option(min=0, max=64, help="PDQ distance that still matches.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which signals, or which other files, content matches, how, and how near.
+
+    Exit code 0: looked up, whether or not something matched.
+    """
+    from stemtide.cli.content import ContentNameError
+
+    agents = [one for one in against if one.startswith(("http://", "https://"))]
+    if agents and len(against) > 1:
+        fail("name one agent, or files, not both", code=2)
+    try:
+        rows = (
+            _ask_agent(names, agent=agents[0], token=token)
+            if agents
+            else _look_up(names, against=against, within_bits=within_bits)
+        )
+        for row, line in rows:
+            give(row, as_json=as_json, line=line)
+    except ContentNameError as error:
+        fail(str(error))
+
+
+def _look_up(
+    names: list[str], *, against: list[str], within_bits: int | None
+) -> Iterator[tuple[dict[str, object], str]]:
+    """Match against saved feeds and other files."""
+    from stemtide.cli.content import read_all
+    from stemtide.matching.library import Library
+
+    library = Library()
+    feeds = [one for one in against if one.endswith((".jsonl", ".ndjson"))]
+    for feed in feeds:
+        _load_feed(Path(feed), library)
+    for other in read_all(one for one in against if one not in feeds):
+        _put_file(other.name, other.fingerprints, library)
+    if not len(library):
+        tell("There is nothing to match against: the named feeds and files hold no fingerprint.")
+    for one in read_all(names):
+        found = library.match(one.fingerprints, within_bits=within_bits)
+        row: dict[str, object] = {
+            "name": one.name,
+            "matches": [
+                {
+                    "key": match.key,
+                    "kind": match.kind,
+                    "distance_bits": match.distance_bits,
+                    "part": match.part,
+                }
+                for match in found
+            ],
+            "remarks": list(one.fingerprints.remarks),
+        }
+        words = [f"  {m.key}  {m.kind}, {m.distance_bits} bits away" for m in found]
+        yield row, "\n".join([one.name, *(words or ["  no match"])])
+
+
+def _put_file(name: str, prints: "Fingerprints", library: "Library") -> None:
+    """Hold a file's fingerprints under its name."""
+    from stemtide.fingerprints.kinds import MIN_QUALITY
+    from stemtide.matching.library import Entry
+
+    library.put(
+        Entry(key=f"{name} [{i}]" if i else name, kind=one.kind, value=one.value)
+        for i, one in enumerate(prints.each)
+        if one.quality is None or one.quality >= MIN_QUALITY
+    )
+
+
+def _load_feed(path: Path, library: "Library") -> None:
+    """Put a saved feed's signals into a library, and take its withdrawn ones out."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from stemtide.cli.content import ContentNameError
+    from stemtide.fingerprints.kinds import parse_value
+    from stemtide.matching.library import Entry
+    from stemtide.protocol.feed import FeedEntry, FeedSignal, Tombstone
+
+    reader: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ContentNameError(f"{path}: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = reader.validate_json(line)
+        except ValidationError as error:
+            raise ContentNameError(f"{path}, line {number}: no feed entry: {error}") from error
+        if isinstance(entry, Tombstone):
+            library.drop([str(entry.id)])
+            continue
+        value = parse_value(entry.kind, entry.value)
+        library.put([Entry(str(entry.id), entry.kind, value, entry.within_bits)])
+
+
+def _ask_agent(
+    names: list[str], *, agent: str, token: str
+) -> Iterator[tuple[dict[str, object], str]]:
+    """Ask a running agent by fingerprints only; it looks, and does nothing because of it."""
+    import httpx
+
+    from stemtide.cli.content import read_all
+
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with httpx.Client(base_url=agent, headers=headers, timeout=60) as client:
+        for one in read_all(names):
+            items = [_item(one.name, each, url=one.url) for each in one.fingerprints.each]
+            try:
+                answer = client.post("/match", params={"look": "1"}, json={"items": items})
+                answer.raise_for_status()
+            except httpx.HTTPStatusError as error:
+                fail(f"the agent at {agent} said: {_detail(error.response)}")
+            except httpx.HTTPError as error:
+                fail(f"the agent at {agent} cannot be reached ({error}); is it running?")
+            yield _best_answer(one.name, answer.json()["items"])
+
+
+def _item(name: str, fingerprint: "Fingerprint", *, url: str) -> dict[str, object]:
+    """One fingerprint as the agent reads it."""
+    item: dict[str, object] = {"ref": name, str(fingerprint.kind): url or fingerprint.hex}
+    if fingerprint.quality is not None:
+        item["quality"] = fingerprint.quality
+    return item
+
+
+def _detail(response: "httpx.Response") -> str:
+    """What a problem document says, or the bare status."""
+    try:
+        return str(response.json()["detail"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return str(response.status_code)
+
+
+def _best_answer(name: str, items: list[dict[str, Any]]) -> tuple[dict[str, object], str]:
+    """The strongest of an agent's answers on one piece of content."""
+    from stemtide.protocol.words import Action
+
+    acts = [Action(one["decision"]["action"]) for one in items if one["decision"]["action"]]
+    matches = [match for one in items for match in one["matches"]]
+    best = max(acts, key=lambda one: one.rank, default=None)
+    row: dict[str, object] = {"name": name, "action": best, "matches": matches}
+    words = [f"  {m['signal']}  {m['kind']}, {m['distance_bits']} bits away" for m in matches]
+    return row, "\n".join([f"{name}: {best or 'no match'}", *words])

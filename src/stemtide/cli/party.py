@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide party, person and key: who takes part, on the hub's own machine."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.speech import fail, give, tell, told
+from stemtide.protocol.words import PartyKind, Role, Scope
+
+party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
+person = typer.Typer(no_args_is_help=True, help="People who sign in at the desk.")
+key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+@party.command("add")
+def add_party(
+    name: Annotated[str, typer.Argument(help="Short and stable, such as be-crisis-centre.")],
+    kind: Annotated[PartyKind, typer.Option(help="What the organisation is.")],
+    title: Annotated[str, typer.Option(help="Its full name; the short one if left out.")] = "",
+    country: Annotated[str, typer.Option(help="ISO 3166 alpha-2 code, such as BE.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a party."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import rules, writes
+
+    with told(rules.InvalidError, rules.ConflictError):
+        made = writes.add_party(
+            name, title=title or name, kind=kind, country=country, actor=OPERATOR, now=now()
+        )
+    give(
+        {"party": made.name, "kind": made.kind, "title": made.title, "country": made.country},
+        as_json=as_json,
+        line=f"{made.name} joined as {made.kind}. Next: stemtide key new --party {made.name}",
+    )
+
+
+@party.command("list")
+def list_parties(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the parties."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads
+
+    rows = reads.all_parties(by=OPERATOR)
+    if not rows:
+        tell("No party yet. Add one: stemtide party add NAME --kind authority")
+    for row in rows:
+        give(
+            {"party": row.name, "kind": row.kind, "title": row.title, "country": row.country},
+            as_json=as_json,
+            line=f"{row.name:30} {row.kind:10} {row.country:2} {row.title}",
+        )
+
+
+@person.command("add")
+def add_person(
+    email: Annotated[str, typer.Argument(help="Address that the person signs in with.")],
+    party_name: Annotated[str, typer.Option("--party", help="Name of their party.")],
+    role: Annotated[Role, typer.Option(help="What they do there.")],
+    password_file: Annotated[
+        Path | None, typer.Option(help="File with the password; asked for if left out.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person who may sign in at the desk."""
+    if password_file:
+        with told(OSError):
+            password = password_file.read_text("utf-8").strip()
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads, rules, writes
+
+    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+        found = reads.party_named(party_name, by=OPERATOR)
+        made = writes.add_person(
+            email, party=found, role=role, password=password, actor=OPERATOR, now=now()
+        )
+    give(
+        {"email": made.email, "party": found.name, "role": made.role},
+        as_json=as_json,
+        line=f"{made.email} may sign in for {found.title} as {made.role}.",
+    )
+
+
+@key.command("new")
+def new_key(
+    party_name: Annotated[str, typer.Option("--party", help="Name of the party.")],
+    name: Annotated[str, typer.Option(help="What the key is for, such as agent-1.")] = "default",
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it may do; give it several times. Default: all but metrics:read."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key. It is shown once: keep it where only the machine reads it."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads, rules, writes
+
+    moment = now()
+    scopes = scope or [one for one in Scope if one is not Scope.METRICS_READ]
+    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+        made, text = writes.new_key(
+            name,
+            party=reads.party_named(party_name, by=OPERATOR),
+            scopes=scopes,
+            expires_at=moment + timedelta(days=days) if days else None,
+            actor=OPERATOR,
+            now=moment,
+        )
+    give(
+        {"key": text, "prefix": made.prefix, "party": party_name, "scopes": scopes},
+        as_json=as_json,
+        line=text,
+    )
+    tell(f"Shown once. Take it back with: stemtide key revoke {made.prefix} --yes")
+
+
+@key.command("list")
+def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the keys, without their secrets."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads
+
+    rows = reads.all_keys(by=OPERATOR)
+    if not rows:
+        tell("No key yet. Make one: stemtide key new --party NAME")
+    for row in rows:
+        state = "revoked" if row.revoked_at else "live"
+        give(
+            {
+                "prefix": row.prefix,
+                "party": row.party.name,
+                "name": row.name,
+                "state": state,
+                "scopes": row.scopes,
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "revoked_at": row.revoked_at,
+            },
+            as_json=as_json,
+            line=f"{row.prefix:10} {row.party.name:25} {row.name:15} {state:8} "
+            + " ".join(row.scopes),
+        )
+
+
+@key.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The key's prefix, from: stemtide key list.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key: whatever uses it is shut out at once."""
+    if not yes:
+        fail(f"this shuts out whatever uses key {prefix}; say --yes to do it", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.parties import rules, writes
+
+    with told(rules.NotFoundError, rules.ConflictError):
+        made = writes.revoke_key(prefix, actor=OPERATOR, now=now())
+    give(
+        {"prefix": made.prefix, "revoked_at": made.revoked_at},
+        as_json=as_json,
+        line=f"{made.prefix} is revoked.",
+    )

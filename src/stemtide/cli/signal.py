@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide signal and feed: share what should be known again, and follow what others share."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from stemtide.cli.speech import fail, give, tell
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, headers, hub_client
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.words import Provenance, Severity, WithdrawReason
+
+if TYPE_CHECKING:
+    import httpx
+
+    from stemtide.cli.content import Named
+
+signal = typer.Typer(no_args_is_help=True, help="Signals: share, look at, withdraw.")
+feed = typer.Typer(no_args_is_help=True, help="The feed of signals.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@signal.command("share")
+def share(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|URL|HASH…", help="A hash is spelled pdq:…, sha256:… or md5:…"),
+    ],
+    label: Annotated[list[str], typer.Option(help="What the content does; several allowed.")],
+    severity: Annotated[Severity, typer.Option(help="How grave it is.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    provenance: Annotated[Provenance, typer.Option(help="Who made it.")] = Provenance.UNKNOWN,
+    confidence: Annotated[int, typer.Option(min=0, max=100, help="How sure you are.")] = 80,
+    tlp: Annotated[Tlp, typer.Option(help="Who may see the signal.")] = Tlp.AMBER,
+    pap: Annotated[Pap, typer.Option(help="How far it may be acted upon.")] = Pap.GREEN,
+    audience: Annotated[
+        list[str] | None, typer.Option(help="Only these parties; needed for TLP red.")
+    ] = None,
+    expires: Annotated[str, typer.Option(help="When it ends: 12h, 30d, 8w or an ISO time.")] = "",
+    crisis: Annotated[str, typer.Option(help="Id of the crisis it belongs to.")] = "",
+    within_bits: Annotated[
+        int | None, typer.Option(min=0, max=64, help="PDQ distance that matches, if not 31.")
+    ] = None,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, share nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Share signals made of files, URLs or hashes. Media stays here; only fingerprints travel.
+
+    All of them are shared, or none.
+    """
+    from stemtide.cli.content import ContentNameError, read_all
+
+    facts: dict[str, object] = {
+        "labels": label,
+        "severity": severity,
+        "provenance": provenance,
+        "confidence": confidence,
+        "tlp": tlp,
+        "pap": pap,
+        "audience": audience or [],
+        "expires_at": _end(expires),
+        "crisis": crisis or None,
+        "exercise": exercise,
+    }
+    try:
+        rows = [
+            row for one in read_all(names) for row in _rows(one, facts, within_bits=within_bits)
+        ]
+    except ContentNameError as error:
+        fail(str(error))
+    if dry_run:
+        for row in rows:
+            give(row, as_json=True, line="")
+        tell(f"{len(rows)} signals would be shared; nothing was sent.")
+        return
+    with hub_client(hub, key) as client:
+        done = checked(client.post("/api/v1/signals/bulk", json={"signals": rows}))
+    for row, one in zip(rows, done["signals"], strict=True):
+        told = "shared" if one["created"] else "was already shared"
+        give(
+            one | {"kind": row["kind"], "value": row["value"]},
+            as_json=as_json,
+            line=f"{one['id']}  {row['kind']:7} {told}",
+        )
+
+
+def _rows(
+    one: "Named", facts: dict[str, object], *, within_bits: int | None
+) -> list[dict[str, Any]]:
+    """The signals that one argument gives. Low-quality PDQ hashes are left out, and said."""
+    from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
+
+    content = str(uuid4()) if len(one.fingerprints.each) > 1 else None
+    rows = []
+    for remark in one.fingerprints.remarks:
+        tell(f"{one.name}: {remark}")
+    for each in one.fingerprints.each:
+        if each.quality is not None and each.quality < MIN_QUALITY:
+            tell(f"{one.name}: its PDQ hash {each.part} is of quality {each.quality}: left out")
+            continue
+        row = facts | {"kind": each.kind, "value": one.url or each.hex, "content": content}
+        if each.kind is Kind.PDQ:
+            row |= {"quality": each.quality, "within_bits": within_bits}
+        rows.append(row)
+    return rows
+
+
+def _end(text: str) -> str | None:
+    """The moment that 30d, or an ISO time, means."""
+    if not text:
+        return None
+    if text[:-1].isdigit() and text[-1] in _UNITS:
+        return (datetime.now(UTC) + timedelta(**{_UNITS[text[-1]]: int(text[:-1])})).isoformat()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--expires {text!r} is not understood: write 12h, 30d, 8w or an ISO time", code=2)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+
+
+@signal.command("show")
+def show(
+    signal_id: Annotated[str, typer.Argument(help="The signal's id.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show one signal."""
+    with hub_client(hub, key) as client:
+        found = checked(client.get(f"/api/v1/signals/{signal_id}"))
+    lines = [f"{name:16} {value}" for name, value in found.items() if value not in (None, [], "")]
+    give(found, as_json=as_json, line="\n".join(lines))
+
+
+@signal.command("withdraw")
+def withdraw(
+    signal_id: Annotated[str, typer.Argument(help="The signal's id.")],
+    reason: Annotated[WithdrawReason, typer.Option(help="Why it is taken back.")],
+    note: Annotated[str, typer.Option(help="A word on it; no personal data.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take a signal back: it stops matching at every agent, and what they did is undone."""
+    if not yes:
+        fail(f"this takes {signal_id} back at every agent; say --yes to do it", code=2)
+    with hub_client(hub, key) as client:
+        body = {"reason": reason, "note": note}
+        found = checked(client.post(f"/api/v1/signals/{signal_id}/withdraw", json=body))
+    give(found, as_json=as_json, line=f"{signal_id} is withdrawn.")
+
+
+@feed.command("follow")
+def follow(
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    after: Annotated[int, typer.Option(min=0, help="Start after this position.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="Stop when all is read.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Exercise signals too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Follow what is shared and withdrawn, live, one line a change. Ctrl-C stops it."""
+    from httpx_sse import connect_sse
+
+    with hub_client(hub, key) as client:
+        position = _drain(client, after, exercise=exercise, as_json=as_json)
+        while not once:
+            asked = {"exercise": int(exercise)}
+            sent = headers(key) | {"Last-Event-ID": str(position)}
+            url = "/api/v1/events/stream"
+            with connect_sse(client, "GET", url, params=asked, headers=sent) as stream:
+                if not stream.response.is_success:
+                    stream.response.read()
+                    checked(stream.response)
+                for _ in stream.iter_sse():
+                    position = _drain(client, position, exercise=exercise, as_json=as_json)
+            tell("The hub closed the stream; opening it again.")
+
+
+def _drain(client: "httpx.Client", after: int, *, exercise: bool, as_json: bool) -> int:
+    """Print what lies after a position; return the position reached."""
+    while True:
+        asked = {"after": after, "limit": 1000, "exercise": int(exercise)}
+        page = checked(client.get("/api/v1/feed", params=asked))
+        for entry in page["entries"]:
+            give(entry, as_json=as_json, line=_line(entry))
+        after = page["next"]
+        if not page["more"]:
+            return after
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """One change, for people."""
+    if entry["op"] == "drop":
+        return f"{entry['position']:>8}  {entry['state']:9} {entry['id']}"
+    marks = f"TLP:{entry['tlp'].upper()} PAP:{entry['pap'].upper()}"
+    drill = " EXERCISE" if entry["exercise"] else ""
+    labels = ",".join(entry["labels"])
+    return (
+        f"{entry['position']:>8}  shared    {entry['id']}  {entry['kind']:7} {entry['severity']:8}"
+        f" {marks} {labels} by {entry['shared_by']}{drill}"
+    )
