@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who plays: the parties, their keys and a person who can sign in, made on the hub's machine."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stemtide.protocol.words import PartyKind, Role, Scope
+
+_PARTIES = (
+    ("be-crisis-centre", "Crisis Centre (Belgium)", PartyKind.AUTHORITY, "BE"),
+    ("eu-referral-unit", "EU Internet Referral Unit", PartyKind.AGENCY, "NL"),
+    ("big-videos", "Big Videos", PartyKind.PROVIDER, "IE"),
+    ("small-pictures", "Small Pictures", PartyKind.PROVIDER, "EE"),
+    ("paste-corner", "Paste Corner", PartyKind.PROVIDER, "PL"),
+)
+PROVIDERS = tuple(name for name, _, kind, _ in _PARTIES if kind is PartyKind.PROVIDER)
+AUTHORITY = "be-crisis-centre"
+COORDINATOR = "eu-referral-unit"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """keys: an API key a party. email and password: someone who signs in for the coordinator."""
+
+    keys: dict[str, str]
+    email: str
+    password: str
+
+
+def assemble(data_dir: Path) -> Cast:
+    """Make the parties, their keys and a person in a hub's database.
+
+    The hub's code comes up in this process, on that database; once a process.
+    """
+    os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
+    from stemtide.hub import boot
+
+    boot.start()
+    boot.migrate()
+    from stemtide.hub.parties import writes
+
+    now = datetime.now(UTC)
+    keys = {}
+    people = {}
+    for name, title, kind, country in _PARTIES:
+        people[name] = writes.add_party(
+            name, title=title, kind=kind, country=country, actor="exercise", now=now
+        )
+        _, keys[name] = writes.new_key(
+            "exercise", party=people[name], scopes=list(Scope), actor="exercise", now=now
+        )
+    email, password = "duty@coordinator.example", secrets.token_urlsafe(12)
+    writes.add_person(
+        email,
+        party=people[COORDINATOR],
+        role=Role.COORDINATOR,
+        password=password,
+        actor="exercise",
+        now=now,
+    )
+    return Cast(keys=keys, email=email, password=password)

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short crisis, played on a real hub and three real agents.
+
+1 start the hub and the agents; 2 an authority warns, answers the checklist, activates;
+3 it shares pictures, and each is uploaded at every provider at once; 4 the altered copies and the
+unrelated pictures follow; 5 the counts come back to the board.
+"""
+
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from stemtide.exercises import cast, pictures, processes, provider
+from stemtide.exercises.tally import Tally
+from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.protocol.frameworks import framework
+
+FRAMEWORK = "eucp-2023"
+_ANSWERED_WITHIN_S = 30.0
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and what to do."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What is on stage: processes, clients and the clock that the narration shows."""
+
+    folder: Path
+    began: float = field(default_factory=time.monotonic)
+    running: list[processes.Running] = field(default_factory=list)
+    receivers: list[provider.Receiver] = field(default_factory=list)
+    agents: dict[str, httpx.Client] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+
+    def say(self, words: str) -> None:
+        """Narrate, with the seconds since the curtain rose."""
+        print(f"[{time.monotonic() - self.began:6.2f} s] {words}", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Stop everything, agents first."""
+        for client in self.agents.values():
+            client.close()
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(processes.Running.stop, reversed(self.running)))
+        for receiver in self.receivers:
+            receiver.stop()
+
+
+def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
+    """Play the crisis; return whether the loop closed with nothing missed and nothing wrong.
+
+    once: stop everything at the end; else stay up until Ctrl-C or SIGTERM.
+    raises: DemoError.
+    """
+    with contextlib.ExitStack() as stack:
+        where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
+        stage = Stage(folder=where)
+        stack.callback(stage.clear)
+        try:
+            people = _set_up(stage, port=port)
+            _play(stage, people)
+        except (processes.ProcessError, pictures.NoPicturesError) as error:
+            raise DemoError(str(error)) from error
+        except httpx.HTTPError as error:
+            raise DemoError(f"the crisis broke off: {error}; logs are in {where}") from error
+        if as_json:
+            print(json.dumps(stage.tally.as_json()))
+        if not once:
+            _stay(stage, people)
+    return stage.tally.is_good
+
+
+def _set_up(stage: Stage, *, port: int) -> cast.Cast:
+    """1: the hub, three agents, their parties and keys."""
+    pictures.photographs()  # fail before anything is started
+    hub_folder = stage.folder / "hub"
+    if (hub_folder / "hub.sqlite3").exists():
+        raise DemoError(f"{hub_folder} holds a hub already: name an empty --folder")
+    hub_folder.mkdir(parents=True, exist_ok=True)
+    people = cast.assemble(hub_folder)
+    hub = processes.hub(hub_folder, port=port)
+    stage.running.append(hub)
+    hub.start()
+    stage.say(f"The hub is up: {hub.address}")
+    stage.say(f"The board: {hub.address}/  sign in as {people.email}  password {people.password}")
+    for name in cast.PROVIDERS:
+        receiver = provider.Receiver()
+        webhook = f'[webhook]\nurl = "{receiver.start()}"\nsecret = "{receiver.secret}"'
+        stage.receivers.append(receiver)
+        stage.running.append(
+            processes.agent(
+                f"{name}-uploads",
+                folder=stage.folder / name,
+                hub_url=hub.address,
+                key=people.keys[name],
+                extra=webhook,
+            )
+        )
+    agents = stage.running[1:]
+    with ThreadPoolExecutor(max_workers=len(agents)) as pool:
+        list(pool.map(processes.Running.start, agents))
+    for name, running in zip(cast.PROVIDERS, agents, strict=True):
+        stage.agents[name] = httpx.Client(base_url=running.address, timeout=60)
+        _wait_for(stage.agents[name], position=0)
+    stage.tally.agents = len(agents)
+    stage.say(f"{len(agents)} agents follow the feed: {', '.join(cast.PROVIDERS)}")
+    return people
+
+
+def _play(stage: Stage, people: cast.Cast) -> None:
+    """2 to 5: from the warning to the counts."""
+    files = pictures.photographs()
+    headers = {"Authorization": f"Bearer {people.keys[cast.AUTHORITY]}"}
+    with httpx.Client(base_url=stage.running[0].address, headers=headers, timeout=60) as authority:
+        crisis = _activate(stage, authority)
+        with Sandbox() as sandbox:
+            for name in pictures.SHARED:
+                _share(
+                    stage, authority, sandbox=sandbox, crisis=crisis, name=name, blob=files[name]
+                )
+        stage.say(
+            f"{stage.tally.signals_shared} signals shared; shared to blocked at every agent within "
+            f"{max(stage.tally.share_to_block_ms):.0f} ms"
+        )
+    _upload_the_rest(stage, files)
+    _gather(stage)
+
+
+def _activate(stage: Stage, authority: httpx.Client) -> str:
+    """2: warn, answer each test of the checklist, activate. Returns the crisis' id."""
+    warning = {
+        "name": "Attack in the capital (played)",
+        "framework": FRAMEWORK,
+        "summary": "Played by stemtide demo on photographs that show nothing of the kind.",
+        "happened_at": datetime.now(UTC).isoformat(),
+        "countries": ["BE", "FR"],
+    }
+    crisis = str(_good(authority.post("/api/v1/crises", json=warning))["id"])
+    stage.say("An authority raises an early warning.")
+    for test in framework(FRAMEWORK).tests:
+        body = {"answer": "yes", "evidence": "played"}
+        _good(authority.put(f"/api/v1/crises/{crisis}/checks/{test}", json=body))
+    _good(authority.post(f"/api/v1/crises/{crisis}/activate"))
+    stage.say("All six tests are answered; the protocol is active.")
+    return crisis
+
+
+def _good(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON of an answer that must be good.
+
+    raises: DemoError with the problem's words.
+    """
+    if answer.is_error:
+        raise DemoError(f"the hub said {answer.status_code}: {answer.text[:500]}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _share(
+    stage: Stage, authority: httpx.Client, *, sandbox: Sandbox, crisis: str, name: str, blob: bytes
+) -> None:
+    """3: share one picture, and upload the very same file at every provider at once."""
+    found = sandbox.fingerprint(blob)
+    content = str(uuid4())
+    rows = [
+        {
+            "kind": one.kind,
+            "value": one.hex,
+            "quality": one.quality,
+            "content": content,
+            "labels": ["perpetrator-content"],
+            "severity": "critical",
+            "provenance": "perpetrator",
+            "confidence": 95,
+            "crisis": crisis,
+        }
+        for one in found.each
+        if one.kind in {Kind.PDQ, Kind.SHA256}
+    ]
+    began = time.monotonic()
+    shared = _good(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
+    position = max(one["position"] for one in shared["signals"])
+    stage.tally.signals_shared += shared["created"]
+
+    def block(client: httpx.Client) -> tuple[str, float]:
+        _wait_for(client, position=position)
+        answer = provider.upload(client, ref=_ref(name), blob=blob)
+        return answer.action, (time.monotonic() - began) * 1000
+
+    with ThreadPoolExecutor(max_workers=len(stage.agents)) as pool:
+        for action, took_ms in pool.map(block, stage.agents.values()):
+            stage.tally.count(action=action, is_known=True)
+            stage.tally.share_to_block_ms.append(took_ms)
+
+
+def _ref(name: str) -> str:
+    """The provider's own id of an upload; nothing in it says who uploaded."""
+    return f"{Path(name).stem}-{uuid4().hex[:8]}"
+
+
+def _wait_for(client: httpx.Client, *, position: int) -> None:
+    """Wait until an agent holds what the feed had at a position.
+
+    raises: DemoError when it never does.
+    """
+    ends = time.monotonic() + _ANSWERED_WITHIN_S
+    while time.monotonic() < ends:
+        health = client.get("/health").json()
+        if health["ready"] and health["position"] >= position:
+            return
+        time.sleep(0.002)
+    raise DemoError(f"the agent at {client.base_url} never reached position {position}")
+
+
+def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
+    """4: altered copies of what was shared, and unrelated pictures, at every provider."""
+    altered = [
+        (name, alter(files[name]), True)
+        for name in pictures.SHARED
+        for alter in pictures.ALTERATIONS[1:]
+    ]
+    unrelated = [
+        (name, alter(files[name]), False)
+        for name in pictures.UNRELATED
+        for alter in pictures.ALTERATIONS[:2]
+    ]
+
+    def send(client: httpx.Client) -> list[tuple[str, bool]]:
+        return [
+            (provider.upload(client, ref=_ref(name), blob=blob).action, is_known)
+            for name, blob, is_known in altered + unrelated
+        ]
+
+    with ThreadPoolExecutor(max_workers=len(stage.agents)) as pool:
+        for results in pool.map(send, stage.agents.values()):
+            for action, is_known in results:
+                stage.tally.count(action=action, is_known=is_known)
+    told = stage.tally
+    stage.say(
+        f"{told.uploads} uploads: {told.blocked} blocked, {told.missed} missed, "
+        f"{told.unrelated_passed} unrelated ones passed, {told.false_blocks} wrongly blocked."
+    )
+
+
+def _gather(stage: Stage) -> None:
+    """5: wait until the counts are back at the hub, and the providers' own systems have heard."""
+    ends = time.monotonic() + _ANSWERED_WITHIN_S
+    told = stage.tally
+    while time.monotonic() < ends:
+        told.feedback_received, told.ledger_entries = _at_the_hub()
+        told.webhooks_heard = sum(len(one.heard) for one in stage.receivers)
+        if told.feedback_received >= told.blocked <= told.webhooks_heard:
+            break
+        time.sleep(0.05)
+    stage.say(
+        f"{told.feedback_received} outcomes are back at the hub, {told.webhooks_heard} signed "
+        f"webhooks reached the providers; the ledger has {told.ledger_entries} entries."
+    )
+
+
+def _at_the_hub() -> tuple[int, int]:
+    """Blocked outcomes that the hub counted, and entries in its ledger."""
+    from stemtide.hub.ledger import reads as ledger
+    from stemtide.hub.parties import reads as parties
+    from stemtide.hub.signals import reads as signals
+
+    viewer = parties.party_named(cast.COORDINATOR, by="exercise")
+    rows = signals.sightings(viewer=viewer)
+    return sum(row.blocked for row in rows), ledger.heads().entries
+
+
+def _stay(stage: Stage, people: cast.Cast) -> None:
+    """Stay up until somebody stops us, or a process dies."""
+    over = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        over.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    hub = stage.running[0].address
+    stage.say("Everything stays up. Ctrl-C stops it.")
+    stage.say(f"The board: {hub}/  sign in as {people.email}  password {people.password}")
+    stage.say(f"Try it: stemtide match FILE --against {next(iter(stage.agents.values())).base_url}")
+    while not over.wait(1.0):
+        for one in stage.running:
+            if not one.is_alive():
+                raise DemoError(f"{one.name} has died; the end of its log: {one.tail()}")
+    stage.say("Stopping.")

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real photographs to rehearse with, and what happens to pictures as they spread.
+
+The photographs are the ones that scikit-image ships; they are read from its folder, without
+importing it. None of them shows anything that this house exists to stop.
+"""
+
+import importlib.util
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+SHARED = (
+    "astronaut.png",
+    "camera.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "motorcycle_left.png",
+    "rocket.jpg",
+    "hubble_deep_field.jpg",
+)
+"""The photographs that the authority shares."""
+
+UNRELATED = (
+    "brick.png",
+    "cell.png",
+    "grass.png",
+    "gravel.png",
+    "ihc.png",
+    "moon.png",
+    "retina.jpg",
+)
+"""Photographs that nobody shares, and that must pass."""
+
+
+class NoPicturesError(Exception):
+    """The photographs are not installed."""
+
+
+def photographs() -> dict[str, bytes]:
+    """The files of all named photographs, by name.
+
+    raises: NoPicturesError with the remedy.
+    """
+    found = importlib.util.find_spec("skimage")
+    if found is None or not found.submodule_search_locations:
+        raise NoPicturesError(
+            "the photographs to play with come with scikit-image: pip install 'stemtide[demo]'"
+        )
+    folder = Path(found.submodule_search_locations[0]) / "data"
+    try:
+        return {name: (folder / name).read_bytes() for name in (*SHARED, *UNRELATED)}
+    except OSError as error:
+        raise NoPicturesError(f"a photograph is missing from scikit-image: {error}") from error
+
+
+def _saved(picture: Image.Image, *, quality: int = 92) -> bytes:
+    """The picture as a JPEG file."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def untouched(blob: bytes) -> bytes:
+    """The very same file."""
+    return blob
+
+
+def reencoded(blob: bytes) -> bytes:
+    """Saved again as a poor JPEG."""
+    return _saved(_open(blob), quality=40)
+
+
+def resized(blob: bytes) -> bytes:
+    """Made smaller, to 70 %, and saved again."""
+    picture = _open(blob)
+    width, height = picture.size
+    smaller = picture.resize((width * 7 // 10, height * 7 // 10), Image.Resampling.LANCZOS)
+    return _saved(smaller, quality=75)
+
+
+def watermarked(blob: bytes) -> bytes:
+    """With half-transparent words in a corner."""
+    picture = _open(blob)
+    width, height = picture.size
+    font = ImageFont.load_default(size=max(10, height // 24))
+    ImageDraw.Draw(picture, "RGBA").text(
+        (width * 0.03, height * 0.92), "copy of a copy", fill=(255, 255, 255, 90), font=font
+    )
+    return _saved(picture)
+
+
+def cropped(blob: bytes) -> bytes:
+    """With 1 % cut off at each side."""
+    picture = _open(blob)
+    width, height = picture.size
+    return _saved(
+        picture.crop((width // 100, height // 100, width - width // 100, height - height // 100))
+    )
+
+
+ALTERATIONS: tuple[Callable[[bytes], bytes], ...] = (
+    untouched,
+    reencoded,
+    resized,
+    watermarked,
+    cropped,
+)
+"""What uploads do to a picture. How much PDQ survives is in docs/understand/fingerprints.md."""
+
+
+def _open(blob: bytes) -> Image.Image:
+    """The picture in RGB. Only for the files above: an upload is decoded in the sandbox."""
+    return Image.open(io.BytesIO(blob)).convert("RGB")

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A provider's own systems: they send uploads to their agent and hear of actions by webhook."""
+
+import base64
+import json
+import secrets
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+from standardwebhooks import Webhook, WebhookVerificationError
+
+
+def new_secret() -> str:
+    """A webhook secret as Standard Webhooks spells it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Listens for one provider's webhooks, verifies their signatures, and keeps what they say."""
+
+    secret: str = field(default_factory=new_secret)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    _server: ThreadingHTTPServer | None = None
+
+    def start(self) -> str:
+        """Listen on a free loopback port; return the address."""
+        receiver = self
+
+        class Door(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers.get("content-length", 0))
+                body = self.rfile.read(size)
+                try:
+                    Webhook(receiver.secret).verify(body, dict(self.headers))
+                except WebhookVerificationError:
+                    self.send_error(401)
+                    return
+                receiver.heard.append(json.loads(body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: the exercise narrates."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What the agent answered to one upload. action is "" where nothing matched."""
+
+    ref: str
+    action: str
+    distance_bits: int | None
+
+
+def upload(client: httpx.Client, *, ref: str, blob: bytes) -> Upload:
+    """Ask the agent about one upload, as a provider's upload path does.
+
+    raises: httpx.HTTPError when the agent is away or refuses.
+    """
+    answer = client.post("/match", files={"file": (ref, blob)}, data={"ref": ref})
+    answer.raise_for_status()
+    item = answer.json()["items"][0]
+    matches = item["matches"]
+    return Upload(
+        ref=ref,
+        action=item["decision"]["action"] or "",
+        distance_bits=matches[0]["distance_bits"] if matches else None,
+    )

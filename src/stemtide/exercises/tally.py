@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an exercise counts, and how it is said."""
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything counted from what the processes really did."""
+
+    agents: int = 0
+    signals_shared: int = 0
+    uploads: int = 0
+    blocked: int = 0
+    missed: int = 0
+    false_blocks: int = 0
+    unrelated_passed: int = 0
+    webhooks_heard: int = 0
+    ledger_entries: int = 0
+    feedback_received: int = 0
+    share_to_block_ms: list[float] = field(default_factory=list)
+
+    def count(self, *, action: str, is_known: bool) -> None:
+        """Count one upload: of a shared picture (is_known) or of an unrelated one."""
+        self.uploads += 1
+        if is_known and action == "block":
+            self.blocked += 1
+        elif is_known:
+            self.missed += 1
+        elif action:
+            self.false_blocks += 1
+        else:
+            self.unrelated_passed += 1
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the loop closed: all known blocked, nothing else, every count back."""
+        return (
+            self.blocked > 0
+            and self.missed == self.false_blocks == 0
+            and self.feedback_received == self.blocked
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """One object, times in milliseconds."""
+        return {
+            "signals_shared": self.signals_shared,
+            "uploads": self.uploads,
+            "blocked": self.blocked,
+            "missed": self.missed,
+            "false_blocks": self.false_blocks,
+            "unrelated_passed": self.unrelated_passed,
+            "share_to_block_ms": {
+                "p50": percentile(self.share_to_block_ms, percent=50),
+                "p99": percentile(self.share_to_block_ms, percent=99),
+            },
+            "agents": self.agents,
+            "ledger_entries": self.ledger_entries,
+            "feedback_received": self.feedback_received,
+            "webhooks_heard": self.webhooks_heard,
+        }
+
+
+def percentile(values: list[float], *, percent: int) -> float | None:
+    """The value that percent of all values do not exceed; None where there are none."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return round(values[0], 1)
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return round(cuts[percent - 1], 1)
