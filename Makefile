@@ -1,0 +1,50 @@
+# The two commands: `make run` plays a crisis and stays up; `make test` runs every test.
+# Both set themselves up. They need Python 3.11 or newer with venv, and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: setup run test lint bench lock clean
+
+setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
+
+$(VENV)/ready-to-run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Stemtide needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready-to-run requirements-dev.lock
+	@echo "Setting up what the tests need …"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/ready-to-run  ## a hub, three agents, a crisis; stays up until Ctrl-C
+	@$(BIN)/stemtide demo
+
+test: $(VENV)/ready-to-test  ## every test; says plainly what had to be left out
+	@$(BIN)/python -m tests.everything
+
+lint: $(VENV)/ready-to-test  ## style, types, import contracts, templates, migrations
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/mypy src
+	$(BIN)/djlint --check --lint src/stemtide/hub/desk/templates
+	STEMTIDE_DATA_DIR=$$(mktemp -d) $(BIN)/python -m django makemigrations --check --dry-run --settings stemtide.hub.settings
+
+bench: $(VENV)/ready-to-test  ## measure against the bars; prints ratios
+	@$(BIN)/python -m benchmarks
+
+lock:  ## renew the lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra demo --extra build -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra demo --extra build --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:  ## remove what setup and the tests made
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
