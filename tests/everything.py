@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every test: first on SQLite with all stories, then the hub's rooms and doors on PostgreSQL.
+
+Says plainly what is left out for want of a browser or a database server. With
+STEMTIDE_REQUIRE_ALL=1 nothing may be left out.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import postgres
+
+ROOT = Path(__file__).parents[1]
+ON_POSTGRES = ["tests/hub", "-m", "not browser and not flow"]
+
+
+def _pytest(*words: str, **environment: str) -> int:
+    """Run pytest in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "-q", *words]
+    print("$", " ".join(command[1:]), flush=True)
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
+
+
+def main() -> int:
+    """Run everything; the worst exit code."""
+    left_out = []
+    if not any(Path(one).exists() for one in ("/usr/bin/chromium", "/usr/bin/chromium-browser")):
+        left_out.append("the stories in a browser (apt install chromium)")
+    if postgres.binaries() is None:
+        left_out.append("the hub on PostgreSQL (apt install postgresql)")
+    if left_out and os.environ.get("STEMTIDE_REQUIRE_ALL") == "1":
+        print("STEMTIDE_REQUIRE_ALL=1, but this cannot run: " + "; ".join(left_out))
+        return 1
+    words = sys.argv[1:]
+    worst = _pytest(*words)
+    if postgres.binaries() is not None:
+        with postgres.server() as address:
+            worst = max(worst, _pytest(*ON_POSTGRES, *words, STEMTIDE_DATABASE_URL=address))
+    for one in left_out:
+        print(f"LEFT OUT: {one}")
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

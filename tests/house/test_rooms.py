@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every hub room has the same few files, and its writes and reads keep their promises."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HUB = Path(__file__).parents[2] / "src/stemtide/hub"
+ROOMS = ["ledger", "parties", "crises", "signals"]
+USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
+READERS = {"viewer", "party", "by"}
+WRITERS = {
+    *("save", "create", "delete", "bulk_create", "bulk_update", "get_or_create"),
+    "update_or_create",
+}
+
+FOR_NOBODY_IN_PARTICULAR = {
+    "ledger.heads": "numbers only: how far the ledger and the feed have come",
+    "parties.caller": "it finds out who is asking",
+    "signals.changes": "the wake asks it for everyone, and filters for each subscriber",
+}
+"""Reads that name no reader, each with its reason."""
+
+WITHOUT_AN_ENTRY = {}
+"""Writes that leave no ledger entry, each with its reason."""
+
+OTHER_FILES = {}
+"""Files of rooms beside the usual ones, each with its reason."""
+
+
+def functions(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    return [one for one in tree.body if isinstance(one, ast.FunctionDef)]
+
+
+def public(path):
+    return [one for one in functions(path) if not one.name.startswith("_")]
+
+
+def test_rooms_hold_only_the_usual_files():
+    odd = [
+        f"{room}/{path.name}"
+        for room in ROOMS
+        for path in (HUB / room).glob("*.py")
+        if path.name not in USUAL and f"{room}/{path.name}" not in OTHER_FILES
+    ]
+    assert odd == []
+
+
+def records(name, bodies):
+    """Whether a function, or a private helper it names, appends to the ledger."""
+    body = bodies[name]
+    private = [one for one in bodies if one.startswith("_") and one != name and f"{one}(" in body]
+    return "ledger.append(" in body or any(records(one, bodies) for one in private)
+
+
+@pytest.mark.parametrize("room", ROOMS[1:])
+def test_every_write_records_itself(room):
+    bodies = {one.name: ast.unparse(one) for one in functions(HUB / room / "writes.py")}
+    silent = [
+        name
+        for name in bodies
+        if not name.startswith("_")
+        and not records(name, bodies)
+        and f"{room}.{name}" not in WITHOUT_AN_ENTRY
+    ]
+    assert bodies
+    assert silent == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_read_says_for_whom(room):
+    found = public(HUB / room / "reads.py")
+    open_to_all = [
+        one.name
+        for one in found
+        if not READERS & {arg.arg for arg in one.args.args + one.args.kwonlyargs}
+        and f"{room}.{one.name}" not in FOR_NOBODY_IN_PARTICULAR
+    ]
+    assert found
+    assert open_to_all == []
+
+
+def test_the_reads_for_nobody_still_exist():
+    known = {f"{room}.{one.name}" for room in ROOMS for one in public(HUB / room / "reads.py")}
+    assert set(FOR_NOBODY_IN_PARTICULAR) <= known
+
+
+def test_only_writes_write():
+    stray = [
+        f"{path.relative_to(HUB)}:{call.lineno} {call.func.attr}"
+        for path in HUB.rglob("*.py")
+        if path.name != "writes.py" and "migrations" not in path.parts
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in WRITERS
+    ]
+    assert stray == []

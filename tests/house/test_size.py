@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files and functions stay small enough to read in one go."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [one for one in (ROOT / "src").rglob("*.py") if "migrations" not in one.parts]
+BANNED = {
+    *("utils", "helpers", "common", "base", "manager", "handler", "processor", "data", "info"),
+    "service",
+}
+
+
+def test_no_file_is_longer_than_400_lines():
+    long = {
+        str(one.relative_to(ROOT)): lines
+        for one in SOURCES
+        if (lines := one.read_text("utf-8").count("\n")) > 400
+    }
+    assert long == {}
+
+
+def test_no_function_is_longer_than_40_lines():
+    """Options and docstrings do not count: a command's are its help."""
+    long = []
+    for path in SOURCES:
+        for one in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            body = one.body[1:] if ast.get_docstring(one) else one.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            if lines > 40:
+                long.append(f"{path.relative_to(ROOT)}:{one.lineno} {one.name} {lines}")
+    assert long == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda one: str(one.relative_to(ROOT)))
+def test_a_file_is_named_for_what_it_holds(path):
+    assert path.stem not in BANNED
+
+
+def test_a_todo_names_an_issue():
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if re.search(r"\b(TODO|FIXME)\b", line) and not re.search(r"TODO\(#\d+\)", line)
+    ]
+    assert bare == []
+
+
+def test_the_lock_file_names_no_registry():
+    for lock in ROOT.glob("requirements*.lock"):
+        assert "://" not in lock.read_text("utf-8")
+    assert not (ROOT / "uv.lock").exists()
