@@ -24,6 +24,11 @@ MATCH_WITHIN_BITS = 31
 """PDQ hashes within this Hamming distance match, unless a signal asks for another one."""
 
 
+UNDECODABLE = "undecodable: "
+LIMIT = "limit: "
+"""How remarks begin that say that content, or some of it, could not be looked at."""
+
+
 class FingerprintError(ValueError):
     """A fingerprint is not spelled as its kind asks."""
 
@@ -60,6 +65,11 @@ class Fingerprints:
     media_type: str = ""
     size_bytes: int = 0
     remarks: tuple[str, ...] = ()
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether something could not be looked at, so that "no match" would prove nothing."""
+        return any(remark.startswith((UNDECODABLE, LIMIT)) for remark in self.remarks)
 
     def of(self, kind: Kind) -> tuple[Fingerprint, ...]:
         """Those of one kind."""

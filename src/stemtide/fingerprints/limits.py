@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much one piece of content may cost us, and how it is said that it would cost more."""
+
+from dataclasses import asdict, dataclass
+
+_MB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one piece of content may use. The defaults suit pictures that people upload.
+
+    max_input_bytes: larger files are refused before a worker sees them.
+    max_pixels:      of the whole picture as its header states it; 89 million is what Pillow warns
+                     at, and more than any telephone takes.
+    memory_bytes:    address space on top of what a worker holds when it starts.
+    cpu_s, wall_s:   processor time and time on the clock for one piece of content.
+    max_frames:      frames of an animation that are looked at.
+    max_items:       pieces of content after which a worker is replaced, so that nothing it
+                     may have picked up stays.
+    start_s:         time on the clock for a worker to start.
+    """
+
+    max_input_bytes: int = 256 * _MB
+    max_pixels: int = 89_478_485
+    memory_bytes: int = 1024 * _MB
+    cpu_s: int = 10
+    wall_s: float = 20.0
+    max_frames: int = 600
+    max_items: int = 1000
+    start_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value <= 0:
+                raise ValueError(f"the limit {name} must be above 0, not {value}")
+
+
+class ContentError(ValueError):
+    """A piece of content could not be looked at. The message says why, and what to do."""
+
+
+class UndecodableError(ContentError):
+    """The content says that it is an image, and no picture can be made of it."""
+
+
+class LimitError(ContentError):
+    """The content would cost more than one piece of content may.
+
+    limit: the name of the field of Limits that was hit.
+    """
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class ContentTooLargeError(LimitError):
+    """The file is larger than max_input_bytes; nothing at all was made of it."""
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself cannot work: it is closed, or its workers do not start."""
