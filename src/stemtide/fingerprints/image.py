@@ -88,24 +88,24 @@ _UNSAID_S = 0.1
 """Frames that say 10 ms or less are shown for 100 ms, as browsers do."""
 
 _SIGNATURES = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
-    (0, b"GIF8", "GIF"),
-    (8, b"WEBP", "WebP"),
-    (4, b"ftypavi", "AVIF"),
-    (4, b"ftyphei", "HEIC"),
-    (4, b"ftyphev", "HEIC"),
-    (4, b"ftypmif1", "HEIF"),
-    (4, b"ftypmsf1", "HEIF"),
-    (0, b"II*\x00", "TIFF"),
-    (0, b"MM\x00*", "TIFF"),
-    (0, b"8BPS", "PSD"),
-    (0, b"\x00\x00\x00\x0cjP", "JPEG 2000"),
-    (0, b"\x00\x00\x00\x0cJXL", "JPEG XL"),
-    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (4, b"ftypavi", "image/avif"),
+    (4, b"ftyphei", "image/heic"),
+    (4, b"ftyphev", "image/heic"),
+    (4, b"ftypmif1", "image/heif"),
+    (4, b"ftypmsf1", "image/heif"),
+    (0, b"II*\x00", "image/tiff"),
+    (0, b"MM\x00*", "image/tiff"),
+    (0, b"8BPS", "image/vnd.adobe.photoshop"),
+    (0, b"\x00\x00\x00\x0cjP", "image/jp2"),
+    (0, b"\x00\x00\x00\x0cJXL", "image/jxl"),
+    (0, b"\xff\x0a", "image/jxl"),
 )
-"""Where a file says what image it is. Asked only when Pillow does not recognise it, so that a
-damaged picture, or a kind that is not read here, is never taken for no picture."""
+"""How files say that they are images. What Pillow does not open is still known for an image by
+these, so that a damaged picture, or a kind not read here, is never taken for no picture."""
 
 
 def fingerprint_image(blob: bytes, *, limits: Limits) -> Fingerprints:
@@ -159,9 +159,13 @@ class _Look:
 
 
 def _fill(look: _Look) -> None:
+    look.media_type = _stated_type(look.blob)
     try:
         image = look.open()
-    except UnidentifiedImageError:
+    except UnidentifiedImageError as error:
+        if look.media_type:
+            kind = look.media_type.removeprefix("image/")
+            raise UndecodableError(f"damaged, or a kind of {kind} that is not read here") from error
         look.remarks.append(_unrecognised(look.blob))
         return
     except (*_BOMBS, MemoryError):
@@ -171,7 +175,7 @@ def _fill(look: _Look) -> None:
             f"this image is damaged at its beginning ({_short(error)})"
         ) from error
     name = image.format or "image"
-    look.media_type = "image/jpeg" if name == "MPO" else Image.MIME.get(name, "")
+    look.media_type = "image/jpeg" if name == "MPO" else Image.MIME.get(name, look.media_type)
     is_animated = name in _ANIMATED and getattr(image, "is_animated", False)
     image.close()
     _decode_twice(look, _hash_frames if is_animated else _hash_still, name)
@@ -322,10 +326,15 @@ def _too_small(image: Image.Image) -> str:
     )
 
 
-def _unrecognised(blob: bytes) -> str:
-    for offset, signature, name in _SIGNATURES:
+def _stated_type(blob: bytes) -> str:
+    """Return the media type that the first bytes state, "" if they state none of an image."""
+    for offset, signature, media_type in _SIGNATURES:
         if blob[offset : offset + len(signature)] == signature:
-            raise UndecodableError(f"this {name} is damaged, or of a kind that is not read here")
+            return media_type
+    return ""
+
+
+def _unrecognised(blob: bytes) -> str:
     what = "nothing is in it" if not blob else "its bytes are not those of a known kind of image"
     return f"not an image: {what}; only digests of the file were made"
 
