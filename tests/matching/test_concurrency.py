@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Others put and drop while a search runs: nothing held is missed, nothing dropped comes back."""
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
+from stemtide.matching.hamming import HammingIndex
+from stemtide.matching.library import Entry, Library
+from tests.matching import sets
+
+
+@pytest.fixture(autouse=True)
+def threads_take_turns_often():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def library():
+    """A library that makes its tables anew, and writes its rows together, all the time."""
+    library = Library()
+    library._near = HammingIndex(loose_rows=50)
+    return library
+
+
+def run_while(write, *readers):
+    """Run a writer once and readers over and over until it is done; raise what any of them did."""
+    done = threading.Event()
+
+    def read(reader):
+        rounds = 0
+        while not done.is_set() or not rounds:
+            reader()
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(len(readers) + 1) as pool:
+        reading = [pool.submit(read, reader) for reader in readers]
+        try:
+            write()
+        finally:
+            done.set()
+        return [each.result() for each in reading]
+
+
+def test_what_is_held_throughout_is_never_missed(library):
+    rng = sets.seeded(1)
+    centre = rng.randbytes(32)
+    values = [sets.flipped(centre, rng.randrange(12), rng=rng) for _ in range(400)]
+    kept = [Entry(f"kept{place}", Kind.PDQ, value) for place, value in enumerate(values[:100])]
+    library.put(kept)
+    wanted = {entry.key for entry in kept}
+
+    def write():
+        for round_ in range(60):
+            passing = [Entry(f"{round_}-{n}", Kind.PDQ, rng.choice(values)) for n in range(60)]
+            library.put(passing)
+            library.put([Entry(one.key, Kind.PDQ, rng.choice(values)) for one in kept[:20]])
+            library.drop([one.key for one in passing])
+
+    def read():
+        found = {match.key for match in library.match(sets.picture(centre))}
+        assert wanted <= found
+
+    run_while(write, read, read)
+
+
+def test_a_signal_is_found_once_put_has_returned_and_not_once_drop_has(library):
+    rng = sets.seeded(2)
+    library.put(
+        Entry(f"other{n}", Kind.PDQ, value) for n, value in enumerate(sets.uniform(rng, 80))
+    )
+
+    def write(name):
+        own = sets.seeded(name)
+        for round_ in range(150):
+            value, key = own.randbytes(32), f"{name}-{round_}"
+            library.put([Entry(key, Kind.PDQ, value)])
+            assert [match.key for match in library.match(sets.picture(value))] == [key]
+            library.drop([key])
+            assert library.match(sets.picture(value)) == []
+
+    with ThreadPoolExecutor(3) as pool:
+        for each in [pool.submit(write, name) for name in ("one", "two", "three")]:
+            each.result()
+    assert len(library) == 80
+
+
+def test_a_put_and_a_drop_are_seen_whole_or_not_at_all(library):
+    value = sets.seeded(3).randbytes(32)
+    keys = [f"s{place}" for place in range(70)]
+
+    def write():
+        for _ in range(25):
+            library.put(Entry(key, Kind.PDQ, value) for key in keys)
+            library.drop(keys)
+
+    def read():
+        assert len(library.match(sets.picture(value))) in (0, len(keys))
+
+    run_while(write, read, read)
+
+
+def test_a_replaced_signal_is_found_by_its_old_value_or_its_new_one(library):
+    digests = [b"\x01" * 32, b"\x02" * 32]
+    picture = bytes(32)
+    everything = Fingerprints(
+        (
+            Fingerprint(Kind.SHA256, digests[0]),
+            Fingerprint(Kind.PDQ, picture, quality=100),
+            Fingerprint(Kind.SHA256, digests[1]),
+            Fingerprint(Kind.MD5, b"\x03" * 16),
+        )
+    )
+    shapes = [
+        Entry("moving", Kind.SHA256, digests[0]),
+        Entry("moving", Kind.PDQ, picture),
+        Entry("moving", Kind.SHA256, digests[1]),
+        Entry("moving", Kind.PDQ, sets.flipped(picture, 3, rng=sets.seeded(1))),
+        Entry("moving", Kind.MD5, b"\x03" * 16),
+    ]
+    library.put(shapes[:1])
+
+    def write():
+        rng = sets.seeded(4)
+        for _ in range(3_000):
+            library.put([rng.choice(shapes)])
+
+    def read():
+        assert [match.key for match in library.match(everything)] == ["moving"]
+
+    run_while(write, read, read)
