@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions reach the provider's own systems: a signed webhook and a JSON-lines file.
+
+1 An action is a row for each channel, written in the transaction of the decision.
+2 The file has every action; the webhook has blocks, holds and releases, never an exercise.
+3 A webhook is tried with growing waits; after the last one it is dead, until someone retries it.
+4 About one piece of content the webhook says the latest: what was not delivered is replaced.
+
+source: Standard Webhooks 1.0 (headers, signature, payload).
+"""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+from standardwebhooks import Webhook as Signer
+
+from stemtide import __version__
+from stemtide.agent.client import wait_s
+from stemtide.agent.config import Config, Webhook, is_loopback
+from stemtide.agent.store import Store, Transaction
+from stemtide.protocol.words import Action
+
+logger = logging.getLogger(__name__)
+
+RELEASE = "content.release"
+_FILE, _WEBHOOK = "file", "webhook"
+_AT_ONCE = 8
+_CAP_S = 300.0
+_BATCH = 200
+_TAIL_BYTES = 4 * 1024 * 1024  # more than one batch of lines
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One signal that content matched, how, and the action that it alone leads to."""
+
+    signal: str
+    action: Action
+    kind: str
+    distance_bits: int
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSize:
+    """Deliveries under way, dead ones, and the latest trouble of each channel ("" for none)."""
+
+    waiting: int
+    dead: int
+    webhook_trouble: str
+    file_trouble: str
+
+
+def record(
+    tx: Transaction,
+    *,
+    ref: str,
+    because: Sequence[Because],
+    facts: Mapping[str, Any],
+    config: Config,
+    now: datetime,
+) -> bool:
+    """Write down what happens to one piece of content and why, and queue its deliveries.
+
+    ref:     the provider's own id of the content, or one that the agent made up.
+    because: the deciding signal first. facts: what the event says beside ref and action.
+    returns: whether it is news. The same content asked about again is not acted upon twice.
+    """
+    first = because[0]
+    before = _reasons(tx, ref)
+    tx.executemany(
+        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (ref, one.signal, one.action, one.kind, one.distance_bits, one.part, now.timestamp())
+            for one in because
+        ],
+    )
+    strongest = _strongest(before)
+    is_stronger = strongest is None or first.action.rank > strongest.rank
+    is_new_log = first.action is Action.LOG and first.signal not in before
+    if not (is_stronger or is_new_log):
+        return False
+    event = {"ref": ref, "action": first.action.value, "agent": config.name, **facts}
+    _queue(tx, f"content.{first.action}", event, config=config, now=now)
+    return True
+
+
+def revise(
+    tx: Transaction,
+    *,
+    signal: str,
+    leads_to: Callable[[Because], Action | None],
+    why: str,
+    config: Config,
+    now: datetime,
+) -> int:
+    """Weaken what was done because of one signal, where no other signal asks for as much.
+
+    leads_to: what the signal alone leads to now; None where it no longer counts at all.
+    returns:  how many pieces of content are treated more mildly than before.
+    """
+    rows = tx.execute(
+        "SELECT ref, action, kind, distance_bits, part FROM acted WHERE signal = ?", (signal,)
+    ).fetchall()
+    reversals = 0
+    for ref, action, kind, distance_bits, part in rows:
+        before = _strongest(_reasons(tx, ref))
+        new = leads_to(Because(signal, Action(action), kind, distance_bits, part))
+        if new is None:
+            tx.execute("DELETE FROM acted WHERE ref = ? AND signal = ?", (ref, signal))
+        elif new.rank < Action(action).rank:
+            tx.execute(
+                "UPDATE acted SET action = ? WHERE ref = ? AND signal = ?", (new, ref, signal)
+            )
+        after = _strongest(_reasons(tx, ref))
+        if before and before is not Action.LOG and (after is None or after.rank < before.rank):
+            facts = {"ref": ref, "action": after, "undoes": before, "exercise": False}
+            facts |= {"agent": config.name, "signal": signal, "why": why}
+            kind_of = "content.hold" if after is Action.HOLD else RELEASE
+            _queue(tx, kind_of, facts, config=config, now=now)
+            reversals += 1
+    return reversals
+
+
+def forget(tx: Transaction, *, before: datetime) -> None:
+    """Forget which content was acted upon before a time; it can no longer be undone then."""
+    tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
+
+
+def _reasons(tx: Transaction, ref: str) -> dict[str, Action]:
+    """What each signal leads to for one piece of content."""
+    rows = tx.execute("SELECT signal, action FROM acted WHERE ref = ?", (ref,))
+    return {signal: Action(action) for signal, action in rows}
+
+
+def _strongest(reasons: Mapping[str, Action]) -> Action | None:
+    return max(reasons.values(), key=lambda one: one.rank, default=None)
+
+
+def _queue(
+    tx: Transaction, kind: str, facts: Mapping[str, Any], *, config: Config, now: datetime
+) -> None:
+    """Queue an event for each channel that it is for."""
+    body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": facts})
+    ref, event_id = facts["ref"], f"msg_{uuid4().hex}"
+    channels = [_FILE]
+    if config.webhook and not facts["exercise"] and kind != f"content.{Action.LOG}":
+        channels.append(_WEBHOOK)
+        # A block that arrives after its release would stand for ever.
+        tx.execute("DELETE FROM deliveries WHERE ref = ? AND channel = ?", (ref, _WEBHOOK))
+    tx.executemany(
+        "INSERT INTO deliveries (id, channel, ref, body, due_at) VALUES (?, ?, ?, ?, 0)",
+        [(event_id, channel, ref, body) for channel in channels],
+    )
+
+
+class _Row(NamedTuple):
+    seq: int
+    id: str
+    ref: str
+    body: str
+    attempts: int
+
+
+_COLUMNS = "seq, id, ref, body, attempts"
+
+
+class Deliverer:
+    """Delivers what is queued, for as long as run() runs."""
+
+    def __init__(
+        self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._webhook = config.webhook
+        self._file = _ActionsFile(config.actions_path)
+        self._store = store
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._flying: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        """Say that something was queued. Call it on the event loop."""
+        self._wake.set()
+
+    def size(self) -> OutboxSize:
+        """How much waits, and what is in the way."""
+        ((waiting, dead),) = self._store.read(
+            "SELECT coalesce(sum(1 - is_dead), 0), coalesce(sum(is_dead), 0) FROM deliveries"
+        )
+        troubles = self._store.read(
+            "SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1"
+        )
+        trouble = str(troubles[0][0]) if troubles else ""
+        return OutboxSize(int(waiting), int(dead), trouble, self._file.trouble)
+
+    def retry_dead(self) -> int:
+        """Try dead deliveries again; return how many they are."""
+        with self._store.write() as tx:
+            return tx.execute(
+                "UPDATE deliveries SET is_dead = 0, attempts = 0, due_at = 0 WHERE is_dead = 1"
+            ).rowcount
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as tasks, _open_http(self._webhook) as http:
+            while True:
+                self._wake.clear()
+                await asyncio.to_thread(self._write_file)
+                if self._webhook:
+                    for row in await asyncio.to_thread(self._due_webhooks):
+                        task = tasks.create_task(self._deliver(row, http, self._webhook))
+                        self._flying[row.ref] = task
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), await asyncio.to_thread(self._wait_s))
+
+    def _due_webhooks(self) -> list[_Row]:
+        """Those to send now: never two at once about one piece of content."""
+        flying = list(self._flying)
+        marks = ",".join("?" * len(flying))
+        rows = self._store.read(
+            f"SELECT {_COLUMNS} FROM deliveries WHERE channel = ? AND is_dead = 0"  # noqa: S608 - marks only
+            f" AND due_at <= ? AND ref NOT IN ({marks}) ORDER BY seq LIMIT ?",
+            (_WEBHOOK, self._clock(), *flying, _AT_ONCE - len(flying)),
+        )
+        return [_Row(*row) for row in rows]
+
+    def _wait_s(self) -> float:
+        """How long until something is due by itself."""
+        if self._file.trouble:
+            return 1.0
+        ((due_at,),) = self._store.read(
+            "SELECT min(due_at) FROM deliveries WHERE channel = ? AND is_dead = 0 AND due_at > ?",
+            (_WEBHOOK, self._clock()),
+        )
+        return _CAP_S if due_at is None else max(0.005, float(due_at) - self._clock())
+
+    async def _deliver(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> None:
+        """Try one webhook once."""
+        try:
+            trouble = await self._post(row, http, webhook)
+            await asyncio.to_thread(self._settle, row, webhook, trouble)
+        finally:
+            del self._flying[row.ref]
+            self._wake.set()
+
+    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> str:
+        """Send one webhook; return what went wrong, "" for nothing."""
+        at = datetime.fromtimestamp(int(self._clock()), UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": row.id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Signer(webhook.secret).sign(row.id, at, row.body),
+        }
+        try:
+            answer = await http.post(webhook.url, content=row.body.encode(), headers=headers)
+        except httpx.RequestError as error:
+            return f"{webhook.url} cannot be reached ({error!r})"
+        return "" if answer.is_success else f"{webhook.url} answered {answer.status_code}"
+
+    def _settle(self, row: _Row, webhook: Webhook, trouble: str) -> None:
+        """Delete what was delivered; set the next try, or give up until someone asks."""
+        with self._store.write() as tx:
+            if not trouble:
+                tx.execute("DELETE FROM deliveries WHERE seq = ?", (row.seq,))
+                return
+            attempts = row.attempts + 1
+            is_dead = attempts >= webhook.attempts
+            due_at = self._clock() + wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_CAP_S)
+            tx.execute(
+                "UPDATE deliveries SET attempts = ?, is_dead = ?, due_at = ?, trouble = ?"
+                " WHERE seq = ?",
+                (attempts, is_dead, due_at, trouble, row.seq),
+            )
+        after = "; it is dead until POST /deliveries/retry" if is_dead else ""
+        logger.warning("webhook %s, attempt %d: %s%s", row.id, attempts, trouble, after)
+
+    def _write_file(self) -> None:
+        """Append what the file does not have yet."""
+        while found := self._store.read(
+            f"SELECT {_COLUMNS} FROM deliveries WHERE channel = ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
+            (_FILE, _BATCH),
+        ):
+            rows = [_Row(*row) for row in found]
+            if not self._file.append([(row.id, row.body) for row in rows]):
+                return
+            with self._store.write() as tx:
+                tx.executemany("DELETE FROM deliveries WHERE seq = ?", [(row.seq,) for row in rows])
+
+
+class _ActionsFile:
+    """The JSON-lines file. Opened for each batch, so that it may be rotated at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._is_checked = False
+        self.trouble = ""
+
+    def append(self, events: Sequence[tuple[str, str]]) -> bool:
+        """Append events, each (id, body); False, with trouble set, when the file cannot take them."""
+        lines = {one: json.dumps({"id": one, **json.loads(body)}) + "\n" for one, body in events}
+        try:
+            # A kill may have come after the lines were written and before we knew of it.
+            written = set() if self._is_checked else self._ids_at_the_end()
+            self._write("".join(line for one, line in lines.items() if one not in written))
+        except OSError as error:
+            self.trouble = f"actions_file {self._path} cannot be written: {error}"
+            self._is_checked = False
+            logger.warning("%s", self.trouble)
+            return False
+        self.trouble, self._is_checked = "", True
+        return True
+
+    def _write(self, text: str) -> None:
+        """Append whole lines, durably, also after one that was cut off."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        with os.fdopen(os.open(self._path, flags, 0o600), "rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            is_cut = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write(("\n" + text if is_cut else text).encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _ids_at_the_end(self) -> set[str]:
+        """The ids of the file's last events."""
+        if not self._path.exists():
+            return set()
+        with self._path.open("rb") as file:
+            file.seek(max(0, self._path.stat().st_size - _TAIL_BYTES))
+            lines = file.read().splitlines()
+        found = set()
+        for line in lines:
+            with suppress(ValueError, KeyError, TypeError):  # a line cut off by a kill
+                found.add(json.loads(line)["id"])
+        return found
+
+
+def _open_http(webhook: Webhook | None) -> httpx.AsyncClient:
+    """The line to the provider's own systems: no redirects, no cookies to keep."""
+    host = urlsplit(webhook.url).hostname if webhook else None
+    return httpx.AsyncClient(
+        timeout=webhook.timeout_s if webhook else None,
+        headers={"User-Agent": f"stemtide-agent/{__version__}"},
+        trust_env=not is_loopback(host or "localhost"),
+    )

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting of the agent, read once at start from agent.toml and the environment.
+
+The environment (STEMTIDE_AGENT_*) goes over the file; a secret may lie in a file of its own, named
+by KEY_FILE, TOKEN_FILE or WEBHOOK_SECRET_FILE. docs/run/agent.md lists all of them.
+"""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from stemtide.agent import values
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.words import Action, Provenance, Severity
+
+PREFIX = "STEMTIDE_AGENT_"
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be told apart, not bound
+
+
+class ConfigError(ValueError):
+    """A setting is missing or wrong. The message names the setting and the remedy."""
+
+    def __init__(self, setting: str, trouble: str) -> None:
+        super().__init__(f"{setting}: {trouble}")
+        self.setting = setting
+
+
+class OnDispute(StrEnum):
+    """Whether a rule applies to signals that a party disputes."""
+
+    NO = "no"
+    ALSO = "also"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the policy. Every condition that is given must hold; an empty one always does.
+
+    max_distance_bits: PDQ only in effect; exact kinds match at 0 bits.
+    """
+
+    name: str
+    action: Action
+    labels: frozenset[str] = frozenset()
+    min_severity: Severity = Severity.LOW
+    min_confidence: int = 0
+    max_distance_bits: int | None = None
+    kinds: frozenset[Kind] = frozenset()
+    provenance: frozenset[Provenance] = frozenset()
+    tlp: frozenset[Tlp] = frozenset()
+    disputed: OnDispute = OnDispute.NO
+
+
+_CONTEXT = frozenset({Provenance.VICTIM, Provenance.MEDIA, Provenance.BYSTANDER})
+
+DEFAULT_RULES = (
+    Rule(name="context-needs-a-person", action=Action.HOLD, provenance=_CONTEXT),
+    Rule(name="grave-and-sure", action=Action.BLOCK, min_severity=Severity.HIGH, min_confidence=80),
+    Rule(name="a-person-looks", action=Action.HOLD, disputed=OnDispute.ALSO),
+)
+"""The policy of an agent whose agent.toml has none. docs/use/agent.md explains each rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where the provider's own systems hear of actions.
+
+    secret:  Standard Webhooks: "whsec_" and base64 of 24 bytes or more.
+    attempts: after so many the delivery is dead until someone asks for a retry.
+    backoff_s: wait before the second attempt; it doubles, up to five minutes.
+    """
+
+    url: str
+    secret: str = field(repr=False)
+    attempts: int = 12
+    backoff_s: float = 1.0
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The agent's settings.
+
+    exercise:  receive exercise signals as well; they never lead to a real action.
+    keep_days: how long the agent remembers which content it acted on, so that it can undo.
+    """
+
+    name: str
+    hub_url: str
+    data_dir: Path
+    key: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8471
+    token: str = field(default="", repr=False)
+    allowed_hosts: tuple[str, ...] = ()
+    insecure_hub: bool = False
+    exercise: bool = False
+    workers: int = 1
+    max_upload_bytes: int = 64 * 1024 * 1024
+    max_items: int = 1000
+    heartbeat_s: float = 5.0
+    keep_days: int = 30
+    actions_file: Path | None = None
+    webhook: Webhook | None = None
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+
+    @property
+    def actions_path(self) -> Path:
+        """The JSON-lines file that every action is written to."""
+        return self.actions_file or self.data_dir / "actions.jsonl"
+
+
+def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> Config:
+    """Read the settings, or say which one is wrong and how to put it right.
+
+    path: the agent.toml; None: ./agent.toml if there is one, else the environment alone.
+    env:  the process's own environment when None.
+    raises: ConfigError.
+    """
+    env = os.environ if env is None else env
+    given, root = _read_file(path)
+    _add_environment(given, env)
+    for secret in ("key", "token"):
+        _read_secret(given, secret, root=root, prefix="")
+    webhook = _read_webhook(given.pop("webhook", {}), root=root)
+    rules = _read_rules(given.pop("policy", {}))
+    settings = _read_table(given, _SETTINGS, where="")
+    for path_name in ("data_dir", "actions_file"):
+        if path_name in settings:
+            settings[path_name] = root / settings[path_name]
+    for needed, remedy in _NEEDED.items():
+        if not settings.get(needed):
+            raise ConfigError(needed, f"is missing; {remedy}")
+    config = Config(**settings, webhook=webhook, rules=rules)
+    _check_together(config)
+    return config
+
+
+_NEEDED = {
+    "name": 'give the agent a name, such as name = "uploads-1"',
+    "hub_url": 'say where the hub is, such as hub_url = "https://hub.example"',
+    "key": "put the key that `stemtide key new` printed into key, or into a file named by key_file",
+    "data_dir": 'name a directory that this agent alone uses, such as data_dir = "var/agent"',
+}
+
+
+def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
+    """The file's table, and the directory that its relative paths start from."""
+    found = path or Path("agent.toml")
+    if path is None and not found.exists():
+        return {}, Path()
+    try:
+        return tomllib.loads(found.read_text("utf-8")), found.parent
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(found), f"cannot be read ({error}); check the path") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(found), f"is not TOML: {error}; correct that line") from error
+
+
+def _add_environment(given: dict[str, Any], env: Mapping[str, str]) -> None:
+    """Lay the environment over the file."""
+    for name, value in env.items():
+        if not name.startswith(PREFIX):
+            continue
+        setting = name.removeprefix(PREFIX).lower()
+        if setting.startswith("webhook_"):
+            given.setdefault("webhook", {})[setting.removeprefix("webhook_")] = value
+        elif setting in _SETTINGS or setting in ("key_file", "token_file"):
+            given[setting] = value
+            _drop_twin(given, setting)
+        else:
+            raise ConfigError(name, f"is no setting of the agent; {_nearest(setting, _SETTINGS)}")
+
+
+def _drop_twin(given: dict[str, Any], setting: str) -> None:
+    """Let KEY in the environment go over key_file in the file, and the other way round."""
+    twin = setting.removesuffix("_file") if setting.endswith("_file") else f"{setting}_file"
+    if twin in ("key", "token", "key_file", "token_file"):
+        given.pop(twin, None)
+
+
+def _read_secret(given: dict[str, Any], name: str, *, root: Path, prefix: str) -> None:
+    """Replace name_file by what that file says."""
+    named = given.pop(f"{name}_file", None)
+    if named is None or name in given:
+        return
+    try:
+        given[name] = (root / str(named)).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{prefix}{name}_file", f"cannot be read ({error}); check its path and owner"
+        ) from error
+
+
+def _read_table(
+    given: Mapping[str, Any], known: Mapping[str, Callable[[Any], Any]], *, where: str
+) -> dict[str, Any]:
+    """Check each value of a table with the reader of its name."""
+    read = {}
+    for name, value in given.items():
+        if name not in known:
+            raise ConfigError(where + name, f"is no setting of the agent; {_nearest(name, known)}")
+        try:
+            read[name] = known[name](value)
+        except ValueError as error:
+            raise ConfigError(where + name, str(error)) from error
+    return read
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """What was probably meant."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+_SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "name": values.agent_name,
+    "hub_url": values.address,
+    "data_dir": values.path,
+    "key": values.text,
+    "host": values.text,
+    "port": values.number(0, 65_535),
+    "token": values.text,
+    "allowed_hosts": values.host_names,
+    "insecure_hub": values.flag,
+    "exercise": values.flag,
+    "workers": values.number(1, 64),
+    "max_upload_bytes": values.number(1024, 2_000_000_000),
+    "max_items": values.number(1, 10_000),
+    "heartbeat_s": values.seconds(0.1, 3600),
+    "keep_days": values.number(1, 3650),
+    "actions_file": values.path,
+}
+
+_WEBHOOK: dict[str, Callable[[Any], Any]] = {
+    "url": values.webhook_address,
+    "secret": values.signing_secret,
+    "attempts": values.number(1, 100),
+    "backoff_s": values.seconds(0.01, 300),
+    "timeout_s": values.seconds(0.1, 120),
+}
+
+_RULE: dict[str, Callable[[Any], Any]] = {
+    "name": values.text,
+    "action": values.choice(Action),
+    "labels": values.several(values.label),
+    "min_severity": values.choice(Severity),
+    "min_confidence": values.number(0, 100),
+    "max_distance_bits": values.number(0, 256),
+    "kinds": values.several(values.choice(Kind)),
+    "provenance": values.several(values.choice(Provenance)),
+    "tlp": values.several(values.choice(Tlp)),
+    "disputed": values.choice(OnDispute),
+}
+assert set(_RULE) == {one.name for one in fields(Rule)}  # noqa: S101 - a rule cannot gain a condition that no file can say
+
+
+def _read_webhook(given: object, *, root: Path) -> Webhook | None:
+    """The [webhook] table; None when there is none."""
+    if not isinstance(given, dict):
+        raise ConfigError("webhook", "must be a table: write [webhook] above url and secret")
+    if not given:
+        return None
+    _read_secret(given, "secret", root=root, prefix="webhook.")
+    read = _read_table(given, _WEBHOOK, where="webhook.")
+    for needed in ("url", "secret"):
+        if needed not in read:
+            raise ConfigError(f"webhook.{needed}", "is missing; a webhook needs a url and a secret")
+    return Webhook(**read)
+
+
+def _read_rules(given: object) -> tuple[Rule, ...]:
+    """The [[policy.rules]] tables in their order; the shipped policy when there are none."""
+    if not isinstance(given, dict):
+        raise ConfigError("policy", "must be a table: write [[policy.rules]] above each rule")
+    odd = set(given) - {"rules"}
+    if odd:
+        raise ConfigError(f"policy.{min(odd)}", "is no setting of the agent; did you mean rules?")
+    rows = given.get("rules")
+    if rows is None:
+        return DEFAULT_RULES
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise ConfigError("policy.rules", "must be tables: write [[policy.rules]] above each rule")
+    rules = tuple(_read_rule(row, number) for number, row in enumerate(rows, start=1))
+    names = [rule.name for rule in rules]
+    for rule in rules:
+        if names.count(rule.name) > 1:
+            raise ConfigError("policy.rules", f"two rules are called {rule.name!r}; rename one")
+    return rules
+
+
+def _read_rule(row: dict[str, Any], number: int) -> Rule:
+    where = f"policy.rules[{number}]."
+    read = {"name": f"rule {number}", **_read_table(row, _RULE, where=where)}
+    if "action" not in read:
+        raise ConfigError(f"{where}action", f"is missing; say one of {', '.join(Action)}")
+    return Rule(**read)
+
+
+def _check_together(config: Config) -> None:
+    """Refuse settings that are each right and together unsafe."""
+    if not is_loopback(config.host) and not config.token:
+        raise ConfigError(
+            "token",
+            f"is missing, and host {config.host!r} lets other machines in; set token (or "
+            'token_file) to a long random text, or host = "127.0.0.1"',
+        )
+    hub = urlsplit(config.hub_url)
+    is_plain = hub.scheme == "http" and not is_loopback(hub.hostname or "")
+    if is_plain and not config.insecure_hub:
+        raise ConfigError(
+            "hub_url",
+            "is plain http, so the key would travel readably; use https, or set "
+            "insecure_hub = true if that network is yours alone",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host can only be reached from this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

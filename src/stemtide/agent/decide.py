@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to do with content that matched: pure, and able to say why.
+
+1 For each matched signal, the first rule of the policy that fits it names an action.
+2 Caps: an exercise only logs; the PAP label allows so much; a disputed signal holds at most.
+3 The signal with the strongest action decides; of equals a real one, then the nearest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stemtide.agent.config import OnDispute, Rule
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.feed import FeedSignal
+from stemtide.protocol.handling import PAP_ALLOWS
+from stemtide.protocol.words import Action
+
+NO_RULE = "no rule"
+"""Named where no rule of the policy fits: a match is then logged, never lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One signal that content matched. distance_bits and part as in a Match."""
+
+    signal: FeedSignal
+    kind: Kind
+    distance_bits: int
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one signal alone would lead to. caps: why it is less than the rule said."""
+
+    hit: Hit
+    action: Action
+    rule: str
+    asked: Action
+    caps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with one piece of content. action is None where nothing matched.
+
+    verdicts: one for each matched signal, the deciding one first.
+    """
+
+    action: Action | None
+    why: str
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def signal(self) -> str | None:
+        """The id of the signal that decided."""
+        return str(self.verdicts[0].hit.signal.id) if self.verdicts else None
+
+    @property
+    def rule(self) -> str | None:
+        """The name of the rule that decided."""
+        return self.verdicts[0].rule if self.verdicts else None
+
+    @property
+    def exercise(self) -> bool:
+        """Whether this is part of an exercise, so that nothing may happen to the content."""
+        return bool(self.verdicts) and self.verdicts[0].hit.signal.exercise
+
+
+NOTHING = Decision(action=None, why="no signal matches")
+
+
+def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:
+    """Decide about one piece of content."""
+    if not hits:
+        return NOTHING
+    verdicts = sorted((judge(hit, rules) for hit in hits), key=_strongest_first)
+    return Decision(verdicts[0].action, _explain(verdicts), tuple(verdicts))
+
+
+def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
+    """What one signal alone would lead to."""
+    rule = next((one for one in rules if fits(one, hit)), None)
+    asked = rule.action if rule else Action.LOG
+    action, caps = asked, []
+    for most, cap in _caps(hit.signal):
+        if action.rank > most.rank:
+            action = most
+            caps.append(cap)
+    return Verdict(hit, action, rule.name if rule else NO_RULE, asked, tuple(caps))
+
+
+def fits(rule: Rule, hit: Hit) -> bool:
+    """Whether every condition of a rule holds."""
+    signal = hit.signal
+    on_dispute = rule.disputed is OnDispute.ALSO or (
+        (rule.disputed is OnDispute.ONLY) == signal.disputed
+    )
+    is_near = rule.max_distance_bits is None or hit.distance_bits <= rule.max_distance_bits
+    return (
+        on_dispute
+        and is_near
+        and signal.severity.rank >= rule.min_severity.rank
+        and signal.confidence >= rule.min_confidence
+        and (not rule.labels or not rule.labels.isdisjoint(signal.labels))
+        and (not rule.kinds or hit.kind in rule.kinds)
+        and (not rule.provenance or signal.provenance in rule.provenance)
+        and (not rule.tlp or signal.tlp in rule.tlp)
+    )
+
+
+def _caps(signal: FeedSignal) -> list[tuple[Action, str]]:
+    """The strongest action that each property of a signal allows, with its reason."""
+    pap = PAP_ALLOWS[signal.pap]
+    caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
+    if signal.disputed:
+        caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
+    if signal.exercise:
+        caps.append((Action.LOG, "an exercise only logs"))
+    return caps
+
+
+def _strongest_first(verdict: Verdict) -> tuple[int, bool, int, str]:
+    hit = verdict.hit
+    return -verdict.action.rank, hit.signal.exercise, hit.distance_bits, str(hit.signal.id)
+
+
+def _explain(verdicts: Sequence[Verdict]) -> str:
+    """One sentence a moderator can read out to the uploader's complaint."""
+    first = verdicts[0]
+    hit = first.hit
+    near = f", {hit.distance_bits} bits away" if hit.kind is Kind.PDQ else ""
+    said = f"rule {first.rule!r} says {first.asked}"
+    if first.rule == NO_RULE:
+        said = f"no rule of the policy fits, so {first.asked}"
+    capped = f"; {'; '.join(first.caps)}" if first.caps else ""
+    others = f"; {len(verdicts) - 1} more matched" if len(verdicts) > 1 else ""
+    return (
+        f"{hit.kind} signal {hit.signal.id} of {hit.signal.shared_by}{near}: {said}{capped}{others}"
+    )

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of content, counted per signal and reported to the hub: never anything of a user.
+
+1 A count is written in the transaction of the decision that it counts, under no report.
+2 Before anything is sent, counts are sealed under a fresh report id.
+3 A sealed report is sent until the hub acknowledges it, then deleted. The hub counts a report id
+  once, so a kill of either side at any point loses nothing and doubles nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from stemtide.agent.client import Backoff, Client, HubDeclinedError, HubError
+from stemtide.agent.config import Config
+from stemtide.agent.store import Store, Transaction
+from stemtide.protocol.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
+from stemtide.protocol.words import Outcome
+
+logger = logging.getLogger(__name__)
+
+GATHER_S = 0.25
+"""How long counts gather before a report leaves."""
+
+_MAX_ROWS = 10_000
+_UNSEALED = ""
+
+
+_REOPEN = """
+INSERT INTO outcomes (report, signal, outcome, count, first_at, last_at)
+  SELECT '', signal, outcome, sum(count), min(first_at), max(last_at) FROM outcomes
+    WHERE refused != '' GROUP BY signal, outcome
+  ON CONFLICT DO UPDATE SET count = count + excluded.count,
+    first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"""
+
+
+def count(
+    tx: Transaction, *, signal: str, outcome: Outcome, now: datetime, number: int = 1
+) -> None:
+    """Count an outcome of one signal that many times, in the caller's transaction."""
+    at = now.isoformat()
+    tx.execute(
+        "INSERT INTO outcomes (report, signal, outcome, count, first_at, last_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " count = count + excluded.count, last_at = max(last_at, excluded.last_at),"
+        " first_at = min(first_at, excluded.first_at)",
+        (_UNSEALED, signal, outcome.value, number, at, at),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSize:
+    """Counts not yet acknowledged by the hub, and those that it refused."""
+
+    waiting: int
+    refused: int
+
+
+class Reporter:
+    """Sends the counts, for as long as run() runs."""
+
+    def __init__(self, *, config: Config, store: Store, client: Client) -> None:
+        self._name = config.name
+        self._store = store
+        self._client = client
+        self._wake = asyncio.Event()
+        self._wake.set()  # what an earlier run left
+        self._backoff = Backoff(first_s=0.25, cap_s=5.0)
+
+    def wake(self) -> None:
+        """Say that something was counted. Call it on the event loop."""
+        self._wake.set()
+
+    def size(self) -> OutboxSize:
+        """How much waits."""
+        ((waiting, refused),) = self._store.read(
+            "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
+            " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
+        )
+        return OutboxSize(int(waiting), int(refused))
+
+    def retry_refused(self) -> int:
+        """Report anew what the hub refused; return how many rows those are.
+
+        They leave under a new id: under the old one the hub may have counted their neighbours.
+        """
+        with self._store.write() as tx:
+            tx.execute(_REOPEN)
+            return tx.execute("DELETE FROM outcomes WHERE refused != ''").rowcount
+
+    async def run(self) -> None:
+        """Report whatever is counted, until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(GATHER_S)
+            self._wake.clear()
+            try:
+                while await self._send_one():
+                    self._backoff.reset()
+            except HubError as error:
+                logger.warning("outcomes wait in the outbox: %s", error)
+                self._wake.set()
+                await asyncio.sleep(self._backoff.next_s())
+
+    async def _send_one(self) -> bool:
+        """Send the oldest report, sealing one if need be; False when there is nothing to send."""
+        report = await asyncio.to_thread(self._next_report)
+        if report is None:
+            return False
+        try:
+            answer = await self._client.send_outcomes(report)
+        except HubDeclinedError as error:
+            # Sent again it would be refused again and hold up all others, so it is set aside,
+            # where /health shows it and a person can retry it.
+            logger.error("report %s is set aside: %s", report.report, error)  # noqa: TRY400 - no trace needed
+            await asyncio.to_thread(self._set_aside, report.report, str(error))
+            return True
+        await asyncio.to_thread(self._settle, answer)
+        return True
+
+    def _next_report(self) -> OutcomeReportIn | None:
+        with self._store.write() as tx:
+            found = tx.execute(
+                "SELECT report FROM outcomes WHERE report != ? AND refused = '' LIMIT 1",
+                (_UNSEALED,),
+            ).fetchone()
+            report = found[0] if found else _seal(tx)
+            rows = tx.execute(
+                "SELECT signal, outcome, count, first_at, last_at FROM outcomes"
+                " WHERE report = ? AND refused = ''",
+                (report,),
+            ).fetchall()
+        if not rows:
+            return None
+        return OutcomeReportIn(
+            report=UUID(report), agent=self._name, rows=tuple(_outcome_row(row) for row in rows)
+        )
+
+    def _settle(self, answer: OutcomeReportOut) -> None:
+        """Delete what the hub counted; keep what it rejected, with its reason."""
+        with self._store.write() as tx:
+            for one in answer.rejected:
+                logger.warning("the hub counts no outcome of %s: %s", one.signal, one.message)
+                tx.execute(
+                    "UPDATE outcomes SET refused = ? WHERE report = ? AND signal = ?",
+                    (one.message or "rejected", str(answer.report), str(one.signal)),
+                )
+            tx.execute(
+                "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(answer.report),)
+            )
+
+    def _set_aside(self, report: UUID, why: str) -> None:
+        with self._store.write() as tx:
+            tx.execute("UPDATE outcomes SET refused = ? WHERE report = ?", (why, str(report)))
+
+
+def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
+    """Put the open counts under a report id, so that sending them twice counts them once."""
+    report = str(new_id())
+    tx.execute(
+        "UPDATE outcomes SET report = ? WHERE report = ? AND (signal, outcome) IN"
+        " (SELECT signal, outcome FROM outcomes WHERE report = ? LIMIT ?)",
+        (report, _UNSEALED, _UNSEALED, _MAX_ROWS),
+    )
+    return report
+
+
+def _outcome_row(row: tuple[str, str, int, str, str]) -> OutcomeRow:
+    signal, outcome, number, first_at, last_at = row
+    return OutcomeRow(
+        signal=UUID(signal),
+        outcome=Outcome(outcome),
+        count=number,
+        first_at=datetime.fromisoformat(first_at),
+        last_at=datetime.fromisoformat(last_at),
+    )

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the values of agent.toml are read: one reader for each kind of value.
+
+A reader takes what TOML or the environment gave and returns it typed, or raises ValueError saying
+what it must be; the caller adds which setting it was.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from stemtide.protocol.agents import AGENT_NAME
+from stemtide.protocol.labels import labels
+
+_SECRET_BYTES = 24
+
+
+def text(value: object) -> str:
+    """Text, without the blanks around it."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be text in quotes, not {value!r}")  # noqa: TRY004 - one kind of error
+    return value.strip()
+
+
+def flag(value: object) -> bool:
+    """True or false, also as the environment spells it."""
+    if value in (True, "true", "1"):
+        return True
+    if value in (False, "false", "0"):
+        return False
+    raise ValueError(f"must be true or false, not {value!r}")
+
+
+def number(low: int, high: int) -> Callable[[object], int]:
+    """A reader of whole numbers from low to high, both allowed."""
+
+    def read(value: object) -> int:
+        is_number = isinstance(value, int | str) and not isinstance(value, bool)
+        if not (is_number and re.fullmatch(r"\d{1,12}", str(value))):
+            raise ValueError(f"must be a whole number from {low} to {high}, not {value!r}")
+        number = int(str(value))
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}, not {number}")
+        return number
+
+    return read
+
+
+def seconds(low: float, high: float) -> Callable[[object], float]:
+    """A reader of spans in seconds from low to high, both allowed."""
+
+    def read(value: object) -> float:
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = float("nan")
+        if isinstance(value, bool) or not low <= number <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}, not {value!r}")
+        return number
+
+    return read
+
+
+def choice(words: type[StrEnum]) -> Callable[[object], Any]:
+    """A reader of one of the words of a StrEnum."""
+
+    def read(value: object) -> StrEnum:
+        try:
+            return words(str(value))
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(words)}, not {value!r}") from None
+
+    return read
+
+
+def several(one: Callable[[Any], Any]) -> Callable[[object], frozenset[Any]]:
+    """A reader of lists, each item read by one."""
+
+    def read(value: object) -> frozenset[Any]:
+        if not isinstance(value, list) or not value:
+            raise ValueError(f'must be a list such as ["…"], not {value!r}')
+        return frozenset(one(item) for item in value)
+
+    return read
+
+
+def label(value: object) -> str:
+    """The name of a label that a signal may carry."""
+    known = sorted(name for name, label in labels().items() if not label.refuse_to)
+    if value not in known:
+        raise ValueError(f"must be a label ({', '.join(known)}), not {value!r}")
+    return str(value)
+
+
+def agent_name(value: object) -> str:
+    """An agent's name as the hub takes it."""
+    name = text(value)
+    if not re.fullmatch(AGENT_NAME, name):
+        raise ValueError(f"must be 1 to 63 of a-z, 0-9 and -, not {name!r}")
+    return name
+
+
+def address(value: object) -> str:
+    """An http or https address without a query, without the last slash."""
+    url = text(value).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+        is_good = is_good and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or "?" in url or "#" in url:
+        raise ValueError(f"must be an address such as https://hub.example, not {url!r}")
+    return url
+
+
+def webhook_address(value: object) -> str:
+    """An http or https address; a query may follow."""
+    url = text(value)
+    address(url.partition("?")[0])
+    return url
+
+
+def host_names(value: object) -> tuple[str, ...]:
+    """Host names: a list, or text with commas between them."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise ValueError(f'must be a list of host names such as ["agent.internal"], not {value!r}')  # noqa: TRY004 - one kind of error
+    return tuple(text(name).lower() for name in names)
+
+
+def signing_secret(value: object) -> str:
+    """A Standard Webhooks secret: "whsec_" and base64 of 24 bytes or more."""
+    secret = text(value)
+    try:
+        raw = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raw = b""
+    if not secret.startswith("whsec_") or len(raw) < _SECRET_BYTES:
+        raise ValueError(
+            'must be "whsec_" and the base64 of at least 24 random bytes; '
+            "make one with: echo whsec_$(openssl rand -base64 32)"
+        )
+    return secret
+
+
+def path(value: object) -> Path:
+    """A path; ~ is the home directory."""
+    return Path(text(value)).expanduser()
