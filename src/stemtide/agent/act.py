@@ -309,7 +309,7 @@ class _ActionsFile:
         self.trouble = ""
 
     def append(self, events: Sequence[tuple[str, str]]) -> bool:
-        """Append events, each (id, body); False, with trouble set, when the file cannot take them."""
+        """Append events, each (id, body); False, with trouble set, when it cannot."""
         lines = {one: json.dumps({"id": one, **json.loads(body)}) + "\n" for one, body in events}
         try:
             # A kill may have come after the lines were written and before we knew of it.

@@ -2,7 +2,7 @@
 """The only talker to the hub."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -122,7 +122,7 @@ class Client:
         query = {"after": str(after), "limit": str(limit), **self._view}
         return (await self._ask(self._http.get("/feed", params=query))).content
 
-    async def snapshot(self) -> AsyncIterator[list[bytes]]:
+    async def snapshot(self) -> AsyncGenerator[list[bytes], None]:
         """The lines of a snapshot in pieces of about half a megabyte, while they arrive."""
         request = self._http.build_request("GET", "/snapshot", params=self._view)
         answer = await self._ask(self._http.send(request, stream=True))
@@ -142,7 +142,7 @@ class Client:
         finally:
             await answer.aclose()
 
-    async def wakes(self, after: int) -> AsyncIterator[int]:
+    async def wakes(self, after: int) -> AsyncGenerator[int, None]:
         """The stream's positions; first 0 once it stands. Ends or raises when the stream does."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
         timeout = httpx.Timeout(30, connect=5, read=_SILENCE_S)

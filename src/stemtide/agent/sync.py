@@ -320,7 +320,7 @@ class Sync:
         return [row for signal, line in pairs if (row := self._row(signal, line.decode()))]
 
     def _rows_one_by_one(self, lines: Sequence[bytes]) -> list[SignalRow]:
-        """Read what this version of the agent can read. raises: HubAnswerError if a line is torn."""
+        """Read what this version can read. raises: HubAnswerError if a line is torn."""
         rows = []
         for line in lines:
             try:

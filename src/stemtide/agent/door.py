@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's door: who may ask, and how it is said that something is wrong.
+
+An agent on loopback can be reached by every web page that its machine's browsers show. So a request
+must name the agent as its Host, and one that a page sends (it carries an Origin) must come from the
+agent's own pages. With a token set, it must be shown as well.
+"""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stemtide.agent.config import LOOPBACK_NAMES, WILDCARDS, Config
+from stemtide.agent.intake import BadRequestError
+from stemtide.protocol.problems import MEDIA_TYPE, Problem, ProblemType, problem
+
+_STRANGER = "stemtide.stranger"
+_OPEN_PATH = "/health"
+"""Load balancers have no token; a stranger is told "live" and "ready" there, and nothing else."""
+
+
+def middleware(config: Config) -> Middleware:
+    """The door as Starlette takes it."""
+    return Middleware(_Door, config=config)
+
+
+def knows(request: Request) -> bool:
+    """Whether the caller showed the token, or needs none."""
+    return not request.scope.get(_STRANGER, False)
+
+
+class _Door:
+    """Refuses requests that are none of ours, before anything is read of them."""
+
+    def __init__(self, app: ASGIApp, config: Config) -> None:
+        self._app = app
+        self._token = config.token.encode()
+        names = set(config.allowed_hosts)
+        # Whoever listens everywhere has a token, and may leave the names open.
+        is_open = config.host in WILDCARDS and not names
+        self._names = None if is_open else LOOPBACK_NAMES | names | {config.host.lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it with a problem."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trouble = self._trouble(scope, Headers(scope=scope))
+        app = answer(trouble) if trouble else self._app
+        await app(scope, receive, send)
+
+    def _trouble(self, scope: Scope, headers: Headers) -> Problem | None:
+        """What is wrong with a request from outside; None for nothing."""
+        host = headers.get("host", "")
+        name = _name_of(host)
+        if self._names is not None and name not in self._names:
+            return problem(
+                ProblemType.NOT_ALLOWED,
+                f"Host: {name[:100]!r} is not this agent; ask at the address it listens at, or "
+                "name the host in allowed_hosts",
+            )
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return problem(
+                ProblemType.NOT_ALLOWED,
+                "Origin: web pages may not ask this agent; ask from your own server",
+            )
+        return self._check_token(scope, headers)
+
+    def _check_token(self, scope: Scope, headers: Headers) -> Problem | None:
+        """Whether the token is shown where one is set."""
+        shown = headers.get("authorization", "").encode()
+        if not self._token or hmac.compare_digest(shown, b"Bearer " + self._token):
+            return None
+        if scope["path"] == _OPEN_PATH:
+            scope[_STRANGER] = True
+            return None
+        return problem(
+            ProblemType.UNAUTHENTICATED,
+            "Authorization: send Bearer and the token of agent.toml",
+        )
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def answer(found: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document as an answer."""
+    extra = dict(headers or {})
+    if found.status == 401:  # noqa: PLR2004 - RFC 9110 section 11.6.1 asks for the header
+        extra["WWW-Authenticate"] = "Bearer"
+    return Response(
+        found.model_dump_json(exclude_none=True),
+        status_code=found.status,
+        media_type=MEDIA_TYPE,
+        headers=extra,
+    )
+
+
+async def _bad_request(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, BadRequestError):
+        raise error
+    return answer(problem(error.which, error.detail, errors=error.errors))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What Starlette itself refuses: an unknown path, or another method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path[:200]
+    if error.status_code == 405:  # noqa: PLR2004 - RFC 9110 section 15.5.6
+        allowed = (error.headers or {}).get("Allow", "")
+        found = problem(ProblemType.MALFORMED, f"{path} takes {allowed}, not {request.method}")
+        found = found.model_copy(update={"status": 405, "title": "Another method is needed"})
+        return answer(found, error.headers)
+    detail = f"{path} is not here; there are /match, /health, /metrics and /deliveries/retry"
+    return answer(problem(ProblemType.NOT_FOUND, detail))
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The caller hung up while sending; nobody reads this."""
+    return Response(status_code=400)
+
+
+async def _internal(_request: Request, _error: Exception) -> Response:
+    """Our own fault: the log has it, the answer says nothing about us."""
+    return answer(problem(ProblemType.INTERNAL, "the agent's log says what; ask again later"))
+
+
+EXCEPTION_HANDLERS: Mapping[Any, Any] = {
+    BadRequestError: _bad_request,
+    HTTPException: _http_error,
+    ClientDisconnect: _gone,
+    Exception: _internal,
+}
+"""How each error is answered."""

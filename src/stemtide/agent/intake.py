@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What POST /match takes: files of a form, one bare file, or fingerprints as JSON."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from stemtide.agent.config import Config
+from stemtide.agent.recognise import Item, new_ref
+from stemtide.fingerprints.kinds import (
+    MIN_QUALITY,
+    SIZE_BYTES,
+    Fingerprint,
+    Fingerprints,
+    Kind,
+    parse_value,
+)
+from stemtide.fingerprints.url import fingerprint_url
+from stemtide.protocol.problems import FieldProblem, ProblemType
+
+MAX_JSON_BYTES = 8 * 1024 * 1024
+_MAX_REF = 200
+
+
+class BadRequestError(Exception):
+    """A request cannot be taken; the door makes a problem document of it."""
+
+    def __init__(
+        self, which: ProblemType, detail: str, *, errors: Sequence[FieldProblem] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.which = which
+        self.detail = detail
+        self.errors = list(errors)
+
+
+def _reader(kind: Kind) -> BeforeValidator:
+    """Reads a JSON value as the bytes of a fingerprint."""
+
+    def read(value: object) -> bytes:
+        if not isinstance(value, str):
+            raise ValueError("must be text")  # noqa: TRY004 - pydantic collects ValueError
+        is_address = kind is Kind.URL and ("." in value or len(value) != 2 * SIZE_BYTES[kind])
+        return fingerprint_url(value).value if is_address else parse_value(kind, value)
+
+    return BeforeValidator(read)
+
+
+class ItemIn(BaseModel):
+    """Fingerprints of one piece of content. url: an address, or the digest of its spelling."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ref: str | None = Field(default=None, min_length=1, max_length=_MAX_REF)
+    pdq: Annotated[bytes, _reader(Kind.PDQ)] | None = None
+    quality: int | None = Field(default=None, ge=0, le=100)
+    sha256: Annotated[bytes, _reader(Kind.SHA256)] | None = None
+    md5: Annotated[bytes, _reader(Kind.MD5)] | None = None
+    url: Annotated[bytes, _reader(Kind.URL)] | None = None
+
+    @model_validator(mode="after")
+    def _has_something(self) -> Self:
+        if not any((self.pdq, self.sha256, self.md5, self.url)):
+            raise ValueError("give at least one of pdq, sha256, md5 and url")
+        if self.quality is not None and self.pdq is None:
+            raise ValueError("quality belongs to pdq: give both, or leave it out")
+        return self
+
+    def item(self) -> Item:
+        """As content to recognise."""
+        given = [(kind, getattr(self, kind)) for kind in Kind]
+        each = tuple(
+            Fingerprint(kind, value, self.quality if kind is Kind.PDQ else None)
+            for kind, value in given
+            if value
+        )
+        remarks = []
+        if self.quality is not None and self.quality < MIN_QUALITY:
+            remarks.append(
+                f"pdq: quality {self.quality} is below {MIN_QUALITY}, so it was not compared"
+            )
+        return Item(self.ref or new_ref(), None, Fingerprints(each, remarks=tuple(remarks)))
+
+
+class ItemsIn(BaseModel):
+    """The JSON body of POST /match."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: tuple[ItemIn, ...] = Field(min_length=1)
+
+
+async def read_items(request: Request, config: Config) -> list[Item]:
+    """Read a request's content. raises: BadRequestError naming the field and the remedy."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        items = await _read_form(request, config)
+    elif media_type == "application/json":
+        body = await _read_body(request, min(MAX_JSON_BYTES, config.max_upload_bytes))
+        items = [one.item() for one in await asyncio.to_thread(_read_json, body)]
+    elif media_type.startswith("image/") or media_type == "application/octet-stream":
+        blob = await _read_body(request, config.max_upload_bytes)
+        items = [Item(_check_ref(request.query_params.get("ref")), blob)]
+    else:
+        raise BadRequestError(
+            ProblemType.WRONG_MEDIA_TYPE,
+            f"Content-Type {media_type[:80]!r} is not understood; send multipart/form-data with "
+            "files, image/* or application/octet-stream with one file, or application/json",
+        )
+    if len(items) > config.max_items:
+        raise BadRequestError(
+            ProblemType.TOO_LARGE,
+            f"items: {len(items)} are more than max_items ({config.max_items}); send fewer at once",
+        )
+    for number, item in enumerate(items):
+        if item.blob == b"":
+            raise invalid(f"file.{number}", "is empty: send the content's bytes")
+    return items
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """The request's body, until it grows too large."""
+    said = request.headers.get("content-length", "0")
+    size = 0
+    if said.isdigit() and int(said) > limit:
+        raise _too_large(limit)
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    return b"".join([chunk async for chunk in _limited(request, limit)])
+
+
+def _too_large(limit: int) -> BadRequestError:
+    return BadRequestError(
+        ProblemType.TOO_LARGE,
+        f"body: is larger than {limit} bytes; send less at once, or raise max_upload_bytes",
+    )
+
+
+async def _read_form(request: Request, config: Config) -> list[Item]:
+    """Files of a form: every file field is a file, and the nth ref belongs to the nth file."""
+    parser = MultiPartParser(
+        request.headers,
+        _limited(request, config.max_upload_bytes),
+        max_files=config.max_items,
+        max_fields=config.max_items,
+        max_part_size=4096,
+    )
+    parser.spool_max_size = config.max_upload_bytes  # content never touches the disk here
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise BadRequestError(
+            ProblemType.MALFORMED, f"body: the form cannot be read ({error.message})"
+        ) from error
+    blobs = [await one.read() for _, one in form.multi_items() if isinstance(one, UploadFile)]
+    fields = [(name, one) for name, one in form.multi_items() if isinstance(one, str)]
+    await form.close()
+    for name, _ in fields:
+        if name != "ref":
+            raise invalid(name[:80], "is no field of this form; send files, and ref beside them")
+    refs: list[str | None] = [value for _, value in fields]
+    if not blobs:
+        raise invalid("file", "is missing; add the content as a file with a file name")
+    if refs and len(refs) != len(blobs):
+        raise invalid(
+            "ref", f"there are {len(refs)} for {len(blobs)} files; send one for each, or none"
+        )
+    pairs = zip(blobs, refs or [None] * len(blobs), strict=True)
+    return [Item(_check_ref(ref), blob) for blob, ref in pairs]
+
+
+def _check_ref(ref: str | None) -> str:
+    if ref is None:
+        return new_ref()
+    if not 1 <= len(ref) <= _MAX_REF:
+        raise invalid("ref", f"must have 1 to {_MAX_REF} characters; leave it out to get one")
+    return ref
+
+
+def _read_json(body: bytes) -> tuple[ItemIn, ...]:
+    """Read the JSON body, telling every field that is wrong."""
+    try:
+        return ItemsIn.model_validate_json(body).items
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        raise BadRequestError(ProblemType.MALFORMED, f"body: {found[0]['msg']}; send JSON")
+    errors = [
+        FieldProblem(
+            field=".".join(str(part) for part in one["loc"]) or "body",
+            message=one["msg"].removeprefix("Value error, "),
+            row=_row_of(one["loc"]),
+        )
+        for one in found[:100]
+    ]
+    raise BadRequestError(
+        ProblemType.INVALID, f"{errors[0].field}: {errors[0].message}", errors=errors
+    )
+
+
+def _row_of(place: tuple[int | str, ...]) -> int | None:
+    return next((part for part in place if isinstance(part, int)), None)
+
+
+def invalid(field: str, message: str) -> BadRequestError:
+    """One field that is not right. message: what is wrong with it and what to do."""
+    return BadRequestError(
+        ProblemType.INVALID,
+        f"{field}: {message}",
+        errors=[FieldProblem(field=field, message=message)],
+    )
