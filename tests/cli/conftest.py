@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("stemtide")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said: its exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run(*words: object, **environment: str) -> Said:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STEMTIDE_")}
+    done = subprocess.run(
+        [str(COMMAND), *map(str, words)],
+        env=kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def stemtide():
+    return run

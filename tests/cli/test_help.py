@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+import sys
+
+import pytest
+
+from stemtide import __version__
+
+NOUNS = {
+    "hub": {"start"},
+    "agent": {"start"},
+    "signal": {"share", "show", "withdraw"},
+    "feed": {"follow"},
+    "party": {"add", "list"},
+    "person": {"add"},
+    "key": {"new", "list", "revoke"},
+}
+
+
+def test_help_names_every_noun_and_verb(stemtide):
+    told = stemtide("--help")
+    assert told.code == 0
+    for noun in [*NOUNS, "hash", "match", "demo"]:
+        assert f" {noun} " in told.out
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_alone_shows_its_verbs(stemtide, noun):
+    told = stemtide(noun, "--help")
+    assert told.code == 0
+    for verb in NOUNS[noun]:
+        assert f" {verb} " in told.out
+
+
+def test_the_version_is_said(stemtide):
+    assert stemtide("--version").out == f"stemtide {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["hsah"], ["signal", "shred"], ["hash", "--nope"], ["hash"]])
+def test_a_misused_command_ends_with_2(stemtide, words):
+    told = stemtide(*words)
+    assert told.code == 2
+    assert told.out == "" or "Usage" in told.out
+
+
+def test_help_loads_nothing_heavy():
+    heavy = ["django", "numpy", "PIL", "pydantic_core", "httpx", "starlette", "uvicorn"]
+    program = f"""
+import sys
+from typer.testing import CliRunner
+from stemtide.cli.app import app
+assert CliRunner().invoke(app, ["--help"]).exit_code == 0
+print([name for name in {heavy} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

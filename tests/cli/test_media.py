@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+import hashlib
+import json
+
+import pytest
+
+from stemtide.exercises import pictures
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("album")
+    files = pictures.photographs()
+    for name in ("coffee.png", "chelsea.png"):
+        (folder / name).write_bytes(files[name])
+    (folder / "coffee-again.jpg").write_bytes(pictures.reencoded(files["coffee.png"]))
+    (folder / "words.txt").write_text("not a picture")
+    (folder / "half.jpg").write_bytes(pictures.reencoded(files["coffee.png"])[:9000])
+    return folder
+
+
+def test_hash_says_every_fingerprint(stemtide, album):
+    told = stemtide("hash", "--json", album / "coffee.png")
+    (row,) = told.rows
+    prints = {one["kind"]: one["value"] for one in row["fingerprints"]}
+    blob = (album / "coffee.png").read_bytes()
+    assert told.code == 0
+    assert set(prints) == {"pdq", "sha256", "md5"}
+    assert prints["sha256"] == hashlib.sha256(blob).hexdigest()
+    assert row["media_type"] == "image/png"
+
+
+def test_hash_reads_several_and_spells_urls_one_way(stemtide, album):
+    told = stemtide(
+        "hash", "--json", album / "words.txt", "HTTPS://Example.com:443/a?utm_source=x#y",
+        "https://example.com/a",
+    )  # fmt: skip
+    words, long, short = told.rows
+    assert {one["kind"] for one in words["fingerprints"]} == {"sha256", "md5"}
+    assert long["fingerprints"] == short["fingerprints"]
+
+
+def test_a_cut_off_picture_is_hashed_as_far_as_it_goes_and_said(stemtide, album):
+    told = stemtide("hash", album / "half.jpg")
+    assert told.code == 0
+    assert "pdq" in told.out
+    assert "half.jpg" in told.err
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("no-such-file.jpg", "no file here"),
+        ("pdq:abcd", "64 hex digits"),
+        ("javascript://x", "javascript"),
+    ],
+)
+def test_what_cannot_be_fingerprinted_is_named(stemtide, name, remedy):
+    told = stemtide("hash", name)
+    assert told.code == 1
+    assert told.out == ""
+    assert remedy in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_folder_is_no_file(stemtide, album):
+    told = stemtide("hash", album)
+    assert told.code == 1
+    assert "is a folder" in told.err
+
+
+def test_match_finds_the_altered_copy_among_files(stemtide, album):
+    told = stemtide(
+        "match", "--json", album / "coffee-again.jpg", album / "words.txt",
+        "--against", album / "coffee.png", "--against", album / "chelsea.png",
+    )  # fmt: skip
+    altered, words = told.rows
+    assert told.code == 0
+    assert [one["kind"] for one in altered["matches"]] == ["pdq"]
+    assert altered["matches"][0]["distance_bits"] <= 31
+    assert words["matches"] == []
+
+
+def test_match_reads_a_saved_feed_with_its_withdrawals(stemtide, album, tmp_path):
+    (row,) = stemtide("hash", "--json", album / "coffee.png").rows
+    pdq = next(one for one in row["fingerprints"] if one["kind"] == "pdq")
+    put = {
+        "op": "put", "position": 1, "id": "2b0cf3c4-6f3f-4b6f-9c38-96e6a5d1c9b1", "kind": "pdq",
+        "value": pdq["value"], "quality": 100, "within_bits": None, "content": None,
+        "labels": ["manifesto"], "severity": "high", "provenance": "unknown", "confidence": 80,
+        "tlp": "amber", "pap": "green", "disputed": False, "crisis": None, "exercise": False,
+        "shared_by": "be-crisis-centre", "shared_at": "2026-11-24T12:00:00Z", "expires_at": None,
+    }  # fmt: skip
+    drop = {"op": "drop", "position": 2, "id": put["id"], "state": "withdrawn"}
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(json.dumps(put) + "\n")
+    look = ["match", "--json", album / "coffee-again.jpg", "--against", feed]
+    assert [one["key"] for one in stemtide(*look).rows[0]["matches"]] == [put["id"]]
+    feed.write_text(json.dumps(put) + "\n" + json.dumps(drop) + "\n")
+    assert stemtide(*look).rows[0]["matches"] == []
+    feed.write_text(json.dumps(put) + "\n{}\n")
+    told = stemtide(*look)
+    assert (told.code, "line 2" in told.err) == (1, True)
+
+
+def test_an_agent_that_is_away_is_named(stemtide, album):
+    told = stemtide("match", album / "coffee.png", "--against", "http://127.0.0.1:9")
+    assert told.code == 1
+    assert "http://127.0.0.1:9 cannot be reached" in told.err
