@@ -149,3 +149,42 @@ def test_dropped_entries_give_their_room_back():
     assert len(index) == 0
     assert index._now.stop <= 200
     assert len(index._now.keys) <= 200
+
+
+def tables_made(index):
+    """Wait for tables that are being made."""
+    while (making := index._making) is not None:
+        making.join()
+    return index._now.tabled
+
+
+def test_many_small_puts_get_tables_without_waiting_for_them():
+    rng = sets.seeded(8)
+    values = sets.clustered(rng, 4_000)
+    queries = sets.near_some(values, rng=rng, count=40)
+    index = HammingIndex(loose_rows=64)
+    for place, value in enumerate(values):
+        index.put([f"s{place}"], [value], own_bits=[None])
+    assert tables_made(index) is not None
+    own = [None] * len(values)
+    assert index.search(queries) == [expected(values, each, own=own, asked=31) for each in queries]
+
+
+def test_tables_of_rows_that_have_been_renumbered_are_thrown_away():
+    values = sets.uniform(sets.seeded(9), 300)
+    index = filled(values, loose_rows=64)
+    seen = index._now
+    index.drop([f"s{place}" for place in range(250)])
+    assert index._now.keys is not seen.keys
+    index._make_tables(seen)
+    assert index.search(values) == [[]] * 250 + [[(f"s{place}", 0)] for place in range(250, 300)]
+
+
+def test_older_tables_never_take_the_place_of_newer_ones():
+    values = sets.uniform(sets.seeded(9), 300)
+    index = filled(values[:100], loose_rows=64)
+    seen = index._now
+    index.put([f"t{place}" for place in range(200)], values[100:], own_bits=[None] * 200)
+    assert index._now.tabled.stop == 300
+    index._make_tables(seen)
+    assert index._now.tabled.stop == 300

@@ -4,8 +4,9 @@
 A search takes one look at an immutable snapshot and never waits for a writer. Rows are only ever
 appended; a row that is dropped or replaced is marked with the version at which it went, and a
 snapshot shows the rows that had not gone at its own version. So each put and each drop is seen
-whole or not at all. When many rows have been appended, the hash tables are made anew; when many
-have gone, the rows are written together: readers keep the old ones until they are done.
+whole or not at all. When many rows have been appended, the hash tables are made anew (on a thread
+of its own, unless one put brought them all); when most have gone, the rows are written together:
+readers keep the old ones until they are done.
 """
 
 import threading
@@ -33,6 +34,9 @@ _PROBED_BITS = 31
 
 LOOSE_ROWS = 4096
 """So many rows outside the tables, or gone, are cheaper to pass over than to tidy away."""
+
+_OUTSIDE_PART = 16
+"""Tables are made anew when more than one row in this many is outside them."""
 
 _CROWDED_PART = 8
 """A query that would meet more than one row in this many is answered by a scan: it costs less."""
@@ -101,6 +105,7 @@ class HammingIndex:
         self._writing = threading.Lock()
         self._rows: dict[str, int] = {}
         self._now = _empty(0)
+        self._making: threading.Thread | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -124,7 +129,7 @@ class HammingIndex:
                 kernels.to_words(values)[last].T,
                 own_bits=np.array(own, dtype=np.int16)[last],
             )
-            self._tidy()
+            self._tidy(added=len(keys))
 
     def drop(self, keys: Iterable[str]) -> None:
         """Hold these entries no longer; unknown keys are ignored."""
@@ -135,7 +140,7 @@ class HammingIndex:
             version = self._now.version + 1
             self._now.gone_at[going] = version
             self._now = replace(self._now, version=version)
-            self._tidy()
+            self._tidy(added=0)
 
     def search(
         self, values: Sequence[bytes], *, within_bits: int | None = None
@@ -191,16 +196,32 @@ class HammingIndex:
         changed |= now.own_bits[rows] != own_bits
         return changed
 
-    def _tidy(self) -> None:
+    def _tidy(self, *, added: int) -> None:
         """Write rows together when most have gone; make the tables anew when many are outside."""
         now = self._now
         if now.stop - len(self._rows) > max(self._loose_rows, len(self._rows)):
             now = _without_gone(now)
             self._rows = dict(zip(now.keys, range(now.stop), strict=True))
             self._now = now
-        tabled_stop = now.tabled.stop if now.tabled else 0
-        if now.stop - tabled_stop > max(self._loose_rows, now.stop // 16):
+        if now.stop - _tabled_stop(now) <= max(self._loose_rows, now.stop // _OUTSIDE_PART):
+            return
+        if added > self._loose_rows:
             self._now = _with_tables(now)
+        elif self._making is None:
+            # Whoever puts one signal must not wait for tables of all: it is found without them.
+            self._making = threading.Thread(target=self._make_tables, args=(now,))
+            self._making.start()
+
+    def _make_tables(self, seen: _Snapshot) -> None:
+        """Make tables of what was seen, and use them if its rows have still the same numbers."""
+        try:
+            made = _with_tables(seen)
+            with self._writing:
+                now = self._now
+                if now.keys is seen.keys and made.stop > _tabled_stop(now):
+                    self._now = replace(now, tabled=made.tabled)
+        finally:
+            self._making = None
 
 
 def check_within_bits(within_bits: int) -> int:
@@ -208,6 +229,10 @@ def check_within_bits(within_bits: int) -> int:
     if not 0 <= within_bits <= MAX_WITHIN_BITS:
         raise ValueError(f"within_bits: 0..{MAX_WITHIN_BITS}, this is {within_bits}")
     return within_bits
+
+
+def _tabled_stop(now: _Snapshot) -> int:
+    return now.tabled.stop if now.tabled else 0
 
 
 def _with_room(now: _Snapshot, count: int) -> _Snapshot:
