@@ -98,7 +98,7 @@ def _load(limits: Limits) -> Look:
 
 
 def _answer_next(
-    channel: socket.socket, stream: io.BufferedReader, look: Look, limits: Limits
+    channel: socket.socket, stream: "io.BufferedReader[socket.SocketIO]", look: Look, limits: Limits
 ) -> dict[str, Any] | None:
     head = stream.read(_LENGTH_IN.size)
     if len(head) < _LENGTH_IN.size:

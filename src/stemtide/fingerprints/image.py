@@ -175,7 +175,8 @@ def _fill(look: _Look) -> None:
             f"this image is damaged at its beginning ({_short(error)})"
         ) from error
     name = image.format or "image"
-    look.media_type = "image/jpeg" if name == "MPO" else Image.MIME.get(name, look.media_type)
+    stated = look.media_type or f"image/{name.lower()}"
+    look.media_type = "image/jpeg" if name == "MPO" else Image.MIME.get(name, stated)
     is_animated = name in _ANIMATED and getattr(image, "is_animated", False)
     image.close()
     _decode_twice(look, _hash_frames if is_animated else _hash_still, name)
@@ -241,7 +242,7 @@ def _hash_frames(look: _Look) -> None:
         for number, at_s in _walk(image, frames, look):
             if looker.wants(number, shown_s=_shown_s(image)):
                 _keep_if_new(look.found, dull, _hash_frame(image, number, at_s))
-    if not look.found:
+    if not look.found and dull:
         look.found.extend(dull[:1])
         look.remarks.append(
             f"low quality: too little is to be seen in any frame to recognise it by; PDQ hashes"

@@ -44,6 +44,11 @@ _ONE_THREAD = (
 )
 
 
+_KEEP_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(64 << 20))
+"""Lets glibc keep memory between pictures: giving it back and taking it again costs a third of
+the time that a picture of one megapixel takes."""
+
+
 class WorkerFailedError(Exception):
     """A worker did not answer. The message is the remark that the content gets."""
 
@@ -221,7 +226,7 @@ class Worker:
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     home = str(Path(stemtide.__file__).parents[1])
-    return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONPATH": home, "MALLOC_ARENA_MAX": "1"}
+    return kept | dict.fromkeys(_ONE_THREAD, "1") | _KEEP_MEMORY | {"PYTHONPATH": home}
 
 
 def _checked(answer: dict[str, Any]) -> Answer:

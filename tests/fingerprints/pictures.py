@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real photographs to try things on, and files that are made to do harm."""
+
+import importlib.util
+import struct
+import zlib
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+
+def photo_paths() -> list[Path]:
+    """Photographs that scikit-image ships; it is not imported for them."""
+    found = importlib.util.find_spec("skimage")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    folder = Path(found.submodule_search_locations[0]) / "data"
+    return sorted([*folder.glob("*.png"), *folder.glob("*.jpg")])
+
+
+@cache
+def photo(name: str = "astronaut.png") -> Image.Image:
+    path = next(path for path in photo_paths() if path.name == name)
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def encoded(image: Image.Image, file_type: str, **options) -> bytes:
+    stream = BytesIO()
+    image.save(stream, file_type, **options)
+    return stream.getvalue()
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png_bomb(side_px: int) -> bytes:
+    """A one-bit PNG: a few hundred kilobytes that want side_px x side_px bytes once decoded."""
+    packer = zlib.compressobj(9)
+    row = bytes(1 + (side_px + 7) // 8)
+    body = b"".join(packer.compress(row) for _ in range(side_px)) + packer.flush()
+    head = struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
+    chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def lying_jpeg(side_px: int) -> bytes:
+    """A JPEG whose header states a size that its body does not have."""
+    blob = bytearray(encoded(photo().resize((64, 64)), "JPEG"))
+    start = blob.index(b"\xff\xc0")
+    blob[start + 5 : start + 9] = struct.pack(">HH", side_px, side_px)
+    return bytes(blob)
+
+
+def animation(file_type: str, *, frames: int = 6, shown_ms: int = 300) -> bytes:
+    """Six and more clearly different frames out of one photograph."""
+    whole = photo().resize((256, 256))
+    turned = [whole.rotate(15 * i).crop((40, 40, 216, 216)) for i in range(frames)]
+    return encoded(
+        turned[0], file_type, save_all=True, append_images=turned[1:], duration=shown_ms, loop=0
+    )
+
+
+def bits_between(one: bytes, other: bytes) -> int:
+    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+import random
+import warnings
+from io import BytesIO
+
+import numpy as np
+import pdqhash
+import pytest
+from PIL import Image, ImageCms
+
+from stemtide.fingerprints import image as images, luma
+from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.limits import Limits
+from tests.fingerprints.pictures import (
+    animation,
+    bits_between,
+    encoded,
+    lying_jpeg,
+    photo,
+    png_bomb,
+)
+
+LIMITS = Limits()
+
+
+def looked_at(blob, **limits):
+    return images.fingerprint_image(blob, limits=Limits(**limits))
+
+
+def only(found):
+    assert len(found.each) == 1, found.remarks
+    return found.each[0]
+
+
+def reference(image):
+    bits, quality = pdqhash.compute(np.asarray(image.convert("RGB")))
+    return np.packbits(bits.astype(np.uint8)).tobytes(), quality
+
+
+WHOLE = reference(photo())
+
+
+@pytest.mark.parametrize(
+    ("file_type", "options", "within_bits"),
+    [
+        ("PNG", {}, 2),
+        ("BMP", {}, 2),
+        ("TIFF", {}, 2),
+        ("PPM", {}, 2),
+        ("QOI", {}, 2),
+        ("JPEG2000", {}, 4),
+        ("WEBP", {"lossless": True}, 2),
+        ("WEBP", {"quality": 80}, 8),
+        ("AVIF", {"quality": 80}, 8),
+        ("GIF", {}, 8),
+        ("JPEG", {"quality": 90}, 6),
+        ("JPEG", {"quality": 90, "progressive": True}, 6),
+        ("JPEG", {"quality": 90, "keep_rgb": True}, 6),
+    ],
+)
+def test_every_file_type_gives_nearly_the_hash_of_the_pixels(file_type, options, within_bits):
+    found = looked_at(encoded(photo(), file_type, **options))
+    pdq = only(found)
+    assert (pdq.kind, pdq.part) == (Kind.PDQ, "")
+    assert bits_between(pdq.value, WHOLE[0]) <= within_bits
+    assert pdq.quality == WHOLE[1]
+    assert found.media_type.startswith("image/")
+    assert not found.is_incomplete
+
+
+def in_mode(mode):  # noqa: PLR0911 - one way for each family of modes
+    whole = photo()
+    if mode == "LAB":
+        srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        return ImageCms.profileToProfile(whole, srgb, lab, outputMode="LAB")
+    if mode in {"La", "LA", "PA"}:
+        return whole.convert("LA").convert(mode)
+    if mode == "RGBa":
+        return whole.convert("RGBA").convert(mode)
+    if mode.startswith("I;16"):
+        order = ">u2" if mode == "I;16B" else "<u2"
+        grey = np.asarray(whole.convert("L")).astype(order) * 257
+        return Image.frombytes(mode, whole.size, grey.astype(order).tobytes())
+    if mode == "I":
+        return Image.fromarray(np.asarray(whole.convert("L")).astype(np.int32) * 257)
+    if mode == "F":
+        return Image.fromarray(np.asarray(whole.convert("L")).astype(np.float32) / 255)
+    return whole.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "within_bits"),
+    [
+        ("1", 16), ("L", 2), ("P", 8), ("LA", 2), ("La", 2), ("PA", 8), ("RGB", 2), ("RGBA", 2),
+        ("RGBX", 2), ("RGBa", 2), ("CMYK", 2), ("YCbCr", 2), ("LAB", 16), ("HSV", 4), ("I", 2),
+        ("I;16", 2), ("I;16B", 2), ("F", 2),
+    ],
+)  # fmt: skip
+def test_every_mode_is_read_for_its_brightness(mode, within_bits):
+    plane = luma.plane_of(in_mode(mode))
+    grid = plane.shrink(full_size=photo().size[::-1])
+    value, quality = images.pdq.hash_grid(grid)
+    assert bits_between(value, WHOLE[0]) <= within_bits
+    assert abs(quality - WHOLE[1]) <= 2
+
+
+@pytest.mark.parametrize(
+    ("file_type", "mode"),
+    [
+        ("PNG", "1"), ("PNG", "L"), ("PNG", "LA"), ("PNG", "P"), ("PNG", "RGBA"), ("PNG", "I;16"),
+        ("TIFF", "1"), ("TIFF", "CMYK"), ("TIFF", "YCbCr"), ("TIFF", "LAB"), ("TIFF", "I"),
+        ("TIFF", "F"), ("TIFF", "I;16"), ("TIFF", "RGBX"), ("TIFF", "RGBA"), ("JPEG", "L"),
+        ("JPEG", "CMYK"), ("JPEG", "YCbCr"), ("PPM", "1"), ("PPM", "F"), ("PPM", "I;16"),
+    ],
+)  # fmt: skip
+def test_a_file_of_every_mode_is_hashed(file_type, mode):
+    pdq = only(looked_at(encoded(in_mode(mode), file_type)))
+    assert bits_between(pdq.value, WHOLE[0]) <= 16
+    assert pdq.quality > 90
+
+
+def test_a_palette_with_transparency_is_hashed_without_a_warning():
+    blob = encoded(photo().convert("P"), "PNG", transparency=bytes(range(256)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bits_between(only(looked_at(blob)).value, WHOLE[0]) <= 8
+
+
+def test_transparency_hides_nothing():
+    seen = photo().convert("RGBA")
+    seen.putalpha(0)
+    assert bits_between(only(looked_at(encoded(seen, "PNG"))).value, WHOLE[0]) <= 2
+
+
+def test_a_note_of_rotation_is_not_followed():
+    turned = photo().getexif()
+    turned[0x0112] = 6
+    plain = only(looked_at(encoded(photo(), "JPEG", quality=90)))
+    assert only(looked_at(encoded(photo(), "JPEG", quality=90, exif=turned))) == plain
+
+
+def test_numbers_of_no_known_scale_are_stretched():
+    wild = Image.fromarray(np.asarray(photo().convert("L")).astype(np.float32) * 1e6 - 5e7)
+    pdq = only(looked_at(encoded(wild, "TIFF")))
+    assert bits_between(pdq.value, WHOLE[0]) <= 2
+
+
+def test_a_picture_of_nothing_but_not_a_number_is_of_no_quality():
+    blank = Image.fromarray(np.full((64, 64), np.nan, np.float32))
+    found = looked_at(encoded(blank, "TIFF"))
+    assert only(found).quality == 0
+    assert found.remarks[0].startswith("low quality (0 of 100)")
+
+
+def test_a_large_jpeg_is_decoded_reduced_and_hashes_like_the_full_one():
+    large = photo("retina.jpg").resize((4000, 3000))
+    blob = encoded(large, "JPEG", quality=88)
+    expected, quality = reference(Image.open(BytesIO(blob)))
+    pdq = only(looked_at(blob))
+    assert bits_between(pdq.value, expected) <= 4
+    assert abs(pdq.quality - quality) <= 2
+
+
+@pytest.mark.parametrize("file_type", ["JPEG", "PNG", "TIFF", "BMP"])
+def test_a_file_that_is_cut_off_is_hashed_as_far_as_it_goes(file_type):
+    blob = encoded(photo(), file_type)
+    found = looked_at(blob[: len(blob) * 9 // 10])
+    assert bits_between(only(found).value, WHOLE[0]) <= 40
+    assert "cut off or damaged" in found.remarks[0]
+
+
+@pytest.mark.parametrize("file_type", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+def test_an_image_cut_in_its_head_is_undecodable_not_unknown(file_type):
+    found = looked_at(encoded(photo(), file_type)[:24])
+    assert found.each == ()
+    assert found.remarks[0].startswith("undecodable: ")
+    assert found.media_type == f"image/{file_type.lower()}"
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"",
+        b"text",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n",
+        b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom",
+    ],
+    ids=["empty", "text", "svg", "playlist", "eps", "mp4"],
+)
+def test_what_is_no_image_gets_no_hash_and_a_remark(blob):
+    found = looked_at(blob)
+    assert (found.each, found.media_type) == ((), "")
+    assert found.remarks[0].startswith("not an image: ")
+    assert not found.is_incomplete
+
+
+def test_a_kind_of_image_that_is_not_read_is_said_to_be_undecodable():
+    found = looked_at(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1")
+    assert found.media_type == "image/heic"
+    assert found.is_incomplete
+
+
+def test_a_bomb_is_refused_by_its_stated_size():
+    for blob in (png_bomb(50_000), lying_jpeg(65_000)):
+        found = looked_at(blob)
+        assert found.each == ()
+        assert found.remarks[0].startswith("limit: ")
+        assert "max_pixels" in found.remarks[0]
+
+
+def test_the_pixel_limit_is_the_one_that_was_given():
+    blob = encoded(photo(), "PNG")
+    pixels = photo().width * photo().height
+    assert looked_at(blob, max_pixels=pixels).each
+    assert looked_at(blob, max_pixels=pixels - 1).is_incomplete
+    assert looked_at(animation("TIFF"), max_pixels=100).is_incomplete
+
+
+def test_a_tiny_picture_is_too_small_for_a_hash():
+    found = looked_at(encoded(photo().resize((4, 40)), "PNG"))
+    assert found.each == ()
+    assert found.remarks[0].startswith("too small: 4 x 40 px")
+    assert only(looked_at(encoded(photo().resize((5, 5)), "PNG"))).kind is Kind.PDQ
+
+
+def test_a_dull_picture_keeps_its_hash_and_is_said_to_be_dull():
+    found = looked_at(encoded(Image.new("RGB", (300, 200), "navy"), "PNG"))
+    assert only(found).quality == 0
+    assert found.remarks[0].startswith("low quality (0 of 100)")
+
+
+@pytest.mark.parametrize("file_type", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_every_distinct_frame_of_an_animation_is_hashed_with_its_time(file_type):
+    found = looked_at(animation(file_type))
+    assert [one.part for one in found.each][:3] == [
+        "frame 1 at 0.0 s",
+        "frame 2 at 0.3 s",
+        "frame 3 at 0.6 s",
+    ]
+    assert found.remarks == ("animated: 6 of 6 frames looked at, 6 distinct kept",)
+
+
+def test_pages_are_parts_too():
+    assert [one.part for one in looked_at(animation("TIFF", frames=2)).each] == ["page 1", "page 2"]
+
+
+def test_frames_that_show_the_same_are_kept_once():
+    still = photo().resize((128, 128))
+    dotted = [still.copy() for _ in range(5)]
+    for i, frame in enumerate(dotted):
+        frame.putpixel((i, 0), (255, 0, 0))
+    blob = encoded(dotted[0], "PNG", save_all=True, append_images=dotted[1:], duration=100)
+    found = looked_at(blob)
+    assert only(found).part == "frame 1 at 0.0 s"
+    assert "5 of 5 frames" in found.remarks[0]
+
+
+def test_an_animation_of_nothing_keeps_one_dull_hash():
+    plain = [Image.new("L", (64, 64), 40 * i) for i in range(5)]
+    found = looked_at(encoded(plain[0], "GIF", save_all=True, append_images=plain[1:]))
+    assert only(found).quality == 0
+    assert found.remarks[0].startswith("low quality")
+
+
+def test_a_long_animation_is_looked_at_evenly_and_where_it_stands_still():
+    frames = [photo().resize((64, 64)).rotate(7 * i) for i in range(40)]
+    shown_ms = [2000 if i == 33 else 20 for i in range(40)]
+    blob = encoded(
+        frames[0], "GIF", save_all=True, append_images=frames[1:], duration=shown_ms, loop=0
+    )
+    found = looked_at(blob, max_frames=8)
+    parts = [one.part.split(" at ")[0] for one in found.each]
+    assert parts == ["frame 1", "frame 11", "frame 21", "frame 31", "frame 34"]
+    assert "5 of 40 frames looked at" in found.remarks[-1]
+
+
+def test_an_animation_that_takes_too_long_says_which_frames_were_looked_at():
+    found = looked_at(animation("GIF", frames=300), wall_s=0.1)
+    assert found.is_incomplete
+    assert found.remarks[0].startswith("limit: only the first ")
+    assert 0 < len(found.each) < 300
+
+
+@pytest.mark.parametrize("file_type", ["GIF", "PNG"])
+def test_an_animation_that_is_cut_off_keeps_the_frames_before_the_cut(file_type):
+    blob = animation(file_type)
+    found = looked_at(blob[: len(blob) * 6 // 10])
+    assert "cut off or damaged" in found.remarks[0]
+    assert 2 <= len(found.each) <= 4
+
+
+@pytest.mark.parametrize("file_type", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF"])
+def test_mutated_files_get_a_hash_or_a_remark_and_never_an_exception(file_type):
+    chance = random.Random(file_type)  # noqa: S311 - repeatable, not secret
+    small = encoded(photo().resize((96, 64)), file_type)
+    for _ in range(60):
+        blob = bytearray(small)
+        for _ in range(chance.randint(1, 20)):
+            blob[chance.randrange(len(blob))] = chance.randrange(256)
+        found = looked_at(bytes(blob[: chance.randint(10, len(blob))]), max_pixels=1_000_000)
+        assert found.each or found.remarks

@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: Apache-2.0
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from stemtide.fingerprints.image import fingerprint_image
+from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
+from stemtide.fingerprints.limits import (
+    ContentError,
+    ContentTooLargeError,
+    Limits,
+    SandboxError,
+)
+from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.workers import Worker, _checked, _environment
+from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
+
+IS_LINUX = sys.platform == "linux"
+GOOD = encoded(photo(), "JPEG", quality=90)
+SLOW = encoded(photo().resize((6000, 6000)), "PNG", compress_level=1)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(workers=2) as opened:
+        yield opened
+
+
+def kinds(found):
+    return [one.kind for one in found.each]
+
+
+def assert_only_digests(found, blob):
+    assert kinds(found) == [Kind.SHA256, Kind.MD5]
+    assert found.each[0].value == hashlib.sha256(blob).digest()
+    assert found.size_bytes == len(blob)
+
+
+def test_a_picture_gets_its_digests_and_the_hash_that_is_made_without_a_sandbox(sandbox):
+    found = sandbox.fingerprint(GOOD)
+    assert kinds(found) == [Kind.SHA256, Kind.MD5, Kind.PDQ]
+    assert found.of(Kind.PDQ) == fingerprint_image(GOOD, limits=Limits()).each
+    assert (found.media_type, found.size_bytes, found.remarks) == ("image/jpeg", len(GOOD), ())
+
+
+def test_a_path_is_opened_and_read(sandbox, tmp_path):
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(GOOD)
+    assert sandbox.fingerprint(path) == sandbox.fingerprint(str(path)) == sandbox.fingerprint(GOOD)
+
+
+def test_frames_come_with_their_parts(sandbox):
+    found = sandbox.fingerprint(animation("GIF"))
+    assert found.of(Kind.PDQ)[0].part == "frame 1 at 0.0 s"
+    assert len(found.of(Kind.PDQ)) == 6
+
+
+@pytest.mark.parametrize("file_type", ["AVIF", "JPEG2000", "TIFF", "WEBP"])
+def test_decoders_that_could_use_threads_do_without(sandbox, file_type):
+    assert sandbox.fingerprint(encoded(photo(), file_type)).remarks == ()
+
+
+def test_what_is_no_image_gets_digests_and_a_remark(sandbox):
+    found = sandbox.fingerprint(b"only text")
+    assert_only_digests(found, b"only text")
+    assert found.remarks[0].startswith("not an image")
+    assert not found.is_incomplete
+
+
+@pytest.mark.parametrize(
+    ("blob", "prefix"),
+    [
+        (png_bomb(50_000), "limit: "),
+        (lying_jpeg(65_000), "limit: "),
+        (GOOD[:100], "undecodable: "),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 50, "undecodable: "),
+    ],
+    ids=["bomb", "lying header", "cut head", "no PNG"],
+)
+def test_hostile_content_costs_one_remark_and_the_next_content_works(sandbox, blob, prefix):
+    found = sandbox.fingerprint(blob)
+    assert_only_digests(found, blob)
+    assert [remark.startswith(prefix) for remark in found.remarks] == [True]
+    assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="address space can only be limited on Linux")
+def test_the_memory_limit_bites():
+    blob = png_bomb(12_000)
+    with Sandbox(limits=Limits(max_pixels=10**9, memory_bytes=100 << 20)) as sandbox:
+        found = sandbox.fingerprint(blob)
+        assert_only_digests(found, blob)
+        assert found.remarks[0].startswith("limit: ")
+        assert "memory_bytes" in found.remarks[0]
+        assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+def test_the_limit_on_time_on_the_clock_bites():
+    blob = png_bomb(45_000)
+    limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=1.5)
+    with Sandbox(limits=limits).warm() as sandbox:
+        found = sandbox.fingerprint(blob)
+        assert_only_digests(found, blob)
+        assert found.remarks == ("limit: decoding it takes more than 1.5 s on the clock (wall_s)",)
+        assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+def test_the_limit_on_processor_time_bites():
+    blob = png_bomb(45_000)
+    limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, cpu_s=1, wall_s=500)
+    with Sandbox(limits=limits) as sandbox:
+        found = sandbox.fingerprint(blob)
+        assert_only_digests(found, blob)
+        assert found.remarks == (
+            "limit: decoding it takes more than 1 s of processor time (cpu_s)",
+        )
+
+
+def test_content_that_is_too_large_is_refused_by_name(tmp_path):
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(2000))
+    with Sandbox(limits=Limits(max_input_bytes=1999)) as sandbox:
+        for content in (path, bytes(2000)):
+            with pytest.raises(
+                ContentTooLargeError, match=r"2,000 bytes.*max_input_bytes"
+            ) as error:
+                sandbox.fingerprint(content)
+            assert error.value.limit == "max_input_bytes"
+
+
+def test_a_path_that_cannot_be_read_is_named(sandbox, tmp_path):
+    with pytest.raises(ContentError, match=r"nowhere\.jpg cannot be read: No such file"):
+        sandbox.fingerprint(tmp_path / "nowhere.jpg")
+    with pytest.raises(ContentError, match="cannot be read: Is a directory"):
+        sandbox.fingerprint(tmp_path)
+    with pytest.raises(ContentError, match="/dev/null is not a regular file"):
+        sandbox.fingerprint("/dev/null")
+
+
+def kill_once_busy(sandbox, how):
+    (worker,) = sandbox._alive
+    while worker.items == 0:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    os.kill(worker.pid, how)
+
+
+@pytest.mark.parametrize(
+    ("how", "remark"),
+    [
+        (signal.SIGKILL, "undecodable: the worker was ended from outside"),
+        (signal.SIGSEGV, "undecodable: it makes the decoder crash (SIGSEGV)"),
+    ],
+)
+def test_a_worker_that_dies_at_work_costs_one_remark(how, remark):
+    with Sandbox().warm() as sandbox:
+        killer = threading.Thread(target=kill_once_busy, args=(sandbox, how))
+        killer.start()
+        found = sandbox.fingerprint(SLOW)
+        killer.join()
+        assert_only_digests(found, SLOW)
+        assert found.remarks[0].startswith(remark)
+        assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+def test_a_worker_killed_while_idle_is_replaced_unseen():
+    with Sandbox().warm() as sandbox:
+        (worker,) = sandbox._alive
+        os.kill(worker.pid, signal.SIGKILL)
+        while not worker.is_dead():
+            time.sleep(0.001)
+        assert sandbox.fingerprint(GOOD).remarks == ()
+
+
+def test_a_worker_is_replaced_after_its_share_of_items_and_after_trouble():
+    with Sandbox(limits=Limits(max_items=3)) as sandbox:
+        pids = []
+        for blob in (GOOD, GOOD, GOOD, GOOD, GOOD[:100], GOOD):
+            sandbox.warm()
+            pids.append(next(iter(sandbox._alive)).pid)
+            sandbox.fingerprint(blob)
+        first, second, third = pids[0], pids[3], pids[5]
+        assert pids == [first, first, first, second, second, third]
+        assert len({first, second, third}) == 3
+
+
+def test_many_threads_share_the_workers(sandbox):
+    blobs = [GOOD, b"text", GOOD[:100], GOOD[: len(GOOD) // 2]] * 10
+    expected = [sandbox.fingerprint(blob) for blob in blobs[:4]] * 10
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(sandbox.fingerprint, blobs)) == expected
+    assert len(sandbox._alive) == 2
+
+
+def test_a_few_hundred_mutated_files_never_hurt_the_caller():
+    chance = random.Random(7)  # noqa: S311 - repeatable, not secret
+    small = photo().resize((96, 64))
+    originals = [encoded(small, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP")]
+    blobs = []
+    for number in range(300):
+        blob = bytearray(originals[number % 4])
+        for _ in range(chance.randint(1, 30)):
+            blob[chance.randrange(len(blob))] = chance.randrange(256)
+        blobs.append(bytes(blob))
+    with Sandbox(workers=2) as sandbox, ThreadPoolExecutor(2) as pool:
+        every = list(pool.map(sandbox.fingerprint, blobs))
+        assert all(kinds(found)[:2] == [Kind.SHA256, Kind.MD5] for found in every)
+        assert all(found.of(Kind.PDQ) or found.remarks for found in every)
+        assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+def test_a_closed_sandbox_says_so():
+    sandbox = Sandbox().warm()
+    sandbox.close()
+    sandbox.close()
+    with pytest.raises(SandboxError, match="closed"):
+        sandbox.fingerprint(GOOD)
+
+
+def test_closing_ends_work_under_way():
+    sandbox = Sandbox().warm()
+    closer = threading.Thread(target=lambda: (time.sleep(0.1), sandbox.close()))
+    closer.start()
+    found = sandbox.fingerprint(SLOW)
+    closer.join()
+    assert_only_digests(found, SLOW)
+    assert found.is_incomplete
+
+
+def test_a_sandbox_whose_workers_cannot_start_says_why(monkeypatch):
+    with (
+        Sandbox(limits=Limits(start_s=0.001)) as sandbox,
+        pytest.raises(SandboxError, match="start_s"),
+    ):
+        sandbox.fingerprint(GOOD)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with Sandbox() as sandbox, pytest.raises(SandboxError, match="no worker can be started"):
+        sandbox.warm()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Sandbox() as sandbox, pytest.raises(SandboxError, match="did not start: exit code 1"):
+        sandbox.warm()
+
+
+def test_limits_and_workers_make_sense():
+    with pytest.raises(ValueError, match="wall_s must be above 0"):
+        Limits(wall_s=0)
+    with pytest.raises(ValueError, match="at least one worker"):
+        Sandbox(workers=0)
+
+
+def test_a_worker_is_given_none_of_our_secrets(monkeypatch):
+    monkeypatch.setenv("STEMTIDE_SECRET_KEY", "not for workers")
+    assert "not for workers" not in str(_environment())
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
+def test_a_worker_gives_up_what_it_does_not_need():
+    worker = Worker(Limits())
+    worker.wait_ready()
+    with contextlib.closing(worker._channel):
+        limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
+        soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        worker.end()
+    assert soft["Max core file size"] == soft["Max file size"] == soft["Max processes"] == "0"
+    assert soft["Max open files"] == "64"
+    assert int(soft["Max address space"]) < 3 << 30
+    assert "NoNewPrivs:\t1" in status
+    assert {"privileges", "memory", "written files"} <= set(worker.walls)
+
+
+ATTEMPTS = """
+import os, socket, sys
+from pathlib import Path
+from stemtide.fingerprints._worker import raise_walls
+from stemtide.fingerprints.limits import Limits
+walls = raise_walls(Limits())
+def fork():
+    if os.fork() == 0:
+        os._exit(0)
+def write():
+    with open(sys.argv[1], "wb", buffering=0) as file:
+        file.write(b"x")
+attempts = {
+    "memory": lambda: bytearray(2 << 30),
+    "network": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2]))),
+    "open files": lambda: [os.dup(1) for _ in range(100)],
+    "processes": fork,
+    "written files": write,
+}
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+print("walls", ",".join(walls).replace(" ", "-"))
+for wall, attempt in attempts.items():
+    try:
+        attempt()
+        print(wall, "open")
+    except (OSError, MemoryError):
+        print(wall, "held" if wall in walls else "held by something else")
+"""
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
+def test_the_walls_of_a_worker_hold(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        attempts = subprocess.run(
+            [sys.executable, "-c", ATTEMPTS, str(tmp_path / "out"), str(server.getsockname()[1])],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    said = dict(line.rsplit(" ", 1) for line in attempts.stdout.splitlines())
+    for wall in ("memory", "open files", "written files"):
+        assert said[wall] == "held"
+    assert said["processes"] == ("open" if os.getuid() == 0 else "held")  # root is not counted
+    # A container may allow no namespace; then the worker says so and the other walls stand.
+    assert said["network"] == ("held" if "network" in said["walls"] else "open")
+
+
+ORPHANS = """
+import os, sys, threading
+from pathlib import Path
+from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.sandbox import Sandbox
+limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
+sandbox = Sandbox(workers=2, limits=limits).warm()
+threading.Thread(target=sandbox.fingerprint, args=(Path(sys.argv[1]),)).start()
+while not any(worker.items for worker in sandbox._alive):
+    pass
+print(*[worker.pid for worker in sandbox._alive], flush=True)
+"""
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="reads /proc")
+def test_no_worker_outlives_a_parent_that_is_killed(tmp_path):
+    path = tmp_path / "slow.png"
+    path.write_bytes(png_bomb(25_000))
+    parent = subprocess.Popen([sys.executable, "-c", ORPHANS, str(path)], stdout=subprocess.PIPE)
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    assert all(is_running(pid) for pid in pids)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    while any(is_running(pid) for pid in pids):
+        time.sleep(0.01)
+
+
+def test_a_forked_process_starts_workers_of_its_own():
+    with Sandbox().warm() as sandbox:
+        theirs = {worker.pid for worker in sandbox._alive}
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            found = sandbox.fingerprint(GOOD)
+            own = {worker.pid for worker in sandbox._alive}
+            sandbox.close()
+            os.write(write_end, json.dumps([len(found.each), not own & theirs]).encode())
+            os._exit(0)
+        os.close(write_end)
+        with os.fdopen(read_end) as answer:
+            assert json.load(answer) == [3, True]
+        os.waitpid(child, 0)
+        assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        [["00", 50, ""]],
+        [["00" * 32, 101, ""]],
+        [["00" * 32, "50", ""]],
+        [["zz" * 32, 50, ""]],
+        [["00" * 32]],
+        "nonsense",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_not_believed(each):
+    with pytest.raises((FingerprintError, TypeError, ValueError)):
+        _checked({"each": each})
+
+
+def test_an_answer_that_makes_sense_is_believed_within_bounds():
+    answer = _checked({"each": [["00" * 32, 50, "x" * 999]], "remarks": ["y" * 999] * 99})
+    assert answer.each == (Fingerprint(Kind.PDQ, bytes(32), quality=50, part="x" * 300),)
+    assert answer.remarks == ("y" * 300,) * 16
