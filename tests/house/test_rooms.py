@@ -25,7 +25,10 @@ FOR_NOBODY_IN_PARTICULAR = {
 WITHOUT_AN_ENTRY = {}
 """Writes that leave no ledger entry, each with its reason."""
 
-OTHER_FILES = {}
+OTHER_FILES = {
+    "signals/rows.py": "what its reads hand to doors, where the protocol has no message for it",
+    "signals/statements.py": "SQL for many rows at once, for its writes alone",
+}
 """Files of rooms beside the usual ones, each with its reason."""
 
 

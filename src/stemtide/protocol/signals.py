@@ -161,4 +161,5 @@ class SignalOut(BaseModel):
     expires_at: AwareDatetime | None
     withdrawn_at: AwareDatetime | None
     withdraw_reason: WithdrawReason | None
+    withdraw_note: str
     opinions: list[OpinionOut]

@@ -22,6 +22,7 @@ class Crisis(models.Model):
     warned_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    close_reason = models.TextField(blank=True)
 
     class Meta:
         ordering = ["-warned_at"]

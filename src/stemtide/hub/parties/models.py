@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parties, people, contact points, keys and agents."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -41,7 +41,7 @@ class Person(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects: ClassVar[BaseUserManager["Person"]] = BaseUserManager()
+    objects: ClassVar[BaseUserManager[Self]] = BaseUserManager()
 
     def __str__(self) -> str:
         return self.email

@@ -10,7 +10,10 @@ from stemtide.protocol.words import Opinion, Outcome, SignalState
 
 
 class ContentItem(models.Model):
-    """One piece of content that a party speaks of; its fingerprints are signals."""
+    """One piece of content that a party speaks of; its fingerprints are signals.
+
+    uid: the sharer's own id; an exercise may use it again for an item of its own.
+    """
 
     uid = models.UUIDField()
     shared_by = models.ForeignKey(Party, models.PROTECT, related_name="content_items")
@@ -19,7 +22,10 @@ class ContentItem(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("shared_by", "uid", name="one_content_item_a_party_and_uid")
+            models.UniqueConstraint(
+                fields=["shared_by", "uid", "exercise"],
+                name="one_content_item_a_party_uid_and_mark",
+            )
         ]
 
     def __str__(self) -> str:
@@ -58,6 +64,7 @@ class Signal(models.Model):
     expires_at = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
     withdraw_reason = models.CharField(max_length=20, blank=True)
+    withdraw_note = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["position"]
@@ -120,7 +127,8 @@ class Sighting(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "signal", "party", "outcome", name="one_sighting_a_signal_party_and_outcome"
+                fields=["signal", "party", "outcome"],
+                name="one_sighting_a_signal_party_and_outcome",
             )
         ]
 

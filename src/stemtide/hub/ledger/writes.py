@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of the ledger: numbers are given out under one lock, in order, without gaps."""
+
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F
+
+from stemtide.hub.ledger.models import Entry, Numbering
+from stemtide.hub.ledger.rules import NoTransactionError
+
+CHANNEL = "stemtide"
+"""The PostgreSQL channel that says, at commit, which entry was written."""
+
+
+def take_turn() -> None:
+    """Wait until every other writer has committed or given up.
+
+    A write that first reads, then changes what it read, calls this before reading: what it saw
+    stays true until its own commit, and no two writers wait for each other in a circle.
+
+    raises: NoTransactionError outside transaction.atomic().
+    """
+    _check_transaction()
+    # On SQLite the transaction holds the write lock from its start (BEGIN IMMEDIATE).
+    if connection.features.has_select_for_update:
+        Numbering.objects.select_for_update().get()
+
+
+def take_positions(count: int) -> int:
+    """Give out feed positions; returns the first of count consecutive ones.
+
+    raises: NoTransactionError outside transaction.atomic().
+    """
+    _check_transaction()
+    Numbering.objects.update(positions=F("positions") + count)
+    return Numbering.objects.get().positions - count + 1
+
+
+def append(
+    kind: str,
+    *,
+    actor: str,
+    subject: str,
+    now: datetime,
+    detail: dict[str, object] | None = None,
+    exercise: bool = False,
+) -> Entry:
+    """Record one act, inside the transaction that does it.
+
+    kind:    thing.past_participle, as in "signal.shared".
+    actor, subject: how the ledger names rows; no personal data, here or in detail.
+
+    raises: NoTransactionError outside transaction.atomic().
+    """
+    _check_transaction()
+    Numbering.objects.update(entries=F("entries") + 1)
+    entry = Entry.objects.create(
+        number=Numbering.objects.get().entries,
+        kind=kind,
+        actor=actor,
+        subject=subject,
+        detail=detail or {},
+        exercise=exercise,
+        recorded_at=now,
+    )
+    _announce(entry.number)
+    return entry
+
+
+def _check_transaction() -> None:
+    """Refuse to give out numbers that no transaction holds."""
+    if not connection.in_atomic_block:
+        raise NoTransactionError("write the ledger inside transaction.atomic(), with its act")
+
+
+def _announce(number: int) -> None:
+    """Wake those who listen, once the transaction commits. On SQLite they watch data_version."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(number)])

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rooms refuse and why; who may see and do what with parties, people, keys and agents."""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from stemtide.protocol.words import PartyKind, Role, Scope
+
+SILENT_AFTER = timedelta(seconds=20)
+"""An agent not heard of for longer is not connected."""
+
+COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM})
+"""Kinds of party that see how others' agents and sightings stand."""
+
+WRITING_ROLES = frozenset({Role.ANALYST, Role.DUTY_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR})
+"""Roles in which a person acts for their party; the others read."""
+
+CHANNELS = frozenset({"mail", "phone", "url"})
+
+_CODES = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ
+BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM
+DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS
+GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN
+KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ
+MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM
+PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV
+SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
+VN VU WF WS YE YT ZA ZM ZW
+"""
+COUNTRIES = frozenset(_CODES.split())
+"""source: ISO 3166-1 alpha-2, officially assigned."""
+
+_PARTY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+
+
+class RefusalError(Exception):
+    """The hub refuses an act. Its text names the thing and the remedy, and may be shown."""
+
+
+class NotAllowedError(RefusalError):
+    """This party may not do that."""
+
+
+class NotFoundError(RefusalError):
+    """There is no such thing, or none that this party may see: the two are told apart to nobody."""
+
+
+class ConflictError(RefusalError):
+    """It contradicts what is already there."""
+
+
+class InvalidError(RefusalError):
+    """One field is not valid. field: its name as it was sent."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class UnknownKeyError(RefusalError):
+    """The key opens nothing. Why is not said: unknown, wrong, expired and revoked look alike."""
+
+
+def allows(check: Callable[..., None], *facts: object, **named: object) -> bool:
+    """Whether a check would pass: what a page asks before it shows a button."""
+    try:
+        check(*facts, **named)
+    except RefusalError:
+        return False
+    return True
+
+
+def check_person_may_write(role: Role) -> None:
+    """Observers and data protection officers read; they change nothing for their party."""
+    if role not in WRITING_ROLES:
+        raise NotAllowedError(
+            f"your role ({role.replace('_', ' ')}) reads only: ask a duty officer of your party"
+        )
+
+
+def check_party_name(name: str) -> None:
+    """Names are short, stable and lower-case: they stand in addresses, audiences, the ledger."""
+    if not _PARTY_NAME.fullmatch(name):
+        raise InvalidError(
+            "name", f"{name[:60]!r} is not a name: use 1 to 60 of a-z, 0-9 and - (not at an end)"
+        )
+
+
+def check_country(code: str, *, field: str = "country") -> None:
+    """A country is named by its two upper-case letters."""
+    if code not in COUNTRIES:
+        raise InvalidError(
+            field, f"{code[:20]!r} is no ISO 3166-1 alpha-2 code: write it as in BE or DE"
+        )
+
+
+def check_scopes(scopes: Iterable[str]) -> None:
+    """A key may do something, and only what there is. Its party's own bounds hold beside it."""
+    wanted = set(scopes)
+    unknown = sorted(wanted - set(Scope))
+    if unknown or not wanted:
+        what = f"there is no scope {unknown[0][:40]!r}" if unknown else "none is given"
+        raise InvalidError("scopes", f"{what}; known are {', '.join(sorted(Scope))}")
+
+
+def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
+    """What is born expired helps nobody."""
+    if expires_at is not None and expires_at <= now:
+        raise InvalidError("expires_at", "lies in the past: name a later time or leave it out")
+
+
+def check_revoke(prefix: str, *, revoked_at: datetime | None) -> None:
+    """A key is revoked once."""
+    if revoked_at is not None:
+        raise ConflictError(f"key {prefix} was revoked at {revoked_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def may_see_agents(viewer: str, *, kind: PartyKind, owner: str) -> bool:
+    """Whether a party sees how an agent stands: its own, and coordinating kinds all."""
+    return viewer == owner or kind in COORDINATING
+
+
+def is_connected(last_seen_at: datetime, *, now: datetime) -> bool:
+    """Whether an agent was heard of lately."""
+    return now - last_seen_at <= SILENT_AFTER

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of parties, people, contact points, keys and agents."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.parties import rules
+from stemtide.hub.parties.models import Agent, ApiKey, ContactPoint, Party, Person
+from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.protocol.agents import AgentStatusIn
+from stemtide.protocol.words import PartyKind, Role
+
+_PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_Word = TypeVar("_Word", PartyKind, Role)
+
+
+@transaction.atomic
+def add_party(
+    name: str, *, title: str, kind: str, country: str = "", actor: str, now: datetime
+) -> Party:
+    """Take an organisation into the protocol. country: alpha-2, "" for one above countries.
+
+    raises: InvalidError, ConflictError for a name that is taken.
+    """
+    rules.check_party_name(name)
+    if country:
+        rules.check_country(country)
+    word = _word(PartyKind, kind, field="kind")
+    if not title.strip():
+        raise InvalidError("title", "is empty: write the organisation's full name")
+    ledger.take_turn()
+    if Party.objects.filter(name=name).exists():
+        raise ConflictError(f"there is a party {name} already: choose another name")
+    party = Party.objects.create(
+        name=name, title=title.strip()[:200], kind=word, country=country, joined_at=now
+    )
+    ledger.append(
+        "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(word)}
+    )
+    return party
+
+
+@transaction.atomic
+def add_person(
+    email: str, *, party: Party, role: str, password: str, actor: str, now: datetime
+) -> Person:
+    """Let somebody sign in for a party.
+
+    raises: InvalidError (among others in the words of the password rules), ConflictError.
+    """
+    person = Person(
+        email=email.strip().lower(),
+        party=party,
+        role=_word(Role, role, field="role"),
+        added_at=now,
+    )
+    for field, check in (("email", validate_email), ("password", None)):
+        try:
+            if check:
+                check(person.email)
+            else:
+                validate_password(password, person)
+        except ValidationError as error:
+            raise InvalidError(field, " ".join(error.messages)) from error
+    ledger.take_turn()
+    if Person.objects.filter(email=person.email).exists():
+        raise ConflictError("somebody with this mail address signs in already")
+    person.set_password(password)
+    person.save()
+    detail: dict[str, object] = {"party": party.ref, "role": person.role}
+    ledger.append("person.added", actor=actor, subject=person.ref, now=now, detail=detail)
+    return person
+
+
+@transaction.atomic
+def add_contact_point(
+    party: Party,
+    *,
+    channel: str,
+    address: str,
+    languages: Iterable[str] = (),
+    time_zone: str = "UTC",
+    is_24_7: bool = False,
+    actor: str,
+    now: datetime,
+) -> ContactPoint:
+    """Say how a party is reached.
+
+    raises: InvalidError.
+    """
+    if channel not in rules.CHANNELS:
+        known = ", ".join(sorted(rules.CHANNELS))
+        raise InvalidError("channel", f"there is no channel {channel[:40]!r}; known are {known}")
+    if not address.strip():
+        raise InvalidError("address", "is empty: write where somebody is reached")
+    point = ContactPoint.objects.create(
+        party=party,
+        channel=channel,
+        address=address.strip(),
+        languages=list(languages),
+        time_zone=time_zone,
+        is_24_7=is_24_7,
+    )
+    detail: dict[str, object] = {"channel": channel, "is_24_7": is_24_7}
+    ledger.append("contact_point.added", actor=actor, subject=party.ref, now=now, detail=detail)
+    return point
+
+
+@transaction.atomic
+def new_key(
+    name: str,
+    *,
+    party: Party,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    actor: str,
+    now: datetime,
+) -> tuple[ApiKey, str]:
+    """Make an API key for a party. The text is returned once and kept nowhere.
+
+    raises: InvalidError, ConflictError where the party has a live key of this name.
+    """
+    wanted = sorted(set(scopes))
+    rules.check_scopes(wanted)
+    rules.check_expiry(expires_at, now=now)
+    if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
+        raise InvalidError("name", "a key needs a name of 1 to 60 letters")
+    ledger.take_turn()
+    if ApiKey.objects.filter(party=party, name=name, revoked_at=None).exists():
+        raise ConflictError(
+            f"{party.name} has a live key named {name!r}: revoke it or choose another name"
+        )
+    prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
+    text = f"st_{prefix}_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        party=party,
+        name=name,
+        prefix=prefix,
+        secret_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        scopes=wanted,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    detail: dict[str, object] = {"party": party.ref, "scopes": wanted}
+    ledger.append("key.issued", actor=actor, subject=key.ref, now=now, detail=detail)
+    return key, text
+
+
+@transaction.atomic
+def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
+    """End a key at once.
+
+    raises: NotFoundError, ConflictError for one that was revoked before.
+    """
+    ledger.take_turn()
+    key = ApiKey.objects.filter(prefix=prefix).select_related("party").first()
+    if key is None:
+        raise NotFoundError(f"there is no key {prefix[:20]!r}: its prefix stands after st_")
+    rules.check_revoke(prefix, revoked_at=key.revoked_at)
+    key.revoked_at = now
+    key.save(update_fields=["revoked_at"])
+    detail: dict[str, object] = {"party": key.party.ref}
+    ledger.append("key.revoked", actor=actor, subject=key.ref, now=now, detail=detail)
+    return key
+
+
+@transaction.atomic
+def report_status(name: str, *, by: Party, status: AgentStatusIn, now: datetime) -> Agent:
+    """Note how an agent stands.
+
+    The ledger learns of it when the agent first appears, comes back after a silence or changes
+    its version; in between a heartbeat changes one row and waits for nobody.
+    """
+    facts = {
+        "version": status.version,
+        "position": status.position,
+        "signals": status.signals,
+        "exercise": status.exercise,
+        "started_at": status.started_at,
+        "last_seen_at": now,
+    }
+    same = Agent.objects.filter(party=by, name=name)
+    steady = same.filter(version=status.version, last_seen_at__gte=now - rules.SILENT_AFTER)
+    if not steady.update(**facts):
+        _record_agent(name, by=by, facts=facts, now=now)
+    return same.select_related("party").get()
+
+
+def _record_agent(name: str, *, by: Party, facts: dict[str, object], now: datetime) -> None:
+    """Write down that an agent appeared, returned or was updated."""
+    ledger.take_turn()
+    before = Agent.objects.filter(party=by, name=name).first()
+    agent, is_new = Agent.objects.update_or_create(
+        party=by, name=name, defaults=facts, create_defaults={**facts, "first_seen_at": now}
+    )
+    if is_new or before is None:
+        kind = "agent.appeared"
+    elif before.version != agent.version:
+        kind = "agent.updated"
+    else:
+        kind = "agent.returned"
+    detail: dict[str, object] = {"party": by.ref, "version": agent.version}
+    ledger.append(
+        kind,
+        actor=by.ref,
+        subject=agent.ref,
+        now=now,
+        detail=detail,
+        exercise=agent.exercise,
+    )
+
+
+def _word(words: type[_Word], text: str, *, field: str) -> _Word:
+    """Read one of our words.
+
+    raises: InvalidError naming those that exist.
+    """
+    try:
+        return words(text)
+    except ValueError as error:
+        known = ", ".join(words)
+        raise InvalidError(field, f"there is no {text[:40]!r}; known are {known}") from error

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of signals: one by one, as a feed, as a snapshot, as a board, in totals."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import msgspec
+from django.db.models import Count, Max, Q, QuerySet, Sum
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
+from stemtide.hub.signals.models import ContentItem, Sighting, Signal
+from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, SightingRow, board_row
+from stemtide.hub.signals.rules import Facts, SignalFacts, unpack_audience
+from stemtide.protocol.feed import MAX_PAGE, FeedEntry, FeedPage, FeedSignal, Tombstone
+from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
+from stemtide.protocol.signals import OpinionOut, SignalOut
+from stemtide.protocol.words import (
+    Opinion,
+    Outcome,
+    Provenance,
+    Severity,
+    SignalState,
+    WithdrawReason,
+)
+
+Key = tuple[str, str, bool]
+"""What a party shares once: kind, value, exercise."""
+
+_T = TypeVar("_T")
+_AT_ONCE = 900
+"""Values in one query: SQLite refuses thousands."""
+
+_CHUNK = 5000
+"""Signals in one chunk of a snapshot."""
+
+
+class Before(NamedTuple):
+    """A live signal that a party shared before."""
+
+    uid: UUID
+    position: int
+    facts: Facts
+
+
+def signal(uid: UUID, *, viewer: Party) -> SignalOut:
+    """One signal, whatever its state.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Signal:
+    """The row of one signal, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    rows = Signal.objects.select_related("shared_by", "content", "crisis")
+    row = rows.filter(_visible(viewer), uid=uid).first()
+    if row is None:
+        raise NotFoundError(f"there is no signal {uid} that your party may see: read the feed")
+    return row
+
+
+def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find() said for whom
+    """What the rules must know of a signal."""
+    state = SignalState(row.state)
+    ended_at = row.expires_at if state is SignalState.EXPIRED else row.withdrawn_at
+    return SignalFacts(state=state, shared_by=row.shared_by.name, ended_at=ended_at)
+
+
+def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # find() said for whom
+    """A signal as it travels."""
+    opinions = row.opinions.select_related("party")
+    return SignalOut(
+        id=row.uid,
+        position=row.position,
+        state=SignalState(row.state),
+        kind=Kind(row.kind),
+        value=row.value,
+        url=row.url or None,
+        quality=row.quality,
+        within_bits=row.within_bits,
+        content=row.content.uid if row.content else None,
+        labels=row.labels,
+        severity=Severity(row.severity),
+        provenance=Provenance(row.provenance),
+        confidence=row.confidence,
+        tlp=Tlp(row.tlp),
+        pap=Pap(row.pap),
+        audience=sorted(unpack_audience(row.audience)),
+        disputed=row.is_disputed,
+        crisis=row.crisis.uid if row.crisis else None,
+        exercise=row.exercise,
+        shared_by=row.shared_by.name,
+        shared_at=row.shared_at,
+        expires_at=row.expires_at,
+        withdrawn_at=row.withdrawn_at,
+        withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
+        withdraw_note=row.withdraw_note,
+        opinions=[
+            OpinionOut(
+                party=one.party.name,
+                opinion=Opinion(one.opinion),
+                note=one.note,
+                given_at=one.given_at,
+            )
+            for one in opinions
+        ],
+    )
+
+
+def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
+    """The live signals of a party that have one of these values."""
+    found = {}
+    for some in _batches(values, size=_AT_ONCE):
+        rows = Signal.objects.filter(shared_by=by, state=SignalState.LIVE, value__in=some)
+        for row in rows.values_list("kind", "value", "exercise", "uid", "position", *_FACTS):
+            kind, value, exercise, uid, position, *facts = row
+            said = Facts(*facts)
+            said = said._replace(labels=tuple(said.labels))
+            found[kind, value, exercise] = Before(uid, position, said)
+    return found
+
+
+def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, tuple[int, bool]]:
+    """Number and exercise mark of those of these signals that a party may see, in any state."""
+    found = {}
+    for some in _batches(uids, size=_AT_ONCE):
+        rows = Signal.objects.filter(_visible(viewer), uid__in=some)
+        found.update(
+            {uid: (pk, mark) for uid, pk, mark in rows.values_list("uid", "pk", "exercise")}
+        )
+    return found
+
+
+def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UUID, int]:
+    """Primary keys of those of a party's content items that are there."""
+    found: dict[UUID, int] = {}
+    for some in _batches(uids, size=_AT_ONCE):
+        rows = ContentItem.objects.filter(shared_by=by, exercise=exercise, uid__in=some)
+        found.update(rows.values_list("uid", "pk"))
+    return found
+
+
+def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = False) -> FeedPage:
+    """What changed after a position, oldest first: a log where each signal stands once.
+
+    The head is read before the rows, so that next never passes a row that commits in between.
+
+    raises: ConflictError where the hub's feed ends before that position: its history was set back.
+    """
+    heads = ledger.heads()
+    if after > heads.positions:
+        raise ConflictError(
+            f"this hub's feed ends at {heads.positions}, before {after}: it was set back to an"
+            " earlier state; load the snapshot and follow from there"
+        )
+    size = max(1, min(limit, MAX_PAGE))
+    rows = _feed_rows(viewer, exercise=exercise).filter(
+        position__gt=after, position__lte=heads.positions
+    )
+    page = list(rows.order_by("position").values_list("state", *_WIRE)[: size + 1])
+    more = len(page) > size
+    entries = [_entry(row) for row in page[:size]]
+    return FeedPage.model_construct(
+        hub=heads.hub,
+        entries=entries,
+        next=entries[-1].position if more else heads.positions,
+        head=heads.positions,
+        more=more,
+    )
+
+
+def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
+    """All live signals that a party may see: JSON lines, head first, tail last.
+
+    What changes while it is read has a higher position than the head says, so the feed has it.
+    """
+    heads = ledger.heads()
+    yield _ENCODER.encode({"hub": heads.hub, "position": heads.positions}) + b"\n"
+    live = _feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
+    after, count = 0, 0
+    while True:
+        rows = live.filter(position__gt=after, position__lte=heads.positions).order_by("position")
+        chunk = list(rows.values_list(*_WIRE)[:_CHUNK])
+        if not chunk:
+            break
+        yield _ENCODER.encode_lines([dict(zip(_NAMES, row, strict=True)) for row in chunk])
+        after, count = chunk[-1][0], count + len(chunk)
+    yield _ENCODER.encode({"signals": count}) + b"\n"
+
+
+def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for all, filtered by the wake
+    """What changed after a position, one for each handling, lowest position first."""
+    rows = Signal.objects.filter(position__gt=after).order_by()
+    groups = rows.values_list("shared_by__name", "tlp", "audience", "exercise")
+    return [
+        Change(
+            position=position,
+            shared_by=shared_by,
+            tlp=Tlp(tlp),
+            audience=unpack_audience(audience),
+            exercise=exercise,
+        )
+        for shared_by, tlp, audience, exercise, position in groups.annotate(
+            last=Max("position")
+        ).order_by("last")
+    ]
+
+
+def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> list[BoardRow]:
+    """Live and lately withdrawn signals by piece of content, latest change first.
+
+    exercise: None for real and exercise alike.
+    """
+    rows = Signal.objects.filter(_visible(viewer)).exclude(state=SignalState.EXPIRED)
+    if exercise is not None:
+        rows = rows.filter(exercise=exercise)
+    latest: Iterable[tuple[int, int | None]] = rows.order_by("-position").values_list(
+        "pk", "content_id"
+    )[: limit * 6]
+    keys = dict.fromkeys(
+        (None, pk) if content is None else (content, None) for pk, content in latest
+    )
+    wanted = list(islice(keys, limit))
+    loose = [pk for _, pk in wanted if pk is not None]
+    items = [content for content, _ in wanted if content is not None]
+    found = rows.filter(Q(pk__in=loose) | Q(content__in=items)).order_by("-position")
+    groups: dict[object, list[Signal]] = {}
+    for row in found.select_related("shared_by", "content", "crisis"):
+        key = ("signal", row.pk) if row.content_id is None else ("content", row.content_id)
+        groups.setdefault(key, []).append(row)
+    counts = _outcomes_by_signal([row.pk for group in groups.values() for row in group])
+    return [board_row(group, counts=counts) for group in groups.values()]
+
+
+def sightings(
+    *, viewer: Party, exercise: bool | None = None, signal: UUID | None = None
+) -> list[SightingRow]:
+    """Outcomes of the signals (or of the one signal) that a party may see, by provider.
+
+    Coordinating parties get a row for each provider; a provider its own and the total (is_total);
+    an observer the total. exercise: None for real and exercise alike.
+    """
+    seen = Sighting.objects.filter(_visible(viewer, "signal__"))
+    if exercise is not None:
+        seen = seen.filter(signal__exercise=exercise)
+    if signal is not None:
+        seen = seen.filter(signal__uid=signal)
+    if viewer.kind in COORDINATING:
+        return _sighting_rows(seen)
+    return [*_sighting_rows(seen.filter(party=viewer)), _total_row(seen)]
+
+
+def totals(*, viewer: Party) -> dict[str, int]:
+    """Counts for metrics, of what the viewer may see; exercise and real together."""
+    heads = ledger.heads()
+    rows = Signal.objects.filter(_visible(viewer))
+    states = dict(rows.order_by().values_list("state").annotate(Count("pk")))
+    sums = _outcomes(Sighting.objects.filter(_visible(viewer, "signal__")))
+    return {
+        "ledger_entries": heads.entries,
+        "feed_position": heads.positions,
+        **{f"signals_{state}": states.get(state, 0) for state in SignalState},
+        "signals_disputed": rows.filter(state=SignalState.LIVE, is_disputed=True).count(),
+        **{f"outcomes_{outcome}": sums.get(outcome, 0) for outcome in Outcome},
+    }
+
+
+_FACTS = (
+    *("quality", "within_bits", "content__uid", "labels", "severity", "provenance"),
+    *("confidence", "tlp", "pap", "audience", "expires_at", "crisis__uid"),
+)
+"""Columns in the order of Facts."""
+
+_WIRE_NAMES = {
+    "position": "position",
+    "uid": "id",
+    "kind": "kind",
+    "value": "value",
+    "quality": "quality",
+    "within_bits": "within_bits",
+    "content__uid": "content",
+    "labels": "labels",
+    "severity": "severity",
+    "provenance": "provenance",
+    "confidence": "confidence",
+    "tlp": "tlp",
+    "pap": "pap",
+    "is_disputed": "disputed",
+    "crisis__uid": "crisis",
+    "exercise": "exercise",
+    "shared_by__name": "shared_by",
+    "shared_at": "shared_at",
+    "expires_at": "expires_at",
+}
+"""Columns of a feed signal, with their names on the wire."""
+
+_WIRE = tuple(_WIRE_NAMES)
+_NAMES = tuple(_WIRE_NAMES.values())
+_ENCODER = msgspec.json.Encoder()
+
+
+def _visible(viewer: Party, prefix: str = "") -> Q:
+    """The rows that protocol.handling.may_receive lets a party see, as SQL."""
+    kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
+    return (
+        Q(**{f"{prefix}shared_by": viewer})
+        | Q(**{f"{prefix}audience__contains": f"|{viewer.name}|"})
+        | Q(**{f"{prefix}audience": "", f"{prefix}tlp__in": kinds})
+    )
+
+
+def _feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
+    """Signals of a party's feed: real ones, with exercise the others as well."""
+    rows = Signal.objects.filter(_visible(viewer))
+    return rows if exercise else rows.filter(exercise=False)
+
+
+def _entry(row: tuple[Any, ...]) -> FeedEntry:
+    """A feed entry from a state and the columns of _WIRE."""
+    state, *values = row
+    if state != SignalState.LIVE:
+        return Tombstone(position=values[0], id=values[1], state=SignalState(state))
+    return FeedSignal.model_validate(dict(zip(_NAMES, values, strict=True)))
+
+
+def _outcomes_by_signal(pks: list[int]) -> dict[int, Outcomes]:
+    """Outcomes of each of some signals, at all providers together."""
+    found: dict[int, dict[str, int]] = {}
+    for some in _batches(pks, size=_AT_ONCE):
+        rows = Sighting.objects.filter(signal__in=some).values_list("signal_id", "outcome")
+        for pk, outcome, count in rows.annotate(Sum("count")):
+            found.setdefault(pk, {})[outcome] = count
+    return {pk: Outcomes(**counts) for pk, counts in found.items()}
+
+
+def _outcomes(seen: QuerySet[Sighting]) -> dict[str, int]:
+    """Outcomes of some sightings, summed."""
+    return dict(seen.order_by().values_list("outcome").annotate(Sum("count")))
+
+
+def _sighting_rows(seen: QuerySet[Sighting]) -> list[SightingRow]:
+    """One row for each provider with sightings, by name."""
+    return [
+        _sighting_row(seen.filter(party=pk), party=name, title=title)
+        for pk, name, title in seen.order_by("party__name")
+        .values_list("party", "party__name", "party__title")
+        .distinct()
+    ]
+
+
+def _total_row(seen: QuerySet[Sighting]) -> SightingRow:
+    """One row for all providers together."""
+    return _sighting_row(seen, party="", title="All providers", is_total=True)
+
+
+def _sighting_row(
+    seen: QuerySet[Sighting], *, party: str, title: str, is_total: bool = False
+) -> SightingRow:
+    """Some sightings as one row."""
+    sums = _outcomes(seen)
+    facts = seen.aggregate(signals=Count("signal", distinct=True), last_at=Max("last_at"))
+    return SightingRow(
+        party=party,
+        title=title,
+        blocked=sums.get(Outcome.BLOCKED, 0),
+        held=sums.get(Outcome.HELD, 0),
+        logged=sums.get(Outcome.LOGGED, 0),
+        reversed=sums.get(Outcome.REVERSED, 0),
+        signals=facts["signals"],
+        last_at=facts["last_at"],
+        is_total=is_total,
+    )
+
+
+def _batches(items: Iterable[_T], *, size: int) -> Iterator[list[_T]]:
+    """Items in lists of at most size."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the reads of this room hand to doors, where the protocol has no message for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.rules import unpack_audience
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.words import Outcome, Provenance, Severity, SignalState
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The highest position among changes with one handling: who must be woken for it."""
+
+    position: int
+    shared_by: str
+    tlp: Tlp
+    audience: frozenset[str]
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How often content that matched met each outcome."""
+
+    blocked: int = 0
+    held: int = 0
+    logged: int = 0
+    reversed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All matches; a reversal undoes one and is none itself."""
+        return self.blocked + self.held + self.logged
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSignal:
+    """One signal of a piece of content."""
+
+    id: UUID
+    kind: Kind
+    value: str
+    url: str
+    quality: int | None
+    state: SignalState
+    is_disputed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One piece of content as a board shows it. Facts are those of its latest signal.
+
+    key:   its content id, or its signal's where it has none.
+    state: live while any of its signals is.
+    """
+
+    key: str
+    position: int
+    state: SignalState
+    is_disputed: bool
+    labels: list[str]
+    severity: Severity
+    provenance: Provenance
+    confidence: int
+    tlp: Tlp
+    pap: Pap
+    audience: list[str]
+    exercise: bool
+    shared_by: str
+    shared_by_title: str
+    shared_at: datetime
+    expires_at: datetime | None
+    withdrawn_at: datetime | None
+    crisis: UUID | None
+    crisis_name: str
+    signals: list[BoardSignal] = field(default_factory=list)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class SightingRow:
+    """Outcomes at one provider, or at all of them together (is_total; party is "")."""
+
+    party: str
+    title: str
+    blocked: int
+    held: int
+    logged: int
+    reversed: int
+    signals: int
+    last_at: datetime | None
+    is_total: bool = False
+
+
+def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRow:
+    """One piece of content from its signals, latest first."""
+    latest = group[0]
+    live = any(row.state == SignalState.LIVE for row in group)
+    each = [counts.get(row.pk, Outcomes()) for row in group]
+    return BoardRow(
+        key=str(latest.content.uid if latest.content else latest.uid),
+        position=latest.position,
+        state=SignalState.LIVE if live else SignalState(latest.state),
+        is_disputed=any(row.is_disputed for row in group),
+        labels=latest.labels,
+        severity=Severity(latest.severity),
+        provenance=Provenance(latest.provenance),
+        confidence=latest.confidence,
+        tlp=Tlp(latest.tlp),
+        pap=Pap(latest.pap),
+        audience=sorted(unpack_audience(latest.audience)),
+        exercise=latest.exercise,
+        shared_by=latest.shared_by.name,
+        shared_by_title=latest.shared_by.title,
+        shared_at=min(row.shared_at for row in group),
+        expires_at=latest.expires_at,
+        withdrawn_at=None if live else latest.withdrawn_at,
+        crisis=latest.crisis.uid if latest.crisis else None,
+        crisis_name=latest.crisis.name if latest.crisis else "",
+        signals=[
+            BoardSignal(
+                id=row.uid,
+                kind=Kind(row.kind),
+                value=row.value,
+                url=row.url,
+                quality=row.quality,
+                state=SignalState(row.state),
+                is_disputed=row.is_disputed,
+            )
+            for row in group
+        ],
+        outcomes=Outcomes(
+            **{word: sum(getattr(one, word) for one in each) for word in Outcome},
+        ),
+    )

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may share, withdraw, judge and report, and when; what makes two shares the same."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from stemtide.fingerprints import url
+from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    RefusalError,
+    allows,
+    check_expiry,
+)
+from stemtide.protocol.signals import RowError, SignalIn
+from stemtide.protocol.words import PartyKind, SignalState
+
+__all__ = [
+    "BulkRefusedError",
+    "CrisisFacts",
+    "Draft",
+    "Facts",
+    "SignalFacts",
+    "allows",
+    "check_audience",
+    "check_crisis",
+    "check_live",
+    "check_opine",
+    "check_report",
+    "check_same",
+    "check_share",
+    "check_signal",
+    "check_withdraw",
+    "facts_of",
+    "pack_audience",
+    "read_rows",
+    "unpack_audience",
+]
+
+
+class BulkRefusedError(RefusalError):
+    """A bulk holds bad rows, so nothing of it was stored. errors: every one of them."""
+
+    def __init__(self, errors: Sequence[RowError]) -> None:
+        super().__init__(
+            f"{len(errors)} of the signals cannot be stored, so none was: correct the rows named"
+            " here, or send ?partial=1 to store the good ones"
+        )
+        self.errors = list(errors)
+
+
+class Facts(NamedTuple):
+    """What a sharer says of a value. Saying it again is the same share only if all are equal."""
+
+    quality: int | None
+    within_bits: int | None
+    content: UUID | None
+    labels: tuple[str, ...]
+    severity: str
+    provenance: str
+    confidence: int
+    tlp: str
+    pap: str
+    audience: str
+    expires_at: datetime | None
+    crisis: UUID | None
+
+
+def facts_of(body: SignalIn) -> Facts:
+    """What a sharer says, with sets in one order."""
+    return Facts(
+        quality=body.quality,
+        within_bits=body.within_bits,
+        content=body.content,
+        labels=tuple(sorted(set(body.labels))),
+        severity=body.severity.value,
+        provenance=body.provenance.value,
+        confidence=body.confidence,
+        tlp=body.tlp.value,
+        pap=body.pap.value,
+        audience=pack_audience(body.audience),
+        expires_at=body.expires_at,
+        crisis=body.crisis,
+    )
+
+
+@dataclass(slots=True)
+class Draft:
+    """A row of a share that is right by itself.
+
+    position: 0 until it is placed in the feed. is_new: whether the party did not share it before.
+    """
+
+    row: int
+    body: SignalIn
+    value: str
+    url: str
+    facts: Facts
+    uid: UUID
+    position: int = 0
+    is_new: bool = True
+
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        """What a party shares once: kind, value, exercise."""
+        return (self.body.kind.value, self.value, self.body.exercise)
+
+
+@dataclass(frozen=True, slots=True)
+class CrisisFacts:
+    """What the rules must know of the crisis that a signal names."""
+
+    is_open: bool
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """What the rules must know of a signal that is there. ended_at: when it was withdrawn."""
+
+    state: SignalState
+    shared_by: str
+    ended_at: datetime | None = None
+
+
+def check_share(*, kind: PartyKind) -> None:
+    """Observers watch; everyone else shares."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers do not share signals: pass it to an authority or agency")
+
+
+def check_signal(body: SignalIn, *, now: datetime) -> None:
+    """A signal must be able to match, now."""
+    if body.kind is Kind.PDQ and body.quality is not None and body.quality < MIN_QUALITY:
+        raise InvalidError(
+            "quality",
+            f"a PDQ hash of quality {body.quality} says too little ({MIN_QUALITY} is the least):"
+            " share the file's SHA-256, or another picture of the same",
+        )
+    check_expiry(body.expires_at, now=now)
+
+
+def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:
+    """A signal joins a crisis that is there for its sharer, open, and as real as itself."""
+    if facts is None:
+        raise InvalidError(
+            "crisis", f"there is no crisis {body.crisis} that your party may see: leave it out"
+        )
+    if not facts.is_open:
+        raise InvalidError("crisis", "is closed and takes no more signals: leave it out")
+    if facts.exercise is not body.exercise:
+        what = "an exercise" if facts.exercise else "real"
+        raise InvalidError("exercise", f"the crisis is {what} and the signal is not: make both so")
+
+
+def check_same(facts: Facts, before: Facts) -> None:
+    """A value is shared once by a party: again only with the same facts."""
+    if facts == before:
+        return
+    fields = [
+        name for name, new, old in zip(Facts._fields, facts, before, strict=True) if new != old
+    ]
+    raise ConflictError(
+        f"your party shares this value already with another {', '.join(fields)}: withdraw that"
+        " signal first, or send the same facts"
+    )
+
+
+def check_audience(names: Iterable[str], *, known: Iterable[str]) -> None:
+    """An audience names parties that are there: a misspelt one would leave somebody out."""
+    if unknown := sorted(set(names) - set(known)):
+        raise InvalidError(
+            "audience", f"there is no party {unknown[0][:60]!r}: see the list of parties"
+        )
+
+
+def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
+    """Who shared a signal takes it back, or an agency does; once."""
+    if kind is not PartyKind.AGENCY and name != facts.shared_by:
+        raise NotAllowedError(
+            f"only {facts.shared_by}, who shared this signal, or an agency withdraws it: dispute"
+            " it instead"
+        )
+    check_live(facts)
+
+
+def check_live(facts: SignalFacts) -> None:
+    """What no longer matches is not changed."""
+    if facts.state is not SignalState.LIVE:
+        when = f" at {facts.ended_at:%Y-%m-%d %H:%M:%S} UTC" if facts.ended_at else ""
+        word = "was withdrawn" if facts.state is SignalState.WITHDRAWN else "expired"
+        raise ConflictError(f"this signal {word}{when}: it matches nothing any more")
+
+
+def check_opine(facts: SignalFacts, *, kind: PartyKind) -> None:
+    """Everyone who may see a live signal says what they think of it, except observers."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers give no opinions: tell the party that shared the signal")
+    check_live(facts)
+
+
+def check_report(*, kind: PartyKind) -> None:
+    """Outcomes come from those that see uploads."""
+    if kind is not PartyKind.PROVIDER:
+        raise NotAllowedError("only providers report outcomes: use a provider's key")
+
+
+def pack_audience(names: Iterable[str]) -> str:
+    """An audience as it is stored: "|a|b|", "" where none are named."""
+    ordered = sorted(set(names))
+    return f"|{'|'.join(ordered)}|" if ordered else ""
+
+
+def unpack_audience(packed: str) -> frozenset[str]:
+    """An audience as it is spoken of."""
+    return frozenset(packed.strip("|").split("|")) if packed else frozenset()
+
+
+def read_rows(
+    bodies: Sequence[SignalIn | RowError], *, errors: list[RowError], now: datetime
+) -> Iterator[Draft]:
+    """Drafts of the rows that are right by themselves; errors takes the others."""
+    for row, body in enumerate(bodies):
+        if isinstance(body, RowError):
+            errors.append(body)
+            continue
+        try:
+            check_signal(body, now=now)
+            value, address = _spell(body)
+        except InvalidError as error:
+            errors.append(RowError(row=row, field=error.field, message=error.message))
+        else:
+            yield Draft(row, body, value=value, url=address, facts=facts_of(body), uid=uuid4())
+
+
+def _spell(body: SignalIn) -> tuple[str, str]:
+    """A signal's value in lower-case hex, and its canonical address where it is one.
+
+    raises: InvalidError for what is no address.
+    """
+    value = body.value.lower()
+    if body.kind is not Kind.URL or _is_digest(value):
+        return value, ""
+    try:
+        address = url.canonical(body.value)
+    except url.UrlError as error:
+        raise InvalidError("value", str(error)) from error
+    return url.digest(address).hex(), address
+
+
+def _is_digest(value: str) -> bool:
+    """Whether a URL signal came as the digest of its canonical spelling."""
+    return len(value) == 2 * SIZE_BYTES[Kind.URL] and not set(value) - set("0123456789abcdef")

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of signals: share, withdraw, judge, count outcomes, expire."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.signals import reads, rules, statements
+from stemtide.hub.signals.models import ContentItem, CountedReport, OpinionRow, Signal
+from stemtide.hub.signals.rules import BulkRefusedError, Draft
+from stemtide.protocol.agents import (
+    OutcomeReportIn,
+    OutcomeReportOut,
+    RejectedOutcome,
+)
+from stemtide.protocol.signals import (
+    BulkOut,
+    OpinionIn,
+    RowError,
+    SharedSignal,
+    SignalIn,
+    SignalOut,
+    WithdrawIn,
+)
+from stemtide.protocol.words import Opinion, PartyKind, SignalState
+
+__all__ = [
+    "BulkRefusedError",
+    "expire_due",
+    "opine",
+    "report_outcomes",
+    "share",
+    "share_many",
+    "withdraw",
+]
+
+EXPIRE_AT_ONCE = 1000
+"""Signals that one transaction of expire_due changes, so that other writers get their turn."""
+
+
+def share(
+    body: SignalIn, *, by: Party, now: datetime, actor_ref: str | None = None
+) -> SharedSignal:
+    """Share one signal. Sharing it again with the same facts gives the one that is there.
+
+    raises: NotAllowedError for observers; InvalidError naming the field.
+    """
+    try:
+        out = _share([body], by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
+    except BulkRefusedError as refused:
+        first = refused.errors[0]
+        if first.field == "conflict":
+            raise ConflictError(first.message) from refused
+        raise InvalidError(first.field, first.message) from refused
+    placed = out.signals[0]
+    assert placed is not None  # noqa: S101  # a refused row raised above
+    return placed
+
+
+def share_many(
+    bodies: Sequence[SignalIn | RowError],
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool = False,
+    actor_ref: str | None = None,
+) -> BulkOut:
+    """Share many signals in one act: all, or none, or with partial the good ones.
+
+    bodies: in the order sent; a RowError stands for a row that could not even be read.
+
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row.
+    """
+    return _share(bodies, by=by, now=now, partial=partial, through=actor_ref, is_bulk=True)
+
+
+def _share(
+    bodies: Sequence[SignalIn | RowError],
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool,
+    through: str | None,
+    is_bulk: bool,
+) -> BulkOut:
+    """Share signals in numbered steps, the first before, the others inside one transaction.
+
+    1. Read every row by itself.  2. Wait for our turn, then hold each row against what is there.
+    3. Refuse the whole, unless partial.  4. Place the new ones in the feed and in the ledger.
+    """
+    rules.check_share(kind=PartyKind(by.kind))
+    errors: list[RowError] = []
+    drafts = list(rules.read_rows(bodies, errors=errors, now=now))  # 1
+    with transaction.atomic():
+        ledger.take_turn()  # 2
+        around = _Surroundings(by)
+        fitting = [draft for draft in drafts if around.takes(draft, errors=errors)]
+        new, placed = _tell_new(fitting, errors=errors, by=by)
+        if errors and not partial:  # 3
+            raise BulkRefusedError(sorted(errors, key=lambda one: one.row))
+        for exercise in (False, True):  # 4
+            some = [draft for draft in new if draft.body.exercise is exercise]
+            if some:
+                _place(some, around=around, by=by, now=now, through=through, is_bulk=is_bulk)
+    return _tell_bulk(len(bodies), new=new, placed=placed, errors=errors)
+
+
+def _tell_bulk(
+    rows: int, *, new: list[Draft], placed: dict[int, Draft], errors: list[RowError]
+) -> BulkOut:
+    """What became of a bulk, row by row."""
+    signals: list[SharedSignal | None] = [None] * rows
+    for row, at in placed.items():
+        created = row == at.row and at.is_new
+        signals[row] = SharedSignal(id=at.uid, position=at.position, created=created)
+    return BulkOut(
+        created=len(new),
+        existing=len(placed) - len(new),
+        refused=rows - len(placed),
+        signals=signals,
+        errors=sorted(errors, key=lambda one: one.row),
+    )
+
+
+class _Surroundings:
+    """The crises and parties that rows name, each looked up once. crises: primary keys by id."""
+
+    def __init__(self, by: Party) -> None:
+        self._by = by
+        self._crises: dict[UUID, rules.CrisisFacts | None] = {}
+        self._parties: set[str] = set()
+        self.crises: dict[UUID | None, int | None] = {None: None}
+
+    def takes(self, draft: Draft, *, errors: list[RowError]) -> bool:
+        """Whether a draft fits; errors learns why not."""
+        try:
+            self._check(draft.body)
+        except InvalidError as error:
+            errors.append(RowError(row=draft.row, field=error.field, message=error.message))
+            return False
+        return True
+
+    def _check(self, body: SignalIn) -> None:
+        """Refuse a row whose crisis or audience is not there or does not fit.
+
+        raises: InvalidError.
+        """
+        if body.crisis is not None:
+            if body.crisis not in self._crises:
+                self._crises[body.crisis] = self._find_crisis(body.crisis)
+            rules.check_crisis(self._crises[body.crisis], body=body)
+        if missing := set(body.audience) - self._parties:
+            self._parties.update(parties.existing(missing, viewer=self._by))
+            rules.check_audience(body.audience, known=self._parties)
+
+    def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
+        """What the rules must know of a crisis; None for one that the sharer may not see."""
+        try:
+            row = crises.find(uid, viewer=self._by)
+        except NotFoundError:
+            return None
+        self.crises[uid] = row.pk
+        stage = crises.facts(row, viewer=self._by).framework.stages[row.stage]
+        return rules.CrisisFacts(is_open=stage.is_open, exercise=row.exercise)
+
+
+def _tell_new(
+    drafts: Iterable[Draft], *, errors: list[RowError], by: Party
+) -> tuple[list[Draft], dict[int, Draft]]:
+    """The drafts of values that the party does not share yet, and for every good row its draft.
+
+    A row whose value the party shares already, or shares in an earlier row, stands for that one.
+    """
+    drafts = list(drafts)
+    before = reads.shared_before({draft.value for draft in drafts}, by=by)
+    first: dict[reads.Key, Draft] = {}
+    new: list[Draft] = []
+    placed: dict[int, Draft] = {}
+    for draft in drafts:
+        known = first.get(draft.key)
+        if known is None and (stored := before.get(draft.key)):
+            known = replace(draft, **stored._asdict(), is_new=False)
+        elif known is None:
+            known = draft
+            new.append(draft)
+        first[draft.key] = known
+        try:
+            rules.check_same(draft.facts, known.facts)
+        except ConflictError as error:
+            errors.append(RowError(row=draft.row, field="conflict", message=str(error)))
+        else:
+            placed[draft.row] = known
+    return new, placed
+
+
+def _place(
+    drafts: list[Draft],
+    *,
+    around: _Surroundings,
+    by: Party,
+    now: datetime,
+    through: str | None,
+    is_bulk: bool,
+) -> None:
+    """Give drafts of one exercise mark their positions, store them, and record the act."""
+    first = ledger.take_positions(len(drafts))
+    for position, draft in enumerate(drafts, start=first):
+        draft.position = position
+    exercise = drafts[0].body.exercise
+    uids = {draft.facts.content for draft in drafts if draft.facts.content}
+    items = _content_items(uids, exercise=exercise, by=by, now=now)
+    statements.insert(drafts, items=items, crises=around.crises, by=by, now=now)
+    detail: dict[str, object] = {"first": first, "last": first + len(drafts) - 1}
+    if is_bulk:
+        kind, subject = "signals.shared", by.ref
+        detail["count"] = len(drafts)
+    else:
+        kind, subject = "signal.shared", f"signal:{drafts[0].uid}"
+        detail = {"position": first}
+    if through:
+        detail["through"] = through
+    ledger.append(kind, actor=by.ref, subject=subject, now=now, detail=detail, exercise=exercise)
+
+
+def _content_items(
+    uids: set[UUID], *, exercise: bool, by: Party, now: datetime
+) -> dict[UUID | None, int | None]:
+    """Primary keys of content items, made where they are not there yet."""
+    found: dict[UUID | None, int | None] = {None: None}
+    found.update(reads.content_items(uids, exercise=exercise, by=by).items())
+    made = ContentItem.objects.bulk_create(
+        ContentItem(uid=uid, shared_by=by, exercise=exercise, added_at=now)
+        for uid in uids
+        if uid not in found
+    )
+    found.update((item.uid, item.pk) for item in made)
+    return found
+
+
+@transaction.atomic
+def withdraw(
+    uid: UUID, *, body: WithdrawIn, by: Party, now: datetime, actor_ref: str | None = None
+) -> SignalOut:
+    """Take a signal back: it matches nothing any more, and the feed says so to all who had it.
+
+    raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by)
+    rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
+    row.state = SignalState.WITHDRAWN
+    row.position = ledger.take_positions(1)
+    row.withdrawn_at = now
+    row.withdraw_reason = body.reason
+    row.withdraw_note = body.note
+    row.save()
+    detail: dict[str, object] = {"reason": body.reason.value, "position": row.position}
+    return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=actor_ref)
+
+
+@transaction.atomic
+def opine(
+    uid: UUID, *, body: OpinionIn, by: Party, now: datetime, actor_ref: str | None = None
+) -> SignalOut:
+    """Say what a party thinks of a signal, in place of what it said before.
+
+    One dispute marks a signal as disputed, which stops automatic action; when the mark comes or
+    goes, the feed says so.
+
+    raises: NotFoundError, NotAllowedError for observers, ConflictError for one no longer live.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by)
+    rules.check_opine(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
+    OpinionRow.objects.update_or_create(
+        signal=row,
+        party=by,
+        defaults={"opinion": body.opinion, "note": body.note, "given_at": now},
+    )
+    is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
+    if is_disputed is not row.is_disputed:
+        row.is_disputed = is_disputed
+        row.position = ledger.take_positions(1)
+        row.save(update_fields=["is_disputed", "position"])
+    detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
+    return _record("opinion.given", row, by=by, now=now, detail=detail, through=actor_ref)
+
+
+def _record(
+    kind: str,
+    row: Signal,
+    *,
+    by: Party,
+    now: datetime,
+    detail: dict[str, object],
+    through: str | None,
+) -> SignalOut:
+    """Append to the ledger, and say how the signal stands now."""
+    if through:
+        detail["through"] = through
+    ledger.append(
+        kind, actor=by.ref, subject=row.ref, now=now, detail=detail, exercise=row.exercise
+    )
+    return reads.describe(row, viewer=by)
+
+
+@transaction.atomic
+def report_outcomes(
+    body: OutcomeReportIn, *, by: Party, now: datetime, actor_ref: str | None = None
+) -> OutcomeReportOut:
+    """Count what became of content that matched: once for each report, however often it is sent.
+
+    A row on a signal that the party may not see is named and left out; the others count.
+
+    raises: NotAllowedError for everyone but providers.
+    """
+    rules.check_report(kind=PartyKind(by.kind))
+    ledger.take_turn()
+    if CountedReport.objects.filter(party=by, uid=body.report).exists():
+        return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
+    seen = reads.seen_by_uid({row.signal for row in body.rows}, viewer=by)
+    known = [row for row in body.rows if row.signal in seen]
+    unknown = {row.signal for row in body.rows} - seen.keys()
+    statements.add_sightings(known, seen=seen, by=by)
+    sums: Counter[str] = Counter()
+    for row in known:
+        sums[row.outcome.value] += row.count
+    counted = sums.total()
+    report = CountedReport.objects.create(
+        uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
+    )
+    detail: dict[str, object] = {**sums, "signals": len(seen), "rejected": len(unknown)}
+    if actor_ref:
+        detail["through"] = actor_ref
+    ledger.append(
+        "outcomes.reported",
+        actor=by.ref,
+        subject=f"report:{report.uid}",
+        now=now,
+        detail=detail,
+        exercise=bool(seen) and all(mark for _, mark in seen.values()),
+    )
+    message = "there is no such signal that your party may see: drop it"
+    rejected = [RejectedOutcome(signal=uid, message=message) for uid in sorted(unknown)]
+    return OutcomeReportOut(report=body.report, counted=counted, is_repeat=False, rejected=rejected)
+
+
+def expire_due(now: datetime) -> int:
+    """Turn live signals past their time into tombstones; how many.
+
+    Batch by batch: each is a transaction with a ledger entry, so that others get their turn.
+    """
+    due = Signal.objects.filter(state=SignalState.LIVE, expires_at__lte=now)
+    count = 0
+    for exercise in (False, True):
+        marked = due.filter(exercise=exercise)
+        while marked.exists():
+            count += _expire_some(marked, exercise=exercise, now=now)
+    return count
+
+
+@transaction.atomic
+def _expire_some(marked: QuerySet[Signal], *, exercise: bool, now: datetime) -> int:
+    """Expire one batch."""
+    ledger.take_turn()
+    # Another clock may have had its turn before ours: what it expired is due no more.
+    pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
+    if not pks:
+        return 0
+    first = ledger.take_positions(len(pks))
+    statements.move(pks, state=SignalState.EXPIRED, first=first)
+    detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
+    ledger.append(
+        "signals.expired",
+        actor="clock",
+        subject="signals",
+        now=now,
+        detail=detail,
+        exercise=exercise,
+    )
+    return len(pks)
