@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The board: what is shared, who is connected, what became of it, as one viewer may see it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.desk import entries, sightings
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.signals import reads as signals
+
+CLOSED_FOR = timedelta(days=1)
+"""A closed crisis stays on the board this long."""
+
+RELOAD_S = "15"
+
+ROWS = 50
+"""Pieces of content on the board."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The headline figures. behind and behind_title: the connected agent furthest behind."""
+
+    live: int
+    disputed: int
+    connected: int
+    agents: int
+    blocked: int
+    reversed: int
+    behind: int
+    behind_title: str
+
+
+@require_safe
+@signed_in
+def board(request: SignedInRequest) -> HttpResponse:
+    """The whole page. ?every=15 reloads it, for browsers without JavaScript that ask for it.
+
+    A page that reloads unasked would take readers by surprise (WCAG 2.2, criterion 2.2.1).
+    """
+    page = render(request, "desk/board.html", _facts(request))
+    if request.GET.get("every") == RELOAD_S:
+        page.headers["Refresh"] = RELOAD_S
+    return page
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest) -> HttpResponse:
+    """All blocks of the board, from one moment, for HTMX to swap in."""
+    return render(request, "desk/_blocks.html", {**_facts(request), "is_fragment": True})
+
+
+def _facts(request: SignedInRequest) -> dict[str, object]:
+    """Everything the board shows, read for the signed-in person's party."""
+    viewer, now = request.user.party, datetime.now(UTC)
+    agents = parties.agents(viewer=viewer, now=now)
+    seen = sightings.summary(viewer=viewer)
+    totals = signals.totals(viewer=viewer)
+    found = crises.crises(viewer=viewer)
+    return {
+        "now": now,
+        "viewer": viewer,
+        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "crises": [one for one in found if not one.closed_at or now - one.closed_at < CLOSED_FOR],
+        "rows": signals.board(viewer=viewer, limit=ROWS),
+        "agents": agents,
+        "sightings": seen,
+        "entries": entries.tail(viewer=viewer),
+        "figures": _figures(totals, agents=agents),
+    }
+
+
+def _figures(totals: dict[str, int], *, agents: list[parties.AgentRow]) -> Figures:
+    """Headlines of what the blocks say in full."""
+    connected = [agent for agent in agents if agent.is_connected]
+    last = max(connected, key=lambda agent: agent.behind, default=None)
+    return Figures(
+        live=totals["signals_live"],
+        disputed=totals["signals_disputed"],
+        connected=len(connected),
+        agents=len(agents),
+        blocked=totals["outcomes_blocked"],
+        reversed=totals["outcomes_reversed"],
+        behind=last.behind if last else 0,
+        behind_title=last.title if last else "",
+    )

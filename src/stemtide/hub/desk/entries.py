@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ledger entries in sentences that people read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.parties import reads as parties
+
+if TYPE_CHECKING:
+    from stemtide.hub.parties.models import Party
+
+TAIL = 12
+"""Entries in the tail on the board."""
+
+ACTS = {
+    "party.added": gettext_lazy("took a party in"),
+    "person.added": gettext_lazy("added a person"),
+    "contact_point.added": gettext_lazy("added a contact point"),
+    "key.issued": gettext_lazy("issued a key"),
+    "key.revoked": gettext_lazy("revoked a key"),
+    "agent.appeared": gettext_lazy("connected an agent"),
+    "agent.returned": gettext_lazy("reconnected an agent"),
+    "agent.updated": gettext_lazy("updated an agent"),
+    "crisis.warned": gettext_lazy("raised an early warning"),
+    "crisis.activated": gettext_lazy("activated the protocol"),
+    "crisis.closed": gettext_lazy("closed a crisis"),
+    "check.answered": gettext_lazy("answered the checklist"),
+    "signal.shared": gettext_lazy("shared a signal"),
+    "signals.shared": gettext_lazy("shared signals in bulk"),
+    "signal.withdrawn": gettext_lazy("withdrew a signal"),
+    "signals.expired": gettext_lazy("let signals expire"),
+    "opinion.given": gettext_lazy("gave an opinion on a signal"),
+    "outcomes.reported": gettext_lazy("reported outcomes"),
+}
+"""What an entry's kind says of its actor; a kind that is missing is shown as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry as a sentence: who, did what."""
+
+    number: int
+    who: str
+    act: str
+    kind: str
+    exercise: bool
+    recorded_at: datetime
+
+
+def tail(*, viewer: "Party") -> list[Line]:
+    """The last entries, newest first."""
+    head = ledger.heads().entries
+    rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
+    return _lines(rows[::-1], viewer=viewer)
+
+
+def about(subject: str, *, viewer: "Party") -> list[Line]:
+    """The entries about one thing that the viewer may see, oldest first."""
+    return _lines(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
+
+
+def _lines(rows: list[ledger.EntryRow], *, viewer: "Party") -> list[Line]:
+    """Entries in words."""
+    titles = {one.ref: one.title for one in parties.parties(viewer=viewer)}
+    return [_line(row, titles=titles) for row in rows]
+
+
+def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
+    """An entry in words. titles: parties' titles by how the ledger names them."""
+    if row.actor == ledger.WITHHELD:
+        who = _("Another party")
+    elif row.actor == "clock":
+        who = _("The hub's clock")
+    else:
+        who = titles.get(row.actor, _("The hub's operator"))
+    return Line(
+        number=row.number,
+        who=who,
+        act=str(ACTS.get(row.kind, row.kind)),
+        kind=row.kind,
+        exercise=row.exercise,
+        recorded_at=row.recorded_at,
+    )

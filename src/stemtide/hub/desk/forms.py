@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people fill in at the desk: taking a signal back, and saying what they think of it."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.words import PHRASES
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.words import Opinion, WithdrawReason
+
+_NOTE_LENGTH = 500
+_NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
+
+
+class _MarkedForm(forms.Form):
+    """A form whose wrong fields say so to assistive technology as well."""
+
+    use_required_attribute = True
+
+    def mark_errors(self) -> None:
+        """Point each wrong field at its message."""
+        for name in self.errors:
+            if name in self.fields:
+                field = self.fields[name].widget.attrs
+                field["aria-invalid"] = "true"
+                field["aria-describedby"] = f"{self[name].id_for_label}-error"
+
+
+class WithdrawForm(_MarkedForm):
+    """Take a signal back: why, and surely."""
+
+    reason = forms.ChoiceField(
+        label=_("Why is it taken back?"),
+        choices=[("", _("Choose a reason")), *PHRASES["reason"].items()],
+    )
+    note = forms.CharField(
+        label=_("Note (may stay empty)"),
+        help_text=_NO_NAMES,
+        required=False,
+        max_length=_NOTE_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    confirm = forms.BooleanField(
+        label=_("Every agent forgets this signal at once and undoes what it did because of it."),
+        error_messages={"required": _("Tick this box to say that you mean it.")},
+    )
+
+    def order(self) -> WithdrawIn:
+        """What the room is asked to do. Only for a form that is valid."""
+        return WithdrawIn(
+            reason=WithdrawReason(self.cleaned_data["reason"]), note=self.cleaned_data["note"]
+        )
+
+
+class OpinionForm(_MarkedForm):
+    """Say what your party thinks of a signal."""
+
+    opinion = forms.ChoiceField(
+        label=_("What does your party say?"),
+        choices=[
+            ("", _("Choose an opinion")),
+            (Opinion.AGREE, _("We looked, and agree with it")),
+            (
+                Opinion.DISPUTE,
+                _("We looked, and dispute it: agents then stop acting by themselves"),
+            ),
+            (Opinion.SEEN, _("We have seen it, no more")),
+        ],
+    )
+    note = forms.CharField(
+        label=_("Note (may stay empty)"),
+        help_text=_NO_NAMES,
+        required=False,
+        max_length=_NOTE_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def order(self) -> OpinionIn:
+        """What the room is asked to do. Only for a form that is valid."""
+        return OpinionIn(
+            opinion=Opinion(self.cleaned_data["opinion"]), note=self.cleaned_data["note"]
+        )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of matching content, provider by provider, as bars and figures."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from stemtide.hub.signals import reads
+from stemtide.hub.signals.rows import SightingRow
+from stemtide.protocol.words import Outcome
+
+if TYPE_CHECKING:
+    from stemtide.hub.parties.models import Party
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One provider, or all together. counts: by outcome."""
+
+    title: str
+    counts: dict[str, int]
+    signals: int
+    last_at: datetime | None
+
+    @property
+    def height(self) -> int:
+        """How long the bar is."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Providers as the viewer may see them, and all together. largest: the longest bar."""
+
+    providers: list[Bar]
+    total: Bar
+    largest: int
+
+
+def summary(*, viewer: "Party", signal: UUID | None = None) -> Summary:
+    """Outcomes of all signals that the viewer may see, or of one."""
+    rows = reads.sightings(viewer=viewer, signal=signal)
+    providers = [_bar(row) for row in rows if not row.is_total]
+    total = next((_bar(row) for row in rows if row.is_total), None) or _sum(providers)
+    largest = max((bar.height for bar in providers), default=0)
+    return Summary(providers=providers, total=total, largest=largest or total.height)
+
+
+def _bar(row: SightingRow) -> Bar:
+    """A row of the room as a bar."""
+    counts = {str(outcome): int(getattr(row, outcome)) for outcome in Outcome}
+    return Bar(title=row.title, counts=counts, signals=row.signals, last_at=row.last_at)
+
+
+def _sum(bars: list[Bar]) -> Bar:
+    """All providers together, for those who see each of them.
+
+    Signals are not summed: the same one may have been seen at several providers.
+    """
+    return Bar(
+        title="",
+        counts={str(one): sum(bar.counts[one] for bar in bars) for one in Outcome},
+        signals=0,
+        last_at=max((bar.last_at for bar in bars if bar.last_at), default=None),
+    )

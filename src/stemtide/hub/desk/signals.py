@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signal's page: everything about it, and the forms to take it back or to judge it."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.desk import entries, sightings
+from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
+from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    allows,
+    check_person_may_write,
+)
+from stemtide.hub.signals import reads, rules, writes
+from stemtide.protocol.signals import SignalOut
+from stemtide.protocol.words import PartyKind, Role
+
+
+@require_safe
+@signed_in
+def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The page as it stands."""
+    return _page(request, uid)
+
+
+@require_POST
+@signed_in
+@writing
+def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Take the signal back for the person's party."""
+    form = WithdrawForm(request.POST, prefix="withdraw")
+    if not form.is_valid():
+        return _page(request, uid, withdraw_form=form)
+    try:
+        writes.withdraw(
+            uid,
+            body=form.order(),
+            by=request.user.party,
+            now=datetime.now(UTC),
+            actor_ref=request.user.ref,
+        )
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(
+            request, _("Withdrawn. Agents forget it as they hear of it: see the board.")
+        )
+    return redirect("signal", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Say what the person's party thinks of the signal."""
+    form = OpinionForm(request.POST, prefix="opinion")
+    if not form.is_valid():
+        return _page(request, uid, opinion_form=form)
+    try:
+        writes.opine(
+            uid,
+            body=form.order(),
+            by=request.user.party,
+            now=datetime.now(UTC),
+            actor_ref=request.user.ref,
+        )
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Your party's opinion is noted, and every reader sees it."))
+    return redirect("signal", uid=uid)
+
+
+def _page(
+    request: SignedInRequest,
+    uid: UUID,
+    *,
+    withdraw_form: WithdrawForm | None = None,
+    opinion_form: OpinionForm | None = None,
+) -> HttpResponse:
+    """The page, with forms where the rules allow their acts; 422 where a form was wrong."""
+    viewer = request.user.party
+    found = reads.signal(uid, viewer=viewer)
+    titles = {one.name: one.title for one in parties.parties(viewer=viewer)}
+    wrong = withdraw_form or opinion_form
+    if wrong:
+        wrong.mark_errors()
+    facts = {
+        "now": datetime.now(UTC),
+        "viewer": viewer,
+        "signal": found,
+        "titles": titles,
+        "crisis": _crisis(found, request=request),
+        "sightings": sightings.summary(viewer=viewer, signal=uid),
+        "entries": entries.about(f"signal:{uid}", viewer=viewer),
+        "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
+        "opinion_form": opinion_form or OpinionForm(prefix="opinion"),
+        **_allowed(found, request=request),
+    }
+    return render(request, "desk/signal.html", facts, status=422 if wrong else 200)
+
+
+def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
+    """Which forms to show, by the rules that the writes enforce."""
+    facts = rules.SignalFacts(
+        state=found.state, shared_by=found.shared_by, ended_at=found.withdrawn_at
+    )
+    party, may_write = request.user.party, allows(check_person_may_write, Role(request.user.role))
+    kind = PartyKind(party.kind)
+    return {
+        "may_withdraw": may_write
+        and allows(rules.check_withdraw, facts, kind=kind, name=party.name),
+        "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
+    }
+
+
+def _crisis(found: SignalOut, *, request: SignedInRequest) -> object:
+    """The signal's crisis, if it has one that the viewer may see."""
+    if found.crisis is None:
+        return None
+    try:
+        return crises.crisis(found.crisis, viewer=request.user.party)
+    except NotFoundError:
+        # A signal may be open to those from whom its crisis is still held back.
+        return None

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stream that keeps the board live: it says when, never what."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from stemtide.hub.wake import Reader, Subscription, WakesClosedError, wakes
+
+TICK_S = 5.0
+"""Without any change the page is refreshed this often: agents fall silent without a word."""
+
+RETRY_MS = 1000
+"""How soon a browser comes back after the stream broke."""
+
+
+async def stream(request: HttpRequest) -> HttpResponseBase:
+    """Server-sent events: `wake` after changes (at most four a second), `tick` in between.
+
+    A browser that reconnects is woken at once, so nothing has to be remembered for it.
+
+    source: WHATWG HTML, section 9.2 (server-sent events).
+    """
+    user = await request.auser()
+    if not user.is_authenticated:
+        return HttpResponse("Sign in first.", status=403, content_type="text/plain")
+    party = await sync_to_async(lambda: user.party)()
+    answer = StreamingHttpResponse(
+        _events(request, party=party), content_type="text/event-stream; charset=utf-8"
+    )
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+async def _events(request: HttpRequest, *, party: Reader) -> AsyncIterator[str]:
+    """The events, until the browser leaves, the session ends or the process stops."""
+    yield f"retry: {RETRY_MS}\nevent: wake\ndata: \n\n"
+    try:
+        async with wakes.subscribe(party, exercise=True, all_changes=True) as subscription:
+            while await _is_still_signed_in(request):
+                yield await _next(subscription)
+    except WakesClosedError:
+        return
+
+
+async def _next(subscription: Subscription) -> str:
+    """The next event: a wake, or a tick where nothing happens for a while."""
+    try:
+        async with asyncio.timeout(TICK_S):
+            position = await subscription.get()
+    except TimeoutError:
+        return "event: tick\ndata: \n\n"
+    return f"event: wake\ndata: {position}\n\n"
+
+
+async def _is_still_signed_in(request: HttpRequest) -> bool:
+    """Whether the session that opened the stream is still there."""
+    key = request.session.session_key
+    return key is not None and await request.session.aexists(key)

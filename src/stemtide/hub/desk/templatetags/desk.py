@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the desk's templates can say: times, words, marks, glyphs and bars."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.desk import glyphs, times, words
+from stemtide.hub.signals.rows import BoardSignal, Outcomes
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.words import Outcome, SignalState
+
+register = template.Library()
+
+_KINDS = list(Kind)
+
+
+@register.filter
+def phrase(value: str, of: str) -> str:
+    """What people read for a stored word."""
+    return words.phrase(value, of)
+
+
+@register.filter
+def label(name: str) -> str:
+    """What people read for a label."""
+    return words.label_title(name)
+
+
+@register.filter
+def kind_name(kind: str) -> str:
+    """The short name of a kind of fingerprint."""
+    return words.KINDS_SHORT[Kind(kind)]
+
+
+@register.filter
+def tlp_says(tlp: str) -> str:
+    """How far a recipient may pass a signal on."""
+    return words.tlp_says(Tlp(tlp))
+
+
+@register.filter
+def pap_says(pap: str) -> str:
+    """What an agent may do because of a signal."""
+    return words.pap_says(Pap(pap))
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """A whole number with thin spaces between thousands: "1 204 311"."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+@register.filter
+def of(titles: Mapping[str, str], name: str) -> str:
+    """A party's title by its name; the name itself where there is no such party."""
+    return titles.get(name, name)
+
+
+@register.filter
+def lead(signals: Sequence[BoardSignal]) -> BoardSignal:
+    """The signal that stands for a piece of content: a live one, a picture's where there is one."""
+    return min(signals, key=lambda one: (one.state != SignalState.LIVE, _KINDS.index(one.kind)))
+
+
+@register.filter
+def others(signals: Sequence[BoardSignal], first: BoardSignal) -> list[BoardSignal]:
+    """The other signals of a piece of content, kind by kind."""
+    rest = [one for one in signals if one is not first]
+    return sorted(rest, key=lambda one: _KINDS.index(one.kind))
+
+
+@register.filter
+def outcomes(counts: Outcomes) -> list[tuple[str, int]]:
+    """The outcomes that occurred, with their counts."""
+    each = [(str(outcome), int(getattr(counts, outcome))) for outcome in Outcome]
+    return [(outcome, count) for outcome, count in each if count]
+
+
+@register.simple_tag
+def mark(value: str, of: str) -> SafeString:
+    """A state or a severity as a mark: its word, and a colour that only helps."""
+    return format_html(
+        '<span class="mark mark--{}">{}</span>', words.looks(value, of), words.phrase(value, of)
+    )
+
+
+@register.simple_tag
+def tlp_mark(tlp: str) -> SafeString:
+    """A TLP label in the colours that its standard gives."""
+    return format_html(
+        '<span class="mark mark--tlp mark--tlp-{}">TLP:{}</span>',
+        tlp.replace("+", "-"),
+        tlp.upper(),
+    )
+
+
+@register.simple_tag
+def pap_mark(pap: str) -> SafeString:
+    """A PAP label."""
+    return format_html('<span class="mark mark--pap">PAP:{}</span>', pap.upper())
+
+
+@register.simple_tag
+def stamp(moment: datetime) -> SafeString:
+    """A moment in full."""
+    return format_html(
+        '<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), times.stamp(moment)
+    )
+
+
+@register.simple_tag
+def ago(moment: datetime, now: datetime) -> SafeString:
+    """A moment in relative words, with the moment in full as its title."""
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        times.stamp(moment),
+        times.relative(moment, now=now),
+    )
+
+
+@register.simple_tag
+def as_of(moment: datetime) -> SafeString:
+    """The moment from which the figures of a page are."""
+    return format_html(
+        '<time data-as-of datetime="{}">{}</time>', moment.isoformat(), times.of_day(moment)
+    )
+
+
+@register.simple_tag
+def clock(since: datetime, now: datetime) -> SafeString:
+    """A clock that runs since a moment; the script keeps it running."""
+    return format_html(
+        '<time class="clock__value" data-clock datetime="{}" title="{}">{}</time>',
+        since.isoformat(timespec="seconds"),
+        times.stamp(since),
+        times.elapsed(since, until=now),
+    )
+
+
+@register.inclusion_tag("desk/_glyph.html")
+def glyph(kind: str, value: str, size: str = "") -> dict[str, str]:
+    """A fingerprint as a drawing; for kinds that cannot be drawn, the kind's name."""
+    path = glyphs.pdq_path(value) if kind == Kind.PDQ else ""
+    return {"path": path, "kind": words.KINDS_SHORT[Kind(kind)], "size": size}
+
+
+@register.inclusion_tag("desk/_spread.html")
+def spread(counts: Mapping[str, int], largest: int) -> dict[str, Any]:
+    """Outcome counts as one stacked bar, drawn in thousandths of the largest bar."""
+    bars, at = [], 0.0
+    for outcome in Outcome:
+        width = 1000 * counts.get(outcome, 0) / max(largest, 1)
+        bars.append({"outcome": str(outcome), "x": f"{at:.1f}", "width": f"{width:.1f}"})
+        at += width
+    return {"bars": [bar for bar in bars if bar["width"] != "0.0"]}

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the desk says for a stored word: one translatable phrase each, and how grave it looks."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp
+from stemtide.protocol.labels import labels
+from stemtide.protocol.words import (
+    Action,
+    CheckAnswer,
+    Opinion,
+    Outcome,
+    PartyKind,
+    Provenance,
+    Role,
+    Severity,
+    SignalState,
+    WithdrawReason,
+)
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Words: TypeAlias = "str | _StrPromise"
+"""Text, or text that is translated once it is known for whom."""
+
+PHRASES: dict[str, dict[str, Words]] = {
+    "severity": {
+        Severity.LOW: _("low severity"),
+        Severity.MEDIUM: _("medium severity"),
+        Severity.HIGH: _("high severity"),
+        Severity.CRITICAL: _("critical severity"),
+    },
+    "state": {
+        SignalState.LIVE: _("live"),
+        SignalState.WITHDRAWN: _("withdrawn"),
+        SignalState.EXPIRED: _("expired"),
+    },
+    "kind": {
+        Kind.PDQ: _("picture (PDQ)"),
+        Kind.SHA256: _("file (SHA-256)"),
+        Kind.MD5: _("file (MD5)"),
+        Kind.URL: _("web address"),
+    },
+    "provenance": {
+        Provenance.PERPETRATOR: _("a perpetrator"),
+        Provenance.ACCOMPLICE: _("an accomplice"),
+        Provenance.BYSTANDER: _("a bystander"),
+        Provenance.VICTIM: _("a victim"),
+        Provenance.MEDIA: _("news media"),
+        Provenance.UNKNOWN: _("not known"),
+    },
+    "reason": {
+        WithdrawReason.MISTAKE: _("shared by mistake"),
+        WithdrawReason.NOT_VIOLATING: _("the content breaks no rule"),
+        WithdrawReason.CONTEXT: _("the context makes it lawful (news, research, art)"),
+        WithdrawReason.COMPLAINT_UPHELD: _("a complaint was upheld"),
+        WithdrawReason.SUPERSEDED: _("another signal takes its place"),
+        WithdrawReason.OTHER: _("another reason"),
+    },
+    "opinion": {
+        Opinion.AGREE: _("agrees"),
+        Opinion.DISPUTE: _("disputes it"),
+        Opinion.SEEN: _("has seen it"),
+    },
+    "outcome": {
+        Outcome.BLOCKED: _("blocked"),
+        Outcome.HELD: _("held"),
+        Outcome.LOGGED: _("logged"),
+        Outcome.REVERSED: _("reversed"),
+    },
+    "answer": {
+        CheckAnswer.YES: _("yes"),
+        CheckAnswer.NO: _("no"),
+        CheckAnswer.UNKNOWN: _("not answered"),
+    },
+    "role": {
+        Role.DUTY_OFFICER: _("duty officer"),
+        Role.ANALYST: _("analyst"),
+        Role.COORDINATOR: _("coordinator"),
+        Role.DATA_PROTECTION_OFFICER: _("data protection officer"),
+        Role.OBSERVER: _("observer"),
+        Role.ADMINISTRATOR: _("administrator"),
+    },
+    "party": {
+        PartyKind.AUTHORITY: _("authority"),
+        PartyKind.AGENCY: _("agency"),
+        PartyKind.PROVIDER: _("provider"),
+        PartyKind.CONSORTIUM: _("consortium"),
+        PartyKind.OBSERVER: _("observer"),
+    },
+}
+"""Phrases by what is spoken of, then by the stored word."""
+
+LOOKS: dict[str, dict[str, str]] = {
+    "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
+    "state": {SignalState.LIVE: "good"},
+    "answer": {CheckAnswer.YES: "good", CheckAnswer.NO: "bad"},
+    "opinion": {Opinion.AGREE: "good", Opinion.DISPUTE: "bad"},
+}
+"""How a word looks beside its text; what is not listed looks calm."""
+
+KINDS_SHORT = {Kind.PDQ: "PDQ", Kind.SHA256: "SHA-256", Kind.MD5: "MD5", Kind.URL: "URL"}
+"""Names of the kinds, as people of the trade write them. Never translated."""
+
+ACTIONS = {
+    Action.LOG: _(
+        "Agents may only write down a match. Nothing may show the uploader that we know."
+    ),
+    Action.HOLD: _(
+        "Agents may hold content for a person to look at; they may not block by themselves."
+    ),
+    Action.BLOCK: _("Agents may block by themselves, if their own policy says so."),
+}
+
+
+def phrase(value: str, of: str) -> str:
+    """What people read for a stored word; the word itself where none is known."""
+    return str(PHRASES[of].get(value, value.replace("_", " ")))
+
+
+def looks(value: str, of: str) -> str:
+    """How a stored word looks: good, warn, bad or calm."""
+    return LOOKS.get(of, {}).get(value, "calm")
+
+
+def label_title(name: str) -> str:
+    """What people read for a label."""
+    found = labels().get(name)
+    return found.title if found else name
+
+
+def tlp_says(tlp: Tlp) -> str:
+    """How far a recipient may pass a signal on."""
+    return TLP_ALLOWS[tlp].onward
+
+
+def pap_says(pap: Pap) -> str:
+    """What an agent may do because of a signal."""
+    return str(ACTIONS[PAP_ALLOWS[pap]])
