@@ -69,7 +69,7 @@ def _read(name: str, sandbox: "Sandbox") -> Named:
         raise ContentNameError(
             f"{name} is no file here, no URL with its scheme, no fingerprint such as pdq:<64 hex>"
         )
-    from stemtide.fingerprints.sandbox import ContentError
+    from stemtide.fingerprints.limits import ContentError
 
     try:
         return Named(name, sandbox.fingerprint(path))
