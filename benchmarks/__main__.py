@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run every benchmark, one after the other: python -m benchmarks [NAME …]."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main() -> int:
+    """Run those named, or all; the worst exit code."""
+    known = sorted(one.stem for one in HERE.glob("*.py") if not one.stem.startswith("_"))
+    wanted = sys.argv[1:] or known
+    if unknown := set(wanted) - set(known):
+        print(f"there is no benchmark {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+        return 2
+    worst = 0
+    for name in wanted:
+        print(f"== {name}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        worst = max(worst, done.returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
