@@ -130,6 +130,9 @@ SESSION_COOKIE_AGE = 12 * 3600
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
+# The form's field, not the model's: otherwise failures are counted for nobody in particular,
+# and the right password opens a locked door.
+AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
 USE_TZ = True

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cast at the desk: parties of every kind, people in every role, one signal a mark."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from stemtide.hub.crises import writes as crises
+from stemtide.hub.parties import writes as parties
+from stemtide.hub.signals import writes as signals
+from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
+from stemtide.protocol.crises import CheckIn, WarningIn
+from stemtide.protocol.frameworks import framework
+from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
+from stemtide.protocol.words import CheckAnswer, Outcome, Role
+
+PASSWORD = "tide and stem 4711"
+PDQ = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
+
+PARTIES = {
+    "authority": ("authority", "BE"),
+    "neighbour": ("authority", "NL"),
+    "agency": ("agency", ""),
+    "provider": ("provider", "IE"),
+    "rival": ("provider", "EE"),
+    "observer": ("observer", ""),
+}
+
+
+class World:
+    """What is in the hub, and who may look at it."""
+
+    def __init__(self):
+        self.now = datetime.now(UTC)
+        self.party = {
+            name: parties.add_party(
+                name,
+                title=f"The {name}",
+                kind=kind,
+                country=country,
+                actor="operator",
+                now=self.now,
+            )
+            for name, (kind, country) in PARTIES.items()
+        }
+
+    def person(self, party, role=Role.ANALYST):
+        return parties.add_person(
+            f"{role}@{party}.example",
+            party=self.party[party],
+            role=role,
+            password=PASSWORD,
+            actor="operator",
+            now=self.now,
+        )
+
+    def desk(self, party, role=Role.ANALYST):
+        client = Client()
+        client.force_login(
+            self.person(party, role), backend="django.contrib.auth.backends.ModelBackend"
+        )
+        return client
+
+    def share(self, *, by="authority", tlp="amber", value=PDQ, **more):
+        facts = {"kind": "pdq", "labels": ["livestream"], "severity": "high"} | more
+        body = SignalIn(value=value, tlp=tlp, **facts)
+        return signals.share(body, by=self.party[by], now=self.now).id
+
+    def withdraw(self, uid, *, by="authority"):
+        body = WithdrawIn(reason="mistake")
+        signals.withdraw(uid, body=body, by=self.party[by], now=self.now)
+
+    def dispute(self, uid, *, by="provider"):
+        body = OpinionIn(opinion="dispute", note="It is the evening news.")
+        signals.opine(uid, body=body, by=self.party[by], now=self.now)
+
+    def agent(self, party, *, position=0, seconds_ago=0, name="uploads"):
+        status = AgentStatusIn(version="1.2.3", position=position, signals=7, started_at=self.now)
+        heard = self.now - timedelta(seconds=seconds_ago)
+        parties.report_status(name, by=self.party[party], status=status, now=heard)
+
+    def outcome(self, uid, *, by, outcome=Outcome.BLOCKED, count=1):
+        row = OutcomeRow(
+            signal=uid, outcome=outcome, count=count, first_at=self.now, last_at=self.now
+        )
+        body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,))
+        signals.report_outcomes(body, by=self.party[by], now=self.now)
+
+    def crisis(self, *, active=False):
+        body = WarningIn(
+            name="Attack at the harbour",
+            summary="Filmed by its perpetrator.",
+            happened_at=self.now - timedelta(hours=2),
+            countries=("BE", "NL"),
+        )
+        by = self.party["authority"]
+        uid = crises.warn(body, by=by, now=self.now).id
+        for test in framework("eucp-2023").tests if active else ():
+            check = CheckIn(answer=CheckAnswer.YES, evidence="Two officers saw it.")
+            crises.answer(uid, test=test, body=check, by=by, now=self.now)
+        if active:
+            crises.activate(uid, by=by, now=self.now)
+        return uid
+
+
+@pytest.fixture
+def world(db):  # noqa: ARG001  # the tables must be there
+    return World()

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.signals import reads
+from stemtide.protocol.words import Opinion, Role, SignalState
+from tests.hub.desk.conftest import PDQ
+from tests.hub.desk.test_board import text
+
+WITHDRAW = {"withdraw-reason": "mistake", "withdraw-note": "", "withdraw-confirm": "on"}
+OPINION = {"opinion-opinion": "dispute", "opinion-note": "It is the evening news."}
+
+# party, role, may withdraw a signal of the authority, may give an opinion
+ROLES = [
+    ("authority", Role.ANALYST, True, True),
+    ("authority", Role.DUTY_OFFICER, True, True),
+    ("authority", Role.COORDINATOR, True, True),
+    ("authority", Role.ADMINISTRATOR, True, True),
+    ("authority", Role.OBSERVER, False, False),
+    ("authority", Role.DATA_PROTECTION_OFFICER, False, False),
+    ("agency", Role.COORDINATOR, True, True),
+    ("agency", Role.DATA_PROTECTION_OFFICER, False, False),
+    ("neighbour", Role.DUTY_OFFICER, False, True),
+    ("provider", Role.ANALYST, False, True),
+    ("provider", Role.OBSERVER, False, False),
+    ("observer", Role.ADMINISTRATOR, False, False),
+    ("observer", Role.OBSERVER, False, False),
+]
+
+
+@pytest.mark.parametrize(("party", "role", "withdraws", "_opines"), ROLES)
+def test_who_may_withdraw_is_offered_it_and_others_are_refused(
+    world, party, role, withdraws, _opines
+):
+    uid = world.share(tlp="green")
+    desk = world.desk(party, role)
+    offered = "Withdraw this signal" in text(desk.get(f"/signals/{uid}"))
+    answer = desk.post(f"/signals/{uid}/withdraw", WITHDRAW)
+    state = reads.signal(uid, viewer=world.party["authority"]).state
+    assert offered is withdraws
+    assert answer.status_code == (302 if withdraws else 403)
+    assert state is (SignalState.WITHDRAWN if withdraws else SignalState.LIVE)
+
+
+@pytest.mark.parametrize(("party", "role", "_withdraws", "opines"), ROLES)
+def test_who_may_judge_is_offered_it_and_others_are_refused(world, party, role, _withdraws, opines):
+    uid = world.share(tlp="green")
+    desk = world.desk(party, role)
+    offered = "Give this opinion" in text(desk.get(f"/signals/{uid}"))
+    answer = desk.post(f"/signals/{uid}/opinion", OPINION)
+    given = reads.signal(uid, viewer=world.party["authority"]).opinions
+    assert offered is opines
+    assert answer.status_code == (302 if opines else 403)
+    assert [(one.party, one.opinion) for one in given] == (
+        [(party, Opinion.DISPUTE)] if opines else []
+    )
+
+
+def test_a_withdrawal_is_confirmed_on_the_page(world):
+    uid = world.share()
+    page = world.desk("authority").post(f"/signals/{uid}/withdraw", WITHDRAW, follow=True)
+    assert "Withdrawn. Agents forget it" in text(page)
+    assert "shared by mistake" in text(page)
+    assert "Withdraw this signal" not in text(page)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"withdraw-confirm": ""}, "Tick this box to say that you mean it."),
+        ({"withdraw-reason": ""}, "This field is required."),
+        ({"withdraw-reason": "boredom"}, "is not one of the available choices"),
+        ({"withdraw-note": "x" * 501}, "at most 500 characters"),
+    ],
+)
+def test_a_withdrawal_that_is_not_filled_in_changes_nothing(world, change, says):
+    uid = world.share()
+    page = world.desk("authority").post(f"/signals/{uid}/withdraw", WITHDRAW | change)
+    assert page.status_code == 422
+    assert says in text(page)
+    assert 'aria-invalid="true"' in page.content.decode()
+    assert reads.signal(uid, viewer=world.party["authority"]).state is SignalState.LIVE
+
+
+def test_an_opinion_that_is_none_is_refused(world):
+    page = world.desk("provider").post(f"/signals/{world.share()}/opinion", {"opinion-opinion": ""})
+    assert page.status_code == 422
+    assert "This field is required." in text(page)
+
+
+@pytest.mark.parametrize(("path", "form"), [("withdraw", WITHDRAW), ("opinion", OPINION)])
+def test_what_no_longer_matches_is_not_changed_again(world, path, form):
+    uid = world.share()
+    world.withdraw(uid)
+    page = world.desk("authority").post(f"/signals/{uid}/{path}", form, follow=True)
+    assert "this signal was withdrawn" in text(page)
+
+
+@pytest.mark.parametrize("path", ["", "/withdraw", "/opinion"])
+def test_a_signal_that_was_not_shared_with_a_party_is_not_there_for_it(world, path):
+    uid = world.share(tlp="red", audience=["agency"])
+    desk = world.desk("provider")
+    form = WITHDRAW | OPINION
+    hidden, unknown = (
+        desk.post(f"/signals/{one}{path}", form) if path else desk.get(f"/signals/{one}")
+        for one in (uid, uuid4())
+    )
+    assert (hidden.status_code, unknown.status_code) == (404, 404)
+    assert "There is no such thing here" in text(hidden)
+    assert PDQ not in text(hidden)
+
+
+def test_the_page_says_what_the_marks_allow(world):
+    uid = world.share(tlp="amber", pap="red", audience=["agency", "provider"])
+    page = text(world.desk("agency").get(f"/signals/{uid}"))
+    assert "inside the recipient" in page
+    assert "Agents may only write down a match." in page
+    assert "The agency, The provider" in page
+
+
+def test_the_page_shows_opinions_sightings_and_the_ledger(world):
+    uid = world.share(tlp="green")
+    other = world.share(tlp="green", value=f"0{PDQ[1:]}")
+    world.outcome(uid, by="provider", count=5)
+    world.outcome(other, by="provider", count=100)
+    world.dispute(uid)
+    page = text(world.desk("authority").get(f"/signals/{uid}"))
+    assert "The provider disputes it" in page
+    assert "It is the evening news." in page
+    assert "All providers 5 blocked" in page
+    assert "The authority shared a signal" in page
+    assert "Another party gave an opinion on a signal" in page
+
+
+def test_a_provider_sees_its_own_sightings_of_a_signal_and_the_total(world):
+    uid = world.share(tlp="green")
+    world.outcome(uid, by="provider", count=5)
+    world.outcome(uid, by="rival", count=8)
+    page = text(world.desk("provider").get(f"/signals/{uid}"))
+    assert "The rival" not in page
+    assert "All providers 13 blocked" in page
+
+
+def test_an_address_is_shown_and_not_linked(world):
+    uid = world.share(kind="url", value="https://clips.example/watch?v=1")
+    html = world.desk("authority").get(f"/signals/{uid}").content.decode()
+    assert "clips.example/watch" in html
+    assert 'href="https://clips.example' not in html
+
+
+def test_words_of_others_are_never_markup(world):
+    uid = world.share(
+        tlp="green", kind="url", value="https://clips.example/<script>alert(1)</script>"
+    )
+    desk = world.desk("authority")
+    desk.post(f"/signals/{uid}/opinion", OPINION | {"opinion-note": "<img src=x onerror=alert(1)>"})
+    html = desk.get(f"/signals/{uid}").content.decode() + desk.get("/").content.decode()
+    assert "<img src=x" not in html
+    assert "<script>alert" not in html
