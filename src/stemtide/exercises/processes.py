@@ -41,6 +41,7 @@ class Running:
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
+                bufsize=0,  # or a line could wait in a buffer that select() does not see
                 stderr=log,
                 env=os.environ | dict(self.environment),
                 start_new_session=True,  # Ctrl-C reaches us alone; we stop the others in order

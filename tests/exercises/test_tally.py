@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from stemtide.exercises.tally import Tally, percentile
+
+
+@pytest.mark.parametrize(
+    ("action", "is_known", "where"),
+    [
+        ("block", True, "blocked"),
+        ("hold", True, "missed"),
+        ("", True, "missed"),
+        ("", False, "unrelated_passed"),
+        ("log", False, "false_blocks"),
+        ("block", False, "false_blocks"),
+    ],
+)
+def test_an_upload_is_counted_in_one_place(action, is_known, where):
+    tally = Tally()
+    tally.count(action=action, is_known=is_known)
+    told = tally.as_json()
+    places = ("blocked", "missed", "false_blocks", "unrelated_passed")
+    assert {place: told[place] for place in places} == dict.fromkeys(places, 0) | {where: 1}
+    assert told["uploads"] == 1
+
+
+@pytest.mark.parametrize("spoiled", ["missed", "false_blocks"])
+def test_one_mistake_spoils_it(spoiled):
+    assert Tally(blocked=3, feedback_received=3).is_good
+    assert not Tally(blocked=3, feedback_received=3, **{spoiled: 1}).is_good
+
+
+def test_a_count_that_did_not_come_back_spoils_it():
+    assert not Tally(blocked=3, feedback_received=2).is_good
+    assert not Tally().is_good
+
+
+def test_percentiles_of_little():
+    assert percentile([], percent=50) is None
+    assert percentile([7.0], percent=99) == 7.0
+    assert percentile([1.0, 2.0, 3.0], percent=50) == 2.0
