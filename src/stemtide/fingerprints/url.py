@@ -25,12 +25,13 @@ TRACKERS = frozenset(
         "mkt_tok", "_hsenc", "_hsmi", "__hstc", "__hssc", "__hsfp", "hsctatracking", "vero_id",
         "vero_conv", "oly_anon_id", "oly_enc_id", "_openstat", "wickedid", "rb_clickid", "s_cid",
         "epik", "_ga", "_gl", "ref_src", "ref_url", "_branch_match_id", "guce_referrer",
-        "guce_referrer_sig", "__cft__[0]", "__tn__", "spm",
+        "guce_referrer_sig", "__cft__[0]", "__tn__", "spm", "pk_campaign", "pk_kwd", "pk_source",
+        "pk_medium", "pk_content", "pk_cid",
     }
 )  # fmt: skip
 """Query parameters that say who sent the visitor, never what is shown. Compared in lower case."""
 
-TRACKER_PREFIXES = ("utm_", "mtm_", "pk_", "hsa_", "stm_")
+TRACKER_PREFIXES = ("utm_", "mtm_", "hsa_")
 """Families of such parameters."""
 
 TRACKERS_AT = {

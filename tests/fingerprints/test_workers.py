@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
+from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.workers import Worker, _checked, _environment
+from tests.fingerprints.pictures import png_bomb
+
+IS_LINUX = sys.platform == "linux"
+
+
+def test_a_worker_is_given_none_of_our_secrets(monkeypatch):
+    monkeypatch.setenv("STEMTIDE_SECRET_KEY", "not for workers")
+    assert "not for workers" not in str(_environment())
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
+def test_a_worker_gives_up_what_it_does_not_need():
+    worker = Worker(Limits())
+    worker.wait_ready()
+    with contextlib.closing(worker._channel):
+        limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
+        soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        worker.end()
+    assert soft["Max core file size"] == soft["Max file size"] == soft["Max processes"] == "0"
+    assert soft["Max open files"] == "64"
+    assert int(soft["Max address space"]) < 3 << 30
+    assert "NoNewPrivs:\t1" in status
+    assert {"privileges", "memory", "written files"} <= set(worker.walls)
+
+
+ATTEMPTS = """
+import os, socket, sys
+from pathlib import Path
+from stemtide.fingerprints._worker import raise_walls
+from stemtide.fingerprints.limits import Limits
+walls = raise_walls(Limits())
+def fork():
+    if os.fork() == 0:
+        os._exit(0)
+def write():
+    with open(sys.argv[1], "wb", buffering=0) as file:
+        file.write(b"x")
+attempts = {
+    "memory": lambda: bytearray(2 << 30),
+    "network": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2]))),
+    "open files": lambda: [os.dup(1) for _ in range(100)],
+    "processes": fork,
+    "written files": write,
+}
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+print("walls", ",".join(walls).replace(" ", "-"))
+for wall, attempt in attempts.items():
+    try:
+        attempt()
+        print(wall, "open")
+    except (OSError, MemoryError):
+        print(wall, "held" if wall in walls else "held by something else")
+"""
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
+def test_the_walls_of_a_worker_hold(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        attempts = subprocess.run(
+            [sys.executable, "-c", ATTEMPTS, str(tmp_path / "out"), str(server.getsockname()[1])],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    said = dict(line.rsplit(" ", 1) for line in attempts.stdout.splitlines())
+    for wall in ("memory", "open files", "written files"):
+        assert said[wall] == "held"
+    assert said["processes"] == ("open" if os.getuid() == 0 else "held")  # root is not counted
+    # A container may allow no namespace; then the worker says so and the other walls stand.
+    assert said["network"] == ("held" if "network" in said["walls"] else "open")
+
+
+ORPHANS = """
+import os, sys, threading
+from pathlib import Path
+from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.sandbox import Sandbox
+limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
+sandbox = Sandbox(workers=2, limits=limits).warm()
+threading.Thread(target=sandbox.fingerprint, args=(Path(sys.argv[1]),)).start()
+while not any(worker.items for worker in sandbox._alive):
+    pass
+print(*[worker.pid for worker in sandbox._alive], flush=True)
+"""
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="reads /proc")
+def test_no_worker_outlives_a_parent_that_is_killed(tmp_path):
+    path = tmp_path / "slow.png"
+    path.write_bytes(png_bomb(25_000))
+    parent = subprocess.Popen([sys.executable, "-c", ORPHANS, str(path)], stdout=subprocess.PIPE)
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    assert all(is_running(pid) for pid in pids)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    while any(is_running(pid) for pid in pids):
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        [["00", 50, ""]],
+        [["00" * 32, 101, ""]],
+        [["00" * 32, "50", ""]],
+        [["zz" * 32, 50, ""]],
+        [["00" * 32]],
+        "nonsense",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_not_believed(each):
+    with pytest.raises((FingerprintError, TypeError, ValueError)):
+        _checked({"each": each})
+
+
+def test_an_answer_that_makes_sense_is_believed_within_bounds():
+    answer = _checked({"each": [["00" * 32, 50, "x" * 999]], "remarks": ["y" * 999] * 99})
+    assert answer.each == (Fingerprint(Kind.PDQ, bytes(32), quality=50, part="x" * 300),)
+    assert answer.remarks == ("y" * 300,) * 16
+
+
+IMPOSTOR = """#!{python}
+import os, struct, sys
+fd = int(sys.argv[-2])
+def say(body):
+    os.write(fd, struct.pack(">I", len(body)) + body)
+{does}
+"""
+
+
+def impostor(path, monkeypatch, does):
+    """Let a worker be a program that says what it likes, as one taken over by content might."""
+    path.write_text(IMPOSTOR.format(python=sys.executable, does=does))
+    path.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(path))
+    return Sandbox()
+
+
+@pytest.mark.parametrize(
+    ("does", "remark"),
+    [
+        ("say(b'no json')", "undecodable: the decoder gave no sensible answer"),
+        ("say(b'[]')", "undecodable: the decoder gave no sensible answer"),
+        ("say(b'{\"each\": 7}')", "undecodable: the decoder gave no sensible answer"),
+        ("os.write(fd, b'\\xff' * 4)", "undecodable: the decoder gave no sensible answer"),
+        ("os._exit(3)", "undecodable: it makes the decoder crash (exit code 3)"),
+        ("os.kill(os.getpid(), 40)", "undecodable: it makes the decoder crash (signal 40)"),
+        ("os.kill(os.getpid(), 14)", "limit: decoding it takes more than 20 s on the clock"),
+    ],
+)
+def test_a_worker_that_was_taken_over_costs_one_remark(tmp_path, monkeypatch, does, remark):
+    taken_over = f"say(b'{{}}'); os.read(fd, 1 << 20); {does}; os.read(fd, 1 << 20)"
+    with impostor(tmp_path / "worker", monkeypatch, taken_over) as sandbox:
+        found = sandbox.fingerprint(b"content")
+        assert [one.kind for one in found.each] == [Kind.SHA256, Kind.MD5]
+        assert len(found.remarks) == 1
+        assert found.remarks[0].startswith(remark)
+
+
+def test_a_worker_that_cannot_load_its_decoders_says_why(tmp_path, monkeypatch):
+    does = 'say(b\'{"error": "ImportError: no decoder"}\')'
+    with (
+        impostor(tmp_path / "worker", monkeypatch, does) as sandbox,
+        pytest.raises(SandboxError, match="did not start: ImportError: no decoder"),
+    ):
+        sandbox.fingerprint(b"content")
