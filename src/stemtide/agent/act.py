@@ -175,6 +175,7 @@ class _Row(NamedTuple):
 
 
 _COLUMNS = "seq, id, ref, body, attempts"
+_OPEN = f"channel = '{_WEBHOOK}' AND is_dead = 0 AND ref NOT IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
 
 
 class Deliverer:
@@ -227,24 +228,28 @@ class Deliverer:
 
     def _due_webhooks(self) -> list[_Row]:
         """Those to send now: never two at once about one piece of content."""
-        flying = list(self._flying)
-        marks = ",".join("?" * len(flying))
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM deliveries WHERE channel = ? AND is_dead = 0"  # noqa: S608 - marks only
-            f" AND due_at <= ? AND ref NOT IN ({marks}) ORDER BY seq LIMIT ?",
-            (_WEBHOOK, self._clock(), *flying, _AT_ONCE - len(flying)),
+            f"SELECT {_COLUMNS} FROM deliveries WHERE {_OPEN} AND due_at <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
+            (self._busy(), self._clock(), _AT_ONCE - len(self._flying)),
         )
         return [_Row(*row) for row in rows]
 
     def _wait_s(self) -> float:
-        """How long until something is due by itself."""
-        if self._file.trouble:
-            return 1.0
+        """How long until something is due by itself; what flies wakes us when it lands."""
+        longest = 1.0 if self._file.trouble else _CAP_S
+        if len(self._flying) >= _AT_ONCE:
+            return longest
         ((due_at,),) = self._store.read(
-            "SELECT min(due_at) FROM deliveries WHERE channel = ? AND is_dead = 0 AND due_at > ?",
-            (_WEBHOOK, self._clock()),
+            f"SELECT min(due_at) FROM deliveries WHERE {_OPEN}",  # noqa: S608 - our own names
+            (self._busy(),),
         )
-        return _CAP_S if due_at is None else max(0.005, float(due_at) - self._clock())
+        if due_at is None or self._webhook is None:
+            return longest
+        return min(longest, max(0.0, float(due_at) - self._clock()))
+
+    def _busy(self) -> str:
+        """The content about which something is on its way, as a JSON list."""
+        return json.dumps(list(self._flying))
 
     async def _deliver(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> None:
         """Try one webhook once."""

@@ -209,7 +209,10 @@ def _read_table(
     read = {}
     for name, value in given.items():
         if name not in known:
-            raise ConfigError(where + name, f"is no setting of the agent; {_nearest(name, known)}")
+            choices = known if where else [*known, "key_file", "token_file", "webhook", "policy"]
+            raise ConfigError(
+                where + name, f"is no setting of the agent; {_nearest(name, choices)}"
+            )
         try:
             read[name] = known[name](value)
         except ValueError as error:

@@ -89,6 +89,8 @@ class Origin:
 class Store:
     """The agent's memory. write() hands out transactions one at a time; reads never wait long.
 
+    library:  every signal, ready to be searched.
+    position: the feed position that rows and library hold; 0 before the first snapshot.
     trouble: what a person should know about how the file was found; "" for nothing.
     """
 
@@ -118,6 +120,7 @@ class Store:
             self._writer = _connect(self.path)
             self.library = Library()
         self._reader = _open_file(self.path)
+        self.position = int(self._state().get("position", "0"))
 
     def __enter__(self) -> Self:
         return self
@@ -154,11 +157,6 @@ class Store:
         """All rows that a query answers, as last committed."""
         with self._reading:
             return self._reader.execute(sql, values).fetchall()
-
-    @property
-    def position(self) -> int:
-        """The feed position that the rows hold; 0 before the first snapshot."""
-        return int(self._state().get("position", "0"))
 
     @property
     def origin(self) -> Origin | None:
@@ -213,6 +211,7 @@ class Store:
         library = self.library
         library.drop(drops)
         library.put(entries(puts))
+        self.position = position  # said only now, when what it promises is found
 
     def clear_incoming(self) -> None:
         """Make room for a snapshot; what an earlier, torn one left is thrown away."""
@@ -240,7 +239,8 @@ class Store:
                 position=str(position),
                 synced_at=now.isoformat(),
             )
-            self.library = library
+        self.library = library
+        self.position = position
 
     def _load_library(self) -> Library:
         """Index every signal of the file."""

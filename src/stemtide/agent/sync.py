@@ -347,6 +347,7 @@ class Sync:
             except HubError as error:
                 logger.debug("%s", error)  # _follow tells the operator about the same hub
             self.standing.is_streaming = False
+            self._wake.set()  # is only the stream gone, or the hub?
             await asyncio.sleep(backoff.next_s())
 
     async def _beat(self) -> None:

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One honest fake of the hub's machine API, as an agent sees it: real HTTP, real messages.
+
+It keeps the promises that an agent builds on: a feed by cursor in which each signal stands at its
+latest position, a snapshot with head and tail, a stream that only wakes, and reports counted once.
+Faults are switched on by name, and happen once unless said otherwise.
+"""
+
+import asyncio
+import socket
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from stemtide.protocol.agents import (
+    AgentStatusIn,
+    OutcomeReportIn,
+    OutcomeReportOut,
+    RejectedOutcome,
+)
+from stemtide.protocol.feed import (
+    MAX_PAGE,
+    FeedPage,
+    FeedSignal,
+    SnapshotHead,
+    SnapshotTail,
+    Tombstone,
+    Wake,
+)
+from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
+from stemtide.protocol.words import SignalState
+
+KEY = "st_agent_secret"
+
+
+class Server:
+    """An ASGI application on loopback, in a thread of its own."""
+
+    def __init__(self, app, *, port=0):
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        settings = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+        self._server = uvicorn.Server(settings)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the server did not start")
+            threading.Event().wait(0.005)
+
+    def stop(self, *, at_once=False):
+        self._server.should_exit = True
+        self._server.force_exit = at_once
+        self._thread.join()
+        self._socket.close()
+
+
+@dataclass
+class FakeHub:
+    """A hub with one party's view of the signals."""
+
+    id: UUID = field(default_factory=uuid4)
+    party: str = "small-provider"
+    scopes: tuple[str, ...] = ("feed:read", "feedback:write")
+    entries: dict[UUID, FeedSignal | Tombstone] = field(default_factory=dict)
+    head: int = 0
+    outcomes: Counter = field(default_factory=Counter)
+    reports: list[UUID] = field(default_factory=list)
+    statuses: list[tuple[str, AgentStatusIn]] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    faults: Counter = field(default_factory=Counter)
+    odd_lines: list[str] = field(default_factory=list)
+    asked: Counter = field(default_factory=Counter)
+    snapshot_gate: threading.Event | None = None
+    _server: Server | None = None
+    _port: int = 0
+
+    # what the test does
+
+    def start(self):
+        app = Starlette(routes=self._routes())
+        self._server = Server(app, port=self._port)
+        self._port = self._server.port
+        return self
+
+    def stop(self):
+        if self._server:
+            self._server.stop(at_once=True)
+            self._server = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self._port}"
+
+    def share(self, value, *, kind="sha256", **other):
+        """Put a signal into the feed and return it."""
+        facts = {
+            "quality": 100 if kind == "pdq" else None,
+            "within_bits": None,
+            "content": None,
+            "labels": ["perpetrator-content"],
+            "severity": "critical",
+            "provenance": "perpetrator",
+            "confidence": 90,
+            "tlp": "amber",
+            "pap": "green",
+            "disputed": False,
+            "crisis": None,
+            "exercise": False,
+            "shared_by": "europol",
+            "shared_at": datetime.now(UTC),
+            "expires_at": None,
+        }
+        made = FeedSignal(
+            id=uuid4(), kind=kind, value=value, position=self.head + 1, **(facts | other)
+        )
+        self._put(made)
+        return made
+
+    def dispute(self, signal):
+        self._put(signal.model_copy(update={"disputed": True, "position": self.head + 1}))
+
+    def withdraw(self, signal, *, state=SignalState.WITHDRAWN):
+        self._put(Tombstone(id=signal.id, position=self.head + 1, state=state))
+
+    def _put(self, entry):
+        self.entries.pop(entry.id, None)
+        self.entries[entry.id] = entry
+        self.head = entry.position
+
+    # what the agent sees
+
+    def _routes(self):
+        each = {
+            ("GET", "/whoami"): self._whoami,
+            ("GET", "/feed"): self._feed,
+            ("GET", "/snapshot"): self._snapshot,
+            ("GET", "/events/stream"): self._stream,
+            ("PUT", "/agents/{name}"): self._status,
+            ("POST", "/outcomes"): self._outcomes,
+        }
+        return [
+            Route(f"/api/v1{path}", self._guarded(path, answer), methods=[method])
+            for (method, path), answer in each.items()
+        ]
+
+    def _guarded(self, path, answer):
+        async def check(request: Request) -> Response:
+            self.asked[path] += 1
+            if request.headers.get("authorization") != f"Bearer {KEY}":
+                return _problem(ProblemType.UNAUTHENTICATED, "Authorization: not a key of this hub")
+            return await answer(request)
+
+        return check
+
+    def _take(self, fault):
+        """Whether a fault is due now."""
+        if self.faults[fault] <= 0:
+            return False
+        self.faults[fault] -= 1
+        return True
+
+    async def _whoami(self, _request):
+        return JSONResponse(
+            {"party": self.party, "kind": "provider", "key": "st_agent", "scopes": self.scopes}
+        )
+
+    def _visible(self, request, *, after=0):
+        wants_exercise = request.query_params.get("exercise") == "1"
+        return [
+            entry
+            for entry in list(self.entries.values())
+            if entry.position > after
+            and (isinstance(entry, Tombstone) or wants_exercise or not entry.exercise)
+        ]
+
+    async def _feed(self, request):
+        after, limit = int(request.query_params["after"]), int(request.query_params["limit"])
+        assert 1 <= limit <= MAX_PAGE
+        if after > self.head:
+            return _problem(ProblemType.CONFLICT, f"after: {after} lies beyond {self.head}")
+        found = self._visible(request, after=after)
+        page = found[:limit]
+        more = len(found) > limit
+        return _json(
+            FeedPage(
+                hub=self.id,
+                entries=page,
+                next=page[-1].position if more else self.head,
+                head=self.head,
+                more=more,
+            )
+        )
+
+    async def _snapshot(self, request):
+        head = SnapshotHead(hub=self.id, position=self.head)
+        live = [one for one in self._visible(request) if isinstance(one, FeedSignal)]
+        lines = [one.model_dump_json() for one in live] + self.odd_lines
+        tail = SnapshotTail(signals=len(lines)).model_dump_json()
+        is_torn = self._take("torn snapshot")
+
+        async def body():
+            yield head.model_dump_json() + "\n"
+            if self.snapshot_gate:
+                await asyncio.to_thread(self.snapshot_gate.wait)
+            if is_torn:
+                yield "".join(f"{line}\n" for line in lines[: len(lines) // 2])
+                return
+            yield "".join(f"{line}\n" for line in [*lines, tail])
+
+        return StreamingResponse(body(), media_type="application/x-ndjson")
+
+    async def _stream(self, request):
+        seen = int(request.headers.get("last-event-id", "0"))
+        if self.faults["no stream"]:
+            return _problem(ProblemType.NOT_READY, "no stream now")
+
+        async def body():
+            nonlocal seen
+            yield ": ping\n\n"
+            while True:
+                if self.head > seen:
+                    seen = self.head
+                    wake = Wake(position=seen).model_dump_json()
+                    yield f"event: wake\nid: {seen}\ndata: {wake}\n\n"
+                await asyncio.sleep(0.01)
+
+        return StreamingResponse(body(), media_type="text/event-stream")
+
+    async def _status(self, request):
+        status = AgentStatusIn.model_validate_json(await request.body())
+        self.statuses.append((request.path_params["name"], status))
+        return JSONResponse({})
+
+    async def _outcomes(self, request):
+        try:
+            report = OutcomeReportIn.model_validate_json(await request.body())
+        except ValidationError as error:
+            return _problem(ProblemType.INVALID, str(error))
+        if self._take("decline report"):
+            return _problem(ProblemType.INVALID, "rows: not today")
+        is_repeat = report.report in self.reports
+        rejected = [
+            RejectedOutcome(signal=row.signal, message="no such signal")
+            for row in report.rows
+            if str(row.signal) in self.unknown
+        ]
+        good = [row for row in report.rows if str(row.signal) not in self.unknown]
+        if not is_repeat:
+            self.reports.append(report.report)
+            for row in good:
+                self.outcomes[str(row.signal), row.outcome.value] += row.count
+        if self._take("lose the answer"):
+            return _problem(ProblemType.INTERNAL, "the answer was lost on its way")
+        counted = 0 if is_repeat else sum(row.count for row in good)
+        return _json(
+            OutcomeReportOut(
+                report=report.report, counted=counted, is_repeat=is_repeat, rejected=rejected
+            )
+        )
+
+
+def _json(message):
+    return Response(message.model_dump_json(), media_type="application/json")
+
+
+def _problem(which, detail):
+    found = problem(which, detail)
+    return Response(found.model_dump_json(), status_code=found.status, media_type=MEDIA_TYPE)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import pytest
+
+from stemtide.agent.config import Webhook
+from stemtide.protocol.words import SignalState
+from tests.agent.world import SECRET, agent_of, config_of, sha256, until
+
+ONE, TWO = sha256(b"one"), sha256(b"two")
+
+
+def webhook(provider, **other):
+    return Webhook(url=provider.url, secret=SECRET, backoff_s=0.02, **other)
+
+
+@pytest.fixture
+def config(hub, provider, tmp_path):
+    return config_of(hub, tmp_path, webhook=webhook(provider), exercise=True)
+
+
+def lines(config):
+    if not config.actions_path.exists():
+        return []
+    return [json.loads(line) for line in config.actions_path.read_text("utf-8").splitlines()]
+
+
+def written(config):
+    return [(one["type"], one["data"]["ref"]) for one in lines(config)]
+
+
+def share(hub, agent, value=ONE, **other):
+    signal = hub.share(value, **other)
+    agent.wait(position=hub.head)
+    return signal
+
+
+def test_a_block_reaches_the_webhook_signed_and_the_file(hub, agent, provider, config):
+    signal = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: provider.heard and lines(config))
+    (said,), (line,) = provider.heard, lines(config)
+    assert (said["type"], said["data"]["ref"]) == ("content.block", "post-1")
+    assert said["data"]["signal"] == said["data"]["matches"][0]["signal"] == str(signal.id)
+    assert (said["data"]["rule"], said["data"]["exercise"]) == ("grave-and-sure", False)
+    assert line == {"id": provider.ids[0], **said}
+
+
+def test_a_hold_reaches_the_webhook(hub, agent, provider):
+    share(hub, agent, severity="low")
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    assert provider.told() == [("content.hold", "post-1")]
+
+
+def test_a_log_only_reaches_the_file(hub, agent, provider, config):
+    share(hub, agent, pap="red")
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: lines(config))
+    assert (written(config), provider.heard) == ([("content.log", "post-1")], [])
+
+
+def test_an_exercise_never_reaches_the_webhook(hub, agent, provider, config):
+    share(hub, agent, exercise=True)
+    share(hub, agent, TWO)
+    agent.ask({"ref": "exercise", "sha256": ONE}, {"ref": "real", "sha256": TWO})
+    until(lambda: len(lines(config)) == 2 and provider.heard)
+    assert written(config) == [("content.log", "exercise"), ("content.block", "real")]
+    assert [one["data"]["exercise"] for one in lines(config)] == [True, False]
+    assert provider.told() == [("content.block", "real")]
+
+
+def test_content_asked_about_again_is_acted_upon_once(hub, agent, config):
+    share(hub, agent)
+    for _ in range(3):
+        assert agent.ask({"ref": "post-1", "sha256": ONE})[0]["decision"]["action"] == "block"
+    agent.ask({"ref": "post-2", "sha256": ONE})
+    until(lambda: len(lines(config)) == 2)
+    assert written(config) == [("content.block", "post-1"), ("content.block", "post-2")]
+    until(lambda: sum(hub.outcomes.values()) == 2)
+
+
+def test_a_withdrawal_releases_what_was_blocked_because_of_it(hub, agent, provider):
+    signal = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE}, {"ref": "post-2", "sha256": ONE})
+    until(lambda: len(provider.heard) == 2)
+    hub.withdraw(signal)
+    until(lambda: len(provider.heard) == 4)
+    assert set(provider.told()[2:]) == {
+        ("content.release", "post-1"),
+        ("content.release", "post-2"),
+    }
+    released = provider.heard[2]["data"]
+    assert (released["action"], released["undoes"]) == (None, "block")
+    assert released["why"] == f"signal {signal.id} was withdrawn"
+    until(lambda: hub.outcomes[str(signal.id), "reversed"] == 2)
+
+
+def test_a_withdrawal_leaves_what_another_signal_blocks_too(hub, agent, provider, config):
+    first = share(hub, agent)
+    second = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    hub.withdraw(first)
+    agent.wait(position=3)
+    assert written(config) in ([], [("content.block", "post-1")])
+    hub.withdraw(second)
+    until(lambda: ("content.release", "post-1") in provider.told())
+    assert [kind for kind, _ in written(config)] == ["content.block", "content.release"]
+
+
+def test_a_withdrawal_turns_a_block_into_a_hold_that_another_signal_asks_for(hub, agent, provider):
+    blocks = share(hub, agent)
+    share(hub, agent, severity="low")
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    hub.withdraw(blocks)
+    until(lambda: len(provider.heard) == 2)
+    assert provider.told()[1] == ("content.hold", "post-1")
+    assert provider.heard[1]["data"]["undoes"] == "block"
+
+
+def test_a_dispute_turns_a_block_into_a_hold(hub, agent, provider):
+    signal = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    hub.dispute(signal)
+    until(lambda: len(provider.heard) == 2)
+    assert provider.told()[1] == ("content.hold", "post-1")
+    assert provider.heard[1]["data"]["why"] == f"signal {signal.id} is disputed"
+
+
+def test_an_expiry_undoes_nothing(hub, agent, provider, config):
+    signal = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    hub.withdraw(signal, state=SignalState.EXPIRED)
+    agent.wait(position=2, deliveries=0)
+    assert written(config) == [("content.block", "post-1")]
+
+
+def test_a_webhook_that_fails_is_tried_again_with_the_same_id(hub, agent, provider, config):
+    share(hub, agent)
+    provider.failures = 3
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    assert provider.ids == [lines(config)[0]["id"]]
+    agent.wait(deliveries=0, dead_letters=0)
+
+
+def test_a_webhook_given_up_is_a_dead_letter_until_someone_retries_it(
+    hub, tmp_path, sandbox, provider
+):
+    config = config_of(hub, tmp_path, webhook=webhook(provider, attempts=2))
+    provider.failures = 2
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        share(hub, agent)
+        agent.ask({"ref": "post-1", "sha256": ONE})
+        health = agent.wait(dead_letters=1)
+        assert health["troubles"]["webhook"] == f"{provider.url} answered 503"
+        assert agent.http.post("/deliveries/retry").json()["deliveries"] == 1
+        agent.wait(dead_letters=0, deliveries=0)
+    assert provider.told() == [("content.block", "post-1")]
+
+
+def test_a_release_replaces_a_block_that_was_never_delivered(hub, agent, provider):
+    signal = share(hub, agent)
+    provider.failures = 1_000_000
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: agent.health()["troubles"].get("webhook"))
+    hub.withdraw(signal)
+    agent.wait(position=2)
+    provider.failures = 0
+    agent.wait(deliveries=0)
+    assert provider.told() == [("content.release", "post-1")]
+
+
+def test_a_file_that_cannot_be_written_is_said_and_made_good(hub, agent, config):
+    share(hub, agent)
+    config.actions_path.mkdir()
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: "cannot be written" in agent.health()["troubles"].get("actions_file", ""))
+    config.actions_path.rmdir()
+    until(lambda: lines(config))
+    assert written(config) == [("content.block", "post-1")]
+    assert "actions_file" not in agent.wait(deliveries=0)["troubles"]
+
+
+def test_the_file_may_be_rotated_at_any_time(hub, agent, config):
+    share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: lines(config))
+    config.actions_path.rename(config.actions_path.with_suffix(".1"))
+    agent.ask({"ref": "post-2", "sha256": ONE})
+    until(lambda: lines(config))
+    assert written(config) == [("content.block", "post-2")]

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import random
+import signal as signals
+
+import httpx
+import pytest
+
+from tests.agent.fake_hub import KEY
+from tests.agent.world import SECRET, AgentInProcess, sha256, until
+
+ONE = sha256(b"one")
+
+
+@pytest.fixture
+def toml(hub, provider, tmp_path):
+    (tmp_path / "key").write_text(KEY)
+    return f"""
+name = "uploads"
+hub_url = "{hub.url}"
+key_file = "key"
+data_dir = "data"
+port = 0
+[webhook]
+url = "{provider.url}"
+secret = "{SECRET}"
+backoff_s = 0.05
+"""
+
+
+@pytest.fixture
+def agent(toml, tmp_path):
+    agent = AgentInProcess(tmp_path, toml)
+    yield agent
+    agent.kill()
+
+
+def test_sigterm_stops_the_agent_cleanly(toml, tmp_path):
+    agent = AgentInProcess(tmp_path, toml)
+    agent.wait(ready=True)
+    assert agent.stop() == 0
+    assert "Traceback" not in (tmp_path / "agent.log").read_text()
+
+
+def test_an_agent_killed_while_it_syncs_holds_every_signal_once(hub, agent):
+    rng = random.Random(7)  # noqa: S311 - when to kill is no secret
+    for number in range(3):
+        for one in range(4000):
+            hub.share(sha256(f"{number} {one}".encode()))
+        until(lambda: agent.health()["ready"])
+        agent.wait_position(rng.randrange(hub.head))
+        agent.kill()
+        agent.start()
+    health = agent.wait(position=12_000)
+    assert health["signals"]["sha256"] == 12_000
+    assert len(agent.ask({"sha256": sha256(b"2 3999")})[0]["matches"]) == 1
+
+
+def test_an_agent_killed_while_it_reports_counts_every_outcome_once(hub, agent):
+    hub.share(ONE)
+    answered = 0
+    for number in range(4):
+        agent.wait(ready=True, position=1)
+        hub.faults["lose the answer"] = number
+        for _ in range(25):
+            agent.ask({"sha256": ONE})
+            answered += 1
+        until(lambda: hub.reports)
+        agent.kill()
+        agent.start()
+    agent.wait(outbox=0)
+    assert sum(hub.outcomes.values()) == answered
+
+
+def test_an_agent_killed_while_it_acts_writes_every_action_once(hub, agent, provider, tmp_path):
+    hub.share(ONE)
+    refs = []
+    for number in range(3):
+        agent.wait(ready=True, position=1)
+        for one in range(10):
+            refs.append(f"{number}-{one}")
+            agent.ask({"ref": refs[-1], "sha256": ONE})
+        agent.kill()
+        agent.start()
+    agent.wait(deliveries=0, dead_letters=0)
+    lines = (tmp_path / "data/actions.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["data"]["ref"] for line in lines) == sorted(refs)
+    heard = {
+        webhook_id: ref for webhook_id, (_, ref) in zip(provider.ids, provider.told(), strict=True)
+    }
+    assert sorted(heard.values()) == sorted(refs)
+
+
+def test_requests_under_way_are_finished_before_the_agent_stops(hub, agent):
+    hub.share(ONE)
+    agent.wait(ready=True, position=1)
+    address = agent.http.base_url
+
+    def slow_body():
+        yield b'{"items": [{"sha256": "'
+        agent._process.send_signal(signals.SIGTERM)
+        yield f'{ONE}"}}]}}'.encode()
+
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{address}/match", content=slow_body(), headers=headers, timeout=60)
+    assert answer.json()["items"][0]["decision"]["action"] == "block"
+    assert agent.stop() == 0
+    agent.start()

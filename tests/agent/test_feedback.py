@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+from stemtide.agent.feedback import count
+from stemtide.protocol.words import Outcome
+from tests.agent.world import agent_of, config_of, sha256, until
+
+ONE = sha256(b"one")
+
+
+def share(hub, agent, **other):
+    signal = hub.share(ONE, **other)
+    agent.wait(position=hub.head)
+    return str(signal.id)
+
+
+def upload(agent, number):
+    agent.ask(*({"sha256": ONE} for _ in range(number)))
+
+
+def test_outcomes_are_counted_per_signal_and_reported_in_one_go(hub, agent):
+    signal = share(hub, agent)
+    upload(agent, 40)
+    upload(agent, 2)
+    until(lambda: hub.outcomes[signal, "blocked"] == 42)
+    assert len(hub.reports) <= 2
+    agent.wait(outbox=0)
+
+
+def test_holds_and_logs_are_reported_as_such(hub, agent):
+    held = share(hub, agent, severity="low")
+    upload(agent, 1)
+    until(lambda: hub.outcomes[held, "held"] == 1)
+
+
+def test_an_exercise_is_reported_as_logged(hub, tmp_path, sandbox):
+    with agent_of(config_of(hub, tmp_path, exercise=True), sandbox) as agent:
+        agent.wait(ready=True)
+        signal = share(hub, agent, exercise=True)
+        upload(agent, 1)
+        until(lambda: hub.outcomes)
+    assert hub.outcomes == {(signal, "logged"): 1}
+
+
+def test_a_report_whose_answer_was_lost_is_counted_once(hub, agent):
+    signal = share(hub, agent)
+    hub.faults["lose the answer"] = 3
+    upload(agent, 5)
+    agent.wait(outbox=0)
+    assert hub.asked["/outcomes"] >= 4
+    assert hub.outcomes == {(signal, "blocked"): 5}
+
+
+def test_counts_made_while_the_hub_is_away_arrive_once(hub, config, sandbox):
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        signal = share(hub, agent)
+        hub.stop()
+        upload(agent, 3)
+        assert agent.health()["outbox"] == 3
+    with agent_of(config, sandbox) as agent:
+        upload(agent, 4)
+        hub.start()
+        agent.wait(outbox=0)
+    assert hub.outcomes == {(signal, "blocked"): 7}
+
+
+def test_what_the_hub_rejects_is_kept_shown_and_may_be_retried(hub, agent):
+    signal = share(hub, agent)
+    hub.unknown.add(signal)
+    upload(agent, 2)
+    agent.wait(outbox_refused=2, outbox=0)
+    hub.unknown.clear()
+    assert agent.http.post("/deliveries/retry").json()["outcome_rows"] == 1
+    agent.wait(outbox_refused=0, outbox=0)
+    assert hub.outcomes == {(signal, "blocked"): 2}
+
+
+def test_a_report_that_is_declined_whole_holds_up_no_other(hub, agent):
+    signal = share(hub, agent)
+    hub.faults["decline report"] = 1
+    upload(agent, 2)
+    agent.wait(outbox_refused=2)
+    upload(agent, 3)
+    until(lambda: hub.outcomes[signal, "blocked"] == 3)
+    agent.http.post("/deliveries/retry")
+    until(lambda: hub.outcomes[signal, "blocked"] == 5)
+
+
+def test_more_signals_than_a_report_holds_go_in_several(hub, agent):
+    store = agent._store
+    now = hub.share(ONE).shared_at
+    with store.write() as tx:
+        for number in range(10_001):
+            signal = f"00000000-0000-4000-8000-{number:012}"
+            count(tx, signal=signal, outcome=Outcome.LOGGED, now=now)
+    agent.wait(position=1)
+    upload(agent, 1)
+    agent.wait(outbox=0)
+    assert (len(hub.reports), sum(hub.outcomes.values())) == (2, 10_002)

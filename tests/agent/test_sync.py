@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+import threading
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from stemtide.protocol.words import SignalState
+from tests.agent.fake_hub import FakeHub
+from tests.agent.world import agent_of, config_of, sha256, until
+
+KNOWN = b"content that the authority shares"
+
+
+def action(agent, content=KNOWN):
+    return agent.ask({"sha256": sha256(content)})[0]["decision"]["action"]
+
+
+def test_a_signal_shared_before_the_start_comes_with_the_snapshot(hub, config, sandbox):
+    hub.share(sha256(KNOWN))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=1)
+        assert action(agent) == "block"
+        assert agent.health()["signals"]["sha256"] == 1
+
+
+def test_a_signal_shared_later_comes_over_the_feed(hub, agent):
+    assert action(agent) is None
+    hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    assert action(agent) == "block"
+
+
+def test_without_a_stream_the_feed_is_still_followed(hub, config, sandbox):
+    hub.faults["no stream"] = 1
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        hub.share(sha256(KNOWN))
+        agent.wait(position=1, streaming=False)
+        assert action(agent) == "block"
+
+
+def test_a_withdrawn_signal_no_longer_matches(hub, agent):
+    signal = hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    hub.withdraw(signal)
+    agent.wait(position=2)
+    assert action(agent) is None
+
+
+def test_an_expired_signal_does_not_match_while_the_hub_is_away(hub, agent):
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    hub.share(sha256(KNOWN), expires_at=soon)
+    agent.wait(position=1)
+    hub.stop()
+    assert action(agent) == "block"
+    until(lambda: action(agent) is None)
+
+
+def test_while_the_hub_is_away_the_agent_matches_and_says_how_stale_it_is(hub, agent):
+    hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    hub.stop()
+    agent.wait(hub_reachable=False)
+    assert action(agent) == "block"
+    assert "cannot be reached" in agent.health()["troubles"]["hub"]
+    first = agent.health()["stale_s"]
+    until(lambda: agent.health()["stale_s"] > first)
+    hub.share(sha256(b"shared meanwhile"))
+    hub.start()
+    agent.wait(position=2, hub_reachable=True)
+    assert action(agent, b"shared meanwhile") == "block"
+
+
+def test_a_torn_snapshot_is_thrown_away_and_asked_for_again(hub, config, sandbox):
+    for number in range(20):
+        hub.share(sha256(bytes([number])))
+    hub.faults["torn snapshot"] = 2
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=20)
+        assert agent.health()["signals"]["sha256"] == 20
+    assert hub.asked["/snapshot"] == 3
+
+
+def test_before_the_first_snapshot_is_complete_a_match_is_refused_as_not_ready(
+    hub, config, sandbox
+):
+    hub.snapshot_gate = threading.Event()
+    with agent_of(config, sandbox) as agent:
+        answer = agent.http.post("/match", json={"items": [{"md5": "0" * 32}]})
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
+        assert agent.http.get("/health", params={"ready": ""}).status_code == 503
+        hub.snapshot_gate.set()
+        agent.wait(ready=True)
+
+
+def test_after_a_restart_without_the_hub_the_agent_matches_at_once(hub, config, sandbox):
+    hub.share(sha256(KNOWN))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=1)
+    hub.stop()
+    with agent_of(config, sandbox) as agent:
+        assert action(agent) == "block"
+        assert agent.health()["stale_s"] > 0
+
+
+def test_another_hub_behind_the_same_address_replaces_all_signals(hub, agent):
+    hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    hub.stop()
+    hub.id, hub.entries = uuid4(), {}
+    hub.share(sha256(b"of the other hub"))
+    hub.start()
+    until(lambda: action(agent) is None)
+    assert action(agent, b"of the other hub") == "block"
+
+
+def test_a_hub_that_was_set_back_replaces_all_signals(hub, agent):
+    for number in range(5):
+        hub.share(sha256(bytes([number])))
+    agent.wait(position=5)
+    hub.stop()
+    hub.entries, hub.head = {}, 0
+    hub.share(sha256(KNOWN))
+    hub.start()
+    agent.wait(position=1)
+    assert (action(agent), action(agent, b"\1")) == ("block", None)
+
+
+def test_a_key_of_another_party_asks_for_another_snapshot(hub, config, sandbox):
+    signal = hub.share(sha256(KNOWN))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=1)
+    hub.party = "another-provider"
+    del hub.entries[signal.id]  # its audience does not hold the other party
+    with agent_of(config, sandbox) as agent:
+        until(lambda: action(agent) is None)
+
+
+def test_an_agent_without_exercises_lets_the_stored_ones_go(hub, tmp_path, sandbox):
+    hub.share(sha256(KNOWN), exercise=True)
+    with agent_of(config_of(hub, tmp_path, exercise=True), sandbox) as agent:
+        agent.wait(ready=True, position=1)
+        assert action(agent) == "log"
+    hub.stop()
+    with agent_of(config_of(hub, tmp_path), sandbox) as agent:
+        assert action(agent) is None
+
+
+def test_an_entry_of_a_kind_from_the_future_is_skipped_and_counted(hub, config, sandbox):
+    hub.share(sha256(KNOWN))
+    hub.odd_lines = ['{"op": "put", "kind": "smell", "value": "00"}']
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, skipped=1)
+        assert action(agent) == "block"
+
+
+def test_a_signal_whose_distance_makes_no_sense_is_skipped_and_counted(hub, agent):
+    hub.share(sha256(b"x"), within_bits=99)
+    hub.share(sha256(KNOWN))
+    agent.wait(position=2, skipped=1)
+    assert action(agent) == "block"
+
+
+def test_a_refused_key_is_said_with_its_remedy(hub, tmp_path, sandbox):
+    config = config_of(hub, tmp_path, key="st_wrong_one")
+    with agent_of(config, sandbox) as agent:
+        trouble = until(lambda: agent.health()["troubles"].get("hub"))
+        assert "refused the key: 401" in trouble
+        assert "stemtide key new" in trouble
+
+
+def test_a_key_that_may_not_report_is_said_while_matching_goes_on(hub, config, sandbox):
+    hub.scopes = ("feed:read",)
+    hub.share(sha256(KNOWN))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=1)
+        assert "feedback:write" in agent.health()["troubles"]["key"]
+        assert action(agent) == "block"
+
+
+@pytest.mark.usefixtures("agent")
+def test_the_hub_hears_soon_how_the_agent_stands(hub):
+    hub.share(sha256(KNOWN))
+    name, status = until(lambda: hub.statuses[-1] if hub.statuses[-1][1].position else None)
+    assert (name, status.position, status.signals, status.exercise) == ("uploads", 1, 1, False)
+
+
+def test_an_expiry_of_the_hub_drops_a_signal(hub, agent):
+    signal = hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    hub.withdraw(signal, state=SignalState.EXPIRED)
+    agent.wait(position=2)
+    assert action(agent) is None
+
+
+def test_a_feed_of_many_pages_arrives_whole(hub, agent):
+    values = [sha256(str(number).encode()) for number in range(4500)]
+    hub.stop()
+    for value in values:
+        hub.share(value)
+    hub.start()
+    agent.wait(position=4500)
+    answers = agent.ask(*({"sha256": value} for value in values[::100]))
+    assert {one["decision"]["action"] for one in answers} == {"block"}
+
+
+def test_a_hub_that_is_none_is_told_as_such(tmp_path, sandbox, provider):
+    elsewhere = FakeHub()
+    elsewhere._port = int(provider.url.split(":")[2].split("/")[0])
+    with agent_of(config_of(elsewhere, tmp_path), sandbox) as agent:
+        trouble = until(lambda: agent.health()["troubles"].get("hub"))
+        assert "is it a hub?" in trouble

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cast of the agent's tests: a hub, a provider's webhook, agents in threads and processes."""
+
+import base64
+import hashlib
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from standardwebhooks import Webhook as Verifier
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stemtide.agent.app import create_app
+from stemtide.agent.config import Config
+from stemtide.agent.store import Store
+from tests.agent.fake_hub import KEY, Server
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+PICTURES = Path(importlib.util.find_spec("skimage").origin).parent / "data"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def picture(name: str) -> bytes:
+    return (PICTURES / name).read_bytes()
+
+
+def until(holds, *, what="it"):
+    """Wait until something holds; give up after a minute, so that a broken test ends."""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        if found := holds():
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{what} never happened")
+
+
+class Calls:
+    """What a test asks of an agent, whether it runs in a thread or in a process."""
+
+    http: httpx.Client
+
+    def health(self):
+        return self.http.get("/health").json()
+
+    def wait(self, **wanted):
+        def is_so():
+            try:
+                health = self.health()
+            except httpx.HTTPError:
+                return None
+            return health if all(health[name] == value for name, value in wanted.items()) else None
+
+        return until(is_so, what=f"health {wanted}")
+
+    def wait_position(self, position):
+        """Wait until at least that position is held."""
+        until(lambda: self.health()["position"] >= position, what=f"position {position}")
+
+    def match(self, content: bytes, *, ref=None):
+        """Upload one piece of content; return the answer about it."""
+        data = {"ref": ref} if ref else None
+        answer = self.http.post("/match", files={"file": ("upload", content)}, data=data)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["items"][0]
+
+    def ask(self, *items, **query):
+        """Ask by fingerprints; return the answers."""
+        answer = self.http.post("/match", json={"items": items}, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["items"]
+
+
+class AgentInThread(Calls):
+    def __init__(self, config, sandbox):
+        self._store = Store(config.data_dir)
+        self._server = Server(create_app(config, store=self._store, sandbox=sandbox))
+        self.http = httpx.Client(base_url=self._server.url, timeout=60)
+
+    def stop(self):
+        self.http.close()
+        self._server.stop()
+        self._store.close()
+
+
+@contextmanager
+def agent_of(config, sandbox):
+    agent = AgentInThread(config, sandbox)
+    try:
+        yield agent
+    finally:
+        agent.stop()
+
+
+_RUN = (
+    "import sys; from pathlib import Path; from stemtide.agent import app, config;"
+    "app.serve(config.load(Path(sys.argv[1]), env={}), as_json=True)"
+)
+
+
+class AgentInProcess(Calls):
+    """An agent as a provider runs it, so that it can be killed."""
+
+    def __init__(self, folder: Path, toml: str):
+        self._file = folder / "agent.toml"
+        self._file.write_text(toml, "utf-8")
+        self._log = folder / "agent.log"
+        self.start()
+
+    def start(self):
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _RUN, str(self._file)], stdout=subprocess.PIPE, stderr=log
+            )
+        line = self._process.stdout.readline()
+        assert line, self._log.read_text("utf-8")
+        self.http = httpx.Client(base_url=json.loads(line)["url"], timeout=60)
+        return self
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how):
+        self.http.close()
+        self._process.send_signal(how)  # nothing happens to one that has ended
+        code = self._process.wait()
+        self._process.stdout.close()
+        return code
+
+
+@dataclass
+class FakeProvider:
+    """A provider's own systems, which verify every webhook as its library says."""
+
+    heard: list[dict] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    failures: int = 0
+
+    def start(self):
+        self._server = Server(Starlette(routes=[Route("/hook", self._hear, methods=["POST"])]))
+        self.url = f"{self._server.url}/hook"
+        return self
+
+    def stop(self):
+        self._server.stop(at_once=True)
+
+    async def _hear(self, request):
+        body = await request.body()
+        said = Verifier(SECRET).verify(body, dict(request.headers))
+        if self.failures:
+            self.failures -= 1
+            return Response(status_code=503)
+        self.ids.append(request.headers["webhook-id"])
+        self.heard.append(said)
+        return Response(status_code=204)
+
+    def told(self):
+        """What was heard, as (type, ref)."""
+        return [(one["type"], one["data"]["ref"]) for one in self.heard]
+
+
+def config_of(hub, folder, **other) -> Config:
+    """Settings of an agent that follows a hub."""
+    facts = {"name": "uploads", "hub_url": hub.url, "key": KEY, "data_dir": folder / "agent"}
+    return Config(**(facts | {"heartbeat_s": 0.2} | other))
