@@ -191,13 +191,15 @@ def report_status(name: str, *, by: Party, status: AgentStatusIn, now: datetime)
     same = Agent.objects.filter(party=by, name=name)
     steady = same.filter(version=status.version, last_seen_at__gte=now - rules.SILENT_AFTER)
     if not steady.update(**facts):
-        _record_agent(name, by=by, facts=facts, now=now)
+        ledger.take_turn()
+        # Another heartbeat of the same agent may have had its turn before ours.
+        if not steady.update(**facts):
+            _record_agent(name, by=by, facts=facts, now=now)
     return same.select_related("party").get()
 
 
 def _record_agent(name: str, *, by: Party, facts: dict[str, object], now: datetime) -> None:
     """Write down that an agent appeared, returned or was updated."""
-    ledger.take_turn()
     before = Agent.objects.filter(party=by, name=name).first()
     agent, is_new = Agent.objects.update_or_create(
         party=by, name=name, defaults=facts, create_defaults={**facts, "first_seen_at": now}

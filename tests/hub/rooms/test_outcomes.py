@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from stemtide.hub.parties.rules import NotAllowedError
+from stemtide.hub.signals import reads, rules, writes
+from stemtide.hub.signals.models import CountedReport, Sighting
+from stemtide.protocol.signals import WithdrawIn
+from stemtide.protocol.words import PartyKind
+from tests.world import NOON, hex_value, outcome, report_of
+
+
+def report(world, *rows, by=None, uid=None):
+    body = report_of(*rows, report=uid)
+    return writes.report_outcomes(body, by=by or world.big_provider, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("kind", "may"),
+    [
+        (PartyKind.AUTHORITY, False),
+        (PartyKind.AGENCY, False),
+        (PartyKind.PROVIDER, True),
+        (PartyKind.CONSORTIUM, False),
+        (PartyKind.OBSERVER, False),
+    ],
+)
+def test_who_may_report(kind, may):
+    assert rules.allows(rules.check_report, kind=kind) is may
+
+
+def test_only_providers_report_outcomes(world):
+    shared = world.share()
+    with pytest.raises(NotAllowedError, match="only providers"):
+        report(world, outcome(shared.id), by=world.agency)
+
+
+def test_outcomes_are_added_up_and_their_span_widens(world):
+    shared = world.share()
+    report(world, outcome(shared.id, count=2, at=world.at(hours=2)))
+    report(world, outcome(shared.id, count=3, at=world.at(hours=1)))
+    report(
+        world,
+        outcome(shared.id, count=4, at=world.at(hours=3)),
+        outcome(shared.id, count=5, at=world.at(hours=2)),
+    )
+    row = Sighting.objects.get()
+    assert row.count == 14
+    assert (row.first_at, row.last_at) == (world.at(hours=1), world.at(hours=3))
+
+
+def test_outcomes_are_kept_apart_by_provider_and_kind(world):
+    shared = world.share()
+    report(world, outcome(shared.id, "blocked"), outcome(shared.id, "held"))
+    report(world, outcome(shared.id, "blocked"), by=world.small_provider)
+    assert Sighting.objects.count() == 3
+
+
+def test_a_report_is_recorded_with_its_totals(world):
+    shared = world.share(exercise=True)
+    unknown = uuid4()
+    out = report(
+        world,
+        outcome(shared.id, "blocked", count=2),
+        outcome(shared.id, "held", count=5),
+        outcome(shared.id, "blocked", count=1),
+        outcome(unknown, count=100),
+    )
+    assert (out.counted, out.is_repeat) == (8, False)
+    assert [one.signal for one in out.rejected] == [unknown]
+    entry = world.last_entry()
+    assert (entry.kind, entry.actor) == ("outcomes.reported", "party:big-video")
+    assert entry.detail == {"blocked": 3, "held": 5, "signals": 1, "rejected": 1}
+    assert entry.exercise
+
+
+def test_a_report_sent_again_is_counted_once(world):
+    shared, uid = world.share(), uuid4()
+    report(world, outcome(shared.id, count=7), uid=uid)
+    again = report(world, outcome(shared.id, count=7), uid=uid)
+    assert (again.counted, again.is_repeat) == (0, True)
+    assert Sighting.objects.get().count == 7
+    assert world.ledger_kinds() == ["signal.shared", "outcomes.reported"]
+
+
+def test_two_providers_may_use_one_report_id(world):
+    shared, uid = world.share(), uuid4()
+    report(world, outcome(shared.id), uid=uid)
+    assert not report(world, outcome(shared.id), uid=uid, by=world.small_provider).is_repeat
+
+
+def test_a_report_sent_many_times_at_once_is_counted_once(committed_world):
+    world = committed_world
+    shared, uid = world.share(), uuid4()
+
+    def send(_):
+        try:
+            return report(world, outcome(shared.id, count=3), uid=uid)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        outs = list(pool.map(send, range(8)))
+    assert sorted(one.is_repeat for one in outs) == [False] + [True] * 7
+    assert sum(one.counted for one in outs) == 3
+    assert Sighting.objects.get().count == 3
+    assert CountedReport.objects.count() == 1
+
+
+def test_a_signal_that_a_provider_may_not_see_is_rejected_like_an_unknown_one(world):
+    hidden = world.share(tlp="red", audience=("small-forum",))
+    out = report(world, outcome(hidden.id), outcome(unknown := uuid4()))
+    assert {one.signal for one in out.rejected} == {hidden.id, unknown}
+    assert len({one.message for one in out.rejected}) == 1
+    assert (out.counted, Sighting.objects.count()) == (0, 0)
+
+
+def test_a_reversal_counts_after_the_withdrawal_that_caused_it(world):
+    shared = world.share()
+    writes.withdraw(
+        shared.id, body=WithdrawIn(reason="complaint_upheld"), by=world.authority, now=NOON
+    )
+    assert report(world, outcome(shared.id, "reversed", count=2)).counted == 2
+
+
+def test_a_long_report_counts_whole(world):
+    uids = [world.share(value=hex_value(number)).id for number in range(30)]
+    rows = [outcome(uids[number % 30]) for number in range(2000)]
+    assert report(world, *rows).counted == 2000
+
+
+@pytest.mark.parametrize(
+    ("viewer", "expected"),
+    [
+        ("authority", [("big-video", 3), ("small-forum", 4)]),
+        ("agency", [("big-video", 3), ("small-forum", 4)]),
+        ("consortium", [("big-video", 3), ("small-forum", 4)]),
+        ("big_provider", [("big-video", 3), ("", 7)]),
+        ("small_provider", [("small-forum", 4), ("", 7)]),
+        ("observer", [("", 7)]),
+    ],
+)
+def test_who_sees_whose_sightings(world, viewer, expected):
+    shared = world.share(tlp="green")
+    report(world, outcome(shared.id, count=3))
+    report(world, outcome(shared.id, count=4), by=world.small_provider)
+    rows = reads.sightings(viewer=getattr(world, viewer))
+    assert [(row.party, row.blocked) for row in rows] == expected
+    assert [row.is_total for row in rows] == [not party for party, _ in expected]
+
+
+def test_sightings_count_only_signals_that_the_viewer_may_see(world):
+    hidden = world.share(tlp="red", audience=("big-video",))
+    report(world, outcome(hidden.id, count=3))
+    assert reads.sightings(viewer=world.agency) == []
+    assert reads.sightings(viewer=world.observer)[0].blocked == 0
+    assert reads.sightings(viewer=world.authority)[0].blocked == 3
+
+
+def test_sightings_of_real_and_exercise_signals_can_be_told_apart(world):
+    real, exercise = world.share(), world.share(exercise=True)
+    report(world, outcome(real.id, count=1), outcome(exercise.id, "held", count=2))
+    row = reads.sightings(viewer=world.agency, exercise=True)[0]
+    assert (row.blocked, row.held, row.signals) == (0, 2, 1)
+    row = reads.sightings(viewer=world.agency, exercise=False)[0]
+    assert (row.blocked, row.held, row.signals) == (1, 0, 1)
+
+
+def test_sightings_of_one_signal(world):
+    first, second = world.share(), world.share(value=hex_value(2))
+    report(world, outcome(first.id, count=1), outcome(second.id, count=2))
+    assert [row.blocked for row in reads.sightings(viewer=world.agency, signal=second.id)] == [2]

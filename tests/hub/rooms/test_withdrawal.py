@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.signals import reads, rules, writes
+from stemtide.hub.signals.models import OpinionRow, Signal
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.words import PartyKind, SignalState
+from tests.world import NOON, hex_value
+
+PASS, NO, CONFLICT = None, NotAllowedError, ConflictError
+MISTAKE = WithdrawIn(reason="mistake", note="a wedding, not an attack")
+
+
+def withdraw(world, uid, *, by=None, now=NOON):
+    return writes.withdraw(uid, body=MISTAKE, by=by or world.authority, now=now)
+
+
+def opine(uid, opinion, *, by, note="", now=NOON):
+    body = OpinionIn(opinion=opinion, note=note)
+    return writes.opine(uid, body=body, by=by, now=now)
+
+
+def outcome_of(check, *args, **named):
+    try:
+        check(*args, **named)
+    except (NotAllowedError, ConflictError) as refused:
+        return type(refused)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_own", "live", "withdrawn", "expired"),
+    [
+        (PartyKind.AUTHORITY, True, PASS, CONFLICT, CONFLICT),
+        (PartyKind.AUTHORITY, False, NO, NO, NO),
+        (PartyKind.AGENCY, True, PASS, CONFLICT, CONFLICT),
+        (PartyKind.AGENCY, False, PASS, CONFLICT, CONFLICT),
+        (PartyKind.PROVIDER, True, PASS, CONFLICT, CONFLICT),
+        (PartyKind.PROVIDER, False, NO, NO, NO),
+        (PartyKind.CONSORTIUM, True, PASS, CONFLICT, CONFLICT),
+        (PartyKind.CONSORTIUM, False, NO, NO, NO),
+        (PartyKind.OBSERVER, False, NO, NO, NO),
+    ],
+)
+def test_who_may_withdraw_what(kind, is_own, live, withdrawn, expired):
+    name = "sharer" if is_own else "other"
+    expected = {
+        SignalState.LIVE: live,
+        SignalState.WITHDRAWN: withdrawn,
+        SignalState.EXPIRED: expired,
+    }
+    for state, outcome in expected.items():
+        facts = rules.SignalFacts(state=state, shared_by="sharer", ended_at=NOON)
+        assert outcome_of(rules.check_withdraw, facts, kind=kind, name=name) is outcome
+
+
+@pytest.mark.parametrize(
+    ("kind", "live", "withdrawn", "expired"),
+    [
+        (PartyKind.AUTHORITY, PASS, CONFLICT, CONFLICT),
+        (PartyKind.AGENCY, PASS, CONFLICT, CONFLICT),
+        (PartyKind.PROVIDER, PASS, CONFLICT, CONFLICT),
+        (PartyKind.CONSORTIUM, PASS, CONFLICT, CONFLICT),
+        (PartyKind.OBSERVER, NO, NO, NO),
+    ],
+)
+def test_who_may_say_what_they_think(kind, live, withdrawn, expired):
+    expected = {
+        SignalState.LIVE: live,
+        SignalState.WITHDRAWN: withdrawn,
+        SignalState.EXPIRED: expired,
+    }
+    for state, outcome in expected.items():
+        facts = rules.SignalFacts(state=state, shared_by="sharer")
+        assert outcome_of(rules.check_opine, facts, kind=kind) is outcome
+
+
+def test_a_withdrawal_reaches_everyone_who_had_the_signal(world):
+    shared = world.share(audience=("big-video",))
+    before = reads.feed(0, viewer=world.big_provider).next
+    out = withdraw(world, shared.id, now=world.at(minutes=3))
+    assert (out.state, out.withdraw_reason) == ("withdrawn", "mistake")
+    assert (out.withdrawn_at, out.withdraw_note) == (world.at(minutes=3), MISTAKE.note)
+    entry = reads.feed(before, viewer=world.big_provider).entries[0]
+    assert (entry.op, entry.id, entry.state) == ("drop", shared.id, "withdrawn")
+    assert entry.position > shared.position
+    assert reads.feed(0, viewer=world.small_provider).entries == []
+
+
+def test_a_withdrawal_is_recorded_without_its_note(world):
+    shared = world.share()
+    withdraw(world, shared.id)
+    entry = world.last_entry()
+    assert (entry.kind, entry.subject) == ("signal.withdrawn", f"signal:{shared.id}")
+    assert entry.detail == {"reason": "mistake", "position": 2}
+
+
+def test_a_signal_is_withdrawn_once_and_says_when(world):
+    shared = world.share()
+    withdraw(world, shared.id)
+    with pytest.raises(ConflictError, match="withdrawn at 2026-11-24 12:00:00 UTC"):
+        withdraw(world, shared.id, now=world.at(hours=1))
+    assert world.ledger_kinds() == ["signal.shared", "signal.withdrawn"]
+    assert Signal.objects.get().position == 2
+
+
+def test_an_agency_withdraws_what_another_shared(world):
+    shared = world.share(world.big_provider)
+    assert withdraw(world, shared.id, by=world.agency).state == "withdrawn"
+    with pytest.raises(NotAllowedError, match="be-crisis-centre"):
+        withdraw(world, world.share().id, by=world.big_provider)
+
+
+def test_nobody_withdraws_what_they_may_not_see(world):
+    shared = world.share(tlp="red", audience=("big-video",))
+    for uid in (shared.id, uuid4()):
+        with pytest.raises(NotFoundError, match="no signal"):
+            withdraw(world, uid, by=world.agency)
+        with pytest.raises(NotFoundError, match="no signal"):
+            opine(uid, "dispute", by=world.small_provider)
+
+
+def test_one_dispute_marks_a_signal_and_moves_it_up_the_feed(world):
+    shared = world.share()
+    out = opine(shared.id, "dispute", by=world.big_provider, note="satire")
+    assert out.disputed
+    assert out.position == shared.position + 1
+    assert [(one.party, one.opinion, one.note) for one in out.opinions] == [
+        ("big-video", "dispute", "satire")
+    ]
+    entry = reads.feed(shared.position, viewer=world.small_provider).entries[0]
+    assert (entry.op, entry.disputed) == ("put", True)
+    assert world.last_entry().detail == {"opinion": "dispute", "disputed": True}
+
+
+def test_an_opinion_that_changes_no_mark_does_not_move_the_signal(world):
+    shared = world.share()
+    opine(shared.id, "agree", by=world.big_provider)
+    assert Signal.objects.get().position == shared.position
+    first = opine(shared.id, "dispute", by=world.big_provider)
+    second = opine(shared.id, "dispute", by=world.consortium)
+    assert second.position == first.position
+
+
+def test_a_party_has_one_opinion_and_the_mark_goes_with_the_last_dispute(world):
+    shared = world.share()
+    opine(shared.id, "dispute", by=world.big_provider)
+    opine(shared.id, "dispute", by=world.small_provider)
+    assert opine(shared.id, "seen", by=world.big_provider).disputed
+    out = opine(shared.id, "agree", by=world.small_provider, now=world.at(minutes=1))
+    assert not out.disputed
+    assert out.position == 3
+    assert OpinionRow.objects.count() == 2
+    assert world.ledger_kinds() == ["signal.shared", *["opinion.given"] * 4]
+
+
+def test_an_observer_gives_no_opinion(world):
+    shared = world.share(tlp="clear")
+    with pytest.raises(NotAllowedError, match="observers"):
+        opine(shared.id, "dispute", by=world.observer)
+
+
+def test_nobody_disputes_a_signal_that_is_gone(world):
+    shared = world.share()
+    withdraw(world, shared.id)
+    with pytest.raises(ConflictError, match="withdrawn"):
+        opine(shared.id, "dispute", by=world.big_provider)
+
+
+def test_signals_expire_at_their_time_with_one_entry(world):
+    for number in range(5):
+        world.share(value=hex_value(number), expires_at=world.at(hours=1 + number))
+    world.share(value=hex_value(9))
+    assert writes.expire_due(NOON) == 0
+    assert writes.expire_due(world.at(hours=3)) == 3
+    assert writes.expire_due(world.at(hours=3)) == 0
+    assert world.ledger_kinds()[-1] == "signals.expired"
+    entry = world.last_entry()
+    assert (entry.actor, entry.detail) == ("clock", {"count": 3, "first": 7, "last": 9})
+    page = reads.feed(6, viewer=world.big_provider)
+    assert [(one.op, one.state) for one in page.entries] == [("drop", "expired")] * 3
+
+
+def test_many_signals_expire_batch_by_batch(world, monkeypatch):
+    monkeypatch.setattr(writes, "EXPIRE_AT_ONCE", 2)
+    for number in range(5):
+        world.share(value=hex_value(number), expires_at=world.at(hours=1), exercise=number > 3)
+    assert writes.expire_due(world.at(hours=1)) == 5
+    assert world.ledger_kinds()[5:] == ["signals.expired"] * 3
+    assert world.last_entry().exercise
+
+
+def test_an_expired_signal_says_when_it_ended(world):
+    shared = world.share(expires_at=world.at(hours=1))
+    writes.expire_due(world.at(hours=2))
+    with pytest.raises(ConflictError, match="expired at 2026-11-24 13:00:00 UTC"):
+        withdraw(world, shared.id)
+    assert world.share().created

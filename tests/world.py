@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cast of the hub's tests: who there is, what time it is, and the short ways to act."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from stemtide.hub.crises import writes as crises
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.parties import writes as parties
+from stemtide.hub.parties.models import Party, Person
+from stemtide.hub.signals import writes as signals
+from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
+from stemtide.protocol.crises import CheckIn, CrisisOut, WarningIn
+from stemtide.protocol.signals import SharedSignal, SignalIn
+from stemtide.protocol.words import Scope
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PASSWORD = "correct-horse-battery"
+CAST = [
+    ("be-crisis-centre", "Belgian Crisis Centre", "authority", "BE"),
+    ("fr-referral-unit", "French Referral Unit", "authority", "FR"),
+    ("eu-referral-unit", "EU Internet Referral Unit", "agency", ""),
+    ("big-video", "Big Video", "provider", "IE"),
+    ("small-forum", "Small Forum", "provider", "FR"),
+    ("tech-forum", "Tech Forum against Terrorism", "consortium", ""),
+    ("rights-watch", "Rights Watch", "observer", "NL"),
+]
+
+
+@dataclass
+class World:
+    """Parties by what they are. ledger_kinds starts empty once the cast is assembled."""
+
+    authority: Party
+    other_authority: Party
+    agency: Party
+    big_provider: Party
+    small_provider: Party
+    consortium: Party
+    observer: Party
+    entries_before: int = 0
+    noon: datetime = NOON
+    password: str = PASSWORD
+
+    @property
+    def everyone(self) -> list[Party]:
+        return [
+            *(self.authority, self.other_authority, self.agency, self.big_provider),
+            *(self.small_provider, self.consortium, self.observer),
+        ]
+
+    def at(self, **later: float) -> datetime:
+        """Noon, and later: at(minutes=5)."""
+        return NOON + timedelta(**later)
+
+    def ledger_kinds(self) -> list[str]:
+        """What was recorded since the cast was assembled."""
+        since = Entry.objects.filter(number__gt=self.entries_before).order_by("number")
+        return list(since.values_list("kind", flat=True))
+
+    def last_entry(self) -> Entry:
+        return Entry.objects.order_by("-number")[0]
+
+    def person(self, party: Party | None = None, *, role: str = "duty_officer") -> Person:
+        party = party or self.authority
+        return parties.add_person(
+            f"{role}@{party.name}.example",
+            party=party,
+            role=role,
+            password=PASSWORD,
+            actor="operator",
+            now=NOON,
+        )
+
+    def key(self, party: Party | None = None, *, scopes: list[str] | None = None) -> str:
+        """The text of a new key with all scopes, or these."""
+        party = party or self.authority
+        _, text = parties.new_key(
+            f"key {uuid4().hex[:8]}",
+            party=party,
+            scopes=list(Scope) if scopes is None else scopes,
+            actor="operator",
+            now=NOON,
+        )
+        return text
+
+    def share(self, by: Party | None = None, **facts: object) -> SharedSignal:
+        return signals.share(signal_in(**facts), by=by or self.authority, now=NOON)
+
+    def warn(self, by: Party | None = None, **facts: object) -> CrisisOut:
+        facts = {"name": "Attack in a city", "happened_at": NOON, "countries": ("BE", "FR")} | facts
+        return crises.warn(WarningIn(**facts), by=by or self.authority, now=NOON)
+
+    def activate(self, by: Party | None = None, **facts: object) -> CrisisOut:
+        """A crisis that is active: warned of, all tests answered yes, activated."""
+        crisis = self.warn(by, **facts)
+        yes = CheckIn(answer="yes", evidence="seen")
+        for check in crisis.checks:
+            crises.answer(crisis.id, test=check.test, body=yes, by=self.agency, now=NOON)
+        return crises.activate(crisis.id, by=self.agency, now=NOON)
+
+
+def make_world() -> World:
+    """Assemble the cast in the database."""
+    made = [
+        parties.add_party(name, title=title, kind=kind, country=country, actor="operator", now=NOON)
+        for name, title, kind, country in CAST
+    ]
+    return World(*made, entries_before=Entry.objects.count())
+
+
+def hex_value(number: int = 1, *, digits: int = 64) -> str:
+    """A value of its own for each number, not near any other."""
+    return hashlib.sha256(str(number).encode()).hexdigest()[:digits]
+
+
+def signal_in(**facts: object) -> SignalIn:
+    """A signal that may be shared as it stands; facts replace its own."""
+    plain = {"kind": "pdq", "value": hex_value(), "quality": 90}
+    if facts.get("kind", "pdq") != "pdq":
+        plain = {"value": hex_value(digits=32 if facts["kind"] == "md5" else 64)}
+    rest = {"labels": ("perpetrator-content",), "severity": "high", "tlp": "amber"}
+    return SignalIn.model_validate(plain | rest | facts)
+
+
+def report_of(*rows: OutcomeRow, report: UUID | None = None, agent: str = "a1") -> OutcomeReportIn:
+    return OutcomeReportIn(report=report or uuid4(), agent=agent, rows=rows)
+
+
+def outcome(
+    signal: UUID, outcome: str = "blocked", *, count: int = 1, at: datetime = NOON
+) -> OutcomeRow:
+    return OutcomeRow(signal=signal, outcome=outcome, count=count, first_at=at, last_at=at)
