@@ -147,7 +147,7 @@ def test_an_observer_learns_of_no_early_warning(world):
 def test_the_ledger_names_nobody_whom_the_viewer_may_not_know(world):
     world.share(tlp="red", audience=["agency"])
     assert "The authority shared a signal" in text(world.desk("authority").get("/"))
-    assert "Another party shared a signal" in text(world.desk("provider").get("/"))
+    assert "Someone else shared a signal" in text(world.desk("provider").get("/"))
 
 
 def test_an_exercise_is_marked_as_one(world):

@@ -130,7 +130,7 @@ def test_the_page_shows_opinions_sightings_and_the_ledger(world):
     assert "It is the evening news." in page
     assert "All providers 5 blocked" in page
     assert "The authority shared a signal" in page
-    assert "Another party gave an opinion on a signal" in page
+    assert "Someone else gave an opinion on a signal" in page
 
 
 def test_a_provider_sees_its_own_sightings_of_a_signal_and_the_total(world):

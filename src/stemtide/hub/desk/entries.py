@@ -72,7 +72,7 @@ def _lines(rows: list[ledger.EntryRow], *, viewer: "Party") -> list[Line]:
 def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
     """An entry in words. titles: parties' titles by how the ledger names them."""
     if row.actor == ledger.WITHHELD:
-        who = _("Another party")
+        who = _("Someone else")
     elif row.actor == "clock":
         who = _("The hub's clock")
     else:

@@ -48,7 +48,7 @@
 
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;
-    const html = fragment.firstElementChild ? fragment.firstElementChild.innerHTML : "";
+    const html = fragment.innerHTML; // htmx hands over the element that holds the new content
     event.detail.shouldSwap = latest.get(target.id) !== html;
     latest.set(target.id, html);
   });
