@@ -3,15 +3,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
-
-if TYPE_CHECKING:
-    from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.reads import Viewer
 
 TAIL = 12
 """Entries in the tail on the board."""
@@ -51,19 +48,19 @@ class Line:
     recorded_at: datetime
 
 
-def tail(*, viewer: "Party") -> list[Line]:
+def tail(*, viewer: Viewer) -> list[Line]:
     """The last entries, newest first."""
     head = ledger.heads().entries
     rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
     return _lines(rows[::-1], viewer=viewer)
 
 
-def about(subject: str, *, viewer: "Party") -> list[Line]:
+def about(subject: str, *, viewer: Viewer) -> list[Line]:
     """The entries about one thing that the viewer may see, oldest first."""
     return _lines(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
 
 
-def _lines(rows: list[ledger.EntryRow], *, viewer: "Party") -> list[Line]:
+def _lines(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
     """Entries in words."""
     titles = {one.ref: one.title for one in parties.parties(viewer=viewer)}
     return [_line(row, titles=titles) for row in rows]

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
@@ -13,11 +13,9 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
+from stemtide.hub.parties.reads import Someone
 from stemtide.hub.parties.rules import NotAllowedError, NotFoundError, check_person_may_write
 from stemtide.protocol.words import Role
-
-if TYPE_CHECKING:
-    from stemtide.hub.parties.models import Person
 
 _Rest = ParamSpec("_Rest")
 
@@ -25,7 +23,7 @@ _Rest = ParamSpec("_Rest")
 class SignedInRequest(HttpRequest):
     """A request of somebody who signed in."""
 
-    user: "Person"
+    user: Someone
 
 
 _View = Callable[Concatenate[SignedInRequest, _Rest], HttpResponse]

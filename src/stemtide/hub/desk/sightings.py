@@ -3,15 +3,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from stemtide.hub.parties.reads import Viewer
 from stemtide.hub.signals import reads
 from stemtide.hub.signals.rows import SightingRow
 from stemtide.protocol.words import Outcome
-
-if TYPE_CHECKING:
-    from stemtide.hub.parties.models import Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Summary:
     largest: int
 
 
-def summary(*, viewer: "Party", signal: UUID | None = None) -> Summary:
+def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
     """Outcomes of all signals that the viewer may see, or of one."""
     rows = reads.sightings(viewer=viewer, signal=signal)
     providers = [_bar(row) for row in rows if not row.is_total]

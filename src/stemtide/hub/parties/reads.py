@@ -6,12 +6,19 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import rules
-from stemtide.hub.parties.models import Agent, ApiKey, Party
+from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.parties.rules import NotFoundError, UnknownKeyError
 from stemtide.protocol.words import PartyKind, Scope
+
+Viewer: TypeAlias = Party
+"""Who a read is for. Doors name the type by this word: they never import a table."""
+
+Someone: TypeAlias = Person
+"""A person who signed in, for the door that they stand at."""
 
 
 @dataclass(frozen=True, slots=True)
