@@ -2,6 +2,15 @@
 """Bring the hub's code up inside a process: settings, apps, tables."""
 
 import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+DRAIN_S = 3
+"""How long answers under way may take to finish once the process is told to stop."""
+
+_BACKLOG = 2048
 
 
 def start() -> None:
@@ -17,3 +26,83 @@ def migrate() -> None:
     from django.core.management import call_command  # noqa: PLC0415  # needs start() first
 
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Run the hub until SIGTERM or SIGINT: tables, clock, then the server.
+
+    port: 0 takes a free one. ready is called with the address once it listens.
+
+    raises: OSError where the address cannot be listened on.
+    """
+    start()
+    migrate()
+    import uvicorn  # noqa: PLC0415  # needed by nobody who does not serve
+
+    from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
+    from stemtide.hub.clock import Clock  # noqa: PLC0415
+    from stemtide.hub.wake import wakes  # noqa: PLC0415
+
+    class Server(uvicorn.Server):
+        """uvicorn, which says when it listens and ends the streams before it waits for them."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """Begin to listen."""
+            await super().startup(sockets)
+            ready(_address(listening, host=host))
+
+        def handle_exit(self, sig: int, frame: object) -> None:
+            """Begin to stop."""
+            wakes.close()
+            super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, as it came
+
+    config = uvicorn.Config(
+        application,
+        access_log=False,
+        log_config=None,  # Django's
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    with _listen(host, port) as listening, _stopping_is_no_failure():
+        clock = Clock()
+        clock.start()
+        try:
+            Server(config).run(sockets=[listening])
+        finally:
+            wakes.close()
+            clock.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on an address, IPv4 or IPv6."""
+    family, kind, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    made = socket.socket(family, kind)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(_BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    made.set_inheritable(True)
+    return made
+
+
+def _address(listening: socket.socket, *, host: str) -> str:
+    """The address as others write it."""
+    port = listening.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _stopping_is_no_failure() -> Iterator[None]:
+    """Let the process end in order after a signal: uvicorn raises it once more when it is done."""
+    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -18,8 +18,8 @@ class AgentStatusIn(BaseModel):
     model_config = _ORDERS
 
     version: str = Field(max_length=40)
-    position: int = Field(ge=0)
-    signals: int = Field(ge=0)
+    position: int = Field(ge=0, le=2**63 - 1)
+    signals: int = Field(ge=0, le=2**63 - 1)
     exercise: bool = False
     started_at: AwareDatetime
 

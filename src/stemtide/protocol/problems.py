@@ -19,6 +19,7 @@ class ProblemType(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "not-allowed"
     NOT_FOUND = "not-found"
+    WRONG_METHOD = "wrong-method"
     CONFLICT = "conflict"
     TOO_LARGE = "too-large"
     WRONG_MEDIA_TYPE = "wrong-media-type"
@@ -32,6 +33,7 @@ TITLES: dict[ProblemType, tuple[int, str]] = {
     ProblemType.UNAUTHENTICATED: (401, "A valid API key is needed"),
     ProblemType.NOT_ALLOWED: (403, "This party may not do that"),
     ProblemType.NOT_FOUND: (404, "There is no such thing here"),
+    ProblemType.WRONG_METHOD: (405, "This address does not take this method"),
     ProblemType.CONFLICT: (409, "It contradicts what is already there"),
     ProblemType.TOO_LARGE: (413, "The request is too large"),
     ProblemType.WRONG_MEDIA_TYPE: (415, "This kind of body is not understood"),

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for agents: who am I, how I stand, what became of content."""
+
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Path, Router
+from pydantic import BaseModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.parties import writes as parties
+from stemtide.hub.signals import writes as signals
+from stemtide.protocol.agents import (
+    AGENT_NAME,
+    AgentStatusIn,
+    OutcomeReportIn,
+    OutcomeReportOut,
+)
+from stemtide.protocol.words import PartyKind, Scope
+
+router = Router(tags=["agents"])
+
+
+class Whoami(BaseModel):
+    """Whom the hub takes the caller for. key: the key's prefix."""
+
+    party: str
+    kind: PartyKind
+    key: str
+    scopes: list[Scope]
+
+
+class Noted(BaseModel):
+    """Nothing to say: it was noted."""
+
+
+@router.get("/whoami", **needs(None), response=Whoami, operation_id="whoami")
+def whoami(request: HttpRequest) -> HttpResponse:
+    """Whom your key stands for, and what it opens."""
+    caller = caller_of(request)
+    return answer(
+        Whoami(
+            party=caller.party.name,
+            kind=PartyKind(caller.party.kind),
+            key=caller.key,
+            scopes=sorted(caller.scopes),
+        )
+    )
+
+
+@router.put(
+    "/agents/{name}",
+    **needs(Scope.FEEDBACK_WRITE),
+    response=Noted,
+    operation_id="report_status",
+)
+def status(
+    request: HttpRequest,
+    name: Annotated[str, Path(pattern=AGENT_NAME)],
+    body: AgentStatusIn,
+) -> HttpResponse:
+    """Say how an agent stands; every few seconds, or it counts as not connected."""
+    parties.report_status(name, by=caller_of(request).party, status=body, now=now())
+    return answer(Noted())
+
+
+@router.post(
+    "/outcomes",
+    **needs(Scope.FEEDBACK_WRITE),
+    response=OutcomeReportOut,
+    operation_id="report_outcomes",
+)
+def outcomes(request: HttpRequest, body: OutcomeReportIn) -> HttpResponse:
+    """Report what became of content that matched. The same report counts once."""
+    caller = caller_of(request)
+    return answer(signals.report_outcomes(body, by=caller.party, now=now(), actor_ref=caller.ref))

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read what machines send: JSON, JSON lines, and bulks whose bad rows do not hide the good ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from ninja.parser import Parser
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from stemtide.hub.api.problems import ProblemError, is_refused, row_error
+from stemtide.protocol.problems import FieldProblem, ProblemType
+from stemtide.protocol.signals import MAX_BULK, BulkIn, RowError, SignalIn
+
+JSON = "application/json"
+JSON_LINES = "application/x-ndjson"
+
+_NUL = b"\\u0000"
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """The rows of a bulk in the order sent, read or refused one by one.
+
+    is_refused: a row names content that belongs to another channel.
+    """
+
+    rows: list[SignalIn | RowError]
+    is_refused: bool = False
+
+
+class JsonParser(Parser):
+    """Reads the bodies that ninja hands to endpoints."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, object]:
+        """The body's JSON. raises: ProblemError for another content type, or for no JSON."""
+        check_content_type(request, JSON)
+        return cast("dict[str, object]", read_json(request.body))
+
+
+def answer(body: BaseModel, *, status: int = 200) -> HttpResponse:
+    """A message as an answer."""
+    return HttpResponse(body.model_dump_json(), status=status, content_type=JSON)
+
+
+def check_content_type(request: HttpRequest, *known: str) -> None:
+    """Refuse a body of a kind that is not understood. raises: ProblemError."""
+    if request.content_type not in known:
+        said = (request.content_type or "none")[:60]
+        raise ProblemError(
+            ProblemType.WRONG_MEDIA_TYPE,
+            f"the Content-Type is {said}: send the body as {' or '.join(known)}",
+        )
+
+
+def read_json(body: bytes) -> object:
+    """JSON of any shape. raises: ProblemError that says where it breaks."""
+    _check_text(body)
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise ProblemError(
+            ProblemType.MALFORMED, f"the body is not valid JSON: {error}: correct it there"
+        ) from error
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse the one character that PostgreSQL keeps in no text. raises: ProblemError."""
+    if _NUL in body:
+        raise ProblemError(
+            ProblemType.MALFORMED, "the body holds the character \\u0000: leave it out"
+        )
+
+
+def read_bulk(request: HttpRequest) -> Bulk:
+    """The rows of a bulk.
+
+    raises: ProblemError where the body as a whole is unusable: then no row is known.
+    """
+    check_content_type(request, JSON, JSON_LINES)
+    body = request.body
+    if request.content_type == JSON_LINES:
+        _check_text(body)
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        return _each(lines, read=SignalIn.model_validate_json)
+    _check_text(body)
+    try:
+        return Bulk(rows=list(BulkIn.model_validate_json(body).signals))
+    except ValidationError:
+        # Once more, row by row, so that each bad one can be named and the others be kept.
+        return _read_rows(read_json(body))
+
+
+def _read_rows(sent: object) -> Bulk:
+    """The rows of a JSON bulk that is not good as it stands."""
+    if not isinstance(sent, dict) or not isinstance(sent.get("signals"), list):
+        raise _no_rows('is missing: send {"signals": [...]}')
+    if unknown := sorted(set(sent) - {"signals"}):
+        problem = FieldProblem(field=unknown[0][:60], message="is not known here: leave it out")
+        detail = f"{problem.field}: {problem.message}"
+        raise ProblemError(ProblemType.INVALID, detail, errors=[problem])
+    return _each(sent["signals"], read=SignalIn.model_validate)
+
+
+def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
+    """Every row by itself, so that a bad one hides no other."""
+    if len(sent) > MAX_BULK:
+        raise ProblemError(
+            ProblemType.TOO_LARGE,
+            f"signals: {len(sent)} rows are too many: send at most {MAX_BULK} in one bulk",
+        )
+    if not sent:
+        raise _no_rows("is empty: send at least one signal")
+    rows: list[SignalIn | RowError] = []
+    any_refused = False
+    for row, one in enumerate(sent):
+        try:
+            rows.append(read(one))
+        except ValidationError as error:
+            rows.append(row_error(error, row=row))
+            any_refused = any_refused or any(map(is_refused, error.errors()))
+    return Bulk(rows=rows, is_refused=any_refused)
+
+
+def _no_rows(message: str) -> ProblemError:
+    """The problem of a bulk without rows."""
+    errors = [FieldProblem(field="signals", message=message)]
+    return ProblemError(ProblemType.INVALID, f"signals: {message}", errors=errors)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every answer to a machine has in common: problems only, no caching, a number to quote."""
+
+import time
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from stemtide.hub.api import metrics, problems
+from stemtide.protocol.problems import MEDIA_TYPE
+
+_PATHS = ("/api/", "/health", "/metrics")
+_FIRST_ERROR = 400
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
+
+
+def is_machines(path: str) -> bool:
+    """Whether an address belongs to the door for machines."""
+    return path == "/api" or path.startswith(_PATHS)
+
+
+@sync_and_async_middleware
+def door(respond: Respond) -> Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]]:
+    """The outermost middleware: whatever goes wrong below leaves as a problem document."""
+    if iscoroutinefunction(respond):
+
+        async def later(request: HttpRequest) -> HttpResponseBase:
+            began = time.perf_counter()
+            answer = await respond(request)
+            return _finish(request, answer, began) if is_machines(request.path) else answer
+
+        return later
+
+    def at_once(request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        answer = respond(request)
+        return _finish(request, answer, began) if is_machines(request.path) else answer
+
+    return at_once
+
+
+def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> HttpResponseBase:
+    """Replace what is not a problem document, add our headers, count."""
+    media_type = answer.headers.get("Content-Type", "")
+    if answer.status_code >= _FIRST_ERROR and media_type != MEDIA_TYPE:
+        answer = _replace(answer)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Request-Id"] = uuid4().hex
+    match = request.resolver_match
+    metrics.count_request(
+        route=match.route if match else "unknown",
+        method=request.method or "",
+        status=answer.status_code,
+        seconds=time.perf_counter() - began,
+    )
+    return answer
+
+
+def _replace(answer: HttpResponseBase) -> HttpResponse:
+    """The same trouble as a problem document."""
+    allow = answer.headers.get("Allow", "")
+    given = problems.answer(problems.below(answer.status_code, allow=allow))
+    if allow:
+        given.headers["Allow"] = allow
+    return given

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API as one object: errors as problem documents, a schema with what ninja cannot know."""
+
+from typing import Any, NoReturn, TypedDict
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationErrorContext
+from ninja.openapi.schema import OpenAPISchema
+from pydantic.json_schema import models_json_schema
+from pydantic_core import ErrorDetails
+
+from stemtide import __version__
+from stemtide.hub.api import problems
+from stemtide.hub.api.bodies import JsonParser
+from stemtide.hub.api.callers import Key
+from stemtide.protocol.feed import FeedSignal, SnapshotHead, SnapshotTail, Wake
+from stemtide.protocol.problems import MEDIA_TYPE, Problem
+from stemtide.protocol.signals import BulkIn
+from stemtide.protocol.words import Scope
+
+SCHEMAS = "#/components/schemas/"
+
+_EXTRA_MODELS = (Problem, BulkIn, FeedSignal, SnapshotHead, SnapshotTail, Wake)
+"""Messages that no endpoint's signature names."""
+
+
+class Needs(TypedDict):
+    """What an endpoint's decorator is told about its key."""
+
+    auth: Key
+    openapi_extra: dict[str, Any]
+
+
+def needs(scope: Scope | None, **openapi: object) -> Needs:
+    """The key that an endpoint needs (None: any), and more for its place in the schema."""
+    return Needs(auth=Key(scope), openapi_extra={"x-scope": scope and scope.value, **openapi})
+
+
+class Machine(NinjaAPI):
+    """ninja with our problem documents."""
+
+    def validation_error_from_error_contexts(
+        self, error_contexts: list[ValidationErrorContext[Any]]
+    ) -> NoReturn:
+        """What pydantic found in path, query and body, in our words."""
+        found: list[ErrorDetails] = []
+        for context in error_contexts:
+            # A body's paths begin with the name of the function's parameter.
+            inside = 1 if context.model.__ninja_param_source__ == "body" else 0
+            for one in context.pydantic_validation_error.errors(include_url=False):
+                one["loc"] = one["loc"][inside:]
+                found.append(one)
+        raise problems.refuse(found)
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:  # noqa: ANN401  # ninja's own
+        """The schema, with the scope each endpoint needs and how it says what is wrong."""
+        schema = super().get_openapi_schema(**options)
+        _, more = models_json_schema(
+            [(one, "validation") for one in _EXTRA_MODELS], ref_template=f"{SCHEMAS}{{model}}"
+        )
+        schema["components"]["schemas"].update(more["$defs"])
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                scope = operation["x-scope"]
+                key = f"Needs a key with the scope {scope}." if scope else "Any key will do."
+                operation["description"] = f"{operation.get('description', '')}\n\n{key}".strip()
+                operation["responses"]["default"] = {
+                    "description": "What is wrong (RFC 9457)",
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}},
+                }
+        return schema
+
+
+def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001  # ninja's
+    """The answer to an error, whatever it is."""
+    # ninja wraps what reading the body raised; the cause knows what is wrong.
+    cause = error.__cause__ if type(error) is HttpError else None
+    return problems.answer(problems.describe(cause if isinstance(cause, Exception) else error))
+
+
+def machine() -> Machine:
+    """An API without endpoints yet."""
+    made = Machine(
+        title="Stemtide hub",
+        version=__version__,
+        description="Share signals, follow the feed, report outcomes. See docs/use/api.md.",
+        urls_namespace="api",
+        docs_url=None,
+        parser=JsonParser(),
+    )
+    for kind in (Exception, HttpError, *problems.TYPES):
+        made.add_exception_handler(kind, answer_to)  # type: ignore[arg-type]  # only errors come
+    return made

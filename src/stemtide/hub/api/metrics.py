@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators scrape: this process' requests and streams, and what a party may count."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stemtide.hub.parties.reads import AgentRow
+from stemtide.protocol.words import Outcome, SignalState
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+process = CollectorRegistry(auto_describe=False)
+"""What this process counts itself."""
+
+_requests = Counter(
+    "stemtide_requests",
+    "Answers of the door for machines.",
+    ["route", "method", "status"],
+    registry=process,
+)
+_seconds = Histogram(
+    "stemtide_request_seconds",
+    "Time until an answer was ready (a snapshot: its beginning).",
+    ["route"],
+    buckets=_BUCKETS_S,
+    registry=process,
+)
+streams_open = Gauge("stemtide_streams_open", "Event streams open here.", registry=process)
+
+
+def count_request(*, route: str, method: str, status: int, seconds: float) -> None:
+    """Count one answer. route: as in urls.py, never the address that was asked for."""
+    known = method if method in _METHODS else "other"  # strangers may send any word
+    _requests.labels(route, known, str(status)).inc()
+    _seconds.labels(route).observe(seconds)
+
+
+def text(totals: dict[str, int], *, agents: Iterable[AgentRow]) -> bytes:
+    """All metrics in Prometheus' text format.
+
+    totals, agents: what the asking party may see (signals.reads.totals, parties.reads.agents).
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Rooms(totals, agents=list(agents)))
+    return generate_latest(process) + generate_latest(registry)
+
+
+class _Rooms(Collector):
+    """What the rooms count, as metrics."""
+
+    def __init__(self, totals: dict[str, int], *, agents: list[AgentRow]) -> None:
+        self._totals = totals
+        self._agents = agents
+
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        """One family after the other."""
+        totals = self._totals
+        yield GaugeMetricFamily(
+            "stemtide_ledger_entries", "Entries in the ledger.", totals["ledger_entries"]
+        )
+        yield GaugeMetricFamily(
+            "stemtide_feed_position", "Highest feed position.", totals["feed_position"]
+        )
+        signals = GaugeMetricFamily("stemtide_signals", "Signals by state.", labels=["state"])
+        for state in SignalState:
+            signals.add_metric([state], totals[f"signals_{state}"])
+        yield signals
+        yield GaugeMetricFamily(
+            "stemtide_signals_disputed",
+            "Live signals that a party disputes.",
+            totals["signals_disputed"],
+        )
+        outcomes = CounterMetricFamily(
+            "stemtide_outcomes", "What became of content that matched.", labels=["outcome"]
+        )
+        for outcome in Outcome:
+            outcomes.add_metric([outcome], totals[f"outcomes_{outcome}"])
+        yield outcomes
+        yield from self._stand()
+
+    def _stand(self) -> Iterable[GaugeMetricFamily]:
+        """How the agents stand."""
+        connected = GaugeMetricFamily(
+            "stemtide_agent_connected", "1 while it is heard of.", labels=["party", "agent"]
+        )
+        behind = GaugeMetricFamily(
+            "stemtide_agent_behind", "Feed positions still to take in.", labels=["party", "agent"]
+        )
+        for one in self._agents:
+            connected.add_metric([one.party, one.name], float(one.is_connected))
+            behind.add_metric([one.party, one.name], one.behind)
+        yield connected
+        yield behind

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place where errors become problem documents (RFC 9457)."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import HttpResponse
+from ninja.errors import AuthenticationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    UnknownKeyError,
+)
+from stemtide.hub.signals.rules import BulkRefusedError
+from stemtide.hub.wake import WakesClosedError
+from stemtide.protocol.labels import RefusedLabelError
+from stemtide.protocol.problems import MEDIA_TYPE, FieldProblem, Problem, ProblemType, problem
+from stemtide.protocol.signals import RowError
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""The largest body of a request."""
+
+NEEDS_KEY = "send an API key as 'Authorization: Bearer st_…'; whoever runs the hub makes them"
+
+TYPES: dict[type[Exception], ProblemType] = {
+    UnknownKeyError: ProblemType.UNAUTHENTICATED,
+    AuthenticationError: ProblemType.UNAUTHENTICATED,
+    NotAllowedError: ProblemType.NOT_ALLOWED,
+    NotFoundError: ProblemType.NOT_FOUND,
+    ConflictError: ProblemType.CONFLICT,
+    InvalidError: ProblemType.INVALID,
+    BulkRefusedError: ProblemType.INVALID,
+    RefusedLabelError: ProblemType.REFUSED_AND_ROUTED,
+    DataError: ProblemType.INVALID,
+    OverflowError: ProblemType.INVALID,
+    RequestDataTooBig: ProblemType.TOO_LARGE,
+    OperationalError: ProblemType.NOT_READY,
+    InterfaceError: ProblemType.NOT_READY,
+    WakesClosedError: ProblemType.NOT_READY,
+}
+"""Which problem each error of the rooms is. What is not here says nothing about us."""
+
+DETAILS: dict[type[Exception], str] = {
+    AuthenticationError: NEEDS_KEY,
+    DataError: "a number, a time or a text lies outside what can be kept: check them",
+    OverflowError: "a number or a time lies outside what can be kept: check them",
+    RequestDataTooBig: f"a body holds at most {MAX_BODY_BYTES} bytes: send it in smaller parts",
+    OperationalError: "the hub's database does not answer: try again in a few seconds",
+    InterfaceError: "the hub's database does not answer: try again in a few seconds",
+    WakesClosedError: "the hub is stopping: connect again in a few seconds",
+}
+"""What is said where an error's own words are not for the caller."""
+
+BY_STATUS: dict[int, tuple[ProblemType, str]] = {
+    400: (
+        ProblemType.MALFORMED,
+        "the hub cannot read this: check address, body and Host (STEMTIDE_ALLOWED_HOSTS)",
+    ),
+    404: (ProblemType.NOT_FOUND, "there is no such address: see /api/v1/openapi.json"),
+    405: (ProblemType.WRONG_METHOD, "this address does not take that method"),
+    413: (ProblemType.TOO_LARGE, DETAILS[RequestDataTooBig]),
+}
+"""What is said of answers that come from below our routes."""
+
+WHOLE = "body"
+"""Stands for the field where the body as a whole is wrong."""
+
+_RETRY_AFTER_S = "2"
+_NAMED = re.compile(r"([a-z_]+)(?: and [a-z_]+)*: (.+)", re.DOTALL)
+_WORDS = {
+    "missing": "is missing: it must be given",
+    "extra_forbidden": "is not known here: leave it out",
+    "timezone_aware": "needs a time zone: write it as 2026-01-31T12:00:00Z",
+    "model_type": "should be a JSON object",
+    "model_attributes_type": "should be a JSON object",
+}
+"""Our words for kinds of error whose own words name no remedy."""
+
+
+class ProblemError(Exception):
+    """Something that the door itself finds wrong."""
+
+    def __init__(
+        self, which: ProblemType, detail: str, *, errors: Sequence[FieldProblem] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem(which, detail, errors=list(errors))
+
+
+def answer(found: Problem) -> HttpResponse:
+    """A problem document as an answer."""
+    given = HttpResponse(
+        found.model_dump_json(exclude_none=True), status=found.status, content_type=MEDIA_TYPE
+    )
+    for name, value in headers(found).items():
+        given.headers[name] = value
+    return given
+
+
+def headers(found: Problem) -> dict[str, str]:
+    """The headers that a problem needs besides its media type."""
+    which = ProblemType(found.type.rpartition("/")[2])
+    if which is ProblemType.UNAUTHENTICATED:
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": _RETRY_AFTER_S} if which is ProblemType.NOT_READY else {}
+
+
+def describe(error: Exception) -> Problem:
+    """The problem document of any error; one that is not ours is logged and says nothing."""
+    if isinstance(error, ProblemError):
+        return error.problem
+    which = next((TYPES[one] for one in type(error).__mro__ if one in TYPES), None)
+    if which is None:
+        log.error("an unexpected error at the door for machines", exc_info=error)
+        return unexpected()
+    if which is ProblemType.NOT_READY:
+        log.warning("not ready: %s", error)
+    detail = next((DETAILS[one] for one in type(error).__mro__ if one in DETAILS), None)
+    return problem(which, detail or str(error), errors=_errors_of(error))
+
+
+def unexpected() -> Problem:
+    """The problem of which nothing may be said."""
+    detail = "the hub could not do this and has noted why: try again, then tell whoever runs it"
+    return problem(ProblemType.INTERNAL, detail)
+
+
+def below(status: int, *, allow: str = "") -> Problem:
+    """The problem of an answer that was not made by our routes. allow: the methods that work."""
+    if status not in BY_STATUS:
+        return unexpected()
+    which, detail = BY_STATUS[status]
+    return problem(which, f"{detail}: use {allow}" if allow else detail)
+
+
+def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
+    """What pydantic found, as a problem."""
+    errors = _without_echoes(errors)
+    refused = next((one for one in errors if is_refused(one)), None)
+    fields = [field_problem(one) for one in errors]
+    which = ProblemType.REFUSED_AND_ROUTED if refused else ProblemType.INVALID
+    if any(one["type"] == "too_long" and one["loc"][-1] == "signals" for one in errors):
+        which = ProblemType.TOO_LARGE
+    return ProblemError(which, summary(fields), errors=fields)
+
+
+def _without_echoes(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
+    """The same without lists called too short only because their items were refused."""
+    errors = list(errors)
+    inner = {one["loc"][:-1] for one in errors if one["loc"]}
+    return [one for one in errors if one["type"] != "too_short" or one["loc"] not in inner]
+
+
+def is_refused(error: ErrorDetails) -> bool:
+    """Whether a field names content that belongs to another channel."""
+    return isinstance(error.get("ctx", {}).get("error"), RefusedLabelError)
+
+
+def field_problem(error: ErrorDetails) -> FieldProblem:
+    """One finding of pydantic in our words, with the path of the field."""
+    path = [str(part) for part in error["loc"]]
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = _WORDS.get(error["type"], said)
+    named = _NAMED.fullmatch(message) if error["type"] == "value_error" else None
+    if named:  # a rule about several fields names the one it means
+        path, message = [*path, named[1]], named[2]
+    in_rows = len(path) > 1 and path[0] in {"signals", "rows"} and path[1].isdigit()
+    return FieldProblem(
+        field=".".join(path) or WHOLE, message=message, row=int(path[1]) if in_rows else None
+    )
+
+
+def row_error(error: ValidationError, *, row: int) -> RowError:
+    """What is wrong with one row of a bulk: its first bad field, and the names of the others."""
+    found = _without_echoes(error.errors(include_url=False))
+    first, *rest = [field_problem(one) for one in found]
+    others = sorted({one.field for one in rest} - {first.field})
+    also = f" (also wrong: {', '.join(others)})" if others else ""
+    field = "" if first.field == WHOLE else first.field
+    return RowError(row=row, field=field, message=f"{first.message}{also}")
+
+
+def summary(fields: Sequence[FieldProblem]) -> str:
+    """The first findings in one line."""
+    shown = "; ".join(f"{one.field}: {one.message}" for one in fields[:3])
+    return f"{shown}; and {len(fields) - 3} more" if len(fields) > 3 else shown  # noqa: PLR2004  # as many as were shown
+
+
+def _errors_of(error: Exception) -> list[FieldProblem]:
+    """The fields that an error of the rooms names."""
+    if isinstance(error, InvalidError):
+        return [FieldProblem(field=error.field, message=error.message)]
+    if isinstance(error, BulkRefusedError):
+        return [
+            FieldProblem(
+                field=f"signals.{one.row}.{one.field}".rstrip("."),
+                message=one.message,
+                row=one.row,
+            )
+            for one in error.errors
+        ]
+    return []
+
+
+def refused_bulk(error: BulkRefusedError, *, is_routed: bool) -> ProblemError:
+    """The problem of a bulk of which nothing was stored. is_routed: it named other content."""
+    which = ProblemType.REFUSED_AND_ROUTED if is_routed else ProblemType.INVALID
+    return ProblemError(which, str(error), errors=_errors_of(error))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for signals: share, read, withdraw, opine."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from stemtide.hub.api.bodies import JSON, JSON_LINES, answer, read_bulk
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import SCHEMAS, needs
+from stemtide.hub.api.problems import refused_bulk
+from stemtide.hub.signals import reads, writes
+from stemtide.hub.signals.rules import BulkRefusedError
+from stemtide.protocol.signals import (
+    BulkOut,
+    OpinionIn,
+    SharedSignal,
+    SignalIn,
+    SignalOut,
+    WithdrawIn,
+)
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["signals"])
+
+_BULK_BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": {"$ref": f"{SCHEMAS}BulkIn"}},
+        JSON_LINES: {"schema": {"$ref": f"{SCHEMAS}SignalIn"}},
+    },
+}
+
+
+@router.post(
+    "/signals",
+    **needs(Scope.SIGNALS_WRITE),
+    response={201: SharedSignal, 200: SharedSignal},
+    operation_id="share_signal",
+)
+def share(request: HttpRequest, body: SignalIn) -> HttpResponse:
+    """Share one signal: 201; 200 where your party shares the same one already."""
+    caller = caller_of(request)
+    shared = writes.share(body, by=caller.party, now=now(), actor_ref=caller.ref)
+    return answer(shared, status=201 if shared.created else 200)
+
+
+@router.post(
+    "/signals/bulk",
+    **needs(Scope.SIGNALS_WRITE, requestBody=_BULK_BODY),
+    response={201: BulkOut},
+    operation_id="share_signals",
+)
+def share_many(request: HttpRequest, *, partial: bool = False) -> HttpResponse:
+    """Share up to 20,000 signals: all or none; with partial=1 the good rows."""
+    caller = caller_of(request)
+    bulk = read_bulk(request)
+    try:
+        shared = writes.share_many(
+            bulk.rows, by=caller.party, now=now(), partial=partial, actor_ref=caller.ref
+        )
+    except BulkRefusedError as error:
+        raise refused_bulk(error, is_routed=bulk.is_refused) from error
+    return answer(shared, status=201)
+
+
+@router.get(
+    "/signals/{uid}",
+    **needs(Scope.FEED_READ),
+    response=SignalOut,
+    operation_id="read_signal",
+)
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One signal with its opinions, whatever its state."""
+    return answer(reads.signal(uid, viewer=caller_of(request).party))
+
+
+@router.post(
+    "/signals/{uid}/withdraw",
+    **needs(Scope.SIGNALS_WRITE),
+    response=SignalOut,
+    operation_id="withdraw_signal",
+)
+def withdraw(request: HttpRequest, uid: UUID, body: WithdrawIn) -> HttpResponse:
+    """Take a signal back: it leaves every agent as a tombstone in the feed."""
+    caller = caller_of(request)
+    return answer(writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref))
+
+
+@router.put(
+    "/signals/{uid}/opinion",
+    **needs(Scope.FEEDBACK_WRITE),
+    response=SignalOut,
+    operation_id="give_opinion",
+)
+def opine(request: HttpRequest, uid: UUID, body: OpinionIn) -> HttpResponse:
+    """Say what your party thinks of a signal; saying it again replaces it."""
+    caller = caller_of(request)
+    return answer(writes.opine(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref))

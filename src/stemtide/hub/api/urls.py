@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The addresses of the door for machines."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from stemtide.hub.api import agents, crises, feed, health, signals
+from stemtide.hub.api.machine import machine
+
+api = machine()
+"""The API with all its endpoints."""
+
+for _room in (signals, feed, crises, agents):
+    api.add_router("", _room.router)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", api.urls),
+    path("health", health.health, name="health"),
+    path("metrics", health.scrape, name="metrics"),
+]

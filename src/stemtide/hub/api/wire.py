@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The little of ASGI that is spoken below Django: requests, problems, the size of bodies.
+
+source: https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from stemtide.hub.api import problems
+from stemtide.hub.api.door import is_machines
+from stemtide.hub.api.problems import MAX_BODY_BYTES
+from stemtide.protocol.problems import MEDIA_TYPE, Problem
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PATIENCE = 4 * MAX_BODY_BYTES
+"""How much of a body that is too large is still read, so that its sender hears why."""
+
+NO_STORE = (b"cache-control", b"no-store")
+
+
+class _TooLargeError(Exception):
+    """More arrived than a body may hold."""
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """A request's header; the last one, where it was sent more than once."""
+    found = [value for key, value in scope["headers"] if key == name]
+    return found[-1].decode("latin-1") if found else None
+
+
+async def send_problem(found: Problem, send: Send) -> None:
+    """Answer with a problem document, and close the connection."""
+    body = found.model_dump_json(exclude_none=True).encode()
+    more = [
+        (name.lower().encode(), value.encode()) for name, value in problems.headers(found).items()
+    ]
+    sent = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        NO_STORE,
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": found.status, "headers": sent})
+    await send({"type": "http.response.body", "body": body})
+
+
+def weighed(application: Application) -> Application:
+    """The same application, never given a body larger than the limit, however it is announced.
+
+    Django writes the whole body of a request to disk before it looks at the limit itself.
+    """
+
+    async def weigh(scope: Scope, receive: Receive, send: Send) -> None:
+        announced = _announced(scope) if scope["type"] == "http" else 0
+        weight = 0
+
+        async def counted() -> Message:
+            nonlocal weight
+            message = await receive()
+            weight += len(message.get("body", b""))
+            if max(weight, announced) > MAX_BODY_BYTES:
+                raise _TooLargeError
+            return message
+
+        try:
+            await application(scope, counted, send)
+        except _TooLargeError:
+            await _drain(receive)
+            found = problems.below(413)
+            await (send_problem if is_machines(scope["path"]) else _send_plain)(found, send)
+
+    return weigh
+
+
+def _announced(scope: Scope) -> int:
+    """The size of the body as its sender says it; 0 where nothing is said."""
+    said = header(scope, b"content-length") or "0"
+    return int(said) if said.isdigit() else 0
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on and forget, until the end or the end of our patience."""
+    weight = 0
+    while weight < _PATIENCE:
+        message = await receive()
+        weight += len(message.get("body", b""))
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return
+
+
+async def _send_plain(found: Problem, send: Send) -> None:
+    """The same for people."""
+    sent = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), NO_STORE]
+    await send({"type": "http.response.start", "status": found.status, "headers": sent})
+    await send({"type": "http.response.body", "body": f"{found.title}: {found.detail}".encode()})

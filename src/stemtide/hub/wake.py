@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tell subscribers, in milliseconds, that the hub has something new for them.
+
+One thread a process watches the database; whoever committed, in whatever process, is noticed.
+A wake carries a position only: what lies there is read from the feed, by the rules of the feed.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from typing import Protocol
+
+from django.db import connection
+
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.ledger.writes import CHANNEL
+from stemtide.hub.signals import reads as signals
+from stemtide.hub.signals.rows import Change
+from stemtide.protocol.handling import may_receive
+from stemtide.protocol.words import PartyKind
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.01
+"""How often SQLite is asked whether anybody committed (about 20 µs each time)."""
+
+RETRY_S = 1.0
+"""How long the watcher waits after the database failed it, and between looks on PostgreSQL."""
+
+ALL_CHANGES_S = 0.25
+"""Subscribers to all changes are woken at most this often."""
+
+
+class Reader(Protocol):
+    """What a subscriber's party must say of itself."""
+
+    @property
+    def name(self) -> str:
+        """Its short name."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of party it is."""
+
+
+class WakesClosedError(Exception):
+    """The process is stopping: there will be no more wakes."""
+
+
+class Subscription:
+    """One subscriber's pending wake: later positions replace earlier ones, so none is lost."""
+
+    def __init__(self, party: Reader, *, exercise: bool, all_changes: bool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.all_changes = all_changes
+        self._name = party.name
+        self._kind = PartyKind(party.kind)
+        self._exercise = exercise
+        self._position = 0
+        self._ready = asyncio.Event()
+        self._is_closed = False
+        self._next_at = 0.0
+
+    def concerns(self, change: Change) -> bool:
+        """Whether the subscriber may see a change, and asked for its kind."""
+        return (self._exercise or not change.exercise) and may_receive(
+            self._name,
+            self._kind,
+            tlp=change.tlp,
+            audience=change.audience,
+            shared_by=change.shared_by,
+        )
+
+    async def get(self) -> int:
+        """Wait for the next wake; returns its position.
+
+        raises: WakesClosedError once the process is stopping.
+        """
+        if self.all_changes and (wait_s := self._next_at - time.monotonic()) > 0:
+            await asyncio.sleep(wait_s)
+        await self._ready.wait()
+        if self._is_closed:
+            raise WakesClosedError
+        self._ready.clear()
+        self._next_at = time.monotonic() + ALL_CHANGES_S
+        return self._position
+
+    def put(self, position: int) -> None:
+        """Leave a wake, from the subscriber's own loop."""
+        self._position = max(position, self._position)
+        self._ready.set()
+
+    def close(self) -> None:
+        """End the subscription, from the subscriber's own loop."""
+        self._is_closed = True
+        self._ready.set()
+
+
+class Wakes:
+    """Hands every change to the subscribers that may see it. The first subscriber starts it."""
+
+    def __init__(self) -> None:
+        # Re-entrant: close() runs in a signal handler, which may interrupt any of the others.
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._subscriptions: set[Subscription] = set()
+        self._watcher: threading.Thread | None = None
+        self._after = 0
+
+    @asynccontextmanager
+    async def subscribe(
+        self, party: Reader, *, exercise: bool = False, all_changes: bool = False
+    ) -> AsyncIterator[Subscription]:
+        """Be woken by every change that commits from now on and that a party may see.
+
+        exercise:    exercise signals too, as well as real ones.
+        all_changes: any commit at all (heartbeats, outcomes), at most four times a second.
+
+        raises: WakesClosedError while the process is stopping; django.db.Error where the first
+                subscriber finds no database.
+        """
+        await asyncio.to_thread(self._start)
+        subscription = Subscription(party, exercise=exercise, all_changes=all_changes)
+        with self._lock:
+            self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            with self._lock:
+                self._subscriptions.discard(subscription)
+
+    def close(self) -> None:
+        """End the watcher and every subscription. Safe in a signal handler and more than once."""
+        self._stop.set()
+        with self._lock:
+            everyone = list(self._subscriptions)
+        for subscription in everyone:
+            _tell(subscription.loop, [(subscription, None)])
+
+    def __len__(self) -> int:
+        """How many subscriptions are open."""
+        return len(self._subscriptions)
+
+    def _start(self) -> None:
+        """Start the watcher where none runs yet, from the position that stands now."""
+        with self._lock:
+            if self._stop.is_set():
+                raise WakesClosedError
+            if self._watcher is not None:
+                return
+            try:
+                self._after = ledger.heads().positions
+            finally:
+                connection.close()
+            self._watcher = threading.Thread(target=self._watch, name="wake", daemon=True)
+            self._watcher.start()
+
+    def _watch(self) -> None:
+        """Publish after every commit until the process stops."""
+        while not self._stop.is_set():
+            try:
+                for _ in _commits(self._stop):
+                    self._publish()
+            except Exception:  # a watcher that dies would silence every stream
+                # Nothing is lost: the next look asks after the last position that was published.
+                log.exception("the wake's watcher failed; it starts again in %s s", RETRY_S)
+                self._stop.wait(RETRY_S)
+            finally:
+                connection.close()
+
+    def _publish(self) -> None:
+        """Hand what changed since the last time to those that it concerns."""
+        changes = signals.changes(self._after, viewer=None)
+        self._after = max((change.position for change in changes), default=self._after)
+        with self._lock:  # after the read: who subscribed before a commit hears of it
+            everyone = list(self._subscriptions)
+        hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
+        for one in everyone:
+            seen = [change.position for change in changes if one.concerns(change)]
+            if seen or one.all_changes:
+                position = self._after if one.all_changes else max(seen)
+                hits.setdefault(one.loop, []).append((one, position))
+        for loop, batch in hits.items():
+            _tell(loop, batch)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, int | None]]) -> None:
+    """Hand positions (None: the end) to subscriptions of one loop, in one step of that loop."""
+
+    def hand_over() -> None:
+        for subscription, position in batch:
+            if position is None:
+                subscription.close()
+            else:
+                subscription.put(position)
+
+    try:
+        loop.call_soon_threadsafe(hand_over)
+    except RuntimeError:  # the loop is closed, and with it everyone who waited there
+        log.debug("a loop with %d subscriptions is gone", len(batch))
+
+
+def _commits(stop: threading.Event) -> Iterator[None]:
+    """Yield once at the start, then after every commit by anyone, until told to stop."""
+    return _sqlite_commits(stop) if connection.vendor == "sqlite" else _postgres_commits(stop)
+
+
+def _sqlite_commits(stop: threading.Event) -> Iterator[None]:
+    """Poll the counter that SQLite moves whenever another connection has committed.
+
+    source: https://www.sqlite.org/pragma.html#pragma_data_version
+    """
+    seen = None
+    with connection.cursor() as cursor:
+        while not stop.is_set():
+            cursor.execute("PRAGMA data_version")
+            version = cursor.fetchone()
+            if version != seen:
+                seen = version
+                yield
+            stop.wait(POLL_S)
+
+
+def _postgres_commits(stop: threading.Event) -> Iterator[None]:
+    """Listen to the ledger's announcements; once a second also without one.
+
+    Heartbeats and outcomes that no ledger entry announces are noticed in that second.
+    The listening connection is its own, so that announcements wait while others are handled.
+    """
+    with closing(connection.get_new_connection(connection.get_connection_params())) as listening:
+        listening.autocommit = True
+        listening.execute(f"LISTEN {CHANNEL}")
+        while not stop.is_set():
+            yield
+            with connection.wrap_database_errors:
+                for _ in listening.notifies(timeout=RETRY_S, stop_after=1):
+                    pass
+
+
+wakes = Wakes()
+"""The process' one watcher."""
