@@ -136,3 +136,33 @@ def test_a_replaced_signal_is_found_by_its_old_value_or_its_new_one(library):
         assert [match.key for match in library.match(everything)] == ["moving"]
 
     run_while(write, read, read)
+
+
+class Meanwhile:
+    """Fingerprints between whose first and second, when first read, something happens."""
+
+    def __init__(self, *each, happenings):
+        self.each, self.happenings = each, happenings
+
+    def __iter__(self):
+        first, *others = self.each
+        yield first
+        if self.happenings:
+            self.happenings.pop()()
+        yield from others
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Fingerprint(Kind.SHA256, b"\x01" * 32), Fingerprint(Kind.SHA256, b"\x02" * 32)),
+        (Fingerprint(Kind.MD5, b"\x01" * 16), Fingerprint(Kind.SHA256, b"\x02" * 32)),
+        (Fingerprint(Kind.PDQ, b"\x01" * 32), Fingerprint(Kind.SHA256, b"\x02" * 32)),
+    ],
+)
+def test_a_signal_that_moves_to_where_a_search_has_already_looked_is_found(library, before, after):
+    moves = [lambda: library.put([Entry("moving", after.kind, after.value)])]
+    each = Meanwhile(after, before, happenings=moves)
+    library.put([Entry("moving", before.kind, before.value)])
+    assert [match.kind for match in library.match(Fingerprints(each))] == [after.kind]
+    assert moves == []

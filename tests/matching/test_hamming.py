@@ -49,8 +49,9 @@ def test_a_set_large_enough_for_its_tables_is_searched_exactly(shape, own):
     values = shape(rng, 4_000)
     own = [rng.choice(own) for _ in values]
     queries = sets.near_some(values, rng=rng, count=80)
-    index = filled(values[:3_500], own=own[:3_500], loose_rows=64)
-    index.put([f"s{place}" for place in range(3_500, 4_000)], values[3_500:], own_bits=own[3_500:])
+    queries += values[3_799:3_802]  # the last row in the tables and the first ones outside
+    index = filled(values[:3_800], own=own[:3_800], loose_rows=64)
+    index.put([f"s{place}" for place in range(3_800, 4_000)], values[3_800:], own_bits=own[3_800:])
     for asked in (0, 15, 31, 34):
         found = index.search(queries, within_bits=asked)
         assert found == [expected(values, query, own=own, asked=asked) for query in queries]
@@ -171,13 +172,15 @@ def test_many_small_puts_get_tables_without_waiting_for_them():
 
 
 def test_tables_of_rows_that_have_been_renumbered_are_thrown_away():
-    values = sets.uniform(sets.seeded(9), 300)
+    values = sets.uniform(sets.seeded(9), 6_000)
     index = filled(values, loose_rows=64)
     seen = index._now
-    index.drop([f"s{place}" for place in range(250)])
+    index.drop([f"s{place}" for place in range(3_100)])
     assert index._now.keys is not seen.keys
+    assert tables_made(index).stop == 2_900
     index._make_tables(seen)
-    assert index.search(values) == [[]] * 250 + [[(f"s{place}", 0)] for place in range(250, 300)]
+    found = index.search(values)
+    assert found == [[]] * 3_100 + [[(f"s{place}", 0)] for place in range(3_100, 6_000)]
 
 
 def test_older_tables_never_take_the_place_of_newer_ones():
