@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub as an ASGI application: the stream and the size of bodies here, the rest by Django."""
 
+import os
 from typing import cast
 
-from stemtide.hub import boot
+from django.core.asgi import get_asgi_application
 
-boot.start()
-
-from django.core.asgi import get_asgi_application  # noqa: E402  # needs boot.start() first
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
+_pages = get_asgi_application()  # makes Django ready, which what follows needs
 
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.api.wire import Application, Receive, Scope, Send, weighed  # noqa: E402
 
-_django = weighed(cast("Application", get_asgi_application()))
+_django = weighed(cast("Application", _pages))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

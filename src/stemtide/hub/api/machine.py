@@ -25,6 +25,12 @@ _EXTRA_MODELS = (Problem, BulkIn, FeedSignal, SnapshotHead, SnapshotTail, Wake)
 """Messages that no endpoint's signature names."""
 
 
+_PROBLEM = {
+    "description": "What is wrong (RFC 9457)",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}},
+}
+
+
 class Needs(TypedDict):
     """What an endpoint's decorator is told about its key."""
 
@@ -65,10 +71,8 @@ class Machine(NinjaAPI):
                 scope = operation["x-scope"]
                 key = f"Needs a key with the scope {scope}." if scope else "Any key will do."
                 operation["description"] = f"{operation.get('description', '')}\n\n{key}".strip()
-                operation["responses"]["default"] = {
-                    "description": "What is wrong (RFC 9457)",
-                    "content": {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}},
-                }
+                answers = {str(code): one for code, one in operation["responses"].items()}
+                operation["responses"] = {**answers, "default": _PROBLEM}
         return schema
 
 
