@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from stemtide.hub.crises import writes as crises
+from stemtide.hub.desk import board
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
@@ -107,4 +108,5 @@ class World:
 
 @pytest.fixture
 def world(db):  # noqa: ARG001  # the tables must be there
+    board.totals_at.cache_clear()  # every test begins at the same position of the same hub
     return World()

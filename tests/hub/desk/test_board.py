@@ -160,3 +160,19 @@ def test_only_those_who_ask_get_a_page_that_reloads_itself(world):
     assert "Refresh" not in desk.get("/").headers
     assert desk.get("/?every=15").headers["Refresh"] == "15"
     assert "Refresh" not in desk.get("/?every=0").headers
+
+
+def test_the_figures_follow_every_change(world):
+    desk = world.desk("agency")
+    uid = world.share(tlp="green")
+    seen = [figure(desk.get("/"), "live")]
+    world.share(value=f"0{PDQ[1:]}")
+    seen.append(figure(desk.get("/"), "live"))
+    world.outcome(uid, by="provider", count=3)
+    assert figure(desk.get("/"), "blocked") == ["3"]
+    world.dispute(uid)
+    assert "1 disputed" in text(desk.get("/"))
+    world.withdraw(uid)
+    seen.append(figure(desk.get("/"), "live"))
+    assert seen == [["1"], ["2"], ["1"]]
+    assert "0 disputed" in text(desk.get("/"))
