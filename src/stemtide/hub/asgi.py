@@ -4,20 +4,46 @@
 import os
 from typing import cast
 
+from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
-_pages = get_asgi_application()  # makes Django ready, which what follows needs
+_people = get_asgi_application()  # makes Django ready, which what follows needs
 
+from stemtide.hub.api.door import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.api.wire import Application, Receive, Scope, Send, weighed  # noqa: E402
 
-_django = weighed(cast("Application", _pages))
+
+class _InOneThread(ASGIHandler):
+    """Django with all middleware and the view in one step of one thread.
+
+    Otherwise each middleware changes threads twice, which costs more than most answers.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # Django's
+        """Chain the middleware for threads."""
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer in the request's own thread."""
+        return await sync_to_async(self.get_response)(request)
+
+
+_pages = weighed(cast("Application", _people))
+_machines = weighed(cast("Application", _InOneThread()))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one connection."""
+    if scope["type"] != "http" or not is_machines(scope["path"]):
+        await _pages(scope, receive, send)
     # An open stream would keep one of Django's threads and database connections each;
     # a thousand agents hold a thousand streams.
-    is_stream = scope["type"] == "http" and scope["path"] == ADDRESS
-    await (stream if is_stream else _django)(scope, receive, send)
+    elif scope["path"] == ADDRESS:
+        await stream(scope, receive, send)
+    else:
+        await _machines(scope, receive, send)
