@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop closes: shared at the hub, blocked at every agent, results back, and undone again."""
+
+import json
+import subprocess
+
+import httpx
+import pytest
+
+from stemtide.exercises import cast, pictures, processes, provider
+from tests.flows.conftest import digest, row, until
+
+pytestmark = pytest.mark.flow
+
+
+def test_the_demo_blocks_what_it_should_and_nothing_else(tmp_path):
+    done = subprocess.run(
+        [processes.command(), "demo", "--once", "--json", "--folder", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    known = len(pictures.SHARED) * len(pictures.ALTERATIONS) * len(cast.PROVIDERS)
+    unrelated = len(pictures.UNRELATED) * 2 * len(cast.PROVIDERS)
+    assert (told["missed"], told["false_blocks"]) == (0, 0)
+    assert told["signals_shared"] == 2 * len(pictures.SHARED)
+    assert told["uploads"] == known + unrelated
+    assert told["blocked"] == known
+    assert told["unrelated_passed"] == unrelated
+    assert told["agents"] == len(cast.PROVIDERS)
+    assert told["feedback_received"] == told["webhooks_heard"] == known
+    assert told["ledger_entries"] > len(pictures.SHARED)
+    assert 0 < told["share_to_block_ms"]["p50"] <= told["share_to_block_ms"]["p99"]
+
+
+def test_a_withdrawal_reaches_the_agent_and_undoes_what_it_did(house):
+    party = cast.PROVIDERS[0]
+    agent = house.agent(party)
+    value = digest()
+    (shared,) = house.share([row(value)])["signals"]
+    house.caught_up(agent)
+    (answer,) = house.match(agent, [{"ref": "upload-7", "sha256": value}])
+    assert answer["decision"]["action"] == "block"
+    body = {"reason": "mistake", "note": ""}
+    done = house.authority.post(f"/api/v1/signals/{shared['id']}/withdraw", json=body)
+    assert done.status_code == 200
+    house.caught_up(agent)
+    (answer,) = house.match(agent, [{"ref": "upload-8", "sha256": value}])
+    assert (answer["decision"]["action"], answer["matches"]) == (None, [])
+    heard = house.receivers[party].heard
+    until(lambda: len(heard) >= 2)
+    assert [(one["type"], one["data"]["ref"]) for one in heard] == [
+        ("content.block", "upload-7"),
+        ("content.release", "upload-7"),
+    ]
+    until(lambda: house.rows("SELECT outcome FROM signals_sighting ORDER BY 1")[1:])
+    outcomes = house.rows("SELECT outcome, count FROM signals_sighting ORDER BY outcome")
+    assert outcomes == [("blocked", 1), ("reversed", 1)]
+
+
+def test_a_dispute_stops_automatic_blocking(house):
+    agent = house.agent()
+    value = digest()
+    (shared,) = house.share([row(value)])["signals"]
+    with house.client(cast.PROVIDERS[1]) as other:
+        said = other.put(
+            f"/api/v1/signals/{shared['id']}/opinion", json={"opinion": "dispute", "note": "news"}
+        )
+    assert said.json()["disputed"] is True
+    house.caught_up(agent)
+    (answer,) = house.match(agent, [{"sha256": value}])
+    assert answer["decision"]["action"] == "hold"
+
+
+def test_an_exercise_signal_never_triggers_a_real_action(house):
+    real, drill = cast.PROVIDERS[:2]
+    producing = house.agent(real)
+    rehearsing = house.agent(drill, extra="exercise = true")
+    value = digest()
+    house.share([row(value, exercise=True)])
+    house.caught_up(producing)
+    house.caught_up(rehearsing)
+    (answer,) = house.match(producing, [{"sha256": value}])
+    assert answer["matches"] == []
+    (answer,) = house.match(rehearsing, [{"sha256": value}])
+    assert (answer["decision"]["action"], answer["decision"]["exercise"]) == ("log", True)
+    until(lambda: house.rows("SELECT outcome FROM signals_sighting"))
+    assert house.rows("SELECT outcome FROM signals_sighting") == [("logged",)]
+    assert house.receivers[drill].heard == []
+
+
+def test_the_very_first_picture_matches_when_it_is_altered(house):
+    agent = house.agent()
+    house.caught_up(agent)
+    blob = pictures.photographs()["chelsea.png"]
+    house.share([row(pdq_of(agent, blob), kind="pdq", quality=100)])
+    house.caught_up(agent)
+    with httpx.Client(base_url=agent.address, timeout=60) as client:
+        for alter in pictures.ALTERATIONS:
+            answer = provider.upload(client, ref=alter.__name__, blob=alter(blob))
+            assert answer.action == "block", alter.__name__
+
+
+def pdq_of(agent, blob):
+    """What the agent itself makes of a picture."""
+    answer = httpx.post(
+        f"{agent.address}/match", content=blob, headers={"content-type": "image/png"}, timeout=60
+    )
+    prints = answer.json()["items"][0]["fingerprints"]
+    return next(one["value"] for one in prints if one["kind"] == "pdq")
