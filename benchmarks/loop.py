@@ -44,6 +44,8 @@ def matchable_at(agent: str, value: str, asking: threading.Barrier) -> float:
     """The moment at which an agent first names the signal."""
     body = {"items": [{"pdq": value, "quality": 100}]}
     with httpx.Client(base_url=agent, timeout=60) as client:
+        while not client.get("/health").json()["ready"]:
+            time.sleep(0.02)
         client.post("/match", params={"look": "1"}, json=body)
         asking.wait()
         while True:

@@ -23,9 +23,9 @@ def start(
 
     Settings and policy are in docs/use/agent.md. Ctrl-C or SIGTERM stops it.
     """
-    from stemtide.agent import app
+    from stemtide.agent.app import serve
     from stemtide.agent.config import ConfigError, load
 
     with told(ConfigError, OSError):
         settings = load(config)
-        app.serve(settings, as_json=as_json)
+        serve(settings, as_json=as_json)
