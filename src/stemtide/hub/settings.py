@@ -104,7 +104,7 @@ def _database() -> "dj_database_url.DBConfig":
             # become visible in order and a writer waits instead of failing half-way.
             "transaction_mode": "IMMEDIATE",
             "timeout": 60,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
     return database
 

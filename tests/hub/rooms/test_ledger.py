@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from stemtide.hub.ledger import reads, writes
@@ -213,3 +214,26 @@ def test_an_entry_about_a_signal_names_it_to_its_actor_only(world):
 def test_entries_are_read_page_by_page(world):
     page = reads.entries(viewer=world.agency, after=2, limit=3)
     assert [row.number for row in page] == [3, 4, 5]
+
+
+def test_the_entries_about_one_thing(world):
+    crisis = world.activate()
+    rows = reads.entries(viewer=world.authority, subject=f"crisis:{crisis.id}")
+    assert [row.kind for row in rows] == [
+        "crisis.warned",
+        *["check.answered"] * 6,
+        "crisis.activated",
+    ]
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_ledger_can_be_taken_down_and_set_up_again():
+    """Migrations are reversible; the guards are there again afterwards."""
+    call_command("migrate", "ledger", "0001", verbosity=0)
+    assert not Numbering.objects.exists()
+    call_command("migrate", "ledger", verbosity=0)
+    with transaction.atomic():
+        append()
+    told = pytest.raises(IntegrityError, match="ledger_is_append_only")
+    with told, transaction.atomic():
+        connection.cursor().execute("DELETE FROM ledger_entry")

@@ -173,3 +173,9 @@ def test_sightings_of_one_signal(world):
     first, second = world.share(), world.share(value=hex_value(2))
     report(world, outcome(first.id, count=1), outcome(second.id, count=2))
     assert [row.blocked for row in reads.sightings(viewer=world.agency, signal=second.id)] == [2]
+
+
+def test_through_which_key_a_report_came_is_recorded(world):
+    body = report_of(outcome(world.share().id))
+    writes.report_outcomes(body, by=world.big_provider, now=NOON, actor_ref="key:ab12")
+    assert world.last_entry().detail["through"] == "key:ab12"

@@ -289,3 +289,16 @@ def test_bulks_of_many_writers_at_once_leave_no_gap_and_no_double(committed_worl
     assert created == 47
     positions = Signal.objects.order_by("position").values_list("position", flat=True)
     assert list(positions) == list(range(1, 48))
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite plans without statistics")
+def test_a_value_is_found_by_its_index_however_many_its_party_shares(world):
+    same = Signal.objects.filter(shared_by=world.authority, state="live", value__in=["a", "b"])
+    assert "one_live_signal_a_party_and_value (value=?" in same.explain()
+
+
+def test_ids_follow_time_and_are_not_guessed():
+    early, same, late = (rules.uuid_at(NOON.replace(minute=one)) for one in (0, 0, 1))
+    assert early != same
+    assert max(early, same) < late
+    assert (early.version, early.variant) == (7, "specified in RFC 4122")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.signals import reads, rules, writes
@@ -199,3 +201,38 @@ def test_an_expired_signal_says_when_it_ended(world):
     with pytest.raises(ConflictError, match="expired at 2026-11-24 13:00:00 UTC"):
         withdraw(world, shared.id)
     assert world.share().created
+
+
+def test_through_which_key_or_person_an_act_came_is_recorded(world):
+    shared = world.share()
+    body = OpinionIn(opinion="dispute")
+    writes.opine(shared.id, body=body, by=world.big_provider, now=NOON, actor_ref="key:ab12")
+    assert world.last_entry().detail["through"] == "key:ab12"
+    writes.withdraw(shared.id, body=MISTAKE, by=world.authority, now=NOON, actor_ref="person:3")
+    assert world.last_entry().detail["through"] == "person:3"
+
+
+def test_a_clock_that_comes_second_has_nothing_to_do(world):
+    world.share(expires_at=world.at(hours=1))
+    due = Signal.objects.filter(state="live")
+    assert writes.expire_due(world.at(hours=1)) == 1
+    assert writes._expire_some(due, exercise=False, now=world.at(hours=1)) == 0
+    assert world.ledger_kinds() == ["signal.shared", "signals.expired"]
+
+
+def test_two_clocks_at_once_expire_each_signal_once(committed_world):
+    world = committed_world
+    for number in range(20):
+        world.share(value=hex_value(number), expires_at=world.at(hours=1))
+
+    def tick(_):
+        try:
+            return writes.expire_due(world.at(hours=1))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(tick, range(8))) == 20
+    assert world.ledger_kinds().count("signals.expired") == 1
+    positions = Signal.objects.order_by("position").values_list("position", flat=True)
+    assert list(positions) == list(range(21, 41))

@@ -44,7 +44,7 @@ class Signal(models.Model):
     position = models.BigIntegerField(unique=True)
     state = models.CharField(max_length=10, default=SignalState.LIVE)
     kind = models.CharField(max_length=10, choices=[(k, k) for k in Kind])
-    value = models.CharField(max_length=64, db_index=True)
+    value = models.CharField(max_length=64)
     url = models.CharField(max_length=4096, blank=True)
     quality = models.SmallIntegerField(null=True)
     within_bits = models.SmallIntegerField(null=True)
@@ -59,7 +59,9 @@ class Signal(models.Model):
     is_disputed = models.BooleanField(default=False)
     crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="signals")
     exercise = models.BooleanField(default=False)
-    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="signals")
+    # No index of its own: most signals come from few parties, and a planner that picked it would
+    # read all of theirs to find one value.
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="signals", db_index=False)
     shared_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
@@ -69,11 +71,9 @@ class Signal(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [
+            # The value comes first: this index is also how a value is found.
             models.UniqueConstraint(
-                "shared_by",
-                "kind",
-                "value",
-                "exercise",
+                fields=["value", "kind", "shared_by", "exercise"],
                 condition=models.Q(state=SignalState.LIVE),
                 name="one_live_signal_a_party_and_value",
             )
@@ -83,7 +83,7 @@ class Signal(models.Model):
                 "expires_at",
                 condition=models.Q(state=SignalState.LIVE, expires_at__isnull=False),
                 name="live_signals_by_expiry",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

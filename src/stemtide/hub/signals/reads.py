@@ -119,7 +119,9 @@ def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
     """The live signals of a party that have one of these values."""
     found = {}
     for some in _batches(values, size=_AT_ONCE):
-        rows = Signal.objects.filter(shared_by=by, state=SignalState.LIVE, value__in=some)
+        rows = Signal.objects.filter(
+            shared_by=by, state=SignalState.LIVE, value__in=some
+        ).order_by()
         for row in rows.values_list("kind", "value", "exercise", "uid", "position", *_FACTS):
             kind, value, exercise, uid, position, *facts = row
             said = Facts(*facts)

@@ -24,6 +24,7 @@ _INSERT = (
     f"INSERT INTO signals_signal ({', '.join(_COLUMNS)})"  # noqa: S608  # our own column names
     f" VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 )
+_COPY = f"COPY signals_signal ({', '.join(_COLUMNS)}) FROM STDIN"
 _ADD_SIGHTING = """
 INSERT INTO signals_sighting AS had (signal_id, party_id, outcome, count, first_at, last_at)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -70,7 +71,10 @@ def insert(
         row["content_id"] = items[draft.facts.content]
         row["crisis_id"] = crises[draft.facts.crisis]
         rows.append([row[column] for column in _COLUMNS])
-    _run_many(_INSERT, rows)
+    if connection.vendor == "postgresql" and len(rows) > 1:
+        _copy(rows)
+    else:
+        _run_many(_INSERT, rows)
 
 
 def add_sightings(
@@ -105,6 +109,13 @@ def move(pks: Iterable[int], *, state: SignalState, first: int) -> None:
 def _prepared(name: str, value: object) -> object:
     """A value of a signal's column as this database's driver takes it."""
     return _FIELDS[name].get_db_prep_save(value, connection)
+
+
+def _copy(rows: Iterable[Sequence[Any]]) -> None:
+    """Store rows of signals as PostgreSQL takes them fastest."""
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
