@@ -11,13 +11,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
+from uuid import uuid4
 
 from stemtide.fingerprints.kinds import Kind, parse_value
 from stemtide.matching.library import Entry, Library
@@ -38,7 +39,7 @@ _MAX_WITHIN_BITS = 64
 
 _SIGNALS = """
 CREATE TABLE {name} (
-  id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, value BLOB NOT NULL, within_bits INTEGER,
+  id TEXT NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL, within_bits INTEGER,
   body TEXT NOT NULL
 )"""
 _KEPT = {
@@ -63,6 +64,7 @@ _KEPT = {
 _SCHEMA = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     _SIGNALS.format(name="signals"),
+    "CREATE UNIQUE INDEX signals_by_id ON signals (id)",
     *_KEPT.values(),
     "CREATE INDEX acted_by_signal ON acted (signal)",
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
@@ -86,7 +88,7 @@ class Origin:
     exercise: bool
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """The agent's memory. write() hands out transactions one at a time; reads never wait long.
 
     library:  every signal, ready to be searched.
@@ -121,9 +123,6 @@ class Store:
             self.library = Library()
         self._reader = _open_file(self.path)
         self.position = int(self._state().get("position", "0"))
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,
@@ -220,14 +219,24 @@ class Store:
             tx.execute(_SIGNALS.format(name="incoming"))
 
     def add_incoming(self, rows: Iterable[SignalRow]) -> None:
-        """Store a piece of a snapshot, beside the signals that still match meanwhile."""
-        with self.write() as tx:
-            tx.executemany("INSERT OR REPLACE INTO incoming VALUES (?, ?, ?, ?, ?)", rows)
+        """Store a piece of a snapshot, beside the signals that still match meanwhile.
+
+        A power cut may take it back, until adopt_incoming makes all of it lasting.
+        """
+        with self._writing:
+            self._writer.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self.write() as tx:
+                    tx.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?, ?)", rows)
+            finally:
+                self._writer.execute("PRAGMA synchronous = FULL")
 
     def adopt_incoming(
         self, library: Library, *, origin: Origin, position: int, now: datetime
     ) -> None:
         """Put a complete snapshot in the place of all signals. Outboxes stay as they are."""
+        with self.write() as tx:  # at once at the end: five times quicker than row by row
+            tx.execute(f"CREATE UNIQUE INDEX by_id_{uuid4().hex} ON incoming (id)")
         with self.write() as tx:
             tx.execute("DROP TABLE signals")
             tx.execute("ALTER TABLE incoming RENAME TO signals")
@@ -318,14 +327,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         _check_file(path, application=application, version=version)
         for table in _KEPT:
             connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our own names
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, StoreError) as error:
         if connection:
             connection.close()
+        if isinstance(error, StoreError):
+            raise
         raise _TornError(str(error)) from error
-    except StoreError:
-        if connection:
-            connection.close()
-        raise
     return connection
 
 

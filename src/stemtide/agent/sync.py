@@ -270,20 +270,22 @@ class Sync:
     async def _take_snapshot(self) -> None:
         """Replace all signals by the hub's; a snapshot that breaks off changes nothing."""
         await asyncio.to_thread(self._store.clear_incoming)
-        library, head, last, taken = Library(), None, b"", 0
+        library, head, last, taken, kept = Library(), None, b"", 0, 0
         async with aclosing(self._client.snapshot()) as pieces:
             async for piece in pieces:
                 lines = [line for line in [last, *piece] if line.strip()]
                 if lines and head is None:
                     head = self._read(SnapshotHead, lines.pop(0))
                 last = lines.pop() if lines else b""  # only the very last line is the tail
-                await asyncio.to_thread(self._take_piece, lines, library)
+                kept += await asyncio.to_thread(self._take_piece, lines, library)
                 taken += len(lines)
         tail = self._read(SnapshotTail, last)
         if head is None or tail.signals != taken:
             raise HubAnswerError(
                 self._client.hub, f"its snapshot holds {taken} signals, not {tail.signals}"
             )
+        if len(library) != kept:
+            raise HubAnswerError(self._client.hub, "its snapshot holds a signal twice")
         origin = Origin(str(head.hub), self._party, self._config.exercise)
         await asyncio.to_thread(
             self._store.adopt_incoming,
@@ -304,11 +306,12 @@ class Sync:
                 self._client.hub, f"its snapshot is torn: {kind.__name__} is missing"
             ) from error
 
-    def _take_piece(self, lines: Sequence[bytes], library: Library) -> None:
-        """Store and index one piece of a snapshot."""
+    def _take_piece(self, lines: Sequence[bytes], library: Library) -> int:
+        """Store and index one piece of a snapshot; return how many signals of it were kept."""
         rows = self._rows(lines)
         self._store.add_incoming(rows)
         library.put(entries(rows))
+        return len(rows)
 
     def _rows(self, lines: Sequence[bytes]) -> list[SignalRow]:
         """Read a piece at once; one by one if something in it is odd."""
