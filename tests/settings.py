@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub's own settings, on a folder of the test run, with a quick password hasher."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("STEMTIDE_DATA_DIR", tempfile.mkdtemp(prefix="stemtide-tests-"))
+if "STEMTIDE_DATA_DIR" not in os.environ:
+    _folder = tempfile.mkdtemp(prefix="stemtide-tests-")
+    os.environ["STEMTIDE_DATA_DIR"] = _folder
+    atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 from stemtide.hub.settings import *  # noqa: F403  # the environment comes first
 
