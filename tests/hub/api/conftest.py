@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two ways to the door: Django's client in one transaction, and a real server on loopback."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from django.test import Client
+
+from stemtide.hub.parties.models import Party
+from tests.world import World
+
+ROOT = Path(__file__).parents[3]
+
+
+class Machine:
+    """A party's program, calling with one key."""
+
+    def __init__(self, key: str | None) -> None:
+        self._client = Client(raise_request_exception=False)
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def __call__(self, method: str, path: str, body: object = None, **more):
+        """Send JSON (or, as bytes, anything) and give Django's answer."""
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        sent = {"data": content, "content_type": "application/json"} if body is not None else {}
+        headers = self._headers | more.pop("headers", {})
+        return self._client.generic(method, path, headers=headers, **(sent | more))
+
+
+@pytest.fixture
+def machine(world: World):
+    """machine(party, scopes=…) calls for a party; machine(None) without a key."""
+
+    def make(party: Party | None, *, scopes: list[str] | None = None) -> Machine:
+        return Machine(world.key(party, scopes=scopes) if party else None)
+
+    return make
+
+
+@dataclass
+class Hub:
+    """A hub in a process of its own."""
+
+    process: subprocess.Popen
+    address: str
+    keys: dict[str, str]
+    folder: Path
+
+    def client(self, party: str = "be-crisis-centre") -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.keys[party]}"}
+        return httpx.Client(base_url=self.address, headers=headers, trust_env=False)
+
+    def order(self, words: str) -> None:
+        """Have the process do something that no endpoint does."""
+        self.process.stdin.write(f"{words}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[dict[str, str]]:
+    """A database for one hub: a file of its own, or on the test server one made for it."""
+    url = os.environ.get("STEMTIDE_DATABASE_URL")
+    if not url:
+        yield {}
+        return
+    name = f"hub_{uuid4().hex[:12]}"
+    with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield {"STEMTIDE_DATABASE_URL": f"{url.rpartition('/')[0]}/{name}"}
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def serving(**settings: str) -> Iterator[Hub]:
+    """Run a hub with the cast; stop it at the end, and expect it to go in peace."""
+    with _database() as database, tempfile.TemporaryDirectory(prefix="stemtide-hub-") as folder:
+        environment = {**os.environ, **database, "STEMTIDE_DATA_DIR": folder, **settings}
+        environment.pop("DJANGO_SETTINGS_MODULE", None)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.hub.api.serving"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            keys = json.loads(process.stdout.readline())
+            address = process.stdout.readline().strip()
+            yield Hub(process, address, keys, Path(folder))
+        finally:
+            process.terminate()
+            status = process.wait()
+            process.stdin.close()
+            process.stdout.close()
+        assert status == 0
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    """One real hub for the tests of a file; its streams ping every 0.3 s."""
+    with serving(STEMTIDE_TEST_PING_S="0.3") as running:
+        yield running
+
+
+def signal(value: str, **facts: object) -> dict[str, object]:
+    """A signal as JSON."""
+    plain = {"kind": "pdq", "quality": 90, "labels": ["perpetrator-content"], "severity": "high"}
+    return {**plain, "value": value, **facts}
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait for something that another thread or process brings about."""
+    while not holds():
+        time.sleep(0.01)

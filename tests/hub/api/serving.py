@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real hub with the cast in it, in a process of its own: python -m tests.hub.api.serving.
+
+Prints one line of JSON with a key for each party, then the address. Reads orders from stdin:
+"revoke PREFIX", "crash the next feed".
+"""
+
+import json
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+
+from stemtide.hub import boot
+
+
+def obey() -> None:
+    from stemtide.hub.parties import writes
+    from stemtide.hub.signals import reads
+
+    for line in sys.stdin:
+        verb, _, rest = line.strip().partition(" ")
+        if verb == "revoke":
+            writes.revoke_key(rest, actor="operator", now=datetime.now(UTC))
+        elif verb == "crash":
+
+            def crash(*_: object, **__: object) -> None:
+                raise RuntimeError("a secret of the hub's own")
+
+            reads.feed = crash
+        print("done", flush=True)
+
+
+def main() -> None:
+    boot.start()
+    boot.migrate()
+    from stemtide.hub.api import stream
+    from tests.world import make_world
+
+    stream.PING_S = float(os.environ.get("STEMTIDE_TEST_PING_S", "15"))
+    world = make_world()
+    print(json.dumps({party.name: world.key(party) for party in world.everyone}), flush=True)
+    threading.Thread(target=obey, daemon=True).start()
+    boot.serve("127.0.0.1", 0, ready=lambda address: print(address, flush=True))
+
+
+if __name__ == "__main__":
+    main()

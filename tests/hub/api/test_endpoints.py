@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The good ways through each endpoint."""
+
+from uuid import uuid4
+
+from tests.hub.api.conftest import signal
+from tests.world import hex_value
+
+WARNING = {"name": "Attack", "happened_at": "2020-01-01T10:00:00Z", "countries": ["BE", "FR"]}
+STATUS = {
+    "version": "1", "position": 7, "signals": 5,
+    "started_at": "2020-01-01T00:00:00Z",
+}
+
+
+def report_on(signal_id: str) -> dict[str, object]:
+    row = {"signal": signal_id, "outcome": "blocked", "count": 3}
+    times = {"first_at": "2020-01-01T00:00:00Z", "last_at": "2020-01-01T00:00:00Z"}
+    return {"report": str(uuid4()), "agent": "a1", "rows": [row | times]}
+
+
+def test_a_signal_is_shared_once_and_found_again(machine, world):
+    authority = machine(world.authority)
+
+    first = authority("POST", "/api/v1/signals", signal(hex_value()))
+    again = authority("POST", "/api/v1/signals", signal(hex_value()))
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    assert again.json()["created"] is False
+
+
+def test_a_signal_lives_through_opinion_and_withdrawal(machine, world):
+    authority, provider = machine(world.authority), machine(world.big_provider)
+    path = (
+        f"/api/v1/signals/{authority('POST', '/api/v1/signals', signal(hex_value())).json()['id']}"
+    )
+
+    disputed = provider("PUT", f"{path}/opinion", {"opinion": "dispute"}).json()
+    withdrawn = authority("POST", f"{path}/withdraw", {"reason": "context"}).json()
+    read = provider("GET", path).json()
+
+    assert disputed["disputed"] is True
+    assert [one["party"] for one in disputed["opinions"]] == ["big-video"]
+    assert withdrawn["state"] == read["state"] == "withdrawn"
+    assert read["withdraw_reason"] == "context"
+
+
+def test_a_crisis_goes_from_warning_to_closure(machine, world):
+    authority, agency = machine(world.authority), machine(world.agency)
+
+    warned = authority("POST", "/api/v1/crises", WARNING)
+    path = f"/api/v1/crises/{warned.json()['id']}"
+    for check in warned.json()["checks"]:
+        body = {"answer": "yes", "evidence": "seen"}
+        assert agency("PUT", f"{path}/checks/{check['test']}", body).status_code == 200
+    active = agency("POST", f"{path}/activate").json()
+    closed = agency("POST", f"{path}/close", {"reason": "it is over"}).json()
+
+    assert warned.status_code == 201
+    assert active["activated_at"]
+    assert closed["closed_at"]
+    assert [one["id"] for one in authority("GET", "/api/v1/crises").json()] == [closed["id"]]
+    assert authority("GET", path).json() == closed
+
+
+def test_a_report_counts_once(machine, world):
+    provider = machine(world.big_provider)
+    report = report_on(str(world.share().id))
+
+    first = provider("POST", "/api/v1/outcomes", report).json()
+    again = provider("POST", "/api/v1/outcomes", report).json()
+
+    assert (first["counted"], first["is_repeat"]) == (3, False)
+    assert (again["counted"], again["is_repeat"]) == (0, True)
+
+
+def test_metrics_count_signals_agents_outcomes_and_requests(machine, world):
+    provider = machine(world.big_provider)
+    shared = world.share()
+    provider("PUT", "/api/v1/agents/a1", STATUS)
+    provider("POST", "/api/v1/outcomes", report_on(str(shared.id)))
+
+    answer = machine(world.agency)("GET", "/metrics")
+
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    for line in (
+        'stemtide_signals{state="live"} 1.0',
+        'stemtide_outcomes_total{outcome="blocked"} 3.0',
+        'stemtide_agent_connected{agent="a1",party="big-video"} 1.0',
+        'stemtide_agent_behind{agent="a1",party="big-video"} 0.0',
+        'stemtide_requests_total{method="PUT",route="api/v1/agents/<name>",status="200"}',
+        'stemtide_request_seconds_bucket{le="+Inf",route="api/v1/outcomes"}',
+    ):
+        assert line in answer.text, line
+
+
+def test_metrics_show_a_provider_its_own_agents_only(machine, world):
+    machine(world.big_provider)("PUT", "/api/v1/agents/a1", STATUS)
+
+    assert "a1" in machine(world.big_provider)("GET", "/metrics").text
+    assert 'agent="a1"' not in machine(world.small_provider)("GET", "/metrics").text
+
+
+def test_metrics_name_routes_and_never_addresses(machine, world):
+    machine(world.agency)("GET", "/api/v1/never-an-address")
+    machine(world.agency)("BREW", "/api/v1/feed")
+
+    text = machine(world.agency)("GET", "/metrics").text
+
+    assert "never-an-address" not in text
+    assert "BREW" not in text
+
+
+def test_health_needs_no_key_and_tells_no_secrets(machine, world):
+    answer = machine(None)("GET", "/health")
+
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"status", "version", "hub", "entries", "positions"}
+    assert answer.json()["status"] == "ok"
+
+
+def test_the_schema_is_open_to_all(machine, world):
+    answer = machine(None)("GET", "/api/v1/openapi.json")
+
+    assert answer.status_code == 200
+    assert answer.json()["info"]["title"] == "Stemtide hub"

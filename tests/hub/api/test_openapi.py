@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from stemtide.hub.api import openapi
+from stemtide.hub.api.urls import api
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs/use"
+
+
+def paths():
+    schema = api.get_openapi_schema(path_prefix="/api/v1/")
+    return [
+        (m.upper(), path, one) for path, all_ in schema["paths"].items() for m, one in all_.items()
+    ]
+
+
+def test_the_written_schema_equals_the_api():
+    written = (DOCS / "openapi.json").read_text("utf-8")
+
+    remedy = "write it again: python -m stemtide.hub.api.openapi > docs/use/openapi.json"
+    assert written == openapi.schema(), remedy
+
+
+def test_every_reference_of_the_schema_leads_somewhere():
+    schema = api.get_openapi_schema(path_prefix="/api/v1/")
+
+    def references(part):
+        if isinstance(part, dict):
+            yield from ([part["$ref"]] if "$ref" in part else [])
+            part = list(part.values())
+        if isinstance(part, list):
+            for one in part:
+                yield from references(one)
+
+    known = {f"#/components/schemas/{name}" for name in schema["components"]["schemas"]}
+    assert set(references(schema)) <= known
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), paths())
+def test_every_endpoint_says_what_it_needs_and_how_it_fails(method, path, operation):
+    assert "key" in operation["description"]
+    assert "application/problem+json" in operation["responses"]["default"]["content"]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), paths())
+def test_every_endpoint_is_in_the_guide(method, path, operation):
+    guide = (DOCS / "api.md").read_text("utf-8")
+
+    assert f"{method} {path}".replace("{uid}", "{id}") in guide

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wake by itself: threads and connections of this process stand for others."""
+
+import asyncio
+import time
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection
+
+from stemtide.hub import wake
+from stemtide.hub.parties import writes as parties
+from stemtide.hub.signals import reads
+from stemtide.hub.wake import Wakes, WakesClosedError
+from stemtide.protocol.agents import AgentStatusIn
+from tests.world import hex_value
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def wakes():
+    watching = Wakes()
+    yield watching
+    watching.close()
+    if watching._watcher:
+        watching._watcher.join()
+
+
+def run(story) -> None:
+    asyncio.run(story)
+
+
+def test_a_change_reaches_those_who_may_see_it(wakes, committed_world):
+    world = committed_world
+
+    async def story() -> None:
+        async with wakes.subscribe(world.big_provider) as mine:
+            shared = await sync_to_async(world.share)()
+            assert await mine.get() == shared.position
+
+    run(story())
+
+
+def test_a_slow_reader_is_told_the_last_position_once(wakes, committed_world):
+    world = committed_world
+
+    async def story() -> None:
+        async with wakes.subscribe(world.big_provider) as mine:
+            for number in range(20):
+                last = await sync_to_async(world.share)(value=hex_value(number))
+            while mine._position < last.position:
+                await asyncio.sleep(0.01)
+            assert await mine.get() == last.position
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await mine.get()
+
+    run(story())
+
+
+def test_a_heartbeat_wakes_only_those_who_asked_for_all_changes(wakes, committed_world):
+    world = committed_world
+    status = AgentStatusIn(version="1", position=0, signals=0, started_at=world.noon)
+
+    def beat() -> None:
+        parties.report_status("a1", by=world.big_provider, status=status, now=world.noon)
+
+    async def story() -> None:
+        async with (
+            wakes.subscribe(world.agency, all_changes=True) as board,
+            wakes.subscribe(world.agency) as agent,
+        ):
+            await sync_to_async(beat)()
+            await board.get()
+            assert not agent._ready.is_set()
+
+    run(story())
+
+
+def test_all_changes_come_at_most_four_times_a_second(wakes, committed_world):
+    world = committed_world
+
+    async def story() -> int:
+        count = 0
+        async with wakes.subscribe(world.agency, all_changes=True) as board:
+            began = time.monotonic()
+            for number in range(30):
+                await sync_to_async(world.share)(value=hex_value(number))
+            last = await sync_to_async(lambda: reads.feed(0, viewer=world.agency, limit=1).head)()
+            while await board.get() < last:
+                count += 1
+        assert count <= 4 * (time.monotonic() - began) + 1
+
+    run(story())
+
+
+def test_a_watcher_that_fails_starts_again_and_loses_nothing(
+    wakes, committed_world, monkeypatch, caplog
+):
+    world = committed_world
+    real, calls = reads.changes, []
+
+    def fails_at_first(after: int, *, viewer: None):
+        calls.append(after)
+        if len(calls) == 2:
+            raise DatabaseError("away")
+        return real(after, viewer=viewer)
+
+    monkeypatch.setattr(wake, "RETRY_S", 0.01)
+    monkeypatch.setattr(reads, "changes", fails_at_first)
+
+    async def story() -> None:
+        async with wakes.subscribe(world.big_provider) as mine:
+            while not calls:
+                await asyncio.sleep(0.01)
+            shared = await sync_to_async(world.share)()
+            assert await mine.get() == shared.position
+
+    run(story())
+    assert "starts again" in caplog.text
+
+
+def test_a_closed_wake_ends_its_subscriptions_and_takes_no_more(wakes, committed_world):
+    world = committed_world
+
+    async def story() -> None:
+        async with wakes.subscribe(world.big_provider) as mine:
+            wakes.close()
+            with pytest.raises(WakesClosedError):
+                await mine.get()
+        with pytest.raises(WakesClosedError):
+            async with wakes.subscribe(world.big_provider):
+                pass
+
+    run(story())
+    assert len(wakes) == 0
+
+
+def test_a_loop_that_is_gone_hinders_nobody(wakes, committed_world):
+    world = committed_world
+
+    async def leave_open() -> object:
+        entered = wakes.subscribe(world.big_provider)
+        await entered.__aenter__()
+        return entered
+
+    loop = asyncio.new_event_loop()
+    abandoned = loop.run_until_complete(leave_open())
+    loop.close()
+
+    async def story() -> None:
+        async with wakes.subscribe(world.small_provider) as mine:
+            shared = await sync_to_async(world.share)()
+            assert await mine.get() == shared.position
+
+    run(story())
+    assert abandoned
+    wakes._subscriptions.clear()
+
+
+def test_a_lost_connection_of_the_watcher_is_made_anew(wakes, committed_world):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connection to lose")
+    world = committed_world
+
+    def cut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+
+    async def story() -> None:
+        async with wakes.subscribe(world.big_provider) as mine:
+            await sync_to_async(cut)()
+            shared = await sync_to_async(world.share)()
+            assert await mine.get() == shared.position
+
+    run(story())
