@@ -9,6 +9,7 @@ from stemtide import __version__
 NOUNS = {
     "hub": {"start"},
     "agent": {"start"},
+    "crisis": {"warn", "list", "show", "answer", "activate", "close"},
     "signal": {"share", "show", "withdraw"},
     "feed": {"follow"},
     "party": {"add", "list"},

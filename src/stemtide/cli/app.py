@@ -8,6 +8,7 @@ import typer
 
 from stemtide import __version__
 from stemtide.cli.agent import agent
+from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
@@ -38,6 +39,7 @@ app.command("demo")(demo)
 for _noun, _name in (
     (hub, "hub"),
     (agent, "agent"),
+    (crisis, "crisis"),
     (signal, "signal"),
     (feed, "feed"),
     (party, "party"),

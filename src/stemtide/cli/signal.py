@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide signal and feed: share what should be known again, and follow what others share."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -14,6 +16,7 @@ from stemtide.protocol.words import Provenance, Severity, WithdrawReason
 
 if TYPE_CHECKING:
     import httpx
+    from httpx_sse import ServerSentEvent
 
     from stemtide.cli.content import Named
 
@@ -21,6 +24,7 @@ signal = typer.Typer(no_args_is_help=True, help="Signals: share, look at, withdr
 feed = typer.Typer(no_args_is_help=True, help="The feed of signals.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+_AGAIN_S = 1.0
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -166,22 +170,38 @@ def follow(
     exercise: Annotated[bool, typer.Option("--exercise", help="Exercise signals too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Follow what is shared and withdrawn, live, one line a change. Ctrl-C stops it."""
-    from httpx_sse import connect_sse
+    """Follow what is shared and withdrawn, live, one line a change. Ctrl-C stops it.
+
+    When the hub goes away it waits and goes on where it was.
+    """
+    import httpx
 
     with hub_client(hub, key) as client:
         position = _drain(client, after, exercise=exercise, as_json=as_json)
         while not once:
-            asked = {"exercise": int(exercise)}
-            sent = headers(key) | {"Last-Event-ID": str(position)}
-            url = "/api/v1/events/stream"
-            with connect_sse(client, "GET", url, params=asked, headers=sent) as stream:
-                if not stream.response.is_success:
-                    stream.response.read()
-                    checked(stream.response)
-                for _ in stream.iter_sse():
+            try:
+                for _ in _wakes(client, key=key, position=position, exercise=exercise):
                     position = _drain(client, position, exercise=exercise, as_json=as_json)
-            tell("The hub closed the stream; opening it again.")
+                tell("The hub closed the stream; opening it again.")
+            except httpx.TransportError as error:
+                tell(f"The hub is away ({error}); position {position} is kept, trying again.")
+            time.sleep(_AGAIN_S)
+
+
+def _wakes(
+    client: "httpx.Client", *, key: str, position: int, exercise: bool
+) -> Iterator["ServerSentEvent"]:
+    """The hub's wakes, until it ends the stream; one at once if something waits already."""
+    from httpx_sse import connect_sse
+
+    sent = headers(key) | {"Last-Event-ID": str(position)}
+    asked = {"exercise": int(exercise)}
+    url = "/api/v1/events/stream"
+    with connect_sse(client, "GET", url, params=asked, headers=sent) as stream:
+        if not stream.response.is_success:
+            stream.response.read()
+            checked(stream.response)
+        yield from stream.iter_sse()
 
 
 def _drain(client: "httpx.Client", after: int, *, exercise: bool, as_json: bool) -> int:

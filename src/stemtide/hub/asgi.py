@@ -2,6 +2,7 @@
 """The hub as an ASGI application: the stream and the size of bodies here, the rest by Django."""
 
 import os
+import warnings
 from typing import cast
 
 from asgiref.sync import sync_to_async
@@ -11,6 +12,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
+# Only static files are read so, and the largest of them is a few dozen kilobytes.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _people = get_asgi_application()  # makes Django ready, which what follows needs
 
 from stemtide.hub.api.door import is_machines  # noqa: E402

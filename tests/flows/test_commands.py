@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command of the terminal against a real hub and a real agent."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from stemtide.exercises import cast, pictures, processes
+from stemtide.protocol.frameworks import framework
+from tests.cli.conftest import run
+from tests.flows.conftest import digest, row
+
+pytestmark = pytest.mark.flow
+
+
+def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_path):
+    agent = house.agent()
+    house.caught_up(agent)
+    files = pictures.photographs()
+    original, copy = tmp_path / "coffee.png", tmp_path / "copy.jpg"
+    original.write_bytes(files["coffee.png"])
+    copy.write_bytes(pictures.resized(files["coffee.png"]))
+
+    def stemtide(*words):
+        told = run(
+            *words,
+            STEMTIDE_HUB_URL=house.hub.address,
+            STEMTIDE_KEY=house.keys[cast.AUTHORITY],
+        )
+        assert told.code == 0, told.err
+        return told
+
+    (warned,) = stemtide(
+        "crisis", "warn", "Played", "--country", "BE", "--country", "FR", "--json"
+    ).rows
+    for test in framework("eucp-2023").tests:
+        stemtide("crisis", "answer", warned["id"], test, "yes", "--evidence", "played")
+    (active,) = stemtide("crisis", "activate", warned["id"], "--yes", "--json").rows
+    assert active["activated_at"]
+
+    sharing = ["signal", "share", original, "--label", "manifesto", "--severity", "critical"]
+    sharing += ["--confidence", "95", "--crisis", warned["id"], "--expires", "30d", "--json"]
+    planned = stemtide(*sharing, "--dry-run")
+    assert house.rows("SELECT COUNT(*) FROM signals_signal") == [(0,)]
+    shared = stemtide(*sharing).rows
+    assert [one["kind"] for one in shared] == [one["kind"] for one in planned.rows]
+    assert all(one["created"] for one in shared)
+    pdq = next(one for one in shared if one["kind"] == "pdq")
+
+    house.caught_up(agent)
+    (looked,) = stemtide("match", copy, "--against", agent.address, "--json").rows
+    assert (looked["action"], looked["matches"][0]["signal"]) == ("block", pdq["id"])
+    assert house.rows("SELECT COUNT(*) FROM signals_sighting") == [(0,)]
+
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(stemtide("feed", "follow", "--once", "--json").out)
+    (saved,) = stemtide("match", copy, "--against", feed, "--json").rows
+    assert saved["matches"][0]["key"] == pdq["id"]
+
+    stemtide("signal", "withdraw", pdq["id"], "--reason", "mistake", "--yes")
+    (shown,) = stemtide("signal", "show", pdq["id"], "--json").rows
+    assert (shown["state"], shown["withdraw_reason"]) == ("withdrawn", "mistake")
+    lines = stemtide("feed", "follow", "--once", "--json", "--after", pdq["position"]).rows
+    assert [one["op"] for one in lines if one["id"] == pdq["id"]] == ["drop"]
+    (closed,) = stemtide(
+        "crisis", "close", warned["id"], "--reason", "over", "--yes", "--json"
+    ).rows
+    assert closed["closed_at"]
+    assert json.loads(stemtide("crisis", "list", "--json").out)["id"] == warned["id"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["signal", "share", "md5:00", "--label", "manifesto", "--severity", "low"], "32 hex"),
+        (
+            ["signal", "share", "md5:" + "0" * 32, "--label", "no-such", "--severity", "low"],
+            "known are",
+        ),
+        (
+            ["signal", "share", "md5:" + "0" * 32, "--label", "csam", "--severity", "low"],
+            "hotline",
+        ),
+        (["signal", "show", "01a20eac-b579-7a46-93cb-be1060f95163"], "there is no signal"),
+        (["signal", "show", "tuesday"], "uuid"),
+        (["crisis", "warn", "Played", "--country", "XX"], "ISO 3166"),
+    ],
+)
+def test_bad_input_is_one_line_with_the_remedy(house, words, told):
+    said = run(*words, STEMTIDE_HUB_URL=house.hub.address, STEMTIDE_KEY=house.keys[cast.AUTHORITY])
+    assert (said.code, said.out) == (1, "")
+    assert told.lower() in said.err.lower()
+    assert said.err.count("\n") == 1
+
+
+def test_a_wrong_key_and_an_absent_hub_are_told_apart(house):
+    look = ["crisis", "list"]
+    wrong = run(*look, STEMTIDE_HUB_URL=house.hub.address, STEMTIDE_KEY="st_wrong_key")
+    away = run(*look, STEMTIDE_HUB_URL="http://127.0.0.1:9", STEMTIDE_KEY="st_wrong_key")
+    none = run(*look, STEMTIDE_HUB_URL=house.hub.address)
+    assert (wrong.code, "key" in wrong.err) == (1, True)
+    assert (away.code, "cannot be reached" in away.err) == (1, True)
+    assert (none.code, "stemtide key new" in none.err) == (2, True)
+
+
+def test_who_follows_the_feed_hears_also_after_the_hub_was_killed(house):
+    environment = os.environ | {
+        "STEMTIDE_HUB_URL": house.hub.address,
+        "STEMTIDE_KEY": house.keys[cast.AUTHORITY],
+    }
+    command = [processes.command(), "feed", "follow", "--json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
+        before, after = digest(), digest()
+        house.share([row(before)])
+        assert json.loads(following.stdout.readline())["value"] == before
+        house.restart_hub()
+        house.share([row(after)])
+        assert json.loads(following.stdout.readline())["value"] == after
+        following.send_signal(signal.SIGINT)
+    assert following.returncode == 130
