@@ -10,6 +10,9 @@ from contextlib import contextmanager
 DRAIN_S = 3
 """How long answers under way may take to finish once the process is told to stop."""
 
+GONE_MS = 120_000
+"""How long what was sent may stay unacknowledged before its reader counts as gone."""
+
 _BACKLOG = 2048
 
 
@@ -82,6 +85,8 @@ def _listen(host: str, port: int) -> socket.socket:
     made = socket.socket(family, kind)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
         made.bind(address)
         made.listen(_BACKLOG)
     except OSError:

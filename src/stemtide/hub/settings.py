@@ -159,5 +159,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    # What callers do wrong is told to them and counted in /metrics; a log of it would be theirs.
+    "loggers": {"django.request": {"level": "ERROR"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("STEMTIDE_LOG_LEVEL", "WARNING")},
 }

@@ -53,20 +53,22 @@ class WakesClosedError(Exception):
 class Subscription:
     """One subscriber's pending wake: later positions replace earlier ones, so none is lost."""
 
-    def __init__(self, party: Reader, *, exercise: bool, all_changes: bool) -> None:
+    def __init__(self, party: Reader, *, after: int, exercise: bool, all_changes: bool) -> None:
         self.loop = asyncio.get_running_loop()
         self.all_changes = all_changes
         self._name = party.name
         self._kind = PartyKind(party.kind)
         self._exercise = exercise
-        self._position = 0
+        self._after = after
+        self._position = after
         self._ready = asyncio.Event()
         self._is_closed = False
         self._next_at = 0.0
 
     def concerns(self, change: Change) -> bool:
-        """Whether the subscriber may see a change, and asked for its kind."""
-        return (self._exercise or not change.exercise) and may_receive(
+        """Whether a change is new to the subscriber, who may see it and asked for its kind."""
+        is_wanted = change.position > self._after and (self._exercise or not change.exercise)
+        return is_wanted and may_receive(
             self._name,
             self._kind,
             tlp=change.tlp,
@@ -119,11 +121,11 @@ class Wakes:
         exercise:    exercise signals too, as well as real ones.
         all_changes: any commit at all (heartbeats, outcomes), at most four times a second.
 
-        raises: WakesClosedError while the process is stopping; django.db.Error where the first
-                subscriber finds no database.
+        raises: WakesClosedError while the process is stopping; django.db.Error where there is no
+                database.
         """
-        await asyncio.to_thread(self._start)
-        subscription = Subscription(party, exercise=exercise, all_changes=all_changes)
+        after = await asyncio.to_thread(self._start)
+        subscription = Subscription(party, after=after, exercise=exercise, all_changes=all_changes)
         with self._lock:
             self._subscriptions.add(subscription)
         try:
@@ -144,19 +146,20 @@ class Wakes:
         """How many subscriptions are open."""
         return len(self._subscriptions)
 
-    def _start(self) -> None:
-        """Start the watcher where none runs yet, from the position that stands now."""
+    def _start(self) -> int:
+        """Start the watcher where none runs yet; returns the position that stands now."""
+        try:
+            position = ledger.heads().positions
+        finally:
+            connection.close()
         with self._lock:
             if self._stop.is_set():
                 raise WakesClosedError
-            if self._watcher is not None:
-                return
-            try:
-                self._after = ledger.heads().positions
-            finally:
-                connection.close()
-            self._watcher = threading.Thread(target=self._watch, name="wake", daemon=True)
-            self._watcher.start()
+            if self._watcher is None:
+                self._after = position
+                self._watcher = threading.Thread(target=self._watch, name="wake", daemon=True)
+                self._watcher.start()
+        return position
 
     def _watch(self) -> None:
         """Publish after every commit until the process stops."""

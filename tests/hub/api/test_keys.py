@@ -93,7 +93,7 @@ def test_an_expired_key_opens_nothing(machine, world):
     assert machine(None)("GET", "/api/v1/whoami", headers=headers).status_code == 401
 
 
-def test_a_session_of_the_desk_opens_nothing_here(machine, world, client):
+def test_a_session_of_the_desk_opens_nothing_here(world, client):
     client.force_login(world.person())
 
     assert client.get("/api/v1/whoami").status_code == 401

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs/use"
 
 
-def paths():
+def operations():
     schema = api.get_openapi_schema(path_prefix="/api/v1/")
     return [
         (m.upper(), path, one) for path, all_ in schema["paths"].items() for m, one in all_.items()
@@ -39,14 +39,16 @@ def test_every_reference_of_the_schema_leads_somewhere():
     assert set(references(schema)) <= known
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), paths())
-def test_every_endpoint_says_what_it_needs_and_how_it_fails(method, path, operation):
+@pytest.mark.parametrize("name", [f"{method} {path}" for method, path, _ in operations()])
+def test_every_endpoint_says_what_it_needs_and_how_it_fails(name):
+    operation = {f"{method} {path}": one for method, path, one in operations()}[name]
+
     assert "key" in operation["description"]
     assert "application/problem+json" in operation["responses"]["default"]["content"]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), paths())
-def test_every_endpoint_is_in_the_guide(method, path, operation):
+@pytest.mark.parametrize("name", [f"{method} {path}" for method, path, _ in operations()])
+def test_every_endpoint_is_in_the_guide(name):
     guide = (DOCS / "api.md").read_text("utf-8")
 
-    assert f"{method} {path}".replace("{uid}", "{id}") in guide
+    assert name.replace("{uid}", "{id}") in guide

@@ -39,9 +39,9 @@ def test_its_withdrawal_is_withheld_as_well(outsider, machine, world, hidden):
     assert outsider("GET", "/api/v1/feed?after=0").json()["entries"] == []
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("hidden")
 @pytest.mark.parametrize("name", ["other_authority", "agency", "big_provider", "observer"])
-def test_the_snapshot_withholds_it(world, hidden, name):
+def test_the_snapshot_withholds_it(world, name):
     head, *signals, tail = reads.snapshot(viewer=getattr(world, name), exercise=True)
 
     assert signals == []
@@ -84,7 +84,8 @@ def test_outcomes_on_it_are_rejected_as_for_a_signal_that_is_not_there(machine, 
     assert said[0] == said[1]
 
 
-def test_metrics_do_not_count_it(outsider, hidden):
+@pytest.mark.usefixtures("hidden")
+def test_metrics_do_not_count_it(outsider):
     text = outsider("GET", "/metrics").text
 
     assert 'stemtide_signals{state="live"} 0.0' in text

@@ -12,12 +12,17 @@ from tests.hub.api.conftest import signal
 SOME = "5a1e2f00-0000-4000-8000-000000000000"
 VALUE = "ab" * 32
 STATUS = {
-    "version": "1", "position": 0, "signals": 0,
+    "version": "1",
+    "position": 0,
+    "signals": 0,
     "started_at": "2020-01-01T00:00:00Z",
 }
 ROW = {
-    "signal": SOME, "outcome": "blocked", "count": 1,
-    "first_at": "2020-01-01T00:00:00Z", "last_at": "2020-01-01T00:00:00Z",
+    "signal": SOME,
+    "outcome": "blocked",
+    "count": 1,
+    "first_at": "2020-01-01T00:00:00Z",
+    "last_at": "2020-01-01T00:00:00Z",
 }
 WARNING = {"name": "Attack", "happened_at": "2020-01-01T10:00:00Z", "countries": ["BE", "FR"]}
 
@@ -97,7 +102,7 @@ BAD_FIELDS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "field", "remedy"), BAD_FIELDS)
-def test_a_bad_field_is_named_with_its_remedy(machine, world, method, path, body, field, remedy):
+def test_a_bad_field_is_named_with_its_remedy(machine, world, *, method, path, body, field, remedy):
     # Outcomes come from providers; the rest an authority may do.
     party = world.big_provider if path.endswith("outcomes") else world.authority
 
@@ -274,7 +279,8 @@ def test_answers_are_never_cached_and_can_be_quoted(machine, world):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_page_of_the_desk_is_left_as_it_is(client, db):
+@pytest.mark.django_db
+def test_a_page_of_the_desk_is_left_as_it_is(client):
     answer = client.get("/nowhere")
 
     assert answer.status_code == 404

@@ -5,7 +5,6 @@ import asyncio
 import time
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 
 from stemtide.hub import wake
@@ -13,6 +12,7 @@ from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals import reads
 from stemtide.hub.wake import Wakes, WakesClosedError
 from stemtide.protocol.agents import AgentStatusIn
+from tests.hub.api.conftest import wait_until
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,12 +31,24 @@ def run(story) -> None:
     asyncio.run(story)
 
 
+async def apart(call, **facts):
+    """Do something in another thread, which stands for another process."""
+
+    def done():
+        try:
+            return call(**facts)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(done)
+
+
 def test_a_change_reaches_those_who_may_see_it(wakes, committed_world):
     world = committed_world
 
     async def story() -> None:
         async with wakes.subscribe(world.big_provider) as mine:
-            shared = await sync_to_async(world.share)()
+            shared = await apart(world.share)
             assert await mine.get() == shared.position
 
     run(story())
@@ -48,9 +60,8 @@ def test_a_slow_reader_is_told_the_last_position_once(wakes, committed_world):
     async def story() -> None:
         async with wakes.subscribe(world.big_provider) as mine:
             for number in range(20):
-                last = await sync_to_async(world.share)(value=hex_value(number))
-            while mine._position < last.position:
-                await asyncio.sleep(0.01)
+                last = await apart(world.share, value=hex_value(number))
+            await asyncio.to_thread(wait_until, lambda: mine._position == last.position)
             assert await mine.get() == last.position
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
@@ -71,7 +82,7 @@ def test_a_heartbeat_wakes_only_those_who_asked_for_all_changes(wakes, committed
             wakes.subscribe(world.agency, all_changes=True) as board,
             wakes.subscribe(world.agency) as agent,
         ):
-            await sync_to_async(beat)()
+            await apart(beat)
             await board.get()
             assert not agent._ready.is_set()
 
@@ -86,8 +97,8 @@ def test_all_changes_come_at_most_four_times_a_second(wakes, committed_world):
         async with wakes.subscribe(world.agency, all_changes=True) as board:
             began = time.monotonic()
             for number in range(30):
-                await sync_to_async(world.share)(value=hex_value(number))
-            last = await sync_to_async(lambda: reads.feed(0, viewer=world.agency, limit=1).head)()
+                await apart(world.share, value=hex_value(number))
+            last = await apart(lambda: reads.feed(0, viewer=world.agency, limit=1).head)
             while await board.get() < last:
                 count += 1
         assert count <= 4 * (time.monotonic() - began) + 1
@@ -112,9 +123,8 @@ def test_a_watcher_that_fails_starts_again_and_loses_nothing(
 
     async def story() -> None:
         async with wakes.subscribe(world.big_provider) as mine:
-            while not calls:
-                await asyncio.sleep(0.01)
-            shared = await sync_to_async(world.share)()
+            await asyncio.to_thread(wait_until, lambda: calls)
+            shared = await apart(world.share)
             assert await mine.get() == shared.position
 
     run(story())
@@ -151,7 +161,7 @@ def test_a_loop_that_is_gone_hinders_nobody(wakes, committed_world):
 
     async def story() -> None:
         async with wakes.subscribe(world.small_provider) as mine:
-            shared = await sync_to_async(world.share)()
+            shared = await apart(world.share)
             assert await mine.get() == shared.position
 
     run(story())
@@ -168,13 +178,13 @@ def test_a_lost_connection_of_the_watcher_is_made_anew(wakes, committed_world):
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+                " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
             )
 
     async def story() -> None:
         async with wakes.subscribe(world.big_provider) as mine:
-            await sync_to_async(cut)()
-            shared = await sync_to_async(world.share)()
+            await apart(cut)
+            shared = await apart(world.share)
             assert await mine.get() == shared.position
 
     run(story())
