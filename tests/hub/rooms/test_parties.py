@@ -13,7 +13,7 @@ from stemtide.hub.parties.rules import (
     UnknownKeyError,
 )
 from stemtide.protocol.agents import AgentStatusIn
-from stemtide.protocol.words import PartyKind, Scope
+from stemtide.protocol.words import PartyKind, Role, Scope
 from tests.world import NOON, PASSWORD
 
 
@@ -328,3 +328,18 @@ def test_a_check_answers_a_page_that_asks(world):
 def test_which_kinds_see_the_agents_of_others(kind, others):
     assert rules.may_see_agents("me", kind=kind, owner="you") is others
     assert rules.may_see_agents("me", kind=kind, owner="me")
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        (Role.DUTY_OFFICER, True),
+        (Role.ANALYST, True),
+        (Role.COORDINATOR, True),
+        (Role.ADMINISTRATOR, True),
+        (Role.DATA_PROTECTION_OFFICER, False),
+        (Role.OBSERVER, False),
+    ],
+)
+def test_which_roles_act_for_their_party(role, may):
+    assert rules.allows(rules.check_person_may_write, role) is may

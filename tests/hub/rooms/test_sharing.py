@@ -213,6 +213,17 @@ def test_a_bulk_is_one_act_with_one_entry(world):
     assert Signal.objects.count() == 50
 
 
+def test_rows_of_a_bulk_share_crisis_content_and_audience(world):
+    content = uuid4()
+    facts = {"crisis": world.activate().id, "content": content, "audience": ("big-video",)}
+    out = bulk(world, *many(3, **facts))
+    for one in out.signals:
+        read = reads.signal(one.id, viewer=world.big_provider)
+        assert (read.crisis, read.content) == (facts["crisis"], content)
+        assert (read.audience, read.labels) == (["big-video"], ["perpetrator-content"])
+    assert ContentItem.objects.count() == 1
+
+
 def test_a_bulk_sent_again_changes_nothing(world):
     first = bulk(world, *many(1200))
     again = bulk(world, *many(1200))
