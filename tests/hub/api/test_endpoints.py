@@ -4,7 +4,9 @@
 from uuid import uuid4
 
 import pytest
+from django.db.migrations.recorder import MigrationRecorder
 
+from stemtide.hub.api.health import _check_tables
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 
@@ -123,6 +125,18 @@ def test_health_needs_no_key_and_tells_no_secrets(machine):
     assert answer.status_code == 200
     assert set(answer.json()) == {"status", "version", "hub", "entries", "positions"}
     assert answer.json()["status"] == "ok"
+
+
+@pytest.mark.django_db
+def test_health_is_not_ready_while_a_migration_is_missing(machine):
+    _check_tables.cache_clear()
+    MigrationRecorder.Migration.objects.filter(app="signals").delete()
+
+    answer = machine(None)("GET", "/health")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "migrate" in answer.json()["detail"]
 
 
 def test_the_schema_is_open_to_all(machine):
