@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.sandbox import Sandbox
 from stemtide.fingerprints.url import fingerprint_url
 from tests.agent.world import agent_of, config_of, picture, sha256, until
 
@@ -269,3 +270,14 @@ def test_who_hangs_up_while_sending_harms_nobody(agent):
     with pytest.raises(httpx.WriteError):
         agent.http.post("/match", content=broken(), headers={"Content-Type": "image/png"})
     assert agent.health()["live"]
+
+
+def test_without_a_sandbox_content_is_still_known_by_its_digests(hub, config):
+    hub.share(sha256(CAT))
+    broken = Sandbox()
+    broken.close()
+    with agent_of(config, broken) as agent:
+        agent.wait(ready=True, position=1)
+        answer = agent.match(CAT)
+    assert (answer["decision"]["action"], answer["decision"]["undecodable"]) == ("block", True)
+    assert answer["remarks"][0].startswith("undecodable: the sandbox is closed")
