@@ -30,6 +30,9 @@ POLL_S = 0.01
 RETRY_S = 1.0
 """How long the watcher waits after the database failed it, and between looks on PostgreSQL."""
 
+APPLICATION = "stemtide-wake"
+"""How PostgreSQL's list of sessions names the watcher's."""
+
 ALL_CHANGES_S = 0.25
 """Subscribers to all changes are woken at most this often."""
 
@@ -235,6 +238,7 @@ def _postgres_commits(stop: threading.Event) -> Iterator[None]:
     """
     with closing(connection.get_new_connection(connection.get_connection_params())) as listening:
         listening.autocommit = True
+        listening.execute(f"SET application_name = '{APPLICATION}'")
         listening.execute(f"LISTEN {CHANNEL}")
         while not stop.is_set():
             yield

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from stemtide.hub import wake
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals import reads
-from stemtide.hub.wake import Wakes, WakesClosedError
+from stemtide.hub.wake import APPLICATION, Wakes, WakesClosedError
 from stemtide.protocol.agents import AgentStatusIn
 from tests.hub.api.conftest import wait_until
 from tests.world import hex_value
@@ -178,7 +178,8 @@ def test_a_lost_connection_of_the_watcher_is_made_anew(wakes, committed_world):
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                " WHERE application_name = %s AND datname = current_database()",
+                [APPLICATION],
             )
 
     async def story() -> None:
