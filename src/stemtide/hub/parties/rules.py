@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from stemtide.protocol.words import PartyKind, Role, Scope
 
@@ -108,8 +108,16 @@ def check_scopes(scopes: Iterable[str]) -> None:
 
 def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
     """What is born expired helps nobody."""
-    if expires_at is not None and expires_at <= now:
+    if expires_at is None:
+        return
+    if expires_at <= now:
         raise InvalidError("expires_at", "lies in the past: name a later time or leave it out")
+    try:
+        expires_at.astimezone(UTC)
+    except OverflowError as error:  # the year 9999, west of Greenwich
+        raise InvalidError(
+            "expires_at", "lies later than can be kept: name an earlier time or leave it out"
+        ) from error
 
 
 def check_revoke(prefix: str, *, revoked_at: datetime | None) -> None:

@@ -44,6 +44,9 @@ __all__ = [
     "uuid_at",
 ]
 
+MAX_URL_CHARS = 4096
+"""The width of the column that keeps a signal's address."""
+
 
 class BulkRefusedError(RefusalError):
     """A bulk holds bad rows, so nothing of it was stored. errors: every one of them."""
@@ -264,6 +267,11 @@ def _spell(body: SignalIn) -> tuple[str, str]:
         address = url.canonical(body.value)
     except url.UrlError as error:
         raise InvalidError("value", str(error)) from error
+    if len(address) > MAX_URL_CHARS:
+        raise InvalidError(
+            "value",
+            f"is longer than {MAX_URL_CHARS} characters once coded: share the digest instead",
+        )
     return url.digest(address).hex(), address
 
 
