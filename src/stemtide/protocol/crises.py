@@ -22,7 +22,7 @@ class WarningIn(BaseModel):
     framework: str = "eucp-2023"
     summary: str = Field(default="", max_length=2000)
     happened_at: AwareDatetime
-    countries: tuple[str, ...] = Field(min_length=1, max_length=50)
+    countries: tuple[str, ...] = Field(min_length=1, max_length=50, fail_fast=True)
     exercise: bool = False
 
 

@@ -40,13 +40,13 @@ class SignalIn(BaseModel):
     quality: int | None = Field(default=None, ge=0, le=100)
     within_bits: int | None = Field(default=None, ge=0, le=64)
     content: UUID | None = None
-    labels: tuple[LabelName, ...] = Field(min_length=1, max_length=8)
+    labels: tuple[LabelName, ...] = Field(min_length=1, max_length=8, fail_fast=True)
     severity: Severity
     provenance: Provenance = Provenance.UNKNOWN
     confidence: int = Field(default=80, ge=0, le=100)
     tlp: Tlp = Tlp.AMBER
     pap: Pap = Pap.GREEN
-    audience: tuple[str, ...] = Field(default=(), max_length=200)
+    audience: tuple[str, ...] = Field(default=(), max_length=200, fail_fast=True)
     expires_at: AwareDatetime | None = None
     crisis: UUID | None = None
     exercise: bool = False
@@ -75,7 +75,7 @@ class BulkIn(BaseModel):
 
     model_config = _ORDERS
 
-    signals: tuple[SignalIn, ...] = Field(min_length=1, max_length=MAX_BULK)
+    signals: tuple[SignalIn, ...] = Field(min_length=1, max_length=MAX_BULK, fail_fast=True)
 
 
 class SharedSignal(BaseModel):

@@ -10,12 +10,19 @@ from ninja.parser import Parser
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from stemtide.hub.api.problems import ProblemError, is_refused, row_error
+from stemtide.hub.api.problems import WHOLE, ProblemError, is_refused, row_error
 from stemtide.protocol.problems import FieldProblem, ProblemType
 from stemtide.protocol.signals import MAX_BULK, BulkIn, RowError, SignalIn
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
+
+MAX_FIELDS = 64
+"""Fields in one object, and wrong things in one row; no message has half as many fields.
+
+Each wrong thing costs a thousand times the bytes that it came in: their number is bounded before
+they are named.
+"""
 
 _NUL = b"\\u0000"
 
@@ -56,14 +63,38 @@ def check_content_type(request: HttpRequest, *known: str) -> None:
 
 
 def read_json(body: bytes) -> object:
-    """JSON of any shape. raises: ProblemError that says where it breaks."""
+    """JSON of any shape. raises: ProblemError that says where it breaks, or what is too much."""
     _check_text(body)
     try:
-        return from_json(body, allow_inf_nan=False)
+        sent = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise ProblemError(
             ProblemType.MALFORMED, f"the body is not valid JSON: {error}: correct it there"
         ) from error
+    _check_size(sent)
+    return sent
+
+
+def _check_size(sent: object) -> None:
+    """Refuse lists and objects larger than those of any message. raises: ProblemError."""
+    waiting: list[tuple[str, object]] = [(WHOLE, sent)]
+    while waiting:
+        name, one = waiting.pop()
+        if isinstance(one, dict):
+            if len(one) > MAX_FIELDS:
+                raise _too_much(name, f"an object of {len(one)} fields", most=MAX_FIELDS)
+            waiting.extend(one.items())
+        elif isinstance(one, list):
+            if len(one) > MAX_BULK:
+                raise _too_much(name, f"{len(one)} rows", most=MAX_BULK)
+            waiting.extend((name, inner) for inner in one if isinstance(inner, dict | list))
+
+
+def _too_much(name: str, what: str, *, most: int) -> ProblemError:
+    """The problem of a body with more in one place than any message has."""
+    return ProblemError(
+        ProblemType.TOO_LARGE, f"{name[:60]}: {what} is too much: send at most {most}"
+    )
 
 
 def _check_text(body: bytes) -> None:
@@ -119,6 +150,10 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
         try:
             rows.append(read(one))
         except ValidationError as error:
+            if error.error_count() > MAX_FIELDS:
+                message = f"more than {MAX_FIELDS} things are wrong: see what a signal looks like"
+                rows.append(RowError(row=row, field="", message=message))
+                continue
             rows.append(row_error(error, row=row))
             any_refused = any_refused or any(map(is_refused, error.errors()))
     return Bulk(rows=rows, is_refused=any_refused)
