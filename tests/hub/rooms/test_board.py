@@ -17,7 +17,7 @@ def test_signals_of_one_content_make_one_row_with_their_outcomes(world):
     body = report_of(outcome(second.id, count=4))
     writes.report_outcomes(body, by=world.small_provider, now=NOON)
     (row,) = reads.board(viewer=world.agency)
-    assert (row.key, row.crisis, row.crisis_name) == (str(content), crisis.id, crisis.name)
+    assert (row.key, row.crisis) == (str(content), crisis.id)
     assert [one.kind for one in row.signals] == ["sha256", "pdq"]
     assert (row.outcomes.blocked, row.outcomes.held, row.outcomes.total) == (6, 1, 7)
     assert (row.shared_by, row.shared_by_title) == ("be-crisis-centre", "Belgian Crisis Centre")
@@ -94,3 +94,13 @@ def test_totals_count_what_the_viewer_may_see(world):
     }
     assert reads.totals(viewer=world.agency) == expected
     assert reads.totals(viewer=world.big_provider)["outcomes_held"] == 5
+
+
+def test_a_board_names_no_crisis_that_is_held_back_from_its_viewer(world):
+    crisis = world.warn(name="Rumour of an attack")
+    world.share(crisis=crisis.id, tlp="green")
+
+    rows = reads.board(viewer=world.observer)
+
+    assert len(rows) == 1
+    assert crisis.name not in repr(rows)

@@ -78,7 +78,6 @@ class BoardRow:
     expires_at: datetime | None
     withdrawn_at: datetime | None
     crisis: UUID | None
-    crisis_name: str
     signals: list[BoardSignal] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=Outcomes)
 
@@ -122,7 +121,6 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         expires_at=latest.expires_at,
         withdrawn_at=None if live else latest.withdrawn_at,
         crisis=latest.crisis.uid if latest.crisis else None,
-        crisis_name=latest.crisis.name if latest.crisis else "",
         signals=[
             BoardSignal(
                 id=row.uid,
