@@ -200,11 +200,12 @@ def test_a_wrong_method_is_told_the_right_one(machine, world, method, path, allo
     assert allowed in answer.json()["detail"]
 
 
-def test_a_foreign_host_is_a_problem(machine, world):
+def test_a_foreign_host_is_a_problem_and_fills_no_log(machine, world, caplog):
     answer = machine(world.agency)("GET", "/api/v1/feed", headers={"Host": "evil.example"})
 
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert caplog.records == []
 
 
 def test_content_of_another_channel_is_refused_and_routed(machine, world):
