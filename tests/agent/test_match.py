@@ -124,6 +124,14 @@ def test_an_exercise_is_marked_and_only_logged(hub, tmp_path, sandbox):
     assert (answer["decision"]["action"], answer["decision"]["exercise"]) == ("log", True)
 
 
+def form(ref, *, end=b"--B--\r\n", charset="utf-8"):
+    """A form with one file and one ref, as no library would write it."""
+    said = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n'
+    said += b'--B\r\nContent-Disposition: form-data; name="ref"\r\n\r\n' + ref + b"\r\n"
+    media_type = f"multipart/form-data; boundary=B; charset={charset}"
+    return {"content": said + end, "headers": {"Content-Type": media_type}}
+
+
 BAD = [
     # request, status, problem, what the detail says
     ({"json": {"items": []}}, 422, "invalid", "items"),
@@ -167,6 +175,10 @@ BAD = [
         "malformed",
         "the form cannot be read",
     ),
+    (form(b"", end=b""), 400, "malformed", "ends before its last boundary"),
+    (form(b"", end=b"--B\r\nContent-Disp"), 400, "malformed", "ends before its last boundary"),
+    (form(b"\xff", charset="undefined"), 400, "malformed", "its fields are not UTF-8"),
+    (form(b"\\ud800", charset="unicode_escape"), 400, "malformed", "its fields are not UTF-8"),
     ({"files": {"file": ("a", b"x")}, "data": {"user": "7"}}, 422, "invalid", "user: is no field"),
     ({"files": {"file": ("a", b"x")}, "data": {"ref": ["1", "2"]}}, 422, "invalid", "2 for 1"),
     ({"files": {"ref": (None, b"x")}}, 422, "invalid", "file: is missing"),
@@ -221,6 +233,7 @@ def test_web_pages_and_borrowed_names_are_refused(narrow):
     tried = [
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[::1"}, 403),
         ({"Host": "evil.example"}, 403),
         ({"Host": "evil.example:80"}, 403),
         ({"Host": "[::1"}, 403),

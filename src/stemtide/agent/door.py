@@ -68,7 +68,7 @@ class _Door:
                 "name the host in allowed_hosts",
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             return problem(
                 ProblemType.NOT_ALLOWED,
                 "Origin: web pages may not ask this agent; ask from your own server",

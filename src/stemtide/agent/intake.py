@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -149,7 +149,7 @@ def _too_large(limit: int) -> BadRequestError:
 
 async def _read_form(request: Request, config: Config) -> list[Item]:
     """Files of a form: every file field is a file, and the nth ref belongs to the nth file."""
-    parser = MultiPartParser(
+    parser = _Form(
         request.headers,
         _limited(request, config.max_upload_bytes),
         max_files=config.max_items,
@@ -160,9 +160,9 @@ async def _read_form(request: Request, config: Config) -> list[Item]:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise BadRequestError(
-            ProblemType.MALFORMED, f"body: the form cannot be read ({error.message})"
-        ) from error
+        raise _unreadable(error.message) from error
+    except UnicodeError as error:
+        raise _unreadable("its fields are not UTF-8") from error
     blobs = [await one.read() for _, one in form.multi_items() if isinstance(one, UploadFile)]
     fields = [(name, one) for name, one in form.multi_items() if isinstance(one, str)]
     await form.close()
@@ -178,6 +178,34 @@ async def _read_form(request: Request, config: Config) -> list[Item]:
         )
     pairs = zip(blobs, refs or [None] * len(blobs), strict=True)
     return [Item(_check_ref(ref), blob) for blob, ref in pairs]
+
+
+class _Form(MultiPartParser):
+    """A form whose last boundary must come: of a cut one, files would be lost unnoticed."""
+
+    _is_whole = False
+
+    async def parse(self) -> FormData:
+        self.stream = self._to_the_end(self.stream)
+        return await super().parse()
+
+    async def _to_the_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        if not self._is_whole:
+            raise MultiPartException("it ends before its last boundary")
+
+    def on_part_end(self) -> None:
+        """Take a part. raises: UnicodeError for text that a strange charset made of it."""
+        super().on_part_end()
+        "".join(text for text in self.items[-1] if isinstance(text, str)).encode()
+
+    def on_end(self) -> None:
+        self._is_whole = True
+
+
+def _unreadable(why: str) -> BadRequestError:
+    return BadRequestError(ProblemType.MALFORMED, f"body: the form cannot be read ({why})")
 
 
 def _check_ref(ref: str | None) -> str:
