@@ -163,6 +163,28 @@ def test_a_webhook_given_up_is_a_dead_letter_until_someone_retries_it(
     assert provider.told() == [("content.block", "post-1")]
 
 
+def test_a_receiver_that_never_stops_answering_holds_up_nothing(hub, tmp_path, sandbox, provider):
+    config = config_of(hub, tmp_path, webhook=webhook(provider, attempts=1, timeout_s=0.3))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        share(hub, agent)
+        provider.talk = b"x"
+        agent.ask(*({"ref": f"post-{one}", "sha256": ONE} for one in range(9)))
+        health = agent.wait(dead_letters=9)
+        assert "TimeoutError" in health["troubles"]["webhook"]
+        provider.talk = None
+        agent.http.post("/deliveries/retry")
+        agent.wait(dead_letters=0, deliveries=0)
+    assert len(provider.told()) == 9
+
+
+def test_a_receiver_that_says_much_is_not_listened_to(hub, agent, provider):
+    share(hub, agent)
+    provider.talk = b"x" * 1_000_000
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    agent.wait(deliveries=0, dead_letters=0)
+
+
 def test_a_release_replaces_a_block_that_was_never_delivered(hub, agent, provider):
     signal = share(hub, agent)
     provider.failures = 1_000_000

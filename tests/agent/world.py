@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cast of the agent's tests: a hub, a provider's webhook, agents in threads and processes."""
 
+import asyncio
 import base64
 import hashlib
 import importlib.util
@@ -16,7 +17,7 @@ from pathlib import Path
 import httpx
 from standardwebhooks import Webhook as Verifier
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from stemtide.agent.app import create_app
@@ -149,6 +150,7 @@ class FakeProvider:
     heard: list[dict] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     failures: int = 0
+    talk: bytes | None = None
 
     def start(self):
         self._server = Server(Starlette(routes=[Route("/hook", self._hear, methods=["POST"])]))
@@ -164,9 +166,17 @@ class FakeProvider:
         if self.failures:
             self.failures -= 1
             return Response(status_code=503)
+        if self.talk is not None:
+            return StreamingResponse(self._talk())
         self.ids.append(request.headers["webhook-id"])
         self.heard.append(said)
         return Response(status_code=204)
+
+    async def _talk(self):
+        """An answer that never ends."""
+        while True:
+            yield self.talk
+            await asyncio.sleep(0.01)
 
     def told(self):
         """What was heard, as (type, ref)."""

@@ -39,6 +39,7 @@ _FILE, _WEBHOOK = "file", "webhook"
 _AT_ONCE = 8
 _CAP_S = 300.0
 _BATCH = 200
+_ANSWER_BYTES = 64 * 1024
 _TAIL_BYTES = 4 * 1024 * 1024  # more than one batch of lines
 
 
@@ -269,9 +270,14 @@ class Deliverer:
             "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": Signer(webhook.secret).sign(row.id, at, row.body),
         }
+        body = row.body.encode()
         try:
-            answer = await http.post(webhook.url, content=row.body.encode(), headers=headers)
-        except httpx.RequestError as error:
+            async with (
+                asyncio.timeout(webhook.timeout_s),
+                http.stream("POST", webhook.url, content=body, headers=headers) as answer,
+            ):
+                await _pass_over(answer)
+        except (httpx.RequestError, TimeoutError) as error:
             return f"{webhook.url} cannot be reached ({error!r})"
         return "" if answer.is_success else f"{webhook.url} answered {answer.status_code}"
 
@@ -350,6 +356,15 @@ class _ActionsFile:
             with suppress(ValueError, KeyError, TypeError):  # a line cut off by a kill
                 found.add(json.loads(line)["id"])
         return found
+
+
+async def _pass_over(answer: httpx.Response) -> None:
+    """Let the rest of an answer pass, so that the connection can be used again; not a long one."""
+    size = 0
+    async for part in answer.aiter_raw():
+        size += len(part)
+        if size > _ANSWER_BYTES:
+            return
 
 
 def _open_http(webhook: Webhook | None) -> httpx.AsyncClient:
