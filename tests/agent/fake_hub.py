@@ -80,6 +80,7 @@ class FakeHub:
     unknown: set[str] = field(default_factory=set)
     faults: Counter = field(default_factory=Counter)
     odd_lines: list[str] = field(default_factory=list)
+    answers: dict[str, bytes] = field(default_factory=dict)
     asked: Counter = field(default_factory=Counter)
     snapshot_gate: threading.Event | None = None
     _server: Server | None = None
@@ -159,6 +160,8 @@ class FakeHub:
             self.asked[path] += 1
             if request.headers.get("authorization") != f"Bearer {KEY}":
                 return _problem(ProblemType.UNAUTHENTICATED, "Authorization: not a key of this hub")
+            if path in self.answers:  # what no honest hub says
+                return Response(self.answers[path], media_type="application/json")
             return await answer(request)
 
         return check

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only talker to the hub."""
 
+import asyncio
+import json
 import random
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,6 +22,8 @@ from stemtide.protocol.feed import Wake
 Message = TypeVar("Message", bound=BaseModel)
 
 _PIECE_BYTES = 512 * 1024
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a page of the feed has some 1 MB
+_ANSWER_S = 120.0
 _SILENCE_S = 45.0  # the hub pings every 15 s: three missed pings are a dead stream
 _AWAY = frozenset({408, 425, 429})
 _DECLINED = frozenset({400, 409, 413, 415, 422})
@@ -114,18 +118,16 @@ class Client:
 
     async def whoami(self) -> Me:
         """Whom the key stands for, and what it may do."""
-        answer = await self._ask(self._http.get("/whoami"))
-        return self._read(Me, answer)
+        return self._read(Me, await self._ask("GET", "/whoami"))
 
     async def feed(self, after: int, *, limit: int) -> bytes:
         """One page of the feed, as JSON of a FeedPage."""
         query = {"after": str(after), "limit": str(limit), **self._view}
-        return (await self._ask(self._http.get("/feed", params=query))).content
+        return await self._ask("GET", "/feed", params=query)
 
     async def snapshot(self) -> AsyncGenerator[list[bytes], None]:
         """The lines of a snapshot in pieces of about half a megabyte, while they arrive."""
-        request = self._http.build_request("GET", "/snapshot", params=self._view)
-        answer = await self._ask(self._http.send(request, stream=True))
+        answer = await self._open(self._http.build_request("GET", "/snapshot", params=self._view))
         rest, size, parts = b"", 0, [b""]
         try:
             async for part in answer.aiter_bytes():
@@ -134,10 +136,12 @@ class Client:
                 if size < _PIECE_BYTES:
                     continue
                 *lines, rest = (rest + b"".join(parts)).split(b"\n")
+                if not lines:
+                    raise HubAnswerError(self.hub, "its snapshot has a line without an end")
                 parts, size = [], 0
                 yield lines
             yield (rest + b"".join(parts)).split(b"\n")
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise HubUnreachableError(self.hub, f"the snapshot broke off ({error!r})") from error
         finally:
             await answer.aclose()
@@ -149,14 +153,14 @@ class Client:
         request = self._http.build_request(
             "GET", "/events/stream", params=self._view, headers=headers, timeout=timeout
         )
-        answer = await self._ask(self._http.send(request, stream=True))
+        answer = await self._open(request)
         try:
             yield 0
             async with aclosing(EventSource(answer).aiter_sse()) as events:
                 async for event in events:
                     if event.event == "wake":
                         yield Wake.model_validate_json(event.data).position
-        except (httpx.TransportError, SSEError) as error:
+        except (httpx.RequestError, SSEError) as error:
             raise HubUnreachableError(self.hub, f"the stream broke off ({error!r})") from error
         except ValidationError as error:
             raise HubAnswerError(self.hub, f"the stream is unreadable: {error}") from error
@@ -166,25 +170,53 @@ class Client:
     async def send_outcomes(self, report: OutcomeReportIn) -> OutcomeReportOut:
         """Report outcomes. The hub counts a report id once, so sending again is safe."""
         body = report.model_dump_json()
-        answer = await self._ask(self._http.post("/outcomes", content=body, headers=_JSON))
+        answer = await self._ask("POST", "/outcomes", content=body)
         return self._read(OutcomeReportOut, answer)
 
     async def put_status(self, name: str, status: AgentStatusIn) -> None:
         """Tell the hub how this agent stands."""
         body = status.model_dump_json()
-        await self._ask(self._http.put(f"/agents/{name}", content=body, headers=_JSON))
+        await self._ask("PUT", f"/agents/{name}", content=body)
 
-    async def _ask(self, asking: Awaitable[httpx.Response]) -> httpx.Response:
-        """Wait for an answer and turn every failure into one of ours."""
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: str | None = None,
+    ) -> bytes:
+        """Ask and return the whole answer; every failure is one of ours. content: JSON."""
+        headers = _JSON if content else None
+        request = self._http.build_request(
+            method, path, params=params, content=content, headers=headers
+        )
+        return await self._whole(await self._open(request))
+
+    async def _whole(self, answer: httpx.Response) -> bytes:
+        """Read an answer to its end, which must come: a broken hub may never stop sending."""
+        body = bytearray()
         try:
-            answer = await asking
-            if answer.is_success:
-                return answer
-            await answer.aread()
+            async with asyncio.timeout(_ANSWER_S):
+                async for part in answer.aiter_bytes():
+                    body += part
+                    if len(body) > _MAX_ANSWER_BYTES:
+                        raise HubAnswerError(self.hub, f"sent more than {_MAX_ANSWER_BYTES} bytes")
+        except (httpx.RequestError, TimeoutError) as error:
+            raise HubUnreachableError(self.hub, f"its answer broke off ({error!r})") from error
+        finally:
             await answer.aclose()
+        return bytes(body)
+
+    async def _open(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; return the answer once it has begun well, to be read or streamed."""
+        try:
+            answer = await self._http.send(request, stream=True)
         except httpx.RequestError as error:
             raise HubUnreachableError(self.hub, f"cannot be reached ({error!r})") from error
-        said = _detail(answer)
+        if answer.is_success:
+            return answer
+        said = _detail(await self._whole(answer))
         if answer.status_code >= 500 or answer.status_code in _AWAY:  # noqa: PLR2004 - RFC 9110 15.6
             raise HubUnreachableError(self.hub, f"is not well: {answer.status_code} {said}")
         if answer.status_code in _KEY_TROUBLE:
@@ -199,10 +231,10 @@ class Client:
             self.hub, f"answered {answer.status_code} {said} Check hub_url: is it a hub?"
         )
 
-    def _read(self, kind: type[Message], answer: httpx.Response) -> Message:
+    def _read(self, kind: type[Message], answer: bytes) -> Message:
         """Read a message out of an answer."""
         try:
-            return kind.model_validate_json(answer.content)
+            return kind.model_validate_json(answer)
         except ValidationError as error:
             raise HubAnswerError(self.hub, f"answered something unreadable: {error}") from error
 
@@ -210,11 +242,11 @@ class Client:
 _JSON = {"Content-Type": "application/json"}
 
 
-def _detail(answer: httpx.Response) -> str:
+def _detail(answer: bytes) -> str:
     """What the hub's problem document says, cut to a line."""
     try:
-        said = answer.json()
-    except ValueError:
-        return answer.text[:200]
+        said = json.loads(answer)
+    except (ValueError, RecursionError):
+        return answer[:200].decode(errors="replace")
     parts = [str(said.get("detail", ""))] if isinstance(said, dict) else []
     return " ".join(parts)[:500]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from stemtide.agent.client import Backoff, Client, HubDeclinedError, HubError
+from stemtide.agent.client import Backoff, Client, HubAnswerError, HubDeclinedError, HubError
 from stemtide.agent.config import Config
 from stemtide.agent.store import Store, Transaction
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
@@ -118,6 +118,8 @@ class Reporter:
             logger.error("report %s is set aside: %s", report.report, error)  # noqa: TRY400 - no trace needed
             await asyncio.to_thread(self._set_aside, report.report, str(error))
             return True
+        if answer.report != report.report:
+            raise HubAnswerError(self._client.hub, f"acknowledged another report: {answer.report}")
         await asyncio.to_thread(self._settle, answer)
         return True
 

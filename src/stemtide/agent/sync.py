@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from stemtide import __version__
 from stemtide.agent import act, feedback
@@ -47,9 +47,18 @@ _POLL_STREAMING_S = 10.0
 _POLL_S = 2.0
 _SETTLE_S = 0.2  # a changed position is told this late, so that a burst is told once
 _PRUNE_EVERY = timedelta(hours=1)
-Line = TypeVar("Line", SnapshotHead, SnapshotTail)
+_Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _SIGNALS = TypeAdapter(list[FeedSignal])
 _ENTRY: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)
+
+
+class Head(SnapshotHead):
+    """A SnapshotHead whose position can be one."""
+
+    position: _Position
+
+
+Line = TypeVar("Line", Head, SnapshotTail)
 
 
 class _Page(BaseModel):
@@ -57,8 +66,8 @@ class _Page(BaseModel):
 
     hub: UUID
     entries: list[Any]
-    next: int
-    head: int
+    next: _Position
+    head: _Position
     more: bool
 
 
@@ -202,7 +211,6 @@ class Sync:
         signals = [entry for entry in found if isinstance(entry, FeedSignal)]
         gone = [entry for entry in found if isinstance(entry, Tombstone)]
         now = datetime.now(UTC)
-
         undone = 0
 
         def undo(tx: Transaction) -> None:
@@ -275,7 +283,7 @@ class Sync:
             async for piece in pieces:
                 lines = [line for line in [last, *piece] if line.strip()]
                 if lines and head is None:
-                    head = self._read(SnapshotHead, lines.pop(0))
+                    head = self._read(Head, lines.pop(0))
                 last = lines.pop() if lines else b""  # only the very last line is the tail
                 kept += await asyncio.to_thread(self._take_piece, lines, library)
                 taken += len(lines)
@@ -317,9 +325,9 @@ class Sync:
         """Read a piece at once; one by one if something in it is odd."""
         try:
             signals = _SIGNALS.validate_json(b"[" + b",".join(lines) + b"]")
-        except ValidationError:
+            pairs = list(zip(signals, lines, strict=True))
+        except ValueError:
             return self._rows_one_by_one(lines)
-        pairs = zip(signals, lines, strict=True)
         return [row for signal, line in pairs if (row := self._row(signal, line.decode()))]
 
     def _rows_one_by_one(self, lines: Sequence[bytes]) -> list[SignalRow]:
@@ -328,10 +336,9 @@ class Sync:
         for line in lines:
             try:
                 entry = self._entry(json.loads(line))
-            except ValueError as error:
-                raise HubAnswerError(
-                    self._client.hub, "its snapshot is torn: a line is not JSON"
-                ) from error
+            except (ValueError, RecursionError) as error:
+                trouble = "its snapshot is torn: a line is not JSON"
+                raise HubAnswerError(self._client.hub, trouble) from error
             if isinstance(entry, FeedSignal) and (row := self._row(entry)):
                 rows.append(row)
         return rows
