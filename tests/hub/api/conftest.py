@@ -123,6 +123,9 @@ def signal(value: str, **facts: object) -> dict[str, object]:
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Wait for something that another thread or process brings about."""
-    while not holds():
+    """Wait for something that another thread or process brings about; give up on one that died."""
+    for _ in range(12_000):
+        if holds():
+            return
         time.sleep(0.01)
+    pytest.fail("it never came true")

@@ -155,12 +155,15 @@ def test_a_write_waits_for_its_turn():
     has_turn, may_commit, order = threading.Event(), threading.Event(), []
 
     def first() -> None:
-        with transaction.atomic():
-            writes.take_turn()
-            has_turn.set()
-            may_commit.wait()
-            order.append(append().number)
-        connection.close()
+        try:
+            with transaction.atomic():
+                writes.take_turn()
+                has_turn.set()
+                may_commit.wait()
+                order.append(append().number)
+        finally:
+            has_turn.set()  # or the other would wait for ever for one that failed
+            connection.close()
 
     def second() -> None:
         has_turn.wait()
