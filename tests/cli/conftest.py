@@ -26,7 +26,8 @@ class Said:
 
 
 def run(*words: object, **environment: str) -> Said:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("STEMTIDE_")}
+    ours = ("STEMTIDE_", "DJANGO_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [str(COMMAND), *map(str, words)],
         env=kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment,

@@ -12,7 +12,7 @@ NOUNS = {
     "crisis": {"warn", "list", "show", "answer", "activate", "close"},
     "signal": {"share", "show", "withdraw"},
     "feed": {"follow"},
-    "party": {"add", "list"},
+    "party": {"add", "list", "contact", "contacts"},
     "person": {"add"},
     "key": {"new", "list", "revoke"},
 }

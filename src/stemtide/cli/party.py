@@ -59,6 +59,65 @@ def list_parties(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         )
 
 
+@party.command("contact")
+def add_contact(
+    name: Annotated[str, typer.Argument(help="Name of the party.")],
+    channel: Annotated[str, typer.Option(help="mail, phone or url.")],
+    address: Annotated[str, typer.Option(help="Where somebody is reached: a desk, not a person.")],
+    language: Annotated[list[str] | None, typer.Option(help="Spoken there, such as fr.")] = None,
+    time_zone: Annotated[str, typer.Option(help="Such as Europe/Brussels.")] = "UTC",
+    always: Annotated[bool, typer.Option("--always", help="Somebody is there 24/7.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how a party is reached."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads, rules, writes
+
+    with told(rules.InvalidError, rules.NotFoundError):
+        writes.add_contact_point(
+            reads.party_named(name, by=OPERATOR),
+            channel=channel,
+            address=address,
+            languages=language or [],
+            time_zone=time_zone,
+            is_24_7=always,
+            actor=OPERATOR,
+            now=now(),
+        )
+    row = {"party": name, "channel": channel, "address": address, "is_24_7": always}
+    give(row, as_json=as_json, line=f"{name} is reached by {channel}: {address}")
+
+
+@party.command("contacts")
+def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List how each party is reached."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads
+
+    rows = reads.all_contact_points(by=OPERATOR)
+    if not rows:
+        tell(
+            "No contact point yet. Add one: stemtide party contact NAME --channel mail --address …"
+        )
+    for row in rows:
+        languages = ",".join(row.languages)
+        hours = "24/7" if row.is_24_7 else ""
+        give(
+            {
+                "party": row.party.name,
+                "channel": row.channel,
+                "address": row.address,
+                "languages": row.languages,
+                "time_zone": row.time_zone,
+                "is_24_7": row.is_24_7,
+            },
+            as_json=as_json,
+            line=f"{row.party.name:25} {row.channel:6} {row.address:35} {languages} "
+            f"{row.time_zone} {hours}".rstrip(),
+        )
+
+
 @person.command("add")
 def add_person(
     email: Annotated[str, typer.Argument(help="Address that the person signs in with.")],
