@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a search finds: which signal, how sure, and where it lies in the content."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time in content, in seconds from its beginning; start_s <= end_s."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One signal that a fingerprint meets, as the finder of its kind tells it.
+
+    key:           the caller's number of the signal.
+    score:         what this kind of finder measures; more is surer.
+    confidence:    0..1, the share of such finds that are right, as calibrated (see the finder).
+    query_span:    where in the content it lies; None where the kind knows no time.
+    signal_span:   which stretch of the signal that is.
+    speed:         content seconds per signal second; None where the kind knows no time.
+    transform:     what was done to the content before it met: "" for nothing, or "mirrored".
+    """
+
+    key: int
+    score: float
+    confidence: float
+    query_span: Span | None = None
+    signal_span: Span | None = None
+    speed: float | None = None
+    transform: str = ""
