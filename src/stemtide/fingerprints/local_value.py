@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How local features are written down, and read back from whoever wrote them. Needs no OpenCV."""
+
+import struct
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemtide.fingerprints.kinds import FingerprintError
+
+SIDE_PX = 384
+"""The longer side of the copy whose places are described."""
+
+FEATURES = 100
+"""Places of a picture that are stored."""
+
+QUERY_FEATURES = 300
+"""A query is described in more places: text around a picture takes many of them."""
+
+DESCRIPTOR_BYTES = 32
+
+_MAGIC = b"STLF"
+_VERSION = 1
+_HEAD = struct.Struct("<4sBHHH")
+_RECORD = np.dtype([("bits", "V32"), ("x", "<u2"), ("y", "<u2"), ("octave", "u1"), ("angle", "u1")])
+_PARTS_OF_A_PX = 64
+
+Points = NDArray[np.float32]
+Descriptors = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalFeatures:
+    """Places of one picture and what they look like, best first.
+
+    width, height: of the copy that was described, px, at most SIDE_PX.
+    points:        (n, 2) float32: x and y of each, px.
+    descriptors:   (n, DESCRIPTOR_BYTES) uint8.
+    octaves:       (n,) uint8: at which of eight reductions (each by 1.2) the place was found.
+    angles:        (n,) uint8: which way it is turned, in 256ths of a turn.
+    """
+
+    width: int
+    height: int
+    points: Points
+    descriptors: Descriptors
+    octaves: NDArray[np.uint8]
+    angles: NDArray[np.uint8]
+
+    def to_bytes(self) -> bytes:
+        """Write them down: 11 bytes, then 38 for each place."""
+        records = np.zeros(len(self.points), _RECORD)
+        records["bits"] = self.descriptors.reshape(-1).view("V32")
+        places = np.round(self.points * _PARTS_OF_A_PX).astype("<u2")
+        records["x"], records["y"] = places[:, 0], places[:, 1]
+        records["octave"], records["angle"] = self.octaves, self.angles
+        head = _HEAD.pack(_MAGIC, _VERSION, self.width, self.height, len(records))
+        return head + records.tobytes()
+
+    def strongest(self, at_most: int = FEATURES) -> Self:
+        """Return the same picture with its best places only."""
+        kept = slice(at_most)
+        return type(self)(
+            self.width,
+            self.height,
+            self.points[kept],
+            self.descriptors[kept],
+            self.octaves[kept],
+            self.angles[kept],
+        )
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read them back, from whoever wrote them.
+
+        raises: FingerprintError naming what is wrong.
+        """
+        if len(value) < _HEAD.size:
+            raise FingerprintError(f"local features have {_HEAD.size} bytes or more")
+        magic, version, width, height, count = _HEAD.unpack_from(value)
+        if (magic, version) != (_MAGIC, _VERSION):
+            raise FingerprintError(f"local features begin {_MAGIC!r} and version {_VERSION}")
+        if not (0 < width <= SIDE_PX and 0 < height <= SIDE_PX and count <= QUERY_FEATURES):
+            raise FingerprintError(
+                f"local features of {count} places in {width} x {height} px: at most"
+                f" {QUERY_FEATURES} in {SIDE_PX} x {SIDE_PX}"
+            )
+        if len(value) != _HEAD.size + count * _RECORD.itemsize:
+            raise FingerprintError(f"{count} local features have not {len(value)} bytes")
+        records = np.frombuffer(value, _RECORD, offset=_HEAD.size)
+        points = np.stack([records["x"], records["y"]], axis=1) / np.float32(_PARTS_OF_A_PX)
+        if (points > (width, height)).any():
+            raise FingerprintError("a local feature lies outside of its picture")
+        bits = np.frombuffer(records["bits"].tobytes(), np.uint8).reshape(-1, DESCRIPTOR_BYTES)
+        return cls(
+            width, height, points.astype(np.float32), bits, records["octave"], records["angle"]
+        )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a look at content gives, what may be asked of it, and which modalities there are.
+
+A worker of the sandbox looks at content; the process that serves uploads reads what it found. Both
+sides know these shapes, and nothing here imports a decoder.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from stemtide.fingerprints.kinds import Fingerprints, Kind
+from stemtide.fingerprints.limits import Limits
+
+Content = bytes | Path
+"""The bytes themselves, or where a large file can be opened."""
+
+Progress = Callable[[float, float], None]
+"""Called with (done, total), in whatever unit a modality counts: frames, or seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryView:
+    """One more hash to look a picture up by. For looking up only: never shared.
+
+    transform: what was done to the content if it meets a signal in this view: "mirrored",
+               "boxed" (something was around it), "boxed, mirrored", "tilted 5".
+    value:     a PDQ hash.
+    quality:   that of the view, MIN_QUALITY..100: duller ones are left out.
+    part:      as in Fingerprint: "frame 3 at 0.2 s".
+    """
+
+    transform: str
+    value: bytes
+    quality: int
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted of one piece of content beside its fingerprints.
+
+    views:  hashes to look it up by, as it may have been altered.
+    robust: more hashes to share, of crops, so that cropped copies meet it.
+    local:  its local features (see stemtide.fingerprints.local).
+    """
+
+    views: bool = False
+    robust: bool = False
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that one look at a piece of content found.
+
+    views:  if asked for; those of its still picture or of its frames.
+    local:  if asked for: local features of the content as it is, and of its mirror image.
+    """
+
+    fingerprints: Fingerprints
+    views: tuple[QueryView, ...] = ()
+    local: tuple[bytes, ...] = ()
+
+
+class Modality(Protocol):
+    """What a module must offer to be registered in MODALITIES."""
+
+    def sniff(self, head: bytes) -> str:
+        """Return the media type that the first SNIFFED_BYTES state, "" if none of this module's."""
+
+    def look(self, content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
+        """Look at content inside a worker; what could not be looked at is said in remarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One modality as the sandbox knows it.
+
+    module: imported in a worker when content of the kind first comes.
+    kinds:  of the fingerprints that it makes; an answer with others is not believed.
+    is_long: whether its content takes time of its own kind (limits.long_cpu_s, long_wall_s).
+    """
+
+    module: str
+    kinds: frozenset[Kind] = field(default_factory=frozenset)
+    is_long: bool = False
+
+
+SNIFFED_BYTES = 4096
+
+MODALITIES: Mapping[str, Registered] = {
+    "image": Registered("stemtide.fingerprints.image", frozenset({Kind.PDQ})),
+}
+"""Asked in this order whether content is theirs; the first is loaded when a worker starts."""
+
+FALLBACK = "image"
+"""The modality that says so when content is none of any."""
+
+
+def no_progress(done: float, total: float) -> None:
+    """Take no notice of how far a look has come."""

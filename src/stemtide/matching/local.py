@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds pictures by places that they share, where their hashes are too far apart.
+
+Descriptors that are near in Hamming distance vote for a picture; a vote counts if one turn,
+scale and shift carries the query's places onto the picture's (RANSAC). What is left, the number
+of different places that agree, is the score. A second look, for content that somebody doubts.
+
+source: Fischler, Bolles: Random sample consensus, Communications of the ACM 24 (1981), 381-395.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemtide.fingerprints.local_value import LocalFeatures
+from stemtide.matching.found import Found
+
+MATCH_INLIERS = 10
+PROBABLE_INLIERS = 8
+"""So many places in agreement are a match, or one that something else should confirm."""
+
+_CONFIDENCES = ((5, 0.0), (6, 0.2), (7, 0.5), (8, 0.9), (10, 0.99), (14, 0.999), (20, 0.9999))
+"""(inliers, share of such finds that were right), as calibrated by benchmarks/media/image.py."""
+
+_NEAR_BITS = 60
+_NEAREST = 4
+_LEAST_VOTES = 5
+_MOST_CANDIDATES = 8
+_REACH_PX = 6.0
+_SCALES = (0.15, 7.0)
+_APART_PX = 8.0
+_TRIES = 600
+_CELL_PX = 4.0
+_ROWS_AT_ONCE = 1 << 13
+_LOG_OCTAVE = np.float32(np.log(1.2))
+_SIZE_AGREES = 2.5 * float(_LOG_OCTAVE)
+_ANGLE_AGREES = float(np.cos(np.radians(25)))
+
+Words = NDArray[np.uint64]
+Places = NDArray[np.complex64]
+Poses = NDArray[np.complex64]
+"""How a place is seen: the logarithm of its size, + i times the angle it is turned by."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """All pictures' places one after the other, never changed.
+
+    words:  (n, 4) uint64 descriptors; places, poses: (n,); owner: (n,) which of the keys.
+    """
+
+    keys: NDArray[np.int64]
+    words: Words
+    places: Places
+    poses: Poses
+    owner: NDArray[np.intp]
+
+
+class _Seen(NamedTuple):
+    """The places of one picture, read from its value."""
+
+    words: Words
+    places: Places
+    poses: Poses
+
+
+_NOTHING_SEEN = _Seen(
+    np.empty((0, 4), np.uint64), np.empty(0, np.complex64), np.empty(0, np.complex64)
+)
+
+
+class LocalIndex:
+    """Holds pictures by their local features. Thread-safe; a search never waits for a put."""
+
+    def __init__(self) -> None:
+        self._features: dict[int, _Seen] = {}
+        self._held = _lay_out({})
+        self._writing = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._held.keys)
+
+    def put(self, keys: Sequence[int], values: Sequence[bytes]) -> None:
+        """Hold pictures from now on; the same key again replaces.
+
+        values: as LocalFeatures.to_bytes writes them.
+        raises: FingerprintError if one is malformed; nothing of the call is held then.
+        """
+        fresh = {
+            key: _seen(LocalFeatures.from_bytes(value).strongest())
+            for key, value in zip(keys, values, strict=True)
+        }
+        with self._writing:
+            self._features |= fresh
+            self._held = _lay_out(self._features)
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Hold pictures no longer; unknown keys are ignored."""
+        with self._writing:
+            for key in keys:
+                self._features.pop(key, None)
+            self._held = _lay_out(self._features)
+
+    def find(self, value: bytes, *, mirrored: bytes = b"") -> list[Found]:
+        """Find the pictures that share places with this one, best first.
+
+        value:    local features of the content.
+        mirrored: those of its mirror image, as places are not known again in a mirror.
+        returns:  one Found a picture, with the number of agreeing places as its score.
+        raises:   FingerprintError if a value is malformed.
+        """
+        held = self._held
+        best: dict[int, Found] = {}
+        for transform, each in (("", value), ("mirrored", mirrored)):
+            if not each:
+                continue
+            for key, score in _search(held, _seen(LocalFeatures.from_bytes(each))):
+                if key not in best or best[key].score < score:
+                    best[key] = Found(key, score, confidence_of(score), transform=transform)
+        return sorted(best.values(), key=lambda found: (-found.score, found.key))
+
+
+def confidence_of(inliers: float) -> float:
+    """Return the share of finds with so many inliers that are right, as calibrated."""
+    scores, shares = zip(*_CONFIDENCES, strict=True)
+    return float(np.interp(inliers, scores, shares))
+
+
+def _seen(features: LocalFeatures) -> _Seen:
+    words = np.frombuffer(features.descriptors.tobytes(), np.uint64).reshape(-1, 4)
+    size = features.octaves * _LOG_OCTAVE
+    poses = size + 1j * (features.angles * (2 * np.pi / 256))
+    places = features.points[:, 0] + 1j * features.points[:, 1]
+    return _Seen(words, places.astype(np.complex64), poses.astype(np.complex64))
+
+
+def _lay_out(features: dict[int, _Seen]) -> _Held:
+    keys = np.array(sorted(features), np.int64)
+    each = [features[int(key)] for key in keys] or [_NOTHING_SEEN]
+    sizes = [len(seen.places) for seen in each]
+    return _Held(
+        keys,
+        np.concatenate([seen.words for seen in each]),
+        np.concatenate([seen.places for seen in each]),
+        np.concatenate([seen.poses for seen in each]),
+        np.repeat(np.arange(len(each)), sizes),
+    )
+
+
+def _search(held: _Held, seen: _Seen) -> list[tuple[int, int]]:
+    """Return (key, inliers) of the pictures with enough votes."""
+    query, row = _near_pairs(held.words, seen.words)
+    if len(query) < _LEAST_VOTES:
+        return []
+    owner = held.owner[row]
+    votes = np.bincount(owner, minlength=len(held.keys))
+    candidates = np.argsort(-votes, kind="stable")[:_MOST_CANDIDATES]
+    found = []
+    for one in candidates[votes[candidates] >= _LEAST_VOTES]:
+        mine = owner == one
+        q, r = query[mine], row[mine]
+        change = held.poses[r] - seen.poses[q]
+        agreeing = inliers(seen.places[q], held.places[r], change=change)
+        if agreeing >= _LEAST_VOTES:
+            found.append((int(held.keys[one]), agreeing))
+    return found
+
+
+def _near_pairs(rows: Words, queries: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pair each query with its _NEAREST rows within _NEAR_BITS."""
+    query_parts, row_parts, bits_parts = [], [], []
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        block = rows[start : start + _ROWS_AT_ONCE]
+        apart = np.zeros((len(queries), len(block)), np.uint8)
+        for word in range(4):
+            counted = np.bitwise_count(queries[:, word, None] ^ block[None, :, word])
+            np.minimum(apart, 255 - 64, out=apart)
+            apart += counted
+        query, row = np.nonzero(apart <= _NEAR_BITS)
+        query_parts.append(query)
+        row_parts.append(row + start)
+        bits_parts.append(apart[query, row])
+    if not query_parts:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    query, row = np.concatenate(query_parts), np.concatenate(row_parts)
+    bits = np.concatenate(bits_parts)
+    order = np.lexsort((bits, query))
+    query, row = query[order], row[order]
+    first = np.searchsorted(query, query)  # where each query's own pairs begin
+    nearest = np.arange(len(query)) - first < _NEAREST
+    return query[nearest], row[nearest]
+
+
+def inliers(query: Places, picture: Places, *, change: Poses) -> int:
+    """Count the different places that one turn, scale and shift carries onto each other.
+
+    query, picture: (n,) complex, pairs of places, px.
+    change:         (n,) by how much more the picture's place is large and turned than the query's;
+                    only places that changed as the whole did agree.
+    """
+    one, other = _samples(len(query))
+    span = query[one] - query[other]
+    wide = np.abs(span) > _APART_PX
+    one, span = one[wide], span[wide]
+    turn = (picture[one] - picture[other[wide]]) / span
+    scale = np.abs(turn)
+    usual = (scale > _SCALES[0]) & (scale < _SCALES[1])
+    one, turn = one[usual], turn[usual]
+    if len(turn) == 0:
+        return 0
+    shift = picture[one] - turn * query[one]
+    reached = np.abs(turn[:, None] * query[None] + shift[:, None] - picture[None]) < _REACH_PX
+    off = change[None] - np.log(turn)[:, None]
+    reached &= np.abs(off.real) < _SIZE_AGREES
+    reached &= np.cos(off.imag) > _ANGLE_AGREES
+    best = reached[int(np.argmax(reached.sum(axis=1)))]
+    return min(_cells(query[best]), _cells(picture[best]))
+
+
+def _samples(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Choose pairs of matches: all of them if they are few, else _TRIES, always the same."""
+    if count * (count - 1) // 2 <= _TRIES:
+        one, other = np.triu_indices(count, 1)
+        return one, other
+    chance = np.random.default_rng(count)
+    one = chance.integers(0, count, _TRIES)
+    return one, (one + chance.integers(1, count, _TRIES)) % count
+
+
+def _cells(places: Places) -> int:
+    """Count different places: those within the same few pixels are one."""
+    cells = np.stack([np.round(places.real / _CELL_PX), np.round(places.imag / _CELL_PX)], axis=1)
+    return len(np.unique(cells, axis=0))

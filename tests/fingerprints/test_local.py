@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from PIL import Image
+
+from stemtide.fingerprints.image import look_at_image
+from stemtide.fingerprints.kinds import FingerprintError
+from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.local_value import QUERY_FEATURES, SIDE_PX, LocalFeatures
+from stemtide.fingerprints.looks import Asked
+from tests.fingerprints.pictures import encoded, photo
+
+local = pytest.importorskip("stemtide.fingerprints.local", reason="needs stemtide[local]")
+
+
+def features(image):
+    return local.features_of(image.convert("L"))
+
+
+VALUE = features(photo("coffee.png")).to_bytes()
+
+
+def test_a_photograph_has_a_hundred_places_which_are_read_back_as_they_were_written():
+    made = features(photo("coffee.png"))
+    assert len(made.points) == 100
+    assert max(made.width, made.height) == SIDE_PX
+    read = LocalFeatures.from_bytes(VALUE)
+    assert (read.width, read.height) == (made.width, made.height)
+    assert np.array_equal(read.descriptors, made.descriptors)
+    assert np.allclose(read.points, made.points, atol=1 / 64)
+    assert read.to_bytes() == VALUE
+
+
+@pytest.mark.parametrize("size", [(200, 200), (5, 5), (31, 400), (1, 1)])
+def test_a_flat_or_tiny_picture_has_no_places(size):
+    made = features(Image.new("L", size, 80))
+    assert len(made.points) == 0
+    assert LocalFeatures.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
+
+
+def test_the_strongest_places_come_first():
+    many = local.features_of(photo("coffee.png").convert("L"), at_most=QUERY_FEATURES)
+    few = many.strongest()
+    assert len(many.points) > len(few.points) == 100
+    assert np.array_equal(few.descriptors, many.descriptors[:100])
+
+
+def test_a_look_gives_the_features_of_the_picture_and_of_its_mirror_image_when_asked():
+    blob = encoded(photo("coffee.png"), "PNG")
+    assert look_at_image(blob, limits=Limits(), asked=Asked()).local == ()
+    as_is, mirrored = look_at_image(blob, limits=Limits(), asked=Asked(local=True)).local
+    assert LocalFeatures.from_bytes(as_is).width == LocalFeatures.from_bytes(mirrored).width
+    assert as_is != mirrored
+
+
+@given(at=st.integers(0, len(VALUE) - 1), to=st.integers(0, 255), cut=st.integers(0, len(VALUE)))
+@settings(max_examples=200)
+def test_malformed_bytes_are_refused_or_bounded(at, to, cut):
+    for value in (
+        VALUE[:cut],
+        VALUE[:at] + bytes([to]) + VALUE[at + 1 :],
+        VALUE + bytes([to]),
+        bytes([to]) * cut,
+    ):
+        try:
+            read = LocalFeatures.from_bytes(value)
+        except FingerprintError:
+            continue
+        assert len(read.points) <= QUERY_FEATURES
+        assert (read.points <= (read.width, read.height)).all()
