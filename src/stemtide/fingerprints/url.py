@@ -9,6 +9,9 @@ sources: WHATWG URL Standard (parsing); RFC 3986 section 6.2 (normalisation); Go
 
 import hashlib
 import re
+import tomllib
+from enum import StrEnum
+from importlib.resources import files
 from itertools import takewhile
 
 import can_ada
@@ -18,32 +21,25 @@ from stemtide.fingerprints.kinds import Fingerprint, Kind
 MAX_CHARS = 8192
 """Longer addresses are refused, before and after they are spelled canonically."""
 
-TRACKERS = frozenset(
-    {
-        "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "srsltid", "msclkid", "yclid",
-        "twclid", "ttclid", "li_fat_id", "igshid", "igsh", "mibextid", "mc_cid", "mc_eid",
-        "mkt_tok", "_hsenc", "_hsmi", "__hstc", "__hssc", "__hsfp", "hsctatracking", "vero_id",
-        "vero_conv", "oly_anon_id", "oly_enc_id", "_openstat", "wickedid", "rb_clickid", "s_cid",
-        "epik", "_ga", "_gl", "ref_src", "ref_url", "_branch_match_id", "guce_referrer",
-        "guce_referrer_sig", "__cft__[0]", "__tn__", "spm", "pk_campaign", "pk_kwd", "pk_source",
-        "pk_medium", "pk_content", "pk_cid",
-    }
-)  # fmt: skip
+_LISTS = tomllib.loads(files("stemtide.fingerprints").joinpath("url_lists.toml").read_text("utf-8"))
+
+TRACKERS = frozenset(_LISTS["trackers"]["anywhere"])
 """Query parameters that say who sent the visitor, never what is shown. Compared in lower case."""
 
-TRACKER_PREFIXES = ("utm_", "mtm_", "hsa_")
+TRACKER_PREFIXES = tuple(_LISTS["trackers"]["prefixes"])
 """Families of such parameters."""
 
-TRACKERS_AT = {
-    "youtube.com": frozenset({"si", "feature", "pp", "ab_channel", "t", "start", "time_continue"}),
-    "youtu.be": frozenset({"si", "feature", "pp", "t", "start", "time_continue"}),
-    "spotify.com": frozenset({"si"}),
-    "soundcloud.com": frozenset({"si"}),
-    "x.com": frozenset({"s", "t"}),
-    "twitter.com": frozenset({"s", "t"}),
-    "tiktok.com": frozenset({"_r", "_t", "is_from_webapp", "sender_device", "is_copy_url"}),
-}
+TRACKERS_AT = {host: frozenset(names) for host, names in _LISTS["trackers"]["at"].items()}
 """Parameters that select nothing at one host (and below it), but may do so elsewhere."""
+
+SHORTENERS = frozenset(_LISTS["shorteners"]["hosts"])
+"""Hosts whose addresses lead to others."""
+
+SITES = frozenset(_LISTS["sites"]["hosts"])
+"""Hosts below which each name is somebody's own site, besides those of the public suffix list."""
+
+SHARED = {host: frozenset(folders) for host, folders in _LISTS["shared"].items()}
+"""Hosts where many people publish, with the folders there that are nobody's in particular."""
 
 _UNRESERVED = r"A-Za-z0-9._~\-"
 _CODED = re.compile(rf"%[0-9A-Fa-f]{{2}}|%|[^{_UNRESERVED}!$&'()*+,;=:@/?%]")
@@ -58,6 +54,14 @@ _SLASHES = re.compile(r"/{2,}")
 _DEFAULT_PORTS = {"", "80", "443"}
 _SELECTING_FRAGMENTS = ("!", "/", "@")
 _MAX_PASSES = 5
+
+
+class UrlClass(StrEnum):
+    """What kind of address one is."""
+
+    PAGE = "page"
+    SITE = "site"
+    SHORT_LINK = "short link"
 
 
 class UrlError(ValueError):
@@ -89,6 +93,20 @@ def canonical(url: str) -> str:
 def digest(canonical_url: str) -> bytes:
     """Return the SHA-256 of an address that `canonical` spelled: what travels instead of it."""
     return hashlib.sha256(canonical_url.encode()).digest()
+
+
+def url_class(url: str) -> UrlClass:
+    """Say whether an address is a short link, the front page of a site, or any other page.
+
+    A short link is known by its host. Where it leads is not followed: that takes the network.
+
+    raises: UrlError, as `canonical`.
+    """
+    spelled = canonical(url)
+    host = re.split(r"[/?#:]", spelled, maxsplit=1)[0]
+    if host in SHORTENERS and host != spelled:
+        return UrlClass.SHORT_LINK
+    return UrlClass.SITE if not set("/?#") & set(spelled) else UrlClass.PAGE
 
 
 def fingerprint_url(url: str) -> Fingerprint:
