@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
 
-$(VENV)/ready-to-run: requirements.lock pyproject.toml
+$(VENV)/ready-to-run: requirements.lock pyproject.toml hatch_build.py $(wildcard src/stemtide/kernels/*.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Stemtide needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }
@@ -30,8 +30,8 @@ test: $(VENV)/ready-to-test  ## every test; says plainly what had to be left out
 	@$(BIN)/python -m tests.everything
 
 lint: $(VENV)/ready-to-test  ## style, types, import contracts, templates, migrations
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
+	$(BIN)/ruff check src tests benchmarks hatch_build.py
 	$(BIN)/lint-imports
 	$(BIN)/mypy src
 	$(BIN)/djlint --check --lint src/stemtide/hub/desk/templates

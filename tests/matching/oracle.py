@@ -18,13 +18,13 @@ class Oracle:
     """A library that compares everything with everything, in plain Python."""
 
     within_bits: int
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)
 
     def put(self, entries: list[Entry]) -> None:
         for entry in entries:
             self.entries[entry.key] = entry
 
-    def drop(self, keys: list[str]) -> None:
+    def drop(self, keys: list[int]) -> None:
         for key in keys:
             self.entries.pop(key, None)
 

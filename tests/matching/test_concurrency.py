@@ -5,6 +5,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
@@ -25,7 +26,7 @@ def threads_take_turns_often():
 def library():
     """A library that makes its tables anew, and writes its rows together, all the time."""
     library = Library()
-    library._near = HammingIndex(loose_rows=50)
+    library._indexes[Kind.PDQ] = HammingIndex(loose_rows=50)
     return library
 
 
@@ -53,13 +54,15 @@ def test_what_is_held_throughout_is_never_missed(library):
     rng = sets.seeded(1)
     centre = rng.randbytes(32)
     values = [sets.flipped(centre, rng.randrange(12), rng=rng) for _ in range(400)]
-    kept = [Entry(f"kept{place}", Kind.PDQ, value) for place, value in enumerate(values[:100])]
+    kept = [Entry(place, Kind.PDQ, value) for place, value in enumerate(values[:100])]
     library.put(kept)
     wanted = {entry.key for entry in kept}
 
     def write():
         for round_ in range(60):
-            passing = [Entry(f"{round_}-{n}", Kind.PDQ, rng.choice(values)) for n in range(60)]
+            passing = [
+                Entry(1000 + 60 * round_ + n, Kind.PDQ, rng.choice(values)) for n in range(60)
+            ]
             library.put(passing)
             library.put([Entry(one.key, Kind.PDQ, rng.choice(values)) for one in kept[:20]])
             library.drop([one.key for one in passing])
@@ -73,28 +76,26 @@ def test_what_is_held_throughout_is_never_missed(library):
 
 def test_a_signal_is_found_once_put_has_returned_and_not_once_drop_has(library):
     rng = sets.seeded(2)
-    library.put(
-        Entry(f"other{n}", Kind.PDQ, value) for n, value in enumerate(sets.uniform(rng, 80))
-    )
+    library.put(Entry(n, Kind.PDQ, value) for n, value in enumerate(sets.uniform(rng, 80)))
 
     def write(name):
-        own = sets.seeded(name)
+        own = sets.seeded(f"writer {name}")
         for round_ in range(150):
-            value, key = own.randbytes(32), f"{name}-{round_}"
+            value, key = own.randbytes(32), 1000 * name + round_
             library.put([Entry(key, Kind.PDQ, value)])
             assert [match.key for match in library.match(sets.picture(value))] == [key]
             library.drop([key])
             assert library.match(sets.picture(value)) == []
 
     with ThreadPoolExecutor(3) as pool:
-        for each in [pool.submit(write, name) for name in ("one", "two", "three")]:
+        for each in [pool.submit(write, name) for name in (1, 2, 3)]:
             each.result()
     assert len(library) == 80
 
 
 def test_a_put_and_a_drop_are_seen_whole_or_not_at_all(library):
     value = sets.seeded(3).randbytes(32)
-    keys = [f"s{place}" for place in range(70)]
+    keys = list(range(70))
 
     def write():
         for _ in range(25):
@@ -119,11 +120,11 @@ def test_a_replaced_signal_is_found_by_its_old_value_or_its_new_one(library):
         )
     )
     shapes = [
-        Entry("moving", Kind.SHA256, digests[0]),
-        Entry("moving", Kind.PDQ, picture),
-        Entry("moving", Kind.SHA256, digests[1]),
-        Entry("moving", Kind.PDQ, sets.flipped(picture, 3, rng=sets.seeded(1))),
-        Entry("moving", Kind.MD5, b"\x03" * 16),
+        Entry(1, Kind.SHA256, digests[0]),
+        Entry(1, Kind.PDQ, picture),
+        Entry(1, Kind.SHA256, digests[1]),
+        Entry(1, Kind.PDQ, sets.flipped(picture, 3, rng=sets.seeded(1))),
+        Entry(1, Kind.MD5, b"\x03" * 16),
     ]
     library.put(shapes[:1])
 
@@ -133,23 +134,9 @@ def test_a_replaced_signal_is_found_by_its_old_value_or_its_new_one(library):
             library.put([rng.choice(shapes)])
 
     def read():
-        assert [match.key for match in library.match(everything)] == ["moving"]
+        assert [match.key for match in library.match(everything)] == [1]
 
     run_while(write, read, read)
-
-
-class Meanwhile:
-    """Fingerprints between whose first and second, when first read, something happens."""
-
-    def __init__(self, *each, happenings):
-        self.each, self.happenings = each, happenings
-
-    def __iter__(self):
-        first, *others = self.each
-        yield first
-        if self.happenings:
-            self.happenings.pop()()
-        yield from others
 
 
 @pytest.mark.parametrize(
@@ -161,8 +148,42 @@ class Meanwhile:
     ],
 )
 def test_a_signal_that_moves_to_where_a_search_has_already_looked_is_found(library, before, after):
-    moves = [lambda: library.put([Entry("moving", after.kind, after.value)])]
-    each = Meanwhile(after, before, happenings=moves)
-    library.put([Entry("moving", before.kind, before.value)])
-    assert [match.kind for match in library.match(Fingerprints(each))] == [after.kind]
-    assert moves == []
+    library.put([Entry(1, before.kind, before.value)])
+    index = library._indexes[after.kind]
+
+    class Looked(HammingIndex):
+        """Right after it was searched for the first time, the signal moves into it."""
+
+        def search(self, *args, **options):
+            hits = super().search(*args, **options)
+            if len(library._indexes[before.kind]):
+                library.put([Entry(1, after.kind, after.value)])
+            return hits
+
+    index.__class__ = Looked
+    found = library.match(Fingerprints((after, before)))
+    assert [match.kind for match in found] == [after.kind]
+
+
+def test_a_search_that_runs_through_merges_and_saves_misses_nothing(tmp_path):
+    rng = np.random.default_rng(5)
+    rows = rng.integers(0, 256, (30_000, 32), dtype=np.uint8)
+    library = Library(directory=tmp_path)
+    library._indexes[Kind.PDQ] = HammingIndex(loose_rows=200)
+    library.put_columns(Kind.PDQ, np.arange(1_000), rows[:1_000])
+    asked = rows[:1_000].tobytes()
+
+    def write():
+        for first in range(1_000, 30_000, 250):
+            keys = np.arange(first, first + 250)
+            library.put_columns(Kind.PDQ, keys, rows[first : first + 250])
+            library.drop(keys[:100])
+            if first % 5_000 == 0:
+                library.save()
+
+    def read():
+        assert set(range(1_000)) <= set(library.match_values(Kind.PDQ, asked).keys.tolist())
+
+    run_while(write, read, read)
+    library._indexes[Kind.PDQ].settle()
+    assert len(library) == 1_000 + 29_000 * 150 // 250

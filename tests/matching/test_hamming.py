@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The index says exactly what the oracle says, whatever it holds and whatever is asked."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -9,16 +10,29 @@ from tests.matching import sets
 from tests.matching.oracle import distance
 
 
+def put(index, keys, values, *, own=None):
+    rows = np.frombuffer(b"".join(values), dtype=np.uint64).reshape(len(values), -1)
+    bits = [255 if one is None else one for one in own or [None] * len(values)]
+    index.put(np.array(keys, dtype=np.int64), rows, own_bits=np.array(bits, dtype=np.uint8))
+
+
+def search(index, queries, *, within_bits=None):
+    found = [[] for _ in queries]
+    hits = index.search(b"".join(queries), count=len(queries), within_bits=within_bits)
+    for key, query, bits in hits.tolist():
+        found[query].append((key, bits))
+    return found
+
+
 def filled(values, *, own=None, **options):
     index = HammingIndex(**options)
-    keys = [f"s{place}" for place in range(len(values))]
-    index.put(keys, values, own_bits=own or [None] * len(values))
+    put(index, range(len(values)), values, own=own) if values else None
     return index
 
 
 def expected(values, query, *, own, asked):
     hits = [
-        (f"s{place}", bits)
+        (place, bits)
         for place, value in enumerate(values)
         if (bits := distance(value, query)) <= (asked if own[place] is None else own[place])
     ]
@@ -38,7 +52,7 @@ def test_any_set_is_searched_exactly(made, asked, own, loose_rows):
     own = [rng.choice(own) for _ in values]
     queries = sets.near_some(values, rng=rng, count=6)
     index = filled(values, own=own, loose_rows=loose_rows)
-    found = index.search(queries, within_bits=asked)
+    found = search(index, queries, within_bits=asked)
     assert found == [expected(values, query, own=own, asked=asked) for query in queries]
 
 
@@ -51,9 +65,9 @@ def test_a_set_large_enough_for_its_tables_is_searched_exactly(shape, own):
     queries = sets.near_some(values, rng=rng, count=80)
     queries += values[3_799:3_802]  # the last row in the tables and the first ones outside
     index = filled(values[:3_800], own=own[:3_800], loose_rows=64)
-    index.put([f"s{place}" for place in range(3_800, 4_000)], values[3_800:], own_bits=own[3_800:])
+    put(index, range(3_800, 4_000), values[3_800:], own=own[3_800:])
     for asked in (0, 15, 31, 34):
-        found = index.search(queries, within_bits=asked)
+        found = search(index, queries, within_bits=asked)
         assert found == [expected(values, query, own=own, asked=asked) for query in queries]
 
 
@@ -62,18 +76,18 @@ def test_one_query_is_answered_like_many():
     values = sets.clustered(rng, 4_000)
     queries = sets.near_some(values, rng=rng, count=150)
     index = filled(values, loose_rows=64)
-    assert index.search(queries) == [index.search([query])[0] for query in queries]
+    assert search(index, queries) == [search(index, [query])[0] for query in queries]
 
 
 def test_the_first_entry_of_an_empty_index_matches_at_once():
     index = HammingIndex()
-    index.put(["first"], [bytes(32)], own_bits=[None])
-    assert index.search([bytes(32)]) == [[("first", 0)]]
+    put(index, [7], [bytes(32)])
+    assert search(index, [bytes(32)]) == [[(7, 0)]]
 
 
 def test_an_empty_index_finds_nothing():
-    assert HammingIndex().search([bytes(32)]) == [[]]
-    assert HammingIndex().search([]) == []
+    assert search(HammingIndex(), [bytes(32)]) == [[]]
+    assert search(HammingIndex(), []) == []
 
 
 @pytest.mark.parametrize("within_bits", range(65))
@@ -86,7 +100,7 @@ def test_every_threshold_includes_its_own_distance_and_ends_there(within_bits):
         filled([at_the_edge, beyond], within_bits=within_bits),
         filled([at_the_edge, beyond], own=[within_bits] * 2),
     ):
-        assert index.search([value]) == [[("s0", within_bits)]]
+        assert search(index, [value]) == [[(0, within_bits)]]
 
 
 @pytest.mark.parametrize("asked", [None, 0, 20, 31, 64])
@@ -95,99 +109,125 @@ def test_an_entry_keeps_its_own_threshold_whatever_is_asked(asked):
     value = rng.randbytes(32)
     near, far = sets.flipped(value, 10, rng=rng), sets.flipped(value, 50, rng=rng)
     narrow = filled([near], own=[9])
-    assert narrow.search([value], within_bits=asked) == [[]]
+    assert search(narrow, [value], within_bits=asked) == [[]]
     wide = filled([far], own=[50])
-    assert wide.search([value], within_bits=asked) == [[("s0", 50)]]
+    assert search(wide, [value], within_bits=asked) == [[(0, 50)]]
+
+
+def test_every_query_may_have_a_threshold_of_its_own():
+    rng = sets.seeded(6)
+    values = sets.clustered(rng, 3_000)
+    queries = sets.near_some(values, rng=rng, count=40)
+    asked = np.array([rng.choice([0, 5, 31, 40, 64]) for _ in queries])
+    index, own = filled(values, loose_rows=64), [None] * len(values)
+    found = search(index, queries, within_bits=asked)
+    each = zip(queries, asked.tolist(), strict=True)
+    assert found == [expected(values, query, own=own, asked=bits) for query, bits in each]
+
+
+@pytest.mark.parametrize("within_bits", [0, 1, 3, 4, 10, 12, 20])
+def test_words_of_64_bits_are_searched_exactly(within_bits):
+    rng = sets.seeded(within_bits)
+    values = [value[:8] for value in sets.clustered(rng, 3_000)] + [b"twice   "] * 2
+    queries = [*values[:40], *(rng.randbytes(8) for _ in range(20)), b"twice   "]
+    index, own = filled(values, words=1, loose_rows=64), [None] * len(values)
+    found = search(index, queries, within_bits=within_bits)
+    assert found == [expected(values, one, own=own, asked=within_bits) for one in queries]
+
+
+def test_an_index_of_equal_values_needs_one_table_only():
+    rng = sets.seeded(4)
+    values = [*sets.uniform(rng, 3_000), *[b"\x07" * 32] * 2_000]
+    index = filled(values, tables=1, within_bits=0, loose_rows=64)
+    found = search(index, [values[5], b"\x07" * 32, rng.randbytes(32)])
+    assert found == [[(5, 0)], [(place, 0) for place in range(3_000, 5_000)], []]
 
 
 def test_a_replaced_entry_is_found_by_its_new_value_only():
     index = filled([bytes(32)])
-    index.put(["s0"], [b"\xff" * 32], own_bits=[None])
-    assert index.search([bytes(32), b"\xff" * 32]) == [[], [("s0", 0)]]
+    put(index, [0], [b"\xff" * 32])
+    assert search(index, [bytes(32), b"\xff" * 32]) == [[], [(0, 0)]]
     assert len(index) == 1
 
 
 def test_a_replaced_entry_has_its_new_threshold():
     index = filled([b"\x00" * 31 + b"\x07"])
-    index.put(["s0"], [b"\x00" * 31 + b"\x07"], own_bits=[2])
-    assert index.search([bytes(32)]) == [[]]
+    put(index, [0], [b"\x00" * 31 + b"\x07"], own=[2])
+    assert search(index, [bytes(32)]) == [[]]
 
 
 def test_the_last_of_two_entries_with_one_key_wins():
     index = HammingIndex()
-    index.put(["a", "a"], [bytes(32), b"\xff" * 32], own_bits=[None, 5])
-    assert index.search([bytes(32), b"\xff" * 32]) == [[], [("a", 0)]]
+    put(index, [3, 3], [bytes(32), b"\xff" * 32], own=[None, 5])
+    assert search(index, [bytes(32), b"\xff" * 32]) == [[], [(3, 0)]]
 
 
-def test_an_impossible_threshold_leaves_everything_as_it_was():
+def test_what_is_impossible_leaves_everything_as_it_was():
     index = filled([bytes(32)])
+    with pytest.raises(ValueError, match=r"within_bits: 0\.\.64"):
+        put(index, [0, 1], [b"\xff" * 32] * 2, own=[None, 65])
+    with pytest.raises(ValueError, match="keys are numbers from 0"):
+        put(index, [-1], [b"\xff" * 32])
+    with pytest.raises(ValueError, match="need as many rows of 4 words"):
+        put(index, [0, 1], [b"\xff" * 32])
     for bits in (-1, 65):
         with pytest.raises(ValueError, match=r"within_bits: 0\.\.64"):
-            index.put(["s0", "b"], [b"\xff" * 32] * 2, own_bits=[None, bits])
-        with pytest.raises(ValueError, match=r"within_bits: 0\.\.64"):
-            index.search([bytes(32)], within_bits=bits)
+            search(index, [bytes(32)], within_bits=bits)
         with pytest.raises(ValueError, match=r"within_bits: 0\.\.64"):
             HammingIndex(within_bits=bits)
-    assert index.search([bytes(32)]) == [[("s0", 0)]]
-    assert "b" not in index
+    assert search(index, [bytes(32)]) == [[(0, 0)]]
+    assert index.keys().tolist() == [0]
 
 
 def test_an_entry_put_again_unchanged_takes_no_room():
     values = sets.uniform(sets.seeded(1), 500)
     index = filled(values)
-    before = index._now
-    index.put([f"s{place}" for place in range(500)], values, own_bits=[None] * 500)
-    assert index._now is before
+    before = index._state
+    put(index, range(500), values)
+    assert index._state is before
 
 
 def test_dropped_entries_give_their_room_back():
     rng = sets.seeded(1)
     index = HammingIndex(loose_rows=100)
     for round_ in range(50):
-        keys = [f"{round_}-{place}" for place in range(100)]
-        index.put(keys, sets.uniform(rng, 100), own_bits=[None] * 100)
+        keys = range(100 * round_, 100 * round_ + 100)
+        put(index, keys, sets.uniform(rng, 100))
         index.drop(keys)
+    index.settle()
     assert len(index) == 0
-    assert index._now.stop <= 200
-    assert len(index._now.keys) <= 200
+    assert index._state.tail.stop + sum(len(one.segment) for one in index._state.sealed) <= 200
 
 
-def tables_made(index):
-    """Wait for tables that are being made."""
-    while (making := index._making) is not None:
-        making.join()
-    return index._now.tabled
-
-
-def test_many_small_puts_get_tables_without_waiting_for_them():
+def test_many_small_puts_and_drops_become_few_segments_that_say_the_same():
     rng = sets.seeded(8)
     values = sets.clustered(rng, 4_000)
     queries = sets.near_some(values, rng=rng, count=40)
     index = HammingIndex(loose_rows=64)
     for place, value in enumerate(values):
-        index.put([f"s{place}"], [value], own_bits=[None])
-    assert tables_made(index) is not None
-    own = [None] * len(values)
-    assert index.search(queries) == [expected(values, each, own=own, asked=31) for each in queries]
+        put(index, [place], [value])
+        if place % 3 == 0:
+            index.drop([place // 2])
+    index.settle()
+    assert len(index._state.sealed) <= 2
+    assert index._state.tail.stop <= 64
+    gone = {place // 2 for place in range(0, 4_000, 3)}
+    own = [-1 if place in gone else None for place in range(4_000)]
+    assert search(index, queries) == [expected(values, one, own=own, asked=31) for one in queries]
 
 
-def test_tables_of_rows_that_have_been_renumbered_are_thrown_away():
-    values = sets.uniform(sets.seeded(9), 6_000)
-    index = filled(values, loose_rows=64)
-    seen = index._now
-    index.drop([f"s{place}" for place in range(3_100)])
-    assert index._now.keys is not seen.keys
-    assert tables_made(index).stop == 2_900
-    index._make_tables(seen)
-    found = index.search(values)
-    assert found == [[]] * 3_100 + [[(f"s{place}", 0)] for place in range(3_100, 6_000)]
-
-
-def test_older_tables_never_take_the_place_of_newer_ones():
-    values = sets.uniform(sets.seeded(9), 300)
-    index = filled(values[:100], loose_rows=64)
-    seen = index._now
-    index.put([f"t{place}" for place in range(200)], values[100:], own_bits=[None] * 200)
-    assert index._now.tabled.stop == 300
-    index._make_tables(seen)
-    assert index._now.tabled.stop == 300
+def test_one_look_up_in_a_set_full_of_crowded_buckets_says_what_the_oracle_says():
+    rng = np.random.default_rng(3)
+    rows = rng.integers(0, 2**64, (60_000, 4), dtype=np.uint64)
+    rows[:, :2] = 0  # half of all tables tell nothing
+    queries = rows[:40].copy()
+    queries[:, 3] ^= np.uint64(0xFFFF)
+    queries[20:, 0] = 3
+    index = HammingIndex()
+    index.put(np.arange(60_000), rows)
+    for asked in (0, 16, 20, 31, 64):
+        hits = index.search(queries, count=40, within_bits=asked)
+        apart = np.bitwise_count(rows[None] ^ queries[:, None]).sum(axis=2)
+        query, key = np.nonzero(apart <= asked)
+        want = sorted(zip(query, apart[query, key], key, strict=True))
+        assert [(hit["query"], hit["distance_bits"], hit["key"]) for hit in hits] == want

@@ -14,7 +14,6 @@ if TYPE_CHECKING:  # at run time they are imported where used, so that --help st
     import httpx
 
     from stemtide.fingerprints.kinds import Fingerprint, Fingerprints
-    from stemtide.matching.library import Library
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
@@ -103,23 +102,22 @@ def _look_up(
 ) -> Iterator[tuple[dict[str, object], str]]:
     """Match against saved feeds and other files."""
     from stemtide.cli.content import read_all
-    from stemtide.matching.library import Library
 
-    library = Library()
+    held = _Named()
     feeds = [one for one in against if one.endswith((".jsonl", ".ndjson"))]
     for feed in feeds:
-        _load_feed(Path(feed), library)
+        _load_feed(Path(feed), held)
     for other in read_all(one for one in against if one not in feeds):
-        _put_file(other.name, other.fingerprints, library)
-    if not len(library):
+        _put_file(other.name, other.fingerprints, held)
+    if not len(held.library):
         tell("There is nothing to match against: the named feeds and files hold no fingerprint.")
     for one in read_all(names):
-        found = library.match(one.fingerprints, within_bits=within_bits)
+        found = held.library.match(one.fingerprints, within_bits=within_bits)
         row: dict[str, object] = {
             "name": one.name,
             "matches": [
                 {
-                    "key": match.key,
+                    "key": held.names[match.key],
                     "kind": match.kind,
                     "distance_bits": match.distance_bits,
                     "part": match.part,
@@ -128,23 +126,41 @@ def _look_up(
             ],
             "remarks": list(one.fingerprints.remarks),
         }
-        words = [f"  {m.key}  {m.kind}, {m.distance_bits} bits away" for m in found]
+        words = [f"  {held.names[m.key]}  {m.kind}, {m.distance_bits} bits away" for m in found]
         yield row, "\n".join([one.name, *(words or ["  no match"])])
 
 
-def _put_file(name: str, prints: "Fingerprints", library: "Library") -> None:
+class _Named:
+    """A library whose signals have names. names: by the number that stands for each."""
+
+    def __init__(self) -> None:
+        from stemtide.matching.library import Library
+
+        self.library = Library()
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number_of(self, name: str) -> int:
+        """Return the number that stands for a name."""
+        number = self._numbers.setdefault(name, len(self.names))
+        if number == len(self.names):
+            self.names.append(name)
+        return number
+
+
+def _put_file(name: str, prints: "Fingerprints", held: _Named) -> None:
     """Hold a file's fingerprints under its name."""
     from stemtide.fingerprints.kinds import MIN_QUALITY
     from stemtide.matching.library import Entry
 
-    library.put(
-        Entry(key=f"{name} [{i}]" if i else name, kind=one.kind, value=one.value)
+    held.library.put(
+        Entry(held.number_of(f"{name} [{i}]" if i else name), kind=one.kind, value=one.value)
         for i, one in enumerate(prints.each)
         if one.quality is None or one.quality >= MIN_QUALITY
     )
 
 
-def _load_feed(path: Path, library: "Library") -> None:
+def _load_feed(path: Path, held: _Named) -> None:
     """Put a saved feed's signals into a library, and take its withdrawn ones out."""
     from pydantic import TypeAdapter, ValidationError
 
@@ -164,10 +180,11 @@ def _load_feed(path: Path, library: "Library") -> None:
         except ValidationError as error:
             raise ContentNameError(f"{path}, line {number}: no feed entry: {error}") from error
         if isinstance(entry, Tombstone):
-            library.drop([str(entry.id)])
+            held.library.drop([held.number_of(str(entry.id))])
             continue
         value = parse_value(entry.kind, entry.value)
-        library.put([Entry(str(entry.id), entry.kind, value, entry.within_bits)])
+        key = held.number_of(str(entry.id))
+        held.library.put([Entry(key, entry.kind, value, entry.within_bits)])
 
 
 def _ask_agent(

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile the kernels while the package is built, with the compiler that comes as a wheel.
+
+The machine needs no compiler of its own: `ziglang` brings clang. Each C file of the kernels room
+goes into one shared library for each level of processor; the one to use is chosen when it is
+loaded (stemtide.kernels.native). docs/decide/0014 says why so and not otherwise.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOM = Path("src/stemtide/kernels")
+LEVELS = {
+    "x86_64": {
+        "v2": "x86_64_v2",
+        "v3": "x86_64_v3",
+        "v4": "x86_64_v4+avx512bitalg+avx512vpopcntdq",
+    },
+    "aarch64": {"v1": "generic"},
+}
+MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
+FLAGS = (
+    *("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=undefined"),
+    *("-Wall", "-Wextra", "-Werror", "-g0", "-s"),
+)
+
+
+class KernelsHook(BuildHookInterface):
+    """Puts the compiled kernels into the wheel, or beside their source when that is editable."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile for this machine. version: "standard" or "editable"."""
+        del version
+        machine = MACHINES.get(platform.machine().lower())
+        if machine is None:
+            raise SystemExit(
+                f"Stemtide's kernels are not written for {platform.machine()}; it runs on"
+                f" {' and '.join(LEVELS)}"
+            )
+        compile_all(Path(self.root) / ROOM, machine)
+        build_data["pure_python"] = False
+        build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(
+            ".", "_"
+        )
+        build_data["artifacts"].append(f"{ROOM}/_native_*")
+
+
+def compile_all(room: Path, machine: str) -> None:
+    """Make one library a level, all at the same time; an old one stays if a new one fails."""
+    sources = sorted(str(path) for path in room.glob("*.c"))
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+        running = {}
+        for level, processor in LEVELS[machine].items():
+            made = Path(cache) / f"_native_{level}"
+            command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-target", _target(machine)]
+            command += [f"-mcpu={processor}", f'-DLEVEL="{level}"', "-o", str(made), *sources]
+            running[level] = subprocess.Popen(command, env=environment)  # noqa: S603 - our own words
+        for level, process in running.items():
+            if process.wait():
+                raise SystemExit(f"the kernels for {machine} {level} did not compile: see above")
+        for level in running:
+            made = Path(cache) / f"_native_{level}"
+            fresh = room / f"_native_{level}.new"
+            fresh.write_bytes(made.read_bytes())
+            fresh.replace(room / f"_native_{level}")
+
+
+def _target(machine: str) -> str:
+    """The system to compile for: this one, and older ones of its kind."""
+    if sys.platform == "darwin":
+        return f"{machine}-macos"
+    libc = "musl" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else "gnu.2.17"
+    return f"{machine}-linux-{libc}"

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls hamming.c: every row within a Hamming distance of a query, exactly.
+
+Arrays are little-endian. A kernel keeps no array: whoever calls must hold it until the call ends.
+"""
+
+import ctypes
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from stemtide.kernels import native
+
+BUCKETS = 1 << 16
+SPARE = 32
+"""So many values must follow the last partner: the kernel reads past it, and ignores them."""
+
+HIT = np.dtype([("key", "<i8"), ("query", "<u4"), ("distance_bits", "<u4")])
+NO_OWN = 255
+"""In place of a row's own distance: it has none."""
+
+Hits = npt.NDArray[np.void]
+"""(n,) HIT."""
+
+_ROOM_FOR_HITS = 1024
+
+
+class SegmentStruct(ctypes.Structure):
+    """Segment in hamming.c. Addresses are those of arrays that the caller keeps alive."""
+
+    _fields_ = (
+        ("rows_count", ctypes.c_int64),
+        ("tabled", ctypes.c_int64),
+        ("rows", ctypes.c_void_p),
+        ("keys", ctypes.c_void_p),
+        ("own_bits", ctypes.c_void_p),
+        ("gone", ctypes.c_void_p),
+        ("starts", ctypes.c_void_p),
+        ("order", ctypes.c_void_p),
+        ("partner", ctypes.c_void_p),
+        ("words", ctypes.c_int32),
+        ("tables", ctypes.c_int32),
+        ("reach_bits", ctypes.c_int32),
+        ("unused", ctypes.c_int32),
+    )
+
+
+_build = native.LIBRARY.hamming_build
+_build.restype = None
+_build.argtypes = (
+    *(ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_int32),
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),
+)
+_search = native.LIBRARY.hamming_search
+_search.restype = ctypes.c_int64
+_search.argtypes = (
+    *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint32),
+    *(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p),
+)
+native.LIBRARY.hamming_lookup_bytes.restype = ctypes.c_int64
+_SPACE_BYTES = int(native.LIBRARY.hamming_lookup_bytes())
+native.LIBRARY.hamming_prepare()
+
+
+class _Space(threading.local):
+    """What one thread writes to while it searches."""
+
+    def __init__(self) -> None:
+        self.hits = np.empty(_ROOM_FOR_HITS, dtype=HIT)
+        self.hits_at = native.address(self.hits)
+        self.work = np.empty(_SPACE_BYTES, dtype=np.uint8)
+        self.work_at = native.address(self.work)
+
+
+_space = _Space()
+
+
+def build_table(
+    rows: npt.NDArray[np.uint64],
+    *,
+    chunk: int,
+    starts: npt.NDArray[np.uint32],
+    order: npt.NDArray[np.uint32],
+    partner: npt.NDArray[np.uint16],
+) -> None:
+    """Sort rows by one of their 16-bit chunks. The GIL is given up meanwhile.
+
+    rows:    (n, words) uint64.
+    starts:  (BUCKETS + 1,), written: where the rows of each value begin.
+    order:   (n,), written: row numbers.
+    partner: (n + SPARE or more,), written: the other chunk of the pair, of each row in that order.
+    """
+    _build(
+        native.address(rows),
+        len(rows),
+        rows.shape[1],
+        chunk,
+        native.address(starts),
+        native.address(order),
+        native.address(partner),
+    )
+
+
+def search(
+    segments: ctypes.Array[SegmentStruct],
+    queries: bytes | npt.NDArray[np.unsignedinteger],
+    *,
+    count: int,
+    first: int = 0,
+    within_bits: int,
+) -> Hits:
+    """Find every row of all segments that is within reach of each query.
+
+    queries: count x words x 8 bytes.
+    first:   the number of the first query, as hits name it.
+    returns: (n,) HIT, in no order, in memory of its own. The GIL is given up meanwhile.
+    """
+    space = _space
+    at = queries if isinstance(queries, bytes) else native.address(queries)
+    found = _search(
+        *(segments, len(segments), at, count, first, within_bits),
+        *(space.hits_at, _ROOM_FOR_HITS, space.work_at),
+    )
+    if found <= _ROOM_FOR_HITS:
+        return space.hits[:found].copy()
+    hits = np.empty(found, dtype=HIT)
+    _search(
+        *(segments, len(segments), at, count, first, within_bits),
+        *(native.address(hits), found, space.work_at),
+    )
+    return hits
+
+
+def as_structs(each: Sequence[SegmentStruct]) -> ctypes.Array[SegmentStruct]:
+    """Put segments one after the other, as `search` takes them."""
+    return (SegmentStruct * len(each))(*each)

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a search sees: segments, the newest rows, and what has gone of each. Never changed.
+
+A writer makes the next state and puts it in the place of this one, so that each put and each drop
+is seen whole or not at all, and a reader never waits.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from stemtide.kernels.hamming import SegmentStruct, as_structs
+from stemtide.kernels.native import address
+from stemtide.matching.segments import Keys, OwnBits, Rows, Segment, Words
+
+Bitmap = npt.NDArray[np.uint64]
+"""A bit a row, the first row in the lowest bit: it has gone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A segment and what of it has gone.
+
+    gone: ceil(n / 64) uint64; None: nothing has.
+    lost: how many rows have gone.
+    """
+
+    segment: Segment
+    gone: Bitmap | None = None
+    lost: int = 0
+
+    def __len__(self) -> int:
+        return len(self.segment) - self.lost
+
+    @cached_property
+    def struct(self) -> SegmentStruct:
+        """The segment as the kernel sees it."""
+        plain = self.segment.struct
+        if self.gone is None:
+            return plain
+        each = {name: getattr(plain, name) for name, *_ in SegmentStruct._fields_}
+        return SegmentStruct(**{**each, "gone": address(self.gone)})
+
+    def present(self) -> Rows:
+        """Return the rows that are there, ascending."""
+        if self.gone is None:
+            return np.arange(len(self.segment))
+        bits = np.unpackbits(self.gone.view(np.uint8), bitorder="little")
+        return np.flatnonzero(bits[: len(self.segment)] == 0)
+
+    def are_gone(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Tell of each row whether it has gone."""
+        if self.gone is None:
+            return np.zeros(len(rows), dtype=np.bool_)
+        shift = (rows & 63).astype(np.uint64)
+        are: npt.NDArray[np.bool_] = (self.gone[rows >> 6] >> shift & np.uint64(1)).astype(np.bool_)
+        return are
+
+    def without(self, rows: Rows) -> "Held":
+        """Return the same segment with these rows gone as well; each must be there."""
+        if not len(rows):
+            return self
+        size = -(-len(self.segment) // 64)
+        gone = np.zeros(size, dtype=np.uint64) if self.gone is None else self.gone.copy()
+        np.bitwise_or.at(gone, rows >> 6, np.uint64(1) << (rows & 63).astype(np.uint64))
+        return Held(self.segment, gone, self.lost + len(rows))
+
+    def find(self, keys: Keys) -> Rows:
+        """Return the row of each key that is there, else -1."""
+        rows = self.segment.find(keys)
+        rows[(rows >= 0) & self.are_gone(rows)] = -1
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """The newest rows, in the order in which they came, in no table.
+
+    Arrays may be longer than `stop`: what lies beyond belongs to writers. A row that goes is
+    marked in `gone`, a bitmap of the whole arrays, which is copied for that.
+    """
+
+    keys: Keys
+    rows: Words
+    own_bits: OwnBits
+    gone: Bitmap
+    stop: int = 0
+    lost: int = 0
+    began: object = field(default_factory=object)
+    """Two tails that began together are the same one at two times."""
+
+    def __len__(self) -> int:
+        return self.stop - self.lost
+
+    @cached_property
+    def struct(self) -> SegmentStruct:
+        """The rows as the kernel sees them."""
+        return SegmentStruct(
+            rows_count=self.stop,
+            tabled=0,
+            rows=address(self.rows),
+            keys=address(self.keys),
+            own_bits=address(self.own_bits),
+            gone=address(self.gone) if self.lost else None,
+            words=self.rows.shape[1],
+            tables=4 * self.rows.shape[1],
+        )
+
+    def present(self) -> Rows:
+        """Return the rows that are there, in the order in which they came."""
+        bits = np.unpackbits(self.gone.view(np.uint8), bitorder="little")
+        return np.flatnonzero(bits[: self.stop] == 0)
+
+    def with_rows(self, keys: Keys, rows: Words, own_bits: OwnBits) -> "Tail":
+        """Return a tail that has these rows too."""
+        stop = self.stop + len(keys)
+        tail = self if stop <= len(self.keys) else self._with_room(max(1024, 2 * stop))
+        added = slice(self.stop, stop)
+        tail.keys[added], tail.rows[added], tail.own_bits[added] = keys, rows, own_bits
+        return replace(tail, stop=stop)
+
+    def without(self, rows: Rows) -> "Tail":
+        """Return a tail with these rows gone as well; each must be there."""
+        if not len(rows):
+            return self
+        gone = self.gone.copy()
+        np.bitwise_or.at(gone, rows >> 6, np.uint64(1) << (rows & 63).astype(np.uint64))
+        return replace(self, gone=gone, lost=self.lost + len(rows))
+
+    def _with_room(self, capacity: int) -> "Tail":
+        roomy = empty_tail(self.rows.shape[1], capacity=capacity)
+        roomy.keys[: self.stop] = self.keys[: self.stop]
+        roomy.rows[: self.stop] = self.rows[: self.stop]
+        roomy.own_bits[: self.stop] = self.own_bits[: self.stop]
+        roomy.gone[: len(self.gone)] = self.gone
+        return replace(roomy, stop=self.stop, lost=self.lost, began=self.began)
+
+
+def empty_tail(words: int, *, capacity: int = 0) -> Tail:
+    """Return a tail without rows, with room for so many."""
+    return Tail(
+        keys=np.empty(capacity, dtype=np.int64),
+        rows=np.empty((capacity, words), dtype=np.uint64),
+        own_bits=np.empty(capacity, dtype=np.uint8),
+        gone=np.zeros(-(-capacity // 64), dtype=np.uint64),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that is held. sealed: the largest first; no key is there twice."""
+
+    sealed: tuple[Held, ...]
+    tail: Tail
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sealed)) + len(self.tail)
+
+    @cached_property
+    def structs(self) -> ctypes.Array[SegmentStruct]:
+        """Everything as the kernel sees it; a reader who holds the state holds the arrays."""
+        return as_structs([*(held.struct for held in self.sealed), self.tail.struct])
+
+    def columns(self) -> tuple[Keys, Words, OwnBits]:
+        """Copy out all rows that are there, in no order."""
+        return gather([*self.sealed, self.tail])
+
+
+def gather(parts: Sequence[Held | Tail]) -> tuple[Keys, Words, OwnBits]:
+    """Copy out the rows that are there: keys (n,), rows (n, words), own_bits (n,)."""
+    each = [(p.segment if isinstance(p, Held) else p, p.present()) for p in parts]
+    return (
+        np.concatenate([part.keys[rows] for part, rows in each]),
+        np.concatenate([part.rows[rows] for part, rows in each]),
+        np.concatenate([part.own_bits[rows] for part, rows in each]),
+    )
+
+
+def with_sealed_tail(now: State, seen: Tail, made: Segment) -> State | None:
+    """Put a segment made of a tail as it was in the place of those rows.
+
+    returns: None if that tail is no longer there.
+    """
+    if now.tail.began is not seen.began:
+        return None
+    rows = now.tail.present()
+    lost = np.setdiff1d(seen.present(), rows[rows < seen.stop])
+    held = Held(made).without(made.find(now.tail.keys[lost]))
+    later = rows[rows >= seen.stop]
+    tail = empty_tail(now.tail.rows.shape[1]).with_rows(
+        now.tail.keys[later], now.tail.rows[later], now.tail.own_bits[later]
+    )
+    return State(_largest_first([*now.sealed, held]), tail)
+
+
+def with_merged(now: State, seen: Sequence[Held], made: Segment) -> State | None:
+    """Put a segment made of others as they were in their place.
+
+    returns: None if one of them is no longer there.
+    """
+    held, others = Held(made), {id(one.segment): one for one in now.sealed}
+    for before in seen:
+        after = others.pop(id(before.segment), None)
+        if after is None:
+            return None
+        lost = np.setdiff1d(before.present(), after.present(), assume_unique=True)
+        rows = made.find(before.segment.keys[lost])
+        held = held.without(rows[rows >= 0])
+    return replace(now, sealed=_largest_first([*others.values(), held]))
+
+
+def with_same(now: State, segment: Segment, mapped: Segment) -> State:
+    """Put the same segment from a file in the place of the one in memory."""
+    sealed = [
+        replace(held, segment=mapped) if held.segment is segment else held for held in now.sealed
+    ]
+    return replace(now, sealed=tuple(sealed))
+
+
+def on_top_of(segment: Segment, now: State) -> tuple[State, npt.NDArray[np.intp]]:
+    """Hold what is held now, as far as can be by a segment from elsewhere.
+
+    returns: that state, and which rows of now.columns() the segment has not.
+    """
+    keys, rows, own_bits = now.columns()
+    at = segment.find(keys)
+    is_same = at >= 0
+    is_same[is_same] = (segment.rows[at[is_same]] == rows[is_same]).all(axis=1)
+    is_same[is_same] = segment.own_bits[at[is_same]] == own_bits[is_same]
+    is_gone = np.ones(-(-len(segment) // 64) * 64, dtype=np.uint8)
+    is_gone[at[is_same]] = 0
+    gone = np.packbits(is_gone, bitorder="little").view(np.uint64)
+    held = Held(segment, gone, len(segment) - int(is_same.sum()))
+    return State((held,), empty_tail(segment.rows.shape[1])), np.flatnonzero(~is_same)
+
+
+def _largest_first(sealed: Sequence[Held]) -> tuple[Held, ...]:
+    return tuple(sorted((one for one in sealed if len(one)), key=len, reverse=True))
