@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find known encodes by their groups of pictures: exactly, in whatever container they lie."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemtide.fingerprints.gop import GopPrint
+from stemtide.matching.found import Found, Span
+
+LEAST_GROUPS = 2
+"""One equal group may be a black screen or credits; two in their order are the same encode."""
+
+CONFIDENCE = 0.9999
+TRANSFORM = "same encode"
+
+_COMMON_PART = 20
+"""A group that more signals than one in so many (and than _COMMON) have is everybody's: it is
+passed over."""
+_COMMON = 50
+_SAME_OFFSET_S = 0.5
+_RUNS_PER_SIZE = 2
+
+ENTRY = np.dtype(
+    [("word", "<u8"), ("rest", "<u8"), ("key", "<i8"), ("at_s", "<f4"), ("order", "<i8")]
+)
+Table = NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """Runs of entries, each sorted by word; and for each key the number of its latest put."""
+
+    runs: tuple[Table, ...]
+    latest: dict[int, int]
+
+
+class GopFinder:
+    """Finds the encodes held. Thread-safe; find waits for no writer.
+
+    Entries lie in sorted runs that are merged when there are many of one size, so that a put costs
+    little however many are held. What was dropped or replaced is passed over until its run is
+    merged.
+    """
+
+    def __init__(self) -> None:
+        self._writing = threading.Lock()
+        self._order = 0
+        self._now = _Snapshot((), {})
+
+    def __len__(self) -> int:
+        return len(self._now.latest)
+
+    def put(self, keys: Sequence[int], values: Sequence[bytes]) -> None:
+        """Hold signals from now on, all at once; the same key again replaces.
+
+        values: `GopPrint.to_bytes()` of each.
+        raises: FingerprintError, and then nothing is held, if one is malformed.
+        """
+        prints = dict(zip(keys, (GopPrint.from_bytes(value) for value in values), strict=True))
+        with self._writing:
+            latest, fresh = dict(self._now.latest), []
+            for key, one in prints.items():
+                self._order += 1
+                latest[key] = self._order
+                fresh.append(_entries(one, key=key, order=self._order))
+            run = np.concatenate([*fresh, np.empty(0, ENTRY)])
+            runs = (*self._now.runs, run[np.argsort(run["word"], kind="stable")])
+            self._now = _Snapshot(_merged(runs, latest), latest)
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Hold these signals no longer; unknown keys are ignored."""
+        with self._writing:
+            latest = dict(self._now.latest)
+            for key in keys:
+                latest.pop(key, None)
+            self._now = _Snapshot(self._now.runs, latest)
+
+    def find(self, value: bytes) -> list[Found]:
+        """Find the signals of which at least LEAST_GROUPS groups lie in a video, in their order.
+
+        The score is the number of equal groups.
+        raises: FingerprintError if the value is malformed.
+        """
+        query, held = GopPrint.from_bytes(value), self._now
+        mine = _entries(query, key=-1, order=0)
+        met: dict[int, list[tuple[float, float]]] = {}
+        for entry, hits in _equal(mine, held):
+            keys = set(hits["key"].tolist())
+            if len(keys) > max(_COMMON, len(held.latest) / _COMMON_PART):
+                continue
+            for key, at_s in zip(hits["key"].tolist(), hits["at_s"].tolist(), strict=True):
+                met.setdefault(key, []).append((float(entry["at_s"]), at_s))
+        found = [one for key, pairs in met.items() if (one := _found(key, pairs, query))]
+        return sorted(found, key=lambda one: -one.score)
+
+
+def _entries(one: GopPrint, *, key: int, order: int) -> Table:
+    _, firsts = np.unique(one.rows["digest"], axis=0, return_index=True)
+    rows = one.rows[np.sort(firsts)]  # a group that comes again says nothing more
+    words = np.ascontiguousarray(rows["digest"]).view(np.uint64).reshape(-1, 2)
+    entries = np.empty(len(rows), ENTRY)
+    entries["word"], entries["rest"] = words[:, 0], words[:, 1]
+    entries["key"], entries["order"] = key, order
+    entries["at_s"] = rows["at_ms"] / 1000
+    return entries
+
+
+def _merged(runs: tuple[Table, ...], latest: dict[int, int]) -> tuple[Table, ...]:
+    """Merge the youngest runs while an older one is not twice as long, leaving out what went."""
+    kept = list(runs)
+    while len(kept) > 1 and len(kept[-2]) < _RUNS_PER_SIZE * len(kept[-1]):
+        both = np.concatenate([kept.pop(-2), kept.pop()])
+        both = both[_is_latest(both, latest)]
+        kept.append(both[np.argsort(both["word"], kind="stable")])
+    return tuple(kept)
+
+
+def _is_latest(entries: Table, latest: dict[int, int]) -> NDArray[np.bool_]:
+    pairs = zip(entries["key"].tolist(), entries["order"].tolist(), strict=True)
+    return np.fromiter((latest.get(key) == order for key, order in pairs), np.bool_, len(entries))
+
+
+def _equal(mine: Table, held: _Snapshot) -> Iterable[tuple[np.void, Table]]:
+    """Go through the groups of a query with those held that are equal to each."""
+    bounds = [
+        (
+            run,
+            np.searchsorted(run["word"], mine["word"], side="left"),
+            np.searchsorted(run["word"], mine["word"], side="right"),
+        )
+        for run in held.runs
+    ]
+    for place, entry in enumerate(mine):
+        near = np.concatenate(
+            [run[low[place] : high[place]] for run, low, high in bounds] or [mine[:0]]
+        )
+        same = near[near["rest"] == entry["rest"]]
+        same = same[_is_latest(same, held.latest)]
+        if len(same):
+            yield entry, same
+
+
+def _found(key: int, pairs: list[tuple[float, float]], query: GopPrint) -> Found | None:
+    """Tell a signal if enough of its groups lie one behind the other as they do in the signal."""
+    offsets = np.array([theirs - mine for mine, theirs in pairs])
+    near = np.abs(offsets[:, None] - offsets) <= _SAME_OFFSET_S
+    which = np.flatnonzero(near[np.argmax(near.sum(axis=1))])
+    if len(which) < LEAST_GROUPS:
+        return None
+    mine, theirs = zip(*(pairs[place] for place in which.tolist()), strict=True)
+    length_s = _last_group_s(max(mine), query)
+    return Found(
+        key=key,
+        score=float(len(which)),
+        confidence=CONFIDENCE,
+        query_span=Span(min(mine), max(mine) + length_s),
+        signal_span=Span(min(theirs), max(theirs) + length_s),
+        speed=1.0,
+        transform=TRANSFORM,
+    )
+
+
+def _last_group_s(at_s: float, query: GopPrint) -> float:
+    """How long the group that begins here lasts; 0 for the last one, whose end is not known."""
+    starts = query.rows["at_ms"] / 1000
+    later = starts[starts > at_s + 1e-3]
+    return float(later[0] - at_s) if len(later) else 0.0
