@@ -126,13 +126,13 @@ def test_the_limit_on_processor_time_bites():
 def test_content_that_is_too_large_is_refused_by_name(tmp_path):
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(2000))
-    with Sandbox(limits=Limits(max_input_bytes=1999)) as sandbox:
+    with Sandbox(limits=Limits(max_input_bytes=1999, max_file_bytes=1999)) as sandbox:
         for content in (path, bytes(2000)):
             with pytest.raises(
-                ContentTooLargeError, match=r"2,000 bytes.*max_input_bytes"
+                ContentTooLargeError, match=r"2,000 bytes.*max_(input|file)_bytes"
             ) as error:
                 sandbox.fingerprint(content)
-            assert error.value.limit == "max_input_bytes"
+            assert error.value.limit == ("max_file_bytes" if content is path else "max_input_bytes")
 
 
 def test_a_path_that_cannot_be_read_is_named(sandbox, tmp_path):

@@ -11,8 +11,9 @@ import pytest
 
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
 from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.looks import QueryView
 from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.workers import Worker, _checked, _environment
+from stemtide.fingerprints.workers import Worker, _environment, checked
 from tests.fingerprints.pictures import png_bomb
 
 IS_LINUX = sys.platform == "linux"
@@ -42,7 +43,7 @@ def test_a_worker_gives_up_what_it_does_not_need():
 ATTEMPTS = """
 import os, socket, sys
 from pathlib import Path
-from stemtide.fingerprints._worker import raise_walls
+from stemtide.fingerprints.walls import raise_walls
 from stemtide.fingerprints.limits import Limits
 walls = raise_walls(Limits())
 def fork():
@@ -55,6 +56,7 @@ attempts = {
     "memory": lambda: bytearray(2 << 30),
     "network": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2]))),
     "open files": lambda: [os.dup(1) for _ in range(100)],
+    "changes to files": lambda: os.mkdir(sys.argv[1] + ".d"),
     "processes": fork,
     "written files": write,
 }
@@ -82,6 +84,8 @@ def test_the_walls_of_a_worker_hold(tmp_path):
     said = dict(line.rsplit(" ", 1) for line in attempts.stdout.splitlines())
     for wall in ("memory", "open files", "written files"):
         assert said[wall] == "held"
+    has_landlock = "changes-to-files" in said["walls"]
+    assert said["changes to files"] == ("held" if has_landlock else "open")
     assert said["processes"] == ("open" if os.getuid() == 0 else "held")  # root is not counted
     # A container may allow no namespace; then the worker says so and the other walls stand.
     assert said["network"] == ("held" if "network" in said["walls"] else "open")
@@ -91,6 +95,7 @@ ORPHANS = """
 import os, sys, threading
 from pathlib import Path
 from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.looks import QueryView
 from stemtide.fingerprints.sandbox import Sandbox
 limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
 sandbox = Sandbox(workers=2, limits=limits).warm()
@@ -124,26 +129,47 @@ def test_no_worker_outlives_a_parent_that_is_killed(tmp_path):
         time.sleep(0.01)
 
 
+PDQ_ONLY = frozenset({Kind.PDQ})
+SENSIBLE = ["pdq", "00" * 32, 50, "x" * 999]
+
+
 @pytest.mark.parametrize(
-    "each",
+    "answer",
     [
-        [["00", 50, ""]],
-        [["00" * 32, 101, ""]],
-        [["00" * 32, "50", ""]],
-        [["zz" * 32, 50, ""]],
-        [["00" * 32]],
-        "nonsense",
+        {"each": [["pdq", "00", 50, ""]]},
+        {"each": [["pdq", "00" * 32, 101, ""]]},
+        {"each": [["pdq", "00" * 32, "50", ""]]},
+        {"each": [["pdq", "00" * 32, None, ""]]},
+        {"each": [["pdq", "zz" * 32, 50, ""]]},
+        {"each": [["pdq", "00" * 32]]},
+        {"each": [["sha256", "00" * 32, None, ""]]},
+        {"each": [["magic", "00" * 32, None, ""]]},
+        {"each": "nonsense"},
+        {"each": [SENSIBLE] * 5000},
+        {"views": [["mirrored", "00" * 32, None, ""]]},
+        {"views": [["mirrored", "00", 50, ""]]},
+        {"views": [["mirrored", "00" * 32, 50, ""]] * 5000},
+        {"local": ["zz"]},
+        {"local": ["00" * 100_000]},
+        {"local": ["00"] * 3},
+        {"local": 7},
     ],
+    ids=lambda answer: str(answer)[:40],
 )
-def test_an_answer_that_makes_no_sense_is_not_believed(each):
+def test_an_answer_that_makes_no_sense_is_not_believed(answer):
     with pytest.raises((FingerprintError, TypeError, ValueError)):
-        _checked({"each": each})
+        checked(answer, kinds=PDQ_ONLY)
 
 
 def test_an_answer_that_makes_sense_is_believed_within_bounds():
-    answer = _checked({"each": [["00" * 32, 50, "x" * 999]], "remarks": ["y" * 999] * 99})
-    assert answer.each == (Fingerprint(Kind.PDQ, bytes(32), quality=50, part="x" * 300),)
-    assert answer.remarks == ("y" * 300,) * 16
+    views, local = [["y" * 999, "00" * 32, 50, "p"]], ["0102", ""]
+    answer = {"each": [SENSIBLE], "remarks": ["y" * 999] * 99, "views": views, "local": local}
+    look = checked(answer, kinds=PDQ_ONLY)
+    found = look.fingerprints
+    assert found.each == (Fingerprint(Kind.PDQ, bytes(32), quality=50, part="x" * 300),)
+    assert found.remarks == ("y" * 300,) * 16
+    assert look.views == (QueryView("y" * 300, bytes(32), 50, "p"),)
+    assert look.local == (b"\x01\x02", b"")
 
 
 IMPOSTOR = """#!{python}

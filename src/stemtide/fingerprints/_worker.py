@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker of the sandbox: a plain process that decodes what nobody vouches for, and little else.
 
-Run as `python -m stemtide.fingerprints._worker FD LIMITS` by sandbox.py, which explains the whole.
-It is asked over the socket FD (8 bytes of length, then the content) and answers in JSON
-(4 bytes of length before it), never in a form that could run code at the other end.
+Run as `python -m stemtide.fingerprints._worker LEASH FD LIMITS` by workers.py. It is asked over
+the socket FD: lengths, a head in JSON, then the content, or instead of it an open file. It answers
+in JSON (4 bytes of length before each message), never in a form that could run code at the other
+end: which modality the content is of, how far the look has come, then what was found. LEASH is a
+pipe at whose other end nothing is ever written: it closes when the parent is gone.
 """
 
-import ctypes
-import io
+import importlib
 import json
 import os
 import resource
@@ -15,111 +16,172 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+import time
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
 
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.looks import (
+    FALLBACK,
+    MODALITIES,
+    SNIFFED_BYTES,
+    Asked,
+    Content,
+    Look,
+    Modality,
+)
+from stemtide.fingerprints.walls import lift_memory, limit_memory, raise_walls
 
-_LENGTH_IN = struct.Struct(">Q")
+_LENGTHS_IN = struct.Struct(">IQ")
 _LENGTH_OUT = struct.Struct(">I")
-_OPEN_FILES = 64
 _ALARM_AFTER_S = 5.0
-
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-
-Look = Callable[[bytes], Fingerprints]
+_TOLD_EVERY_S = 0.2
 
 
-def main(fd: int, limits: Limits) -> None:
+def main(leash: int, fd: int, limits: Limits) -> None:
     """Say hello once the walls stand, then look at content until the other end is closed."""
     channel = socket.socket(fileno=fd)
     try:
-        look = _load(limits)
+        _module(FALLBACK)
         walls = raise_walls(limits)
+        _die_with_parent(leash)
     except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
         _send(channel, {"error": f"{type(error).__name__}: {error}"})
         return
     _send(channel, {"walls": walls})
-    with io.BufferedReader(socket.SocketIO(channel, "r"), 1 << 20) as stream:
-        while (answer := _answer_next(channel, stream, look, limits)) is not None:
-            _send(channel, answer)
+    while (lengths := _receive(channel)) is not None:
+        _send(channel, _answer(channel, *lengths, limits))
 
 
-def raise_walls(limits: Limits) -> list[str]:
-    """Give up, for good, what decoding does not need.
-
-    returns: the names of the walls that stand; which ones can depends on the system.
-    """
-    walls = []
-    if sys.platform == "linux":
-        walls += _leave_the_network()
-    for name, limit, value in (
-        ("core", resource.RLIMIT_CORE, 0),
-        ("written files", resource.RLIMIT_FSIZE, 0),
-        ("open files", resource.RLIMIT_NOFILE, _OPEN_FILES),
-        ("processes", resource.RLIMIT_NPROC, 0),
-        ("memory", resource.RLIMIT_AS, _address_space_bytes() + limits.memory_bytes),
-    ):
-        if name == "memory" and not _address_space_bytes():
-            continue  # not to be measured here (macOS), so not to be limited
-        with suppress(ValueError, OSError):
-            resource.setrlimit(limit, (value, value))
-            walls.append(name)
-    if os.getuid() == 0:
-        walls = [wall for wall in walls if wall != "processes"]  # root's are not counted
-    return walls
-
-
-def _leave_the_network() -> list[str]:
-    """Take a network namespace of our own, which is empty, and no privileges ever again.
-
-    Where the system does not let an ordinary user do so, the other walls still stand.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    walls = []
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        walls.append("privileges")
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
-        walls.append("network")
-    return walls
-
-
-def _load(limits: Limits) -> Look:
-    """Import the decoders and use them once, so that later memory is the content's alone."""
-    from stemtide.fingerprints.image import fingerprint_image  # noqa: PLC0415 - errors are told
-
-    def look(blob: bytes) -> Fingerprints:
-        return fingerprint_image(blob, limits=limits)
-
-    look(b"P5 64 64 255 " + bytes(range(64)) * 64)
-    return look
-
-
-def _answer_next(
-    channel: socket.socket, stream: "io.BufferedReader[socket.SocketIO]", look: Look, limits: Limits
-) -> dict[str, Any] | None:
-    head = stream.read(_LENGTH_IN.size)
-    if len(head) < _LENGTH_IN.size:
+def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes | int] | None:
+    """Take the next question: its head, and the content or the number of an open file."""
+    lengths, files, _, _ = socket.recv_fds(channel, _LENGTHS_IN.size, 1)
+    lengths += _exactly(channel, _LENGTHS_IN.size - len(lengths)) if lengths else b""
+    if len(lengths) < _LENGTHS_IN.size:
         return None  # the other end is closed
-    size = _LENGTH_IN.unpack(head)[0]
+    head_bytes, content_bytes = _LENGTHS_IN.unpack(lengths)
+    head = json.loads(_exactly(channel, head_bytes))
+    if files:
+        return head, files[0]
+    return head, _exactly(channel, content_bytes)
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    """Receive so many bytes, fewer only if the other end closes."""
+    first = channel.recv(size, socket.MSG_WAITALL) if size else b""
+    if len(first) == size or not first:
+        return first
+    received = bytearray(first)
+    while len(received) < size and (piece := channel.recv(size - len(received))):
+        received += piece
+    return bytes(received)
+
+
+def _answer(
+    channel: socket.socket, head: dict[str, Any], given: bytes | int, limits: Limits
+) -> dict[str, Any]:
     try:
-        blob = stream.read(size)
-        if len(blob) < size:
-            return None
         _start_clocks(limits)
-        _die_with_parent(channel, is_on=True)
-        return _spell(look(blob))
+        content = given if isinstance(given, bytes) else _path_of(given)
+        name, missing = _modality_of(content, head["modality"], limits)
+        if MODALITIES[name].is_long:
+            limits = limits.for_long()
+            _start_clocks(limits)
+        _send(channel, {"modality": name})
+        asked, told = Asked(**head["asked"]), _Told(channel)
+        found = _module(name).look(content, limits=limits, asked=asked, progress=told)
+        return _spell(_with_missing(found, missing))
     except MemoryError:
-        return {"remarks": [f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory"]}
+        return _only(f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory")
     except Exception as error:  # noqa: BLE001 - one clear remark, and this worker is replaced
-        return {"remarks": [f"{UNDECODABLE}the decoder failed ({type(error).__name__})"]}
+        return _only(f"{UNDECODABLE}the decoder failed ({type(error).__name__})")
     finally:
-        _die_with_parent(channel, is_on=False)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if isinstance(given, int):
+            os.close(given)
+
+
+def _path_of(file: int) -> Content:
+    """Name an open file by a path; one that cannot be opened again here is read instead."""
+    path = Path(f"/dev/fd/{file}")
+    try:
+        path.open("rb").close()
+    except OSError:
+        os.lseek(file, 0, os.SEEK_SET)
+        with open(file, "rb", closefd=False) as stream:
+            return stream.read()
+    return path
+
+
+def _modality_of(content: Content, named: str, limits: Limits) -> tuple[str, list[str]]:
+    """Ask the modalities in turn whose the content is, unless the parent has named one.
+
+    returns: its name, and the names of those whose decoders are not installed.
+    """
+    if named:
+        return named, []
+    if isinstance(content, bytes):
+        head = content[:SNIFFED_BYTES]
+    else:
+        with content.open("rb") as file:
+            head = file.read(SNIFFED_BYTES)
+    missing = []
+    for name in MODALITIES:
+        try:
+            if _loaded(name, limits).sniff(head):
+                return name, []
+        except ImportError:
+            missing.append(name)
+    return FALLBACK, missing
+
+
+def _loaded(name: str, limits: Limits) -> Modality:
+    """Return a modality's module; the limit on memory makes room for it when it is first used."""
+    if MODALITIES[name].module not in sys.modules:
+        lift_memory()
+        try:
+            return _module(name)
+        finally:
+            limit_memory(limits)
+    return _module(name)
+
+
+@cache
+def _module(name: str) -> Modality:
+    """Import a modality, and let it use its decoders once if it wants to."""
+    module = importlib.import_module(MODALITIES[name].module)
+    getattr(module, "warm_up", lambda: None)()
+    return cast("Modality", module)
+
+
+def _with_missing(found: Look, missing: list[str]) -> Look:
+    """Say of content that is none of what is read here what could not be tried."""
+    if not missing:
+        return found
+    said = f"{UNDECODABLE}it may be {' or '.join(missing)}, whose decoders are not installed"
+    made = found.fingerprints
+    return replace(found, fingerprints=replace(made, remarks=(*made.remarks, said)))
+
+
+class _Told:
+    """Tells the parent how far a look has come, now and then; drops it if nobody listens."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._next_at = time.monotonic() + _TOLD_EVERY_S
+
+    def __call__(self, done: float, total: float) -> None:
+        now = time.monotonic()
+        if now < self._next_at:
+            return
+        self._next_at = now + _TOLD_EVERY_S
+        body = json.dumps({"progress": [done, total]}).encode()
+        with suppress(BlockingIOError):  # so few bytes go whole or not at all
+            self._channel.send(_LENGTH_OUT.pack(len(body)) + body, socket.MSG_DONTWAIT)
 
 
 def _start_clocks(limits: Limits) -> None:
@@ -135,26 +197,33 @@ def _start_clocks(limits: Limits) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.wall_s + _ALARM_AFTER_S)
 
 
-def _die_with_parent(channel: socket.socket, *, is_on: bool) -> None:
-    """Let the system end this process in the middle of decoding once the parent is gone.
+def _die_with_parent(leash: int) -> None:
+    """Let the system end this process, even in the middle of decoding, once the parent is gone.
 
-    Nothing is sent while we decode, so that the only thing that can happen on the socket is its
-    end; SIGIO, not PR_SET_PDEATHSIG, as that one follows the parent's thread, not the parent.
+    SIGIO, not PR_SET_PDEATHSIG, as that one follows the parent's thread, not the parent.
     """
     if sys.platform == "linux":
         import fcntl  # noqa: PLC0415 - not on every system
 
-        flags = fcntl.fcntl(channel, fcntl.F_GETFL)
-        flags = flags | os.O_ASYNC if is_on else flags & ~os.O_ASYNC
-        fcntl.fcntl(channel, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(channel, fcntl.F_SETFL, flags)
+        fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(leash, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            if os.read(leash, 1) == b"":
+                sys.exit(0)  # it was gone before we could be told
 
 
-def _spell(found: Fingerprints) -> dict[str, Any]:
+def _only(remark: str) -> dict[str, Any]:
+    return _spell(Look(Fingerprints(each=(), remarks=(remark,))))
+
+
+def _spell(found: Look) -> dict[str, Any]:
+    made = found.fingerprints
     return {
-        "media_type": found.media_type,
-        "each": [[one.hex, one.quality, one.part] for one in found.each],
-        "remarks": list(found.remarks),
+        "media_type": made.media_type,
+        "each": [[one.kind, one.hex, one.quality, one.part] for one in made.each],
+        "remarks": list(made.remarks),
+        "views": [[one.transform, one.value.hex(), one.quality, one.part] for one in found.views],
+        "local": [one.hex() for one in found.local],
     }
 
 
@@ -163,14 +232,5 @@ def _send(channel: socket.socket, answer: dict[str, Any]) -> None:
     channel.sendall(_LENGTH_OUT.pack(len(body)) + body)
 
 
-def _address_space_bytes() -> int:
-    """Return the size of this process's address space, 0 where that is not to be known."""
-    try:
-        with open("/proc/self/statm") as statm:  # noqa: PTH123 - no pathlib in the worker
-            return int(statm.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Limits(**json.loads(sys.argv[2])))
+    main(int(sys.argv[1]), int(sys.argv[2]), Limits(**json.loads(sys.argv[3])))

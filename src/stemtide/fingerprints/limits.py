@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much one piece of content may cost us, and how it is said that it would cost more."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 _MB = 1 << 20
 
@@ -10,11 +10,14 @@ _MB = 1 << 20
 class Limits:
     """What one piece of content may use. The defaults suit pictures that people upload.
 
-    max_input_bytes: larger files are refused before a worker sees them.
+    max_input_bytes: larger content is refused before a worker sees it, if it is in memory; a
+                     picture may not be larger in any case.
+    max_file_bytes:  the same for a file, which is handed to the worker opened, not read.
     max_pixels:      of the whole picture as its header states it; 89 million is what Pillow warns
                      at, and more than any telephone takes.
     memory_bytes:    address space on top of what a worker holds when it starts.
     cpu_s, wall_s:   processor time and time on the clock for one piece of content.
+    long_cpu_s, long_wall_s: the same for modalities that take as long as they last: films, sound.
     max_frames:      frames of an animation that are looked at.
     max_items:       pieces of content after which a worker is replaced, so that nothing it
                      may have picked up stays.
@@ -22,10 +25,13 @@ class Limits:
     """
 
     max_input_bytes: int = 256 * _MB
+    max_file_bytes: int = 8192 * _MB
     max_pixels: int = 89_478_485
     memory_bytes: int = 1024 * _MB
     cpu_s: int = 10
     wall_s: float = 20.0
+    long_cpu_s: int = 900
+    long_wall_s: float = 1200.0
     max_frames: int = 600
     max_items: int = 1000
     start_s: float = 60.0
@@ -34,6 +40,10 @@ class Limits:
         for name, value in asdict(self).items():
             if value <= 0:
                 raise ValueError(f"the limit {name} must be above 0, not {value}")
+
+    def for_long(self) -> "Limits":
+        """Return the limits with the time that long content may take in place of the usual."""
+        return replace(self, cpu_s=self.long_cpu_s, wall_s=self.long_wall_s)
 
 
 class ContentError(ValueError):
@@ -56,7 +66,7 @@ class LimitError(ContentError):
 
 
 class ContentTooLargeError(LimitError):
-    """The file is larger than max_input_bytes; nothing at all was made of it."""
+    """It is larger than max_input_bytes or max_file_bytes; nothing at all was made of it."""
 
 
 class SandboxError(RuntimeError):

@@ -12,21 +12,28 @@ import os
 import stat
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stemtide.fingerprints.file import fingerprint_bytes
-from stemtide.fingerprints.kinds import Fingerprints
+from stemtide.fingerprints.file import digests, fingerprint_bytes
+from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import (
     ContentError,
     ContentTooLargeError,
     Limits,
     SandboxError,
 )
-from stemtide.fingerprints.workers import Answer, Worker, WorkerFailedError
+from stemtide.fingerprints.looks import Asked, Look, Progress, no_progress
+from stemtide.fingerprints.workers import Worker, WorkerFailedError
 
 Content = bytes | str | os.PathLike[str]
+
+_IN_MEMORY_BYTES = 32 << 20
+"""A larger file is handed to the worker opened, and never held in memory here."""
 
 
 class Sandbox:
@@ -74,37 +81,48 @@ class Sandbox:
         return self
 
     def fingerprint(self, content: Content) -> Fingerprints:
-        """Make all fingerprints of one piece of content: digests, and PDQ if it is an image.
+        """Make all fingerprints of one piece of content: see `look`."""
+        return self.look(content).fingerprints
+
+    def look(
+        self,
+        content: Content,
+        *,
+        asked: Asked | None = None,
+        modality: str = "",
+        progress: Progress = no_progress,
+    ) -> Look:
+        """Make all fingerprints of one piece of content, and what else is asked for.
 
         What could not be looked at is said in remarks (see `Fingerprints.is_incomplete`); the
         digests are there all the same, and so is the sandbox for the next piece of content.
 
-        content: the bytes themselves, or the path of a file, which is opened here.
-        raises:  ContentTooLargeError if it is larger than max_input_bytes; ContentError if the
-                 path is not one of a readable file; SandboxError if the sandbox is closed or
-                 its workers do not start.
+        content:  the bytes themselves, or the path of a file, which is opened here.
+        asked:    what is wanted beside the fingerprints; None: nothing.
+        modality: of looks.MODALITIES, if the caller knows; "": the worker finds out.
+        progress: called in this thread with (done, total) now and then; what it raises ends the
+                  look, and is raised here.
+        raises:   ContentTooLargeError if it is larger than max_input_bytes, a file than
+                  max_file_bytes; ContentError if the path is not one of a readable file;
+                  SandboxError if the sandbox is closed or its workers do not start.
         """
-        blob = content if isinstance(content, bytes) else self._read(Path(content))
-        self._check_size(len(blob), what="this content")
-        worker = self._take()
-        is_usable = False
-        try:
-            worker.wait_ready()
-            worker.ask(blob)
-            digests = fingerprint_bytes(blob)  # while the worker is at work
-            answer = worker.answer()
-            is_usable = worker.items < self.limits.max_items and not answer.is_incomplete
-        except WorkerFailedError as failure:
-            digests = fingerprint_bytes(blob)
-            answer = Answer(remarks=(str(failure),))
-        finally:
-            self._give_back(worker, is_usable=is_usable)
-        return Fingerprints(
-            each=(*digests, *answer.each),
-            media_type=answer.media_type,
-            size_bytes=len(blob),
-            remarks=answer.remarks,
-        )
+        with _opened(content, self.limits) as given:
+            worker = self._take()
+            is_usable = False
+            try:
+                worker.wait_ready()
+                worker.ask(given.content, asked=asked, modality=modality)
+                made = given.digests()  # while the worker is at work
+                found = worker.answer(progress=progress)
+                is_usable = worker.items < self.limits.max_items and not _went_wrong(found)
+            except WorkerFailedError as failure:
+                made = given.digests()
+                found = Look(Fingerprints(each=(), remarks=(str(failure),)))
+            finally:
+                self._give_back(worker, is_usable=is_usable)
+        answer = found.fingerprints
+        whole = replace(answer, each=(*made, *answer.each), size_bytes=given.size_bytes)
+        return replace(found, fingerprints=whole)
 
     def close(self) -> None:
         """End all workers. Content that is being looked at gets a remark; later calls raise."""
@@ -114,25 +132,6 @@ class Sandbox:
             self._turn.notify_all()
         for worker in ending:
             worker.end()
-
-    def _read(self, path: Path) -> bytes:
-        try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise ContentError(f"{path} is not a regular file: give the path of a file")
-                self._check_size(status.st_size, what=str(path))
-                return file.read(self.limits.max_input_bytes + 1)
-        except OSError as error:
-            raise ContentError(f"{path} cannot be read: {error.strerror or error}") from error
-
-    def _check_size(self, size_bytes: int, *, what: str) -> None:
-        if size_bytes > self.limits.max_input_bytes:
-            raise ContentTooLargeError(
-                "max_input_bytes",
-                f"{what} has {size_bytes:,} bytes, more than the {self.limits.max_input_bytes:,}"
-                " that are taken (max_input_bytes): raise the limit, or make its digests alone",
-            )
 
     def _take(self) -> Worker:
         """Wait for a worker that is idle; the one used last, as it is the warmest."""
@@ -185,6 +184,93 @@ class Sandbox:
             worker.disown()
         self._idle, self._alive = [], set()
         self._turn = threading.Condition()
+
+
+def _went_wrong(found: Look) -> bool:
+    return any(one.startswith((UNDECODABLE, LIMIT)) for one in found.fingerprints.remarks)
+
+
+@dataclass(slots=True)
+class _Given:
+    """A piece of content as it was given: in memory, or as a file that is open.
+
+    whole: the bytes; None for a large file.  file: the number of that file, else -1.
+    """
+
+    size_bytes: int
+    whole: bytes | None
+    file: int = -1
+    _digests: tuple[Fingerprint, ...] = ()
+
+    @property
+    def content(self) -> bytes | int:
+        """What is handed to the worker."""
+        return self.file if self.whole is None else self.whole
+
+    def digests(self) -> tuple[Fingerprint, ...]:
+        """Make the digests, once."""
+        if not self._digests:
+            self._digests = self._make_digests()
+        return self._digests
+
+    def _make_digests(self) -> tuple[Fingerprint, ...]:
+        if self.whole is not None:
+            return fingerprint_bytes(self.whole)
+        sha256, md5 = digests(_Pieces(self.file))
+        return Fingerprint(Kind.SHA256, sha256), Fingerprint(Kind.MD5, md5)
+
+
+class _Pieces:
+    """Reads an open file without moving its place, which the worker may share."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._at = 0
+
+    def read(self, size: int, /) -> bytes:
+        piece = os.pread(self._file, size, self._at)
+        self._at += len(piece)
+        return piece
+
+
+@contextmanager
+def _opened(content: Content, limits: Limits) -> Iterator[_Given]:
+    if isinstance(content, bytes):
+        _check_size(len(content), "max_input_bytes", limits, what="this content")
+        yield _Given(len(content), content)
+        return
+    path = Path(content)
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ContentError(f"{path} is not a regular file: give the path of a file")
+        _check_size(status.st_size, "max_file_bytes", limits, what=str(path))
+        if status.st_size > _IN_MEMORY_BYTES:
+            yield _Given(status.st_size, None, file.fileno())
+            return
+        try:
+            whole = file.read(_IN_MEMORY_BYTES + 1) or b""
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        yield _Given(len(whole), whole)
+
+
+def _unreadable(path: Path, error: OSError) -> ContentError:
+    return ContentError(f"{path} cannot be read: {error.strerror or error}")
+
+
+def _check_size(size_bytes: int, limit: str, limits: Limits, *, what: str) -> None:
+    most: int = getattr(limits, limit)
+    if size_bytes > most:
+        raise ContentTooLargeError(
+            limit,
+            f"{what} has {size_bytes:,} bytes, more than the {most:,} that are taken ({limit}):"
+            " raise the limit, or make its digests alone",
+        )
 
 
 _sandboxes: weakref.WeakSet[Sandbox] = weakref.WeakSet()

@@ -10,25 +10,41 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import stemtide
 from stemtide.fingerprints.kinds import (
     LIMIT,
+    SIZE_BYTES,
     UNDECODABLE,
     Fingerprint,
     FingerprintError,
+    Fingerprints,
     Kind,
     parse_value,
 )
 from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.looks import (
+    FALLBACK,
+    MODALITIES,
+    Asked,
+    Look,
+    Progress,
+    QueryView,
+    no_progress,
+)
 
-_LENGTH_OUT = struct.Struct(">Q")
+_LENGTHS_OUT = struct.Struct(">IQ")
 _LENGTH_IN = struct.Struct(">I")
-_MAX_ANSWER_BYTES = 1 << 20
+_MAX_ANSWER_BYTES = 64 << 20
+_MAX_EACH = 4096
+_MAX_VIEWS = 4096
+_MAX_LOCAL = 2
+_MAX_LOCAL_BYTES = 1 << 16
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
 _END_S = 10.0
@@ -53,25 +69,11 @@ class WorkerFailedError(Exception):
     """A worker did not answer. The message is the remark that the content gets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a worker found, checked."""
-
-    each: tuple[Fingerprint, ...] = ()
-    media_type: str = ""
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def is_incomplete(self) -> bool:
-        """Whether something went wrong on the way."""
-        return any(remark.startswith((UNDECODABLE, LIMIT)) for remark in self.remarks)
-
-
 class Worker:
     """One worker process. Starting does not wait; `wait_ready` does.
 
     items: how many pieces of content it was asked about.
-    walls: what it says it has given up (see `_worker.raise_walls`), once it is ready.
+    walls: what it says it has given up (see `walls.raise_walls`), once it is ready.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -79,24 +81,21 @@ class Worker:
         self.walls: tuple[str, ...] = ()
         self._limits = limits
         self._started = time.monotonic()
-        self._deadline = 0.0
+        self._asked_at = 0.0
+        self._for = limits  # of the modality that the content is of
         self._is_ready = False
         self._ready_turn = threading.Lock()
         self._channel, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-P", "-s", "-m", "stemtide.fingerprints._worker"]
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                    [*command, str(theirs.fileno()), json.dumps(asdict(limits))],
-                    pass_fds=[theirs.fileno()],
-                    env=_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-            except OSError as error:
-                self._channel.close()
-                raise SandboxError(f"no worker can be started: {error}") from error
+        their_leash, self._leash = os.pipe()
+        try:
+            self._process = _start(their_leash, theirs.fileno(), limits)
+        except OSError as error:
+            self._channel.close()
+            os.close(self._leash)
+            raise SandboxError(f"no worker can be started: {error}") from error
+        finally:
+            theirs.close()
+            os.close(their_leash)
 
     @property
     def pid(self) -> int:
@@ -124,35 +123,49 @@ class Worker:
             self.walls = tuple(hello.get("walls", ()))
             self._is_ready = True
 
-    def ask(self, blob: bytes) -> None:
+    def ask(self, content: bytes | int, *, asked: Asked | None = None, modality: str = "") -> None:
         """Hand a piece of content over; its time runs from now.
 
+        content:  the bytes, or the number of a file opened for reading.
+        modality: of MODALITIES; "": the worker finds out.
         raises: WorkerFailedError with the remark for the content.
         """
         self.items += 1
-        self._deadline = time.monotonic() + self._limits.wall_s
+        self._asked_at = time.monotonic()
+        self._for = self._limits_of(modality or FALLBACK)
+        head = json.dumps({"modality": modality, "asked": asdict(asked or Asked())}).encode()
+        size = len(content) if isinstance(content, bytes) else 0
         try:
-            self._channel.settimeout(self._limits.wall_s)
-            self._channel.sendall(_LENGTH_OUT.pack(len(blob)))
-            self._channel.sendall(blob)
+            self._channel.settimeout(self._for.wall_s)
+            lengths = _LENGTHS_OUT.pack(len(head), size)
+            if isinstance(content, bytes):
+                self._channel.sendall(lengths + head)
+                self._channel.sendall(content)
+            else:
+                socket.send_fds(self._channel, [lengths + head], [content])
         except TimeoutError as error:
             raise self._too_slow() from error
         except OSError as error:
             raise WorkerFailedError(self._why_it_ended()) from error
 
-    def answer(self) -> Answer:
+    def answer(self, *, progress: Progress = no_progress) -> Look:
         """Wait for what the worker found, no longer than its time.
 
+        progress: called meanwhile, in this thread; what it raises ends the wait.
         raises: WorkerFailedError with the remark for the content.
         """
-        try:
-            return _checked(self._receive(until=self._deadline))
-        except TimeoutError as error:
-            raise self._too_slow() from error
-        except (EOFError, OSError) as error:
-            raise WorkerFailedError(self._why_it_ended()) from error
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise WorkerFailedError(f"{UNDECODABLE}the decoder gave no sensible answer") from error
+        name = FALLBACK
+        while True:
+            with self._doubting():
+                message = self._receive(until=self._asked_at + self._for.wall_s)
+                if "modality" in message:
+                    name = message["modality"]
+                    self._for = self._limits_of(name)
+                    continue
+                if "progress" not in message:
+                    return checked(message, kinds=MODALITIES[name].kinds)
+                done, total = map(float, message["progress"])
+            progress(done, total)
 
     def is_dead(self) -> bool:
         """Whether the process has ended."""
@@ -164,12 +177,33 @@ class Worker:
             self._channel.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._process.kill()
         self._process.wait()
-        self._channel.close()
+        self._let_go()
 
     def disown(self) -> None:
         """In a forked process: let go of a worker that is the parent's."""
-        self._channel.close()
+        self._let_go()
         self._process.returncode = 0  # not ours to wait for
+
+    def _let_go(self) -> None:
+        self._channel.close()
+        leash, self._leash = self._leash, -1
+        if leash >= 0:
+            os.close(leash)
+
+    def _limits_of(self, modality: str) -> Limits:
+        return self._limits.for_long() if MODALITIES[modality].is_long else self._limits
+
+    @contextmanager
+    def _doubting(self) -> Iterator[None]:
+        """Turn whatever a worker may do in place of an answer into the remark for the content."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise self._too_slow() from error
+        except (EOFError, OSError) as error:
+            raise WorkerFailedError(self._why_it_ended()) from error
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise WorkerFailedError(f"{UNDECODABLE}the decoder gave no sensible answer") from error
 
     def _receive(self, *, until: float) -> dict[str, Any]:
         size = _LENGTH_IN.unpack(self._receive_bytes(_LENGTH_IN.size, until=until))[0]
@@ -192,14 +226,14 @@ class Worker:
 
     def _too_slow(self) -> WorkerFailedError:
         return WorkerFailedError(
-            f"{LIMIT}decoding it takes more than {self._limits.wall_s:g} s on the clock (wall_s)"
+            f"{LIMIT}decoding it takes more than {self._for.wall_s:g} s on the clock (wall_s)"
         )
 
     def _why_it_ended(self) -> str:
         """Turn the way in which a worker ended into the remark for the content."""
         how = self._how_it_ended()
         if how == "SIGXCPU":
-            spent = f"more than {self._limits.cpu_s} s of processor time (cpu_s)"
+            spent = f"more than {self._for.cpu_s} s of processor time (cpu_s)"
             return f"{LIMIT}decoding it takes {spent}"
         if how == "SIGALRM":
             return str(self._too_slow())
@@ -223,23 +257,82 @@ class Worker:
             return f"signal {-code}"
 
 
+def _start(leash: int, channel: int, limits: Limits) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-P", "-s", "-m", "stemtide.fingerprints._worker"]
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [*command, str(leash), str(channel), json.dumps(asdict(limits))],
+        pass_fds=[leash, channel],
+        cwd="/",
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     home = str(Path(stemtide.__file__).parents[1])
     return kept | dict.fromkeys(_ONE_THREAD, "1") | _KEEP_MEMORY | {"PYTHONPATH": home}
 
 
-def _checked(answer: dict[str, Any]) -> Answer:
-    """Believe nothing that a worker says: content may have taken it over."""
-    each = tuple(_checked_fingerprint(*one) for one in answer.get("each", ()))
+def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Look:
+    """Believe nothing that a worker says: content may have taken it over.
+
+    kinds:  of fingerprints that the modality makes.
+    raises: ValueError, TypeError and their like if it is not an answer of the promised form.
+    """
+    each = tuple(_checked_fingerprint(*one, kinds=kinds) for one in _few(answer, "each", _MAX_EACH))
     remarks = tuple(str(remark)[:_MAX_TEXT] for remark in answer.get("remarks", ()))
-    media_type = str(answer.get("media_type", ""))[:_MAX_TEXT]
-    return Answer(each=each, media_type=media_type, remarks=remarks[:_MAX_REMARKS])
+    return Look(
+        Fingerprints(
+            each=each,
+            media_type=str(answer.get("media_type", ""))[:_MAX_TEXT],
+            remarks=remarks[:_MAX_REMARKS],
+        ),
+        views=tuple(_checked_view(*one) for one in _few(answer, "views", _MAX_VIEWS)),
+        local=tuple(_checked_local(one) for one in _few(answer, "local", _MAX_LOCAL)),
+    )
 
 
-def _checked_fingerprint(value: str, quality: object, part: str) -> Fingerprint:
+def _few(answer: dict[str, Any], name: str, at_most: int) -> list[Any]:
+    several = answer.get(name, [])
+    if not isinstance(several, list) or len(several) > at_most:
+        raise ValueError(f"{name} is a list of at most {at_most}")
+    return several
+
+
+def _checked_fingerprint(
+    kind: str, value: str, quality: object, part: str, *, kinds: frozenset[Kind]
+) -> Fingerprint:
+    known = Kind(kind)
+    if known not in kinds:
+        raise FingerprintError(f"no {kind} is made of such content")
+    if quality is not None:
+        _check_quality(quality)
+    elif known is Kind.PDQ:
+        raise FingerprintError("a PDQ hash without its quality")
+    read = parse_value(known, value) if known in SIZE_BYTES else bytes.fromhex(value)
+    quality = quality if isinstance(quality, int) else None
+    return Fingerprint(known, read, quality=quality, part=str(part)[:_MAX_TEXT])
+
+
+def _checked_view(transform: str, value: str, quality: object, part: str) -> QueryView:
+    return QueryView(
+        str(transform)[:_MAX_TEXT],
+        parse_value(Kind.PDQ, value),
+        _check_quality(quality),
+        str(part)[:_MAX_TEXT],
+    )
+
+
+def _checked_local(value: str) -> bytes:
+    if len(value) > 2 * _MAX_LOCAL_BYTES:
+        raise FingerprintError("local features that are too many")
+    return bytes.fromhex(value)
+
+
+def _check_quality(quality: object) -> int:
     if not isinstance(quality, int) or not 0 <= quality <= 100:  # noqa: PLR2004 - its range
         raise FingerprintError(f"a quality is 0 to 100, not {quality!r:.20}")
-    return Fingerprint(
-        Kind.PDQ, parse_value(Kind.PDQ, value), quality=quality, part=str(part)[:_MAX_TEXT]
-    )
+    return quality
