@@ -4,14 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-
 from benchmarks.media import audio_sounds, audio_variants
 from benchmarks.media.audio_sounds import RATE, Samples
+
 from stemtide.fingerprints.audio import fingerprint_audio
 from stemtide.fingerprints.audio_value import Sound, Track
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
-from stemtide.matching.sound import PROBABLE_EVIDENCE, SoundFinder
+from stemtide.matching.sound import PROBABLE_SCORE, SoundFinder
 
 SECONDS = 20.0
 NAMES = ("music", "speech", "wood")
@@ -50,7 +50,7 @@ def test_a_sound_is_found_whatever_was_done_to_it(variant):
     rng = np.random.default_rng(5)
     found = finder().find(printed(audio_variants.VARIANTS[variant](samples, other, rng)))
     assert [one.key for one in found] == [0]
-    assert found[0].score > 2 * PROBABLE_EVIDENCE
+    assert found[0].score > 2 * PROBABLE_SCORE
 
 
 @pytest.mark.parametrize("kind", sorted(audio_sounds.KINDS))

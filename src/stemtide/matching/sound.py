@@ -7,38 +7,18 @@ become many, so that there are never more than some twenty, and each word is mov
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from stemtide.fingerprints.audio_value import WORDS_PER_S, Sound, Track
-from stemtide.matching import sound_align as align
+from stemtide.fingerprints.audio_value import Sound, Track
 from stemtide.matching.found import Found, Span
-from stemtide.matching.sound_align import Line, Query, Stretch
-from stemtide.matching.sound_table import (
-    Candidates,
-    Rows,
-    Shelf,
-    candidates,
-    join_shelves,
-    make_shelf,
-)
+from stemtide.matching.sound_align import Query
+from stemtide.matching.sound_search import MATCH_SCORE, PROBABLE_SCORE, find_on
+from stemtide.matching.sound_table import Shelf, join_shelves, make_shelf
 
-MATCH_EVIDENCE = 46.0
-PROBABLE_EVIDENCE = 30.0
-
-_NEIGHBOURS = np.array([-4, -2, 2, 4])
-_NEAR_BITS = 62
-"""A pair of words is pursued if it and four neighbours have at most so many wrong bits of 160."""
-
-_WORTH_EXTENDING = 15.0
-_DIAGONAL = 4
-_BLOCK = 100
-_MOST_A_TRACK = 16
-_MOST_PAIRS = 8192
-_AT_A_TIME = 256
-_MOST_SPANS = 16
+__all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "SoundFinder"]
 
 
 class SoundFinder:
@@ -98,136 +78,8 @@ class SoundFinder:
         for track in tracks:
             query = Query.of(track)
             for shelf in shelves:
-                found += _find_on(shelf, query)
+                found += find_on(shelf, query)
         return _once(found)
-
-
-def _find_on(shelf: Shelf, query: Query) -> Iterator[Found]:
-    """Find what sounds on a shelf.
-
-    1. Pairs of words that are alike, with their neighbours. 2. Windows around them at several
-    speeds. 3. The stretch around the best, laid finely; then the best pair outside of it.
-    """
-    pairs = _pursued(shelf, query)
-    rows = shelf.rows(pairs.place)
-    evidence, speed = _windows(shelf, query, pairs)
-    worth = np.flatnonzero((evidence >= _WORTH_EXTENDING) & shelf.alive[rows])
-    order = worth[np.lexsort((-evidence[worth], rows[worth]))]
-    for group in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):
-        lines = [
-            Line(
-                row=int(rows[one]),
-                shift=int(pairs.shift[one]),
-                at=float(pairs.at[one]),
-                place=int(pairs.place[one]),
-                speed=float(speed[one]),
-            )
-            for one in group.tolist()
-        ]
-        for stretch in _stretches(shelf, query, lines):
-            yield _told(shelf, stretch)
-
-
-def _pursued(shelf: Shelf, query: Query) -> Candidates:
-    """Collect the pairs of words whose neighbours are alike too, the best few of each diagonal."""
-    asked = query.asked()
-    kept = []
-    for found in candidates(shelf, query.words[asked], asked):
-        near = _nearness(shelf, query, found)
-        good = np.flatnonzero(near <= _NEAR_BITS)
-        kept.append([each[good] for each in (found.at, found.place, found.shift, near)])
-    at, place, shift, near = (np.concatenate(each) for each in zip(*kept, strict=True))
-    diagonal = (place - at // 2) // _DIAGONAL
-    order = np.lexsort((near, at // (2 * _BLOCK), diagonal, shift))
-    same = np.stack([shift, diagonal, at // (2 * _BLOCK)])[:, order]
-    first = np.concatenate([[True], (np.diff(same) != 0).any(axis=0)])
-    best = order[first[: len(order)]]
-    best = best[_best_of_each(shelf.rows(place[best]), near[best])]
-    return Candidates(at[best], place[best], shift[best], near[best])
-
-
-def _best_of_each(rows: Rows, near: Rows) -> Rows:
-    """Choose the nearest few of each track, and of all tracks at most _MOST_PAIRS."""
-    order = np.lexsort((near, rows))
-    place = np.arange(len(order))
-    begins = np.concatenate([[True], np.diff(rows[order]) != 0])[: len(order)]
-    rank = place - np.maximum.accumulate(np.where(begins, place, 0))
-    few = order[rank < _MOST_A_TRACK]
-    return few[np.argsort(near[few], kind="stable")[:_MOST_PAIRS]]
-
-
-def _nearness(shelf: Shelf, query: Query, found: Candidates) -> Rows:
-    """Count the wrong bits of pairs and of their neighbours, (k,) int64."""
-    at = found.at[:, None] + 2 * _NEIGHBOURS
-    place = found.place[:, None] + _NEIGHBOURS
-    row = shelf.rows(found.place)[:, None]
-    beside = align.errors(shelf, query, at=at, place=place, shift=found.shift[:, None], row=row)
-    total: Rows = found.apart + align.wrong_bits(beside).sum(axis=1).astype(np.int64)
-    return total
-
-
-def _windows(shelf: Shelf, query: Query, pairs: Candidates) -> tuple[align.Gains, align.Gains]:
-    evidence, speed = np.zeros(len(pairs.at)), np.ones(len(pairs.at))
-    for shift in align.SPEEDS:
-        these = np.flatnonzero(pairs.shift == shift)
-        for start in range(0, len(these), _AT_A_TIME):
-            part = these[start : start + _AT_A_TIME]
-            evidence[part], speed[part] = align.best_windows(
-                shelf, query, at=pairs.at[part], place=pairs.place[part], shift=shift
-            )
-    return evidence, speed
-
-
-def _stretches(shelf: Shelf, query: Query, lines: list[Line]) -> list[Stretch]:
-    """Lay the lines of one track, best first, leaving out what lies in a stretch that was found."""
-    found: list[Stretch] = []
-    for line in lines:
-        if len(found) == _MOST_SPANS:
-            break
-        if any(_covers(stretch, line.at) for stretch in found):
-            continue
-        stretch = align.refine(shelf, query, line)
-        middle = float(stretch.line.at_of(np.array((stretch.first + stretch.last) // 2)))
-        if stretch.evidence >= PROBABLE_EVIDENCE and not any(_covers(s, middle) for s in found):
-            found.append(stretch)
-    return found
-
-
-def _covers(stretch: Stretch, at: float) -> bool:
-    first, last = stretch.line.at_of(np.array([stretch.first, stretch.last]))
-    return bool(first - 2 * align.WINDOW / 4 <= at <= last + 2 * align.WINDOW / 4)
-
-
-def _told(shelf: Shelf, stretch: Stretch) -> Found:
-    line = stretch.line
-    first, last = line.at_of(np.array([stretch.first, stretch.last])) / (2 * WORDS_PER_S)
-    low = int(shelf.bounds[line.row])
-    ends = 5 / WORDS_PER_S
-    return Found(
-        key=int(shelf.keys[line.row]),
-        score=round(stretch.evidence, 1),
-        confidence=confidence(stretch.evidence),
-        query_span=Span(max(0.0, float(first)), float(last) + ends),
-        signal_span=Span(
-            (stretch.first - low) / WORDS_PER_S, (stretch.last - low) / WORDS_PER_S + ends
-        ),
-        speed=round(line.speed, 3),
-        transform=_transform(line),
-    )
-
-
-def _transform(line: Line) -> str:
-    if not line.shift:
-        return ""
-    return f"pitch {-line.shift:+d} semitone"
-
-
-def confidence(evidence: float) -> float:
-    """Say how many finds with so much evidence are right, 0..1."""
-    return float(np.interp(evidence, *_CALIBRATED))
-
-
-_CALIBRATED = ((30.0, 46.0, 80.0), (0.5, 0.98, 0.999))
 
 
 def _once(found: list[Found]) -> list[Found]:

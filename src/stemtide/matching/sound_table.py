@@ -39,18 +39,32 @@ _BATCH = 128
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Pairs of words that are alike: each (k,), one line a pair.
+    """Pairs of words that are alike in one shift; each array (k,) int64, one line a pair.
 
-    at:    int64, the query's word, counted in half words from its beginning.
-    place: int64, the stored word, on its shelf.
-    shift: int64, by how many bits the query's word was shifted.
-    apart: int64, how many bits they differ in, 0..WITHIN_BITS.
+    shift: by how many bits the query's words were shifted.
+    at:    the query's word, counted in half words from its beginning.
+    place: the stored word, on its shelf.
+    apart: how many bits they differ in; with neighbours, once those were counted.
     """
 
+    shift: int
     at: Rows
     place: Rows
-    shift: Rows
     apart: Rows
+
+    def only(self, those: npt.NDArray[np.intp]) -> "Candidates":
+        """Give some of them."""
+        return Candidates(self.shift, self.at[those], self.place[those], self.apart[those])
+
+
+def joined(several: Sequence[Candidates]) -> Candidates:
+    """Put candidates of the same shift, one at least, together."""
+    return Candidates(
+        several[0].shift,
+        np.concatenate([each.at for each in several]),
+        np.concatenate([each.place for each in several]),
+        np.concatenate([each.apart for each in several]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +191,9 @@ def _alike(
     apart = np.bitwise_count((shelf.words[place] ^ words[query]) & known)
     near = np.flatnonzero(apart <= WITHIN_BITS)
     return Candidates(
+        shift=shift,
         at=at[query[near]],
         place=place[near].astype(np.int64),
-        shift=np.full(len(near), shift, dtype=np.int64),
         apart=apart[near].astype(np.int64),
     )
 
