@@ -50,6 +50,18 @@ def test_a_query_has_the_rectangle_within_a_letterbox():
     assert any(max(abs(a - b) for a, b in zip(box, right, strict=True)) < 0.02 for box in boxes)
 
 
+def test_every_rectangle_is_a_view_of_its_own():
+    blob = changed(
+        "street",
+        lambda one: ImageOps.expand(ImageOps.expand(one, (40, 30), "red"), (60, 40), "black"),
+    )
+    one = made(blob)
+    rects = [view.number for view in one.views if view.kind is ViewKind.RECT]
+    assert len(rects) == len(set(rects)) >= 2
+    times = one.rows["at_ms"][one.rows["view"] == rects[0]]
+    assert len(set(times.tolist())) == len(times) == 24
+
+
 def test_each_part_of_a_compilation_may_have_its_own_rectangle():
     plain = [one.resize((256, 204)) for one in pictures("table")] * 3
     boxed = [ImageOps.expand(one, (0, 30), "black") for one in pictures("street")] * 3

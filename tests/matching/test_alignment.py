@@ -263,7 +263,7 @@ def test_more_evidence_is_never_less_confidence():
 def test_random_frames_meet_nothing_and_raise_nothing(finder, seed, count):
     rng = np.random.default_rng(seed)
     rows = np.zeros(count, ROW)
-    rows["at_ms"] = np.sort(rng.integers(0, 60_000, count))
+    rows["at_ms"] = np.sort(rng.choice(60_000, count, replace=False))
     rows["quality"] = rng.integers(0, 101, count)
     rows["pdq"] = rng.integers(0, 256, (count, 32))
     assert finder.find(VideoPrint(rows=rows, sampling=Sampling.QUERY).to_bytes()) == []
@@ -278,3 +278,13 @@ def _strangers(seconds):
         ground = noise.resize((512, 288), Image.Resampling.BICUBIC)
         frames += [ground.crop((n * 3, n, n * 3 + 256, n + 144)) for n in range(48)]
     return frames
+
+
+def test_words_are_not_near_beyond_half_of_their_bits():
+    words = np.zeros(70, np.uint64)
+    with pytest.raises(ValueError, match="0 to 31"):
+        near(words, words, within_bits=32)
+
+
+def test_more_pairs_than_there_is_room_for_are_all_found():
+    assert len(near(np.zeros(3001, np.uint64), np.zeros(70, np.uint64)).row) == 3001 * 70

@@ -228,7 +228,8 @@ class _Look:
         if self.sampling is Sampling.QUERY or self.robust:
             rects = [_box(rect, height, width) for rect in find_rects(thumbs)]
             views += [view for box in rects if (view := self._rect_view(box)) is not None]
-        return views
+        # Two guesses may be near enough for one view, which has one hash of a frame.
+        return list({view.number: view for view in views}.values())
 
     def _rect_view(self, box: _Box) -> View | None:
         """The view that already shows this box, or a new one while there is room."""
@@ -238,7 +239,9 @@ class _Look:
                 return view
         if len(rects) >= _MOST_RECTS:
             return None
-        return View(_FIRST_RECT + len(rects), ViewKind.RECT, box)
+        view = View(_FIRST_RECT + len(rects), ViewKind.RECT, box)
+        self.views.append(view)
+        return view
 
     def _hash_view(self, view: View, thumbs: frames_grids.Thumbs) -> None:
         height, width = thumbs.shape[1:]

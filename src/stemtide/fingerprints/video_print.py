@@ -70,7 +70,7 @@ WHOLE = View(0, ViewKind.WHOLE)
 class VideoPrint:
     """The fingerprint of one video.
 
-    rows:    (n,) of ROW, sorted by view and time.
+    rows:    (n,) of ROW, sorted by view and time; a view has one row of a time.
     remarks: what could not be looked at; they do not travel in the bytes.
     """
 
@@ -156,5 +156,5 @@ def _check_rows(rows: Rows, views: tuple[View, ...]) -> None:
     if (rows["quality"] > 100).any() or (rows["at_ms"] > MAX_AT_MS).any():  # noqa: PLR2004 - PDQ's
         raise FingerprintError("a row of a video fingerprint has an impossible quality or time")
     order = rows["view"].astype(np.int64) << 32 | rows["at_ms"]
-    if (np.diff(order) < 0).any():
-        raise FingerprintError("the rows of a video fingerprint are not sorted by view and time")
+    if (np.diff(order) <= 0).any():
+        raise FingerprintError("a video fingerprint's rows are not sorted, or two are of one time")

@@ -58,8 +58,10 @@ def from_text(text: str) -> VideoPrint:
         if len(lines) > MAX_ROWS:
             raise FingerprintError(f"vPDQ of more than {MAX_ROWS:,} frames is not read")
         records = [_from_line(place, line) for place, line in enumerate(lines, start=1)]
-    rows = np.empty(len(records), ROW)
-    for place, (value, quality, at_ms) in enumerate(sorted(records, key=lambda one: one[2])):
+    # Of two hashes of one time the first is kept.
+    by_time = {at_ms: (value, quality) for value, quality, at_ms in reversed(records)}
+    rows = np.empty(len(by_time), ROW)
+    for place, (at_ms, (value, quality)) in enumerate(sorted(by_time.items())):
         rows[place] = (at_ms, quality, 0, np.frombuffer(value, np.uint8))
     duration_ms = int(rows["at_ms"].max(initial=0))
     return VideoPrint(rows=rows, sampling=Sampling.IMPORTED, duration_ms=duration_ms)

@@ -36,6 +36,8 @@ _SEEN_INVERTED = (0, 5)
 """Inverted pictures are looked for upright and mirrored only: more would double the chances of a
 false find for what nobody does."""
 
+_MIRRORED = 5
+
 Places = NDArray[np.int64]
 
 
@@ -149,8 +151,10 @@ class VideoFinder:
             most=MOST_SPANS,
         )
         key = int(held.signals["key"][row["signal"]])
-        how = _how(side.view, held.views[int(row["view"])], variant)
-        return [(key, _Stretch(line, side.at_s, how)) for line in lines]
+        theirs = held.views[int(row["view"])]
+        how, unlikely = _how(side.view, theirs, variant), _unlikely(side.view, theirs, variant)
+        found = [_Stretch(line, side.at_s, how, unlikely) for line in lines]
+        return [(key, one) for one in found if one.score >= self._least_score]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,12 @@ class _Stretch:
     line: score.Line
     at_s: score.Floats
     how: str
+    unlikely: float
+
+    @property
+    def score(self) -> float:
+        """The evidence less what so unlikely an alteration asks for."""
+        return self.line.score - self.unlikely
 
     @property
     def span(self) -> Span:
@@ -174,8 +184,8 @@ class _Stretch:
     def found(self, key: int) -> Found:
         return Found(
             key=key,
-            score=self.line.score,
-            confidence=confidence_of(self.line.score),
+            score=self.score,
+            confidence=confidence_of(self.score),
             query_span=self.span,
             signal_span=self.signal_span,
             speed=self.line.speed,
@@ -294,6 +304,17 @@ def _how(mine: View, theirs: View, variant: int) -> str:
     return ", ".join(words)
 
 
+def _unlikely(mine: View, theirs: View, variant: int) -> float:
+    """How much evidence an alteration asks for before it is believed.
+
+    Mirroring is common, other turns and inverted colours are rare; and each further view that is
+    tried is one more chance to meet by accident.
+    """
+    views = (mine.kind is not ViewKind.WHOLE) + (theirs.kind is not ViewKind.WHOLE)
+    is_rare = variant not in (0, _MIRRORED)
+    return 0.5 * views + (2.0 if is_rare else 0.5 if variant else 0.0)
+
+
 def _removed(view: View) -> str:
     top, bottom, left, right = view.box
     is_full_width, is_full_height = right - left > 0.97, bottom - top > 0.97  # noqa: PLR2004
@@ -309,7 +330,7 @@ def _told(found: list[tuple[int, _Stretch]]) -> list[Found]:
     """Tell each stretch of content once for each signal, by its best find."""
     kept: dict[int, list[_Stretch]] = {}
     told: list[Found] = []
-    for key, stretch in sorted(found, key=lambda one: -one[1].line.score):
+    for key, stretch in sorted(found, key=lambda one: -one[1].score):
         mine = kept.setdefault(key, [])
         if len(mine) < MOST_SPANS and not any(_overlap(stretch.span, one.span) for one in mine):
             mine.append(stretch)

@@ -10,13 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stemtide.kernels import frames
+
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
 WITHIN_BITS = 10
-_BITS = 64
-_BLOCK = 1 << 15
-"""Rows compared at a time: they and what is made of them fit the second-level cache."""
 
 
 class Near(NamedTuple):
@@ -38,18 +37,9 @@ def near(rows: Words, queries: Words, *, within_bits: int = WITHIN_BITS) -> Near
     rows:    (n,) uint64.
     queries: (q,) uint64.
     """
-    found: list[Near] = []
-    reach = np.uint8(2 * within_bits)
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        for place, word in enumerate(queries):
-            bits = np.bitwise_count(block ^ word)
-            # Adding and wrapping at 64 puts both ends of 0..64 side by side, in 0..2 * within.
-            hits = np.flatnonzero(((bits + np.uint8(within_bits)) & np.uint8(_BITS - 1)) <= reach)
-            if len(hits):
-                query = np.full(len(hits), place, np.int64)
-                found.append(Near(query, hits + start, bits[hits].astype(np.int64)))
-    if not found:
-        none = np.empty(0, np.int64)
-        return Near(none, none, none)
-    return Near(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    pairs = frames.near(rows, np.ascontiguousarray(queries), within_bits=within_bits)
+    return Near(
+        query=pairs["query"].astype(np.int64),
+        row=np.ascontiguousarray(pairs["row"]),
+        bits=pairs["bits"].astype(np.int64),
+    )

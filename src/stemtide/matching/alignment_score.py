@@ -30,6 +30,11 @@ _FOR, _AGAINST = 5.0, -1.5
 _DULL = -0.2
 _LEAST_AGAINST = 0.15
 _FIT_S = 0.75
+_TILT = 0.06
+"""A fit may change the speed by this part: those that are tried lie about twice as far apart."""
+_GAIN = 0.1
+"""A fit that gains less is left."""
+_SAME_SPEED = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +158,16 @@ def _best(values: Floats, *, speeds: Floats, offsets_s: Floats) -> Line:
     sums = np.cumsum(values, axis=1)
     before = np.concatenate([np.zeros((len(values), 1)), sums[:, :-1]], axis=1)
     lowest = np.minimum.accumulate(before, axis=1)
-    gains = sums - lowest
+    gains = sums - lowest - _unlikely(speeds)[:, None]
     row, last = divmod(int(np.argmax(gains)), values.shape[1])
     first = int(np.flatnonzero(before[row, : last + 1] <= lowest[row, last])[-1])
     return Line(float(gains[row, last]), float(speeds[row]), float(offsets_s[row]), first, last)
+
+
+def _unlikely(speeds: Floats) -> Floats:
+    """How much evidence a speed asks for before it is believed: few videos are played at double."""
+    change = np.abs(np.log(speeds))
+    return np.where(change < _SAME_SPEED, 0.0, np.minimum(2.0, 0.4 + 2.5 * change))
 
 
 def _fitted(query: Sequence, signal: Sequence, line: Line) -> Line:
@@ -172,10 +183,12 @@ def _fitted(query: Sequence, signal: Sequence, line: Line) -> Line:
             return line
         shift = np.repeat(shifts, stretch.shape[1])
         tilt, move = _slope(np.tile(at_s, len(shifts)), shift, weights**2)
+        if abs(tilt) > _TILT * line.speed:
+            tilt, move = 0.0, (move[0], move[0])
         tilts, moves = np.array([0, 0, tilt]), np.array([0, move[0], move[1]])
         tried = _values(query, signal, speeds=line.speed + tilts, offsets_s=line.offset_s + moves)
         better = _best(tried, speeds=line.speed + tilts, offsets_s=line.offset_s + moves)
-        if better.score <= line.score + 1e-9:
+        if better.score <= line.score + _GAIN:
             return line
         line = better
     return line

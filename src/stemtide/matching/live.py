@@ -138,7 +138,8 @@ class LiveMatcher:
         base_s = float(kept.at_s.min())
         rows = kept.rows.copy()
         rows["at_ms"] = np.round((kept.at_s - base_s) * 1000)
-        rows = rows[np.lexsort((rows["at_ms"], rows["view"]))]
+        order = rows["view"].astype(np.int64) << 32 | rows["at_ms"]
+        rows = rows[np.unique(order, return_index=True)[1]]
         views = tuple(kept.views[number] for number in sorted(kept.views))
         found = self._find(VideoPrint(rows=rows, sampling=Sampling.QUERY, views=views))
         return [_moved(one, base_s) for one in found]
