@@ -75,7 +75,7 @@ def lettering(height):
     return ImageFont.load_default(size=max(8, height))
 
 
-WORDS = "when they said it could not be done and then somebody did it anyway".split()
+WORDS = ("when", "they", "said", "it", "could", "not", "be", "done", "then", "somebody", "did")
 
 
 def sentence(chance, count):
@@ -171,7 +171,9 @@ def perspective(corners, size):
     """The eight numbers that lay the corners of a canvas upon four places of the source."""
     width, height = size
     rows, places = [], []
-    for (x, y), (u, v) in zip([(0, 0), (width, 0), (width, height), (0, height)], corners):
+    for (x, y), (u, v) in zip(
+        [(0, 0), (width, 0), (width, height), (0, height)], corners, strict=True
+    ):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
         places += [u, v]
     return np.linalg.solve(np.array(rows, float), np.array(places, float)).tolist()
@@ -192,36 +194,36 @@ def smaller(picture, share):
 
 
 TRANSFORMS: dict[str, Altered] = {
-    "jpeg q8": lambda p, c, b: saved(p, quality=8),
-    "scaled 25 %": lambda p, c, b: saved(smaller(p, 0.25)),
-    "png": lambda p, c, b: saved(p, "PNG"),
-    "webp": lambda p, c, b: saved(p, "WEBP", quality=60),
-    "gif": lambda p, c, b: saved(p, "GIF"),
-    "black and white": lambda p, c, b: saved(ImageOps.grayscale(p)),
-    "sepia": lambda p, c, b: saved(sepia(p)),
-    "blur": lambda p, c, b: saved(p.filter(ImageFilter.GaussianBlur(max(p.size) / 250))),
-    "noise": lambda p, c, b: saved(noisy(p, c)),
-    "gamma": lambda p, c, b: saved(toned(p, lambda level: level**0.6)),
-    "dark": lambda p, c, b: saved(toned(p, lambda level: level * 0.5)),
-    "stretched": lambda p, c, b: saved(p.resize((round(p.width * 1.25), p.height))),
-    "crop 2 %": lambda p, c, b: saved(cropped(p, 0.02)),
-    "crop 5 %": lambda p, c, b: saved(cropped(p, 0.05)),
-    "crop 10 %": lambda p, c, b: saved(cropped(p, 0.10)),
-    "crop 25 % off centre": lambda p, c, b: saved(cropped_off_centre(p, c)),
-    "crop to a square": lambda p, c, b: saved(squared(p)),
-    "mirrored": lambda p, c, b: saved(ImageOps.mirror(p)),
-    "turned 90": lambda p, c, b: saved(p.transpose(Image.Transpose.ROTATE_90)),
-    "turned 180": lambda p, c, b: saved(p.transpose(Image.Transpose.ROTATE_180)),
-    "turned 5": lambda p, c, b: saved(turned(p, 5)),
-    "turned 15": lambda p, c, b: saved(turned(p, -15)),
-    "letterbox": lambda p, c, b: saved(letterboxed(p)),
-    "border 10 %": lambda p, c, b: saved(bordered(p, c)),
-    "caption": lambda p, c, b: saved(captioned(p, c)),
-    "phone screenshot": lambda p, c, b: saved(screenshot(p, c)),
-    "watermark": lambda p, c, b: saved(watermarked(p.copy(), c)),
-    "sticker 30 %": lambda p, c, b: saved(stickered(p.copy(), c)),
-    "inverted": lambda p, c, b: saved(ImageOps.invert(p)),
+    "jpeg q8": lambda p, _c, _b: saved(p, quality=8),
+    "scaled 25 %": lambda p, _c, _b: saved(smaller(p, 0.25)),
+    "png": lambda p, _c, _b: saved(p, "PNG"),
+    "webp": lambda p, _c, _b: saved(p, "WEBP", quality=60),
+    "gif": lambda p, _c, _b: saved(p, "GIF"),
+    "black and white": lambda p, _c, _b: saved(ImageOps.grayscale(p)),
+    "sepia": lambda p, _c, _b: saved(sepia(p)),
+    "blur": lambda p, _c, _b: saved(p.filter(ImageFilter.GaussianBlur(max(p.size) / 250))),
+    "noise": lambda p, c, _b: saved(noisy(p, c)),
+    "gamma": lambda p, _c, _b: saved(toned(p, lambda level: level**0.6)),
+    "dark": lambda p, _c, _b: saved(toned(p, lambda level: level * 0.5)),
+    "stretched": lambda p, _c, _b: saved(p.resize((round(p.width * 1.25), p.height))),
+    "crop 2 %": lambda p, _c, _b: saved(cropped(p, 0.02)),
+    "crop 5 %": lambda p, _c, _b: saved(cropped(p, 0.05)),
+    "crop 10 %": lambda p, _c, _b: saved(cropped(p, 0.10)),
+    "crop 25 % off centre": lambda p, c, _b: saved(cropped_off_centre(p, c)),
+    "crop to a square": lambda p, _c, _b: saved(squared(p)),
+    "mirrored": lambda p, _c, _b: saved(ImageOps.mirror(p)),
+    "turned 90": lambda p, _c, _b: saved(p.transpose(Image.Transpose.ROTATE_90)),
+    "turned 180": lambda p, _c, _b: saved(p.transpose(Image.Transpose.ROTATE_180)),
+    "turned 5": lambda p, _c, _b: saved(turned(p, 5)),
+    "turned 15": lambda p, _c, _b: saved(turned(p, -15)),
+    "letterbox": lambda p, _c, _b: saved(letterboxed(p)),
+    "border 10 %": lambda p, c, _b: saved(bordered(p, c)),
+    "caption": lambda p, c, _b: saved(captioned(p, c)),
+    "phone screenshot": lambda p, c, _b: saved(screenshot(p, c)),
+    "watermark": lambda p, c, _b: saved(watermarked(p.copy(), c)),
+    "sticker 30 %": lambda p, c, _b: saved(stickered(p.copy(), c)),
+    "inverted": lambda p, _c, _b: saved(ImageOps.invert(p)),
     "inset 60 %": lambda p, c, b: saved(inset(p, c, b)),
-    "photo of a screen": lambda p, c, b: saved(off_a_screen(p, c)),
-    "combination": lambda p, c, b: saved(combined(p, c)),
+    "photo of a screen": lambda p, c, _b: saved(off_a_screen(p, c)),
+    "combination": lambda p, c, _b: saved(combined(p, c)),
 }

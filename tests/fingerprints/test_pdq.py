@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings, strategies as st
 from PIL import Image
 
 from stemtide.fingerprints import pdq
+from tests.fingerprints import oracle
 from tests.fingerprints.pictures import bits_between, photo, photo_paths
 
 
@@ -98,3 +99,47 @@ def test_the_weights_along_each_side_sum_to_one():
     for full, given_px in [(5, 5), (64, 64), (129, 129), (1000, 1000), (4000, 1000), (3001, 1501)]:
         _, weights = pdq._bands(full, given_px)
         assert np.allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+@given(
+    height=st.integers(5, 900),
+    width=st.integers(5, 900),
+    seed=st.integers(0, 2**32 - 1),
+    reduction=st.sampled_from([1, 1, 2, 4, 8]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_kernel_shrinks_as_numpy_does(height, width, seed, reduction):
+    luma = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    full = height * reduction, width * reduction
+    expected = oracle.shrink(luma, *pdq._bands(full[0], height), *pdq._bands(full[1], width))
+    assert np.allclose(pdq.shrink(luma, full_size=full), expected, atol=2e-3)
+    assert np.allclose(pdq.shrink(luma.astype(np.uint16), full_size=full), expected, atol=2e-3)
+
+
+@given(top=st.integers(0, 90), left=st.integers(0, 90), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_part_of_a_picture_is_shrunk_in_place_like_a_copy_of_it(top, left, seed):
+    luma = np.random.default_rng(seed).integers(0, 256, (200, 300), dtype=np.uint8)
+    part = luma[top : top + 100, left : left + 150]
+    assert not part.flags.c_contiguous
+    assert np.array_equal(pdq.shrink(part), pdq.shrink(part.copy()))
+    assert np.allclose(pdq.shrink(luma[:, ::-1]), pdq.shrink(luma[:, ::-1].copy()), atol=2e-3)
+
+
+@given(seed=st.integers(0, 2**32 - 1), levels=st.sampled_from([1, 3, 40, 255]))
+@settings(max_examples=80, deadline=None)
+def test_the_kernel_hashes_as_numpy_does(seed, levels):
+    grid = np.random.default_rng(seed).random((64, 64), np.float32) * np.float32(levels)
+    assume(oracle.is_clear(grid))
+    assert pdq.dihedral(grid) == oracle.dihedral(grid)
+    assert pdq.hash_grid(grid) == (oracle.dihedral(grid)[0], oracle.quality(grid))
+
+
+@pytest.mark.parametrize("fill", [0.0, 255.0, 1e38, -1e38, np.nan, np.inf])
+def test_degenerate_grids_have_some_hash_of_no_or_full_quality(fill):
+    grid = np.full((64, 64), fill, np.float32)
+    grid[::2] *= np.float32(0.5)
+    value, quality = pdq.hash_grid(grid)
+    assert len(value) == 32
+    assert 0 <= quality <= 100
+    assert len(set(map(len, pdq.dihedral(grid)))) == 1

@@ -162,6 +162,7 @@ def _is_rich(detail: Mask) -> Mask:
 
 _STEP_LEVELS = 9
 _LINES = 6
+_ROWS_TRIED = 32
 _RUN_SHARE = 0.25
 _LEAST_BOX_SHARE = 0.25
 _LEAST_SUPPORT = 0.5
@@ -176,19 +177,21 @@ def _framed(grey: Grey) -> list[_Rows]:
     3. Of all rectangles between these and the picture's edges, keep those with steps along each
        of their inner sides, best first.
     """
-    across, down = _steps(grey), _steps(grey.T)
-    ys, xs = _lines(across), _lines(down)
     height, width = grey.shape
-    tops, bottoms, lefts, rights = _between([0, *ys, height], [0, *xs, width], grey.shape)
-    if len(tops) == 0:
+    across, down = _lines(_steps(grey)), _lines(_steps(np.ascontiguousarray(grey.T)))
+    top, bottom = _pairs(across, whole=height)
+    left, right = _pairs(down, whole=width)
+    if min(len(top), len(left)) == 0:
         return []
-    along_x, along_y = _sums(across), _sums(down)
+    rows, columns = len(top), len(left)
+    tops, bottoms = np.repeat(top, columns), np.repeat(bottom, columns)
+    lefts, rights = np.tile(left, rows), np.tile(right, rows)
     sides = np.stack(
         [
-            _support(along_x, tops, lefts, rights),
-            _support(along_x, bottoms, lefts, rights),
-            _support(along_y, lefts, tops, bottoms),
-            _support(along_y, rights, tops, bottoms),
+            across.support(tops, lefts, rights),
+            across.support(bottoms, lefts, rights),
+            down.support(lefts, tops, bottoms),
+            down.support(rights, tops, bottoms),
         ]
     )
     inner = np.stack([tops > 0, bottoms < height, lefts > 0, rights < width])
@@ -225,12 +228,40 @@ def _steps(grey: Grey) -> Mask:
     return marked
 
 
-def _lines(marked: Mask) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The rows that long runs of steps lie on.
+
+    rows:   sorted; row y is between y - 1 and y.
+    places: (h + 1,) which of `rows` each row is, 0 if none: never asked for.
+    summed: (rows, w + 1) steps summed up from the left, over the rows beside it as well, as
+            lines lean a little.
+    """
+
+    rows: list[int]
+    places: NDArray[np.intp]
+    summed: Floats
+
+    def support(
+        self, row: NDArray[np.intp], start: NDArray[np.intp], stop: NDArray[np.intp]
+    ) -> Floats:
+        """Return the share of steps along each of some rows, between two columns."""
+        if not self.rows:
+            return np.zeros(len(row), np.float32)
+        place = self.places[row]
+        share: Floats = (self.summed[place, stop] - self.summed[place, start]) / (stop - start)
+        return share
+
+
+def _lines(marked: Mask) -> _Lines:
     """Choose the rows with the longest run of steps, none beside another."""
     height, width = marked.shape
-    gain = np.cumsum(marked - np.float32(_LEAST_SUPPORT), axis=1, dtype=np.float32)
+    amount = np.count_nonzero(marked, axis=1)
+    many = np.sort(np.argsort(-amount, kind="stable")[:_ROWS_TRIED])
+    gain = np.cumsum(marked[many] - np.float32(_LEAST_SUPPORT), axis=1, dtype=np.float32)
     lowest = np.minimum.accumulate(np.minimum(gain, 0), axis=1)
-    best = (gain - lowest).max(axis=1)
+    best = np.zeros(height, np.float32)
+    best[many] = (gain - lowest).max(axis=1)
     rows: list[int] = []
     for _ in range(_LINES):
         row = int(np.argmax(best))
@@ -238,43 +269,21 @@ def _lines(marked: Mask) -> list[int]:
             break
         rows.append(row)
         best[max(0, row - _SAME_PX) : row + _SAME_PX + 1] = 0
-    return sorted(row for row in rows if 0 < row < height - 1)
+    rows.sort()
+    places = np.zeros(height, np.intp)
+    places[rows] = range(len(rows))
+    summed = np.zeros((len(rows), width + 1), np.float32)
+    for place, row in enumerate(rows):  # the first and the last row are never marked
+        np.cumsum(marked[row - 1 : row + 2].any(axis=0), out=summed[place, 1:])
+    return _Lines(rows, places, summed)
 
 
-def _between(
-    ys: list[int], xs: list[int], shape: tuple[int, int]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Lay out all rectangles between some rows and some columns that are large enough."""
-    y, x = np.array(sorted(set(ys)), np.intp), np.array(sorted(set(xs)), np.intp)
-    top, bottom = (side.ravel() for side in np.meshgrid(y, y, indexing="ij"))
-    left, right = (side.ravel() for side in np.meshgrid(x, x, indexing="ij"))
-    tall = bottom - top >= shape[0] * _LEAST_BOX_SHARE
-    wide = right - left >= shape[1] * _LEAST_BOX_SHARE
-    top, bottom, left, right = top[tall], bottom[tall], left[wide], right[wide]
-    rows, columns = len(top), len(left)
-    return (
-        np.repeat(top, columns),
-        np.repeat(bottom, columns),
-        np.tile(left, rows),
-        np.tile(right, rows),
-    )
-
-
-def _sums(marked: Mask) -> Floats:
-    """Sum steps up along each row, over a neighbouring row as well: lines lean a little."""
-    thick = marked.copy()
-    thick[1:] |= marked[:-1]
-    thick[:-1] |= marked[1:]
-    summed = np.zeros((marked.shape[0], marked.shape[1] + 1), np.float32)
-    np.cumsum(thick, axis=1, out=summed[:, 1:])
-    return summed
-
-
-def _support(
-    summed: Floats, row: NDArray[np.intp], start: NDArray[np.intp], stop: NDArray[np.intp]
-) -> Floats:
-    share: Floats = (summed[row, stop] - summed[row, start]) / (stop - start)
-    return share
+def _pairs(lines: _Lines, *, whole: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Lay out all pairs of lines, and of the picture's edges, that are far enough apart."""
+    places = np.array([0, *lines.rows, whole], np.intp)
+    first, last = (side.ravel() for side in np.meshgrid(places, places, indexing="ij"))
+    far = last - first >= whole * _LEAST_BOX_SHARE
+    return first[far], last[far]
 
 
 # -- tilt ---------------------------------------------------------------------------------------

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PDQ out of brightness: blur and sample a picture to 64 x 64, then 256 bits and a quality.
+ *
+ * stemtide.fingerprints.pdq explains the whole and lays out the filter. No sum is left for the
+ * compiler to reorder or to fuse, so that every processor gives the same bits for the same pixels.
+ *
+ * No libc, no allocation, no state: callers own all memory, and may call from many threads.
+ */
+#include <stdint.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+#define EXPORT __attribute__((visibility("default")))
+#define GRID 64
+#define SIDE 16          /* coefficients a side */
+#define BITS (SIDE * SIDE)
+#define HASH_BYTES (BITS / 8)
+#define BLOCK 128        /* columns whose sums stay in registers and the first-level cache */
+#define LANES 16
+#define ORIENTATIONS 8
+
+/* Along one side: sample i is the sum of weights[i * band + k] x pixel starts[i] + k, k < band. */
+typedef struct {
+    const int32_t *starts; /* GRID */
+    const float *weights;  /* GRID x band */
+    int32_t given;         /* pixels of this side */
+    int32_t band;          /* a multiple of LANES; weights past the last pixel are zero */
+} Filter;
+
+/* Sum up to BLOCK columns of a band of rows. */
+static void sum_rows(float *restrict sums, const uint8_t *luma, int64_t stride, int32_t rows,
+                     const float *weights, int32_t width) {
+    float block[BLOCK];
+    for (int x = 0; x < BLOCK; x++) block[x] = 0;
+    for (int32_t k = 0; k < rows; k++) {
+        const uint8_t *row = luma + k * stride;
+        float weight = weights[k];
+        if (width == BLOCK)
+            for (int x = 0; x < BLOCK; x++) block[x] += weight * (float)row[x];
+        else
+            for (int32_t x = 0; x < width; x++) block[x] += weight * (float)row[x];
+    }
+    for (int32_t x = 0; x < width; x++) sums[x] = block[x];
+}
+
+/* Blur and sample.
+ *
+ * luma:   rows of bytes, `stride` apart.
+ * line:   width + columns->band floats to work in.
+ * grid:   GRID x GRID, written.
+ */
+EXPORT void pdq_shrink(const uint8_t *luma, int64_t stride, const Filter *down,
+                       const Filter *across, float *line, float *grid) {
+    int32_t width = across->given;
+    for (int32_t x = 0; x < across->band; x++) line[width + x] = 0;
+    for (int i = 0; i < GRID; i++) {
+        const uint8_t *top = luma + down->starts[i] * stride;
+        int32_t rows = down->given - down->starts[i];
+        if (rows > down->band) rows = down->band;
+        for (int32_t x = 0; x < width; x += BLOCK)
+            sum_rows(line + x, top + x, stride, rows, down->weights + (int64_t)i * down->band,
+                     width - x < BLOCK ? width - x : BLOCK);
+        for (int j = 0; j < GRID; j++) {
+            const float *place = line + across->starts[j];
+            const float *weight = across->weights + (int64_t)j * across->band;
+            float lane[LANES] = {0};
+            for (int32_t k = 0; k < across->band; k += LANES)
+                for (int l = 0; l < LANES; l++) lane[l] += weight[k + l] * place[k + l];
+            for (int half = LANES / 2; half; half /= 2)
+                for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+            grid[i * GRID + j] = lane[0];
+        }
+    }
+}
+
+/* The SIDE x SIDE lowest cosine coefficients without the constant ones: cosines x grid x turned. */
+static void transform(float *restrict out, const float *grid, const float *cosines,
+                      const float *turned) {
+    for (int i = 0; i < SIDE; i++) {
+        float line[GRID] = {0};
+        float sums[SIDE] = {0};
+        for (int k = 0; k < GRID; k++) {
+            float cosine = cosines[i * GRID + k];
+            for (int x = 0; x < GRID; x++) line[x] += cosine * grid[k * GRID + x];
+        }
+        for (int k = 0; k < GRID; k++)
+            for (int j = 0; j < SIDE; j++) sums[j] += line[k] * turned[k * SIDE + j];
+        for (int j = 0; j < SIDE; j++) out[i * SIDE + j] = sums[j];
+    }
+}
+
+/* Set a bit for each coefficient above the lower median; the first one is the last bit. */
+static void pack(uint8_t *hash, const float *coefficients) {
+    uint32_t order[BITS]; /* the same order as the floats', in whole numbers */
+    for (int n = 0; n < BITS; n++) {
+        union {
+            float number;
+            uint32_t bits;
+        } one = {coefficients[n] + 0.0f}; /* no negative zero */
+        order[n] = one.bits & 0x80000000u ? ~one.bits : one.bits | 0x80000000u;
+    }
+    uint32_t median = 0; /* the largest number with fewer than half of all below it */
+    for (int bit = 31; bit >= 0; bit--) {
+        uint32_t tried = median | 1u << bit;
+        uint32_t below = 0;
+        for (int n = 0; n < BITS; n++) below += order[n] < tried;
+        if (below < BITS / 2) median = tried;
+    }
+    for (int byte = 0; byte < HASH_BYTES; byte++) {
+        unsigned packed = 0;
+        for (int bit = 0; bit < 8; bit++)
+            packed |= (unsigned)(order[(HASH_BYTES - 1 - byte) * 8 + bit] > median) << bit;
+        hash[byte] = (uint8_t)packed;
+    }
+}
+
+static float steps(const float *one, const float *other, int count) {
+    float lane[LANES] = {0};
+    for (int k = 0; k < count; k += LANES)
+        for (int l = 0; l < LANES && k + l < count; l++)
+            lane[l] += __builtin_fabsf(__builtin_truncf((other[k + l] - one[k + l]) * 100.0f / 255.0f));
+    float sum = 0;
+    for (int l = 0; l < LANES; l++) sum += lane[l];
+    return sum;
+}
+
+/* The sum of all gradients, in whole hundredths of white, by 90, at most 100. */
+EXPORT int32_t pdq_quality(const float *grid) {
+    float sum = 0;
+    for (int i = 0; i < GRID; i++) {
+        if (i + 1 < GRID) sum += steps(grid + i * GRID, grid + (i + 1) * GRID, GRID);
+        sum += steps(grid + i * GRID, grid + i * GRID + 1, GRID - 1);
+    }
+    return sum >= 9000.0f ? 100 : sum > 0 ? (int32_t)sum / 90 : 0;
+}
+
+/* Hash a grid as it is.
+ *
+ * cosines: SIDE x GRID; turned: the same as GRID x SIDE.
+ * hash:    HASH_BYTES, written.
+ */
+EXPORT void pdq_hash(const float *grid, const float *cosines, const float *turned, uint8_t *hash) {
+    float coefficients[BITS];
+    transform(coefficients, grid, cosines, turned);
+    pack(hash, coefficients);
+}
+
+/* Hash a grid in all orientations: mirroring changes the sign of the odd frequencies, turning
+ * swaps rows and columns as well. hashes: ORIENTATIONS x HASH_BYTES, written. */
+EXPORT void pdq_dihedral(const float *grid, const float *cosines, const float *turned,
+                         uint8_t *hashes) {
+    static const uint8_t by_row[ORIENTATIONS] = {0, 0, 1, 1, 1, 0, 0, 1};
+    static const uint8_t by_column[ORIENTATIONS] = {0, 1, 1, 0, 0, 1, 0, 1};
+    static const uint8_t swaps[ORIENTATIONS] = {0, 1, 0, 1, 0, 0, 1, 1};
+    float as_is[BITS], changed[BITS];
+    transform(as_is, grid, cosines, turned);
+    for (int o = 0; o < ORIENTATIONS; o++) {
+        for (int i = 0; i < SIDE; i++)
+            for (int j = 0; j < SIDE; j++) {
+                int is_odd = (by_row[o] & ~i & 1) ^ (by_column[o] & ~j & 1);
+                float one = is_odd ? -as_is[i * SIDE + j] : as_is[i * SIDE + j];
+                changed[swaps[o] ? j * SIDE + i : i * SIDE + j] = one;
+            }
+        pack(hashes + o * HASH_BYTES, changed);
+    }
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls pdq.c: brightness to the 64 x 64 grid, and the grid to hashes and a quality."""
+
+import ctypes
+
+import numpy as np
+import numpy.typing as npt
+
+from stemtide.kernels import native
+
+LANES = 16
+"""A filter's weights are padded with zeros to a multiple of this."""
+
+_GRID = 64
+_HASH_BYTES = 32
+_ORIENTATIONS = 8
+
+Floats = npt.NDArray[np.float32]
+
+
+class _FilterStruct(ctypes.Structure):
+    """Filter in pdq.c."""
+
+    _fields_ = (
+        ("starts", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("given", ctypes.c_int32),
+        ("band", ctypes.c_int32),
+    )
+
+
+class Filter:
+    """A filter along one side of a picture, as the kernel takes it; it keeps its arrays alive.
+
+    starts:  (64,) where each sample looks, px; starts + the unpadded band <= given.
+    weights: (64, band) float32, what each pixel from there on counts.
+    given:   px of that side.
+    """
+
+    def __init__(self, starts: list[int], weights: Floats, *, given: int) -> None:
+        band = -(-weights.shape[1] // LANES) * LANES
+        self._starts = np.array(starts, np.int32)
+        self._weights = np.zeros((_GRID, band), np.float32)
+        self._weights[:, : weights.shape[1]] = weights
+        self.given = given
+        self.band = band
+        self.struct = _FilterStruct(
+            native.address(self._starts), native.address(self._weights), given, band
+        )
+        self.at = ctypes.addressof(self.struct)
+
+
+_shrink = native.LIBRARY.pdq_shrink
+_shrink.restype = None
+_shrink.argtypes = (ctypes.c_void_p, ctypes.c_int64, *(ctypes.c_void_p,) * 4)
+_quality = native.LIBRARY.pdq_quality
+_quality.restype = ctypes.c_int32
+_quality.argtypes = (ctypes.c_void_p,)
+_hash = native.LIBRARY.pdq_hash
+_hash.restype = None
+_hash.argtypes = (ctypes.c_void_p,) * 4
+_dihedral = native.LIBRARY.pdq_dihedral
+_dihedral.restype = None
+_dihedral.argtypes = (ctypes.c_void_p,) * 4
+
+
+def shrink(luma: npt.NDArray[np.uint8], down: Filter, across: Filter) -> Floats:
+    """Blur and sample a picture. The GIL is given up meanwhile.
+
+    luma:    (down.given, across.given) uint8; its rows may lie apart (a part of a picture),
+             its columns may not.
+    returns: (64, 64) float32.
+    raises:  ValueError if the array is not what the filters are for.
+    """
+    if luma.shape != (down.given, across.given) or luma.dtype != np.uint8 or luma.strides[1] != 1:
+        raise ValueError("the kernel shrinks rows of bytes, of the size that its filters are for")
+    line = np.empty(across.given + across.band, np.float32)
+    grid = np.empty((_GRID, _GRID), np.float32)
+    _shrink(
+        *(luma.ctypes.data, luma.strides[0], down.at, across.at),
+        *(native.address(line), native.address(grid)),
+    )
+    return grid
+
+
+def quality(grid: Floats) -> int:
+    """Sum the gradients of a (64, 64) float32 grid up, to 0..100."""
+    return int(_quality(_address_of_grid(grid)))
+
+
+def hash_grid(grid: Floats, cosines: Floats, turned: Floats) -> bytes:
+    """Hash a (64, 64) float32 grid.
+
+    cosines: (16, 64) float32; turned: the same, (64, 16); both C-contiguous.
+    """
+    made = ctypes.create_string_buffer(_HASH_BYTES)
+    _hash(_address_of_grid(grid), native.address(cosines), native.address(turned), made)
+    return made.raw
+
+
+def dihedral(grid: Floats, cosines: Floats, turned: Floats) -> list[bytes]:
+    """Hash a (64, 64) float32 grid in all eight orientations; arguments as for `hash_grid`."""
+    made = ctypes.create_string_buffer(_HASH_BYTES * _ORIENTATIONS)
+    _dihedral(_address_of_grid(grid), native.address(cosines), native.address(turned), made)
+    every = made.raw
+    return [every[at : at + _HASH_BYTES] for at in range(0, len(every), _HASH_BYTES)]
+
+
+def _address_of_grid(grid: Floats) -> int:
+    if grid.shape != (_GRID, _GRID) or grid.dtype != np.float32:
+        raise ValueError("a grid is (64, 64) float32")
+    return native.address(grid)
