@@ -13,7 +13,7 @@ from typing import IO
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.stream import Discard
+from av.stream import Discard, Stream
 
 from stemtide.fingerprints.audio_print import RATE, Printer, Samples
 from stemtide.fingerprints.audio_value import MAX_TRACKS
@@ -58,7 +58,7 @@ def opened(content: IO[bytes]) -> Iterator[av.container.InputContainer]:
     raises: FFmpegError if it is none that we take.
     """
     options = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
-    with av.open(content, options=options, metadata_errors="replace") as container:
+    with av.open(content, "r", options=options, metadata_errors="replace") as container:
         yield container
 
 
@@ -114,7 +114,7 @@ class Ear:
 
     def _feed(self, frames: list[av.AudioFrame]) -> None:
         for frame in frames:
-            self._feed_samples(to_mono(frame.to_ndarray()))
+            self._feed_samples(to_mono(np.asarray(frame.to_ndarray(), dtype=np.float32)))
 
     def _feed_samples(self, samples: Samples) -> None:
         self._fed += len(samples)
@@ -186,11 +186,12 @@ class Listening:
                 f"{UNDECODABLE}{self._bad:,} of {self._packets:,} pieces of its sound are damaged"
             )
 
-    def _hear(self, packet: av.Packet) -> None:
+    def _hear(self, packet: "av.Packet[Stream]") -> None:
         self._packets += packet.size > 0
         try:
             for frame in packet.decode():
-                self._ears[packet.stream_index].hear(frame)
+                if isinstance(frame, av.AudioFrame):
+                    self._ears[packet.stream_index].hear(frame)
         except EOFError:
             return  # a stream that was flushed has nothing more to give
         except (FFmpegError, ValueError):
@@ -202,8 +203,10 @@ class Listening:
         if self._progress and time.monotonic() - self._told_at_s > _PROGRESS_EVERY_S:
             self._told_at_s = time.monotonic()
             self._progress(min(1.0, done_s / self._duration_s))
-        if all(printer.is_full for printer in self.printers):
-            self.remarks.append(f"{LIMIT}only the first {done_s / 3600:.0f} hours were heard")
+        if any(printer.is_full for printer in self.printers):
+            self.remarks.append(
+                f"{LIMIT}only the first {done_s:,.0f} seconds were heard: no more fit"
+            )
             return True
         if time.process_time() > self._stop_at_s:
             self.remarks.append(f"{LIMIT}only the first {done_s:.0f} seconds were heard: cpu_s")

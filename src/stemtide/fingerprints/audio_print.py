@@ -54,7 +54,7 @@ class Printer:
     @property
     def is_full(self) -> bool:
         """Whether the track is as long as a track may be; what comes now is not heard."""
-        return self._words_made >= MAX_WORDS
+        return self._words_made + _words_of(self._pending_size) >= MAX_WORDS
 
     @property
     def seconds(self) -> float:
@@ -87,7 +87,7 @@ class Printer:
     def _print_pending(self) -> None:
         """Print all words that can be made, and keep the samples that the next one needs."""
         samples = np.concatenate(self._pending) if self._pending else np.empty(0, np.float32)
-        count = max(0, (len(samples) - OVERLAP) // HOP)
+        count = _words_of(len(samples))
         for first in range(0, count, _HOPS_AT_A_TIME):
             hops = min(_HOPS_AT_A_TIME, count - first)
             self._print(samples[first * HOP : (first + hops) * HOP + OVERLAP])
@@ -105,6 +105,10 @@ class Printer:
         self._words.append(bits.view("<u4")[:, 0].astype(np.uint32))
         power = np.einsum("ij,ij->i", frames[::2], frames[::2]) / FRAME
         self._power.append(np.minimum(power[1:], power[:-1]))
+
+
+def _words_of(samples: int) -> int:
+    return max(0, (samples - OVERLAP) // HOP)
 
 
 def print_samples(samples: Samples) -> Track:
