@@ -31,21 +31,21 @@ WINDOW = 45
 
 SHORT_WINDOW = 30
 
-_NEIGHBOURS = (((-2, 2), 40), ((-4, 4), 62))
+_NEIGHBOURS = (((-2, 2), 40), ((-4, 4), 64))
 """A pair of words is pursued while it and its neighbours, so many words away, have at most so many
 wrong bits: of 96, then of 160. Of pairs that only look alike one in ten passes."""
 
 _LEAST_MOVE = 0.5
 """In words: a finer speed that moves the ends of a stretch by less changes nothing."""
 
-_WRONG_BITS_SAME = 0.25
+_WRONG_BITS_SAME = 0.30
 _TELLING_BITS = 8.7
 """Neighbouring words and bits repeat each other: the 32 bits of a word say as much as so many that
 do not. Measured: windows of WINDOW words of unrelated sound have 50 +- 2.4 % wrong bits."""
 
 _DENSE = np.arange(-WINDOW, WINDOW)
 _SPARSE = np.arange(-20, 21, 4)
-_SPARSE_WRONG = 0.39
+_SPARSE_WRONG = 0.40
 """Share of wrong bits in eleven words over four seconds, above which a pair is left."""
 
 _RIVAL_WORDS = 120
