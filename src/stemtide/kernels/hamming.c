@@ -27,6 +27,7 @@
 #define NO_OWN 255      /* a row without a distance of its own */
 #define RING 4          /* look-ups in flight in one thread */
 #define SIMPLE_RANGES (MAX_CHUNKS * BALL_1)
+#define SEEN 1024       /* a power of 2 */
 #define PASSERS 256     /* rows whose part is near, that one look-up in flight can hold */
 
 typedef struct {
@@ -71,10 +72,13 @@ typedef struct {
     int32_t reach_bits;
     int32_t is_slow;
     int32_t ranges_count, passers_count;
+    int64_t measured; /* rows whose part was near, as often as they were met */
     Range ranges[SIMPLE_RANGES];
     uint32_t passer[PASSERS];     /* place in the table, then row number */
     uint8_t passer_table[PASSERS];
     int8_t radius[MAX_CHUNKS];
+    int32_t seen_count;
+    uint32_t seen[SEEN]; /* row + 1: rows met already, as far as there is room */
 } Lookup;
 
 /* -- flips: all 16-bit masks by number of ones ------------------------------------------------ */
@@ -213,9 +217,61 @@ static void verify(Found *out, const Lookup *l, int64_t row, int table, int aske
         keep(out, s, row, l->number, distance, asked);
 }
 
-/* Push the places in a range whose partner is near; return how many are there now, or -1 if full. */
-static inline int32_t sift(const Range *r, const uint16_t *partner, uint32_t *place, uint8_t *table,
-                           int32_t count, int32_t room) {
+/* Forget which rows were met. */
+static void begin(Lookup *l) {
+    l->measured = l->passers_count = 0;
+    if (l->seen_count)
+        for (int i = 0; i < SEEN; i++) l->seen[i] = 0;
+    l->seen_count = 0;
+}
+
+/* Was this row met in an earlier table? If it was forgotten, `is_first` tells. */
+static inline int was_met(Lookup *l, uint32_t row) {
+    uint32_t at = (row * 2654435761u) >> 22;
+    for (; l->seen[at]; at = (at + 1) % SEEN)
+        if (l->seen[at] == row + 1) return 1;
+    if (l->seen_count < SEEN / 2) l->seen[at] = row + 1, l->seen_count++;
+    return 0;
+}
+
+static void ask_for_numbers(const Lookup *l) {
+    const Segment *s = l->segment;
+    for (int32_t i = 0; i < l->passers_count; i++)
+        __builtin_prefetch(s->order + (int64_t)l->passer_table[i] * s->tabled + l->passer[i], 0, 3);
+}
+
+/* Put row numbers in the place of places, leave out rows met before, and ask for the others. */
+static void ask_for_rows(Lookup *l) {
+    const Segment *s = l->segment;
+    int32_t kept = 0;
+    for (int32_t i = 0; i < l->passers_count; i++) {
+        uint32_t row = s->order[(int64_t)l->passer_table[i] * s->tabled + l->passer[i]];
+        if (was_met(l, row)) continue;
+        l->passer[kept] = row;
+        l->passer_table[kept++] = l->passer_table[i];
+        __builtin_prefetch(s->rows + (int64_t)row * s->words, 0, 3);
+    }
+    l->measured += l->passers_count;
+    l->passers_count = kept;
+}
+
+/* Measure the rows that passed, and keep the near ones. */
+static void flush(Found *out, Lookup *l, int asked) {
+    ask_for_numbers(l);
+    ask_for_rows(l);
+    for (int32_t i = 0; i < l->passers_count; i++)
+        verify(out, l, l->passer[i], l->passer_table[i], asked);
+    l->passers_count = 0;
+}
+
+static inline void pass(Lookup *l, uint32_t place, int32_t table) {
+    l->passer[l->passers_count] = place;
+    l->passer_table[l->passers_count++] = (uint8_t)table;
+}
+
+/* Note the places in a range whose partner is near; measure those rows when there are many. */
+static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
+    const uint16_t *partner = l->segment->partner + (int64_t)r->table * l->segment->tabled;
     uint32_t at = r->first;
 #if defined(__AVX512BITALG__) && defined(__AVX512BW__)
     __m512i wanted = _mm512_set1_epi16((int16_t)r->partner);
@@ -226,12 +282,9 @@ static inline int32_t sift(const Range *r, const uint16_t *partner, uint32_t *pl
         __m512i seen = _mm512_maskz_loadu_epi16(there, partner + at);
         __m512i apart = _mm512_popcnt_epi16(_mm512_xor_si512(seen, wanted));
         __mmask32 near = _mm512_mask_cmple_epi16_mask(there, apart, within);
-        while (near) {
-            if (count == room) return -1;
-            place[count] = at + (uint32_t)__builtin_ctz(near);
-            table[count++] = (uint8_t)r->table;
-            near &= near - 1;
-        }
+        if (!near) continue;
+        if (l->passers_count > PASSERS - 32) flush(out, l, asked);
+        for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near), r->table);
     }
 #elif defined(__AVX2__)
     const __m256i ones = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
@@ -248,23 +301,24 @@ static inline int32_t sift(const Range *r, const uint16_t *partner, uint32_t *pl
                                                                   _mm256_srli_epi16(x, 4), low)));
         __m256i apart = _mm256_add_epi16(_mm256_and_si256(n, bytes), _mm256_srli_epi16(n, 8));
         __m256i far = _mm256_cmpgt_epi16(apart, within);
-        uint32_t pairs = ~(uint32_t)_mm256_movemask_epi8(far);
-        if (left < 16) pairs &= (1u << (2 * left)) - 1;
-        for (pairs &= 0x55555555u; pairs; pairs &= pairs - 1) {
-            if (count == room) return -1;
-            place[count] = at + (uint32_t)__builtin_ctz(pairs) / 2;
-            table[count++] = (uint8_t)r->table;
-        }
+        uint32_t near = ~(uint32_t)_mm256_movemask_epi8(far) & 0x55555555u; /* two bits a row */
+        if (left < 16) near &= (1u << (2 * left)) - 1;
+        if (!near) continue;
+        if (l->passers_count > PASSERS - 32) flush(out, l, asked);
+        for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near) / 2, r->table);
     }
 #else
     for (; at < r->stop; at++) {
         if (__builtin_popcount(partner[at] ^ r->partner) > r->within_bits) continue;
-        if (count == room) return -1;
-        place[count] = at;
-        table[count++] = (uint8_t)r->table;
+        if (l->passers_count == PASSERS) flush(out, l, asked);
+        pass(l, at, r->table);
     }
 #endif
-    return count;
+}
+
+/* Many rows seem near and are measured: comparing all one by one would have been quicker. */
+static inline int is_hopeless(const Lookup *l) {
+    return l->measured * 4 > l->segment->tabled + 65536;
 }
 
 /* -- the slow way: crowded buckets, wide distances --------------------------------------------- */
@@ -320,56 +374,42 @@ static int64_t choose_radii(const Segment *s, const uint64_t *query, int reach_b
     return best[chunks][wanted];
 }
 
-/* Verify the places sifted out; return 0. */
-static void verify_places(Found *out, const Lookup *l, const uint32_t *place, const uint8_t *table,
-                          int32_t count, int asked) {
-    const Segment *s = l->segment;
-    for (int32_t i = 0; i < count; i++)
-        __builtin_prefetch(s->order + (int64_t)table[i] * s->tabled + place[i], 0, 3);
-    for (int32_t i = 0; i < count; i++)
-        __builtin_prefetch(s->rows + s->words * (int64_t)s->order[table[i] * s->tabled + place[i]],
-                           0, 3);
-    for (int32_t i = 0; i < count; i++)
-        verify(out, l, s->order[table[i] * s->tabled + place[i]], table[i], asked);
+static void compare_all(Found *out, const Lookup *l, int asked) {
+    Segment all = *l->segment;
+    all.rows_count = all.tabled;
+    scan(out, &all, l->query, l->number, 0, asked);
 }
 
 static void look_slowly(Found *out, Lookup *l, int asked) {
     const Segment *s = l->segment;
-    int64_t before = out->found, measured = 0;
-    int64_t scan_cost = s->tabled * COST_ROW;
-    if (!has_tables_for(s, l->reach_bits)) goto by_scan;
-    if (s->tables == 4 * s->words) {
-        if (choose_radii(s, l->query, l->reach_bits, l->radius) > scan_cost) goto by_scan;
-    } else {
+    int64_t before = out->found;
+    begin(l);
+    if (s->tables < 4 * s->words)
         spread_evenly(s, l->reach_bits, l->radius);
+    if (!has_tables_for(s, l->reach_bits) ||
+        (s->tables == 4 * s->words &&
+         choose_radii(s, l->query, l->reach_bits, l->radius) > s->tabled * COST_ROW)) {
+        compare_all(out, l, asked);
+        return;
     }
     for (int c = 0; c < s->tables; c++) {
         if (l->radius[c] < 0) continue;
         const uint32_t *starts = s->starts + (int64_t)c * (BUCKETS + 1);
-        const uint16_t *partner = s->partner + (int64_t)c * s->tabled;
-        uint16_t value = chunk_of(l->query, c);
+        uint16_t value = chunk_of(l->query, c), partner = chunk_of(l->query, c ^ 1);
+        int within = within_part(l->radius, c);
         for (int32_t m = 0; m < ball_size[l->radius[c]]; m++) {
             uint32_t bucket = value ^ flip_of[m];
-            int within = within_part(l->radius, c) - __builtin_popcount(flip_of[m]);
-            for (uint32_t at = starts[bucket]; at < starts[bucket + 1]; at += PASSERS) {
-                uint32_t stop = starts[bucket + 1];
-                if (stop - at > PASSERS) stop = at + PASSERS;
-                Range r = {at, stop, chunk_of(l->query, c ^ 1), (int16_t)within, c};
-                int32_t count = sift(&r, partner, l->passer, l->passer_table, 0, PASSERS);
-                verify_places(out, l, l->passer, l->passer_table, count, asked);
-                measured += count;
+            int left = within - __builtin_popcount(flip_of[m]);
+            Range r = {starts[bucket], starts[bucket + 1], partner, (int16_t)left, c};
+            sift(out, l, &r, asked);
+            if (is_hopeless(l)) {
+                out->found = before;
+                compare_all(out, l, asked);
+                return;
             }
-            if (measured * 4 > s->tabled + 65536) goto by_scan; /* few rows are told apart here */
         }
     }
-    return;
-by_scan:
-    out->found = before;
-    {
-        Segment all = *s;
-        all.rows_count = s->tabled;
-        scan(out, &all, l->query, l->number, 0, asked);
-    }
+    flush(out, l, asked);
 }
 
 /* -- the quick way: four steps, of a different look-up each, so that memory is never waited for -- */
@@ -378,7 +418,8 @@ by_scan:
 static void open_buckets(Lookup *l, const Segment *s, const uint64_t *query, uint32_t number,
                          const int8_t *radius, int widest, int reach_bits) {
     l->segment = s, l->query = query, l->number = number, l->reach_bits = reach_bits;
-    l->ranges_count = l->passers_count = 0;
+    l->ranges_count = 0;
+    begin(l);
     l->is_slow = widest > 1 || !has_tables_for(s, reach_bits);
     if (!s->tabled || l->is_slow) return;
     int64_t rows = 0;
@@ -409,32 +450,22 @@ static void open_buckets(Lookup *l, const Segment *s, const uint64_t *query, uin
 }
 
 /* 2 Sift the rows by their partner, and ask for the numbers of those that remain. */
-static void sift_buckets(Lookup *l) {
-    const Segment *s = l->segment;
+static void sift_buckets(Found *out, Lookup *l, int asked) {
+    int64_t before = out->found;
     if (l->is_slow) return;
-    for (int32_t i = 0; i < l->ranges_count; i++) {
-        const Range *r = l->ranges + i;
-        const uint16_t *partner = s->partner + (int64_t)r->table * s->tabled;
-        int32_t count = sift(r, partner, l->passer, l->passer_table, l->passers_count, PASSERS);
-        if (count < 0) {
-            l->is_slow = 1;
-            return;
-        }
-        l->passers_count = count;
+    for (int32_t i = 0; i < l->ranges_count && !is_hopeless(l); i++)
+        sift(out, l, l->ranges + i, asked);
+    if (is_hopeless(l)) {
+        out->found = before;
+        l->is_slow = 1;
+        return;
     }
-    for (int32_t i = 0; i < l->passers_count; i++)
-        __builtin_prefetch(s->order + (int64_t)l->passer_table[i] * s->tabled + l->passer[i], 0, 3);
+    ask_for_numbers(l);
 }
 
 /* 3 Read the numbers, and ask for the rows. */
 static void number_rows(Lookup *l) {
-    const Segment *s = l->segment;
-    if (l->is_slow) return;
-    for (int32_t i = 0; i < l->passers_count; i++) {
-        uint32_t row = s->order[(int64_t)l->passer_table[i] * s->tabled + l->passer[i]];
-        l->passer[i] = row;
-        __builtin_prefetch(s->rows + (int64_t)row * s->words, 0, 3);
-    }
+    if (!l->is_slow) ask_for_rows(l);
 }
 
 /* 4 Measure the rows, and compare one by one those that are in no table. */
@@ -462,6 +493,10 @@ EXPORT int64_t hamming_search(const Segment *segments, int32_t segments_count,
                               int32_t asked, Hit *hits, int64_t capacity, void *space) {
     Found out = {hits, capacity, 0};
     Lookup *ring = space;
+    for (int i = 0; i < RING; i++) {
+        ring[i].seen_count = 1;
+        begin(ring + i);
+    }
     for (int32_t i = 0; i < segments_count; i++) {
         const Segment *s = segments + i;
         int8_t radius[MAX_CHUNKS];
@@ -471,7 +506,7 @@ EXPORT int64_t hamming_search(const Segment *segments, int32_t segments_count,
             if (q < count)
                 open_buckets(ring + q % RING, s, queries + q * s->words, number + (uint32_t)q,
                              radius, widest, reach);
-            if (q >= 1 && q - 1 < count) sift_buckets(ring + (q - 1) % RING);
+            if (q >= 1 && q - 1 < count) sift_buckets(&out, ring + (q - 1) % RING, asked);
             if (q >= 2 && q - 2 < count) number_rows(ring + (q - 2) % RING);
             if (q >= 3 && q - 3 < count) measure_rows(&out, ring + (q - 3) % RING, asked);
         }

@@ -25,6 +25,7 @@ Hits = npt.NDArray[np.void]
 """(n,) HIT."""
 
 _ROOM_FOR_HITS = 1024
+_HITS_A_QUERY = 64
 
 
 class SegmentStruct(ctypes.Structure):
@@ -119,18 +120,20 @@ def search(
     """
     space = _space
     at = queries if isinstance(queries, bytes) else native.address(queries)
-    found = _search(
-        *(segments, len(segments), at, count, first, within_bits),
-        *(space.hits_at, _ROOM_FOR_HITS, space.work_at),
-    )
-    if found <= _ROOM_FOR_HITS:
-        return space.hits[:found].copy()
-    hits = np.empty(found, dtype=HIT)
-    _search(
-        *(segments, len(segments), at, count, first, within_bits),
-        *(native.address(hits), found, space.work_at),
-    )
-    return hits
+    asked = (segments, len(segments), at, count, first, within_bits)
+    if count == 1:
+        found = _search(*asked, space.hits_at, _ROOM_FOR_HITS, space.work_at)
+        if found <= _ROOM_FOR_HITS:
+            return space.hits[:found].copy()
+        room = found
+    else:
+        room = _ROOM_FOR_HITS + _HITS_A_QUERY * count  # what is not written to takes no memory
+    while True:
+        hits = np.empty(room, dtype=HIT)
+        found = _search(*asked, native.address(hits), room, space.work_at)
+        if found <= room:
+            return hits[:found].copy()
+        room = found
 
 
 def as_structs(each: Sequence[SegmentStruct]) -> ctypes.Array[SegmentStruct]:
