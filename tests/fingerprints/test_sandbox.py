@@ -191,6 +191,25 @@ def test_a_worker_is_replaced_after_its_share_of_items_and_after_trouble():
         assert len({first, second, third}) == 3
 
 
+def test_damaged_content_uses_up_much_of_a_worker_but_not_all_of_it():
+    with Sandbox(limits=Limits(max_items=70)).warm() as sandbox:
+        pids = []
+        for blob in (GOOD[:100], GOOD[:100], GOOD, GOOD[:100], GOOD[:100], GOOD):
+            pids.append(next(iter(sandbox._alive)).pid)
+            sandbox.fingerprint(blob)
+        assert len(set(pids[:5])) == 1
+        assert pids[5] != pids[0]
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="address space can only be limited on Linux")
+def test_a_worker_that_was_driven_to_its_limit_on_memory_is_replaced():
+    limits = Limits(max_pixels=10**9, memory_bytes=100 << 20)
+    with Sandbox(limits=limits).warm() as sandbox:
+        before = next(iter(sandbox._alive)).pid
+        assert "memory_bytes" in sandbox.fingerprint(png_bomb(12_000)).remarks[0]
+        assert next(iter(sandbox._alive)).pid != before
+
+
 def test_many_threads_share_the_workers(sandbox):
     blobs = [GOOD, b"text", GOOD[:100], GOOD[: len(GOOD) // 2]] * 10
     expected = [sandbox.fingerprint(blob) for blob in blobs[:4]] * 10

@@ -26,6 +26,7 @@ from typing import Any, cast
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.looks import (
+    DECODER_FAILED,
     FALLBACK,
     MODALITIES,
     SNIFFED_BYTES,
@@ -96,9 +97,11 @@ def _answer(
         found = _module(name).look(content, limits=limits, asked=asked, progress=told)
         return _spell(_with_missing(found, missing))
     except MemoryError:
-        return _only(f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory")
+        return _only(
+            f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"
+        )
     except Exception as error:  # noqa: BLE001 - one clear remark, and this worker is replaced
-        return _only(f"{UNDECODABLE}the decoder failed ({type(error).__name__})")
+        return _only(f"{UNDECODABLE}{DECODER_FAILED} ({type(error).__name__})")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if isinstance(given, int):

@@ -99,5 +99,9 @@ FALLBACK = "image"
 """The modality that says so when content is none of any."""
 
 
+DECODER_FAILED = "the decoder failed"
+"""In the remark of content that made a worker fail in a way nobody foresaw."""
+
+
 def no_progress(done: float, total: float) -> None:
     """Take no notice of how far a look has come."""

@@ -9,6 +9,7 @@ docs/understand/fingerprints.md says which walls stand on which system.
 """
 
 import os
+import re
 import stat
 import threading
 import weakref
@@ -20,17 +21,23 @@ from types import TracebackType
 from typing import Self
 
 from stemtide.fingerprints.file import digests, fingerprint_bytes
-from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.kinds import LIMIT, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import (
     ContentError,
     ContentTooLargeError,
     Limits,
     SandboxError,
 )
-from stemtide.fingerprints.looks import Asked, Look, Progress, no_progress
+from stemtide.fingerprints.looks import DECODER_FAILED, Asked, Look, Progress, no_progress
 from stemtide.fingerprints.workers import Worker, WorkerFailedError
 
 Content = bytes | str | os.PathLike[str]
+
+_SPENDING = re.compile(r"\b(memory_bytes|cpu_s|wall_s)\b")
+
+_TROUBLE_ITEMS = 20
+"""Damaged content that a decoder refuses in good order uses up as much of a worker as so many
+whole ones. To replace the worker each time would let small damaged files cost the most."""
 
 _IN_MEMORY_BYTES = 32 << 20
 """A larger file is handed to the worker opened, and never held in memory here."""
@@ -114,7 +121,7 @@ class Sandbox:
                 worker.ask(given.content, asked=asked, modality=modality)
                 made = given.digests()  # while the worker is at work
                 found = worker.answer(progress=progress)
-                is_usable = worker.items < self.limits.max_items and not _went_wrong(found)
+                is_usable = not _is_spent(found) and self._has_items_left(worker, found)
             except WorkerFailedError as failure:
                 made = given.digests()
                 found = Look(Fingerprints(each=(), remarks=(str(failure),)))
@@ -158,6 +165,12 @@ class Sandbox:
                 self._fill_if_possible()
             self._turn.notify()
 
+    def _has_items_left(self, worker: Worker, found: Look) -> bool:
+        """Count what a worker has looked at; what cannot be decoded counts for many."""
+        if found.fingerprints.is_incomplete:
+            worker.items += _TROUBLE_ITEMS
+        return worker.items < self.limits.max_items
+
     def _fill_if_possible(self) -> None:
         """Start the successor now, so that the next caller does not wait for it."""
         try:
@@ -186,8 +199,12 @@ class Sandbox:
         self._turn = threading.Condition()
 
 
-def _went_wrong(found: Look) -> bool:
-    return any(one.startswith((UNDECODABLE, LIMIT)) for one in found.fingerprints.remarks)
+def _is_spent(found: Look) -> bool:
+    """Whether content drove its worker to a limit, or into an error that nobody foresaw."""
+    return any(
+        DECODER_FAILED in remark or (remark.startswith(LIMIT) and _SPENDING.search(remark))
+        for remark in found.fingerprints.remarks
+    )
 
 
 @dataclass(slots=True)
