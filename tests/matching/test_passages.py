@@ -147,7 +147,7 @@ def test_confidence_grows_with_what_is_shared():
     sure = [confidence_of(telling) for telling in range(200)]
     assert sure == sorted(sure)
     assert sure[FEWEST_SHARED - 1] == 0
-    assert 0.5 < sure[FEWEST_SHARED] < sure[-1] < 1
+    assert 0.3 < sure[FEWEST_SHARED] < sure[-1] < 1
 
 
 # What is held

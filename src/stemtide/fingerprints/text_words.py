@@ -12,7 +12,6 @@ sources: Unicode Standard Annex 15 (NFKD) and section 3.13 (case folding); Brode
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
@@ -29,7 +28,6 @@ CHARACTERS_A_GRAM = 12
 """In scripts that leave no space between words, a gram is this many characters in a row."""
 
 _BLOCK_CHARS = 1 << 16
-_WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
     "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -37,9 +35,10 @@ _UNSPACED = re.compile(
 )
 """Han, Kana, Thai, Lao, Khmer, Burmese, Tangut: scripts written without spaces between words."""
 
-_SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[@$](?=[^\W\d_])")
+_SIGN_IN_WORD = re.compile(r"[@$](?<=[^\W\d_][@$])(?=[^\W\d_])")
 _SIGNS = {"@": "a", "$": "s"}
 _LAST_ASSIGNED = 0x32000
+_LAST_HAN = 0x40000
 _TAGS = range(0xE0000, 0xE01F0)
 _LETTERS = 26
 
@@ -49,7 +48,8 @@ def read_alike(text: str, *, max_chars: int) -> tuple[str, bool]:
 
     1. Decompose (NFKD), fold case, decompose again.
     2. Drop what is not seen (category Cf) and combining marks (categories M*).
-    3. Replace look-alikes by the letter they are read as, and all digits by 0 to 9.
+    3. Replace look-alikes by the letter they are read as, all digits by 0 to 9, and what is neither
+       letter nor digit by a space (but for @ and $, which may stand in a word).
 
     returns: the spelling, at most max_chars of it, and whether that is all of it.
     """
@@ -81,23 +81,31 @@ def grams_of(alike: str) -> Grams:
     )
 
 
-def words_of(alike: str) -> Iterator[str]:
+def words_of(alike: str) -> list[str]:
     """The words of a text that `read_alike` spelled, with digits and signs in them as letters."""
-    leet = _leet()
-    spelled = _SIGN_IN_WORD.sub(lambda sign: _SIGNS[sign.group()], alike)
-    for word in _WORD.findall(spelled):
-        yield word if word.isalpha() or word.isdigit() else word.translate(leet)
+    return [_as_letters(word) for word in _pieces(alike)]
+
+
+def _pieces(alike: str) -> list[str]:
+    if "@" in alike or "$" in alike:
+        alike = _SIGN_IN_WORD.sub(lambda sign: _SIGNS[sign.group()], alike)
+        alike = alike.replace("@", " ").replace("$", " ")
+    return alike.split()
+
+
+def _as_letters(word: str) -> str:
+    return word if word.isalpha() or word.isdigit() else word.translate(_leet())
 
 
 def _word_numbers(alike: str) -> Grams:
-    words = list(words_of(alike))
-    numbers = {
-        word: int.from_bytes(
-            blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
-        )
-        for word in set(words)
-    }
-    return np.fromiter(map(numbers.__getitem__, words), np.uint64, len(words))
+    pieces = _pieces(alike)
+    numbers = {word: _number(_as_letters(word)) for word in set(pieces)}
+    return np.fromiter(map(numbers.__getitem__, pieces), np.uint64, len(pieces))
+
+
+def _number(word: str) -> int:
+    digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def _shingle(tokens: Grams, size: int) -> Grams:
@@ -144,6 +152,10 @@ def _table() -> npt.NDArray[np.uint32]:
             table[point] = 0
         elif category == "Nd":
             table[point] = ord(str(unicodedata.decimal(character)))
+        elif not character.isalnum() and character not in _SIGNS:
+            table[point] = ord(" ")
+    table[_LAST_HAN:_TAGS.start] = table[_TAGS.stop :] = ord(" ")
+    table[0] = 0
     rows = _lookalikes()
     for script in ("latin", "arabic"):
         for letter, standins in rows[script].items():

@@ -46,7 +46,12 @@ COMMON_IN_SHARE = 0.02
 _OWNERS_A_GRAM = 4096
 _PAIRS_A_FIND = 20_000_000
 
-_CONFIDENCE = ((3, 0.90), (4, 0.95), (6, 0.98), (10, 0.99), (20, 0.995), (50, 0.999))
+_CONFIDENCE = ((3, 0.33), (4, 0.6), (5, 0.8), (6, 0.95), (8, 0.98), (10, 0.99), (20, 0.999))
+"""Telling grams, and the share of finds with at least so many in which twelve words in a row are
+really shared. The others share titles, names and set phrases only. Measured on 4.6 million pairs of
+posts of 400 words cut from one long political handbook of many authors (the Debian package
+anarchism), on one half of its sections; on the other half it was 0.34, 0.77, 0.84, 0.99, 1, 1, 1,
+and on pairs of 8,871 short unrelated texts 0.59 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Passage:
 
 
 def confidence_of(telling: int) -> float:
-    """The share of finds with so many telling grams that were right; see docs/decide/0017."""
+    """The share of finds with so many telling grams that share a passage, as measured."""
     return max((sure for least, sure in _CONFIDENCE if telling >= least), default=0.0)
 
 
