@@ -47,7 +47,7 @@ def segments(samples: np.ndarray, *, seconds: float) -> list[bytes]:
     ends = [0]
     with av.open(out, "w", format="adts") as container:
         stream = container.add_stream("aac", rate=RATE, layout="mono")
-        for frame in (*audio_variants._frames(samples[None], "mono"), None):
+        for frame in (*audio_variants.frames_of(samples[None], "mono"), None):
             for packet in stream.encode(frame):
                 container.mux(packet)
                 if float((packet.pts + 1024) * packet.time_base) >= seconds * len(ends):

@@ -118,6 +118,11 @@ def print_samples(samples: Samples) -> Track:
     return printer.finish()[0]
 
 
+def without_steady(track: Track) -> Track:
+    """Give a track as if what stands still in it had not been heard, whoever printed it."""
+    return Track(track.words, track.heard & ~_steady(track.words), track.between)
+
+
 def _audible(power: npt.NDArray[np.float32]) -> Heard:
     """Tell which words lie between two frames that are not silent.
 

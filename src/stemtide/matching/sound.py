@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from stemtide.fingerprints.audio_print import without_steady
 from stemtide.fingerprints.audio_value import Sound, Track
 from stemtide.matching.found import Found, Span
 from stemtide.matching.sound_align import Query
@@ -22,9 +23,13 @@ __all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "SoundFinder"]
 
 
 class SoundFinder:
-    """Holds fingerprints of sound (`aud1`) by key and finds them in others. Thread-safe."""
+    """Holds fingerprints of sound (`aud1`) by key and finds them in others. Thread-safe.
 
-    def __init__(self) -> None:
+    least_score: finds that are less sure are not told.
+    """
+
+    def __init__(self, *, least_score: float = PROBABLE_SCORE) -> None:
+        self._least_score = least_score
         self._writing = threading.Lock()
         self._keys: set[int] = set()
         self._shelves: tuple[Shelf, ...] = ()
@@ -45,7 +50,10 @@ class SoundFinder:
         """
         sounds = dict(zip(keys, map(Sound.from_bytes, values), strict=True))
         telling = [
-            (key, track) for key, one in sounds.items() for track in one.tracks if track.is_telling
+            (key, track)
+            for key, one in sounds.items()
+            for track in map(without_steady, one.tracks)
+            if track.is_telling
         ]
         with self._writing:
             shelves = _without(self._shelves, self._keys.intersection(sounds))
@@ -78,7 +86,7 @@ class SoundFinder:
         for track in tracks:
             query = Query.of(track)
             for shelf in shelves:
-                found += find_on(shelf, query)
+                found += find_on(shelf, query, least_score=self._least_score)
         return _once(found)
 
 

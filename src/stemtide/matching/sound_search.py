@@ -38,13 +38,14 @@ query, one is pursued."""
 
 _MOST_A_TRACK = 16
 _MOST_PAIRS = 8192
+_MOST_KEPT = 100_000
 _AT_A_TIME = 256
 _MOST_SPANS = 16
 """Of one track in one query; and so many pairs of it, and of all tracks, are pursued."""
 
 
-def find_on(shelf: Shelf, query: Query) -> Iterator[Found]:
-    """Find what sounds on a shelf.
+def find_on(shelf: Shelf, query: Query, *, least_score: float) -> Iterator[Found]:
+    """Find what sounds on a shelf with such a score or more.
 
     1. Pairs of words that are alike, with their neighbours. 2. Windows around them at several
     speeds. 3. The stretch around the best, laid finely; then the best pair outside of it. 4. What
@@ -56,9 +57,10 @@ def find_on(shelf: Shelf, query: Query) -> Iterator[Found]:
             lines.setdefault(one[1].row, []).append(one)
     for of_row in lines.values():
         of_row.sort(key=lambda one: -one[0])
-        for stretch in _stretches(shelf, query, [line for _, line in of_row]):
+        lying = [line for _, line in of_row]
+        for stretch in _stretches(shelf, query, lying, least=least_score):
             score = _score(stretch, rival=align.rival(shelf, query, stretch))
-            if score >= PROBABLE_SCORE:
+            if score >= least_score:
                 yield _told(shelf, stretch, score=score)
 
 
@@ -74,7 +76,10 @@ def _pursued(shelf: Shelf, query: Query) -> list[Candidates]:
     for found in candidates(shelf, query.words[0][asked], asked):
         near = align.near_pairs(shelf, query, found)
         near = near.only(np.flatnonzero(shelf.alive[shelf.rows(near.place)]))
-        kept.setdefault(found.shift, []).append(near)
+        same = kept.setdefault(found.shift, [])
+        same.append(near)
+        if sum(len(each.at) for each in same) > _MOST_KEPT:  # a loop in both is alike everywhere
+            same[:] = [_best_pairs(shelf, joined(same))]
     return [_best_pairs(shelf, joined(each)) for each in kept.values()]
 
 
@@ -111,7 +116,7 @@ def _worthwhile(shelf: Shelf, query: Query, pairs: Candidates) -> Iterator[tuple
             yield float(evidence[one]), line
 
 
-def _stretches(shelf: Shelf, query: Query, lines: list[Line]) -> list[Stretch]:
+def _stretches(shelf: Shelf, query: Query, lines: list[Line], *, least: float) -> list[Stretch]:
     """Lay the lines of one track, best first, leaving out what lies in a stretch that was found."""
     found: list[Stretch] = []
     for line in lines:
@@ -121,7 +126,7 @@ def _stretches(shelf: Shelf, query: Query, lines: list[Line]) -> list[Stretch]:
             continue
         stretch = align.refine(shelf, query, line)
         middle = float(stretch.line.at_of(np.array((stretch.first + stretch.last) // 2)))
-        if stretch.evidence >= PROBABLE_SCORE and not any(_covers(s, middle) for s in found):
+        if stretch.evidence >= least and not any(_covers(s, middle) for s in found):
             found.append(stretch)
     return found
 
