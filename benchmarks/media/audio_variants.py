@@ -44,7 +44,7 @@ def encoded(samples: Samples, file: File = AAC) -> bytes:
         stream = container.add_stream(file.codec, rate=file.rate, layout=layout)
         if file.bit_rate:
             stream.bit_rate = file.bit_rate
-        for frame in _frames(channels, layout):
+        for frame in frames_of(channels, layout):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out.getvalue()
@@ -72,7 +72,7 @@ def filtered(samples: Samples, *filters: tuple[str, str]) -> Samples:
     ]
     graph.link_nodes(*steps).configure()
     parts = []
-    for frame in (*_frames(samples[None], "mono"), None):
+    for frame in (*frames_of(samples[None], "mono"), None):
         graph.push(frame)
         try:
             while True:
@@ -82,7 +82,7 @@ def filtered(samples: Samples, *filters: tuple[str, str]) -> Samples:
     return np.concatenate(parts)
 
 
-def _frames(channels: Samples, layout: str) -> list[av.AudioFrame]:
+def frames_of(channels: Samples, layout: str) -> list[av.AudioFrame]:
     frames = []
     for start in range(0, channels.shape[1], 4096):
         part = np.ascontiguousarray(channels[:, start : start + 4096], dtype=np.float32)
