@@ -4,7 +4,7 @@
 Run as `python -m stemtide.fingerprints._worker LEASH FD LIMITS` by workers.py. It is asked over
 the socket FD: lengths, a head in JSON, then the content, or instead of it an open file. It answers
 in JSON (4 bytes of length before each message), never in a form that could run code at the other
-end: which modality the content is of, how far the look has come, then what was found. LEASH is a
+end: of long content its modality and how far the look has come, then what was found. LEASH is a
 pipe at whose other end nothing is ever written: it closes when the parent is gone.
 """
 
@@ -92,10 +92,10 @@ def _answer(
         if MODALITIES[name].is_long:
             limits = limits.for_long()
             _start_clocks(limits)
-        _send(channel, {"modality": name})
+            _send(channel, {"modality": name})  # so that the parent waits as long
         asked, told = Asked(**head["asked"]), _Told(channel)
         found = _module(name).look(content, limits=limits, asked=asked, progress=told)
-        return _spell(_with_missing(found, missing))
+        return {"modality": name, **_spell(_with_missing(found, missing))}
     except MemoryError:
         return _only(
             f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"

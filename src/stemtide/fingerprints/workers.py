@@ -41,6 +41,7 @@ from stemtide.fingerprints.looks import (
 _LENGTHS_OUT = struct.Struct(">IQ")
 _LENGTH_IN = struct.Struct(">I")
 _MAX_ANSWER_BYTES = 64 << 20
+_MAX_MESSAGES = 20_000
 _MAX_EACH = 4096
 _MAX_VIEWS = 4096
 _MAX_LOCAL = 2
@@ -155,17 +156,19 @@ class Worker:
         raises: WorkerFailedError with the remark for the content.
         """
         name = FALLBACK
-        while True:
+        for _ in range(_MAX_MESSAGES):
             with self._doubting():
                 message = self._receive(until=self._asked_at + self._for.wall_s)
                 if "modality" in message:
                     name = message["modality"]
                     self._for = self._limits_of(name)
-                    continue
-                if "progress" not in message:
+                if "each" in message:
                     return checked(message, kinds=MODALITIES[name].kinds)
+                if "progress" not in message:
+                    continue
                 done, total = map(float, message["progress"])
             progress(done, total)
+        raise WorkerFailedError(f"{UNDECODABLE}the decoder talks without end and gives no answer")
 
     def is_dead(self) -> bool:
         """Whether the process has ended."""
