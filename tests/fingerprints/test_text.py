@@ -133,6 +133,12 @@ def test_a_very_long_text_says_that_it_was_cut(monkeypatch):
     assert found.remarks == ("limit: only the first 1,000 characters were looked at",)
 
 
+def test_a_very_long_page_says_that_it_was_cut(monkeypatch):
+    monkeypatch.setattr("stemtide.fingerprints.text.MAX_PAGE_CHARS", 1000)
+    found = fingerprint_text(f"<p>{TEXT}</p>".encode(), limits=LIMITS)
+    assert found.remarks == ("limit: only the first 1,000 characters were looked at",)
+
+
 def test_a_short_text_says_that_it_proves_little():
     found = sketch("four words and one")
     assert found.shingles == 0
@@ -179,6 +185,8 @@ def test_a_character_cut_in_two_and_a_few_wrong_bytes_do_no_harm():
         (b"<!DOCTYPE html><p>x", "text/html"),
         (b"\xef\xbb\xbf\n<HTML>", "text/html"),
         (b"so he said<br>that <b>nothing</b>", "text/html"),
+        (b"<div class='post'>so he said", "text/html"),
+        (b"<me@example.org> wrote: hello", "text/plain"),
         (b"if a < b and c > d", "text/plain"),
         (b"%PDF-1.7\n", ""),
         (b"\x89PNG\r\n\x1a\n\0\0", ""),

@@ -23,7 +23,7 @@ from stemtide.fingerprints.text_html import text_of_html
 from stemtide.fingerprints.text_words import Grams, grams_of, read_alike
 
 RATE_BITS = 2
-"""Grams below 2^(64 - RATE_BITS) are kept: one in four. docs/decide/0017 has the recall."""
+"""Grams below 2^(64 - RATE_BITS) are kept: one in four. docs/decide/0017 says why."""
 
 MAX_RATE_BITS = 24
 MAX_GRAMS = 1 << 18
@@ -31,6 +31,9 @@ MAX_GRAMS = 1 << 18
 
 MAX_CHARS = 8_000_000
 """Characters of one text that are looked at: ten thick books."""
+
+MAX_PAGE_CHARS = 12_000_000
+"""Characters of one HTML page that are looked at, tags included."""
 
 _HEAD = struct.Struct("<4sBBHII")
 _MAGIC = b"txt1"
@@ -53,7 +56,8 @@ _READABLE = re.compile(
     re.IGNORECASE,
 )
 _MARKUP = re.compile(
-    r"\s*<(?:!doctype html|html|\?xml|head|body|!--)"
+    r"\A\s*<(?:!doctype html|\?xml|!--|[a-z][a-z0-9]{0,15}(?:\s[^<>]{0,500})?>)"
+    r"|<(?:html|head|body)[\s>]"
     r"|</(?:p|div|span|a|b|i|em|strong|li|ul|td|tr|table|h[1-6]|body|html|title|script|style)>"
     r"|<br\s{0,3}/?>",
     re.IGNORECASE,
@@ -150,7 +154,9 @@ def fingerprint_text(content: bytes | Path, *, limits: Limits) -> TextPrint:
     media_type = is_text(blob) or "text/plain"
     text, remarks = decode(blob)
     if media_type == "text/html":
-        text = text_of_html(text)
+        if len(text) > MAX_PAGE_CHARS:
+            remarks += (f"{LIMIT}only the first {MAX_PAGE_CHARS:,} characters were looked at",)
+        text = text_of_html(text[:MAX_PAGE_CHARS])
     return sketch(text, media_type=media_type, remarks=remarks)
 
 
