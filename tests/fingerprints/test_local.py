@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from stemtide.fingerprints.image import look_at_image
+from stemtide.fingerprints.image import NO_LOCAL, look_at_image
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.local_value import QUERY_FEATURES, SIDE_PX, LocalFeatures
@@ -52,6 +54,16 @@ def test_a_look_gives_the_features_of_the_picture_and_of_its_mirror_image_when_a
     as_is, mirrored = look_at_image(blob, limits=Limits(), asked=Asked(local=True)).local
     assert LocalFeatures.from_bytes(as_is).width == LocalFeatures.from_bytes(mirrored).width
     assert as_is != mirrored
+
+
+def test_without_opencv_the_hash_is_made_and_the_lack_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "stemtide.fingerprints.local", None)
+    look = look_at_image(
+        encoded(photo("coffee.png"), "PNG"), limits=Limits(), asked=Asked(local=True)
+    )
+    assert look.local == ()
+    assert look.fingerprints.each
+    assert look.fingerprints.remarks == (NO_LOCAL,)
 
 
 @given(at=st.integers(0, len(VALUE) - 1), to=st.integers(0, 255), cut=st.integers(0, len(VALUE)))

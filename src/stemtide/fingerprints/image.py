@@ -44,6 +44,8 @@ _BOXED_FRAMES = 8
 _TURNED_FRAMES = 64
 """Of an animation, so many kept frames get boxed views, and so many the turned ones."""
 
+NO_LOCAL = "no local features were made: they need OpenCV (pip install 'stemtide[local]')"
+
 sniff = is_image
 
 
@@ -211,9 +213,12 @@ def _look_further(work: _Work, plane: Plane, grid: pdq.Floats) -> None:
             for tag, value, quality in views.crops_of(plane)
         ]
     if work.asked.local:
-        from stemtide.fingerprints import local  # noqa: PLC0415 - needs OpenCV, and only then
-
-        work.local = local.query_values(views.small_copy(plane))
+        try:
+            from stemtide.fingerprints.local import query_values  # noqa: PLC0415 - needs OpenCV
+        except ImportError:
+            work.remarks.append(NO_LOCAL)
+            return
+        work.local = query_values(views.small_copy(plane))
 
 
 def _hash_frames(work: _Work) -> None:
