@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.agent.app import serve
 from stemtide.agent.config import DEFAULT_RULES, ConfigError, OnDispute, load
+from stemtide.agent.fleet import serve
 from stemtide.protocol.words import Action, Severity
 from tests.agent.world import SECRET, config_of
 

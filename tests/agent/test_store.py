@@ -6,7 +6,8 @@ import pytest
 
 from stemtide.agent.act import Because, forget, record, revise
 from stemtide.agent.feedback import count
-from stemtide.agent.store import Store, StoreError
+from stemtide.agent.schema import StoreError
+from stemtide.agent.store import Store
 from stemtide.protocol.words import Action, Outcome
 from tests.agent.world import agent_of, sha256, until
 
@@ -85,7 +86,7 @@ def test_a_torn_file_loses_signals_but_no_counts(hub, config, sandbox):
     tear_pages_of(path, "signals")
     hub.start()
     with agent_of(config, sandbox) as agent:
-        trouble = agent.health()["troubles"]["store"]
+        trouble = until(lambda: agent.health()["troubles"].get("store"))  # the check comes later
         assert "was damaged" in trouble
         assert "1 outcomes" in trouble
         agent.wait(ready=True, position=3000, outbox=0)

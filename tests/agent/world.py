@@ -105,8 +105,8 @@ def agent_of(config, sandbox):
 
 
 _RUN = (
-    "import sys; from pathlib import Path; from stemtide.agent import app, config;"
-    "app.serve(config.load(Path(sys.argv[1]), env={}), as_json=True)"
+    "import sys; from pathlib import Path; from stemtide.agent import config, fleet;"
+    "fleet.serve(config.load(Path(sys.argv[1]), env={}), as_json=True)"
 )
 
 

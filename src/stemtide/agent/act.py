@@ -56,12 +56,11 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class OutboxSize:
-    """Deliveries under way, dead ones, and the latest trouble of each channel ("" for none)."""
+    """Deliveries under way, dead ones, and the latest trouble of the webhook ("" for none)."""
 
     waiting: int
     dead: int
     webhook_trouble: str
-    file_trouble: str
 
 
 def record(
@@ -205,7 +204,12 @@ class Deliverer:
             "SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1"
         )
         trouble = str(troubles[0][0]) if troubles else ""
-        return OutboxSize(int(waiting), int(dead), trouble, self._file.trouble)
+        return OutboxSize(int(waiting), int(dead), trouble)
+
+    @property
+    def file_trouble(self) -> str:
+        """What is wrong with the JSON-lines file, which this process writes; "" for nothing."""
+        return self._file.trouble
 
     def retry_dead(self) -> int:
         """Try dead deliveries again; return how many they are."""

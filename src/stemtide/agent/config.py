@@ -32,6 +32,7 @@ class ConfigError(ValueError):
     def __init__(self, setting: str, trouble: str) -> None:
         super().__init__(f"{setting}: {trouble}")
         self.setting = setting
+        self.trouble = trouble
 
 
 class OnDispute(StrEnum):
@@ -92,6 +93,7 @@ class Config:
     """The agent's settings.
 
     exercise:  receive exercise signals as well; they never lead to a real action.
+    workers:   decoding processes, for each of the http_workers, which answer requests.
     keep_days: how long the agent remembers which content it acted on, so that it can undo.
     """
 
@@ -106,8 +108,10 @@ class Config:
     insecure_hub: bool = False
     exercise: bool = False
     workers: int = 1
+    http_workers: int = 1
     max_upload_bytes: int = 64 * 1024 * 1024
     max_items: int = 1000
+    max_hashes: int = 20_000
     heartbeat_s: float = 5.0
     keep_days: int = 30
     actions_file: Path | None = None
@@ -238,8 +242,10 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "insecure_hub": values.flag,
     "exercise": values.flag,
     "workers": values.number(1, 64),
+    "http_workers": values.number(1, 64),
     "max_upload_bytes": values.number(1024, 2_000_000_000),
     "max_items": values.number(1, 10_000),
+    "max_hashes": values.number(1, 200_000),
     "heartbeat_s": values.seconds(0.1, 3600),
     "keep_days": values.number(1, 3650),
     "actions_file": values.path,

@@ -8,6 +8,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from stemtide.agent.config import OnDispute, Rule
 from stemtide.fingerprints.kinds import Kind
@@ -68,6 +69,15 @@ class Decision:
 
 
 NOTHING = Decision(action=None, why="no signal matches")
+
+
+def stands(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
+    """Whether a signal matches now: one that expired does not, also while the hub is away.
+
+    exercise: whether this agent takes part in exercises.
+    """
+    is_over = signal.expires_at is not None and signal.expires_at <= now
+    return not is_over and (exercise or not signal.exercise)
 
 
 def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:

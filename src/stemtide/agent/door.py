@@ -8,6 +8,7 @@ agent's own pages. With a token set, it must be shown as well.
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ _OPEN_PATH = "/health"
 
 def middleware(config: Config) -> Middleware:
     """The door as Starlette takes it."""
-    return Middleware(_Door, config=config)
+    return Middleware(Door, config=config)
 
 
 def knows(request: Request) -> bool:
@@ -37,7 +38,7 @@ def knows(request: Request) -> bool:
     return not request.scope.get(_STRANGER, False)
 
 
-class _Door:
+class Door:
     """Refuses requests that are none of ours, before anything is read of them."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
@@ -46,7 +47,20 @@ class _Door:
         names = set(config.allowed_hosts)
         # Whoever listens everywhere has a token, and may leave the names open.
         is_open = config.host in WILDCARDS and not names
-        self._names = None if is_open else LOOPBACK_NAMES | names | {config.host.lower()}
+        self._names = None if is_open else frozenset(LOOPBACK_NAMES | names | {config.host.lower()})
+
+    def lets_in_at_once(self, scope: Scope) -> bool:
+        """Whether a plain request is surely welcome; False means only: look at it closely."""
+        host = shown = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"authorization":
+                shown = value
+            elif name == b"origin":
+                return False
+        is_known = not self._token or hmac.compare_digest(shown, b"Bearer " + self._token)
+        return is_known and (self._names is None or _is_one_of(host, self._names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it with a problem."""
@@ -89,6 +103,12 @@ class _Door:
         )
 
 
+@lru_cache(maxsize=64)
+def _is_one_of(host: bytes, names: frozenset[str]) -> bool:
+    """Whether a Host header names one of these."""
+    return _name_of(host.decode("latin-1")) in names
+
+
 def _name_of(host: str) -> str:
     """The name in a Host header, without its port."""
     try:
@@ -126,7 +146,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
         found = problem(ProblemType.MALFORMED, f"{path} takes {allowed}, not {request.method}")
         found = found.model_copy(update={"status": 405, "title": "Another method is needed"})
         return answer(found, error.headers)
-    detail = f"{path} is not here; there are /match, /health, /metrics and /deliveries/retry"
+    detail = (
+        f"{path} is not here; there are /match, /match/hash, /match/hashes, /health, /metrics and "
+        "/deliveries/retry"
+    )
     return answer(problem(ProblemType.NOT_FOUND, detail))
 
 

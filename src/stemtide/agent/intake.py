@@ -101,10 +101,10 @@ async def read_items(request: Request, config: Config) -> list[Item]:
     if media_type == "multipart/form-data":
         items = await _read_form(request, config)
     elif media_type == "application/json":
-        body = await _read_body(request, min(MAX_JSON_BYTES, config.max_upload_bytes))
+        body = await read_body(request, min(MAX_JSON_BYTES, config.max_upload_bytes))
         items = [one.item() for one in await asyncio.to_thread(_read_json, body)]
     elif media_type.startswith("image/") or media_type == "application/octet-stream":
-        blob = await _read_body(request, config.max_upload_bytes)
+        blob = await read_body(request, config.max_upload_bytes)
         items = [Item(_check_ref(request.query_params.get("ref")), blob)]
     else:
         raise BadRequestError(
@@ -123,28 +123,31 @@ async def read_items(request: Request, config: Config) -> list[Item]:
     return items
 
 
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+_REMEDY = "send less at once, or raise max_upload_bytes"
+
+
+async def _limited(
+    request: Request, limit: int, *, remedy: str = _REMEDY
+) -> AsyncGenerator[bytes, None]:
     """The request's body, until it grows too large."""
     said = request.headers.get("content-length", "0")
     size = 0
     if said.isdigit() and int(said) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, remedy)
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, remedy)
         yield chunk
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
-    return b"".join([chunk async for chunk in _limited(request, limit)])
+async def read_body(request: Request, limit: int, *, remedy: str = _REMEDY) -> bytes:
+    """All of a request's body. raises: BadRequestError if it is larger than limit bytes."""
+    return b"".join([chunk async for chunk in _limited(request, limit, remedy=remedy)])
 
 
-def _too_large(limit: int) -> BadRequestError:
-    return BadRequestError(
-        ProblemType.TOO_LARGE,
-        f"body: is larger than {limit} bytes; send less at once, or raise max_upload_bytes",
-    )
+def _too_large(limit: int, remedy: str) -> BadRequestError:
+    return BadRequestError(ProblemType.TOO_LARGE, f"body: is larger than {limit} bytes; {remedy}")
 
 
 async def _read_form(request: Request, config: Config) -> list[Item]:

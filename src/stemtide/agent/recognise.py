@@ -18,8 +18,9 @@ from uuid import UUID, uuid4
 
 from stemtide.agent import act, feedback
 from stemtide.agent.config import Config
-from stemtide.agent.decide import Decision, Hit, Verdict, decide
-from stemtide.agent.store import Store, Transaction
+from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands
+from stemtide.agent.store import BehindError, Store, Transaction
+from stemtide.agent.tally import Tally
 from stemtide.fingerprints.file import fingerprint_bytes
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import ContentError, SandboxError
@@ -124,18 +125,19 @@ class _Outcome:
 
 
 class Recogniser:
-    """Answers requests. unrecorded: decisions since the start that could not be written down."""
+    """Answers requests."""
 
     def __init__(
         self,
         *,
         config: Config,
         store: Store,
+        tally: Tally,
         sandbox: Sandbox,
         deliverer: act.Deliverer,
         reporter: feedback.Reporter,
     ) -> None:
-        self.unrecorded = 0
+        self._tally = tally
         self._config = config
         self._store = store
         self._sandbox = sandbox
@@ -182,37 +184,53 @@ class Recogniser:
         self, refs: Sequence[str], prints: Sequence[Fingerprints], *, look_only: bool
     ) -> _Outcome:
         """Find, decide and record a whole request."""
-        found = self._store.library.match_many(prints)
+        try:
+            found = self._store.library.match_many(prints)
+            return self._conclude(refs, found, look_only=look_only, strict=True)
+        except BehindError:
+            # A signal changed since the Library heard of it: it may match as it is now.
+            self._store.catch_up()
+            found = self._store.library.match_many(prints)
+            return self._conclude(refs, found, look_only=look_only, strict=False)
+
+    def _conclude(
+        self,
+        refs: Sequence[str],
+        found: Sequence[Sequence[Match]],
+        *,
+        look_only: bool,
+        strict: bool,
+    ) -> _Outcome:
+        """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
         if look_only or not any(found):
-            return _Outcome(self._decide(found, tx=None))
+            return _Outcome(self._decide(found, tx=None, strict=strict))
         try:
             with self._store.write() as tx:
-                decisions = self._decide(found, tx=tx)
+                decisions = self._decide(found, tx=tx, strict=strict)
                 pairs = zip(refs, decisions, strict=True)
                 news = [self._record(tx, ref, decision) for ref, decision in pairs]
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says what was not written down.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
-            decisions = self._decide(found, tx=None)
-            self.unrecorded += sum(one.action is not None for one in decisions)
+            decisions = self._decide(found, tx=None, strict=strict)
+            self._tally.add("unrecorded", sum(one.action is not None for one in decisions))
             return _Outcome(decisions, trouble=trouble)
         return _Outcome(decisions, any(news))
 
     def _decide(
-        self, found: Sequence[Sequence[Match]], *, tx: Transaction | None
+        self, found: Sequence[Sequence[Match]], *, tx: Transaction | None, strict: bool
     ) -> list[Decision]:
         """Decide about each piece of content, by the signals as they stand."""
-        keys = [match.key for matches in found for match in matches]
-        signals = self._store.find(keys, tx=tx) if keys else {}
+        keys = {match.key for matches in found for match in matches}
+        signals = self._store.find(keys, tx=tx, strict=strict) if keys else {}
         now = datetime.now(UTC)
-        standing = {key: one for key, one in signals.items() if self._stands(one, now)}
+        standing = {
+            key: one
+            for key, one in signals.items()
+            if stands(one, now=now, exercise=self._config.exercise)
+        }
         return [decide(_hits(matches, standing), self._config.rules) for matches in found]
-
-    def _stands(self, signal: FeedSignal, now: datetime) -> bool:
-        """Whether a signal matches now: one that expired does not, also while the hub is away."""
-        is_over = signal.expires_at is not None and signal.expires_at <= now
-        return not is_over and (self._config.exercise or not signal.exercise)
 
     def _record(self, tx: Transaction, ref: str, decision: Decision) -> bool:
         """Record what happens to one piece of content; return whether it is news."""
@@ -237,7 +255,7 @@ class Recogniser:
         return is_news
 
 
-def _hits(matches: Sequence[Match], signals: Mapping[str, FeedSignal]) -> list[Hit]:
+def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:
     """Matches whose signals still stand; the Library may be a moment behind the rows."""
     return [
         Hit(signals[one.key], one.kind, one.distance_bits, one.part)

@@ -9,16 +9,14 @@
 """
 
 import asyncio
-import json
 import logging
-from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stemtide import __version__
 from stemtide.agent import act, feedback
@@ -33,11 +31,12 @@ from stemtide.agent.client import (
 )
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Hit, judge
-from stemtide.agent.store import Origin, SignalRow, Store, Transaction, entries, signal_row
+from stemtide.agent.snapshot import Position, Reader, take_snapshot
+from stemtide.agent.store import Store, Transaction
+from stemtide.agent.tally import Tally
 from stemtide.fingerprints.kinds import Kind
-from stemtide.matching.library import Library
 from stemtide.protocol.agents import AgentStatusIn
-from stemtide.protocol.feed import FeedEntry, FeedSignal, SnapshotHead, SnapshotTail, Tombstone
+from stemtide.protocol.feed import FeedSignal, Tombstone
 from stemtide.protocol.words import Action, Outcome, Scope, SignalState
 
 logger = logging.getLogger(__name__)
@@ -47,18 +46,6 @@ _POLL_STREAMING_S = 10.0
 _POLL_S = 2.0
 _SETTLE_S = 0.2  # a changed position is told this late, so that a burst is told once
 _PRUNE_EVERY = timedelta(hours=1)
-_Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
-_SIGNALS = TypeAdapter(list[FeedSignal])
-_ENTRY: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)
-
-
-class Head(SnapshotHead):
-    """A SnapshotHead whose position can be one."""
-
-    position: _Position
-
-
-Line = TypeVar("Line", Head, SnapshotTail)
 
 
 class _Page(BaseModel):
@@ -66,8 +53,8 @@ class _Page(BaseModel):
 
     hub: UUID
     entries: list[Any]
-    next: _Position
-    head: _Position
+    next: Position
+    head: Position
     more: bool
 
 
@@ -76,7 +63,6 @@ class Standing:
     """How the line to the hub is, for /health. Each trouble is "" for none.
 
     key_trouble, status_trouble: what the hub does not let this agent do.
-    skipped: entries since the start that this version of the agent cannot read.
     """
 
     is_reachable: bool = False
@@ -85,7 +71,6 @@ class Standing:
     trouble: str = ""
     key_trouble: str = ""
     status_trouble: str = ""
-    skipped: int = 0
 
 
 class Sync:
@@ -99,8 +84,11 @@ class Sync:
         client: Client,
         deliverer: act.Deliverer,
         reporter: feedback.Reporter,
+        tally: Tally,
     ) -> None:
         self.standing = Standing()
+        self._tally = tally
+        self._reader = Reader(tally, exercise=config.exercise)
         self._config = config
         self._store = store
         self._client = client
@@ -207,7 +195,7 @@ class Sync:
 
     def _apply(self, page: _Page) -> bool:
         """Take in one page, and undo what it says was wrong; return whether anything was undone."""
-        found = [entry for raw in page.entries if (entry := self._entry(raw))]
+        found = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in found if isinstance(entry, FeedSignal)]
         gone = [entry for entry in found if isinstance(entry, Tombstone)]
         now = datetime.now(UTC)
@@ -218,35 +206,13 @@ class Sync:
             undone = sum(self._undo(tx, entry, now) for entry in found)
 
         self._store.apply(
-            [row for row in map(self._row, signals) if row],
+            [row for row in map(self._reader.row, signals) if row],
             [str(entry.id) for entry in gone],
             position=page.next,
             synced_at=None if page.more else now,
             alongside=undo,
         )
         return undone > 0
-
-    def _entry(self, raw: object) -> FeedSignal | Tombstone | None:
-        """One entry; None, counted, for one that this version cannot read."""
-        try:
-            return _ENTRY.validate_python(raw)
-        except ValidationError as error:
-            self._skip(error)
-            return None
-
-    def _row(self, signal: FeedSignal, body: str = "") -> SignalRow | None:
-        """A signal as the store takes it; None, counted, for one that cannot be searched for."""
-        if signal.exercise and not self._config.exercise:
-            return None  # the hub sends none; if one comes nevertheless, nothing is real about it
-        try:
-            return signal_row(signal, body or signal.model_dump_json())
-        except ValueError as error:
-            self._skip(error)
-            return None
-
-    def _skip(self, error: ValueError) -> None:
-        self.standing.skipped += 1
-        logger.warning("an entry of the feed is skipped: %s", error)
 
     def _undo(self, tx: Transaction, entry: FeedSignal | Tombstone, now: datetime) -> int:
         """Undo what was done because of a signal that is withdrawn, or weaken it if disputed.
@@ -276,72 +242,15 @@ class Sync:
         return number
 
     async def _take_snapshot(self) -> None:
-        """Replace all signals by the hub's; a snapshot that breaks off changes nothing."""
-        await asyncio.to_thread(self._store.clear_incoming)
-        library, head, last, taken, kept = Library(), None, b"", 0, 0
-        async with aclosing(self._client.snapshot()) as pieces:
-            async for piece in pieces:
-                lines = [line for line in [last, *piece] if line.strip()]
-                if lines and head is None:
-                    head = self._read(Head, lines.pop(0))
-                last = lines.pop() if lines else b""  # only the very last line is the tail
-                kept += await asyncio.to_thread(self._take_piece, lines, library)
-                taken += len(lines)
-        tail = self._read(SnapshotTail, last)
-        if head is None or tail.signals != taken:
-            raise HubAnswerError(
-                self._client.hub, f"its snapshot holds {taken} signals, not {tail.signals}"
-            )
-        if len(library) != kept:
-            raise HubAnswerError(self._client.hub, "its snapshot holds a signal twice")
-        origin = Origin(str(head.hub), self._party, self._config.exercise)
-        await asyncio.to_thread(
-            self._store.adopt_incoming,
-            library,
-            origin=origin,
-            position=head.position,
-            now=datetime.now(UTC),
+        """Replace all signals by the hub's."""
+        await take_snapshot(
+            self._client,
+            self._store,
+            reader=self._reader,
+            party=self._party,
+            exercise=self._config.exercise,
         )
         self._moved.set()
-        logger.info("%d signals from a snapshot, position %d", taken, head.position)
-
-    def _read(self, kind: type[Line], line: bytes) -> Line:
-        """Read the snapshot's first or last line. raises: HubAnswerError if it is another one."""
-        try:
-            return kind.model_validate_json(line)
-        except ValidationError as error:
-            raise HubAnswerError(
-                self._client.hub, f"its snapshot is torn: {kind.__name__} is missing"
-            ) from error
-
-    def _take_piece(self, lines: Sequence[bytes], library: Library) -> int:
-        """Store and index one piece of a snapshot; return how many signals of it were kept."""
-        rows = self._rows(lines)
-        self._store.add_incoming(rows)
-        library.put(entries(rows))
-        return len(rows)
-
-    def _rows(self, lines: Sequence[bytes]) -> list[SignalRow]:
-        """Read a piece at once; one by one if something in it is odd."""
-        try:
-            signals = _SIGNALS.validate_json(b"[" + b",".join(lines) + b"]")
-            pairs = list(zip(signals, lines, strict=True))
-        except ValueError:
-            return self._rows_one_by_one(lines)
-        return [row for signal, line in pairs if (row := self._row(signal, line.decode()))]
-
-    def _rows_one_by_one(self, lines: Sequence[bytes]) -> list[SignalRow]:
-        """Read what this version can read. raises: HubAnswerError if a line is torn."""
-        rows = []
-        for line in lines:
-            try:
-                entry = self._entry(json.loads(line))
-            except (ValueError, RecursionError) as error:
-                trouble = "its snapshot is torn: a line is not JSON"
-                raise HubAnswerError(self._client.hub, trouble) from error
-            if isinstance(entry, FeedSignal) and (row := self._row(entry)):
-                rows.append(row)
-        return rows
 
     async def _listen(self) -> None:
         """Be woken by the stream; without it the feed is asked every few seconds."""
@@ -388,7 +297,7 @@ class Sync:
     def _status(self) -> AgentStatusIn:
         return AgentStatusIn(
             version=__version__,
-            position=self._store.position,
+            position=self._tally.slowest(self._store.position),
             signals=len(self._store.library),
             exercise=self._config.exercise,
             started_at=self._started_at,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide agent: run a provider's end of the wire."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,15 +19,23 @@ def start(
         Path | None,
         typer.Option(help="Its agent.toml; settings may also come as STEMTIDE_AGENT_…"),
     ] = None,
+    http_workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that answer requests; goes over the settings."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say the address as JSON.")] = False,
 ) -> None:
     """Start an agent beside the upload path.
 
     Settings and policy are in docs/use/agent.md. Ctrl-C or SIGTERM stops it.
     """
-    from stemtide.agent.app import serve
+    # The agent multiplies no matrices, and a parent with threads of its own could not fork safely.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from stemtide.agent.config import ConfigError, load
+    from stemtide.agent.fleet import serve
 
     with told(ConfigError, OSError):
         settings = load(config)
+        if http_workers is not None:
+            settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)

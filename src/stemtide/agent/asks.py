@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What /match/hash and /match/hashes take: hashes as JSON, as bare bytes, or one as a parameter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from stemtide.agent.config import Config
+from stemtide.agent.hashes import Ask
+from stemtide.agent.intake import MAX_JSON_BYTES, BadRequestError, invalid, read_body
+from stemtide.fingerprints.kinds import SIZE_BYTES, FingerprintError, Kind, parse_value
+from stemtide.protocol.problems import FieldProblem, ProblemType
+
+BINARY = "application/vnd.stemtide.hashes"
+"""Values back to back; kind and within_bits are parameters."""
+
+BINARY_ANSWER = "application/vnd.stemtide.matches"
+"""Records as hashes.RECORD says."""
+
+_MAX_WITHIN_BITS = 64
+_MAX_ERRORS = 100
+
+
+class _HashesIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The JSON body of POST /match/hashes."""
+
+    kind: str
+    hashes: list[str]
+    within_bits: int | None = None
+    decide: bool = False
+
+
+Reader = Callable[[], Ask]
+
+
+async def read_hashes(request: Request, config: Config) -> tuple[Reader, int]:
+    """Take in a request's body.
+
+    returns: what reads it, which may take its time, and how many bytes it has.
+    raises:  BadRequestError naming the field and the remedy; so does the reader.
+    """
+    media_type = _media_type(request)
+    parameters = dict(request.query_params)
+    if media_type == "application/json":
+        _only(parameters, ())
+        body = await read_body(request, min(MAX_JSON_BYTES, config.max_upload_bytes))
+        return partial(_read_json, body, config), len(body)
+    if media_type == BINARY:
+        _only(parameters, ("kind", "within_bits", "decide"))
+        ask = _ask(parameters, values=b"")
+        limit = config.max_hashes * SIZE_BYTES[ask.kind]
+        body = await read_body(request, limit, remedy=_REMEDY)
+        return partial(_read_binary, ask, body), len(body)
+    raise BadRequestError(
+        ProblemType.WRONG_MEDIA_TYPE,
+        f"Content-Type {media_type[:80]!r} is not understood; send application/json, or {BINARY} "
+        "with the values back to back",
+    )
+
+
+_REMEDY = "send fewer hashes at once, or raise max_hashes"
+
+
+def read_hash(request: Request) -> Ask:
+    """The one hash of GET /match/hash. raises: BadRequestError."""
+    parameters = dict(request.query_params)
+    _only(parameters, (*Kind, "within_bits", "decide"))
+    kinds = [kind for kind in Kind if kind in parameters]
+    if len(kinds) != 1 or len(request.query_params.multi_items()) != len(parameters):
+        raise invalid("query", f"give one hash, by its kind: one of {', '.join(Kind)}")
+    text = parameters[kinds[0]]
+    try:
+        value = parse_value(kinds[0], text)
+    except FingerprintError as error:
+        raise invalid(kinds[0], str(error)) from error
+    return _ask({**parameters, "kind": kinds[0]}, values=value)
+
+
+def wants_binary(request: Request, ask: Ask) -> bool:
+    """Whether the answer is to be binary: as the request was, unless Accept says otherwise.
+
+    raises: BadRequestError for a decision, which records have no room for.
+    """
+    accepted = request.headers.get("accept", "")
+    is_binary = BINARY_ANSWER in accepted or (
+        _media_type(request) == BINARY and "application/json" not in accepted
+    )
+    if is_binary and ask.decide:
+        raise invalid("decide", "has no room in a binary answer; send Accept: application/json")
+    return is_binary
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _only(parameters: Mapping[str, str], known: Sequence[str]) -> None:
+    """Refuse unknown parameters: a misspelt one must not be overlooked."""
+    for name in parameters:
+        if name not in known:
+            said = f"known are {', '.join(known)}" if known else "with JSON it belongs in the body"
+            raise invalid(name[:80], f"is no parameter here; {said}")
+
+
+def _ask(parameters: Mapping[str, str], *, values: bytes) -> Ask:
+    """An ask of what parameters say."""
+    within = parameters.get("within_bits")
+    if within is not None and not (within.isascii() and within.isdigit() and len(within) < 4):  # noqa: PLR2004 - 64 has two
+        raise invalid("within_bits", f"must be a whole number from 0 to {_MAX_WITHIN_BITS}")
+    wish = parameters.get("decide", "0")
+    if wish not in ("0", "1"):
+        raise invalid("decide", "must be 0 or 1")
+    kind = _kind(parameters.get("kind", ""))
+    return _checked(Ask(kind, values, None if within is None else int(within), wish == "1"))
+
+
+def _kind(text: str) -> Kind:
+    try:
+        return Kind(text)
+    except ValueError:
+        raise invalid("kind", f"must be one of {', '.join(Kind)}, not {text[:40]!r}") from None
+
+
+def _checked(ask: Ask) -> Ask:
+    bits = ask.within_bits
+    if bits is not None and ask.kind is not Kind.PDQ:
+        raise invalid("within_bits", f"is for pdq; a {ask.kind} matches only when it is equal")
+    if bits is not None and not 0 <= bits <= _MAX_WITHIN_BITS:
+        raise invalid("within_bits", f"must be a whole number from 0 to {_MAX_WITHIN_BITS}")
+    return ask
+
+
+def _read_binary(ask: Ask, body: bytes) -> Ask:
+    size = SIZE_BYTES[ask.kind]
+    if not body or len(body) % size:
+        raise invalid(
+            "body", f"has {len(body)} bytes; send one or more {ask.kind} values of {size} bytes"
+        )
+    return Ask(ask.kind, body, ask.within_bits, ask.decide)
+
+
+def _read_json(body: bytes, config: Config) -> Ask:
+    """Read the JSON body, telling every hash that is wrong."""
+    try:
+        said = msgspec.json.decode(body, type=_HashesIn)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequestError(ProblemType.MALFORMED, f"body: {error}; send JSON") from error
+    kind = _kind(said.kind)
+    if not said.hashes:
+        raise invalid("hashes", "is empty: send one or more")
+    if len(said.hashes) > config.max_hashes:
+        raise BadRequestError(
+            ProblemType.TOO_LARGE,
+            f"hashes: {len(said.hashes)} are more than max_hashes ({config.max_hashes}); {_REMEDY}",
+        )
+    return _checked(Ask(kind, _values(kind, said.hashes), said.within_bits, said.decide))
+
+
+def _values(kind: Kind, hashes: Sequence[str]) -> bytes:
+    """Read hex at once; one by one to say which of them is wrong."""
+    size = SIZE_BYTES[kind]
+    try:
+        if {len(one) for one in hashes} == {2 * size}:
+            values = bytes.fromhex("".join(hashes))
+            if len(values) == size * len(hashes):
+                return values
+    except ValueError:
+        pass  # told below
+    return b"".join(_each_value(kind, hashes))
+
+
+def _each_value(kind: Kind, hashes: Sequence[str]) -> list[bytes]:
+    values, errors = [], []
+    for row, text in enumerate(hashes):
+        try:
+            values.append(parse_value(kind, text))
+        except FingerprintError as error:
+            errors.append(FieldProblem(field=f"hashes.{row}", message=str(error), row=row))
+    if errors:
+        first = f"{errors[0].field}: {errors[0].message}"
+        raise BadRequestError(ProblemType.INVALID, first, errors=errors[:_MAX_ERRORS])
+    return values
+
+
+def _invalid(error: msgspec.ValidationError) -> BadRequestError:
+    """What msgspec says, as a field and a message: "Expected `str` - at `$.hashes[3]`"."""
+    message, _, place = str(error).partition(" - at `$")
+    path: Any = place.strip("`.").replace("[", ".").replace("]", "").removeprefix(".")
+    return invalid(path or "body", message)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a process of the agent does beside answering.
+
+1 Every process hears within a few milliseconds what another one wrote, and takes it in.
+2 Whoever has the lead talks to the hub, delivers, reports and writes the Library's files.
+3 The others try for the lead all the time: when it falls free, one of them has it.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+from stemtide.agent.act import Deliverer
+from stemtide.agent.feedback import Reporter
+from stemtide.agent.health import Health
+from stemtide.agent.index import SAVE_AFTER
+from stemtide.agent.store import Store
+from stemtide.agent.sync import Sync
+from stemtide.agent.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+_RESTART_S = 1.0
+_POLL_S = 0.005
+_LEAD_POLL_S = 0.1
+_SAVE_POLL_S = 1.0
+_SAVE_AT_LAST_S = 3600.0
+_CHECK_AFTER_S = 2.0
+_WAITING = (
+    "SELECT EXISTS (SELECT 1 FROM deliveries), EXISTS (SELECT 1 FROM outcomes WHERE refused = '')"
+)
+
+
+class Duties:
+    """Runs all of it, for as long as run() runs."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        tally: Tally,
+        sync: Sync,
+        deliverer: Deliverer,
+        reporter: Reporter,
+        health: Health,
+        on_settled: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._tally = tally
+        self._sync = sync
+        self._deliverer = deliverer
+        self._reporter = reporter
+        self._health = health
+        self._on_settled = on_settled
+
+    async def run(self) -> None:
+        """Do everything until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._store.is_shared:
+                tasks.create_task(_keep_running(self._watch))
+            while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_LEAD_POLL_S)
+            self._tally.set("lead", 1)
+            parts = [self._sync.run, self._reporter.run, self._deliverer.run]
+            for duty in (*parts, self._save, self._tell, self._check):
+                tasks.create_task(_keep_running(duty))
+
+    async def _watch(self) -> None:
+        """Take in what other processes write."""
+        while True:
+            await self._take_news()
+            while not self._store.has_news():
+                self._tally.set("position", self._store.position)
+                await asyncio.sleep(_POLL_S)
+
+    async def _take_news(self) -> None:
+        if self._store.is_replaced:
+            logger.warning("the file is another one now: this process starts anew")
+            os.kill(os.getpid(), signal.SIGTERM)
+        if not self._store.is_lead:
+            await asyncio.to_thread(self._store.catch_up)
+            return
+        ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _WAITING)
+        if has_deliveries:
+            self._deliverer.wake()
+        if has_outcomes:
+            self._reporter.wake()
+
+    async def _save(self) -> None:
+        """Write the Library's files when much is outside them, or something for long."""
+        saved_at = time.monotonic()
+        while True:
+            unsaved, now = self._store.unsaved, time.monotonic()
+            if unsaved >= SAVE_AFTER or (unsaved and now - saved_at > _SAVE_AT_LAST_S):
+                await asyncio.to_thread(self._store.save)
+                saved_at = now
+            self._on_settled()
+            await asyncio.sleep(_SAVE_POLL_S)
+
+    async def _tell(self) -> None:
+        """Let the other processes know how the line to the hub is."""
+        while True:
+            self._health.leave_notice()
+            await asyncio.sleep(_LEAD_POLL_S)
+
+    async def _check(self) -> None:
+        """Read the whole file once, which a start has no time for."""
+        await asyncio.sleep(_CHECK_AFTER_S)
+        await asyncio.to_thread(self._store.check)
+        await asyncio.Event().wait()
+
+
+async def _keep_running(run: Callable[[], Awaitable[None]]) -> None:
+    """Run a part for ever: a full disk today must not leave the agent deaf tomorrow."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("a part of the agent failed and starts again")
+        await asyncio.sleep(_RESTART_S)

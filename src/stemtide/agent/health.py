@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /health: how the whole agent stands, whichever of its processes is asked."""
+
+from dataclasses import asdict
+from typing import Any
+
+from stemtide import __version__
+from stemtide.agent.act import Deliverer
+from stemtide.agent.config import Config
+from stemtide.agent.feedback import Reporter
+from stemtide.agent.store import Store
+from stemtide.agent.sync import Standing
+from stemtide.agent.tally import Tally
+
+_TEXT = 2000
+
+
+class Health:
+    """Puts together what the file, the shared numbers and the process that leads say."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        tally: Tally,
+        standing: Standing,
+        deliverer: Deliverer,
+        reporter: Reporter,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._tally = tally
+        self._standing = standing
+        self._deliverer = deliverer
+        self._reporter = reporter
+
+    def leave_notice(self) -> None:
+        """Tell the other processes what only the one that leads knows."""
+        if self._tally.notice() != (notice := self._notice()):
+            self._tally.leave_notice(notice)
+
+    def hub_trouble(self) -> str:
+        """What is wrong with the line to the hub; "" for nothing."""
+        return str(self._known().get("standing", {}).get("trouble", ""))
+
+    def _known(self) -> dict[str, Any]:
+        """What the process that leads knows."""
+        return self._notice() if self._store.is_lead else self._tally.notice()
+
+    def told(self) -> dict[str, Any]:
+        """Everything that /health says."""
+        notice = self._known()
+        standing = Standing(**notice["standing"]) if notice else Standing()
+        outbox, deliveries, view = self._reporter.size(), self._deliverer.size(), self._store.view
+        troubles = {
+            "hub": standing.trouble,
+            "key": standing.key_trouble,
+            "status": standing.status_trouble,
+            "webhook": deliveries.webhook_trouble,
+            "actions_file": notice.get("actions_file", ""),
+            "store": notice.get("store", ""),
+        }
+        return {
+            "name": self._config.name,
+            "version": __version__,
+            "live": True,
+            "ready": view.origin is not None,
+            "exercise": self._config.exercise,
+            "hub": self._config.hub_url,
+            "hub_reachable": standing.is_reachable,
+            "streaming": standing.is_streaming,
+            "position": self._tally.slowest(self._store.position),
+            "hub_head": standing.head,
+            "last_sync_at": view.synced_at.isoformat() if view.synced_at else None,
+            "stale_s": view.stale_s(),
+            "signals": {str(kind): n for kind, n in self._store.library.counts().items()},
+            "outbox": outbox.waiting,
+            "outbox_refused": outbox.refused,
+            "deliveries": deliveries.waiting,
+            "dead_letters": deliveries.dead,
+            "unrecorded": self._tally.total("unrecorded"),
+            "skipped": self._tally.total("skipped"),
+            "http_workers": max(1, len(self._tally.running())),
+            "answered_by": self._tally.row + 1,
+            "led_by": self._led_by(),
+            "troubles": {name: text for name, text in troubles.items() if text},
+        }
+
+    def _led_by(self) -> int | None:
+        """The number of the process that leads; None while none does."""
+        if self._store.is_lead:
+            return self._tally.row + 1
+        leads = self._tally.each("lead")
+        return next((row + 1 for row in self._tally.running() if leads[row]), None)
+
+    def _notice(self) -> dict[str, Any]:
+        standing = asdict(self._standing)
+        return {
+            "standing": {name: _short(value) for name, value in standing.items()},
+            "actions_file": _short(self._deliverer.file_trouble),
+            "store": _short(self._store.trouble),
+        }
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401 - text is shortened, numbers are not
+    return value[:_TEXT] if isinstance(value, str) else value

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /metrics: what all processes of the agent counted, in Prometheus's text form."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from stemtide.agent.recognise import Answer
+from stemtide.agent.tally import ACTIONS, SECONDS, Tally
+from stemtide.fingerprints.kinds import Kind
+
+_COUNTERS = {
+    "items": "Pieces of content asked about.",
+    "undecodable": "Content not wholly looked at.",
+    "hashes": "Hashes looked up by /match/hash and /match/hashes.",
+    "hashes_matched": "Of these, hashes that a signal matched.",
+}
+
+_GAUGES = {
+    "ready": "1 once there are signals to match against.",
+    "hub_reachable": "1 while the hub answers.",
+    "streaming": "1 while the hub's stream wakes the agent.",
+    "position": "Feed position of the signals held.",
+    "hub_head": "Highest feed position heard of.",
+    "stale_s": "Seconds since the hub said that these are all the signals.",
+    "outbox": "Outcomes not yet acknowledged by the hub.",
+    "outbox_refused": "Outcomes that the hub refused.",
+    "deliveries": "Deliveries under way.",
+    "dead_letters": "Webhooks given up until someone retries them.",
+    "unrecorded": "Decisions that could not be written down.",
+    "skipped": "Feed entries that this version cannot read.",
+    "http_workers": "Processes that answer requests.",
+}
+
+
+def count(tally: Tally, answers: list[Answer], *, took_s: float) -> None:
+    """Count what a POST /match led to."""
+    place = bisect_left(SECONDS, took_s)
+    tally.add(f"seconds {SECONDS[place] if place < len(SECONDS) else 'more'}")
+    tally.add("seconds sum", took_s)
+    tally.add("items", len(answers))
+    for answer in answers:
+        decision = answer.decision
+        tally.add(f"decisions {decision.action or 'none'} {str(decision.exercise).lower()}")
+        tally.add("undecodable", decision.undecodable)
+        for match in answer.matches:
+            tally.add(f"matches {match.kind}")
+
+
+def text(tally: Tally, health: Mapping[str, Any]) -> bytes:
+    """Everything in Prometheus's text form; the gauges say what /health says."""
+    registry = CollectorRegistry()
+    registry.register(_Numbers(tally, health))
+    return generate_latest(registry)
+
+
+class _Numbers(Collector):
+    def __init__(self, tally: Tally, health: Mapping[str, Any]) -> None:
+        self._tally = tally
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric with its numbers."""
+        for name, said in _COUNTERS.items():
+            yield CounterMetricFamily(_full(name), said, value=self._tally.total(name))
+        yield self._decisions()
+        yield self._matches()
+        yield self._seconds()
+        for name, said in _GAUGES.items():
+            value = self._health[name]
+            yield GaugeMetricFamily(_full(name), said, value=math.nan if value is None else value)
+        signals = GaugeMetricFamily(_full("signals"), "Signals held.", labels=["kind"])
+        for kind, number in self._health["signals"].items():
+            signals.add_metric([kind], number)
+        yield signals
+
+    def _decisions(self) -> Metric:
+        family = CounterMetricFamily(
+            _full("decisions"), "Decisions.", labels=["action", "exercise"]
+        )
+        for action in ACTIONS:
+            for exercise in ("false", "true"):
+                number = self._tally.total(f"decisions {action} {exercise}")
+                family.add_metric([action, exercise], number)
+        return family
+
+    def _matches(self) -> Metric:
+        family = CounterMetricFamily(_full("matches"), "Matches of signals.", labels=["kind"])
+        for kind in Kind:
+            family.add_metric([kind], self._tally.total(f"matches {kind}"))
+        return family
+
+    def _seconds(self) -> Metric:
+        ends = [str(end) for end in SECONDS]
+        numbers = accumulate(self._tally.total(f"seconds {end}") for end in (*ends, "more"))
+        buckets = list(zip((*ends, "+Inf"), numbers, strict=True))
+        family = HistogramMetricFamily(_full("match_seconds"), "Time that POST /match took.")
+        family.add_metric([], buckets, sum_value=sum(self._tally.each("seconds sum")))
+        return family
+
+
+def _full(name: str) -> str:
+    return f"stemtide_agent_{name}"

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals as rows of the agent's file, and how a page of the feed changes them."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from stemtide.agent.index import KEEP_GONE, Fingerprinted
+from stemtide.fingerprints.kinds import Kind, parse_value
+from stemtide.protocol.feed import FeedSignal
+
+_MAX_WITHIN_BITS = 64
+_COLUMNS = "id, kind, value, within_bits, expires_at, exercise, disputed, body"
+_INSERT = f"INSERT INTO signals ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+INSERT_NUMBERED = f"INSERT INTO incoming (seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+_UPDATE = "UPDATE signals SET expires_at = ?, exercise = ?, disputed = ?, body = ? WHERE seq = ?"
+_KNOWN = (
+    "SELECT id, seq, kind, value, within_bits FROM signals"
+    " WHERE id IN (SELECT value FROM json_each(?))"
+)
+
+
+class SignalRow(NamedTuple):
+    """A signal without its number. expires_at: Unix time; body: the whole signal as JSON."""
+
+    id: str
+    kind: str
+    value: bytes
+    within_bits: int | None
+    expires_at: float | None
+    exercise: bool
+    disputed: bool
+    body: str
+
+    @property
+    def print(self) -> tuple[str, bytes, int | None]:
+        """What a Library holds of it."""
+        return self.kind, self.value, self.within_bits
+
+
+class Change(NamedTuple):
+    """What a page changed for a Library. gone: the highest number in the table of that name."""
+
+    puts: list[Fingerprinted]
+    drops: list[int]
+    gone: int
+
+
+def signal_row(signal: FeedSignal, body: str) -> SignalRow:
+    """A signal as the file holds it.
+
+    raises: ValueError for one that cannot be searched for: a value of the wrong length, say.
+    """
+    value = parse_value(signal.kind, signal.value)
+    bits = signal.within_bits
+    if bits is not None and (signal.kind is not Kind.PDQ or not 0 <= bits <= _MAX_WITHIN_BITS):
+        raise ValueError(f"signal {signal.id}: within_bits {bits} does not suit {signal.kind}")
+    return SignalRow(
+        id=str(signal.id),
+        kind=signal.kind.value,
+        value=value,
+        within_bits=bits,
+        expires_at=signal.expires_at.timestamp() if signal.expires_at else None,
+        exercise=signal.exercise,
+        disputed=signal.disputed,
+        body=body,
+    )
+
+
+def change_rows(tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterable[str]) -> Change:
+    """Put signals in or over what was there, and take others out.
+
+    A signal keeps its number while its fingerprint is the same; with another one it gets a new
+    number, so that no number ever stands for two fingerprints.
+    """
+    drops = list(drops)
+    ids = json.dumps([row.id for row in puts] + drops)
+    known = {row[0]: (row[1], row[2:]) for row in tx.execute(_KNOWN, (ids,))}
+    new: dict[int, SignalRow] = {}
+    gone: list[int] = []
+    for row in puts:
+        seq, before = known.get(row.id, (0, ()))
+        if before == row.print:
+            tx.execute(_UPDATE, (*row[4:], seq))
+            continue
+        if before:
+            gone.append(seq)
+            tx.execute("DELETE FROM signals WHERE seq = ?", (seq,))
+        seq = tx.execute(_INSERT, row).lastrowid or 0
+        known[row.id], new[seq] = (seq, row.print), row
+    leaving = [known.pop(one)[0] for one in drops if one in known]
+    tx.executemany("DELETE FROM signals WHERE seq = ?", [(seq,) for seq in leaving])
+    gone += leaving
+    last = _remember_gone(tx, gone)
+    going = set(gone)
+    stay = [(seq, *row.print) for seq, row in new.items() if seq not in going]
+    return Change(stay, gone, last)
+
+
+def _remember_gone(tx: sqlite3.Connection, numbers: Sequence[int]) -> int:
+    """Write down which numbers stand for nothing any more, for workers that follow."""
+    tx.executemany("INSERT INTO gone (seq) VALUES (?)", [(seq,) for seq in numbers])
+    (last,) = tx.execute("SELECT coalesce(max(number), 0) FROM gone").fetchone()
+    if numbers:
+        tx.execute("DELETE FROM gone WHERE number <= ?", (last - KEEP_GONE,))
+    return int(last)

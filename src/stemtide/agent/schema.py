@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's file: its tables, an older one brought up to date, a torn one set aside."""
+
+import fcntl
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
+VERSION = 2
+
+SIGNALS = """
+CREATE TABLE {name} (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL,
+  within_bits INTEGER, expires_at REAL, exercise INTEGER NOT NULL, disputed INTEGER NOT NULL,
+  body TEXT NOT NULL
+)"""
+"""Signals. seq is the signal's key in a Library: a number stands for one fingerprint for ever."""
+
+SIGNALS_INDEXES = (
+    "CREATE UNIQUE INDEX signals_by_id_{name} ON {table} (id)",
+    # The numbers alone, in their order: a start reads 10 MB of them, not 700 MB of bodies.
+    "CREATE INDEX signals_by_seq_{name} ON {table} (seq)",
+)
+
+_GONE = "CREATE TABLE gone (number INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL)"
+_KEPT = {
+    # What the hub cannot give back: saved from a torn file as far as it can be read.
+    "outcomes": """CREATE TABLE outcomes (
+      report TEXT NOT NULL, signal TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL,
+      first_at TEXT NOT NULL, last_at TEXT NOT NULL, refused TEXT NOT NULL DEFAULT '',
+      PRIMARY KEY (report, signal, outcome)
+    ) WITHOUT ROWID""",
+    "deliveries": """CREATE TABLE deliveries (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, channel TEXT NOT NULL,
+      ref TEXT NOT NULL, body TEXT NOT NULL, due_at REAL NOT NULL,
+      attempts INTEGER NOT NULL DEFAULT 0, is_dead INTEGER NOT NULL DEFAULT 0,
+      trouble TEXT NOT NULL DEFAULT '', UNIQUE (id, channel)
+    )""",
+    "acted": """CREATE TABLE acted (
+      ref TEXT NOT NULL, signal TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,
+      distance_bits INTEGER NOT NULL, part TEXT NOT NULL, at REAL NOT NULL,
+      PRIMARY KEY (ref, signal)
+    ) WITHOUT ROWID""",
+}
+_REST = (
+    "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    *_KEPT.values(),
+    "CREATE INDEX acted_by_signal ON acted (signal)",
+    "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
+)
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used. The message names the file and the remedy."""
+
+
+class TornError(Exception):
+    """The file is damaged."""
+
+
+def lock_directory(directory: Path) -> BinaryIO:
+    """Keep a second agent out of the directory, for as long as the lock file stays open.
+
+    A forked process holds the lock with its parent. raises: StoreError.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (directory / "agent.lock").open("wb")
+    except OSError as error:
+        raise StoreError(f"data_dir {directory} cannot be used: {error}") from error
+    if not try_lock(lock):
+        lock.close()
+        raise StoreError(
+            f"another agent uses data_dir {directory}; give each agent its own, or stop that one"
+        )
+    return lock
+
+
+def try_lock(file: BinaryIO) -> bool:
+    """Lock an open file for this process alone; False when another one has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def open_file(path: Path, *, cache_kb: int = 16_000) -> sqlite3.Connection:
+    """One more connection to the file; it may be used in every thread, by one at a time."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    # FULL: a count that was promised to the hub must survive a power cut, not only a crash.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{cache_kb}"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the agent's file, or make it; one of an older agent is brought up to date.
+
+    raises: StoreError for a file of another program or of a newer agent, TornError for damage.
+    """
+    is_new = not path.exists() or path.stat().st_size == 0
+    connection = None
+    try:
+        connection = open_file(path)
+        if is_new:
+            _make(connection)
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        _check(path, application=application, version=version)
+        if version == 1:
+            _upgrade_from_1(connection)
+        for table in _KEPT:
+            for _ in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
+                pass  # to have read it all is to know that it can be read
+    except (sqlite3.DatabaseError, StoreError) as error:
+        if connection:
+            connection.close()
+        if isinstance(error, StoreError):
+            raise
+        raise TornError(str(error)) from error
+    return connection
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    """Make the tables, all in one transaction: a kill leaves an empty file, which is new again."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(SIGNALS.format(name="signals"))
+    for statement in (*SIGNALS_INDEXES, _GONE, *_REST):
+        connection.execute(statement.format(name="first", table="signals"))
+    _begin_generation(connection)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _begin_generation(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO state VALUES ('generation', ?)", (uuid4().hex,))
+
+
+def _upgrade_from_1(connection: sqlite3.Connection) -> None:
+    """Give each signal its number, in one transaction: a kill leaves the old file as it was."""
+    connection.create_function("unix_time", 1, _unix_time, deterministic=True)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(SIGNALS.format(name="numbered"))
+    connection.execute(
+        "INSERT INTO numbered (id, kind, value, within_bits, expires_at, exercise, disputed, body)"
+        " SELECT id, kind, value, within_bits, unix_time(json_extract(body, '$.expires_at')),"
+        " json_extract(body, '$.exercise'), json_extract(body, '$.disputed'), body"
+        " FROM signals ORDER BY rowid"
+    )
+    connection.execute("DROP TABLE signals")
+    connection.execute("ALTER TABLE numbered RENAME TO signals")
+    for statement in (*SIGNALS_INDEXES, _GONE):
+        connection.execute(statement.format(name="first", table="signals"))
+    _begin_generation(connection)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _unix_time(text: str | None) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def _check(path: Path, *, application: int, version: int) -> None:
+    if application != APPLICATION:
+        raise StoreError(
+            f"{path} is a database of another program; move it away, or choose another data_dir"
+        )
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer agent (store version {version}, this one knows "
+            f"{VERSION}); start that newer agent again, or choose another data_dir"
+        )
+
+
+def set_aside(path: Path, error: Exception) -> str:
+    """Keep a damaged file, start a new one, and carry over what the hub cannot give back.
+
+    returns: what happened, in words for the operator.
+    """
+    torn = path.with_name(f"{path.name}.torn-{time.time_ns()}")
+    for suffix in ("-wal", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(torn.with_name(torn.name + suffix))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    saved = _carry_over(torn, path)
+    return (
+        f"{path} was damaged ({error}) and is kept as {torn.name}; signals come anew from the hub; "
+        f"carried over: {saved or 'nothing could be read'}"
+    )
+
+
+def _carry_over(torn: Path, path: Path) -> str:
+    """Copy row by row whatever can still be read of the tables that only the agent has."""
+    connection = connect(path)
+    saved = []
+    try:
+        old = sqlite3.connect(torn)
+        for table in _KEPT:
+            count = 0
+            with suppress(sqlite3.DatabaseError):  # where the damage begins; the count says how far
+                for row in _rows(old, table):
+                    marks = ",".join("?" * len(row))
+                    connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 - our own names
+                    count += 1
+                saved.append(f"{count} {table}")
+                continue
+            saved.append(f"{count} {table} (the rest is unreadable)")
+        old.close()
+    finally:
+        connection.close()
+    return ", ".join(saved)
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    return connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers that all processes of one agent count together, in memory that they share.
+
+Each process writes in a row of its own and anyone adds up all rows, so nobody waits for anybody.
+The memory is made before the processes are forked; a process that starts anew counts on in the row
+of the one that it replaces. The process that leads also leaves a notice: how its line to the hub
+is.
+"""
+
+import json
+import mmap
+import struct
+import threading
+import zlib
+from typing import Any
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.words import Action
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Upper ends of the histogram of POST /match."""
+
+ACTIONS = (*Action, "none")
+_HEAD = struct.Struct("<II")  # length and CRC-32 of the notice
+_NOTICE_BYTES = 32 * 1024
+_TRIES = 100
+
+COLUMNS = (
+    *("pid", "lead", "position", "closed"),
+    *("items", "undecodable", "unrecorded", "skipped", "hashes", "hashes_matched"),
+    *(f"decisions {action} {is_real}" for action in ACTIONS for is_real in ("false", "true")),
+    *(f"matches {kind}" for kind in Kind),
+    *(f"seconds {end}" for end in (*SECONDS, "more")),
+    "seconds sum",
+)
+"""What a row holds. pid: 0 while no process has the row. closed: connections that it ended."""
+
+_PLACE = {name: place for place, name in enumerate(COLUMNS)}
+_ROW_BYTES = 8 * len(COLUMNS)
+
+
+class Tally:
+    """The numbers of all rows, and the writing end of one.
+
+    row: which one this process writes in.
+    """
+
+    def __init__(self, rows: int = 1) -> None:
+        self._memory = mmap.mmap(-1, _NOTICE_BYTES + rows * _ROW_BYTES)
+        self._numbers = memoryview(self._memory)[_NOTICE_BYTES:].cast("d")
+        self._adding = threading.Lock()
+        self._last_notice: dict[str, Any] = {}
+        self.rows = rows
+        self.row = 0
+
+    def add(self, name: str, number: float = 1) -> None:
+        """Count in this process's row."""
+        place = self.row * len(COLUMNS) + _PLACE[name]
+        with self._adding:
+            self._numbers[place] += number
+
+    def set(self, name: str, number: float, *, row: int | None = None) -> None:
+        """Say a number in this process's row, or in another one."""
+        row = self.row if row is None else row
+        self._numbers[row * len(COLUMNS) + _PLACE[name]] = number
+
+    def each(self, name: str) -> list[float]:
+        """The number of every row."""
+        return list(self._numbers[_PLACE[name] :: len(COLUMNS)])
+
+    def total(self, name: str) -> int:
+        """The sum over all rows."""
+        return int(sum(self.each(name)))
+
+    def running(self) -> list[int]:
+        """The rows that have a process."""
+        return [row for row, pid in enumerate(self.each("pid")) if pid]
+
+    def slowest(self, own: int) -> int:
+        """The feed position that every process has taken in. own: this one's."""
+        positions = self.each("position")
+        return min([own, *(int(positions[row]) for row in self.running() if row != self.row)])
+
+    def begin(self, row: int) -> None:
+        """Take a row, in the forked process."""
+        self.row = row
+        self._adding = threading.Lock()
+
+    def leave_notice(self, notice: dict[str, Any]) -> None:
+        """Leave a notice for all processes. Only the one that leads does."""
+        text = json.dumps(notice).encode()
+        self._memory[: _HEAD.size + len(text)] = _HEAD.pack(len(text), zlib.crc32(text)) + text
+
+    def notice(self) -> dict[str, Any]:
+        """The latest notice; the one before while it is being written."""
+        for _ in range(_TRIES):
+            length, checksum = _HEAD.unpack_from(self._memory)
+            text = self._memory[_HEAD.size : _HEAD.size + min(length, _NOTICE_BYTES)]
+            if length and zlib.crc32(text) == checksum:
+                self._last_notice = json.loads(text)
+                break
+        return self._last_notice

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One process that answers requests: by itself, or as one of several behind a parent."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import BinaryIO
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from stemtide.agent.app import create_app
+from stemtide.agent.config import Config, ConfigError
+from stemtide.agent.schema import StoreError
+from stemtide.agent.store import Store
+from stemtide.agent.tally import Tally
+from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.sandbox import Sandbox
+
+STOP_S = 10
+"""How long requests under way may take once the agent is told to stop."""
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_alone(config: Config, listener: socket.socket, *, on_start: Callable[[], None]) -> None:
+    """Be the whole agent until told to stop. raises: ConfigError."""
+    try:
+        with Store(config.data_dir) as store, _sandbox(config) as sandbox:
+            app = create_app(config, store=store, sandbox=sandbox)
+            _run(_Server(_settings(app), on_start=on_start), [listener])
+    except StoreError as error:
+        raise ConfigError("data_dir", str(error)) from error
+    except SandboxError as error:
+        raise ConfigError("workers", f"the sandbox does not start: {error}") from error
+
+
+def run_with_others(
+    config: Config,
+    channel: socket.socket,
+    *,
+    lock: BinaryIO,
+    tally: Tally,
+    say: Callable[[str], None],
+) -> None:
+    """Answer the connections that the parent hands over, until told to stop or left alone.
+
+    channel: connections come over it; its end means that the parent is gone.
+    lock:    the store's directory lock, which the parent holds.
+    say:     tells the parent "ready" and "settled".
+    raises:  ConfigError.
+    """
+
+    def start() -> None:
+        tally.set("position", store.position)
+        tally.set("pid", os.getpid())
+        say("ready")
+
+    try:
+        with Store(config.data_dir, lock=lock) as store, _sandbox(config) as sandbox:
+            app = create_app(
+                config, store=store, sandbox=sandbox, tally=tally, on_settled=_once(say, "settled")
+            )
+            settings = _settings(app, protocol=_counted(tally))
+            _run(_HandedServer(settings, on_start=start, channel=channel), [])
+    except StoreError as error:
+        raise ConfigError("data_dir", str(error)) from error
+    except SandboxError as error:
+        raise ConfigError("workers", f"the sandbox does not start: {error}") from error
+
+
+def _sandbox(config: Config) -> Sandbox:
+    sandbox = Sandbox(
+        workers=config.workers, limits=Limits(max_input_bytes=config.max_upload_bytes)
+    )
+    return sandbox.warm()
+
+
+def _once(say: Callable[[str], None], word: str) -> Callable[[], None]:
+    """Say a word the first time only."""
+    words = [word]
+
+    def call() -> None:
+        if words:
+            say(words.pop())
+
+    return call
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, settings: uvicorn.Config, *, on_start: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+
+class _HandedServer(_Server):
+    """A server that listens nowhere: its connections are accepted by the parent."""
+
+    def __init__(
+        self, settings: uvicorn.Config, *, on_start: Callable[[], None], channel: socket.socket
+    ) -> None:
+        super().__init__(settings, on_start=on_start)
+        self._channel = channel
+        self._opening: set[asyncio.Task[object]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take)
+        await super().startup(sockets)
+
+    def _take(self) -> None:
+        """Take one connection over."""
+        with suppress(BlockingIOError):
+            message, numbers, _, _ = socket.recv_fds(self._channel, 1, 1)
+            if not message:
+                os._exit(1)  # the parent was killed: so is the agent, and its successor may start
+            for number in numbers:
+                task = asyncio.create_task(self._open(socket.socket(fileno=number)))
+                self._opening.add(task)
+                task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        connection.setblocking(False)
+        with suppress(OSError):  # it hung up on the way here
+            await loop.connect_accepted_socket(self._new_protocol, connection)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol: type[HttpToolsProtocol] = self.config.http_protocol_class  # type: ignore[assignment]  # as _settings said
+        return protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _counted(tally: Tally) -> type[HttpToolsProtocol]:
+    """A protocol that tells the parent of each connection that ended."""
+
+    class Counted(HttpToolsProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            tally.add("closed")
+
+    return Counted
+
+
+def _settings(
+    app: ASGIApp, *, protocol: type[HttpToolsProtocol] = HttpToolsProtocol
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_S,
+        lifespan="on",
+    )
+
+
+def _run(server: _Server, sockets: list[socket.socket]) -> None:
+    is_main = threading.current_thread() is threading.main_thread()
+    # uvicorn raises the signal again once it has stopped; to be asked to stop is no failure.
+    before = {one: signal.signal(one, _stopped) for one in _STOPS} if is_main else {}
+    try:
+        server.run(sockets=sockets)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _stopped(_number: int, _frame: FrameType | None) -> None:
+    """Take no further notice of a signal that was obeyed."""
