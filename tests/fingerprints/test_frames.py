@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from stemtide.fingerprints import frames, frames_grids, frames_rects, pdq
-from stemtide.fingerprints.frames import Depth, Walk
+from stemtide.fingerprints.frames import Depth, NoPicturesError, Walk
 from stemtide.fingerprints.limits import LimitError, UndecodableError
-from tests.fingerprints.videos import FPS, LIMITS, SIZE, clip, encoded, pictures
+from tests.fingerprints.videos import FPS, LIMITS, SIZE, clip, encoded, pictures, sound_only
 
 
 def walk(blob, *, depth=Depth.FULL, every_s=0.25, **more):
@@ -103,9 +103,17 @@ def test_what_is_no_video_or_names_other_files_is_undecodable(blob):
         walk(blob)
 
 
-def test_sound_with_a_cover_picture_has_no_moving_pictures():
-    with pytest.raises(UndecodableError, match=r"no .*moving pictures"):
-        walk(_sound_only())
+def test_other_decoders_than_the_allowed_do_not_run():
+    with pytest.raises(UndecodableError, match="ffv1"):
+        walk(encoded(pictures("street")[:2], codec="ffv1", container="matroska"))
+    unknown = encoded(pictures("street")[:2], container="matroska")
+    with pytest.raises(UndecodableError, match="unknown"):
+        walk(unknown.replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/OTHER"))
+
+
+def test_sound_alone_has_no_moving_pictures():
+    with pytest.raises(NoPicturesError, match=r"no .*moving pictures"):
+        walk(sound_only())
 
 
 def test_a_picture_over_the_limit_is_refused_before_it_is_decoded():
@@ -183,14 +191,3 @@ def test_a_video_without_a_border_has_no_rectangles_that_cut_it_much():
 
 def test_black_frames_have_no_rectangles():
     assert frames_rects.find_rects(np.zeros((16, 90, 160), np.uint8)) == []
-
-
-def _sound_only():
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("aac", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.rate, frame.pts = 8000, 0
-        out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return file.getvalue()

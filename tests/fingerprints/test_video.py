@@ -12,7 +12,7 @@ from stemtide.fingerprints import video
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.video import fingerprint_video, is_video
 from stemtide.fingerprints.video_print import Sampling, VideoPrint, ViewKind
-from tests.fingerprints.videos import LIMITS, changed, clip, encoded, pictures, remuxed
+from tests.fingerprints.videos import LIMITS, changed, clip, encoded, pictures, remuxed, sound_only
 
 
 def made(blob, **options):
@@ -104,6 +104,11 @@ def test_nothing_decodable_is_said_never_passed_over():
         assert len(one) == 0
         assert one.remarks[0].startswith("undecodable: ")
         assert len(VideoPrint.from_bytes(one.to_bytes())) == 0
+
+
+def test_sound_alone_is_no_failure():
+    one = made(sound_only())
+    assert one.remarks == ("no moving pictures in it",)
 
 
 def test_a_picture_that_is_too_large_is_a_limit_not_an_error():

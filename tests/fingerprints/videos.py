@@ -92,6 +92,14 @@ def remuxed(blob: bytes, *, container: str, sound: bool = False, from_s: float =
     return file.getvalue()
 
 
+def sound_only() -> bytes:
+    """A hum in MP4."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        _hum(out)
+    return file.getvalue()
+
+
 def _hum(out: av.container.OutputContainer) -> None:
     stream = out.add_stream("aac", rate=8000)
     for number in range(20):

@@ -17,17 +17,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
+from stemtide.fingerprints.frames_luma import Luma8, is_full_range, luma_of
 from stemtide.fingerprints.kinds import LIMIT
 from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
-
-Luma8 = NDArray[np.uint8]
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf"
 """Containers that are opened. Left out on purpose: playlists (HLS, concat, DASH), which name other
@@ -51,23 +48,15 @@ _BACK_S = 1.0
 """A time that runs further ahead than the first (and beyond the stated length) or than the second,
 or further back than the third, is no time: the frame is taken to follow the one before it."""
 
+_PACKETS_A_LOOK = 16
+"""Asking for processor time costs as much as decoding a small frame."""
+
 _STARVED_S = 0.75
 _STARVED_PACKETS = 4
 """A gap between frames that says that leaving out all B frames left out too much: encoders do not
 put more than 16 of them in a row."""
 
 _HAS_B_REFERENCES = frozenset({"h264", "hevc"})
-
-_PLANAR_8 = frozenset(
-    {"nv12", "nv21", "gray"}
-    | {f"{kind}{chroma}p" for kind in ("yuv", "yuvj") for chroma in (410, 411, 420, 422, 440, 444)}
-    | {f"yuva{chroma}p" for chroma in (420, 422, 444)}
-)
-_DEEP_BITS = {
-    f"{family}{bits}le": bits
-    for family in ("yuv420p", "yuv422p", "yuv444p", "gray")
-    for bits in (10, 12)
-} | {"p010le": 16}
 
 
 class Depth(IntEnum):
@@ -137,6 +126,10 @@ class Walk:
                 yield from again.frames()
 
 
+class NoPicturesError(UndecodableError):
+    """It holds sound or something else, but nothing for this modality to look at."""
+
+
 class _StarvedError(Exception):
     """Leaving out B frames left out most of the video after the frames handed out."""
 
@@ -177,14 +170,15 @@ def container_of(file: BinaryIO) -> Iterator[InputContainer]:
 def video_stream(container: InputContainer) -> VideoStream:
     """Return the first stream of moving pictures; cover pictures of sound files are none.
 
-    raises: UndecodableError if there is none, or none whose decoder is allowed.
+    raises: NoPicturesError if there is none, UndecodableError if its decoder is not allowed.
     """
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
-            if stream.codec_context is None:  # pyright: ignore - PyAV's stubs forget this
-                break
+            name = getattr(stream.codec_context, "name", "unknown")  # there may be no context
+            if name not in CODECS.split(","):
+                raise UndecodableError(f"its moving pictures are of a kind not read here ({name})")
             return stream
-    raise UndecodableError("there is no stream of moving pictures in it that can be decoded")
+    raise NoPicturesError("no moving pictures in it")
 
 
 def packets_of(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
@@ -222,6 +216,7 @@ class _Pass:
         self._began, self._used = time.monotonic(), time.process_time()
         self.next_s = next_s
         self._since_frame = 0
+        self._fed = 0
 
     def frames(self) -> Iterator[Frame]:
         with container_of(self._file) as container:
@@ -237,7 +232,7 @@ class _Pass:
                 if at_s + 1e-6 < self.next_s:
                     continue
                 self._step(at_s)
-                yield Frame(at_s, luma_of(frame), _is_full_range(frame))
+                yield Frame(at_s, luma_of(frame), is_full_range(frame))
                 self._tell(at_s)
             self._check_fed(clock.end_s)
         self._close()
@@ -286,7 +281,9 @@ class _Pass:
                 if packet.size and not is_wanted:
                     continue
                 self._since_frame += 1
-                if not self._has_time() or self.next_s == math.inf:
+                self._fed += 1
+                is_over = self._fed % _PACKETS_A_LOOK == 1 and not self._has_time()
+                if is_over or self.next_s == math.inf:
                     return
                 try:
                     frames = packet.decode()
@@ -372,27 +369,3 @@ class _Clock:
             self._base_s, at_s = stated_s - follows_s, follows_s
         self._last_s = min(max(at_s, self._last_s), LAST_S)
         return self._last_s
-
-
-def luma_of(frame: VideoFrame) -> Luma8:
-    """Take a frame's brightness, (h, w) uint8, from its planes where they hold it as it is."""
-    name = frame.format.name
-    plane = frame.planes[0] if name in _PLANAR_8 or name in _DEEP_BITS else None
-    if plane is None:
-        return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
-    bits = _DEEP_BITS.get(name, 8)
-    if bits == 8:  # noqa: PLR2004 - a byte a pixel
-        stored = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return stored[: frame.height, : frame.width]
-    deep = np.frombuffer(memoryview(plane), np.uint16).reshape(-1, plane.line_size // 2)
-    return (deep[: frame.height, : frame.width] >> np.uint16(bits - 8)).astype(np.uint8)
-
-
-def _is_full_range(frame: VideoFrame) -> bool:
-    name = frame.format.name
-    is_yuv = name in _PLANAR_8 or name in _DEEP_BITS
-    return not is_yuv or name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
-
-
-_FULL_RANGE = 2
-"""AVCOL_RANGE_JPEG."""

@@ -25,7 +25,14 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.frames import container_of, opened, packets_of, short, video_stream
+from stemtide.fingerprints.frames import (
+    NoPicturesError,
+    container_of,
+    opened,
+    packets_of,
+    short,
+    video_stream,
+)
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
 from stemtide.fingerprints.limits import Limits, UndecodableError
 from stemtide.fingerprints.video_print import MAX_AT_MS
@@ -100,6 +107,8 @@ def fingerprint_gops(content: bytes | Path, *, limits: Limits) -> GopPrint:
     try:
         with opened(content) as file, container_of(file) as container:
             look.read(packets_of(container, stream := video_stream(container)), stream)
+    except NoPicturesError as error:
+        look.remarks.append(str(error))
     except UndecodableError as error:
         look.remarks.append(f"{UNDECODABLE}{error}")
     except (av.FFmpegError, EOFError, ValueError, OverflowError, MemoryError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtide.fingerprints import frames_grids, pdq
-from stemtide.fingerprints.frames import Depth, Frame, Walk
+from stemtide.fingerprints.frames import Depth, Frame, NoPicturesError, Walk
 from stemtide.fingerprints.frames_rects import Rect, find_rects
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
@@ -126,6 +126,8 @@ def fingerprint_video(
     try:
         for frame in walk.frames(content):
             look.take(frame)
+    except NoPicturesError as error:
+        walk.remarks.append(str(error))
     except UndecodableError as error:
         walk.remarks.append(f"{UNDECODABLE}{error}")
     except LimitError as error:
