@@ -253,9 +253,10 @@ def test_the_first_frame_is_new_and_the_same_again_is_not():
 
 def test_more_evidence_is_never_less_confidence():
     scores = np.arange(0, 60, 0.5)
-    shares = [confidence_of(one) for one in scores]
+    shares = [confidence_of(one, held=40) for one in scores]
     assert shares == sorted(shares)
     assert 0 <= shares[0] <= shares[-1] <= 1
+    assert confidence_of(20, held=1_000_000) < confidence_of(20, held=10)
 
 
 @settings(max_examples=40, deadline=None)

@@ -21,6 +21,8 @@ by the fit that follows."""
 
 MIN_QUALITY = 25
 """Frames of lower PDQ quality say nothing for and little against."""
+_SURE_QUALITY = 80
+"""Frames of lower quality say less: plain sky with something before it resembles any other."""
 
 _STEP_S = 0.25
 _MOST_LINES = 96
@@ -139,7 +141,8 @@ def _values(query: Sequence, signal: Sequence, *, speeds: Floats, offsets_s: Flo
     dull = signal.quality[places] < MIN_QUALITY
     odds[dull] = np.minimum(odds[dull], _DULL)
     weights = np.minimum(query.novelty, signal.novelty[places])
-    weights = np.where(odds > 0, weights, np.maximum(weights, _LEAST_AGAINST))
+    trust = np.clip(np.minimum(query.quality, signal.quality[places]) / _SURE_QUALITY, 0, 1)
+    weights = np.where(odds > 0, weights * trust, np.maximum(weights, _LEAST_AGAINST))
     inside = (at_s >= signal.at_s[0] - _BEYOND_S) & (at_s <= signal.at_s[-1] + _BEYOND_S)
     return np.where(inside, odds * weights, 0.0)
 
