@@ -1,70 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put, drop and match PDQ signals, beside a plain numpy scan and, where installed, faiss.
+"""The matching engine beside its peers: faiss, threatexchange and usearch, in one process.
 
-python -m benchmarks.matching [--json] [--sizes 10000,200000] [--shapes uniform,clustered,crowded]
+python -m benchmarks.matching [--json] [--sizes 10000,200000,1000000] [--sets uniform,real-like]
+python -m benchmarks.matching --plot FILE.svg < ROWS     draw the rows that --json printed
 
-All run in one process, one after the other, over the same signals and the same queries, half of
-which are within 31 bits of a signal. What they find is compared before any time is printed.
-Stemtide searches on one core; faiss takes all there are for a batch.
+Cases: one at a time; in batches of 512; building; a put and a drop in a full index; look-ups while
+segments are merged; a look-up of the worst kind; bytes in memory. All over the same signals and
+queries, half of which are within 31 bits of a signal. What each finds is compared. Times are per
+query. faiss and Stemtide both use all cores for a batch and one core for one query.
 """
 
 import argparse
 import json
+import os
 import statistics
 import sys
+import threading
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
-from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Fingerprint, Fingerprints, Kind
-from stemtide.matching.library import Entry, Library
+from benchmarks._matching_peers import Peer, Search, Signals, missing, peers
+from benchmarks._matching_plot import plot
+from benchmarks._matching_sets import SETS, asked, uniform
+from stemtide.kernels import native
+from stemtide.matching.hamming import HammingIndex
 
-QUERIES = 512
-SINGLES = 2_000
-
-Signals = np.ndarray  # (n, 32) uint8
-Search = Callable[[Signals], int]  # how many pairs of a query and a signal are within 31 bits
-
-
-def uniform(rng: np.random.Generator, size: int) -> Signals:
-    return rng.integers(0, 256, (size, 32), dtype=np.uint8)
-
-
-def varied(rng: np.random.Generator, signals: Signals, *, most_bits: int) -> Signals:
-    """Flip 0..most_bits bits of each, as re-encoding and cropping do."""
-    flips = np.zeros((len(signals), 256), dtype=np.uint8)
-    counts = rng.integers(0, most_bits + 1, len(signals))
-    flips[np.arange(256) < counts[:, None]] = 1
-    return signals ^ np.packbits(rng.permuted(flips, axis=1), axis=1)
-
-
-def clustered(rng: np.random.Generator, size: int) -> Signals:
-    """Fifty variants each of many pictures."""
-    centres = uniform(rng, max(1, size // 50))
-    return varied(rng, centres[rng.integers(0, len(centres), size)], most_bits=80)
-
-
-def crowded(rng: np.random.Generator, size: int) -> Signals:
-    """Signals that agree in two of sixteen chunks, so that hash tables of those tell nothing."""
-    signals = uniform(rng, size)
-    signals[:, 8:12] = 0x5A
-    return signals
-
-
-SHAPES = {"uniform": uniform, "clustered": clustered, "crowded": crowded}
-
-
-def entries(signals: Signals) -> Iterator[Entry]:
-    return (
-        Entry(f"00000000-0000-4000-8000-{place:012d}", Kind.PDQ, row.tobytes())
-        for place, row in enumerate(signals)
-    )
-
-
-def contents(signals: Signals) -> list[Fingerprints]:
-    return [Fingerprints((Fingerprint(Kind.PDQ, row.tobytes(), quality=100),)) for row in signals]
+BATCH = 512
+SINGLES = 1_000
+LARGE = 1_000_000
+"""Bars are for sets of this size and more."""
+BARS = {
+    ("one", "threatexchange"): 40,
+    ("one", "faiss flat"): 25,
+    ("one", "faiss multi-hash"): 25,
+    ("batch", "faiss flat"): 40,
+    ("batch", "faiss multi-hash"): 40,
+}
+Row = dict[str, object]
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -73,167 +48,221 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def spread_us(times: list[float]) -> dict[str, float]:
-    micros = sorted(1e6 * each for each in times)
-    at = {"p50": micros[len(micros) // 2], "p99": micros[int(len(micros) * 0.99)]}
-    return {**at, "worst": micros[-1]}
+def words(signals: Signals) -> np.ndarray:
+    return np.ascontiguousarray(signals).view("<u8").reshape(-1, 4)
 
 
-def held_bytes(signals: Signals) -> int:
-    """What a filled library keeps, with the keys of its signals, in bytes."""
-    tracemalloc.start()
-    library = Library()
-    library.put(entries(signals))
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(library) == len(signals)
-    return held
-
-
-def one_at_a_time_us(search: Search, queries: Signals, *, most_s: float = 3.0) -> float:
-    """Median time of a search for one query; slow ones get fewer turns."""
-    times: list[float] = []
-    while len(times) < len(queries) and sum(times) < most_s:
-        query = queries[len(times) : len(times) + 1]
-        times.append(seconds(lambda: search(query)))  # noqa: B023 - called before the loop goes on
-    return 1e6 * statistics.median(times)
-
-
-def batch_us(search: Search, queries: Signals) -> float:
-    """Best time per query of three searches for all of them at once."""
-    return 1e6 * min(seconds(lambda: search(queries)) for _ in range(3)) / len(queries)
-
-
-def timed(search: Search, queries: Signals) -> dict[str, float]:
-    return {"one_us": one_at_a_time_us(search, queries), "batch_us": batch_us(search, queries)}
-
-
-def plain_scan(signals: Signals) -> Search:
-    """Compare each query with everything, in the shortest way numpy has."""
-    words = signals.view(np.uint64)
-
+def ours(index: HammingIndex) -> Search:
     def search(queries: Signals) -> int:
-        return sum(
-            int((np.bitwise_count(words ^ query).sum(axis=1) <= MATCH_WITHIN_BITS).sum())
-            for query in queries.view(np.uint64)
-        )
+        return len(index.search(queries.tobytes(), count=len(queries)))
 
     return search
 
 
-def faiss_searches(signals: Signals) -> dict[str, Search]:
-    """The two binary indexes the field uses, both exact at 31 bits as set up here."""
-    import faiss
-
-    flat = faiss.IndexBinaryFlat(256)
-    hashed = faiss.IndexBinaryMultiHash(256, 16, 16)  # sixteen tables of sixteen bits
-    hashed.nflip = 1
-    for index in (flat, hashed):
-        index.add(signals)
-
-    def searching(index: object) -> Search:
-        def search(queries: Signals) -> int:
-            limits, _, _ = index.range_search(queries, MATCH_WITHIN_BITS + 1)
-            return int(limits[-1])
-
-        return search
-
-    return {"faiss flat": searching(flat), "faiss multi-hash": searching(hashed)}
+def one_us(search: Search, queries: Signals, *, most_s: float = 4.0) -> list[float]:
+    """Time of a search for one query, of as many as there is time for, in microseconds."""
+    times: list[float] = []
+    for place in range(len(queries)):
+        query = queries[place : place + 1]
+        start = time.perf_counter()
+        search(query)
+        times.append(1e6 * (time.perf_counter() - start))
+        if sum(times) > 1e6 * most_s:
+            break
+    return times
 
 
-def has_faiss() -> bool:
-    try:
-        import faiss  # noqa: F401 - only whether it is there
-    except ImportError:
-        return False
-    return True
+def batch_us(search: Search, queries: Signals, *, rounds: int) -> float:
+    """Best time per query of several searches for a whole batch."""
+    return 1e6 * min(seconds(lambda: search(queries)) for _ in range(rounds)) / len(queries)
 
 
-def writing(library: Library, signals: Signals) -> dict[str, dict[str, float]]:
-    """Put and drop signals one at a time in a library that is full already."""
-    more = [Entry(f"more-{each.key}", each.kind, each.value) for each in entries(signals)]
-    puts = [seconds(lambda: library.put([one])) for one in more]  # noqa: B023 - called at once
-    drops = [seconds(lambda: library.drop([one.key])) for one in more]  # noqa: B023 - called at once
-    return {"put_one_us": spread_us(puts), "drop_one_us": spread_us(drops)}
+def beside_peers(index: HammingIndex, signals: Signals, queries: Signals) -> Iterator[Row]:
+    """Time one at a time and batches, ours right before each peer, and compare what they find."""
+    batch, mine = queries[:BATCH], ours(index)
+    for peer in peers(signals):
+        found, wanted = peer.search(batch), mine(batch)
+        equal = found == wanted if peer.is_exact else None
+        extra: Row = {} if peer.is_exact else {"recall": round(found / max(1, wanted), 4)}
+        my_one = statistics.median(one_us(mine, queries))
+        its_one = statistics.median(one_us(peer.search, queries))
+        yield compared("one", my_one, peer, its_one, size=len(signals), equal=equal, **extra)
+        if not peer.is_one_only:
+            my_batch = batch_us(mine, batch, rounds=7)
+            its_batch = batch_us(peer.search, batch, rounds=3)
+            yield compared(
+                "batch", my_batch, peer, its_batch, size=len(signals), equal=equal, **extra
+            )
 
 
-def measure(shape: str, size: int) -> dict[str, object]:
+def compared(
+    case: str,
+    ours_us: float,
+    peer: Peer,
+    peer_us: float,
+    *,
+    size: int,
+    equal: bool | None,
+    **extra: object,
+) -> Row:
+    ratio = round(peer_us / ours_us, 1)
+    row: Row = {"case": case, "ours_us": round(ours_us, 2), "peer": peer.name}
+    row |= {"peer_us": round(peer_us, 2), "ratio": ratio, "equal": equal, **extra}
+    if (bar := BARS.get((case, peer.name))) and size >= LARGE:
+        row |= {"bar": bar, "reached": ratio >= bar}
+    return row
+
+
+def alone(case: str, value: float, unit: str, *, bar: float | None = None, **extra: object) -> Row:
+    row: Row = {"case": case, "ours": round(value, 3), "unit": unit, **extra}
+    return row if bar is None else {**row, "bar": bar, "reached": value <= bar}
+
+
+def living(index: HammingIndex, rng: np.random.Generator, queries: Signals) -> Iterator[Row]:
+    """Put, drop, and look up while a large merge runs."""
+    size = len(index)
+    rows = words(uniform(rng, 2_000))
+    keys = np.arange(size + 10**9, size + 10**9 + len(rows))
+    puts = [
+        1e3 * seconds(lambda: index.put(keys[n : n + 1], rows[n : n + 1]))  # noqa: B023 - at once
+        for n in range(len(rows))
+    ]
+    yield alone("put one", float(np.percentile(puts, 99)), "ms, p99", bar=1.0, worst=max(puts))
+    drops = [1e3 * seconds(lambda: index.drop([key])) for key in keys.tolist()]  # noqa: B023 - at once
+    yield alone("drop one", float(np.percentile(drops, 99)), "ms, p99", worst=max(drops))
+    index.settle()
+    mine = ours(index)
+    quiet = statistics.median(one_us(mine, queries))
+    index.drop([0])  # so that there is something to merge
+    merging = threading.Thread(target=index._merge, kwargs={"everything": True})  # noqa: SLF001 - now, not when it must
+    during: list[float] = []
+    merging.start()
+    while merging.is_alive():
+        during += one_us(mine, queries[:100])
+    slower = statistics.median(during) / quiet
+    yield alone(
+        "look-up while merging", slower, "times the quiet median", bar=2.0, looks=len(during)
+    )
+
+
+def worst_kind(rng: np.random.Generator, size: int) -> Iterator[Row]:
+    """Sets in which some tables tell nothing of half the rows, and queries that meet them all."""
+    rows = words(uniform(rng, size)).copy()
+    plain = HammingIndex()
+    plain.put(np.arange(size), rows)
+    strangers = uniform(rng, SINGLES)
+    usual = statistics.median(one_us(ours(plain), strangers))
+    values = rows.view("<u2").reshape(size, 16)
+    asking = words(strangers).copy()
+    asking_values = asking.view("<u2").reshape(SINGLES, 16)
+    for name, chunks in (("a chunk", 1), ("a quarter", 4), ("half", 8), ("five eighths", 10)):
+        values[: size // 2, :chunks] = 0
+        asking_values[:, :chunks] = 0
+        index = HammingIndex()
+        index.put(np.arange(size), rows)
+        slow = statistics.median(one_us(ours(index), asking.view(np.uint8).reshape(-1, 32)))
+        extra: Row = {"us": round(slow, 1), "scan_us": round(plain_scan_us(rows, asking[0]), 1)}
+        told = (
+            f"half the set shares {name} of a hash" if chunks > 1 else f"half the set shares {name}"
+        )
+        yield alone(told, slow / usual, "times the usual median", bar=10.0, **extra)
+
+
+def plain_scan_us(rows: np.ndarray, query: np.ndarray) -> float:
+    def search() -> int:
+        return int((np.bitwise_count(rows ^ query).sum(axis=1) <= 31).sum())
+
+    return 1e6 * min(seconds(search) for _ in range(2))
+
+
+def memory_bytes() -> int:
+    """Resident bytes of this process."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def bandwidth(signals: Signals) -> Iterator[Row]:
+    """What the machine's memory gives: whole rows read in order, and one word here and there."""
+    rows = words(signals)
+    best = min(seconds(rows.sum) for _ in range(5))
+    yield alone("memory read in order", rows.nbytes / best / 1e9, "GB/s, one core")
+    places = np.random.default_rng(1).integers(0, len(rows), 1_000_000)
+    first = np.ascontiguousarray(rows[:, 0])
+    best = min(seconds(lambda: first[places]) for _ in range(3))
+    yield alone("memory read here and there", 1e9 * best / len(places), "ns a word, one core")
+
+
+def measure(name: str, size: int, *, has_peers: bool) -> Iterator[Row]:
     rng = np.random.default_rng(size)
-    signals = SHAPES[shape](rng, size)
-    near = varied(rng, signals[rng.integers(0, size, QUERIES // 2)], most_bits=MATCH_WITHIN_BITS)
-    queries = np.ascontiguousarray(
-        rng.permutation(np.concatenate([near, SHAPES[shape](rng, QUERIES // 2)]))
+    signals = SETS[name](rng, size)
+    queries = asked(rng, signals, 2 * SINGLES, name=name)
+    rows, keys = words(signals), np.arange(size)
+    index = HammingIndex()
+    start = time.perf_counter()
+    index.put(keys, rows)
+    is_large = size >= LARGE
+    bar = 1.5 * size / LARGE if is_large else None
+    yield alone("build", time.perf_counter() - start, "s", bar=bar)
+    own = memory_bytes() - signals.nbytes
+    bar = 0.25 * size / LARGE if is_large and not has_peers else None
+    yield alone("memory of the process, without the set given", own / 1e9, "GB", bar=bar)
+    mine = ours(index)
+    mine(queries)
+    yield alone(
+        "one, ours",
+        statistics.median(one_us(mine, queries)),
+        "us",
+        p99=round(float(np.percentile(one_us(mine, queries), 99)), 1),
     )
-
-    library, held = Library(), list(entries(signals))
-    put_s = seconds(lambda: library.put(held))
-
-    def search(some: Signals) -> int:
-        return sum(len(matches) for matches in library.match_many(contents(some)))
-
-    # Everything of ours comes first: faiss leaves threads behind that go on spinning for a while.
-    searches: dict[str, Search] = {"stemtide": search, "plain numpy scan": plain_scan(signals)}
-    times = {"stemtide": timed(search, queries)}
-    written = writing(library, uniform(rng, SINGLES))
-    if has_faiss():
-        searches |= faiss_searches(signals)
-    times |= {name: timed(each, queries) for name, each in searches.items() if name not in times}
-    found = {name: each(queries) for name, each in searches.items()}
-    assert len(set(found.values())) == 1, found
-    return {
-        "shape": shape,
-        "signals": size,
-        "queries": QUERIES,
-        "matches": found["stemtide"],
-        "put_bulk_per_s": size / put_s,
-        "held_bytes_per_signal": held_bytes(signals) / size,
-        **written,
-        "match": times,
-        "times_faster": {
-            name: {
-                key: round(figures[key] / times["stemtide"][key], 1)
-                for key in ("one_us", "batch_us")
-            }
-            for name, figures in times.items()
-            if name != "stemtide"
-        },
-    }
+    batch_bar = 400.0 if size >= 10**7 else None
+    yield alone("batch, ours", batch_us(mine, queries[:BATCH], rounds=7), "us", bar=batch_bar)
+    yield from bandwidth(signals)
+    if has_peers:
+        yield from beside_peers(index, signals, queries)
+    yield from living(index, rng, queries)
+    del index
+    if name == "uniform" and size <= 10**6:
+        yield from worst_kind(rng, size)
 
 
-def show(run: dict) -> None:
-    print(
-        f"\n{run['signals']:,} signals, {run['shape']}; {run['queries']} queries, "
-        f"{run['matches']:,} matches, the same by all\n"
-        f"  put in bulk      {run['put_bulk_per_s']:>12,.0f} /s"
-    )
-    for verb in ("put", "drop"):
-        times = run[f"{verb}_one_us"]
-        rest = f"   p99 {times['p99']:,.1f}   worst {times['worst']:,.1f}"
-        print(f"  {verb + ' one':<17}{times['p50']:>12,.1f} us{rest}")
-    print(f"  memory           {run['held_bytes_per_signal']:>12,.0f} bytes a signal")
-    print(f"  match            {'one':>12} us {'in a batch':>14} us")
-    for name, figures in run["match"].items():
-        faster = run["times_faster"].get(name)
-        ratio = f"   stemtide: x {faster['one_us']}, x {faster['batch_us']}" if faster else ""
-        print(f"    {name:<17}{figures['one_us']:>10,.1f} {figures['batch_us']:>17,.1f}{ratio}")
+def show(row: Row) -> None:
+    mark = {True: "reached", False: "NOT REACHED"}.get(row.get("reached"), "")  # type: ignore[call-overload]
+    if "peer" in row:
+        told = (
+            f"{row['ours_us']:>9} us   {row['peer']:<17}{row['peer_us']:>11} us   x {row['ratio']}"
+        )
+        told += "   the same" if row["equal"] else f"   recall {row.get('recall', 'DIFFERS')}"
+        bar = f"   (bar x {row['bar']})" if "bar" in row else ""
+    else:
+        told = f"{row['ours']:>9} {row['unit']}"
+        bar = f"   (bar {row['bar']})" if "bar" in row else ""
+    print(f"  {row['case']:<38}{told}{bar}  {mark}", flush=True)
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    asked.add_argument("--json", action="store_true", help="print one JSON object")
-    asked.add_argument("--sizes", default="10000,200000", help="how many signals, with commas")
-    asked.add_argument("--shapes", default=",".join(SHAPES), help="which sets, with commas")
-    args = asked.parse_args()
-    if not has_faiss():
-        print("faiss is not installed: measured beside the plain scan only", file=sys.stderr)
-    runs = []
+    told = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    told.add_argument("--json", action="store_true", help="print one JSON object a line")
+    told.add_argument("--sizes", default="10000,200000,1000000", help="how many signals")
+    told.add_argument("--sets", default=",".join(SETS), help="which sets")
+    told.add_argument("--no-peers", action="store_true", help="measure ours alone")
+    told.add_argument("--plot", type=Path, help="draw rows from standard input into this SVG")
+    args = told.parse_args()
+    if args.plot:
+        args.plot.write_text(plot(map(json.loads, sys.stdin)), "utf-8")
+        return
+    for name in [] if args.no_peers else missing():
+        print(f"{name} is not installed: measured without it", file=sys.stderr)
     for size in map(int, args.sizes.split(",")):
-        for shape in args.shapes.split(","):
-            runs.append(measure(shape, size))
+        for name in args.sets.split(","):
             if not args.json:
-                show(runs[-1])
-    if args.json:
-        print(json.dumps({"benchmark": "matching", "runs": runs}))
+                print(f"\n{size:,} signals, {name}; kernels {native.LEVEL}")
+            for row in measure(name, size, has_peers=not args.no_peers):
+                if args.json:
+                    print(json.dumps({"set": name, "size": size, **row}), flush=True)
+                else:
+                    show(row)
 
 
 if __name__ == "__main__":

@@ -318,13 +318,14 @@ static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
 
 /* Many rows seem near and are measured: comparing all one by one would have been quicker. */
 static inline int is_hopeless(const Lookup *l) {
-    return l->measured * 4 > l->segment->tabled + 65536;
+    return l->measured * 32 > l->segment->tabled + 131072;
 }
 
 /* -- the slow way: crowded buckets, wide distances --------------------------------------------- */
 
-#define COST_PROBE 40 /* of finding a bucket, when reading one row's partner costs 1 */
-#define COST_ROW 40   /* of comparing a whole row one by one */
+#define AHEAD 24      /* buckets asked for before they are read */
+#define COST_PROBE 300 /* of reading a bucket, when one row of it costs 1 */
+#define COST_ROW 15    /* of comparing a whole row one by one */
 
 /* What it costs to look around a chunk within each radius; beyond `known` it is estimated. */
 static void cost_chunk(const Segment *s, const uint64_t *query, int chunk, int known, int64_t *cost) {
@@ -396,9 +397,12 @@ static void look_slowly(Found *out, Lookup *l, int asked) {
         if (l->radius[c] < 0) continue;
         const uint32_t *starts = s->starts + (int64_t)c * (BUCKETS + 1);
         uint16_t value = chunk_of(l->query, c), partner = chunk_of(l->query, c ^ 1);
+        const uint16_t *partners = s->partner + (int64_t)c * s->tabled;
         int within = within_part(l->radius, c);
         for (int32_t m = 0; m < ball_size[l->radius[c]]; m++) {
             uint32_t bucket = value ^ flip_of[m];
+            if (m + AHEAD < BUCKETS)
+                __builtin_prefetch(partners + starts[value ^ flip_of[m + AHEAD]], 0, 2);
             int left = within - __builtin_popcount(flip_of[m]);
             Range r = {starts[bucket], starts[bucket + 1], partner, (int16_t)left, c};
             sift(out, l, &r, asked);
