@@ -2,6 +2,7 @@
 import io
 import struct
 import tracemalloc
+from fractions import Fraction
 from itertools import pairwise
 
 import av
@@ -14,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 
 from stemtide.fingerprints import audio_print
 from stemtide.fingerprints.audio import fingerprint_audio, is_audio
-from stemtide.fingerprints.audio_decode import opened, to_mono
+from stemtide.fingerprints.audio_decode import Ear, opened, to_mono
 from stemtide.fingerprints.audio_print import HOP, Printer, print_samples
 from stemtide.fingerprints.audio_value import MAX_WORDS, Sound, Track
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
@@ -364,3 +365,31 @@ def test_both_halves_of_a_joined_recording_are_heard():
 def test_m4a_and_aac_give_nearly_the_same_words():
     one, other = words(FILES["audio/mp4"]), words(encoded(SPEECH, AAC))
     assert np.bitwise_count(one ^ other[: len(one)]).mean() < 1
+
+
+def test_a_clock_that_jumps_by_days_leaves_no_silence():
+    printer = Printer()
+    ear = Ear(printer)
+    frames = audio_variants.frames_of(SPEECH[None], "mono")
+    for place, frame in enumerate(frames):
+        frame.pts += 10**11 * (place > len(frames) // 2)
+        frame.time_base = Fraction(1, RATE)
+        ear.hear(frame)
+    ear.drain()
+    assert len(printer.finish()[0].words) == pytest.approx(55, abs=1)
+
+
+def test_a_disk_that_fails_is_not_taken_for_damaged_content():
+    class Torn(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() > 200_000:
+                raise OSError("the disk is gone")
+            return super().read(size)
+
+    with pytest.raises(OSError, match="gone"):  # ours to know, not a fault of the content
+        fingerprint_audio(Torn(FILES["audio/wav"]), limits=Limits())
+
+
+@pytest.mark.parametrize("head", [b"RF64....WAVE", b"FORM....AIFF", b"#!AMR\n", b"ID3\4", b"fLaC"])
+def test_rarer_beginnings_are_recognised(head):
+    assert is_audio(head).startswith("audio/")
