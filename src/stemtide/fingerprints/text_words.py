@@ -154,7 +154,7 @@ def _table() -> npt.NDArray[np.uint32]:
             table[point] = ord(str(unicodedata.decimal(character)))
         elif not character.isalnum() and character not in _SIGNS:
             table[point] = ord(" ")
-    table[_LAST_HAN:_TAGS.start] = table[_TAGS.stop :] = ord(" ")
+    table[_LAST_HAN : _TAGS.start] = table[_TAGS.stop :] = ord(" ")
     table[0] = 0
     rows = _lookalikes()
     for script in ("latin", "arabic"):
