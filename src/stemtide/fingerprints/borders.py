@@ -99,6 +99,36 @@ def _guesses(grey: Grey) -> Iterator[_Rows]:
     yield from _framed(grey)
 
 
+def snapped(pixels: NDArray[np.uint8], box: Box) -> tuple[slice, slice]:
+    """Move each inner side of a box onto the sharpest edge near it, in a larger copy.
+
+    pixels:  (h, w) uint8, some one to four times the size that was looked at.
+    returns: which rows and which columns the box takes of it.
+    """
+    height, width = pixels.shape
+    reach = max(1, math.ceil(max(height, width) / LOOK_SIDE_PX))
+    left, right = round(box.left * width), round(box.right * width)
+    columns = slice(left, max(right, left + 1))
+    top = _sharpest(pixels[:, columns], box.top, reach)
+    bottom = max(_sharpest(pixels[:, columns], box.bottom, reach), top + 1)
+    strip = pixels[top:bottom].T
+    left = _sharpest(strip, box.left, reach)
+    right = max(_sharpest(strip, box.right, reach), left + 1)
+    return slice(top, bottom), slice(left, right)
+
+
+def _sharpest(rows: NDArray[np.uint8], place: float, reach: int) -> int:
+    """Return between which rows near a place, a share of the height, brightness steps most."""
+    height = len(rows)
+    middle = round(place * height)
+    if middle <= 0 or middle >= height:
+        return min(max(middle, 0), height)
+    first, last = max(0, middle - reach - 1), min(height, middle + reach + 1)
+    near = rows[first:last].astype(np.int16)
+    steps = np.abs(near[1:] - near[:-1]).mean(axis=1)
+    return first + 1 + int(np.argmax(steps))
+
+
 # -- bars ---------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stemtide.fingerprints import pdq
-from stemtide.fingerprints.borders import LOOK_SIDE_PX, MAX_BOXES, Box, boxes_in, tilt_of
+from stemtide.fingerprints.borders import LOOK_SIDE_PX, MAX_BOXES, Box, boxes_in, snapped, tilt_of
 from stemtide.fingerprints.kinds import MIN_QUALITY
 from stemtide.fingerprints.looks import QueryView
 from stemtide.fingerprints.luma import Plane
@@ -82,8 +82,9 @@ def boxed_views(plane: Plane, *, part: str = "") -> list[QueryView]:
     tilt = tilt_of(grey)
     views = [] if tilt is None else _tilted(small, tilt, part=part)
     boxes = boxes_in(grey)[: MAX_BOXES if tilt is None else MAX_BOXES - 1 - len(TILTED_CROPS)]
+    pixels = np.asarray(small)
     for box in boxes:
-        views += _bright_enough(pdq.shrink(_cut(small, box)), name="boxed", part=part)
+        views += _bright_enough(pdq.shrink(pixels[snapped(pixels, box)]), name="boxed", part=part)
     return views
 
 
@@ -146,8 +147,8 @@ def small_copy(plane: Plane) -> Image.Image:
 
 
 def _scaled(image: Image.Image, side: int) -> Image.Image:
-    """Shrink by a whole factor, so that the longer side is at least `side` px and under twice."""
-    factor = max(image.size) // side
+    """Shrink by a whole factor, so that the longer side is at most `side` px."""
+    factor = -(-max(image.size) // side)
     return image.reduce(factor) if factor > 1 else image
 
 
