@@ -11,7 +11,7 @@ from stemtide.fingerprints import pdq, vpdq
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.video import fingerprint_video
 from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
-from stemtide.matching import alignment_turns as turns
+from stemtide.matching import alignment_candidates, alignment_turns as turns
 from stemtide.matching.alignment import VideoFinder, confidence_of
 from stemtide.matching.alignment_candidates import near
 from stemtide.matching.alignment_store import FrameStore
@@ -285,6 +285,27 @@ def test_words_are_not_near_beyond_half_of_their_bits():
     words = np.zeros(70, np.uint64)
     with pytest.raises(ValueError, match="0 to 31"):
         near(words, words, within_bits=32)
+
+
+def test_content_that_resembles_too_much_is_met_at_its_nearest_only(monkeypatch):
+    monkeypatch.setattr(alignment_candidates, "MOST_PAIRS", 500)
+    rows = np.zeros(1000, np.uint64)
+    rows[:900] = 0b111_1111
+    found = near(rows, np.zeros(1, np.uint64))
+    assert set(found.row.tolist()) == set(range(900, 1000))
+    assert len(near(np.zeros(900, np.uint64), np.zeros(1, np.uint64)).row) == 500
+
+
+def test_a_signal_with_many_views_does_not_crowd_out_the_others():
+    held = VideoFinder()
+    values = [signal(name, robust=True).to_bytes() for name in KEYS]
+    held.put(range(40), [values[0]] * 38 + values[1:])
+    blob = encoded([*pictures("street")[:96], *pictures("table")[:48], *pictures("sky")[48:96]])
+    framed = encoded(
+        [ImageOps.expand(one, (0, 30), "black") for one in [*pictures("street"), *pictures("sky")]]
+    )
+    assert {one.key for one in held.find(query(framed))} > {39}
+    assert {one.key for one in held.find(query(blob))} >= {38, 39}
 
 
 def test_more_pairs_than_there_is_room_for_are_all_found():

@@ -22,22 +22,27 @@ _near.argtypes = (
 
 
 def near(
-    rows: npt.NDArray[np.uint64], queries: npt.NDArray[np.uint64], *, within_bits: int
-) -> npt.NDArray[np.void]:
+    rows: npt.NDArray[np.uint64],
+    queries: npt.NDArray[np.uint64],
+    *,
+    within_bits: int,
+    most: int = 1 << 24,
+) -> tuple[npt.NDArray[np.void], int]:
     """Find every pair whose distance is at most within_bits, or at least 64 - within_bits.
 
     rows:    (n,) uint64, C-contiguous; queries: (q,) uint64, C-contiguous.
-    returns: (p,) PAIR, in no order. The GIL is given up meanwhile.
+    most:    of more pairs, no more than so many are returned.
+    returns: (p,) PAIR, in no order, and how many there are. The GIL is given up meanwhile.
     raises:  ValueError if within_bits is not in 0..31 or an array is not contiguous.
     """
     if not 0 <= within_bits <= MOST_WITHIN_BITS:
         raise ValueError(f"words are near within 0 to {MOST_WITHIN_BITS} bits, not {within_bits}")
-    rows_at, queries_at, room = native.address(rows), native.address(queries), _ROOM
+    rows_at, queries_at, room = native.address(rows), native.address(queries), min(_ROOM, most)
     while True:
         pairs = np.empty(room, PAIR)
         found = _near(
             rows_at, len(rows), queries_at, len(queries), within_bits, native.address(pairs), room
         )
-        if found <= room:
-            return pairs[:found].copy()
-        room = found
+        if found <= room or room == most:
+            return pairs[: min(found, room)].copy(), found
+        room = min(found, most)

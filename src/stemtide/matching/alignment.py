@@ -33,8 +33,11 @@ source: measured on 646 altered clips against 41 signals; see docs/understand/fi
 """
 
 MOST_SPANS = 8
-_MOST_PAIRS = 64
-_MOST_HITS = 1 << 20
+_MOST_GROUPS = 96
+_MOST_OF_ONE = 6
+_AGAIN = 0.7
+"""So many combinations of view, turn and view of the signal are aligned, and of one signal; each
+further one of a signal is worth less."""
 _LEAST_EVIDENCE = 0.5
 _LEAST_NOVELTY = 0.1
 _OVERLAP = 0.5
@@ -281,14 +284,29 @@ def _likeliest(hits: _Hits, held: Snapshot) -> list[_Hits]:
         return []
     sequence = held.frames["sequence"][hits.row].astype(np.int64)
     name = (sequence << 16) + hits.view * 16 + hits.variant
-    _, group = np.unique(name, return_inverse=True)
+    names, group = np.unique(name, return_inverse=True)
     # A frame of the query counts once in a group, by its best pair.
     order = np.lexsort((-hits.evidence, hits.frame, group))
     first = np.ones(len(order), np.bool_)
     first[1:] = (np.diff(group[order]) != 0) | (np.diff(hits.frame[order]) != 0)
-    totals = np.bincount(group[order][first], weights=hits.evidence[order][first])
-    best = np.argsort(-totals, kind="stable")[:_MOST_PAIRS]
-    return [hits.pick(group == place) for place in best.tolist()]
+    evidence = hits.evidence[order][first]
+    totals = np.bincount(group[order][first], weights=evidence).astype(np.float64)
+    signal = held.sequences["signal"][names >> 16]
+    return [hits.pick(group == place) for place in _best_groups(totals, signal)]
+
+
+def _best_groups(totals: score.Floats, signal: NDArray[np.int32]) -> list[int]:
+    """Take the groups with most evidence, of each signal a few: none may crowd out the others."""
+    order = np.argsort(-totals, kind="stable")
+    by_signal = np.argsort(signal[order], kind="stable")
+    starts = np.flatnonzero(np.diff(signal[order][by_signal], prepend=-1))
+    lengths = np.diff(starts, append=len(order))
+    rank = np.empty(len(order), np.int64)
+    rank[by_signal] = np.arange(len(order)) - np.repeat(starts, lengths)
+    few = rank < _MOST_OF_ONE
+    worth = totals[order[few]] * _AGAIN ** rank[few]
+    best: list[int] = order[few][np.argsort(-worth, kind="stable")][:_MOST_GROUPS].tolist()
+    return best
 
 
 def _held_sequence(held: Snapshot, start: int, stop: int, *, is_dense: bool) -> score.Sequence:

@@ -16,6 +16,8 @@ Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
 WITHIN_BITS = 10
+MOST_PAIRS = 1 << 20
+_NARROWER_BITS = 3
 
 
 class Near(NamedTuple):
@@ -34,10 +36,17 @@ class Near(NamedTuple):
 def near(rows: Words, queries: Words, *, within_bits: int = WITHIN_BITS) -> Near:
     """Find all pairs within `within_bits` of each other, or of each other's complement.
 
+    If that were more than MOST_PAIRS, nearer ones only: content that resembles much of what is
+    held, or a signal that was made to resemble much, may cost no more than this.
+
     rows:    (n,) uint64.
     queries: (q,) uint64.
     """
-    pairs = frames.near(rows, np.ascontiguousarray(queries), within_bits=within_bits)
+    words = np.ascontiguousarray(queries)
+    pairs, found = frames.near(rows, words, within_bits=within_bits, most=MOST_PAIRS)
+    while found > MOST_PAIRS and within_bits > 0:
+        within_bits = max(0, within_bits - _NARROWER_BITS)
+        pairs, found = frames.near(rows, words, within_bits=within_bits, most=MOST_PAIRS)
     return Near(
         query=pairs["query"].astype(np.int64),
         row=np.ascontiguousarray(pairs["row"]),
