@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtide.fingerprints.local_value import LocalFeatures
+from stemtide.kernels import hamming, native
 from stemtide.matching.found import Found
 
 MATCH_INLIERS = 10
@@ -35,7 +36,6 @@ _SCALES = (0.15, 7.0)
 _APART_PX = 8.0
 _TRIES = 600
 _CELL_PX = 4.0
-_ROWS_AT_ONCE = 1 << 13
 _LOG_OCTAVE = np.float32(np.log(1.2))
 _SIZE_AGREES = 2.5 * float(_LOG_OCTAVE)
 _ANGLE_AGREES = float(np.cos(np.radians(25)))
@@ -50,7 +50,8 @@ Poses = NDArray[np.complex64]
 class _Held:
     """All pictures' places one after the other, never changed.
 
-    words:  (n, 4) uint64 descriptors; places, poses: (n,); owner: (n,) which of the keys.
+    words:   (n, 4) uint64 descriptors; places, poses: (n,); owner: (n,) which of the keys.
+    numbers: (n,) int64, 0 to n - 1; unsaid: (n,) uint8. The kernel wants them.
     """
 
     keys: NDArray[np.int64]
@@ -58,6 +59,19 @@ class _Held:
     places: Places
     poses: Poses
     owner: NDArray[np.intp]
+    numbers: NDArray[np.int64]
+    unsaid: NDArray[np.uint8]
+
+    @property
+    def segment(self) -> hamming.SegmentStruct:
+        """The descriptors as the kernel compares them, one by one; not to outlive this."""
+        return hamming.SegmentStruct(
+            rows_count=len(self.words),
+            rows=native.address(self.words),
+            keys=native.address(self.numbers),
+            own_bits=native.address(self.unsaid),
+            words=self.words.shape[1],
+        )
 
 
 class _Seen(NamedTuple):
@@ -142,18 +156,21 @@ def _lay_out(features: dict[int, _Seen]) -> _Held:
     keys = np.array(sorted(features), np.int64)
     each = [features[int(key)] for key in keys] or [_NOTHING_SEEN]
     sizes = [len(seen.places) for seen in each]
+    total = sum(sizes)
     return _Held(
         keys,
         np.concatenate([seen.words for seen in each]),
         np.concatenate([seen.places for seen in each]),
         np.concatenate([seen.poses for seen in each]),
         np.repeat(np.arange(len(each)), sizes),
+        np.arange(total, dtype=np.int64),
+        np.full(total, hamming.NO_OWN, np.uint8),
     )
 
 
 def _search(held: _Held, seen: _Seen) -> list[tuple[int, int]]:
     """Return (key, inliers) of the pictures with enough votes."""
-    query, row = _near_pairs(held.words, seen.words)
+    query, row = _near_pairs(held, seen.words)
     if len(query) < _LEAST_VOTES:
         return []
     owner = held.owner[row]
@@ -170,26 +187,16 @@ def _search(held: _Held, seen: _Seen) -> list[tuple[int, int]]:
     return found
 
 
-def _near_pairs(rows: Words, queries: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _near_pairs(held: _Held, queries: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pair each query with its _NEAREST rows within _NEAR_BITS."""
-    query_parts, row_parts, bits_parts = [], [], []
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        block = rows[start : start + _ROWS_AT_ONCE]
-        apart = np.zeros((len(queries), len(block)), np.uint8)
-        for word in range(4):
-            counted = np.bitwise_count(queries[:, word, None] ^ block[None, :, word])
-            np.minimum(apart, 255 - 64, out=apart)
-            apart += counted
-        query, row = np.nonzero(apart <= _NEAR_BITS)
-        query_parts.append(query)
-        row_parts.append(row + start)
-        bits_parts.append(apart[query, row])
-    if not query_parts:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    query, row = np.concatenate(query_parts), np.concatenate(row_parts)
-    bits = np.concatenate(bits_parts)
-    order = np.lexsort((bits, query))
-    query, row = query[order], row[order]
+    hits = hamming.search(
+        hamming.as_structs([held.segment]),
+        np.ascontiguousarray(queries),
+        count=len(queries),
+        within_bits=_NEAR_BITS,
+    )
+    order = np.lexsort((hits["key"], hits["distance_bits"], hits["query"]))
+    query, row = hits["query"][order].astype(np.intp), hits["key"][order].astype(np.intp)
     first = np.searchsorted(query, query)  # where each query's own pairs begin
     nearest = np.arange(len(query)) - first < _NEAREST
     return query[nearest], row[nearest]
