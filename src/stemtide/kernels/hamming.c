@@ -217,6 +217,11 @@ static void verify(Found *out, const Lookup *l, int64_t row, int table, int aske
         keep(out, s, row, l->number, distance, asked);
 }
 
+/* Many rows seem near and are measured: comparing all one by one would have been quicker. */
+static inline int is_hopeless(const Lookup *l) {
+    return l->measured * 32 > l->segment->tabled + 131072;
+}
+
 /* Forget which rows were met. */
 static void begin(Lookup *l) {
     l->measured = l->passers_count = 0;
@@ -283,7 +288,10 @@ static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
         __m512i apart = _mm512_popcnt_epi16(_mm512_xor_si512(seen, wanted));
         __mmask32 near = _mm512_mask_cmple_epi16_mask(there, apart, within);
         if (!near) continue;
-        if (l->passers_count > PASSERS - 32) flush(out, l, asked);
+        if (l->passers_count > PASSERS - 32) {
+            flush(out, l, asked);
+            if (is_hopeless(l)) return;
+        }
         for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near), r->table);
     }
 #elif defined(__AVX2__)
@@ -304,40 +312,44 @@ static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
         uint32_t near = ~(uint32_t)_mm256_movemask_epi8(far) & 0x55555555u; /* two bits a row */
         if (left < 16) near &= (1u << (2 * left)) - 1;
         if (!near) continue;
-        if (l->passers_count > PASSERS - 32) flush(out, l, asked);
+        if (l->passers_count > PASSERS - 32) {
+            flush(out, l, asked);
+            if (is_hopeless(l)) return;
+        }
         for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near) / 2, r->table);
     }
 #else
     for (; at < r->stop; at++) {
         if (__builtin_popcount(partner[at] ^ r->partner) > r->within_bits) continue;
-        if (l->passers_count == PASSERS) flush(out, l, asked);
+        if (l->passers_count == PASSERS) {
+            flush(out, l, asked);
+            if (is_hopeless(l)) return;
+        }
         pass(l, at, r->table);
     }
 #endif
-}
-
-/* Many rows seem near and are measured: comparing all one by one would have been quicker. */
-static inline int is_hopeless(const Lookup *l) {
-    return l->measured * 32 > l->segment->tabled + 131072;
 }
 
 /* -- the slow way: crowded buckets, wide distances --------------------------------------------- */
 
 #define AHEAD 24      /* buckets asked for before they are read */
 #define COST_PROBE 300 /* of reading a bucket, when one row of it costs 1 */
+#define COST_MEASURE 30
 #define COST_ROW 15    /* of comparing a whole row one by one */
 
 /* What it costs to look around a chunk within each radius; beyond `known` it is estimated. */
 static void cost_chunk(const Segment *s, const uint64_t *query, int chunk, int known, int64_t *cost) {
     const uint32_t *starts = s->starts + (int64_t)chunk * (BUCKETS + 1);
     uint16_t value = chunk_of(query, chunk);
-    int64_t sum = 0;
+    int64_t sum = 0, crowded = 64 + 8 * (s->tabled / BUCKETS);
     int32_t mask = 0;
     for (int r = 0; r <= MAX_RADIUS; r++) {
         if (r <= known) {
             for (; mask < ball_size[r]; mask++) {
                 uint32_t bucket = value ^ flip_of[mask];
-                sum += COST_PROBE + starts[bucket + 1] - starts[bucket];
+                int64_t rows = starts[bucket + 1] - starts[bucket];
+                /* rows of a crowded bucket have more in common: their partners will be near too */
+                sum += COST_PROBE + rows + (rows > crowded ? (rows - crowded) * COST_MEASURE : 0);
             }
         } else {
             sum += (int64_t)(ball_size[r] - ball_size[r - 1]) *
