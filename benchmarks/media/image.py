@@ -26,6 +26,7 @@ from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.looks import Asked
 from stemtide.fingerprints.luma import plane_of
 from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.matching.local import PROBABLE_INLIERS, confidence_of
 
 PHOTOS = ("astronaut.png", "coffee.png", "hubble_deep_field.jpg", "retina.jpg", "rocket.jpg")
 ROUNDS = 9
@@ -79,6 +80,13 @@ def recall_cases(each) -> Iterator[dict[str, object]]:
     unseen = [one for one in each if one.number % 2]
     for name in BARS:
         yield row(f"recall, odd pictures only: {name}", share(unseen, WAYS[name]), unit)
+    finds = [(one.inliers, True) for one in unseen if one.inliers >= PROBABLE_INLIERS]
+    finds += [(one.other_inliers, False) for one in unseen if one.other_inliers >= PROBABLE_INLIERS]
+    stated = sum(confidence_of(score) for score, _ in finds) / max(1, len(finds))
+    yield row(
+        "local features, odd pictures: stated confidence and share right",
+        sum(is_right for _, is_right in finds) / max(1, len(finds)), "share", stated=stated,
+    )  # fmt: skip
     for name, way in FALSE.items():
         wrong = sum(map(way, each))
         yield row(f"taken for another: {name}", wrong, f"of {len(each)} queries", bar="<= 1e-4")
