@@ -50,13 +50,13 @@ class Agent:
         self._config = config
         self._store = store
         self._tally = tally
-        self._client = Client(config)
-        self._reporter = Reporter(config=config, store=store, client=self._client)
+        client = Client(config)
+        self._reporter = Reporter(config=config, store=store, client=client)
         self._deliverer = Deliverer(config=config, store=store)
         self._sync = Sync(
             config=config,
             store=store,
-            client=self._client,
+            client=client,
             deliverer=self._deliverer,
             reporter=self._reporter,
             tally=tally,
@@ -78,11 +78,10 @@ class Agent:
             reporter=self._reporter,
         )
         self._duties = Duties(
+            client=client,
             store=store,
             tally=tally,
             sync=self._sync,
-            deliverer=self._deliverer,
-            reporter=self._reporter,
             health=self._health,
             on_settled=on_settled,
         )
@@ -102,15 +101,14 @@ class Agent:
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         """Do what is to be done beside answering for as long as the server runs."""
-        async with self._client:
-            task = asyncio.create_task(self._duties.run())
-            try:
-                yield
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                await asyncio.to_thread(self._recogniser.close)
-                await asyncio.to_thread(self.looker.close)
+        task = asyncio.create_task(self._duties.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.to_thread(self._recogniser.close)
+            await asyncio.to_thread(self.looker.close)
 
     async def match(self, request: Request) -> Response:
         """POST /match: recognise content, decide, act."""

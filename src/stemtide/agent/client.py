@@ -90,23 +90,28 @@ def wait_s(tries: int, *, first_s: float, cap_s: float) -> float:
 
 
 class Client:
-    """One agent's line to its hub. Every method raises HubError when it fails."""
+    """One agent's line to its hub, open inside `async with`. Every method raises HubError."""
 
     def __init__(self, config: Config) -> None:
         self.hub = config.hub_url
         self._view = {"exercise": "1"} if config.exercise else {}
-        host = urlsplit(config.hub_url).hostname or ""
-        self._http = httpx.AsyncClient(
-            base_url=f"{config.hub_url}/api/v1",
-            headers={"Authorization": f"Bearer {config.key}"},
+        self._key = config.key
+        self._http: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        self._http = await asyncio.to_thread(self._open_http)  # it reads many certificates
+        return self
+
+    def _open_http(self) -> httpx.AsyncClient:
+        host = urlsplit(self.hub).hostname or ""
+        return httpx.AsyncClient(
+            base_url=f"{self.hub}/api/v1",
+            headers={"Authorization": f"Bearer {self._key}"},
             timeout=httpx.Timeout(30, connect=5),
             limits=httpx.Limits(max_connections=10),
             # A proxy of the environment is for the world outside, not for this machine.
             trust_env=not is_loopback(host),
         )
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(
         self,

@@ -13,8 +13,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from stemtide.agent.act import Deliverer
-from stemtide.agent.feedback import Reporter
+from stemtide.agent.client import Client
 from stemtide.agent.health import Health
 from stemtide.agent.index import SAVE_AFTER
 from stemtide.agent.store import Store
@@ -40,19 +39,17 @@ class Duties:
     def __init__(
         self,
         *,
+        client: Client,
         store: Store,
         tally: Tally,
         sync: Sync,
-        deliverer: Deliverer,
-        reporter: Reporter,
         health: Health,
         on_settled: Callable[[], None],
     ) -> None:
+        self._client = client
         self._store = store
         self._tally = tally
         self._sync = sync
-        self._deliverer = deliverer
-        self._reporter = reporter
         self._health = health
         self._on_settled = on_settled
 
@@ -63,8 +60,14 @@ class Duties:
                 tasks.create_task(_keep_running(self._watch))
             while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(_LEAD_POLL_S)
-            self._tally.set("lead", 1)
-            parts = [self._sync.run, self._reporter.run, self._deliverer.run]
+            async with self._client:
+                await self._lead()
+
+    async def _lead(self) -> None:
+        """Do what only one process does."""
+        self._tally.set("lead", 1)
+        parts = [self._sync.run, self._sync.reporter.run, self._sync.deliverer.run]
+        async with asyncio.TaskGroup() as tasks:
             for duty in (*parts, self._save, self._tell, self._check):
                 tasks.create_task(_keep_running(duty))
 
@@ -85,9 +88,9 @@ class Duties:
             return
         ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _WAITING)
         if has_deliveries:
-            self._deliverer.wake()
+            self._sync.deliverer.wake()
         if has_outcomes:
-            self._reporter.wake()
+            self._sync.reporter.wake()
 
     async def _save(self) -> None:
         """Write the Library's files when much is outside them, or something for long."""

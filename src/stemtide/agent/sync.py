@@ -74,7 +74,10 @@ class Standing:
 
 
 class Sync:
-    """Keeps the store up with the hub, for as long as run() runs."""
+    """Keeps the store up with the hub, for as long as run() runs.
+
+    deliverer, reporter: woken when a withdrawal undid something.
+    """
 
     def __init__(
         self,
@@ -96,8 +99,8 @@ class Sync:
         self._party = ""
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
-        self._deliverer = deliverer
-        self._reporter = reporter
+        self.deliverer = deliverer
+        self.reporter = reporter
 
     async def run(self) -> None:
         """Follow, listen and tell until cancelled."""
@@ -148,8 +151,8 @@ class Sync:
                 continue
             before = self._store.position
             if await asyncio.to_thread(self._apply, page):
-                self._deliverer.wake()
-                self._reporter.wake()
+                self.deliverer.wake()
+                self.reporter.wake()
             self.standing.head = page.head
             if page.next != before:
                 self._moved.set()

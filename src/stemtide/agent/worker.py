@@ -6,8 +6,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 def run_alone(config: Config, listener: socket.socket, *, on_start: Callable[[], None]) -> None:
     """Be the whole agent until told to stop. raises: ConfigError."""
     try:
-        with Store(config.data_dir) as store, _sandbox(config) as sandbox:
+        with _parts(config) as (store, sandbox):
             app = create_app(config, store=store, sandbox=sandbox)
             _run(_Server(_settings(app), on_start=on_start), [listener])
     except StoreError as error:
@@ -63,7 +64,7 @@ def run_with_others(
         say("ready")
 
     try:
-        with Store(config.data_dir, lock=lock) as store, _sandbox(config) as sandbox:
+        with _parts(config, lock=lock) as (store, sandbox):
             app = create_app(
                 config, store=store, sandbox=sandbox, tally=tally, on_settled=_once(say, "settled")
             )
@@ -75,11 +76,18 @@ def run_with_others(
         raise ConfigError("workers", f"the sandbox does not start: {error}") from error
 
 
-def _sandbox(config: Config) -> Sandbox:
-    sandbox = Sandbox(
-        workers=config.workers, limits=Limits(max_input_bytes=config.max_upload_bytes)
-    )
-    return sandbox.warm()
+@contextmanager
+def _parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
+    """Open the store while the decoding processes start."""
+    limits = Limits(max_input_bytes=config.max_upload_bytes)
+    with (
+        Sandbox(workers=config.workers, limits=limits) as sandbox,
+        ThreadPoolExecutor(1, "start") as starter,
+    ):
+        warm = starter.submit(sandbox.warm)
+        with Store(config.data_dir, lock=lock) as store:
+            warm.result()
+            yield store, sandbox
 
 
 def _once(say: Callable[[str], None], word: str) -> Callable[[], None]:
