@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import gc
 import random
 import warnings
 from io import BytesIO
@@ -102,6 +103,24 @@ def test_every_mode_is_read_for_its_brightness(mode, within_bits):
     value, quality = images.pdq.hash_grid(grid)
     assert bits_between(value, WHOLE[0]) <= within_bits
     assert abs(quality - WHOLE[1]) <= 2
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (3, 5), (7, 640), (641, 479), (1023, 3), (4000, 3000), (5001, 4001)]
+)
+def test_pixels_are_read_in_place_as_they_are(size):
+    chance = np.random.default_rng(size[0])
+    image = Image.frombytes("L", size, chance.bytes(size[0] * size[1]))
+    for one in (image, image.transpose(Image.Transpose.ROTATE_90), image.crop((0, 0, *size))):
+        pixels = luma.pixels_of(one)
+        assert np.array_equal(pixels, np.asarray(one))
+        assert not pixels.flags.writeable
+
+
+def test_pixels_outlive_their_picture():
+    pixels = [luma.pixels_of(Image.new("L", (301, 207), level)) for level in range(200)]
+    gc.collect()
+    assert all((each == level).all() for level, each in enumerate(pixels))
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,6 @@ def tolerance() -> Iterator[None]:
 
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a worker is limited as one thread, and works as one
+ImageFile.MAXBLOCK = 1 << 22  # a decoder that is given a file in pieces begins some rows twice
+# Memory for pixels, up to four blocks of 16 MB, is kept, not faulted in anew for each picture.
+Image.core.set_blocks_max(4)  # type: ignore[attr-defined]  # documented, but not as Python

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brightness out of a picture of any mode that Pillow opens."""
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from stemtide.fingerprints import pdq
@@ -50,7 +52,48 @@ def plane_of(image: Image.Image) -> Plane:
     if image.mode in {"RGBa", "La"}:  # premultiplied; Pillow goes one step at a time
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
     image.info.pop("transparency", None)  # else Pillow would try to carry it over
-    return Plane(np.asarray(image if image.mode == "L" else image.convert("L")))
+    return Plane(pixels_of(image if image.mode == "L" else image.convert("L")))
+
+
+class _ArrowArray(ctypes.Structure):
+    """The beginning of what Arrow's C data interface lays out; buffers[1] holds the values."""
+
+    _fields_ = (
+        ("length", ctypes.c_int64),
+        ("null_count", ctypes.c_int64),
+        ("offset", ctypes.c_int64),
+        ("n_buffers", ctypes.c_int64),
+        ("n_children", ctypes.c_int64),
+        ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    )
+
+
+_pointer_in = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer_in.restype = ctypes.c_void_p
+_pointer_in.argtypes = (ctypes.py_object, ctypes.c_char_p)
+
+
+def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
+    """Read the pixels of a picture of mode L in place, or as a copy where that cannot be.
+
+    returns: (h, w) uint8, read-only; it keeps alive what it reads. Pillow lends its memory as an
+             Arrow array if it is in one piece, which pictures over 16 megapixels are not.
+    """
+    image.load()
+    try:
+        _, lent = image.__arrow_c_array__()
+    except (AttributeError, ValueError):
+        return np.asarray(image)
+    array = _ArrowArray.from_address(_pointer_in(lent, b"arrow_array"))
+    size = image.width * image.height
+    if (array.length, array.offset, array.n_buffers) != (size, 0, 2) or not array.buffers[1]:
+        return np.asarray(image)
+    memory = (ctypes.c_uint8 * size).from_address(array.buffers[1])
+    memory.lent_by = lent  # type: ignore[attr-defined]  # it goes back when nobody reads it
+    flat: NDArray[np.uint8] = np.frombuffer(memoryview(memory), np.uint8)
+    pixels = flat.reshape(image.height, image.width)
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _deep_plane(image: Image.Image) -> Plane:

@@ -28,8 +28,8 @@ _CONFIDENCES = (
     *((5, 0.03), (6, 0.15), (7, 0.55), (8, 0.80), (9, 0.90), (10, 0.95)),
     *((12, 0.98), (15, 0.99), (20, 0.998)),
 )
-"""(inliers, share of such finds that were right), smoothed, on the even of 32 photographs altered in
-32 ways and looked up among 182 pictures; benchmarks/media/image.py reports it on the odd ones."""
+"""(inliers, share of such finds that were right), smoothed, on the even ones of 32 photographs,
+altered in 32 ways and looked up among 182 pictures; the benchmark reports it on the odd ones."""
 
 _NEAR_BITS = 60
 _NEAREST = 4
