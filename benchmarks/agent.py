@@ -19,9 +19,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -229,11 +229,9 @@ def with_threads(agent: Agent, hexes: list[str], *, seconds: int, folder: Path):
 
 
 def side_by_side(works: list[Callable[[], None]]) -> None:
-    threads = [threading.Thread(target=work) for work in works]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    with ThreadPoolExecutor(len(works)) as pool:
+        for one in [pool.submit(work) for work in works]:
+            one.result()
 
 
 def batches(agent: Agent, asked: np.ndarray, *, seconds: int) -> Iterator[dict]:
@@ -303,11 +301,11 @@ def spread(lines, value: str, *, there: bool) -> float:
 
 
 @contextmanager
-def followed_hub(position: int) -> Iterator:
-    """A hub that has nothing new: the tests' own, as honest as the real one."""
+def followed_hub() -> Iterator:
+    """A hub that has nothing new, now or in a later run: the one of the tests."""
     from tests.agent.fake_hub import FakeHub
 
-    hub = FakeHub(id=HUB, head=position).start()
+    hub = FakeHub(id=HUB, head=int(time.time())).start()
     try:
         yield hub
     finally:
@@ -321,7 +319,7 @@ def measure(folder: Path, *, size: int, workers: int, seconds: int) -> Iterator[
         subprocess.run([sys.executable, "-c", program], check=True)
     known = values_of(size)
     asked = asked_of(known, 20 * BATCH)
-    with followed_hub(size) as hub:
+    with followed_hub() as hub:
         agent = Agent(folder, hub=hub.url, workers=workers)
         ready, busy = [], []
         for _ in range(3):

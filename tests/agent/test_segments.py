@@ -11,6 +11,7 @@ from stemtide.agent.rows import SignalRow
 from stemtide.agent.state import Origin
 from stemtide.agent.store import BehindError, Store
 from stemtide.fingerprints.kinds import Kind
+from tests.agent.test_store import tear_pages_of
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ORIGIN = Origin("hub", "party", exercise=False)
@@ -193,6 +194,26 @@ def test_the_lead_falls_to_a_follower_that_has_caught_up(lead, follower):
     assert follower.try_lead()
     apply(follower, 2)
     assert [found(follower, number) for number in (1, 2)] == [[1], [2]]
+
+
+def test_damage_that_a_start_does_not_meet_is_found_by_the_check(tmp_path):
+    with Store(tmp_path) as store:
+        apply(store, *range(2000), body="x" * 1000)
+        store.save()
+    tear_pages_of(tmp_path / "agent.db", "signals")
+    with Store(tmp_path) as store:
+        assert (store.trouble, len(store.library)) == ("", 2000)
+        store.check()
+        assert "was damaged" in store.trouble
+        assert (len(store.library), store.origin, store.position) == (0, None, 0)
+        apply(store, 1)
+        assert found(store, 1)
+
+
+def test_a_whole_file_passes_the_check(lead, follower):
+    apply(lead, 1)
+    lead.check()
+    assert (lead.trouble, follower.is_replaced) == ("", False)
 
 
 def test_many_rows_that_no_file_has_are_read_in_pieces(tmp_path, monkeypatch):

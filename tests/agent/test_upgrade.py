@@ -3,6 +3,8 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,25 @@ def test_what_answers_say_in_short_is_what_the_signals_say(folder):
         assert store.read("SELECT count(*) FROM signals WHERE exercise") == [(1,)]
         briefs = store.brief([1, 24], now=0, exercise=True)
         assert [briefs[seq].disputed for seq in (1, 24)] == [False, True]
+
+
+TRY = """
+import resource, sys
+from pathlib import Path
+from stemtide.agent.store import Store
+resource.setrlimit(resource.RLIMIT_FSIZE, (32 * 1024, -1))
+Store(Path(sys.argv[1]))
+"""
+
+
+def test_a_full_disk_on_the_way_loses_nothing(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", TRY, folder], check=False, capture_output=True, text=True
+    )
+    assert "agent.db cannot be used: " in done.stderr
+    assert not list(folder.glob("*.torn-*"))
+    with Store(folder) as store:
+        assert len(store.library) == 24
 
 
 def test_a_kill_on_the_way_leaves_the_old_file(folder, monkeypatch):

@@ -96,7 +96,7 @@ class Fleet:
         self._due: dict[int, float] = {0: 0.0}  # rows to start, and when
         self._waits: dict[int, float] = {}
         self._selector = selectors.DefaultSelector()
-        self._has_started = self._is_stopping = False
+        self._has_started = self._is_stopping = self._is_listening = False
         self._trouble: ConfigError | None = None
         self._stop_by = float("inf")
 
@@ -133,6 +133,7 @@ class Fleet:
         """Wait for what comes next, and see to it."""
         if self._is_stopping and self._stop_by == float("inf"):
             self._begin_to_stop()
+        self._listen(is_wanted=any(one.is_ready for one in self._children.values()))
         for key, _ in self._selector.select(self._wait_s()):
             if key.fileobj is self._listener:
                 self._accept()
@@ -151,6 +152,16 @@ class Fleet:
         return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
 
     # connections
+
+    def _listen(self, *, is_wanted: bool) -> None:
+        """Accept while somebody answers; until then, callers wait in the system's queue."""
+        if self._is_stopping or is_wanted == self._is_listening:
+            return
+        self._is_listening = is_wanted
+        if is_wanted:
+            self._selector.register(self._listener, selectors.EVENT_READ, None)
+        else:
+            self._selector.unregister(self._listener)
 
     def _accept(self) -> None:
         """Accept what waits, and hand each connection to whoever has the fewest."""
@@ -258,8 +269,9 @@ class Fleet:
             self._children[row].is_ready = True
             if not self._has_started and not self._is_stopping:
                 self._has_started = True
-                self._selector.register(self._listener, selectors.EVENT_READ, None)
                 self._on_start()
+        elif word == "stopping":
+            self._children[row].is_ready = False
         elif word == "settled":
             for other in range(self._tally.rows):
                 if other not in self._children:
@@ -297,7 +309,7 @@ class Fleet:
 
     def _begin_to_stop(self) -> None:
         self._stop_by = time.monotonic() + STOP_S + 5
-        if self._has_started:
+        if self._is_listening:
             self._selector.unregister(self._listener)
         self._listener.close()
         for child in self._children.values():

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stemtide.agent.schema import TornError
+from stemtide.agent.schema import TornError, is_damage
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.matching.library import Library
 
@@ -79,7 +79,11 @@ class Index:
         """Hold exactly what the rows hold. raises: TornError for rows that cannot be read."""
         try:
             self._compare(tx)
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise TornError(str(error)) from error
+            raise
+        except ValueError as error:  # a value that is no fingerprint
             raise TornError(str(error)) from error
 
     def _compare(self, tx: sqlite3.Connection) -> None:

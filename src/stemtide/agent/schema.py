@@ -56,6 +56,10 @@ _REST = (
 )
 
 
+_DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What SQLite says of a file that is damaged; SQLITE_ERROR: a table that must be there is not."""
+
+
 class StoreError(RuntimeError):
     """The store cannot be used. The message names the file and the remedy."""
 
@@ -124,8 +128,16 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.close()
         if isinstance(error, StoreError):
             raise
+        if not is_damage(error):
+            raise StoreError(f"{path} cannot be used: {error}") from error
         raise TornError(str(error)) from error
     return connection
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error means that the file is damaged, and not that a disk is full, say."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in _DAMAGE  # the rest of the number says more than is asked
 
 
 def _make(connection: sqlite3.Connection) -> None:

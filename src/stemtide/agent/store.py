@@ -93,6 +93,8 @@ class Store(AbstractContextManager["Store"]):
     def _open(self) -> None:
         try:
             self._connect()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} cannot be used: {error}") from error
         except TornError as error:
             if not self.is_lead:
                 raise StoreError(f"{self.path} is damaged: {error}") from error
@@ -336,6 +338,8 @@ class Store(AbstractContextManager["Store"]):
         try:
             connection.execute("SELECT sum(length(body)) FROM signals NOT INDEXED").fetchall()
         except sqlite3.DatabaseError as error:
+            if not schema.is_damage(error):
+                raise
             with self._turn, self._writing, self._reading:
                 self._writer.close()
                 self._reader.close()
@@ -357,6 +361,7 @@ class Store(AbstractContextManager["Store"]):
                     self._index = index.open_index(tx, self._folder, view.generation)
             if view.saved != self.view.saved:
                 self.library.refresh()
+                self._index.unsaved = 0
             self.view = view
 
     @property

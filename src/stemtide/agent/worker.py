@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import BinaryIO
 
@@ -54,7 +55,7 @@ def run_with_others(
 
     channel: connections come over it; its end means that the parent is gone.
     lock:    the store's directory lock, which the parent holds.
-    say:     tells the parent "ready" and "settled".
+    say:     tells the parent "ready", "settled" and "stopping".
     raises:  ConfigError.
     """
 
@@ -69,7 +70,8 @@ def run_with_others(
                 config, store=store, sandbox=sandbox, tally=tally, on_settled=_once(say, "settled")
             )
             settings = _settings(app, protocol=_counted(tally))
-            _run(_HandedServer(settings, on_start=start, channel=channel), [])
+            stop = partial(say, "stopping")
+            _run(_HandedServer(settings, on_start=start, on_stop=stop, channel=channel), [])
     except StoreError as error:
         raise ConfigError("data_dir", str(error)) from error
     except SandboxError as error:
@@ -118,9 +120,15 @@ class _HandedServer(_Server):
     """A server that listens nowhere: its connections are accepted by the parent."""
 
     def __init__(
-        self, settings: uvicorn.Config, *, on_start: Callable[[], None], channel: socket.socket
+        self,
+        settings: uvicorn.Config,
+        *,
+        on_start: Callable[[], None],
+        on_stop: Callable[[], None],
+        channel: socket.socket,
     ) -> None:
         super().__init__(settings, on_start=on_start)
+        self._on_stop = on_stop
         self._channel = channel
         self._opening: set[asyncio.Task[object]] = set()
 
@@ -128,6 +136,11 @@ class _HandedServer(_Server):
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take)
         await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        asyncio.get_running_loop().remove_reader(self._channel.fileno())
+        await super().shutdown(sockets)
 
     def _take(self) -> None:
         """Take one connection over."""
