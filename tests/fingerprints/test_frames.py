@@ -5,9 +5,9 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from stemtide.fingerprints import frames, frames_grids, frames_rects, pdq
+from stemtide.fingerprints import frames, frames_rects, frames_thumbs, pdq
 from stemtide.fingerprints.frames import Depth, NoPicturesError, Walk
 from stemtide.fingerprints.limits import LimitError, UndecodableError
 from tests.fingerprints.videos import FPS, LIMITS, SIZE, clip, encoded, pictures, sound_only
@@ -153,22 +153,19 @@ def test_progress_is_told():
     assert 0.8 < told[-1] <= 1
 
 
-def test_many_hashes_at_once_equal_single_ones():
-    rng = np.random.default_rng(1)
-    thumbs = rng.integers(0, 256, (5, 91, 160)).astype(np.uint8)
-    thumbs = np.stack([np.asarray(Image.fromarray(one).resize((160, 91))) for one in thumbs])
-    hashes, qualities = frames_grids.hash_grids(frames_grids.grids_of(thumbs))
-    for thumb, value, quality in zip(thumbs, hashes, qualities, strict=True):
-        alone, trust = pdq.hash_luma(thumb)
-        bits = int.from_bytes(alone) ^ int.from_bytes(value.tobytes())
-        assert bits.bit_count() <= 2  # sums in another order round differently
-        assert abs(trust - int(quality)) <= 1
+def test_parts_are_hashed_like_pictures_and_their_quality_is_that_of_full_contrast():
+    parts = np.stack([np.asarray(one.convert("L")) for one in pictures("table")[:3]])
+    hashes, qualities = frames_thumbs.hash_parts(parts[:, 20:, 30:], gains=[1.0, 1.0, 1.2])
+    for place, part in enumerate(parts[:, 20:, 30:]):
+        value, trust = pdq.hash_luma(part)
+        assert hashes[place].tobytes() == value or place == 2
+        assert qualities[place] == trust if place < 2 else qualities[place] >= trust
 
 
 @pytest.mark.parametrize("shape", [(720, 1280), (90, 160), (2000, 60), (48, 3000), (5, 5)])
 def test_thumbs_keep_brightness_and_are_small(shape):
     luma = np.full(shape, 77, np.uint8)
-    thumb = frames_grids.thumb_of(luma)
+    thumb = frames_thumbs.thumb_of(luma)
     assert (thumb == 77).all()
     assert max(thumb.shape) <= 256 or min(thumb.shape) < 96
 

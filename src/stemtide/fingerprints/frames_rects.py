@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.frames_grids import MIN_SIDE_PX, Thumbs
+from stemtide.fingerprints.frames_thumbs import MIN_SIDE_PX, Thumbs
 
 MOST_RECTS = 5
 _FRAMES = 16
@@ -21,6 +21,7 @@ _MOVING_PART = 0.12
 _NEAREST_PX = 2
 _FULL_PART = 0.97
 _MIN_SPAN = 0.22
+_FIRST = np.zeros(1, np.int64)
 
 Flags = NDArray[np.bool_]
 Parts = NDArray[np.float64]
@@ -68,9 +69,9 @@ def _longest_run(flags: Flags, *, gap: int) -> tuple[int, int]:
     places = np.flatnonzero(flags)
     if not len(places):
         return 0, 0
-    breaks = np.flatnonzero(np.diff(places) > gap + 1)
-    starts = places[np.r_[0, breaks + 1]]
-    ends = places[np.r_[breaks, len(places) - 1]]
+    breaks = np.flatnonzero(places[1:] - places[:-1] > gap + 1)
+    starts = places[np.concatenate([_FIRST, breaks + 1])]
+    ends = places[np.concatenate([breaks, _FIRST + (len(places) - 1)])]
     best = int(np.argmax(ends - starts))
     return int(starts[best]), int(ends[best]) + 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints import frames_grids, pdq
+from stemtide.fingerprints import frames_thumbs, pdq
 from stemtide.fingerprints.frames import Depth, Frame, NoPicturesError, Walk
 from stemtide.fingerprints.frames_rects import Rect, find_rects
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
@@ -162,7 +162,7 @@ class _Look:
     _at_ms: list[int] = field(default_factory=list)
     _gains: list[float] = field(default_factory=list)
     _hashes: list[tuple[bytes, int]] = field(default_factory=list)
-    _thumbs: list[frames_grids.Thumbs] = field(default_factory=list)
+    _thumbs: list[frames_thumbs.Thumbs] = field(default_factory=list)
     _last: tuple[int, float] | None = None
 
     def take(self, frame: Frame) -> None:
@@ -170,11 +170,11 @@ class _Look:
         if min(frame.luma.shape) < pdq.MIN_SIDE_PX:
             self._left_out += 1
             return
-        gain = 1.0 if frame.is_full_range else frames_grids.LIMITED_RANGE_GAIN
-        value, quality = pdq.hash_grid(pdq.shrink(frame.luma) * np.float32(gain))
+        gain = 1.0 if frame.is_full_range else frames_thumbs.LIMITED_RANGE_GAIN
+        value, quality = frames_thumbs.hash_frame(frame.luma, gain=gain)
         if self.sampling is Sampling.SHARE and not self._is_new(value, frame.at_s):
             return
-        thumb = frames_grids.thumb_of(frame.luma)
+        thumb = frames_thumbs.thumb_of(frame.luma)
         if self._thumbs and (len(self._thumbs) == _BATCH or self._thumbs[0].shape != thumb.shape):
             self.hash_batch()
         self._at_ms.append(round(1000 * frame.at_s))
@@ -190,7 +190,7 @@ class _Look:
         qualities = np.array([quality for _, quality in self._hashes], np.uint8)
         self._add(WHOLE, hashes.reshape(-1, 32), qualities)
         thumbs = np.stack(self._thumbs)
-        if min(thumbs.shape[1:]) >= frames_grids.MIN_SIDE_PX:
+        if min(thumbs.shape[1:]) >= frames_thumbs.MIN_SIDE_PX:
             for view in self._views_of(thumbs):
                 self._hash_view(view, thumbs)
         for waiting in (self._at_ms, self._gains, self._hashes, self._thumbs):
@@ -221,7 +221,7 @@ class _Look:
         self._last = bits, at_s
         return True
 
-    def _views_of(self, thumbs: frames_grids.Thumbs) -> list[View]:
+    def _views_of(self, thumbs: frames_thumbs.Thumbs) -> list[View]:
         """The views besides the whole frame that these frames are hashed in."""
         height, width = thumbs.shape[1:]
         views = []
@@ -245,7 +245,7 @@ class _Look:
         self.views.append(view)
         return view
 
-    def _hash_view(self, view: View, thumbs: frames_grids.Thumbs) -> None:
+    def _hash_view(self, view: View, thumbs: frames_thumbs.Thumbs) -> None:
         height, width = thumbs.shape[1:]
         top, bottom, left, right = view.box
         part = thumbs[
@@ -253,10 +253,9 @@ class _Look:
             round(top * height) : round(bottom * height),
             round(left * width) : round(right * width),
         ]
-        if min(part.shape[1:]) < frames_grids.MIN_SIDE_PX or self._count >= MAX_ROWS:
+        if min(part.shape[1:]) < frames_thumbs.MIN_SIDE_PX or self._count >= MAX_ROWS:
             return
-        gains = np.array(self._gains, np.float32)[:, None, None]
-        self._add(view, *frames_grids.hash_grids(frames_grids.grids_of(part) * gains))
+        self._add(view, *frames_thumbs.hash_parts(part, gains=self._gains))
 
     def _add(self, view: View, hashes: NDArray[np.uint8], qualities: NDArray[np.uint8]) -> None:
         room = max(0, MAX_ROWS - self._count)
