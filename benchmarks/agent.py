@@ -10,6 +10,7 @@ else by a loader of our own. The same machine runs both ends.
 import argparse
 import http.client
 import json
+import logging
 import os
 import re
 import shutil
@@ -97,7 +98,9 @@ class Agent:
         self.process = subprocess.Popen(
             [*command, self._toml], stdout=subprocess.PIPE, stderr=self._log
         )
-        url = json.loads(self.process.stdout.readline())["url"]
+        line = self.process.stdout.readline()
+        assert line, f"it did not start; {self._log.name} says why"
+        url = json.loads(line)["url"]
         self.port = int(url.rpartition(":")[2])
         while self.ask("GET", "/health?ready")[0] != 200:
             time.sleep(0.002)
@@ -175,6 +178,7 @@ request = function()
   at = at %% #lines + 1
   return wrk.format("GET", lines[at])
 end
+delay = function() return math.random(0, %d) end
 """
 
 
@@ -182,15 +186,18 @@ def one_by_one(agent: Agent, asked: np.ndarray, *, seconds: int, folder: Path) -
     """GET /match/hash over four connections."""
     hexes = [one.tobytes().hex() for one in asked]
     load = with_wrk if shutil.which("wrk") else with_threads
-    rate, p50, p99 = load(agent, hexes, seconds=seconds, folder=folder)
-    how = load.__name__.removeprefix("with_")
-    yield row("one by one, /s", rate, bar=4000, loader=how, load_average=os.getloadavg()[0])
-    yield row("one by one, p99, ms", p99, bar=5, less=True, p50=p50)
+    how = {"loader": load.__name__.removeprefix("with_")}
+    # First as fast as it goes, then with some time between: no more is asked of it than the bar.
+    for case, rest_ms in (("flat out", 0), ("at the bar's rate", 1)):
+        rate, p50, p99 = load(agent, hexes, seconds=seconds, rest_ms=rest_ms, folder=folder)
+        how["load_average"] = os.getloadavg()[0]
+        yield row(f"one by one, {case}, /s", rate, bar=4000, **how)
+        yield row(f"one by one, {case}, p99, ms", p99, bar=5, less=True, p50=p50)
 
 
-def with_wrk(agent: Agent, hexes: list[str], *, seconds: int, folder: Path):
+def with_wrk(agent: Agent, hexes: list[str], *, seconds: int, rest_ms: int, folder: Path):
     (folder / "hashes").write_text("\n".join(hexes))
-    (folder / "ask.lua").write_text(LUA % (folder / "hashes"))
+    (folder / "ask.lua").write_text(LUA % (folder / "hashes", rest_ms))
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s"]
     url = f"http://127.0.0.1:{agent.port}"
     said = subprocess.run(
@@ -206,7 +213,7 @@ def in_ms(text: str) -> float:
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def with_threads(agent: Agent, hexes: list[str], *, seconds: int, folder: Path):  # noqa: ARG001 - as wrk is called
+def with_threads(agent: Agent, hexes: list[str], *, seconds: int, rest_ms: int, folder: Path):  # noqa: ARG001 - as wrk is called
     """Ask over bare sockets from as many threads; costs the machine more than wrk does."""
     took: list[float] = []
 
@@ -221,6 +228,7 @@ def with_threads(agent: Agent, hexes: list[str], *, seconds: int, folder: Path):
             )
             assert line.recv(65536).startswith(b"HTTP/1.1 200")
             took.append(time.perf_counter() - began)
+            time.sleep(rest_ms / 2000)
         line.close()
 
     side_by_side([lambda at=at: ask(at * len(hexes) // CONNECTIONS) for at in range(CONNECTIONS)])
@@ -364,6 +372,7 @@ def main() -> None:
     words.add_argument("--seconds", type=int, default=6, help="of each load")
     words.add_argument("--folder", type=Path, help="keeps the filled store for the next run")
     asked = words.parse_args()
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the hub is cut off at the end
     with tempfile.TemporaryDirectory(prefix="stemtide-bench-") as throw_away:
         folder = asked.folder or Path(throw_away)
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ IS_EXERCISE, IS_DISPUTED = 1, 2
 """Marks of a match in the binary answer."""
 
 _SLICE, _SLICE_TO_DECIDE = 512, 32
-_BY_NAME = {kind.value.encode(): (kind, 2 * SIZE_BYTES[kind]) for kind in Kind}
+_BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BYTES.items()}
 
 
 @dataclass(frozen=True, slots=True)

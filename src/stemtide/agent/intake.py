@@ -73,7 +73,7 @@ class ItemIn(BaseModel):
 
     def item(self) -> Item:
         """As content to recognise."""
-        given = [(kind, getattr(self, kind)) for kind in Kind]
+        given = [(kind, getattr(self, kind)) for kind in SIZE_BYTES]
         each = tuple(
             Fingerprint(kind, value, self.quality if kind is Kind.PDQ else None)
             for kind, value in given
