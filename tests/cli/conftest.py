@@ -25,18 +25,17 @@ class Said:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def run(*words: object, **environment: str) -> Said:
+def run(*words: object, stdin: bytes = b"", **environment: str) -> Said:
     ours = ("STEMTIDE_", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [str(COMMAND), *map(str, words)],
         env=kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment,
         capture_output=True,
-        text=True,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
     )
-    return Said(done.returncode, done.stdout, done.stderr)
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import hashlib
 import json
+import random
+import zipfile
 
 import pytest
+from PIL import Image
 
 from stemtide.exercises import pictures
 
@@ -63,10 +66,18 @@ def test_what_cannot_be_fingerprinted_is_named(stemtide, name, remedy):
     assert "Traceback" not in told.err
 
 
-def test_a_folder_is_no_file(stemtide, album):
-    told = stemtide("hash", album)
+def test_a_folder_stands_for_its_files_and_an_empty_one_for_nothing(stemtide, album, tmp_path):
+    told = stemtide("hash", "--json", album)
+    assert [row["name"] for row in told.rows] == sorted(str(one) for one in album.iterdir())
+    told = stemtide("hash", tmp_path)
     assert told.code == 1
-    assert "is a folder" in told.err
+    assert "is a folder without files" in told.err
+
+
+def test_standard_input_is_content_too(stemtide, album):
+    told = stemtide("hash", "--json", "-", stdin=(album / "coffee.png").read_bytes())
+    assert told.rows[0]["name"] == "-"
+    assert told.rows[0]["media_type"] == "image/png"
 
 
 def test_match_finds_the_altered_copy_among_files(stemtide, album):
@@ -76,8 +87,11 @@ def test_match_finds_the_altered_copy_among_files(stemtide, album):
     )  # fmt: skip
     altered, words = told.rows
     assert told.code == 0
-    assert [one["kind"] for one in altered["matches"]] == ["pdq"]
-    assert altered["matches"][0]["distance_bits"] <= 31
+    assert altered["file"] == str(album / "coffee-again.jpg")
+    assert {one["type"] for one in altered["matches"]} == {"pdq"}
+    assert {one["against"] for one in altered["matches"]} == {str(album / "coffee.png")}
+    assert altered["matches"][0]["distance"] <= 31
+    assert altered["matches"][0]["confidence"] == 1.0
     assert words["matches"] == []
 
 
@@ -95,7 +109,7 @@ def test_match_reads_a_saved_feed_with_its_withdrawals(stemtide, album, tmp_path
     feed = tmp_path / "feed.jsonl"
     feed.write_text(json.dumps(put) + "\n")
     look = ["match", "--json", album / "coffee-again.jpg", "--against", feed]
-    assert [one["key"] for one in stemtide(*look).rows[0]["matches"]] == [put["id"]]
+    assert [one["against"] for one in stemtide(*look).rows[0]["matches"]] == [put["id"]]
     feed.write_text(json.dumps(put) + "\n" + json.dumps(drop) + "\n")
     assert stemtide(*look).rows[0]["matches"] == []
     feed.write_text(json.dumps(put) + "\n{}\n")
@@ -107,3 +121,34 @@ def test_an_agent_that_is_away_is_named(stemtide, album):
     told = stemtide("match", album / "coffee.png", "--against", "http://127.0.0.1:9")
     assert told.code == 1
     assert "http://127.0.0.1:9 cannot be reached" in told.err
+
+
+def test_a_mirrored_picture_and_a_cropped_one_are_found_and_how_is_said(stemtide, album, tmp_path):
+    picture = Image.open(album / "coffee.png").convert("RGB")
+    width, height = picture.size
+    picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mirrored.png")
+    box = (width // 20, height // 20, width - width // 20, height - height // 20)
+    picture.crop(box).save(tmp_path / "cropped.png")
+    told = stemtide("match", "--json", tmp_path, "--against", album / "coffee.png")
+    cropped, mirrored = told.rows
+    assert "mirrored" in {one["transform"] for one in mirrored["matches"]}
+    assert cropped["matches"]
+
+
+def test_an_excerpt_of_a_text_is_found_in_a_longer_one(stemtide, tmp_path):
+    words = random.Random(3)  # noqa: S311 - the same text in every run
+    made = [f"{words.choice('bdfglmnprst')}{words.choice('aeiou')}{n % 97}x" for n in range(900)]
+    (tmp_path / "known.txt").write_text(" ".join(made))
+    (tmp_path / "post.txt").write_text("Look at this! " + " ".join(made[300:480]).upper())
+    told = stemtide("match", "--json", tmp_path / "post.txt", "--against", tmp_path / "known.txt")
+    (row,) = told.rows
+    (match,) = row["matches"]
+    assert (match["type"], match["against"]) == ("text", str(tmp_path / "known.txt"))
+    assert match["confidence"] > 0.9
+
+
+def test_a_picture_in_an_archive_is_found_and_named(stemtide, album, tmp_path):
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        archive.write(album / "coffee-again.jpg", "inside/again.jpg")
+    told = stemtide("match", tmp_path / "many.zip", "--against", album / "coffee.png")
+    assert "inside/again.jpg" in told.out

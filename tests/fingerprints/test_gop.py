@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stemtide.fingerprints.gop import GopPrint, fingerprint_gops
+from stemtide.fingerprints.gop import fingerprint_gops
+from stemtide.fingerprints.gop_print import GopPrint
 from stemtide.fingerprints.kinds import FingerprintError
 from tests.fingerprints.videos import FPS, LIMITS, clip, encoded, pictures, remuxed
 

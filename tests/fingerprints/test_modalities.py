@@ -25,13 +25,13 @@ from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.looks import Look
 
 def sniff(head):
-    return "test/counted" if head.startswith(b"COUNT") else ""
+    return "test/counted" if head.startswith(b"\\x01COUNT") else ""
 
 def look(content, *, limits, asked, progress):
     whole = content if isinstance(content, bytes) else content.read_bytes()
-    if whole.startswith(b"COUNT and write"):
+    if whole.startswith(b"\\x01COUNT and write"):
         Path(tempfile.gettempdir(), "left behind").write_bytes(whole)
-    if whole.startswith(b"COUNT for ever"):
+    if whole.startswith(b"\\x01COUNT for ever"):
         while True:
             time.sleep(0.01)
             progress(1, 2)
@@ -82,7 +82,7 @@ def made_by_it(look):
 
 def test_a_modality_is_found_by_its_first_bytes_and_has_limits_of_its_own(launch):
     with launch(long_wall_s=77) as sandbox:
-        look = sandbox.look(b"COUNT this")
+        look = sandbox.look(b"\x01COUNT this")
         assert made_by_it(look) == ["bytes within 77 s"]
         assert look.fingerprints.media_type == "test/counted"
         assert sandbox.fingerprint(encoded(photo(), "JPEG")).of(Kind.PDQ)
@@ -92,7 +92,7 @@ def test_a_modality_is_found_by_its_first_bytes_and_has_limits_of_its_own(launch
 def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_enough(launch):
     told = []
     with launch() as sandbox:
-        sandbox.look(b"COUNT this", progress=lambda done, total: told.append((done, total)))
+        sandbox.look(b"\x01COUNT this", progress=lambda done, total: told.append((done, total)))
         assert told
         assert all(total == 5 for _, total in told)
         assert told == sorted(told)
@@ -101,14 +101,14 @@ def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_eno
             raise InterruptedError
 
         with pytest.raises(InterruptedError):
-            sandbox.look(b"COUNT for ever", progress=enough)
-        assert made_by_it(sandbox.look(b"COUNT this"))
+            sandbox.look(b"\x01COUNT for ever", progress=enough)
+        assert made_by_it(sandbox.look(b"\x01COUNT this"))
 
 
 def test_a_large_file_is_handed_over_opened_and_never_read_into_memory_here(launch, tmp_path):
     path = tmp_path / "large"
     with path.open("wb") as file:
-        file.write(b"COUNT")
+        file.write(b"\x01COUNT")
         file.truncate(40 << 20)
     with launch(max_input_bytes=1 << 20) as sandbox:
         look = sandbox.look(path)
@@ -132,14 +132,14 @@ def test_a_large_file_that_is_a_picture_is_held_to_the_limit_on_pictures(tmp_pat
 def test_the_limit_on_the_time_of_long_content_bites_and_is_named(launch):
     with launch(wall_s=1, long_wall_s=2) as sandbox:
         began = time.monotonic()
-        remark = sandbox.fingerprint(b"COUNT for ever").remarks[0]
+        remark = sandbox.fingerprint(b"\x01COUNT for ever").remarks[0]
         assert remark == "limit: decoding it takes more than 2 s on the clock (wall_s)"
         assert time.monotonic() - began >= 2
 
 
 def test_a_modality_whose_decoders_are_not_installed_is_named_not_passed_over(launch):
     with launch(module="no_such_module") as sandbox:
-        found = sandbox.fingerprint(b"only text")
+        found = sandbox.fingerprint(b"\x01\x02 only bytes")
         assert found.is_incomplete
         assert "it may be counted, whose decoders are not installed" in found.remarks[-1]
 
@@ -163,7 +163,7 @@ def left_behind(folder):
 def test_a_decoder_that_would_leave_a_file_behind_cannot(launch, tmp_path):
     with launch() as sandbox:
         walls = sandbox.warm()._idle[0].walls
-        found = sandbox.fingerprint(b"COUNT and write")
+        found = sandbox.fingerprint(b"\x01COUNT and write")
         assert found.is_incomplete
         assert sum(path.stat().st_size for path in left_behind(tmp_path)) == 0
         if "changes to files" in walls:
@@ -178,7 +178,7 @@ def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how
         def kill_it(*_):
             os.kill(worker.pid, how)
 
-        assert sandbox.look(b"COUNT for ever", progress=kill_it).fingerprints.is_incomplete
+        assert sandbox.look(b"\x01COUNT for ever", progress=kill_it).fingerprints.is_incomplete
         assert left_behind(tmp_path) == []
 
 

@@ -68,8 +68,8 @@ def test_decoders_that_could_use_threads_do_without(sandbox, file_type):
 
 
 def test_what_is_no_image_gets_digests_and_a_remark(sandbox):
-    found = sandbox.fingerprint(b"only text")
-    assert_only_digests(found, b"only text")
+    found = sandbox.fingerprint(b"\x01\x02 only bytes")
+    assert_only_digests(found, b"\x01\x02 only bytes")
     assert found.remarks[0].startswith("not an image")
     assert not found.is_incomplete
 

@@ -124,7 +124,9 @@ def test_a_signal_that_changes_its_kind_is_found_as_what_it_is_now(library):
     assert library.match(both) == [Match(1, Kind.SHA256, 0, "")]
     library.put([Entry(1, Kind.PDQ, BLACK)])
     assert library.match(both) == [Match(1, Kind.PDQ, 0, "")]
-    assert library.counts() == {Kind.PDQ: 1, Kind.SHA256: 0, Kind.MD5: 0, Kind.URL: 0}
+    counts = library.counts()
+    assert counts.pop(Kind.PDQ) == 1
+    assert set(counts.values()) == {0}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_one_bad_entry_keeps_all_of_its_put_out(library, entry, error, message):
 
 
 def test_content_with_a_value_of_the_wrong_length_is_refused(library):
-    with pytest.raises(FingerprintError, match="content: a pdq value has 32 bytes, not 5"):
+    with pytest.raises(FingerprintError, match="a pdq value has 32 bytes, not 5"):
         library.match(sets.picture(b"short"))
 
 

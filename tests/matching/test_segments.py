@@ -169,5 +169,5 @@ def test_a_segment_file_is_its_segment(tmp_path, rows):
     path = tmp_path / "one.segment"
     write_segment(segment, path, identity=b"i" * 32)
     again = open_segment(path, identity=b"i" * 32, words=4, tables=16)
-    for name in ("keys", "rows", "own_bits", "starts", "order", "partner"):
+    for name in ("keys", "by_key", "rows", "own_bits", "starts", "order", "partner"):
         assert (getattr(again, name) == getattr(segment, name)).all()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a command's arguments name: files, URLs and spelled-out fingerprints."""
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import track
-
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Fingerprints, Kind
+from stemtide.fingerprints.looks import Asked
 
 if TYPE_CHECKING:
     from stemtide.fingerprints.sandbox import Sandbox
@@ -27,30 +27,55 @@ class Named:
     url: str = ""
 
 
-def read_all(names: Iterable[str]) -> Iterator[Named]:
-    """Fingerprint each file, URL ("https://…") or spelled fingerprint ("pdq:…").
+def read_all(names: Iterable[str], *, asked: Asked | None = None) -> Iterator[Named]:
+    """Fingerprint each file, every file of each folder, URL ("https://…") or "pdq:…"; "-" is stdin.
 
-    Shows progress on stderr where there are many and somebody looks.
+    Shows progress on stderr where there are many, or where one takes long, and somebody looks.
+
+    asked:  what is wanted beside the fingerprints; None: nothing.
     raises: ContentNameError naming the argument and the remedy.
     """
     from rich.console import Console
+    from rich.progress import Progress
 
     from stemtide.fingerprints.sandbox import Sandbox
 
-    wanted = list(names)
+    wanted = [one for name in names for one in _spread(name)]
     shown = Console(stderr=True)
-    with Sandbox() as sandbox:
-        for name in track(
-            wanted,
-            description="Fingerprinting",
-            console=shown,
-            disable=len(wanted) < 10 or not shown.is_terminal,  # noqa: PLR2004  # a few are quick
-            transient=True,
-        ):
-            yield _read(name, sandbox)
+    with (
+        Sandbox() as sandbox,
+        Progress(console=shown, disable=not shown.is_terminal, transient=True) as bars,
+    ):
+        few = 10
+        whole = bars.add_task("Fingerprinting", total=len(wanted), visible=len(wanted) >= few)
+        one_bar = bars.add_task("", total=1, visible=False)
+
+        def long(name: str) -> Callable[[float, float], None]:
+            def told(done: float, total: float) -> None:
+                bars.update(one_bar, description=name, completed=done, total=total, visible=True)
+
+            return told
+
+        for name in wanted:
+            yield _read(name, sandbox, asked=asked, progress=long(name))
+            bars.update(one_bar, visible=False)
+            bars.advance(whole)
 
 
-def _read(name: str, sandbox: "Sandbox") -> Named:
+def _spread(name: str) -> list[str]:
+    """A folder's files, in the order of their names; anything else as it is."""
+    path = Path(name)
+    if not path.is_dir():
+        return [name]
+    files = sorted(str(one) for one in path.rglob("*") if one.is_file())
+    if not files:
+        raise ContentNameError(f"{name} is a folder without files")
+    return files
+
+
+def _read(
+    name: str, sandbox: "Sandbox", *, asked: Asked | None, progress: Callable[[float, float], None]
+) -> Named:
     """Fingerprint one argument."""
     kind, _, rest = name.partition(":")
     if kind in {Kind.PDQ, Kind.SHA256, Kind.MD5} and not Path(name).exists():
@@ -63,16 +88,15 @@ def _read(name: str, sandbox: "Sandbox") -> Named:
         except UrlError as error:
             raise ContentNameError(str(error)) from error
     path = Path(name)
-    if path.is_dir():
-        raise ContentNameError(f"{name} is a folder: name the files in it, such as {name}/*")
-    if not path.is_file():
+    if name != "-" and not path.is_file():
         raise ContentNameError(
             f"{name} is no file here, no URL with its scheme, no fingerprint such as pdq:<64 hex>"
         )
     from stemtide.fingerprints.limits import ContentError
 
     try:
-        return Named(name, sandbox.fingerprint(path))
+        content = sys.stdin.buffer.read() if name == "-" else path
+        return Named(name, sandbox.look(content, asked=asked, progress=progress).fingerprints)
     except (ContentError, OSError) as error:
         raise ContentNameError(f"{name}: {error}") from error
 

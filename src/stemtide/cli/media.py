@@ -14,22 +14,30 @@ if TYPE_CHECKING:  # at run time they are imported where used, so that --help st
     import httpx
 
     from stemtide.fingerprints.kinds import Fingerprint, Fingerprints
+    from stemtide.matching.found import Span
+    from stemtide.matching.library import Match
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 def hash_files(
-    names: Annotated[list[str], typer.Argument(metavar="FILE|URL…", help="What to fingerprint.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="What to fingerprint.")
+    ],
+    robust: Annotated[
+        bool, typer.Option("--robust", help="Crops as well, so that cropped copies are found.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fingerprint files and URLs: PDQ, SHA-256, MD5.
+    """Fingerprint pictures, films, sounds, texts, archives and URLs, as they are shared.
 
     Nothing leaves this machine. Files are decoded in a limited process of their own.
     """
     from stemtide.cli.content import ContentNameError, read_all
+    from stemtide.fingerprints.looks import Asked
 
     try:
-        for one in read_all(names):
+        for one in read_all(names, asked=Asked(share=True, robust=robust)):
             prints = one.fingerprints
             row: dict[str, object] = {
                 "name": one.name,
@@ -47,7 +55,7 @@ def hash_files(
                 "remarks": list(prints.remarks),
             }
             lines = [
-                f"{each.kind:7} {each.hex}"
+                f"{each.kind:7} {_short(each.hex)}"
                 + (f"  quality {each.quality}" if each.quality is not None else "")
                 + (f"  {each.part}" if each.part else "")
                 for each in prints.each
@@ -60,7 +68,9 @@ def hash_files(
 
 
 def match_files(
-    names: Annotated[list[str], typer.Argument(metavar="FILE|URL…", help="What to look up.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="What to look up.")
+    ],
     against: Annotated[
         list[str],
         typer.Option(
@@ -102,32 +112,70 @@ def _look_up(
 ) -> Iterator[tuple[dict[str, object], str]]:
     """Match against saved feeds and other files."""
     from stemtide.cli.content import read_all
+    from stemtide.fingerprints.looks import Asked
 
     held = _Named()
     feeds = [one for one in against if one.endswith((".jsonl", ".ndjson"))]
     for feed in feeds:
         _load_feed(Path(feed), held)
-    for other in read_all(one for one in against if one not in feeds):
+    for other in read_all(
+        (one for one in against if one not in feeds), asked=Asked(share=True, robust=True)
+    ):
         _put_file(other.name, other.fingerprints, held)
     if not len(held.library):
         tell("There is nothing to match against: the named feeds and files hold no fingerprint.")
-    for one in read_all(names):
+    for one in read_all(names, asked=Asked(views=True)):
         found = held.library.match(one.fingerprints, within_bits=within_bits)
+        told = [each for match in found for each in _told(match, held.names[match.key])]
         row: dict[str, object] = {
-            "name": one.name,
-            "matches": [
-                {
-                    "key": held.names[match.key],
-                    "kind": match.kind,
-                    "distance_bits": match.distance_bits,
-                    "part": match.part,
-                }
-                for match in found
-            ],
+            "file": one.name,
+            "matches": told,
             "remarks": list(one.fingerprints.remarks),
         }
-        words = [f"  {held.names[m.key]}  {m.kind}, {m.distance_bits} bits away" for m in found]
-        yield row, "\n".join([one.name, *(words or ["  no match"])])
+        yield row, "\n".join([one.name, *(map(_line, told) if told else ["  no match"])])
+
+
+def _told(match: "Match", against: str) -> Iterator[dict[str, Any]]:
+    """What is said of a match: one row, or one for each stretch of it."""
+    row = {"against": against, "type": match.kind, "part": match.part}
+    if not match.found:
+        near = {"distance": match.distance_bits, "confidence": match.confidence}
+        yield row | near | {"transform": match.transform}
+    for each in match.found:
+        yield row | {
+            "score": round(each.score, 2),
+            "confidence": round(each.confidence, 4),
+            "query_span_s": _span(each.query_span),
+            "signal_span_s": _span(each.signal_span),
+            "speed": None if each.speed is None else round(each.speed, 3),
+            "transform": each.transform,
+        }
+
+
+def _span(span: "Span | None") -> list[float] | None:
+    return None if span is None else [round(span.start_s, 2), round(span.end_s, 2)]
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A match in words."""
+    words = [f"  {row['against']}  {row['type']}"]
+    words += [row["part"]] if row["part"] else []
+    if "distance" in row:
+        words.append(f"{row['distance']} bits away")
+    if span := row.get("query_span_s"):
+        theirs = row["signal_span_s"] or ["?", "?"]
+        words.append(f"[{span[0]}-{span[1]} s] = [{theirs[0]}-{theirs[1]} s]")
+    if row.get("speed") not in {None, 1.0}:
+        words.append(f"speed {row['speed']}")
+    words += [row["transform"]] if row["transform"] else []
+    words.append(f"confidence {row['confidence']:g}")
+    return ", ".join(words)
+
+
+def _short(text: str) -> str:
+    """A value for reading; the whole of a long one is in --json."""
+    most = 64
+    return text if len(text) <= most else f"{text[:24]}… ({len(text) // 2:,} bytes)"
 
 
 class _Named:
@@ -139,6 +187,12 @@ class _Named:
         self.library = Library()
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}
+
+    def add(self, name: str, place: int) -> int:
+        """Return a number of its own for one more fingerprint of something of this name."""
+        self._numbers[f"{name} [{place}]"] = len(self.names)
+        self.names.append(name)
+        return len(self.names) - 1
 
     def number_of(self, name: str) -> int:
         """Return the number that stands for a name."""
@@ -153,11 +207,9 @@ def _put_file(name: str, prints: "Fingerprints", held: _Named) -> None:
     from stemtide.fingerprints.kinds import MIN_QUALITY
     from stemtide.matching.library import Entry
 
-    held.library.put(
-        Entry(held.number_of(f"{name} [{i}]" if i else name), kind=one.kind, value=one.value)
-        for i, one in enumerate(prints.each)
-        if one.quality is None or one.quality >= MIN_QUALITY
-    )
+    for place, one in enumerate(prints.each):
+        if one.quality is None or one.quality >= MIN_QUALITY:
+            held.library.put([Entry(held.add(name, place), kind=one.kind, value=one.value)])
 
 
 def _load_feed(path: Path, held: _Named) -> None:
@@ -232,6 +284,6 @@ def _best_answer(name: str, items: list[dict[str, Any]]) -> tuple[dict[str, obje
     acts = [Action(one["decision"]["action"]) for one in items if one["decision"]["action"]]
     matches = [match for one in items for match in one["matches"]]
     best = max(acts, key=lambda one: one.rank, default=None)
-    row: dict[str, object] = {"name": name, "action": best, "matches": matches}
+    row: dict[str, object] = {"file": name, "action": best, "matches": matches}
     words = [f"  {m['signal']}  {m['kind']}, {m['distance_bits']} bits away" for m in matches]
     return row, "\n".join([f"{name}: {best or 'no match'}", *words])

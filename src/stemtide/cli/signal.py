@@ -50,6 +50,9 @@ def share(
     within_bits: Annotated[
         int | None, typer.Option(min=0, max=64, help="PDQ distance that matches, if not 31.")
     ] = None,
+    robust: Annotated[
+        bool, typer.Option("--robust", help="Crops as well, so that cropped copies are found.")
+    ] = False,
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, share nothing.")] = False,
     as_json: AsJson = False,
@@ -59,6 +62,7 @@ def share(
     All of them are shared, or none.
     """
     from stemtide.cli.content import ContentNameError, read_all
+    from stemtide.fingerprints.looks import Asked
 
     facts: dict[str, object] = {
         "labels": label,
@@ -74,7 +78,9 @@ def share(
     }
     try:
         rows = [
-            row for one in read_all(names) for row in _rows(one, facts, within_bits=within_bits)
+            row
+            for one in read_all(names, asked=Asked(share=True, robust=robust))
+            for row in _rows(one, facts, within_bits=within_bits)
         ]
     except ContentNameError as error:
         fail(str(error))

@@ -13,11 +13,9 @@ Runs inside a worker of the sandbox.
 """
 
 import hashlib
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import av
 import numpy as np
@@ -33,67 +31,22 @@ from stemtide.fingerprints.frames import (
     short,
     video_stream,
 )
-from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
+from stemtide.fingerprints.gop_print import DIGEST_BYTES, GROUP, MAX_GROUPS, GopPrint
+from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import Limits, UndecodableError
 from stemtide.fingerprints.video_print import MAX_AT_MS
-
-MAGIC = b"STGP"
-VERSION = 1
-MAX_GROUPS = 100_000
-DIGEST_BYTES = 16
-
-GROUP = np.dtype([("at_ms", "<u4"), ("frames", "<u4"), ("digest", "u1", (DIGEST_BYTES,))])
-"""One group: when it begins, how many frames it has, the first bytes of its SHA-256. 24 bytes."""
 
 LEAST_FRAMES = 12
 LEAST_BYTES = 10_000
 """Groups with neither so many frames nor so many bytes are left out: black pictures and stills
 encode to the same bytes in many files."""
 
-_HEAD = struct.Struct("<4sBBHI")
 _H264_SLICES = frozenset({1, 2, 5})
 _H264_KEY = 5
 _I_SLICES = frozenset({2, 7})
 _HEVC_LAST_SLICE = 31
 _HEVC_KEYS = range(16, 24)
 _START_CODE = b"\0\0\1"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GopPrint:
-    """The groups of pictures of one video, in their order.
-
-    rows:    (n,) of GROUP, sorted by time.
-    remarks: what could not be looked at; they do not travel in the bytes.
-    """
-
-    rows: NDArray[np.void]
-    remarks: tuple[str, ...] = field(default=())
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def to_bytes(self) -> bytes:
-        """Spell it as `gop1`: a head and the groups, little-endian."""
-        return _HEAD.pack(MAGIC, VERSION, 0, 0, len(self.rows)) + self.rows.tobytes()
-
-    @classmethod
-    def from_bytes(cls, value: bytes) -> Self:
-        """Read `gop1`, trusting none of it.
-
-        raises: FingerprintError saying what is wrong.
-        """
-        if len(value) < _HEAD.size:
-            raise FingerprintError(f"a fingerprint of groups has a head of {_HEAD.size} bytes")
-        magic, version, zero, zeros, count = _HEAD.unpack_from(value)
-        if magic != MAGIC or version != VERSION or zero or zeros:
-            raise FingerprintError("this is not a fingerprint of groups of version 1")
-        if count > MAX_GROUPS or len(value) != _HEAD.size + count * GROUP.itemsize:
-            raise FingerprintError("a fingerprint of groups is not as long as its head says")
-        rows = np.frombuffer(value, GROUP, count=count, offset=_HEAD.size)
-        if (rows["at_ms"] > MAX_AT_MS).any() or (np.diff(rows["at_ms"].astype(np.int64)) < 0).any():
-            raise FingerprintError("the groups of a fingerprint have impossible times")
-        return cls(rows=rows)
 
 
 def fingerprint_gops(content: bytes | Path, *, limits: Limits) -> GopPrint:

@@ -24,6 +24,7 @@ from stemtide.fingerprints.kinds import (
     Fingerprint,
     Fingerprints,
     Kind,
+    QueryView,
 )
 from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
 from stemtide.fingerprints.looks import (
@@ -31,7 +32,6 @@ from stemtide.fingerprints.looks import (
     Content,
     Look,
     Progress,
-    QueryView,
     no_progress,
 )
 from stemtide.fingerprints.luma import Plane, plane_of
@@ -112,8 +112,9 @@ def look_at_image(
         media_type=work.media_type,
         size_bytes=len(blob),
         remarks=tuple(work.remarks),
+        views=tuple(work.views),
     )
-    return Look(made, views=tuple(work.views), local=work.local)
+    return Look(made, local=work.local)
 
 
 @dataclass(slots=True)

@@ -4,8 +4,7 @@
 import numpy as np
 
 from stemtide.fingerprints import pdq
-from stemtide.fingerprints.kinds import MIN_QUALITY
-from stemtide.fingerprints.looks import QueryView
+from stemtide.fingerprints.kinds import MIN_QUALITY, QueryView
 
 LOW_QUALITY = "low quality"
 """How the remark begins."""

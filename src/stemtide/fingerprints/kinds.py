@@ -12,10 +12,19 @@ class Kind(StrEnum):
     SHA256 = "sha256"
     MD5 = "md5"
     URL = "url"
+    VIDEO = "video"
+    AUDIO = "audio"
+    TEXT = "text"
+    GOP = "gop"
 
 
 SIZE_BYTES = {Kind.PDQ: 32, Kind.SHA256: 32, Kind.MD5: 16, Kind.URL: 32}
-"""Length of a fingerprint's value. A URL's is the SHA-256 of its canonical spelling."""
+"""Length of the value of each kind that has one length. A URL's is the SHA-256 of its canonical
+spelling. The other kinds, frames of a video, words of a sound, grams of a text, groups of pictures
+of one encode, are as long as their content."""
+
+MAX_VALUE_BYTES = 4 << 20
+"""No value is longer: some eight hours of a video, a day of sound."""
 
 MIN_QUALITY = 50
 """PDQ hashes of lower quality say too little to be compared (the reference drops <= 49)."""
@@ -37,7 +46,7 @@ class FingerprintError(ValueError):
 class Fingerprint:
     """One fingerprint of one piece of content, and nothing about the person who posted it.
 
-    value:   raw bytes, SIZE_BYTES[kind] of them.
+    value:   raw bytes, SIZE_BYTES[kind] of them, or as the module of the kind spells it.
     quality: PDQ only, 0..100; None where the kind has none or it is not known.
     part:    which part of the content it is of: "" for the whole, "frame 12" of an animation.
     """
@@ -54,9 +63,27 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryView:
+    """One more hash to look a picture up by. For looking up only: never shared.
+
+    transform: what was done to the content if it meets a signal in this view: "mirrored",
+               "boxed" (something was around it), "boxed, mirrored", "tilted 5".
+    value:     a PDQ hash.
+    quality:   that of the view, MIN_QUALITY..100: duller ones are left out.
+    part:      as in Fingerprint: "frame 3 at 0.2 s".
+    """
+
+    transform: str
+    value: bytes
+    quality: int
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprints:
     """Everything that was made of one piece of content.
 
+    views: further hashes to look a picture up by, if they were asked for.
     remarks: what a person should know about how it was read ("the file is cut off: ...").
     media_type: as recognised from the bytes, such as "image/jpeg"; "" when not recognised.
     """
@@ -65,6 +92,7 @@ class Fingerprints:
     media_type: str = ""
     size_bytes: int = 0
     remarks: tuple[str, ...] = ()
+    views: tuple[QueryView, ...] = ()
 
     @property
     def is_incomplete(self) -> bool:
@@ -79,8 +107,11 @@ class Fingerprints:
 def parse_value(kind: Kind, text: str) -> bytes:
     """Read a fingerprint's value from hex, upper or lower case.
 
-    raises: FingerprintError naming the kind and the length it asks for.
+    raises: FingerprintError naming the kind and the length it asks for. Whether a longer value is
+            spelled as its kind asks is for `values.check_value` to say.
     """
+    if kind not in SIZE_BYTES:
+        return _parse_long(kind, text)
     size = SIZE_BYTES[kind]
     try:
         value = bytes.fromhex(text)
@@ -89,3 +120,14 @@ def parse_value(kind: Kind, text: str) -> bytes:
     if len(value) != size or len(text) != 2 * size:
         raise FingerprintError(f"a {kind} value is {2 * size} hex digits, this is {text[:80]!r}")
     return value
+
+
+def _parse_long(kind: Kind, text: str) -> bytes:
+    if not 0 < len(text) <= 2 * MAX_VALUE_BYTES:
+        raise FingerprintError(
+            f"a {kind} value has 1 to {MAX_VALUE_BYTES:,} bytes, this has {len(text) // 2:,}"
+        )
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise FingerprintError(f"a {kind} value is hex digits, this is {text[:80]!r}") from None

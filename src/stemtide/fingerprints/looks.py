@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from stemtide.fingerprints.kinds import Fingerprints, Kind
+from stemtide.fingerprints.kinds import Fingerprints, Kind, QueryView
 from stemtide.fingerprints.limits import Limits
 
 Content = bytes | Path
@@ -21,32 +21,17 @@ Progress = Callable[[float, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class QueryView:
-    """One more hash to look a picture up by. For looking up only: never shared.
-
-    transform: what was done to the content if it meets a signal in this view: "mirrored",
-               "boxed" (something was around it), "boxed, mirrored", "tilted 5".
-    value:     a PDQ hash.
-    quality:   that of the view, MIN_QUALITY..100: duller ones are left out.
-    part:      as in Fingerprint: "frame 3 at 0.2 s".
-    """
-
-    transform: str
-    value: bytes
-    quality: int
-    part: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """What is wanted of one piece of content beside its fingerprints.
 
-    views:  hashes to look it up by, as it may have been altered.
+    views:  hashes to look a picture up by, as it may have been altered.
+    share:  fingerprints as they are shared: videos densely, sounds without their half steps.
     robust: more hashes to share, of crops, so that cropped copies meet it.
     local:  its local features (see stemtide.fingerprints.local).
     """
 
     views: bool = False
+    share: bool = False
     robust: bool = False
     local: bool = False
 
@@ -55,13 +40,16 @@ class Asked:
 class Look:
     """All that one look at a piece of content found.
 
-    views:  if asked for; those of its still picture or of its frames.
     local:  if asked for: local features of the content as it is, and of its mirror image.
     """
 
     fingerprints: Fingerprints
-    views: tuple[QueryView, ...] = ()
     local: tuple[bytes, ...] = ()
+
+    @property
+    def views(self) -> tuple[QueryView, ...]:
+        """Hashes to look it up by, if asked for: of its still picture, or of its frames."""
+        return self.fingerprints.views
 
 
 class Modality(Protocol):
@@ -92,6 +80,12 @@ SNIFFED_BYTES = 4096
 
 MODALITIES: Mapping[str, Registered] = {
     "image": Registered("stemtide.fingerprints.image", frozenset({Kind.PDQ})),
+    "film": Registered(
+        "stemtide.fingerprints.film", frozenset({Kind.VIDEO, Kind.AUDIO, Kind.GOP}), is_long=True
+    ),
+    "sound": Registered("stemtide.fingerprints.sounds", frozenset({Kind.AUDIO}), is_long=True),
+    "archive": Registered("stemtide.fingerprints.members", frozenset(Kind), is_long=True),
+    "writing": Registered("stemtide.fingerprints.writing", frozenset({Kind.TEXT})),
 }
 """Asked in this order whether content is theirs; the first is loaded when a worker starts."""
 

@@ -11,8 +11,7 @@ from PIL import Image
 
 from stemtide.fingerprints import pdq
 from stemtide.fingerprints.borders import LOOK_SIDE_PX, MAX_BOXES, Box, boxes_in, snapped, tilt_of
-from stemtide.fingerprints.kinds import MIN_QUALITY
-from stemtide.fingerprints.looks import QueryView
+from stemtide.fingerprints.kinds import MIN_QUALITY, QueryView
 from stemtide.fingerprints.luma import Plane
 
 ORIENTATIONS = (

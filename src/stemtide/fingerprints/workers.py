@@ -19,12 +19,12 @@ from typing import Any
 import stemtide
 from stemtide.fingerprints.kinds import (
     LIMIT,
-    SIZE_BYTES,
     UNDECODABLE,
     Fingerprint,
     FingerprintError,
     Fingerprints,
     Kind,
+    QueryView,
     parse_value,
 )
 from stemtide.fingerprints.limits import Limits, SandboxError
@@ -34,9 +34,9 @@ from stemtide.fingerprints.looks import (
     Asked,
     Look,
     Progress,
-    QueryView,
     no_progress,
 )
+from stemtide.fingerprints.values import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")
 _LENGTH_IN = struct.Struct(">I")
@@ -292,8 +292,8 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Look:
             each=each,
             media_type=str(answer.get("media_type", ""))[:_MAX_TEXT],
             remarks=remarks[:_MAX_REMARKS],
+            views=tuple(_checked_view(*one) for one in _few(answer, "views", _MAX_VIEWS)),
         ),
-        views=tuple(_checked_view(*one) for one in _few(answer, "views", _MAX_VIEWS)),
         local=tuple(_checked_local(one) for one in _few(answer, "local", _MAX_LOCAL)),
     )
 
@@ -315,7 +315,7 @@ def _checked_fingerprint(
         _check_quality(quality)
     elif known is Kind.PDQ:
         raise FingerprintError("a PDQ hash without its quality")
-    read = parse_value(known, value) if known in SIZE_BYTES else bytes.fromhex(value)
+    read = check_value(known, parse_value(known, value))
     quality = quality if isinstance(quality, int) else None
     return Fingerprint(known, read, quality=quality, part=str(part)[:_MAX_TEXT])
 

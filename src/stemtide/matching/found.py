@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a search finds: which signal, how sure, and where it lies in the content."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,19 @@ class Found:
     signal_span: Span | None = None
     speed: float | None = None
     transform: str = ""
+
+
+class Finder(Protocol):
+    """Finds signals of a kind whose values are as long as their content. Thread-safe."""
+
+    def __len__(self) -> int:
+        """Return how many signals are held."""
+
+    def put(self, keys: Sequence[int], values: Sequence[bytes], /) -> None:
+        """Hold signals from now on; the same key again replaces. raises: FingerprintError."""
+
+    def drop(self, keys: Iterable[int], /) -> None:
+        """Hold these signals no longer; unknown keys are ignored."""
+
+    def find(self, value: bytes, /) -> list[Found]:
+        """Find every stretch of content that a signal covers, the surest first."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.gop import GopPrint
+from stemtide.fingerprints.gop_print import GopPrint
 from stemtide.matching.found import Found, Span
 
 LEAST_GROUPS = 2

@@ -114,8 +114,7 @@ class HammingIndex:
         self._check(keys, rows, own)
         if not len(keys):
             return
-        reversed_keys, place = np.unique(keys[::-1], return_index=True)
-        last = np.sort(len(keys) - 1 - place) if len(reversed_keys) < len(keys) else slice(None)
+        last = _last_of_each(keys)
         with self._writing:
             self._state = self._with_rows(keys[last], rows[last], own[last])
         self._tidy_later()
@@ -361,6 +360,14 @@ def check_within_bits(within_bits: int) -> int:
     if not 0 <= within_bits <= MAX_WITHIN_BITS:
         raise ValueError(f"within_bits: 0..{MAX_WITHIN_BITS}, this is {within_bits}")
     return within_bits
+
+
+def _last_of_each(keys: Keys) -> slice | npt.NDArray[np.intp]:
+    """Where each key is for the last time."""
+    if (keys[1:] > keys[:-1]).all():
+        return slice(None)
+    _, place = np.unique(keys[::-1], return_index=True)
+    return np.sort(len(keys) - 1 - place)
 
 
 @cache

@@ -4,9 +4,9 @@
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,69 +15,42 @@ from stemtide.fingerprints.kinds import (
     MATCH_WITHIN_BITS,
     MIN_QUALITY,
     SIZE_BYTES,
-    Fingerprint,
     FingerprintError,
     Fingerprints,
     Kind,
 )
+from stemtide.fingerprints.values import check_value
 from stemtide.kernels.hamming import NO_OWN
-from stemtide.matching.hamming import MAX_WITHIN_BITS, HammingIndex
+from stemtide.matching.alignment import VideoFinder
+from stemtide.matching.found import Finder, Found
+from stemtide.matching.gops import GopFinder
+from stemtide.matching.hamming import HammingIndex
+from stemtide.matching.matches import Entry, Hits, Match, checked
+from stemtide.matching.passages import PassageFinder
 from stemtide.matching.segments import Keys, OwnBits, SegmentFileError, open_segment
+from stemtide.matching.sound import SoundFinder
 
-EXACT_KINDS = tuple(kind for kind in Kind if kind is not Kind.PDQ)
+__all__ = ["Entry", "Hits", "Library", "Match"]
+
+EXACT_KINDS = tuple(kind for kind in SIZE_BYTES if kind is not Kind.PDQ)
 """Kinds that match only when they are equal: their threshold is 0, and one table is enough."""
+
+_FINDERS: dict[Kind, Callable[[], Finder]] = {
+    Kind.GOP: GopFinder,
+    Kind.VIDEO: VideoFinder,
+    Kind.AUDIO: SoundFinder,
+    Kind.TEXT: PassageFinder,
+}
+"""Kinds whose values are as long as their content, each with the finder that searches them."""
 
 ROW_BYTES = 32
 """Of every kind, a value is filled up with zeros to a row of four words."""
 
-_RANK = {kind: place for place, kind in enumerate((*EXACT_KINDS, Kind.PDQ))}
+_RANK = {kind: place for place, kind in enumerate((*EXACT_KINDS, Kind.PDQ, *_FINDERS))}
 """Of two matches equally near, the one of the surer kind is named first."""
 
 Values = npt.NDArray[np.uint8]
 """(n, SIZE_BYTES[kind]) uint8."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One signal as the library holds it.
-
-    key:         the caller's number of the signal, 0 to 2**63 - 1.
-    value:       SIZE_BYTES[kind] bytes.
-    within_bits: PDQ only, 0..64: the distance within which this signal matches, whatever a search
-                 asks, be it narrower or wider. None: as the search asks.
-    """
-
-    key: int
-    kind: Kind
-    value: bytes
-    within_bits: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One signal that a piece of content matches, and how near it comes.
-
-    distance_bits: Hamming distance, 0..64; 0 for the exact kinds.
-    part:          the part of the content that matched: "" for the whole.
-    """
-
-    key: int
-    kind: Kind
-    distance_bits: int
-    part: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """What a search of many values found: three columns of one length.
-
-    queries: uint32, places in what was asked, ascending; of one, the nearest first, then by key.
-    keys:    int64; distances_bits: uint16.
-    """
-
-    queries: npt.NDArray[np.uint32]
-    keys: Keys
-    distances_bits: npt.NDArray[np.uint16]
 
 
 class Library:
@@ -106,8 +79,10 @@ class Library:
             kind: HammingIndex(within_bits=within_bits)
             if kind is Kind.PDQ
             else HammingIndex(within_bits=0, tables=1)
-            for kind in Kind
+            for kind in SIZE_BYTES
         }
+        self._finders = {kind: make() for kind, make in _FINDERS.items()}
+        self._long: dict[int, Kind] = {}
         self._directory = directory
         self._identity = hashlib.sha256(identity.encode()).digest()
         self._writing = threading.Lock()
@@ -123,11 +98,15 @@ class Library:
 
     def counts(self) -> dict[Kind, int]:
         """Return how many signals of each kind are held, kinds without any included."""
-        return {kind: len(index) for kind, index in self._indexes.items()}
+        return {
+            **{kind: len(index) for kind, index in self._indexes.items()},
+            **{kind: len(finder) for kind, finder in self._finders.items()},
+        }
 
     def keys(self) -> Keys:
         """Return the keys of all signals, ascending."""
-        return np.sort(np.concatenate([index.keys() for index in self._indexes.values()]))
+        long = np.array(list(self._long), dtype=np.int64)
+        return np.sort(np.concatenate([*(one.keys() for one in self._indexes.values()), long]))
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Hold signals from now on; one whose key is held already is replaced, the last one wins.
@@ -136,12 +115,15 @@ class Library:
                 ValueError if its within_bits is not 0..64, its kind knows no distance, or its key
                 is no number from 0. Nothing of the whole call is held then.
         """
-        latest = {entry.key: _checked(entry) for entry in entries}
+        latest = {entry.key: checked(entry) for entry in entries}
         by_kind: dict[Kind, list[Entry]] = {}
         for entry in latest.values():
             by_kind.setdefault(entry.kind, []).append(entry)
         with self._writing:
             for kind, each in by_kind.items():
+                if kind in self._finders:
+                    self._put_long(kind, [one.key for one in each], [one.value for one in each])
+                    continue
                 own = [NO_OWN if one.within_bits is None else one.within_bits for one in each]
                 self._put(
                     kind,
@@ -159,6 +141,8 @@ class Library:
         own_bits: (n,) uint8, each one's within_bits, 255 for none; None: none has any.
         raises:   ValueError, and then nothing is held.
         """
+        if kind not in SIZE_BYTES:
+            raise ValueError(f"{kind} values have no one length: put them as entries")
         if values.shape != (len(keys), SIZE_BYTES[kind]):
             raise ValueError(
                 f"{len(keys)} keys of kind {kind} need values of shape"
@@ -175,6 +159,7 @@ class Library:
         with self._writing:
             for index in self._indexes.values():
                 index.drop(going)
+            self._drop_long(key for key in going.tolist() if key in self._long)
 
     def match(self, fingerprints: Fingerprints, *, within_bits: int | None = None) -> list[Match]:
         """Find the signals that content matches: see `match_many`."""
@@ -185,26 +170,31 @@ class Library:
     ) -> list[list[Match]]:
         """Find, for each piece of content, the signals that it matches.
 
-        Every part (the frames of an animation) is tried, and a signal is named once, by its
-        nearest part and the first of those. Nearest first, then exact kinds, then by key. PDQ
-        fingerprints whose quality is known to be below MIN_QUALITY are not compared.
+        Every part (the frames of an animation) and every view is tried, and a signal is named once,
+        by its nearest part and the first of those. Nearest first, then exact kinds, then by key.
+        PDQ fingerprints whose quality is known to be below MIN_QUALITY are not compared.
 
         within_bits: 0..64, for PDQ signals without a distance of their own; None: the library's.
-        raises: FingerprintError if a value has not the length of its kind; ValueError for
-                within_bits.
+        raises: FingerprintError if a value is not as its kind asks; ValueError for within_bits.
         """
-        asked: dict[Kind, list[tuple[int, Fingerprint]]] = {}
+        asked: dict[Kind, list[_Asked]] = {}
         for place, fingerprints in enumerate(many):
             for one in fingerprints.each:
-                if len(one.value) != SIZE_BYTES[one.kind]:
-                    raise _wrong_size(one.kind, one.value, of="content")
                 if one.quality is None or one.quality >= MIN_QUALITY or one.kind is not Kind.PDQ:
-                    asked.setdefault(one.kind, []).append((place, one))
+                    check_value(one.kind, one.value)
+                    asked.setdefault(one.kind, []).append(_Asked(place, one.value, one.part, ""))
+            for view in fingerprints.views:
+                check_value(Kind.PDQ, view.value)
+                mine = _Asked(place, view.value, view.part, view.transform)
+                asked.setdefault(Kind.PDQ, []).append(mine)
         while True:
             moves = self._moves
             best: list[dict[int, Match]] = [{} for _ in many]
             for kind, each in asked.items():
-                self._look_up(best, kind, each, within_bits=within_bits)
+                if kind in self._finders:
+                    self._find(best, kind, each)
+                else:
+                    self._look_up(best, kind, each, within_bits=within_bits)
             # A signal that moved from one kind to another meanwhile may have been in neither
             # when it was looked for there.
             if moves == self._moves:
@@ -219,6 +209,8 @@ class Library:
         within_bits: 0..64, for PDQ signals without a distance of their own; None: the library's.
         raises:      FingerprintError if the length is not a multiple; ValueError for within_bits.
         """
+        if kind not in SIZE_BYTES:
+            raise FingerprintError(f"{kind} values have no one length: match them one by one")
         size = SIZE_BYTES[kind]
         length = len(values) if isinstance(values, bytes) else values.nbytes
         if length % size:
@@ -276,30 +268,70 @@ class Library:
         """Put into one index, and out of all others. The caller holds self._writing."""
         rows = np.frombuffer(_as_rows(values, SIZE_BYTES[kind]), dtype="<u8").reshape(len(keys), -1)
         self._indexes[kind].put(keys, rows, own_bits=own_bits)
+        self._leave_others(kind, keys)
+
+    def _put_long(self, kind: Kind, keys: list[int], values: list[bytes]) -> None:
+        """Do the same with a kind that has a finder."""
+        self._finders[kind].put(keys, values)
+        self._leave_others(kind, np.array(keys, dtype=np.int64))
+        self._long |= dict.fromkeys(keys, kind)
+
+    def _leave_others(self, kind: Kind, keys: Keys) -> None:
+        """Drop signals from where they were before they were put into this kind."""
         for other, index in self._indexes.items():
             if other is not kind and len(index) and index.holds(keys).any():
                 self._moves += 1  # before they go: whoever misses them began to look before this
                 index.drop(keys)
+        if moved := [key for key in keys.tolist() if self._long.get(key, kind) is not kind]:
+            self._moves += 1
+            self._drop_long(moved)
+
+    def _drop_long(self, keys: Iterable[int]) -> None:
+        """Drop signals of kinds that have finders."""
+        for key in keys:
+            self._finders[self._long.pop(key)].drop([key])
 
     def _look_up(
         self,
         best: list[dict[int, Match]],
         kind: Kind,
-        each: Sequence[tuple[int, Fingerprint]],
+        each: Sequence["_Asked"],
         *,
         within_bits: int | None,
     ) -> None:
         """Find what values of one kind match, and keep each signal's nearest part."""
-        hits = self.match_values(
-            kind, b"".join(one.value for _, one in each), within_bits=within_bits
-        )
+        hits = self.match_values(kind, b"".join(one.value for one in each), within_bits=within_bits)
         for query, key, bits in zip(
             hits.queries.tolist(), hits.keys.tolist(), hits.distances_bits.tolist(), strict=True
         ):
-            place, one = each[query]
-            nearest = best[place].get(key)
+            one = each[query]
+            nearest = best[one.place].get(key)
             if nearest is None or bits < nearest.distance_bits:
-                best[place][key] = Match(key, kind, bits, one.part)
+                match = Match(key, kind, bits, one.part, transform=one.transform)
+                best[one.place][key] = match
+
+    def _find(self, best: list[dict[int, Match]], kind: Kind, each: Sequence["_Asked"]) -> None:
+        """Find what values that are as long as their content match, and every stretch of it."""
+        for one in each:
+            stretches: dict[int, list[Found]] = {}
+            for found in self._finders[kind].find(one.value):
+                stretches.setdefault(found.key, []).append(found)
+            for key, several in stretches.items():
+                surest = several[0]
+                before = best[one.place].get(key)
+                if before is None or surest.confidence > before.confidence:
+                    best[one.place][key] = Match(
+                        key, kind, 0, one.part, surest.confidence, surest.transform, tuple(several)
+                    )
+
+
+class _Asked(NamedTuple):
+    """One value to look up. place: which piece of content it is of."""
+
+    place: int
+    value: bytes
+    part: str
+    transform: str
 
 
 def _as_rows(values: bytes | Values, size: int) -> bytes | Values:
@@ -320,23 +352,3 @@ def _version(path: Path) -> tuple[int, int]:
 
 def _order(match: Match) -> tuple[int, int, int]:
     return match.distance_bits, _RANK[match.kind], match.key
-
-
-def _checked(entry: Entry) -> Entry:
-    """Return an entry that can be held, or say what is wrong with it."""
-    if len(entry.value) != SIZE_BYTES[entry.kind]:
-        raise _wrong_size(entry.kind, entry.value, of=f"signal {entry.key}")
-    if type(entry.key) is not int or not 0 <= entry.key < 1 << 63:
-        raise ValueError(f"signal {entry.key}: its key is a number from 0 to 2**63 - 1")
-    if entry.within_bits is not None:
-        if entry.kind is not Kind.PDQ:
-            raise ValueError(f"signal {entry.key}: within_bits is for pdq, not for {entry.kind}")
-        if not 0 <= entry.within_bits <= MAX_WITHIN_BITS:
-            raise ValueError(
-                f"signal {entry.key}: within_bits is 0..{MAX_WITHIN_BITS}, not {entry.within_bits}"
-            )
-    return entry
-
-
-def _wrong_size(kind: Kind, value: bytes, *, of: str) -> FingerprintError:
-    return FingerprintError(f"{of}: a {kind} value has {SIZE_BYTES[kind]} bytes, not {len(value)}")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows that never change, in tables: what is searched, kept in files and shared by processes.
 
-A segment's rows lie in the order of their keys; those whose own distance is wider than the tables
-reach lie behind them, in the order of their keys again, and are compared one by one. As a file a
-segment is the same arrays one after the other, memory-mapped: ten workers that open it hold one
-copy. What a file says is believed only when its checksums hold (see `open_segment`).
+A segment's rows lie in the order of their first chunk, so that near-duplicates are neighbours and
+are read together; those whose own distance is wider than the tables reach lie behind them, and are
+compared one by one. As a file a segment is the same arrays one after the other, memory-mapped: ten
+workers that open it hold one copy. What a file says is believed only when its checksums hold (see
+`open_segment`).
 """
 
 import mmap
@@ -28,7 +29,7 @@ PROBED_BITS = 31
 """Tables reach so far, and what asks for more is compared one by one, as long as it is little."""
 
 _FEW_WIDE = 4096
-_MAGIC = b"STEMSEG\x01"
+_MAGIC = b"STEMSEG\x02"
 _HEAD = struct.Struct("<8s32sIIIIQQII")
 """magic with version, identity, words, tables, reach_bits, spare, rows, tabled, crc of the arrays,
 crc of the head before it."""
@@ -48,7 +49,8 @@ class SegmentFileError(ValueError):
 class Segment:
     """Rows with their keys, and tables of them.
 
-    keys:       (n,) int64, each once, ascending in [0, tabled) and again in [tabled, n).
+    keys:       (n,) int64, each once.
+    by_key:     (n,) uint32, rows in the order of their keys.
     rows:       (n, words) uint64.
     own_bits:   (n,) uint8, each row's own distance or NO_OWN.
     tabled:     so many rows are in the tables; the others are compared one by one.
@@ -58,6 +60,7 @@ class Segment:
     """
 
     keys: Keys
+    by_key: npt.NDArray[np.uint32]
     rows: Words
     own_bits: OwnBits
     tabled: int
@@ -94,16 +97,12 @@ class Segment:
 
     def find(self, keys: Keys) -> Rows:
         """Return the row of each key, -1 where it is not here."""
-        found = np.full(len(keys), -1, dtype=np.intp)
-        for first, stop in ((0, self.tabled), (self.tabled, len(self))):
-            if first == stop:
-                continue
-            part = self.keys[first:stop]
-            place = np.searchsorted(part, keys)
-            place[place == len(part)] = 0
-            is_here = part[place] == keys
-            found[is_here] = first + place[is_here]
-        return found
+        if not len(self):
+            return np.full(len(keys), -1, dtype=np.intp)
+        place = np.searchsorted(self.keys, keys, sorter=self.by_key)
+        rows: Rows = self.by_key[place.clip(max=len(self) - 1)].astype(np.intp)
+        rows[self.keys[rows] != keys] = -1
+        return rows
 
 
 def build_segment(keys: Keys, rows: Words, own_bits: OwnBits, *, tables: int) -> Segment:
@@ -114,12 +113,15 @@ def build_segment(keys: Keys, rows: Words, own_bits: OwnBits, *, tables: int) ->
     wide = (own_bits != NO_OWN) & (own_bits > PROBED_BITS)
     if wide.sum() > max(_FEW_WIDE, len(keys) // 64):
         wide[:] = False
-    order = np.lexsort((keys, wide))
-    keys, rows, own_bits = keys[order], np.ascontiguousarray(rows[order]), own_bits[order]
     tabled = len(keys) - int(wide.sum())
+    order = _by_first_chunk(rows)
+    if tabled < len(keys):
+        order = np.concatenate([order[~wide[order]], order[wide[order]]])
+    keys, rows, own_bits = keys[order], rows[order], own_bits[order]
     own = own_bits[:tabled]
     segment = Segment(
         keys=keys,
+        by_key=np.argsort(keys).astype(np.uint32),
         rows=rows,
         own_bits=own_bits,
         tabled=tabled,
@@ -139,11 +141,26 @@ def build_segment(keys: Keys, rows: Words, own_bits: OwnBits, *, tables: int) ->
     return segment
 
 
+def _by_first_chunk(rows: Words) -> npt.NDArray[np.uint32]:
+    """Return the rows' numbers in the order of their first chunk."""
+    rows = np.ascontiguousarray(rows)
+    order = np.empty(len(rows), dtype=np.uint32)
+    hamming.build_table(
+        rows,
+        chunk=0,
+        starts=np.empty(BUCKETS + 1, dtype=np.uint32),
+        order=order,
+        partner=np.empty(len(rows) + SPARE, dtype=np.uint16),
+    )
+    return order
+
+
 def _layout(
     *, rows: int, tabled: int, words: int, tables: int
 ) -> Iterator[tuple[str, np.dtype[np.generic], tuple[int, ...]]]:
     """Name the arrays of a file in their order, with dtype and shape."""
     yield "keys", np.dtype("<i8"), (rows,)
+    yield "by_key", np.dtype("<u4"), (rows,)
     yield "rows", np.dtype("<u8"), (rows, words)
     yield "own_bits", np.dtype("u1"), (rows,)
     yield "starts", np.dtype("<u4"), (tables, BUCKETS + 1)

@@ -56,9 +56,7 @@ class Held:
         """Tell of each row whether it has gone."""
         if self.gone is None:
             return np.zeros(len(rows), dtype=np.bool_)
-        shift = (rows & 63).astype(np.uint64)
-        are: npt.NDArray[np.bool_] = (self.gone[rows >> 6] >> shift & np.uint64(1)).astype(np.bool_)
-        return are
+        return _are_set(self.gone, rows)
 
     def without(self, rows: Rows) -> "Held":
         """Return the same segment with these rows gone as well; each must be there."""
@@ -170,6 +168,13 @@ class State:
         return gather([*self.sealed, self.tail])
 
 
+def _are_set(bits: Bitmap, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Tell of each row whether its bit is set."""
+    shift = (rows & 63).astype(np.uint64)
+    are: npt.NDArray[np.bool_] = (bits[rows >> 6] >> shift & np.uint64(1)).astype(np.bool_)
+    return are
+
+
 def gather(parts: Sequence[Held | Tail]) -> tuple[Keys, Words, OwnBits]:
     """Copy out the rows that are there: keys (n,), rows (n, words), own_bits (n,)."""
     each = [(p.segment if isinstance(p, Held) else p, p.present()) for p in parts]
@@ -188,7 +193,8 @@ def with_sealed_tail(now: State, seen: Tail, made: Segment) -> State | None:
     if now.tail.began is not seen.began:
         return None
     rows = now.tail.present()
-    lost = np.setdiff1d(seen.present(), rows[rows < seen.stop])
+    lost = seen.present()
+    lost = lost[_are_set(now.tail.gone, lost)]
     held = Held(made).without(made.find(now.tail.keys[lost]))
     later = rows[rows >= seen.stop]
     tail = empty_tail(now.tail.rows.shape[1]).with_rows(
@@ -207,7 +213,8 @@ def with_merged(now: State, seen: Sequence[Held], made: Segment) -> State | None
         after = others.pop(id(before.segment), None)
         if after is None:
             return None
-        lost = np.setdiff1d(before.present(), after.present(), assume_unique=True)
+        lost = before.present()
+        lost = lost[after.are_gone(lost)]
         rows = made.find(before.segment.keys[lost])
         held = held.without(rows[rows >= 0])
     return replace(now, sealed=_largest_first([*others.values(), held]))

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is this value spelled as its kind asks? Asked of whatever came from somebody else."""
+
+from collections.abc import Callable
+
+from stemtide.fingerprints.audio_value import Sound
+from stemtide.fingerprints.gop_print import GopPrint
+from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, SIZE_BYTES, FingerprintError, Kind
+from stemtide.fingerprints.text import TextPrint
+from stemtide.fingerprints.video_print import VideoPrint
+
+_READERS: dict[Kind, Callable[[bytes], object]] = {
+    Kind.VIDEO: VideoPrint.from_bytes,
+    Kind.AUDIO: Sound.from_bytes,
+    Kind.TEXT: TextPrint.from_bytes,
+    Kind.GOP: GopPrint.from_bytes,
+}
+
+
+def check_value(kind: Kind, value: bytes) -> bytes:
+    """Return a value that can be searched for.
+
+    raises: FingerprintError naming the kind and what is wrong.
+    """
+    size = SIZE_BYTES.get(kind)
+    if size is not None and len(value) != size:
+        raise FingerprintError(f"a {kind} value has {size} bytes, not {len(value)}")
+    if len(value) > MAX_VALUE_BYTES:
+        raise FingerprintError(
+            f"a {kind} value has at most {MAX_VALUE_BYTES:,} bytes, this {len(value):,}"
+        )
+    if read := _READERS.get(kind):
+        read(value)
+    return value
