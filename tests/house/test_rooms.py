@@ -27,6 +27,7 @@ WITHOUT_AN_ENTRY = {}
 
 OTHER_FILES = {
     "signals/rows.py": "what its reads hand to doors, where the protocol has no message for it",
+    "signals/long_values.py": "values as long as their content, for its reads and writes alone",
     "signals/statements.py": "SQL for many rows at once, for its writes alone",
 }
 """Files of rooms beside the usual ones, each with its reason."""

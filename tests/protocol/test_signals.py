@@ -27,7 +27,7 @@ def test_the_marks_left_out_are_the_careful_ones():
         ({"value": "zz" * 32}, "64 hex digits"),
         ({"value": ""}, "value"),
         ({"kind": "md5"}, "32 hex digits"),
-        ({"kind": "sha1"}, "'pdq', 'sha256', 'md5' or 'url'"),
+        ({"kind": "sha1"}, "'pdq', 'sha256', 'md5', 'url'"),
         ({"kind": "sha256", "quality": 90}, "only pdq"),
         ({"kind": "sha256", "within_bits": 3}, "only pdq"),
         ({"kind": "url", "value": "https://x.example/", "within_bits": 1}, "only pdq"),

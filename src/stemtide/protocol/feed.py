@@ -6,18 +6,23 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Provenance, Severity, SignalState
 
 MAX_PAGE = 10_000
 """Entries in one page of the feed."""
 
+MAX_PAGE_VALUE_BYTES = MAX_VALUE_BYTES
+"""Bytes of long values in one page, so that one always fits: 8 MiB of hex."""
+
 
 class FeedSignal(BaseModel):
     """A live signal as it stands at a position: put it in, or put it over what you had.
 
     Readers ignore fields they do not know, so that an old agent follows a new hub.
+
+    value: hex, whole, also where it is as long as its content.
     """
 
     op: Literal["put"] = "put"
@@ -59,7 +64,8 @@ class FeedPage(BaseModel):
 
     hub:  the hub's own id; another id means another history: start again from the snapshot.
     next: the position to ask after next time, also when entries is empty.
-    head: the highest position of the hub; more: whether another page waits.
+    head: the highest position of the hub; more: whether another page waits,
+          also where this one is short because its long values are.
     """
 
     hub: UUID

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
+from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, SIZE_BYTES, FingerprintError, Kind
+from stemtide.fingerprints.values import check_value
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import LabelName
 from stemtide.protocol.words import (
@@ -19,14 +20,21 @@ from stemtide.protocol.words import (
 MAX_BULK = 20_000
 """Signals in one bulk request."""
 
+MAX_BULK_VALUE_BYTES = 3 * MAX_VALUE_BYTES
+"""Bytes that the long values of one bulk have together: three of the longest, 24 MiB of hex."""
+
+MAX_URL_CHARS = 4096
+"""Characters of an address that is shared as itself."""
+
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
 
 
 class SignalIn(BaseModel):
     """One signal, as a party shares it.
 
-    value:       hex (pdq 64, sha256 64, md5 32 digits); for kind "url" the URL itself, which the
-                 hub spells canonically, or the 64-digit digest of its canonical spelling.
+    value:       hex (pdq 64, sha256 64, md5 32 digits; video, audio, text and gop as long as their
+                 content, up to MAX_VALUE_BYTES); for kind "url" the URL itself, which the hub
+                 spells canonically, or the 64-digit digest of its canonical spelling.
     within_bits: the Hamming distance within which this PDQ signal matches; None: the default.
     content:     one id for all signals of one piece of content, chosen by the sharer.
     audience:    names of the parties that may see it; TLP:RED needs at least one.
@@ -36,7 +44,7 @@ class SignalIn(BaseModel):
     model_config = _ORDERS
 
     kind: Kind
-    value: str = Field(min_length=1, max_length=4096)
+    value: str = Field(min_length=1, max_length=2 * MAX_VALUE_BYTES)
     quality: int | None = Field(default=None, ge=0, le=100)
     within_bits: int | None = Field(default=None, ge=0, le=64)
     content: UUID | None = None
@@ -54,10 +62,7 @@ class SignalIn(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> "SignalIn":
         """Refuse what no kind, mark or audience allows."""
-        size = 2 * SIZE_BYTES[self.kind]
-        is_hex = len(self.value) == size and _is_hex(self.value)
-        if self.kind is not Kind.URL and not is_hex:
-            raise ValueError(f"value: a {self.kind} value is {size} hex digits")
+        _check_value(self.kind, self.value)
         if self.kind is not Kind.PDQ and (self.quality, self.within_bits) != (None, None):
             raise ValueError("quality and within_bits: only pdq signals have them; leave them out")
         if TLP_ALLOWS[self.tlp].needs_audience and not self.audience:
@@ -65,9 +70,35 @@ class SignalIn(BaseModel):
         return self
 
 
-def _is_hex(text: str) -> bool:
-    """Whether text is hex digits only."""
-    return all(letter in "0123456789abcdefABCDEF" for letter in text)
+def is_long(kind: Kind) -> bool:
+    """Whether a value of this kind is as long as its content."""
+    return kind not in SIZE_BYTES
+
+
+def _check_value(kind: Kind, text: str) -> None:
+    """Refuse a value that is not spelled as its kind asks. raises: ValueError."""
+    if kind is Kind.URL:
+        if len(text) > MAX_URL_CHARS:
+            raise ValueError(
+                f"value: a url has at most {MAX_URL_CHARS:,} characters, this {len(text):,}: share"
+                " the digest of its canonical spelling instead"
+            )
+        return
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if kind in SIZE_BYTES:
+        size = SIZE_BYTES[kind]
+        if len(value) != size or len(text) != 2 * size:
+            raise ValueError(f"value: a {kind} value is {2 * size} hex digits")
+        return
+    if 2 * len(value) != len(text):  # fromhex() reads over spaces
+        raise ValueError(f"value: a {kind} value is hex digits, two a byte, and nothing else")
+    try:
+        check_value(kind, value)
+    except FingerprintError as error:
+        raise ValueError(f"value: no {kind} value: {error}") from error
 
 
 class BulkIn(BaseModel):
@@ -134,7 +165,7 @@ class OpinionOut(BaseModel):
 class SignalOut(BaseModel):
     """One signal, as a party that may see it reads it.
 
-    value: hex; url: the canonical URL where the kind is "url" and the hub knows it.
+    value: hex, whole; url: the canonical URL where the kind is "url" and the hub knows it.
     """
 
     id: UUID

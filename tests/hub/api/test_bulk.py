@@ -7,6 +7,7 @@ import pytest
 
 from stemtide.hub.signals import reads
 from tests.hub.api.conftest import signal
+from tests.prints import long_value, text_value
 from tests.world import hex_value
 
 BULK = "/api/v1/signals/bulk"
@@ -162,3 +163,35 @@ def test_the_server_weighs_what_people_send_as_well(hub):
 
     assert answer.status_code == 413
     assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_long_values_beyond_their_limit_are_named_with_the_remedy(machine, world, form):
+    longest = text_value(1, grams=260_000).hex()
+    sent = [signal(longest, kind="text", quality=None) for _ in range(7)]
+    body, more = ({"signals": sent}, {}) if form == "json" else (lines(*sent), JSON_LINES)
+
+    answer = machine(world.authority)("POST", f"{BULK}?partial=1", body, **more)
+
+    assert answer.status_code == 413
+    assert "at most 12582912 in one bulk" in answer.json()["detail"]
+    assert stored(world) == 0
+
+
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_a_long_value_that_is_none_is_named_and_hides_no_good_one(machine, world, form):
+    good = long_value("video").hex()
+    sent = [
+        signal(value, kind="video", quality=None)
+        for value in (good, good[:-2], "00" * 4_194_305, "zz" * 100_000)
+    ]
+    body, more = ({"signals": sent}, {}) if form == "json" else (lines(*sent), JSON_LINES)
+
+    answer = machine(world.authority)("POST", f"{BULK}?partial=1", body, **more)
+
+    assert answer.status_code == 201
+    assert answer.json()["created"] == 1
+    assert [(one["row"], one["field"]) for one in answer.json()["errors"]] == [
+        (row, "value") for row in (1, 2, 3)
+    ]
+    assert len(answer.content) < 2000

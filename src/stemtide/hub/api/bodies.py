@@ -12,7 +12,14 @@ from pydantic_core import from_json
 
 from stemtide.hub.api.problems import WHOLE, ProblemError, is_refused, row_error
 from stemtide.protocol.problems import FieldProblem, ProblemType
-from stemtide.protocol.signals import MAX_BULK, BulkIn, RowError, SignalIn
+from stemtide.protocol.signals import (
+    MAX_BULK,
+    MAX_BULK_VALUE_BYTES,
+    BulkIn,
+    RowError,
+    SignalIn,
+    is_long,
+)
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
@@ -115,13 +122,27 @@ def read_bulk(request: HttpRequest) -> Bulk:
     if request.content_type == JSON_LINES:
         _check_text(body)
         lines = [line for line in body.split(b"\n") if line.strip()]
-        return _each(lines, read=SignalIn.model_validate_json)
+        return _weighed(_each(lines, read=SignalIn.model_validate_json))
     _check_text(body)
     try:
-        return Bulk(rows=list(BulkIn.model_validate_json(body).signals))
+        return _weighed(Bulk(rows=list(BulkIn.model_validate_json(body).signals)))
     except ValidationError:
         # Once more, row by row, so that each bad one can be named and the others be kept.
-        return _read_rows(read_json(body))
+        return _weighed(_read_rows(read_json(body)))
+
+
+def _weighed(bulk: Bulk) -> Bulk:
+    """The same bulk. raises: ProblemError where its long values are more than one bulk may hold."""
+    weight = sum(
+        len(row.value) // 2 for row in bulk.rows if isinstance(row, SignalIn) and is_long(row.kind)
+    )
+    if weight > MAX_BULK_VALUE_BYTES:
+        raise ProblemError(
+            ProblemType.TOO_LARGE,
+            f"signals: their video, audio, text and gop values have {weight} bytes together: send"
+            f" at most {MAX_BULK_VALUE_BYTES} in one bulk and the others in the next",
+        )
+    return bulk
 
 
 def _read_rows(sent: object) -> Bulk:

@@ -44,6 +44,10 @@ PHRASES: dict[str, dict[str, Words]] = {
         Kind.SHA256: _("file (SHA-256)"),
         Kind.MD5: _("file (MD5)"),
         Kind.URL: _("web address"),
+        Kind.VIDEO: _("video (frames)"),
+        Kind.AUDIO: _("sound"),
+        Kind.TEXT: _("text (passages)"),
+        Kind.GOP: _("video (same encode)"),
     },
     "provenance": {
         Provenance.PERPETRATOR: _("a perpetrator"),
@@ -103,7 +107,16 @@ LOOKS: dict[str, dict[str, str]] = {
 }
 """How a word looks beside its text; what is not listed looks calm."""
 
-KINDS_SHORT = {Kind.PDQ: "PDQ", Kind.SHA256: "SHA-256", Kind.MD5: "MD5", Kind.URL: "URL"}
+KINDS_SHORT = {
+    Kind.PDQ: "PDQ",
+    Kind.SHA256: "SHA-256",
+    Kind.MD5: "MD5",
+    Kind.URL: "URL",
+    Kind.VIDEO: "Video",
+    Kind.AUDIO: "Audio",
+    Kind.TEXT: "Text",
+    Kind.GOP: "GOP",
+}
 """Names of the kinds, as people of the trade write them. Never translated."""
 
 ACTIONS = {

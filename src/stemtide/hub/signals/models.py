@@ -36,7 +36,8 @@ class Signal(models.Model):
     """One fingerprint of content that parties should know again.
 
     position: its place in the feed; every change that readers must learn of moves it up.
-    value:    lower-case hex; for a URL the digest of its canonical spelling, with url beside it.
+    value:    lower-case hex; for a URL the digest of its canonical spelling, with url beside it;
+              for kinds as long as their content the SHA-256 of the value, which is a LongValue.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
     """
 
@@ -93,6 +94,22 @@ class Signal(models.Model):
     def ref(self) -> str:
         """How the ledger names this row."""
         return f"signal:{self.uid}"
+
+
+class LongValue(models.Model):
+    """A value as long as its content, once for all signals that have it; never changed.
+
+    It lies apart from the signals, so that no list of them ever loads one.
+
+    digest: its SHA-256 in hex, which is the `value` of its signals.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    size_bytes = models.PositiveIntegerField()
+    value = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]} ({self.size_bytes} bytes)"
 
 
 class OpinionRow(models.Model):

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
+from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
 from stemtide.hub.signals.models import ContentItem, Sighting, Signal
 from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, SightingRow, board_row
 from stemtide.hub.signals.rules import Facts, SignalFacts, unpack_audience
@@ -30,10 +31,6 @@ from stemtide.protocol.words import (
 
 Key = tuple[str, str, bool]
 """What a party shares once: kind, value, exercise."""
-
-_T = TypeVar("_T")
-_AT_ONCE = 900
-"""Values in one query: SQLite refuses thousands."""
 
 _CHUNK = 5000
 """Signals in one chunk of a snapshot."""
@@ -82,7 +79,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # fin
         position=row.position,
         state=SignalState(row.state),
         kind=Kind(row.kind),
-        value=row.value,
+        value=whole(row.kind, row.value),
         url=row.url or None,
         quality=row.quality,
         within_bits=row.within_bits,
@@ -118,7 +115,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # fin
 def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
     """The live signals of a party that have one of these values."""
     found = {}
-    for some in _batches(values, size=_AT_ONCE):
+    for some in batches(values):
         rows = Signal.objects.filter(
             shared_by=by, state=SignalState.LIVE, value__in=some
         ).order_by()
@@ -133,7 +130,7 @@ def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
 def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, tuple[int, bool]]:
     """Number and exercise mark of those of these signals that a party may see, in any state."""
     found = {}
-    for some in _batches(uids, size=_AT_ONCE):
+    for some in batches(uids):
         rows = Signal.objects.filter(_visible(viewer), uid__in=some)
         found.update(
             {uid: (pk, mark) for uid, pk, mark in rows.values_list("uid", "pk", "exercise")}
@@ -144,7 +141,7 @@ def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, tuple[int,
 def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UUID, int]:
     """Primary keys of those of a party's content items that are there."""
     found: dict[UUID, int] = {}
-    for some in _batches(uids, size=_AT_ONCE):
+    for some in batches(uids):
         rows = ContentItem.objects.filter(shared_by=by, exercise=exercise, uid__in=some)
         found.update(rows.values_list("uid", "pk"))
     return found
@@ -167,9 +164,10 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
     rows = _feed_rows(viewer, exercise=exercise).filter(
         position__gt=after, position__lte=heads.positions
     )
-    page = list(rows.order_by("position").values_list("state", *_WIRE)[: size + 1])
-    more = len(page) > size
-    entries = [_entry(row) for row in page[:size]]
+    found = _named(rows.order_by("position").values_list(*_WIRE)[: size + 1])
+    page = next(in_parts(found[:size]))  # of long values, as many as a page may hold
+    more = len(page) < len(found)
+    entries = [_entry(row) for row in page]
     return FeedPage.model_construct(
         hub=heads.hub,
         entries=entries,
@@ -190,11 +188,11 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     after, count = 0, 0
     while True:
         rows = live.filter(position__gt=after, position__lte=heads.positions).order_by("position")
-        chunk = list(rows.values_list(*_WIRE)[:_CHUNK])
+        chunk = _named(rows.values_list(*_WIRE[1:])[:_CHUNK], names=_NAMES[1:])
         if not chunk:
             break
-        yield _ENCODER.encode_lines([dict(zip(_NAMES, row, strict=True)) for row in chunk])
-        after, count = chunk[-1][0], count + len(chunk)
+        yield from map(_ENCODER.encode_lines, in_parts(chunk))
+        after, count = chunk[-1]["position"], count + len(chunk)
     yield _ENCODER.encode({"signals": count}) + b"\n"
 
 
@@ -282,6 +280,7 @@ _FACTS = (
 """Columns in the order of Facts."""
 
 _WIRE_NAMES = {
+    "state": "state",
     "position": "position",
     "uid": "id",
     "kind": "kind",
@@ -302,7 +301,7 @@ _WIRE_NAMES = {
     "shared_at": "shared_at",
     "expires_at": "expires_at",
 }
-"""Columns of a feed signal, with their names on the wire."""
+"""Columns of a feed entry, with their names on the wire; only a tombstone tells its state."""
 
 _WIRE = tuple(_WIRE_NAMES)
 _NAMES = tuple(_WIRE_NAMES.values())
@@ -325,18 +324,21 @@ def _feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
     return rows if exercise else rows.filter(exercise=False)
 
 
-def _entry(row: tuple[Any, ...]) -> FeedEntry:
-    """A feed entry from a state and the columns of _WIRE."""
-    state, *values = row
-    if state != SignalState.LIVE:
-        return Tombstone(position=values[0], id=values[1], state=SignalState(state))
-    return FeedSignal.model_validate(dict(zip(_NAMES, values, strict=True)))
+def _named(rows: Iterable[tuple[Any, ...]], *, names: tuple[str, ...] = _NAMES) -> list[Row]:
+    """Rows of _WIRE by their names on the wire."""
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _entry(row: Row) -> FeedEntry:
+    """A feed entry from a row by names."""
+    entry = FeedSignal if row["state"] == SignalState.LIVE else Tombstone
+    return entry.model_validate(row)
 
 
 def _outcomes_by_signal(pks: list[int]) -> dict[int, Outcomes]:
     """Outcomes of each of some signals, at all providers together."""
     found: dict[int, dict[str, int]] = {}
-    for some in _batches(pks, size=_AT_ONCE):
+    for some in batches(pks):
         rows = Sighting.objects.filter(signal__in=some).values_list("signal_id", "outcome")
         for pk, outcome, count in rows.annotate(Sum("count")):
             found.setdefault(pk, {})[outcome] = count
@@ -380,10 +382,3 @@ def _sighting_row(
         last_at=facts["last_at"],
         is_total=is_total,
     )
-
-
-def _batches(items: Iterable[_T], *, size: int) -> Iterator[list[_T]]:
-    """Items in lists of at most size."""
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some

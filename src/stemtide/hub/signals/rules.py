@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may share, withdraw, judge and report, and when; what makes two shares the same."""
 
+import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from stemtide.hub.parties.rules import (
     allows,
     check_expiry,
 )
-from stemtide.protocol.signals import RowError, SignalIn
+from stemtide.protocol.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
 from stemtide.protocol.words import PartyKind, SignalState
 
 __all__ = [
@@ -43,9 +44,6 @@ __all__ = [
     "unpack_audience",
     "uuid_at",
 ]
-
-MAX_URL_CHARS = 4096
-"""The width of the column that keeps a signal's address."""
 
 
 class BulkRefusedError(RefusalError):
@@ -98,6 +96,7 @@ def facts_of(body: SignalIn) -> Facts:
 class Draft:
     """A row of a share that is right by itself.
 
+    value: as the signal's row holds it. long: the value itself where the row holds its digest.
     position: 0 until it is placed in the feed. is_new: whether the party did not share it before.
     """
 
@@ -107,6 +106,7 @@ class Draft:
     url: str
     facts: Facts
     uid: UUID
+    long: bytes | None = None
     position: int = 0
     is_new: bool = True
 
@@ -236,12 +236,12 @@ def read_rows(
             continue
         try:
             check_signal(body, now=now)
-            value, address = _spell(body)
+            value, address, long = _spell(body)
         except InvalidError as error:
             errors.append(RowError(row=row, field=error.field, message=error.message))
         else:
-            uid = uuid_at(now)
-            yield Draft(row, body, value=value, url=address, facts=facts_of(body), uid=uid)
+            uid, facts = uuid_at(now), facts_of(body)
+            yield Draft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
 
 
 def uuid_at(now: datetime) -> UUID:
@@ -255,14 +255,17 @@ def uuid_at(now: datetime) -> UUID:
     return UUID(int=fixed | chance >> 62 << 64 | chance & (1 << 62) - 1)
 
 
-def _spell(body: SignalIn) -> tuple[str, str]:
-    """A signal's value in lower-case hex, and its canonical address where it is one.
+def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
+    """A signal's value as its row holds it, its canonical address and its long value if any.
 
     raises: InvalidError for what is no address.
     """
+    if is_long(body.kind):
+        long = bytes.fromhex(body.value)
+        return hashlib.sha256(long).hexdigest(), "", long
     value = body.value.lower()
     if body.kind is not Kind.URL or _is_digest(value):
-        return value, ""
+        return value, "", None
     try:
         address = url.canonical(body.value)
     except url.UrlError as error:
@@ -272,7 +275,7 @@ def _spell(body: SignalIn) -> tuple[str, str]:
             "value",
             f"is longer than {MAX_URL_CHARS} characters once coded: share the digest instead",
         )
-    return url.digest(address).hex(), address
+    return url.digest(address).hex(), address, None
 
 
 def _is_digest(value: str) -> bool:

@@ -15,7 +15,7 @@ from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
-from stemtide.hub.signals import reads, rules, statements
+from stemtide.hub.signals import long_values, reads, rules, statements
 from stemtide.hub.signals.models import ContentItem, CountedReport, OpinionRow, Signal
 from stemtide.hub.signals.rules import BulkRefusedError, Draft
 from stemtide.protocol.agents import (
@@ -219,6 +219,7 @@ def _place(
     exercise = drafts[0].body.exercise
     uids = {draft.facts.content for draft in drafts if draft.facts.content}
     items = _content_items(uids, exercise=exercise, by=by, now=now)
+    long_values.store(drafts)
     statements.insert(drafts, items=items, crises=around.crises, by=by, now=now)
     detail: dict[str, object] = {"first": first, "last": first + len(drafts) - 1}
     if is_bulk:
