@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2
 
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import Limits

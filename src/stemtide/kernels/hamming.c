@@ -495,6 +495,25 @@ static void measure_rows(Found *out, Lookup *l, int asked) {
     if (s->tabled < s->rows_count) scan(out, s, l->query, l->number, s->tabled, asked);
 }
 
+static inline int is_before(const Hit *a, const Hit *b) {
+    if (a->query != b->query) return a->query < b->query;
+    if (a->distance_bits != b->distance_bits) return a->distance_bits < b->distance_bits;
+    return a->key < b->key;
+}
+
+/* By query, nearest first, then by key. (Shell's method: they are nearly in order already.) */
+static void put_in_order(Hit *hits, int64_t count) {
+    int64_t gap = 1;
+    while (gap < count / 3) gap = 3 * gap + 1;
+    for (; gap; gap /= 3)
+        for (int64_t i = gap; i < count; i++) {
+            Hit hit = hits[i];
+            int64_t at = i;
+            for (; at >= gap && is_before(&hit, hits + at - gap); at -= gap) hits[at] = hits[at - gap];
+            hits[at] = hit;
+        }
+}
+
 EXPORT int64_t hamming_lookup_bytes(void) { return RING * (int64_t)sizeof(Lookup); }
 
 /* Find every row of every segment within reach of each query.
@@ -502,7 +521,8 @@ EXPORT int64_t hamming_lookup_bytes(void) { return RING * (int64_t)sizeof(Lookup
  * asked:    the distance for rows without one of their own, 0..64.
  * queries:  count x words; numbered from `number` on in the hits.
  * space:    hamming_lookup_bytes() of it, this thread's own.
- * returns:  how many hits there are; when more than capacity, only the first were written.
+ * returns:  how many hits there are, by query, nearest first, then by key; when more than capacity,
+ *           only as many were written, in no order.
  */
 EXPORT int64_t hamming_search(const Segment *segments, int32_t segments_count,
                               const uint64_t *queries, int64_t count, uint32_t number,
@@ -527,5 +547,6 @@ EXPORT int64_t hamming_search(const Segment *segments, int32_t segments_count,
             if (q >= 3 && q - 3 < count) measure_rows(&out, ring + (q - 3) % RING, asked);
         }
     }
+    if (out.found <= capacity) put_in_order(hits, out.found);
     return out.found;
 }

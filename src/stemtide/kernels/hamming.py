@@ -26,6 +26,8 @@ Hits = npt.NDArray[np.void]
 
 _ROOM_FOR_HITS = 1024
 _HITS_A_QUERY = 64
+_MOST_ROOM = 1 << 17
+"""Hits for which a thread keeps room: 2 MB."""
 
 
 class SegmentStruct(ctypes.Structure):
@@ -66,13 +68,20 @@ native.LIBRARY.hamming_prepare()
 
 
 class _Space(threading.local):
-    """What one thread writes to while it searches."""
+    """What one thread writes to while it searches; kept, as new memory costs more than the search.
+
+    hits: (room,) HIT.
+    """
 
     def __init__(self) -> None:
-        self.hits = np.empty(_ROOM_FOR_HITS, dtype=HIT)
-        self.hits_at = native.address(self.hits)
         self.work = np.empty(_SPACE_BYTES, dtype=np.uint8)
         self.work_at = native.address(self.work)
+        self.make_room(_ROOM_FOR_HITS)
+
+    def make_room(self, room: int) -> None:
+        """Have room for so many hits."""
+        self.hits = np.empty(room, dtype=HIT)
+        self.hits_at = native.address(self.hits)
 
 
 _space = _Space()
@@ -116,24 +125,23 @@ def search(
 
     queries: count x words x 8 bytes.
     first:   the number of the first query, as hits name it.
-    returns: (n,) HIT, in no order, in memory of its own. The GIL is given up meanwhile.
+    returns: (n,) HIT, by query, nearest first, then by key, in memory of its own. The GIL is given
+             up meanwhile.
     """
     space = _space
     at = queries if isinstance(queries, bytes) else native.address(queries)
     asked = (segments, len(segments), at, count, first, within_bits)
-    if count == 1:
-        found = _search(*asked, space.hits_at, _ROOM_FOR_HITS, space.work_at)
-        if found <= _ROOM_FOR_HITS:
-            return space.hits[:found].copy()
-        room = found
-    else:
-        room = _ROOM_FOR_HITS + _HITS_A_QUERY * count  # what is not written to takes no memory
+    found = min(_ROOM_FOR_HITS + _HITS_A_QUERY * (count - 1), _MOST_ROOM)
     while True:
-        hits = np.empty(room, dtype=HIT)
-        found = _search(*asked, native.address(hits), room, space.work_at)
-        if found <= room:
-            return hits[:found].copy()
-        room = found
+        if found > len(space.hits):
+            space.make_room(found)
+        found = _search(*asked, space.hits_at, len(space.hits), space.work_at)
+        if found <= len(space.hits):
+            break
+    hits = space.hits[:found].copy()
+    if len(space.hits) > _MOST_ROOM:
+        space.make_room(_MOST_ROOM)
+    return hits
 
 
 def as_structs(each: Sequence[SegmentStruct]) -> ctypes.Array[SegmentStruct]:

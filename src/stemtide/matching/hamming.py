@@ -146,11 +146,8 @@ class HammingIndex:
         asked = self._within_bits if within_bits is None else within_bits
         if isinstance(asked, np.ndarray):
             hits = self._search_each(state, queries, asked)
-        else:
-            hits = self._search(state, queries, count=count, within_bits=check_within_bits(asked))
-        if len(hits) > 1:
-            hits = hits[np.lexsort((hits["key"], hits["distance_bits"], hits["query"]))]
-        return hits
+            return hits[np.lexsort((hits["key"], hits["distance_bits"], hits["query"]))]
+        return self._search(state, queries, count=count, within_bits=check_within_bits(asked))
 
     def _search(
         self,
