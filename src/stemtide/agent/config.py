@@ -48,6 +48,8 @@ class Rule:
     """One line of the policy. Every condition that is given must hold; an empty one always does.
 
     max_distance_bits: PDQ only in effect; exact kinds match at 0 bits.
+    min_match_percent: how sure it must be that this is the signal's content.
+    min_matched_s:     films and sounds: so many seconds of the content must be the signal's.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Rule:
     min_severity: Severity = Severity.LOW
     min_confidence: int = 0
     max_distance_bits: int | None = None
+    min_match_percent: int = 0
+    min_matched_s: float = 0.0
     kinds: frozenset[Kind] = frozenset()
     provenance: frozenset[Provenance] = frozenset()
     tlp: frozenset[Tlp] = frozenset()
@@ -266,6 +270,8 @@ _RULE: dict[str, Callable[[Any], Any]] = {
     "min_severity": values.choice(Severity),
     "min_confidence": values.number(0, 100),
     "max_distance_bits": values.number(0, 256),
+    "min_match_percent": values.number(0, 100),
+    "min_matched_s": values.seconds(0, 86_400),
     "kinds": values.several(values.choice(Kind)),
     "provenance": values.several(values.choice(Provenance)),
     "tlp": values.several(values.choice(Tlp)),

@@ -12,9 +12,13 @@ from datetime import datetime
 
 from stemtide.agent.config import OnDispute, Rule
 from stemtide.fingerprints.kinds import Kind
+from stemtide.matching.found import Found
 from stemtide.protocol.feed import FeedSignal
 from stemtide.protocol.handling import PAP_ALLOWS
 from stemtide.protocol.words import Action
+
+SURE_PERCENT = 95
+"""A match that is less sure goes to a person, whatever a rule says: 5 in 100 would be wrong."""
 
 NO_RULE = "no rule"
 """Named where no rule of the policy fits: a match is then logged, never lost."""
@@ -22,12 +26,24 @@ NO_RULE = "no rule"
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One signal that content matched. distance_bits and part as in a Match."""
+    """One signal that content matched. distance_bits, part, transform, found as in a Match.
+
+    match_percent: 0..100, how sure it is that this is the signal's content.
+    """
 
     signal: FeedSignal
     kind: Kind
     distance_bits: int
     part: str
+    match_percent: int = 100
+    transform: str = ""
+    found: tuple[Found, ...] = ()
+
+    @property
+    def matched_s(self) -> float | None:
+        """Seconds of the content that the signal covers; None where the kind knows no time."""
+        spans = [one.query_span for one in self.found if one.query_span]
+        return sum(span.end_s - span.start_s for span in spans) if spans else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +109,7 @@ def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
     rule = next((one for one in rules if fits(one, hit)), None)
     asked = rule.action if rule else Action.LOG
     action, caps = asked, []
-    for most, cap in _caps(hit.signal):
+    for most, cap in _caps(hit):
         if action.rank > most.rank:
             action = most
             caps.append(cap)
@@ -107,9 +123,12 @@ def fits(rule: Rule, hit: Hit) -> bool:
         (rule.disputed is OnDispute.ONLY) == signal.disputed
     )
     is_near = rule.max_distance_bits is None or hit.distance_bits <= rule.max_distance_bits
+    is_long = hit.matched_s is None or hit.matched_s >= rule.min_matched_s
     return (
         on_dispute
         and is_near
+        and is_long
+        and hit.match_percent >= rule.min_match_percent
         and signal.severity.rank >= rule.min_severity.rank
         and signal.confidence >= rule.min_confidence
         and (not rule.labels or not rule.labels.isdisjoint(signal.labels))
@@ -119,12 +138,16 @@ def fits(rule: Rule, hit: Hit) -> bool:
     )
 
 
-def _caps(signal: FeedSignal) -> list[tuple[Action, str]]:
-    """The strongest action that each property of a signal allows, with its reason."""
+def _caps(hit: Hit) -> list[tuple[Action, str]]:
+    """The strongest action that a signal, and how surely it was met, allow, with the reasons."""
+    signal = hit.signal
     pap = PAP_ALLOWS[signal.pap]
     caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
     if signal.disputed:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
+    if hit.match_percent < SURE_PERCENT:
+        why = f"a match that is {hit.match_percent} % sure leads to hold at most"
+        caps.append((Action.HOLD, why))
     if signal.exercise:
         caps.append((Action.LOG, "an exercise only logs"))
     return caps
@@ -132,7 +155,8 @@ def _caps(signal: FeedSignal) -> list[tuple[Action, str]]:
 
 def _strongest_first(verdict: Verdict) -> tuple[int, bool, int, str]:
     hit = verdict.hit
-    return -verdict.action.rank, hit.signal.exercise, hit.distance_bits, str(hit.signal.id)
+    unsure = 100 - hit.match_percent + hit.distance_bits
+    return -verdict.action.rank, hit.signal.exercise, unsure, str(hit.signal.id)
 
 
 def _explain(verdicts: Sequence[Verdict]) -> str:
@@ -140,6 +164,10 @@ def _explain(verdicts: Sequence[Verdict]) -> str:
     first = verdicts[0]
     hit = first.hit
     near = f", {hit.distance_bits} bits away" if hit.kind is Kind.PDQ else ""
+    if hit.found:
+        near = f", {hit.match_percent} % sure"
+    if hit.matched_s is not None:
+        near += f", {hit.matched_s:.1f} s of it"
     said = f"rule {first.rule!r} says {first.asked}"
     if first.rule == NO_RULE:
         said = f"no rule of the policy fits, so {first.asked}"

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from stemtide.agent.schema import TornError, is_damage
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
-from stemtide.matching.library import Library
+from stemtide.matching.library import Entry, Library
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +133,9 @@ def put(library: Library, rows: Iterable[Fingerprinted]) -> None:
     each = iter(rows)
     while chunk := list(islice(each, _CHUNK)):
         for kind, some in _by_kind(chunk).items():
+            if kind not in SIZE_BYTES:
+                library.put(Entry(seq, kind, value) for seq, _, value, _ in some)
+                continue
             values = np.frombuffer(b"".join(row[2] for row in some), np.uint8)
             own = [_NO_OWN if row[3] is None else row[3] for row in some]
             library.put_columns(

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
@@ -22,9 +22,17 @@ from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands
 from stemtide.agent.store import BehindError, Store, Transaction
 from stemtide.agent.tally import Tally
 from stemtide.fingerprints.file import fingerprint_bytes
-from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.kinds import (
+    SIZE_BYTES,
+    UNDECODABLE,
+    Fingerprint,
+    Fingerprints,
+    Kind,
+)
 from stemtide.fingerprints.limits import ContentError, SandboxError
+from stemtide.fingerprints.looks import Asked
 from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.matching.found import Found, Span
 from stemtide.matching.library import Match
 from stemtide.protocol.feed import FeedSignal
 from stemtide.protocol.handling import Pap, Tlp
@@ -36,6 +44,7 @@ MAX_REASONS = 100
 """Matches that are told and remembered for one piece of content, strongest first."""
 
 _LOOKERS = 4
+_ASKED = Asked(views=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ def new_ref() -> str:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintOut:
-    """A fingerprint in an answer. value: hex."""
+    """A fingerprint in an answer. value: hex; "" where it is as long as the content."""
 
     kind: Kind
     value: str
@@ -66,13 +75,36 @@ class FingerprintOut:
 
 
 @dataclass(frozen=True, slots=True)
+class StretchOut:
+    """Where in the content a signal lies, and which part of the signal that is.
+
+    query_span_s, signal_span_s: [from, to] in seconds; None where the kind knows no time.
+    speed: content seconds per signal second.
+    """
+
+    query_span_s: tuple[float, float] | None
+    signal_span_s: tuple[float, float] | None
+    speed: float | None
+    score: float
+    confidence: float
+    transform: str
+
+
+@dataclass(frozen=True, slots=True)
 class MatchOut:
-    """A matched signal in an answer. action and rule: what it alone leads to."""
+    """A matched signal in an answer. action and rule: what it alone leads to.
+
+    match_percent: how sure it is that this is the signal's content. transform: what was done to
+    the content, such as "mirrored". stretches: films, sounds, texts: the surest first.
+    """
 
     signal: UUID
     kind: Kind
     distance_bits: int
     part: str
+    match_percent: int
+    transform: str
+    stretches: list[StretchOut]
     labels: list[str]
     severity: Severity
     provenance: Provenance
@@ -174,7 +206,8 @@ class Recogniser:
         blob = item.blob or b""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._decoders, self._sandbox.fingerprint, blob)
+            look = partial(self._sandbox.look, blob, asked=_ASKED)
+            return (await loop.run_in_executor(self._decoders, look)).fingerprints
         except (ContentError, SandboxError) as error:
             logger.warning("content is known by its digests only: %s", error)
             each = await asyncio.to_thread(fingerprint_bytes, blob)
@@ -258,7 +291,15 @@ class Recogniser:
 def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:
     """Matches whose signals still stand; the Library may be a moment behind the rows."""
     return [
-        Hit(signals[one.key], one.kind, one.distance_bits, one.part)
+        Hit(
+            signals[one.key],
+            one.kind,
+            one.distance_bits,
+            one.part,
+            match_percent=int(100 * one.confidence),
+            transform=one.transform,
+            found=one.found,
+        )
         for one in matches
         if one.key in signals
     ]
@@ -277,10 +318,28 @@ def _told(verdict: Verdict) -> dict[str, object]:
         "kind": hit.kind,
         "distance_bits": hit.distance_bits,
         "part": hit.part,
+        "match_percent": hit.match_percent,
+        "transform": hit.transform,
+        "stretches": [asdict(_stretch(one)) for one in hit.found],
         "labels": hit.signal.labels,
         "severity": hit.signal.severity,
         "disputed": hit.signal.disputed,
     }
+
+
+def _stretch(found: Found) -> StretchOut:
+    return StretchOut(
+        query_span_s=_span(found.query_span),
+        signal_span_s=_span(found.signal_span),
+        speed=None if found.speed is None else round(found.speed, 3),
+        score=round(found.score, 2),
+        confidence=round(found.confidence, 4),
+        transform=found.transform,
+    )
+
+
+def _span(span: Span | None) -> tuple[float, float] | None:
+    return None if span is None else (round(span.start_s, 2), round(span.end_s, 2))
 
 
 def _answer(ref: str, made: Fingerprints, decision: Decision, trouble: str) -> Answer:
@@ -304,7 +363,8 @@ def _answer(ref: str, made: Fingerprints, decision: Decision, trouble: str) -> A
 
 
 def _fingerprint_out(one: Fingerprint) -> FingerprintOut:
-    return FingerprintOut(one.kind, one.hex, one.quality, one.part)
+    value = one.hex if one.kind in SIZE_BYTES else ""
+    return FingerprintOut(one.kind, value, one.quality, one.part)
 
 
 def _match_out(verdict: Verdict) -> MatchOut:
@@ -314,6 +374,9 @@ def _match_out(verdict: Verdict) -> MatchOut:
         kind=hit.kind,
         distance_bits=hit.distance_bits,
         part=hit.part,
+        match_percent=hit.match_percent,
+        transform=hit.transform,
+        stretches=[_stretch(one) for one in hit.found],
         labels=signal.labels,
         severity=signal.severity,
         provenance=signal.provenance,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from stemtide.agent.index import KEEP_GONE, Fingerprinted
-from stemtide.fingerprints.kinds import SIZE_BYTES, Kind, parse_value
+from stemtide.fingerprints.kinds import Kind, parse_value
+from stemtide.fingerprints.values import check_value
 from stemtide.protocol.feed import FeedSignal
 
 _MAX_WITHIN_BITS = 64
@@ -52,9 +53,7 @@ def signal_row(signal: FeedSignal, body: str) -> SignalRow:
 
     raises: ValueError for one that cannot be searched for: a value of the wrong length, say.
     """
-    if signal.kind not in SIZE_BYTES:
-        raise ValueError(f"signal {signal.id}: this agent cannot search for {signal.kind} yet")
-    value = parse_value(signal.kind, signal.value)
+    value = check_value(signal.kind, parse_value(signal.kind, signal.value))
     bits = signal.within_bits
     if bits is not None and (signal.kind is not Kind.PDQ or not 0 <= bits <= _MAX_WITHIN_BITS):
         raise ValueError(f"signal {signal.id}: within_bits {bits} does not suit {signal.kind}")
