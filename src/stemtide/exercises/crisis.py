@@ -2,8 +2,8 @@
 """A short crisis, played on a real hub and three real agents.
 
 1 start the hub and the agents; 2 an authority warns, answers the checklist, activates;
-3 it shares pictures, and each is uploaded at every provider at once; 4 the altered copies and the
-unrelated pictures follow; 5 the counts come back to the board.
+3 it shares pictures, a film, a text and an address, and each is uploaded at every provider at once;
+4 altered copies and what is unrelated follow; 5 the counts come back to the board.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,13 +24,15 @@ from uuid import uuid4
 
 import httpx
 
-from stemtide.exercises import cast, pictures, processes, provider
+from stemtide.exercises import cast, media, pictures, processes, provider
 from stemtide.exercises.tally import Tally
 from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.looks import Asked
 from stemtide.fingerprints.sandbox import Sandbox
 from stemtide.protocol.frameworks import framework
 
 FRAMEWORK = "eucp-2023"
+SHARED_MEDIA = ("film.mp4", "document.html")
 _ANSWERED_WITHIN_S = 30.0
 
 
@@ -126,14 +129,16 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
 def _play(stage: Stage, people: cast.Cast) -> None:
     """2 to 5: from the warning to the counts."""
     files = pictures.photographs()
+    files |= {"film.mp4": media.film(files), "document.html": media.document()}
     headers = {"Authorization": f"Bearer {people.keys[cast.AUTHORITY]}"}
     with httpx.Client(base_url=stage.running[0].address, headers=headers, timeout=60) as authority:
         crisis = _activate(stage, authority)
         with Sandbox() as sandbox:
-            for name in pictures.SHARED:
+            for name in (*pictures.SHARED, *SHARED_MEDIA):
                 _share(
                     stage, authority, sandbox=sandbox, crisis=crisis, name=name, blob=files[name]
                 )
+        _share_address(stage, authority, crisis=crisis)
         stage.say(
             f"{stage.tally.signals_shared} signals shared; shared to blocked at every agent within "
             f"{max(stage.tally.share_to_block_ms):.0f} ms"
@@ -175,24 +180,48 @@ def _good(answer: httpx.Response) -> dict[str, Any]:
 def _share(
     stage: Stage, authority: httpx.Client, *, sandbox: Sandbox, crisis: str, name: str, blob: bytes
 ) -> None:
-    """3: share one picture, and upload the very same file at every provider at once."""
-    found = sandbox.fingerprint(blob)
+    """3: share one piece of content, and upload the very same file at every provider at once."""
+    found = sandbox.look(blob, asked=Asked(share=True)).fingerprints
     content = str(uuid4())
     rows = [
-        {
-            "kind": one.kind,
-            "value": one.hex,
-            "quality": one.quality,
-            "content": content,
-            "labels": ["perpetrator-content"],
-            "severity": "critical",
-            "provenance": "perpetrator",
-            "confidence": 95,
-            "crisis": crisis,
-        }
+        _signal(crisis, kind=one.kind, value=one.hex, quality=one.quality, content=content)
         for one in found.each
-        if one.kind in {Kind.PDQ, Kind.SHA256}
+        if one.kind is not Kind.MD5
     ]
+    _share_rows(
+        stage, authority, rows, lambda client: provider.upload(client, ref=_ref(name), blob=blob)
+    )
+
+
+def _share_address(stage: Stage, authority: httpx.Client, *, crisis: str) -> None:
+    """3: share an address, and ask at every provider about another spelling of it."""
+    rows = [_signal(crisis, kind=Kind.URL, value=media.ADDRESS)]
+    _share_rows(
+        stage,
+        authority,
+        rows,
+        lambda client: provider.link(client, ref=_ref("post"), url=media.OTHER_SPELLING),
+    )
+
+
+def _signal(crisis: str, **facts: object) -> dict[str, object]:
+    return {
+        **facts,
+        "labels": ["perpetrator-content"],
+        "severity": "critical",
+        "provenance": "perpetrator",
+        "confidence": 95,
+        "crisis": crisis,
+    }
+
+
+def _share_rows(
+    stage: Stage,
+    authority: httpx.Client,
+    rows: list[dict[str, object]],
+    ask: Callable[[httpx.Client], provider.Upload],
+) -> None:
+    """Share signals, and ask every provider's agent as soon as it has them."""
     began = time.monotonic()
     shared = _good(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
     position = max(one["position"] for one in shared["signals"])
@@ -200,7 +229,7 @@ def _share(
 
     def block(client: httpx.Client) -> tuple[str, float]:
         _wait_for(client, position=position)
-        answer = provider.upload(client, ref=_ref(name), blob=blob)
+        answer = ask(client)
         return answer.action, (time.monotonic() - began) * 1000
 
     with ThreadPoolExecutor(max_workers=len(stage.agents)) as pool:
@@ -229,7 +258,16 @@ def _wait_for(client: httpx.Client, *, position: int) -> None:
 
 
 def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
-    """4: altered copies of what was shared, and unrelated pictures, at every provider."""
+    """4: altered copies of what was shared, and what is unrelated, at every provider."""
+    known_media = [
+        ("recut.mp4", media.recut(files), True),
+        ("sound-over-a-still.mp4", media.sound_over_a_still(files), True),
+        ("excerpt.txt", media.excerpt(), True),
+    ]
+    other_media = [
+        ("another-film.mp4", media.unrelated(files), False),
+        ("another-post.txt", media.post(), False),
+    ]
     altered = [
         (name, alter(files[name]), True)
         for name in pictures.SHARED
@@ -244,7 +282,7 @@ def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
     def send(client: httpx.Client) -> list[tuple[str, bool]]:
         return [
             (provider.upload(client, ref=_ref(name), blob=blob).action, is_known)
-            for name, blob, is_known in altered + unrelated
+            for name, blob, is_known in altered + known_media + unrelated + other_media
         ]
 
     with ThreadPoolExecutor(max_workers=len(stage.agents)) as pool:

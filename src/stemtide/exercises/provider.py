@@ -71,7 +71,18 @@ def upload(client: httpx.Client, *, ref: str, blob: bytes) -> Upload:
 
     raises: httpx.HTTPError when the agent is away or refuses.
     """
-    answer = client.post("/match", files={"file": (ref, blob)}, data={"ref": ref})
+    return _told(ref, client.post("/match", files={"file": (ref, blob)}, data={"ref": ref}))
+
+
+def link(client: httpx.Client, *, ref: str, url: str) -> Upload:
+    """Ask the agent about a link that somebody posted.
+
+    raises: httpx.HTTPError when the agent is away or refuses.
+    """
+    return _told(ref, client.post("/match", json={"items": [{"ref": ref, "url": url}]}))
+
+
+def _told(ref: str, answer: httpx.Response) -> Upload:
     answer.raise_for_status()
     item = answer.json()["items"][0]
     matches = item["matches"]
