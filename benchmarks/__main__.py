@@ -10,7 +10,8 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     """Run those named, or all, each with the options; the worst exit code."""
-    known = sorted(one.stem for one in HERE.glob("*.py") if not one.stem.startswith("_"))
+    files = [one.stem for one in HERE.glob("*.py") if not one.stem.startswith("_")]
+    known = sorted([*files, *(one.parent.name for one in HERE.glob("*/__main__.py"))])
     begin = next((at for at, word in enumerate(sys.argv) if word.startswith("-")), len(sys.argv))
     wanted, options = sys.argv[1:begin] or known, sys.argv[begin:]
     if unknown := set(wanted) - set(known):
