@@ -209,12 +209,23 @@ static int is_first(const Lookup *l, const uint64_t *row, int table) {
     return 1;
 }
 
-static void verify(Found *out, const Lookup *l, int64_t row, int table, int asked) {
+/* Measure the rows that were asked for, and keep the near ones. */
+static void verify(Found *out, Lookup *l, int asked) {
     const Segment *s = l->segment;
-    const uint64_t *bits = s->rows + row * s->words;
-    int distance = measure(bits, l->query, s->words);
-    if (distance <= l->reach_bits && is_first(l, bits, table))
-        keep(out, s, row, l->number, distance, asked);
+    uint8_t distance[PASSERS];
+    int32_t near = 0;
+    for (int32_t i = 0; i < l->passers_count; i++) {
+        uint32_t row = l->passer[i];
+        const uint64_t *bits = s->rows + (int64_t)row * s->words;
+        int apart = measure(bits, l->query, s->words);
+        if (apart > l->reach_bits || !is_first(l, bits, l->passer_table[i])) continue;
+        __builtin_prefetch(s->own_bits + row, 0, 3);
+        __builtin_prefetch(s->keys + row, 0, 3);
+        l->passer[near] = row;
+        distance[near++] = (uint8_t)apart;
+    }
+    for (int32_t i = 0; i < near; i++) keep(out, s, l->passer[i], l->number, distance[i], asked);
+    l->passers_count = 0;
 }
 
 /* Many rows seem near and are measured: comparing all one by one would have been quicker. */
@@ -264,9 +275,7 @@ static void ask_for_rows(Lookup *l) {
 static void flush(Found *out, Lookup *l, int asked) {
     ask_for_numbers(l);
     ask_for_rows(l);
-    for (int32_t i = 0; i < l->passers_count; i++)
-        verify(out, l, l->passer[i], l->passer_table[i], asked);
-    l->passers_count = 0;
+    verify(out, l, asked);
 }
 
 static inline void pass(Lookup *l, uint32_t place, int32_t table) {
@@ -490,8 +499,7 @@ static void measure_rows(Found *out, Lookup *l, int asked) {
     if (l->is_slow && s->tabled)
         look_slowly(out, l, asked);
     else
-        for (int32_t i = 0; i < l->passers_count; i++)
-            verify(out, l, l->passer[i], l->passer_table[i], asked);
+        verify(out, l, asked);
     if (s->tabled < s->rows_count) scan(out, s, l->query, l->number, s->tabled, asked);
 }
 

@@ -161,7 +161,7 @@ class HammingIndex:
         if threads < 2:  # noqa: PLR2004 - this one alone
             return hamming.search(state.structs, queries, count=count, within_bits=within_bits)
         rows = np.frombuffer(queries, dtype=np.uint64).reshape(count, self.words)
-        step = -(-count // threads)
+        step = _QUERIES_A_THREAD  # small slices: some queries take many times longer than others
 
         def part(first: int) -> Hits:
             some = np.ascontiguousarray(rows[first : first + step])
