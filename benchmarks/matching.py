@@ -133,12 +133,16 @@ def living(index: HammingIndex, rng: np.random.Generator, queries: Signals) -> I
     index.settle()
     mine = ours(index)
     quiet = statistics.median(one_us(mine, queries))
-    index.drop([0])  # so that there is something to merge
+    index.put(keys, rows)  # so that there is something to merge
+    index._seal_tail()  # noqa: SLF001 - now, not when it must
     merging = threading.Thread(target=index._merge, kwargs={"everything": True})  # noqa: SLF001 - now, not when it must
     during: list[float] = []
     merging.start()
     while merging.is_alive():
         during += one_us(mine, queries[:100])
+    index.drop(keys)
+    if not during:
+        return  # a small set is merged before anybody can look
     slower = statistics.median(during) / quiet
     yield alone(
         "look-up while merging", slower, "times the quiet median", bar=2.0, looks=len(during)

@@ -4,6 +4,8 @@
 from functools import cache
 
 import numpy as np
+from benchmarks.media.audio_sounds import speech
+from benchmarks.media.audio_variants import AAC, encoded
 
 from stemtide.fingerprints.audio import fingerprint_audio
 from stemtide.fingerprints.gop import fingerprint_gops
@@ -11,22 +13,23 @@ from stemtide.fingerprints.text import RATE_BITS, TextPrint, sketch
 from stemtide.fingerprints.video import fingerprint_video
 from stemtide.fingerprints.video_print import Sampling
 from tests.fingerprints.texts import prose
-from tests.fingerprints.videos import LIMITS, clip, remuxed
+from tests.fingerprints.videos import LIMITS, clip
 
 LONG = ("video", "audio", "text", "gop")
 
 
 @cache
 def long_value(kind: str) -> bytes:
-    """The value of that kind of a clip with a hum, or of some prose."""
+    """The value of that kind: of a clip, of some speech, of some prose."""
     if kind == "text":
         return sketch(prose(1, 2000)).to_bytes()
-    film = remuxed(clip("street"), container="matroska", sound=True)
-    if kind == "video":
-        return fingerprint_video(film, limits=LIMITS, sampling=Sampling.SHARE).to_bytes()
     if kind == "audio":
-        return fingerprint_audio(film, limits=LIMITS).for_sharing().to_bytes()
-    return fingerprint_gops(film, limits=LIMITS).to_bytes()
+        spoken = encoded(speech(0, seconds=6.0), AAC)
+        return fingerprint_audio(spoken, limits=LIMITS).for_sharing().to_bytes()
+    if kind == "video":
+        film = fingerprint_video(clip("street"), limits=LIMITS, sampling=Sampling.SHARE)
+        return film.to_bytes()
+    return fingerprint_gops(clip("street"), limits=LIMITS).to_bytes()
 
 
 def text_value(seed: int, *, grams: int) -> bytes:

@@ -58,7 +58,7 @@ def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_p
     feed = tmp_path / "feed.jsonl"
     feed.write_text(stemtide("feed", "follow", "--once", "--json").out)
     (saved,) = stemtide("match", copy, "--against", feed, "--json").rows
-    assert saved["matches"][0]["key"] == pdq["id"]
+    assert saved["matches"][0]["against"] == pdq["id"]
 
     stemtide("signal", "withdraw", pdq["id"], "--reason", "mistake", "--yes")
     (shown,) = stemtide("signal", "show", pdq["id"], "--json").rows

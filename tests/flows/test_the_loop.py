@@ -22,10 +22,12 @@ def test_the_demo_blocks_what_it_should_and_nothing_else(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    known = len(pictures.SHARED) * len(pictures.ALTERATIONS) * len(cast.PROVIDERS)
-    unrelated = len(pictures.UNRELATED) * 2 * len(cast.PROVIDERS)
+    # The film, the text and the link themselves, then the film re-cut, its sound, the excerpt.
+    known = (len(pictures.SHARED) * len(pictures.ALTERATIONS) + 6) * len(cast.PROVIDERS)
+    unrelated = (len(pictures.UNRELATED) * 2 + 2) * len(cast.PROVIDERS)
     assert (told["missed"], told["false_blocks"]) == (0, 0)
-    assert told["signals_shared"] == 2 * len(pictures.SHARED)
+    # Of the film its file, frames, sound and encode; of the text its file and passages; the link.
+    assert told["signals_shared"] == 2 * len(pictures.SHARED) + 4 + 2 + 1
     assert told["uploads"] == known + unrelated
     assert told["blocked"] == known
     assert told["unrelated_passed"] == unrelated

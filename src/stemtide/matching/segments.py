@@ -50,7 +50,7 @@ class Segment:
     """Rows with their keys, and tables of them.
 
     keys:       (n,) int64, each once.
-    by_key:     (n,) uint32, rows in the order of their keys.
+    by_key:     (n,) int64, rows in the order of their keys.
     rows:       (n, words) uint64.
     own_bits:   (n,) uint8, each row's own distance or NO_OWN.
     tabled:     so many rows are in the tables; the others are compared one by one.
@@ -60,7 +60,7 @@ class Segment:
     """
 
     keys: Keys
-    by_key: npt.NDArray[np.uint32]
+    by_key: npt.NDArray[np.int64]
     rows: Words
     own_bits: OwnBits
     tabled: int
@@ -100,7 +100,7 @@ class Segment:
         if not len(self):
             return np.full(len(keys), -1, dtype=np.intp)
         place = np.searchsorted(self.keys, keys, sorter=self.by_key)
-        rows: Rows = self.by_key[place.clip(max=len(self) - 1)].astype(np.intp)
+        rows: Rows = self.by_key[place.clip(max=len(self) - 1)]
         rows[self.keys[rows] != keys] = -1
         return rows
 
@@ -121,7 +121,7 @@ def build_segment(keys: Keys, rows: Words, own_bits: OwnBits, *, tables: int) ->
     own = own_bits[:tabled]
     segment = Segment(
         keys=keys,
-        by_key=np.argsort(keys).astype(np.uint32),
+        by_key=np.argsort(keys),
         rows=rows,
         own_bits=own_bits,
         tabled=tabled,
@@ -160,7 +160,7 @@ def _layout(
 ) -> Iterator[tuple[str, np.dtype[np.generic], tuple[int, ...]]]:
     """Name the arrays of a file in their order, with dtype and shape."""
     yield "keys", np.dtype("<i8"), (rows,)
-    yield "by_key", np.dtype("<u4"), (rows,)
+    yield "by_key", np.dtype("<i8"), (rows,)
     yield "rows", np.dtype("<u8"), (rows, words)
     yield "own_bits", np.dtype("u1"), (rows,)
     yield "starts", np.dtype("<u4"), (tables, BUCKETS + 1)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
-from stemtide.hub.desk import entries, sightings
+from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
 from stemtide.hub.parties import reads as parties
@@ -92,6 +92,9 @@ def _page(
     """The page, with forms where the rules allow their acts; 422 where a form was wrong."""
     viewer = request.user.party
     found = reads.signal(uid, viewer=viewer)
+    long = prints.describe(found.kind, found.value)
+    if long:
+        found = found.model_copy(update={"value": long.digest})
     titles = {one.name: one.title for one in parties.parties(viewer=viewer)}
     wrong = withdraw_form or opinion_form
     if wrong:
@@ -100,6 +103,7 @@ def _page(
         "now": datetime.now(UTC),
         "viewer": viewer,
         "signal": found,
+        "print": long,
         "titles": titles,
         "crisis": _crisis(found, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),

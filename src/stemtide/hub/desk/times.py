@@ -37,9 +37,14 @@ def _length(seconds: float) -> str:
     if seconds < _HOUR_S:
         return _("%d min") % (seconds // _MINUTE_S)
     if seconds < _DAY_S:
-        hours, rest = divmod(int(seconds), _HOUR_S)
-        return _("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest // _MINUTE_S}
+        return _hours(seconds)
     return _("%d d") % (seconds // _DAY_S)
+
+
+def _hours(seconds: float) -> str:
+    """A length of time in hours and minutes."""
+    hours, rest = divmod(int(seconds), _HOUR_S)
+    return _("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest // _MINUTE_S}
 
 
 def elapsed(since: datetime, *, until: datetime) -> str:
@@ -48,3 +53,13 @@ def elapsed(since: datetime, *, until: datetime) -> str:
     hours, rest = divmod(past.seconds, _HOUR_S)
     clock = f"{hours:02d}:{rest // _MINUTE_S:02d}:{rest % _MINUTE_S:02d}"
     return _("%(days)d d ") % {"days": past.days} + clock if past.days else clock
+
+
+def span(seconds: float) -> str:
+    """How long something lasts: "12.3 s", "1 min 12 s", "1 h 02 min"."""
+    if seconds < _MINUTE_S:
+        return _("%.1f s") % seconds
+    if seconds < _HOUR_S:
+        minutes, rest = divmod(int(seconds), _MINUTE_S)
+        return _("%(minutes)d min %(seconds)02d s") % {"minutes": minutes, "seconds": rest}
+    return _hours(seconds)

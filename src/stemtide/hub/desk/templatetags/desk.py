@@ -17,7 +17,9 @@ from stemtide.protocol.words import Outcome, SignalState
 
 register = template.Library()
 
-_KINDS = list(Kind)
+_EXACT = (Kind.SHA256, Kind.MD5, Kind.URL)
+_KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
+"""Those that know altered content first: they say what the content is."""
 
 
 @register.filter
@@ -64,7 +66,7 @@ def of(titles: Mapping[str, str], name: str) -> str:
 
 @register.filter
 def lead(signals: Sequence[BoardSignal]) -> BoardSignal:
-    """The signal that stands for a piece of content: a live one, a picture's where there is one."""
+    """The signal that stands for a piece of content: a live one, the first in kind."""
     return min(signals, key=lambda one: (one.state != SignalState.LIVE, _KINDS.index(one.kind)))
 
 
