@@ -64,7 +64,7 @@ def compile_all(room: Path, machine: str) -> None:
         for level, processor in LEVELS[machine].items():
             made = Path(cache) / f"_native_{level}"
             command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-target", _target(machine)]
-            command += [f"-mcpu={processor}", f'-DLEVEL="{level}"', "-o", str(made), *sources]
+            command += [f"-mcpu={processor}", "-o", str(made), *sources]
             running[level] = subprocess.Popen(command, env=environment)  # noqa: S603 - our own words
         for level, process in running.items():
             if process.wait():

@@ -29,11 +29,11 @@ from stemtide.fingerprints.looks import (
     DECODER_FAILED,
     FALLBACK,
     MODALITIES,
-    SNIFFED_BYTES,
     Asked,
     Content,
     Look,
     Modality,
+    head_of,
 )
 from stemtide.fingerprints.walls import lift_memory, limit_memory, raise_walls
 
@@ -127,11 +127,7 @@ def _modality_of(content: Content, named: str, limits: Limits) -> tuple[str, lis
     """
     if named:
         return named, []
-    if isinstance(content, bytes):
-        head = content[:SNIFFED_BYTES]
-    else:
-        with content.open("rb") as file:
-            head = file.read(SNIFFED_BYTES)
+    head = head_of(content)
     missing = []
     for name in MODALITIES:
         try:

@@ -3,9 +3,10 @@
 
 from stemtide.fingerprints.audio import fingerprint_audio
 from stemtide.fingerprints.gop import fingerprint_gops
-from stemtide.fingerprints.kinds import LIMIT, MAX_VALUE_BYTES, Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import Asked, Content, Look, Progress
+from stemtide.fingerprints.looks import Asked, Content, Look, Progress, head_of
+from stemtide.fingerprints.values import add_long
 from stemtide.fingerprints.video import fingerprint_video, is_video
 from stemtide.fingerprints.video_print import Sampling
 
@@ -21,7 +22,7 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
     With asked.share, densely, as it is shared; with asked.robust, crops of its frames too. What
     could not be looked at is said in remarks.
     """
-    media_type = sniff(_head(content))
+    media_type = sniff(head_of(content))
     groups = fingerprint_gops(content, limits=limits)
     film = fingerprint_video(
         content,
@@ -38,29 +39,11 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
     remarks = [*film.remarks, *groups.remarks, *sound.remarks]
     each: list[Fingerprint] = []
     if len(film.rows):
-        _add(each, remarks, Kind.VIDEO, film.to_bytes())
+        add_long(each, remarks, Kind.VIDEO, film.to_bytes())
     if sound.tracks:
         heard = sound.for_sharing() if asked.share else sound
-        _add(each, remarks, Kind.AUDIO, heard.to_bytes())
+        add_long(each, remarks, Kind.AUDIO, heard.to_bytes())
     if len(groups.rows):
-        _add(each, remarks, Kind.GOP, groups.to_bytes())
+        add_long(each, remarks, Kind.GOP, groups.to_bytes())
     made = Fingerprints(tuple(each), media_type=media_type, remarks=tuple(dict.fromkeys(remarks)))
     return Look(made)
-
-
-def _head(content: Content) -> bytes:
-    if isinstance(content, bytes):
-        return content[:4096]
-    with content.open("rb") as file:
-        return file.read(4096)
-
-
-def _add(each: list[Fingerprint], remarks: list[str], kind: Kind, value: bytes) -> None:
-    """Keep a fingerprint, unless it is longer than any may be: then that is said."""
-    if len(value) <= MAX_VALUE_BYTES:
-        each.append(Fingerprint(kind, value))
-    else:
-        remarks.append(
-            f"{LIMIT}its {kind} fingerprint would have {len(value):,} bytes, and"
-            f" {MAX_VALUE_BYTES:,} are taken: share a part of it"
-        )

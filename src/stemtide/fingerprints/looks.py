@@ -97,5 +97,13 @@ DECODER_FAILED = "the decoder failed"
 """In the remark of content that made a worker fail in a way nobody foresaw."""
 
 
+def head_of(content: Content) -> bytes:
+    """Return the first SNIFFED_BYTES, by which a modality knows its content."""
+    if isinstance(content, bytes):
+        return content[:SNIFFED_BYTES]
+    with content.open("rb") as file:
+        return file.read(SNIFFED_BYTES)
+
+
 def no_progress(done: float, total: float) -> None:
     """Take no notice of how far a look has come."""

@@ -17,6 +17,7 @@ from stemtide.fingerprints.looks import (
     Look,
     Modality,
     Progress,
+    head_of,
 )
 
 sniff = is_archive
@@ -34,7 +35,7 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
     views: list[QueryView] = []
     remarks: list[str] = []
     most = ArchiveLimits()
-    media_type = sniff(_head(content))
+    media_type = sniff(head_of(content))
     for done, member in enumerate(members(content, limits=most)):
         progress(done, most.max_members)
         if member.remark:
@@ -51,13 +52,6 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
     return Look(
         Fingerprints(tuple(each), media_type=media_type, remarks=tuple(remarks), views=tuple(views))
     )
-
-
-def _head(content: Content) -> bytes:
-    if isinstance(content, bytes):
-        return content[:SNIFFED_BYTES]
-    with content.open("rb") as file:
-        return file.read(SNIFFED_BYTES)
 
 
 def _look_at(blob: bytes, *, limits: Limits, asked: Asked) -> Look:

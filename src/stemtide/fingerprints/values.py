@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 from stemtide.fingerprints.audio_value import Sound
 from stemtide.fingerprints.gop_print import GopPrint
-from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, SIZE_BYTES, FingerprintError, Kind
+from stemtide.fingerprints.kinds import (
+    LIMIT,
+    MAX_VALUE_BYTES,
+    SIZE_BYTES,
+    Fingerprint,
+    FingerprintError,
+    Kind,
+)
 from stemtide.fingerprints.text import TextPrint
 from stemtide.fingerprints.video_print import VideoPrint
 
@@ -32,3 +39,14 @@ def check_value(kind: Kind, value: bytes) -> bytes:
     if read := _READERS.get(kind):
         read(value)
     return value
+
+
+def add_long(each: list[Fingerprint], remarks: list[str], kind: Kind, value: bytes) -> None:
+    """Keep a fingerprint, unless it is longer than any may be: then that is said."""
+    if len(value) <= MAX_VALUE_BYTES:
+        each.append(Fingerprint(kind, value))
+    else:
+        remarks.append(
+            f"{LIMIT}its {kind} fingerprint would have {len(value):,} bytes, and"
+            f" {MAX_VALUE_BYTES:,} are taken: share a part of it"
+        )

@@ -108,7 +108,7 @@ def fingerprint_video(
     1. Open it as one of the allowed containers and take its first stream of moving pictures.
     2. Walk through it in time, decoding as little as the sampling allows.
     3. Hash each chosen frame; at query time the rectangles in which the video may lie as well,
-       at share time, if `robust`, both those and five crops.
+       at share time, if `robust`, both those and nine crops.
 
     every_s:  in place of the sampling's own step (live chunks are sampled more densely).
     progress: told the part, 0..1, that has been looked at.

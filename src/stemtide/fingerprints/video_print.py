@@ -54,7 +54,7 @@ class ViewKind(IntEnum):
 class View:
     """One way of looking at every frame.
 
-    number: of the view in this fingerprint; 0 is the whole frame, 1 to 5 crops, 16 on rectangles.
+    number: of the view in this fingerprint; 0 is the whole frame, 1 to 9 crops, 16 on rectangles.
     box:    top, bottom, left, right in parts of the frame's height and width, 0..1.
     """
 

@@ -4,7 +4,7 @@
 from stemtide.fingerprints.document import fingerprint_document, is_document
 from stemtide.fingerprints.kinds import LIMIT, MAX_VALUE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import LimitError, Limits
-from stemtide.fingerprints.looks import Asked, Content, Look, Progress
+from stemtide.fingerprints.looks import Asked, Content, Look, Progress, head_of
 from stemtide.fingerprints.text import fingerprint_text, is_text
 
 _MOST_GRAMS = MAX_VALUE_BYTES // 16
@@ -18,11 +18,7 @@ def sniff(head: bytes) -> str:
 def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
     """Read a text, a page or a PDF, and sketch it."""
     del asked, progress  # a text is read in a moment, and looked up as it is shared
-    if isinstance(content, bytes):
-        head = content[:4096]
-    else:
-        with content.open("rb") as file:
-            head = file.read(4096)
+    head = head_of(content)
     read = fingerprint_document if is_document(head) else fingerprint_text
     try:
         found = read(content, limits=limits)

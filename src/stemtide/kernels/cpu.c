@@ -28,5 +28,3 @@ __attribute__((visibility("default"))) int cpu_levels(void) {
 #endif
     return levels;
 }
-
-__attribute__((visibility("default"))) const char *cpu_level(void) { return LEVEL; }

@@ -84,7 +84,7 @@ typedef struct {
 /* -- flips: all 16-bit masks by number of ones ------------------------------------------------ */
 
 static uint16_t flip_of[BUCKETS];
-static int32_t ball_size[CHUNK_BITS + 2]; /* ball_size[r]: masks with fewer than r ones... r+1 */
+static int32_t ball_size[CHUNK_BITS + 2]; /* how many masks have at most r ones */
 
 /* To be called once, before anything else. */
 EXPORT void hamming_prepare(void) {
