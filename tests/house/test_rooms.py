@@ -2,6 +2,7 @@
 """Every hub room has the same few files, and its writes and reads keep their promises."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
 ROOMS = ["ledger", "parties", "crises", "signals"]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
+SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
+"""A file that outgrew its size is split by subject: decision 0022."""
 READERS = {"viewer", "party", "by"}
 WRITERS = {
     *("save", "create", "delete", "bulk_create", "bulk_update", "get_or_create"),
@@ -47,9 +50,36 @@ def test_rooms_hold_only_the_usual_files():
         f"{room}/{path.name}"
         for room in ROOMS
         for path in (HUB / room).glob("*.py")
-        if path.name not in USUAL and f"{room}/{path.name}" not in OTHER_FILES
+        if path.name not in USUAL
+        and not SPLIT.fullmatch(path.name)
+        and f"{room}/{path.name}" not in OTHER_FILES
     ]
     assert odd == []
+
+
+def floor_files(what, rooms=None):
+    """All files of one floor: writes.py of each room, and writes_joining.py beside it."""
+    found = [
+        (room, path)
+        for room in rooms or ROOMS
+        for path in sorted((HUB / room).glob(f"{what}*.py"))
+        if path.name == f"{what}.py" or SPLIT.fullmatch(path.name)
+    ]
+    assert found
+    return found
+
+
+def test_rules_are_pure():
+    """The import contract holds rules.py alone; files split from it keep the same promise."""
+    impure = [
+        f"{path.relative_to(HUB)} imports {name}"
+        for _, path in floor_files("rules")
+        for one in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(one, ast.Import | ast.ImportFrom)
+        for name in [getattr(one, "module", None) or one.names[0].name]
+        if name.startswith("django") or name.endswith(".models")
+    ]
+    assert impure == []
 
 
 def records(name, bodies):
@@ -59,9 +89,11 @@ def records(name, bodies):
     return "ledger.append(" in body or any(records(one, bodies) for one in private)
 
 
-@pytest.mark.parametrize("room", ROOMS[1:])
-def test_every_write_records_itself(room):
-    bodies = {one.name: ast.unparse(one) for one in functions(HUB / room / "writes.py")}
+@pytest.mark.parametrize(
+    ("room", "path"), floor_files("writes", ROOMS[1:]), ids=lambda one: getattr(one, "stem", one)
+)
+def test_every_write_records_itself(room, path):
+    bodies = {one.name: ast.unparse(one) for one in functions(path)}
     silent = [
         name
         for name in bodies
@@ -73,9 +105,11 @@ def test_every_write_records_itself(room):
     assert silent == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_read_says_for_whom(room):
-    found = public(HUB / room / "reads.py")
+@pytest.mark.parametrize(
+    ("room", "path"), floor_files("reads"), ids=lambda one: getattr(one, "stem", one)
+)
+def test_every_read_says_for_whom(room, path):
+    found = public(path)
     open_to_all = [
         one.name
         for one in found
@@ -87,7 +121,7 @@ def test_every_read_says_for_whom(room):
 
 
 def test_the_reads_for_nobody_still_exist():
-    known = {f"{room}.{one.name}" for room in ROOMS for one in public(HUB / room / "reads.py")}
+    known = {f"{room}.{one.name}" for room, path in floor_files("reads") for one in public(path)}
     assert set(FOR_NOBODY_IN_PARTICULAR) <= known
 
 
@@ -95,7 +129,8 @@ def test_only_writes_write():
     stray = [
         f"{path.relative_to(HUB)}:{call.lineno} {call.func.attr}"
         for path in HUB.rglob("*.py")
-        if path.name != "writes.py" and "migrations" not in path.parts
+        if not (path.name == "writes.py" or path.name.startswith("writes_"))
+        and "migrations" not in path.parts
         for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)

@@ -12,13 +12,36 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import rules
 from stemtide.hub.parties.models import Agent, ApiKey, ContactPoint, Party, Person
 from stemtide.hub.parties.rules import NotFoundError, UnknownKeyError
-from stemtide.protocol.words import PartyKind, Scope
+from stemtide.protocol.words import PartyKind, Role, Scope
 
 Viewer: TypeAlias = Party
 """Who a read is for. Doors name the type by this word: they never import a table."""
 
 Someone: TypeAlias = Person
 """A person who signed in, for the door that they stand at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, for which party. ref: how the ledger names them (person:7, key:abcd2345).
+
+    role: what a person does for their party; None where a machine acts with a key, or the
+          operator at the hub's own console.
+    """
+
+    party: Party
+    ref: str
+    role: Role | None = None
+
+    @property
+    def kind(self) -> PartyKind:
+        """What kind of party it is."""
+        return PartyKind(self.party.kind)
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a person acts, not a machine."""
+        return self.role is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,11 @@ class Caller:
     def ref(self) -> str:
         """How the ledger names the key."""
         return f"key:{self.key}"
+
+    @property
+    def actor(self) -> Actor:
+        """The key, acting for its party."""
+        return Actor(party=self.party, ref=self.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +113,11 @@ def caller(token: str, *, now: datetime) -> Caller:
         )
     scopes = frozenset(Scope(one) for one in key.scopes)
     return Caller(party=key.party, key=key.prefix, scopes=scopes)
+
+
+def actor(person: Person, *, viewer: Party) -> Actor:  # noqa: ARG001  # people act for their own
+    """A person who signed in, acting for their party."""
+    return Actor(party=person.party, ref=person.ref, role=Role(person.role))
 
 
 def party(name: str, *, viewer: Party) -> Party:  # noqa: ARG001  # every party may see every other

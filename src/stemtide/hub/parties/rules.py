@@ -16,6 +16,12 @@ COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSO
 WRITING_ROLES = frozenset({Role.ANALYST, Role.DUTY_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR})
 """Roles in which a person acts for their party; the others read."""
 
+LEADING_ROLES = frozenset({Role.DUTY_OFFICER, Role.COORDINATOR})
+"""Roles in which a person leads: joins for their party, activates, moves and closes a crisis."""
+
+MANAGING_ROLES = frozenset({Role.ADMINISTRATOR, Role.COORDINATOR})
+"""Roles in which a person looks after their party's people, contact points and keys."""
+
 CHANNELS = frozenset({"mail", "phone", "url"})
 
 _CODES = """
@@ -78,6 +84,24 @@ def check_person_may_write(role: Role) -> None:
     if role not in WRITING_ROLES:
         raise NotAllowedError(
             f"your role ({role.replace('_', ' ')}) reads only: ask a duty officer of your party"
+        )
+
+
+def check_person_may_lead(role: Role | None) -> None:
+    """Duty officers and coordinators lead. None: a machine, whose key's scope said that it may."""
+    if role is not None and role not in LEADING_ROLES:
+        raise NotAllowedError(
+            f"your role ({role.replace('_', ' ')}) does not decide this: ask a duty officer or"
+            " the coordinator of your party"
+        )
+
+
+def check_person_may_manage(role: Role) -> None:
+    """Administrators and coordinators look after their party's people and contact points."""
+    if role not in MANAGING_ROLES:
+        raise NotAllowedError(
+            f"your role ({role.replace('_', ' ')}) does not look after people and contact points:"
+            " ask an administrator of your party"
         )
 
 
