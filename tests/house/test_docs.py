@@ -107,7 +107,7 @@ def kinds_in_source():
     """Every thing.past_participle that a writer names."""
     return {
         node.value
-        for path in SRC.rglob("writes.py")
+        for path in SRC.rglob("writes*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

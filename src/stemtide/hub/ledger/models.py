@@ -24,6 +24,8 @@ class Entry(models.Model):
 
     actor and subject name rows ("party:3", "signal:…") and hold no personal data; detail holds
     facts such as counts and states, never a person's words.
+
+    crisis: the id of the crisis that the act belongs to, so that its timeline is found by it.
     """
 
     number = models.BigIntegerField(unique=True)
@@ -32,10 +34,19 @@ class Entry(models.Model):
     subject = models.CharField(max_length=80, db_index=True)
     detail = models.JSONField(default=dict)
     exercise = models.BooleanField(default=False)
+    crisis = models.UUIDField(null=True)
     recorded_at = models.DateTimeField()
 
     class Meta:
         ordering = ["number"]
+        indexes = [
+            models.Index(
+                "crisis",
+                "number",
+                condition=models.Q(crisis__isnull=False),
+                name="entries_of_a_crisis",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.kind} {self.subject}"

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only readers of the ledger."""
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
+
+from django.db.models import Q
 
 from stemtide.hub.ledger.models import Entry, Numbering
 from stemtide.hub.ledger.rules import Viewer, may_read
 
 WITHHELD = "withheld"
 """Stands for a name that the reader may not learn."""
+
+Opens: TypeAlias = Callable[[Collection[str]], Collection[str]]
+"""Given subjects whose names are withheld, says those that the viewer may see after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,45 @@ def entries(
     return [_row(entry, viewer=viewer) for entry in found.order_by("number")[:limit]]
 
 
-def _row(entry: Entry, *, viewer: Viewer) -> EntryRow:
+def timeline(
+    crisis: UUID,
+    *,
+    viewer: Viewer,
+    after: int = 0,
+    limit: int = 100,
+    things: Iterable[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    opens: Opens | None = None,
+) -> list[EntryRow]:
+    """The entries of one crisis, which the viewer is known to be allowed to see, oldest first.
+
+    things: what stands before the dot of a kind; all where none is named.
+    opens:  asked about subjects that the ledger alone must withhold: a room above knows more.
+    """
+    found = Entry.objects.filter(Q(crisis=crisis) | Q(subject=f"crisis:{crisis}"), number__gt=after)
+    kinds = Q()
+    for thing in things:
+        kinds |= Q(kind__startswith=f"{thing}.")
+    found = found.filter(kinds)
+    if since is not None:
+        found = found.filter(recorded_at__gte=since)
+    if until is not None:
+        found = found.filter(recorded_at__lt=until)
+    rows = list(found.order_by("number")[:limit])
+    closed = {row.subject for row in rows if not _is_open(row, viewer=viewer)}
+    opened = set(opens(closed)) if opens and closed else set()
+    return [_row(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
+
+
+def _is_open(entry: Entry, *, viewer: Viewer) -> bool:
+    """Whether the ledger by itself lets a viewer read an entry's names."""
+    return may_read(viewer, kind=entry.kind, actor=entry.actor)
+
+
+def _row(entry: Entry, *, viewer: Viewer, is_open: bool = False) -> EntryRow:
     """An entry as a viewer may read it."""
-    is_open = may_read(viewer, kind=entry.kind, actor=entry.actor)
+    is_open = is_open or _is_open(entry, viewer=viewer)
     return EntryRow(
         number=entry.number,
         kind=entry.kind,

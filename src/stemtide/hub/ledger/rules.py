@@ -2,6 +2,7 @@
 """Who may read what of the ledger. Numbers, kinds and times are open to all; names may not be."""
 
 from typing import Protocol
+from uuid import UUID
 
 from stemtide.protocol.words import PartyKind
 
@@ -37,3 +38,9 @@ def may_read(viewer: Viewer, *, kind: str, actor: str) -> bool:
     """Whether a reader learns who did an act, to what, and its detail."""
     thing = kind.partition(".")[0]
     return actor == viewer.ref or viewer.kind in OPEN_TO.get(thing, ())
+
+
+def crisis_named(subject: str) -> UUID | None:
+    """The crisis that a subject names; None for every other thing."""
+    thing, _, uid = subject.partition(":")
+    return UUID(uid) if thing == "crisis" else None

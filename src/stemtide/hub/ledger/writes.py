@@ -2,12 +2,13 @@
 """The only writers of the ledger: numbers are given out under one lock, in order, without gaps."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import F
 
 from stemtide.hub.ledger.models import Entry, Numbering
-from stemtide.hub.ledger.rules import NoTransactionError
+from stemtide.hub.ledger.rules import NoTransactionError, crisis_named
 
 CHANNEL = "stemtide"
 """The PostgreSQL channel that says, at commit, which entry was written."""
@@ -45,11 +46,13 @@ def append(
     now: datetime,
     detail: dict[str, object] | None = None,
     exercise: bool = False,
+    crisis: UUID | None = None,
 ) -> Entry:
     """Record one act, inside the transaction that does it.
 
     kind:    thing.past_participle, as in "signal.shared".
     actor, subject: how the ledger names rows; no personal data, here or in detail.
+    crisis:  the crisis whose timeline the act belongs to; an act on a crisis belongs to it anyway.
 
     raises: NoTransactionError outside transaction.atomic().
     """
@@ -62,6 +65,7 @@ def append(
         subject=subject,
         detail=detail or {},
         exercise=exercise,
+        crisis=crisis or crisis_named(subject),
         recorded_at=now,
     )
     _announce(entry.number)

@@ -15,7 +15,7 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
 from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
 from stemtide.hub.signals.models import ContentItem, Sighting, Signal
-from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, SightingRow, board_row
+from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, Seen, SightingRow, board_row
 from stemtide.hub.signals.rules import Facts, SignalFacts, unpack_audience
 from stemtide.protocol.feed import MAX_PAGE, FeedEntry, FeedPage, FeedSignal, Tombstone
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
@@ -127,14 +127,13 @@ def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
     return found
 
 
-def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, tuple[int, bool]]:
-    """Number and exercise mark of those of these signals that a party may see, in any state."""
+def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
+    """Those of these signals that a party may see, in any state."""
     found = {}
     for some in batches(uids):
         rows = Signal.objects.filter(_visible(viewer), uid__in=some)
-        found.update(
-            {uid: (pk, mark) for uid, pk, mark in rows.values_list("uid", "pk", "exercise")}
-        )
+        facts = rows.values_list("uid", "pk", "exercise", "crisis__uid")
+        found.update({uid: Seen(pk, mark, crisis) for uid, pk, mark, crisis in facts})
     return found
 
 

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
@@ -11,6 +12,14 @@ from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import unpack_audience
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Outcome, Provenance, Severity, SignalState
+
+
+class Seen(NamedTuple):
+    """A signal that a party may see: its row's number, its mark, and its crisis if any."""
+
+    pk: int
+    exercise: bool
+    crisis: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

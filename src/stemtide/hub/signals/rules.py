@@ -28,6 +28,7 @@ __all__ = [
     "Draft",
     "Facts",
     "SignalFacts",
+    "acts",
     "allows",
     "check_audience",
     "check_crisis",
@@ -114,6 +115,14 @@ class Draft:
     def key(self) -> tuple[str, str, bool]:
         """What a party shares once: kind, value, exercise."""
         return (self.body.kind.value, self.value, self.body.exercise)
+
+
+def acts(drafts: Iterable[Draft]) -> list[list[Draft]]:
+    """Drafts by exercise mark and crisis, real ones first: each part is one act and one entry."""
+    parts: dict[tuple[bool, UUID | None], list[Draft]] = {}
+    for draft in sorted(drafts, key=lambda one: one.body.exercise):
+        parts.setdefault((draft.body.exercise, draft.body.crisis), []).append(draft)
+    return list(parts.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django.db import connection
 
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.rows import Seen
 from stemtide.hub.signals.rules import Draft
 from stemtide.protocol.agents import OutcomeRow
 from stemtide.protocol.words import SignalState
@@ -77,16 +78,14 @@ def insert(
         _run_many(_INSERT, rows)
 
 
-def add_sightings(
-    rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, tuple[int, bool]], by: Party
-) -> None:
+def add_sightings(rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, Seen], by: Party) -> None:
     """Add counts to a party's sightings, widening their span of time."""
     adapt = connection.ops.adapt_datetimefield_value
     _run_many(
         _ADD_SIGHTING,
         [
             (
-                seen[row.signal][0],
+                seen[row.signal].pk,
                 by.pk,
                 row.outcome.value,
                 row.count,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of signals: share, withdraw, judge, count outcomes, expire."""
+"""The only writers of signals: share, withdraw, judge, expire; outcomes are counted beside it."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,13 +15,9 @@ from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.signals import long_values, reads, rules, statements
-from stemtide.hub.signals.models import ContentItem, CountedReport, OpinionRow, Signal
+from stemtide.hub.signals.models import ContentItem, OpinionRow, Signal
 from stemtide.hub.signals.rules import BulkRefusedError, Draft
-from stemtide.protocol.agents import (
-    OutcomeReportIn,
-    OutcomeReportOut,
-    RejectedOutcome,
-)
+from stemtide.hub.signals.writes_outcomes import report_outcomes
 from stemtide.protocol.signals import (
     BulkOut,
     OpinionIn,
@@ -108,10 +103,8 @@ def _share(
         new, placed = _tell_new(fitting, errors=errors, by=by)
         if errors and not partial:  # 3
             raise BulkRefusedError(sorted(errors, key=lambda one: one.row))
-        for exercise in (False, True):  # 4
-            some = [draft for draft in new if draft.body.exercise is exercise]
-            if some:
-                _place(some, around=around, by=by, now=now, through=through, is_bulk=is_bulk)
+        for some in rules.acts(new):  # 4
+            _place(some, around=around, by=by, now=now, through=through, is_bulk=is_bulk)
     return _tell_bulk(len(bodies), new=new, placed=placed, errors=errors)
 
 
@@ -212,7 +205,7 @@ def _place(
     through: str | None,
     is_bulk: bool,
 ) -> None:
-    """Give drafts of one exercise mark their positions, store them, and record the act."""
+    """Give drafts of one mark and crisis their positions, store them, and record the act."""
     first = ledger.take_positions(len(drafts))
     for position, draft in enumerate(drafts, start=first):
         draft.position = position
@@ -230,7 +223,15 @@ def _place(
         detail = {"position": first}
     if through:
         detail["through"] = through
-    ledger.append(kind, actor=by.ref, subject=subject, now=now, detail=detail, exercise=exercise)
+    ledger.append(
+        kind,
+        actor=by.ref,
+        subject=subject,
+        now=now,
+        detail=detail,
+        exercise=exercise,
+        crisis=drafts[0].body.crisis,
+    )
 
 
 def _content_items(
@@ -310,50 +311,15 @@ def _record(
     if through:
         detail["through"] = through
     ledger.append(
-        kind, actor=by.ref, subject=row.ref, now=now, detail=detail, exercise=row.exercise
-    )
-    return reads.describe(row, viewer=by)
-
-
-@transaction.atomic
-def report_outcomes(
-    body: OutcomeReportIn, *, by: Party, now: datetime, actor_ref: str | None = None
-) -> OutcomeReportOut:
-    """Count what became of content that matched: once for each report, however often it is sent.
-
-    A row on a signal that the party may not see is named and left out; the others count.
-
-    raises: NotAllowedError for everyone but providers.
-    """
-    rules.check_report(kind=PartyKind(by.kind))
-    ledger.take_turn()
-    if CountedReport.objects.filter(party=by, uid=body.report).exists():
-        return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
-    seen = reads.seen_by_uid({row.signal for row in body.rows}, viewer=by)
-    known = [row for row in body.rows if row.signal in seen]
-    unknown = {row.signal for row in body.rows} - seen.keys()
-    statements.add_sightings(known, seen=seen, by=by)
-    sums: Counter[str] = Counter()
-    for row in known:
-        sums[row.outcome.value] += row.count
-    counted = sums.total()
-    report = CountedReport.objects.create(
-        uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
-    )
-    detail: dict[str, object] = {**sums, "signals": len(seen), "rejected": len(unknown)}
-    if actor_ref:
-        detail["through"] = actor_ref
-    ledger.append(
-        "outcomes.reported",
+        kind,
         actor=by.ref,
-        subject=f"report:{report.uid}",
+        subject=row.ref,
         now=now,
         detail=detail,
-        exercise=bool(seen) and all(mark for _, mark in seen.values()),
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
     )
-    message = "there is no such signal that your party may see: drop it"
-    rejected = [RejectedOutcome(signal=uid, message=message) for uid in sorted(unknown)]
-    return OutcomeReportOut(report=body.report, counted=counted, is_repeat=False, rejected=rejected)
+    return reads.describe(row, viewer=by)
 
 
 def expire_due(now: datetime) -> int:
@@ -361,18 +327,20 @@ def expire_due(now: datetime) -> int:
 
     Batch by batch: each is a transaction with a ledger entry, so that others get their turn.
     """
-    due = Signal.objects.filter(state=SignalState.LIVE, expires_at__lte=now)
+    due = Signal.objects.filter(state=SignalState.LIVE, expires_at__lte=now).order_by()
     count = 0
-    for exercise in (False, True):
-        marked = due.filter(exercise=exercise)
+    for exercise, crisis in list(due.values_list("exercise", "crisis__uid").distinct()):
+        marked = due.filter(exercise=exercise, crisis__uid=crisis)
         while marked.exists():
-            count += _expire_some(marked, exercise=exercise, now=now)
+            count += _expire_some(marked, exercise=exercise, crisis=crisis, now=now)
     return count
 
 
 @transaction.atomic
-def _expire_some(marked: QuerySet[Signal], *, exercise: bool, now: datetime) -> int:
-    """Expire one batch."""
+def _expire_some(
+    marked: QuerySet[Signal], *, exercise: bool, now: datetime, crisis: UUID | None = None
+) -> int:
+    """Expire one batch, of one mark and crisis."""
     ledger.take_turn()
     # Another clock may have had its turn before ours: what it expired is due no more.
     pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
@@ -388,5 +356,6 @@ def _expire_some(marked: QuerySet[Signal], *, exercise: bool, now: datetime) -> 
         now=now,
         detail=detail,
         exercise=exercise,
+        crisis=crisis,
     )
     return len(pks)
