@@ -25,7 +25,9 @@ FOR_NOBODY_IN_PARTICULAR = {
 }
 """Reads that name no reader, each with its reason."""
 
-WITHOUT_AN_ENTRY = {}
+WITHOUT_AN_ENTRY = {
+    "parties.set_preferences": "how one person reads; it touches nobody else",
+}
 """Writes that leave no ledger entry, each with its reason."""
 
 OTHER_FILES = {

@@ -72,10 +72,10 @@ def add_contact(
 ) -> None:
     """Say how a party is reached."""
     open_hub(data_dir)
-    from stemtide.hub.parties import reads, rules, writes
+    from stemtide.hub.parties import reads, rules, writes_contacts
 
     with told(rules.InvalidError, rules.NotFoundError):
-        writes.add_contact_point(
+        writes_contacts.add_contact_point(
             reads.party_named(name, by=OPERATOR),
             channel=channel,
             address=address,
@@ -93,9 +93,9 @@ def add_contact(
 def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List how each party is reached."""
     open_hub(data_dir)
-    from stemtide.hub.parties import reads
+    from stemtide.hub.parties import reads_contacts
 
-    rows = reads.all_contact_points(by=OPERATOR)
+    rows = reads_contacts.all_contact_points(by=OPERATOR)
     if not rows:
         tell(
             "No contact point yet. Add one: stemtide party contact NAME --channel mail --address …"

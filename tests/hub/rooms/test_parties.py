@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from stemtide.hub.parties import reads, rules, writes
+from stemtide.hub.parties import reads, rules, writes, writes_contacts
 from stemtide.hub.parties.models import Agent, ApiKey, Person
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -128,7 +128,7 @@ def test_a_mail_address_signs_in_once_whatever_its_case(world):
 
 
 def test_a_contact_point_is_added_and_recorded_without_its_address(world):
-    point = writes.add_contact_point(
+    point = writes_contacts.add_contact_point(
         world.agency,
         channel="mail",
         address=" duty@agency.example ",
@@ -147,7 +147,7 @@ def test_a_contact_point_is_added_and_recorded_without_its_address(world):
 def test_a_contact_point_that_is_not_valid_is_refused(world, facts, field):
     plain = {"channel": "mail", "address": "duty@agency.example"}
     with pytest.raises(InvalidError) as refused:
-        writes.add_contact_point(world.agency, **plain | facts, actor="operator", now=NOON)
+        writes_contacts.add_contact_point(world.agency, **plain | facts, actor="operator", now=NOON)
     assert refused.value.field == field
 
 

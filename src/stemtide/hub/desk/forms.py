@@ -12,7 +12,7 @@ _NOTE_LENGTH = 500
 _NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
 
 
-class _MarkedForm(forms.Form):
+class MarkedForm(forms.Form):
     """A form whose wrong fields say so to assistive technology as well."""
 
     use_required_attribute = True
@@ -26,7 +26,7 @@ class _MarkedForm(forms.Form):
                 field["aria-describedby"] = f"{self[name].id_for_label}-error"
 
 
-class WithdrawForm(_MarkedForm):
+class WithdrawForm(MarkedForm):
     """Take a signal back: why, and surely."""
 
     reason = forms.ChoiceField(
@@ -52,7 +52,7 @@ class WithdrawForm(_MarkedForm):
         )
 
 
-class OpinionForm(_MarkedForm):
+class OpinionForm(MarkedForm):
     """Say what your party thinks of a signal."""
 
     opinion = forms.ChoiceField(

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times as people at the desk read them: UTC, with relative words."""
+"""Times as people at the desk read them: on their own clock with its zone, and in relative words.
+
+The clock is that of the time zone which is active: the person's own, or UTC.
+"""
 
 from datetime import UTC, datetime, timedelta
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
@@ -10,13 +15,29 @@ _NOW_S = 2
 
 
 def stamp(moment: datetime) -> str:
-    """A moment in full: "24 Nov 2026, 12:03:11 UTC"."""
-    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+    """A moment in full, on the reader's clock: "24 Nov 2026, 13:03:11 CET"."""
+    there = timezone.localtime(moment)
+    # Translators: the day before a time, in Django's letters: j the day, b the month, Y the year.
+    day = date_format(there, _("j M Y"))
+    return f"{day}, {there:%H:%M:%S} {zone(moment)}"
+
+
+def in_utc(moment: datetime) -> str:
+    """A moment in full, on the clock that everyone shares: "24 Nov 2026, 12:03:11 UTC"."""
+    return (
+        f"{date_format(moment.astimezone(UTC), _('j M Y'))}, {moment.astimezone(UTC):%H:%M:%S} UTC"
+    )
+
+
+def zone(moment: datetime) -> str:
+    """The reader's time zone at a moment: "CET", "UTC", "UTC+03" where it has no letters."""
+    name = f"{timezone.localtime(moment):%Z}"
+    return f"UTC{name}" if name[:1] in "+-" else name
 
 
 def of_day(moment: datetime) -> str:
-    """The time of day in UTC: "12:03:11"."""
-    return f"{moment.astimezone(UTC):%H:%M:%S}"
+    """The time of day on the reader's clock: "13:03:11"."""
+    return f"{timezone.localtime(moment):%H:%M:%S}"
 
 
 def relative(moment: datetime, *, now: datetime) -> str:

@@ -31,13 +31,18 @@ class Party(models.Model):
 
 
 class Person(AbstractBaseUser):
-    """Someone who signs in for a party, in one role."""
+    """Someone who signs in for a party, in one role.
+
+    language: "" for what the browser asks for; time_zone: "" for UTC.
+    """
 
     email = models.EmailField(unique=True)
     party = models.ForeignKey(Party, models.PROTECT, related_name="people")
     role = models.CharField(max_length=30, choices=[(r, r) for r in Role])
     is_active = models.BooleanField(default=True)
     added_at = models.DateTimeField()
+    language = models.CharField(max_length=10, blank=True, db_default="")
+    time_zone = models.CharField(max_length=60, blank=True, db_default="")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -53,17 +58,46 @@ class Person(AbstractBaseUser):
 
 
 class ContactPoint(models.Model):
-    """How to reach a party, by whom, in which languages. is_24_7: somebody is always there."""
+    """How to reach a party, by whom, in which languages. is_24_7: somebody is always there.
+
+    Otherwise somebody is there in office hours of the time zone. title: what is there ("duty
+    desk"), never a person's name. verified_at: when a drill last got an answer there. A point
+    that was removed keeps its row, for what was sent there names it.
+    """
 
     party = models.ForeignKey(Party, models.CASCADE, related_name="contact_points")
+    title = models.CharField(max_length=80, blank=True, db_default="")
     channel = models.CharField(max_length=20, choices=[(c, c) for c in ("mail", "phone", "url")])
     address = models.CharField(max_length=300)
     languages = models.JSONField(default=list)
     time_zone = models.CharField(max_length=60, default="UTC")
     is_24_7 = models.BooleanField(default=False)
+    verified_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.channel} of {self.party_id}"
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"contact_point:{self.pk}"
+
+
+class LadderStep(models.Model):
+    """One step of a party's escalation ladder. wait_minutes: for an answer, before the next."""
+
+    party = models.ForeignKey(Party, models.CASCADE, related_name="ladder")
+    position = models.PositiveSmallIntegerField()
+    point = models.OneToOneField(ContactPoint, models.CASCADE, related_name="step")
+    wait_minutes = models.PositiveSmallIntegerField(default=15)
+
+    class Meta:
+        ordering = ["party__name", "position"]
+        constraints = [models.UniqueConstraint("party", "position", name="one_step_a_position")]
+
+    def __str__(self) -> str:
+        return f"step {self.position} of {self.party_id}"
 
 
 class ApiKey(models.Model):

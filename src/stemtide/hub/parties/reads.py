@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import rules
-from stemtide.hub.parties.models import Agent, ApiKey, ContactPoint, Party, Person
+from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.parties.rules import NotFoundError, UnknownKeyError
 from stemtide.protocol.words import PartyKind, Role, Scope
 
@@ -149,11 +149,6 @@ def existing(names: Iterable[str], *, viewer: Party) -> set[str]:  # noqa: ARG00
 def all_parties(*, by: str) -> list[Party]:  # noqa: ARG001  # an operator may see every party
     """All parties, by name, for the operator at the hub's own console. by: who that is."""
     return list(Party.objects.order_by("name"))
-
-
-def all_contact_points(*, by: str) -> list[ContactPoint]:  # noqa: ARG001  # an operator sees all
-    """How each party is reached, for the operator at the hub's own console."""
-    return list(ContactPoint.objects.select_related("party").order_by("party__name", "pk"))
 
 
 def all_keys(*, by: str) -> list[ApiKey]:  # noqa: ARG001  # an operator may see every key

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from stemtide.protocol.words import PartyKind, Role, Scope
 
@@ -13,13 +14,37 @@ SILENT_AFTER = timedelta(seconds=20)
 COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM})
 """Kinds of party that see how others' agents and sightings stand."""
 
-WRITING_ROLES = frozenset({Role.ANALYST, Role.DUTY_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR})
+
+class Verb(StrEnum):
+    """What a role lets a person do for their party. Their party's own bounds hold beside it."""
+
+    READ = "read"
+    WRITE = "write"
+    LEAD = "lead"
+    SEE_PEOPLE = "see_people"
+    MANAGE = "manage"
+    ERASE = "erase"
+
+
+MAY: dict[Role, frozenset[Verb]] = {
+    Role.DUTY_OFFICER: frozenset({Verb.READ, Verb.WRITE, Verb.LEAD}),
+    Role.ANALYST: frozenset({Verb.READ, Verb.WRITE}),
+    Role.COORDINATOR: frozenset(Verb),
+    Role.ADMINISTRATOR: frozenset(
+        {Verb.READ, Verb.WRITE, Verb.SEE_PEOPLE, Verb.MANAGE, Verb.ERASE}
+    ),
+    Role.DATA_PROTECTION_OFFICER: frozenset({Verb.READ, Verb.SEE_PEOPLE, Verb.ERASE}),
+    Role.OBSERVER: frozenset({Verb.READ}),
+}
+"""What each role may do: the one table that pages and writes ask."""
+
+WRITING_ROLES = frozenset(role for role in Role if Verb.WRITE in MAY[role])
 """Roles in which a person acts for their party; the others read."""
 
-LEADING_ROLES = frozenset({Role.DUTY_OFFICER, Role.COORDINATOR})
+LEADING_ROLES = frozenset(role for role in Role if Verb.LEAD in MAY[role])
 """Roles in which a person leads: joins for their party, activates, moves and closes a crisis."""
 
-MANAGING_ROLES = frozenset({Role.ADMINISTRATOR, Role.COORDINATOR})
+MANAGING_ROLES = frozenset(role for role in Role if Verb.MANAGE in MAY[role])
 """Roles in which a person looks after their party's people, contact points and keys."""
 
 CHANNELS = frozenset({"mail", "phone", "url"})
@@ -96,8 +121,12 @@ def check_person_may_lead(role: Role | None) -> None:
         )
 
 
-def check_person_may_manage(role: Role) -> None:
-    """Administrators and coordinators look after their party's people and contact points."""
+def check_person_may_manage(role: Role | None) -> None:
+    """Administrators and coordinators look after people and contact points; machines do not."""
+    if role is None:
+        raise NotAllowedError(
+            "a key does not look after people and contact points: sign in at the desk"
+        )
     if role not in MANAGING_ROLES:
         raise NotAllowedError(
             f"your role ({role.replace('_', ' ')}) does not look after people and contact points:"

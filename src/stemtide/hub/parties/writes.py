@@ -14,7 +14,7 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import rules
-from stemtide.hub.parties.models import Agent, ApiKey, ContactPoint, Party, Person
+from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.agents import AgentStatusIn
 from stemtide.protocol.words import PartyKind, Role
@@ -79,40 +79,6 @@ def add_person(
     detail: dict[str, object] = {"party": party.ref, "role": person.role}
     ledger.append("person.added", actor=actor, subject=person.ref, now=now, detail=detail)
     return person
-
-
-@transaction.atomic
-def add_contact_point(
-    party: Party,
-    *,
-    channel: str,
-    address: str,
-    languages: Iterable[str] = (),
-    time_zone: str = "UTC",
-    is_24_7: bool = False,
-    actor: str,
-    now: datetime,
-) -> ContactPoint:
-    """Say how a party is reached.
-
-    raises: InvalidError.
-    """
-    if channel not in rules.CHANNELS:
-        known = ", ".join(sorted(rules.CHANNELS))
-        raise InvalidError("channel", f"there is no channel {channel[:40]!r}; known are {known}")
-    if not address.strip():
-        raise InvalidError("address", "is empty: write where somebody is reached")
-    point = ContactPoint.objects.create(
-        party=party,
-        channel=channel,
-        address=address.strip(),
-        languages=list(languages),
-        time_zone=time_zone,
-        is_24_7=is_24_7,
-    )
-    detail: dict[str, object] = {"channel": channel, "is_24_7": is_24_7}
-    ledger.append("contact_point.added", actor=actor, subject=party.ref, now=now, detail=detail)
-    return point
 
 
 @transaction.atomic

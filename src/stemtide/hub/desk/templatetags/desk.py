@@ -2,10 +2,11 @@
 """What the desk's templates can say: times, words, marks, glyphs and bars."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -110,9 +111,12 @@ def pap_mark(pap: str) -> SafeString:
 
 @register.simple_tag
 def stamp(moment: datetime) -> SafeString:
-    """A moment in full."""
+    """A moment in full on the reader's clock; datetime and title say it in UTC."""
     return format_html(
-        '<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), times.stamp(moment)
+        '<time datetime="{}" title="{}">{}</time>',
+        _machine(moment),
+        times.in_utc(moment),
+        times.stamp(moment),
     )
 
 
@@ -121,7 +125,7 @@ def ago(moment: datetime, now: datetime) -> SafeString:
     """A moment in relative words, with the moment in full as its title."""
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(timespec="seconds"),
+        _machine(moment),
         times.stamp(moment),
         times.relative(moment, now=now),
     )
@@ -131,7 +135,10 @@ def ago(moment: datetime, now: datetime) -> SafeString:
 def as_of(moment: datetime) -> SafeString:
     """The moment from which the figures of a page are."""
     return format_html(
-        '<time data-as-of datetime="{}">{}</time>', moment.isoformat(), times.of_day(moment)
+        '<time data-as-of datetime="{}">{} {}</time>',
+        moment.isoformat(),
+        times.of_day(moment),
+        times.zone(moment),
     )
 
 
@@ -140,7 +147,7 @@ def clock(since: datetime, now: datetime) -> SafeString:
     """A clock that runs since a moment; the script keeps it running."""
     return format_html(
         '<time class="clock__value" data-clock datetime="{}" title="{}">{}</time>',
-        since.isoformat(timespec="seconds"),
+        _machine(since),
         times.stamp(since),
         times.elapsed(since, until=now),
     )
@@ -162,3 +169,14 @@ def spread(counts: Mapping[str, int], largest: int) -> dict[str, Any]:
         bars.append({"outcome": str(outcome), "x": f"{at:.1f}", "width": f"{width:.1f}"})
         at += width
     return {"bars": [bar for bar in bars if bar["width"] != "0.0"]}
+
+
+@register.simple_tag
+def time_zone_name() -> str:
+    """The reader's time zone by its name: "Europe/Brussels"."""
+    return timezone.get_current_timezone_name()
+
+
+def _machine(moment: datetime) -> str:
+    """A moment as machines read it, in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
