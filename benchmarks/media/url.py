@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses: how many spellings of one meet, beside plain comparison; collisions; speed."""
 
-import hashlib
 import importlib.util
-import random
 import statistics
 import sys
 import time
@@ -12,9 +10,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import numpy as np
+
+from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url import canonical
-from stemtide.fingerprints.url_reach import print_of_url
-from stemtide.matching.urls import UrlFinder
+from stemtide.fingerprints.url_reach import fingerprints_of_url
+from stemtide.matching.library import Library
 
 ADDRESSES = (
     "https://www.example-host.com/video/12345",
@@ -156,17 +157,17 @@ def speed(known):
     yield {**_row("one spelling", took, _peer_us(many), unit="us"), "peer": "can_ada href"}
     yield _row(
         "one look-up made",
-        _us(lambda: [print_of_url(url) for url in many], len(many)),
+        _us(lambda: [fingerprints_of_url(url) for url in many], len(many)),
         None,
         unit="us",
     )
-    finder, rng = UrlFinder(), random.Random(1)  # noqa: S311 - repeatable on purpose
-    digests = [hashlib.sha256(rng.randbytes(8)).digest() for _ in range(200_000)]
-    finder.put(range(len(digests)), digests)
-    asked = [print_of_url(url).to_bytes() for url in many]
+    library, rng = Library(), np.random.default_rng(1)
+    keys = np.arange(200_000)
+    library.put_columns(Kind.URL, keys, rng.integers(0, 256, (len(keys), 32), np.uint8))
+    asked = [fingerprints_of_url(url) for url in many]
     yield _row(
         "one look-up among 200,000 signals",
-        _us(lambda: [finder.find(one) for one in asked], len(asked)),
+        _us(lambda: [library.match(one) for one in asked], len(asked)),
         None,
         unit="us",
     )

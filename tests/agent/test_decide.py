@@ -9,7 +9,7 @@ from stemtide.agent.decide import NOTHING, Hit, decide
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.feed import FeedSignal
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.words import Action, Provenance, Severity
+from stemtide.protocol.words import Action, Provenance, Reach, Severity
 
 BLOCK_ALL = (Rule(name="all", action=Action.BLOCK, disputed=OnDispute.ALSO),)
 
@@ -36,6 +36,29 @@ def hit(number=1, *, distance_bits=0, kind="pdq", **other):
         "expires_at": None,
     }
     return Hit(FeedSignal(kind=kind, **(facts | other)), Kind(kind), distance_bits, "")
+
+
+@pytest.mark.parametrize(
+    ("reach", "rule", "action"),
+    [
+        (None, Rule("all", Action.BLOCK), "block"),
+        ("folder", Rule("all", Action.BLOCK), "block"),
+        ("host", Rule("all", Action.BLOCK), "hold"),
+        ("host", Rule("hosts", Action.BLOCK, reach=frozenset({Reach.HOST})), "block"),
+        ("folder", Rule("hosts", Action.BLOCK, reach=frozenset({Reach.HOST})), "log"),
+        (None, Rule("one", Action.BLOCK, reach=frozenset({Reach.ADDRESS})), "block"),
+    ],
+)
+def test_a_whole_host_is_blocked_only_where_a_rule_names_that_reach(reach, rule, action):
+    decided = decide([hit(kind="url", reach=reach)], (rule,))
+    assert decided.action == action
+    assert ("whole host leads to hold" in decided.why) == (action == "hold")
+    assert (f"covers the whole {reach}" in decided.why) == (reach is not None)
+
+
+def test_a_rule_on_reach_fits_addresses_alone():
+    rule = Rule("one", Action.BLOCK, reach=frozenset({Reach.ADDRESS}))
+    assert decide([hit()], (rule,)).action is Action.LOG
 
 
 DEFAULTS = [

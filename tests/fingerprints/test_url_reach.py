@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
-from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stemtide.fingerprints.kinds import FingerprintError
+from stemtide.fingerprints.kinds import Fingerprint, Kind
 from stemtide.fingerprints.url import (
     SHARED,
     SITES,
@@ -18,8 +17,8 @@ from stemtide.fingerprints.url import (
 from stemtide.fingerprints.url_reach import (
     MAX_FOLDERS,
     Reach,
-    UrlPrint,
     expressions,
+    fingerprints_of_url,
     prefix_of,
     print_of_url,
     rule_of,
@@ -161,32 +160,23 @@ def test_the_lists_are_spelled_as_hosts_and_folders_are():
     assert all(canonical(host) == host for host in SITES)
 
 
-def test_a_look_up_survives_its_bytes():
-    found = print_of_url(PAGE)
-    assert UrlPrint.from_bytes(found.to_bytes()) == found
+def test_an_address_is_known_by_itself_and_looked_up_by_what_it_lies_in():
+    (_, own), *wider = print_of_url(PAGE).digests
+    made = fingerprints_of_url(PAGE)
+    assert made.each == (Fingerprint(Kind.URL, own),)
+    assert [(one.kind, one.value) for one in made.views] == [(Kind.URL, one) for _, one in wider]
+    assert [one.transform for one in made.views] == [at.name.lower() for at, _ in wider]
+    assert made.remarks == ()
+    assert "not followed" in fingerprints_of_url("https://bit.ly/abc").remarks[0]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (b"", "does not begin"),
-        (b"url2" + print_of_url(PAGE).to_bytes()[4:], "does not begin"),
-        (print_of_url(PAGE).to_bytes()[:-1], "cannot have"),
-        (b"url1\0", "cannot have"),
-        (b"url1\x1b" + bytes(33 * 27), "cannot have"),
-        (b"url1\1\3" + bytes(32), "no reach 3"),
-    ],
-)
-def test_malformed_look_ups_are_refused_by_name(wrong, words):
-    with pytest.raises(FingerprintError, match=words):
-        UrlPrint.from_bytes(wrong)
-
-
-@given(value=st.binary(max_size=80).map(lambda tail: b"url1" + tail))
-@settings(max_examples=200, deadline=None)
-def test_no_bytes_raise_anything_but_a_fingerprint_error(value):
-    with suppress(FingerprintError):
-        assert UrlPrint.from_bytes(value).to_bytes() == value
+def test_a_bucket_tells_who_asked_what_covers_the_address():
+    asked = print_of_url("https://bad.example/video/77")
+    folder = digest(rule_of("https://bad.example/video", reach=Reach.FOLDER))
+    other = prefix_of(asked.digests[0][1]) + bytes(28)
+    assert prefix_of(folder) in asked.prefixes
+    assert asked.check([other, folder]) is Reach.FOLDER
+    assert asked.check([other]) is None
 
 
 PARTS = ["a", "..", "co", "uk", "com", "x.com", "b", "/", "?", "#!", "%2F", "@", ":80", "é"]

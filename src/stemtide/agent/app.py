@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stemtide.agent import asks, door, metrics
+from stemtide.agent import asks, buckets, door, metrics
 from stemtide.agent.act import Deliverer
 from stemtide.agent.client import Client
 from stemtide.agent.config import Config
@@ -93,6 +94,7 @@ class Agent:
             Route("/match", self.match, methods=["POST"]),
             Route(QUICK_PATH, self.match_hash, methods=["GET"]),
             Route("/match/hashes", self.match_hashes, methods=["POST"]),
+            Route("/match/urls", self.match_urls, methods=["GET"]),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),
@@ -149,6 +151,14 @@ class Agent:
             return _told(ask, self.looker.look(ask), as_of, is_binary=is_binary)
 
         return await asyncio.get_running_loop().run_in_executor(self.looker.threads, answer)
+
+    async def match_urls(self, request: Request) -> Response:
+        """GET /match/urls: the known digests that begin so, for who does not tell the address."""
+        self._check_ready()
+        prefixes = buckets.read_prefixes(request)
+        job = partial(buckets.digests, prefixes, store=self._store, config=self._config)
+        found = await asyncio.get_running_loop().run_in_executor(self.looker.threads, job)
+        return _json({"digests": found, **self._as_of()})
 
     async def health(self, request: Request) -> Response:
         """GET /health: how the agent stands. With ?ready the status says it too."""

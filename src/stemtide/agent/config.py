@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from stemtide.agent import values
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.words import Action, Provenance, Severity
+from stemtide.protocol.words import Action, Provenance, Reach, Severity
 
 PREFIX = "STEMTIDE_AGENT_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -50,6 +50,7 @@ class Rule:
     max_distance_bits: PDQ only in effect; exact kinds match at 0 bits.
     min_match_percent: how sure it must be that this is the signal's content.
     min_matched_s:     films and sounds: so many seconds of the content must be the signal's.
+    reach:             addresses only: what of the signal covers the address.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Rule:
     min_match_percent: int = 0
     min_matched_s: float = 0.0
     kinds: frozenset[Kind] = frozenset()
+    reach: frozenset[Reach] = frozenset()
     provenance: frozenset[Provenance] = frozenset()
     tlp: frozenset[Tlp] = frozenset()
     disputed: OnDispute = OnDispute.NO
@@ -273,6 +275,7 @@ _RULE: dict[str, Callable[[Any], Any]] = {
     "min_match_percent": values.number(0, 100),
     "min_matched_s": values.seconds(0, 86_400),
     "kinds": values.several(values.choice(Kind)),
+    "reach": values.several(values.choice(Reach)),
     "provenance": values.several(values.choice(Provenance)),
     "tlp": values.several(values.choice(Tlp)),
     "disputed": values.choice(OnDispute),

@@ -15,7 +15,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.found import Found
 from stemtide.protocol.feed import FeedSignal
 from stemtide.protocol.handling import PAP_ALLOWS
-from stemtide.protocol.words import Action
+from stemtide.protocol.words import Action, Reach
 
 SURE_PERCENT = 95
 """A match that is less sure goes to a person, whatever a rule says: 5 in 100 would be wrong."""
@@ -38,6 +38,14 @@ class Hit:
     match_percent: int = 100
     transform: str = ""
     found: tuple[Found, ...] = ()
+
+    @property
+    def reach(self) -> Reach | None:
+        """What of the signal covers the address; None for what is no address."""
+        if self.kind is not Kind.URL:
+            return None
+        # As it was met, if that is known: a digest alone may be shared under another reach.
+        return Reach(self.transform) if self.transform else self.signal.reach or Reach.ADDRESS
 
     @property
     def matched_s(self) -> float | None:
@@ -109,7 +117,7 @@ def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
     rule = next((one for one in rules if fits(one, hit)), None)
     asked = rule.action if rule else Action.LOG
     action, caps = asked, []
-    for most, cap in _caps(hit):
+    for most, cap in _caps(hit, rule):
         if action.rank > most.rank:
             action = most
             caps.append(cap)
@@ -133,12 +141,13 @@ def fits(rule: Rule, hit: Hit) -> bool:
         and signal.confidence >= rule.min_confidence
         and (not rule.labels or not rule.labels.isdisjoint(signal.labels))
         and (not rule.kinds or hit.kind in rule.kinds)
+        and (not rule.reach or hit.reach in rule.reach)
         and (not rule.provenance or signal.provenance in rule.provenance)
         and (not rule.tlp or signal.tlp in rule.tlp)
     )
 
 
-def _caps(hit: Hit) -> list[tuple[Action, str]]:
+def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
     """The strongest action that a signal, and how surely it was met, allow, with the reasons."""
     signal = hit.signal
     pap = PAP_ALLOWS[signal.pap]
@@ -147,6 +156,9 @@ def _caps(hit: Hit) -> list[tuple[Action, str]]:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
     if hit.match_percent < SURE_PERCENT:
         why = f"a match that is {hit.match_percent} % sure leads to hold at most"
+        caps.append((Action.HOLD, why))
+    if hit.reach is Reach.HOST and not (rule and Reach.HOST in rule.reach):
+        why = "a signal of a whole host leads to hold at most, unless a rule names that reach"
         caps.append((Action.HOLD, why))
     if signal.exercise:
         caps.append((Action.LOG, "an exercise only logs"))
@@ -168,6 +180,8 @@ def _explain(verdicts: Sequence[Verdict]) -> str:
         near = f", {hit.match_percent} % sure"
     if hit.matched_s is not None:
         near += f", {hit.matched_s:.1f} s of it"
+    if hit.reach not in (None, Reach.ADDRESS):
+        near = f", which covers the whole {hit.reach}"
     said = f"rule {first.rule!r} says {first.asked}"
     if first.rule == NO_RULE:
         said = f"no rule of the policy fits, so {first.asked}"

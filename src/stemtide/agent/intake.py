@@ -20,7 +20,7 @@ from stemtide.fingerprints.kinds import (
     Kind,
     parse_value,
 )
-from stemtide.fingerprints.url import fingerprint_url
+from stemtide.fingerprints.url_reach import fingerprints_of_url
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
@@ -45,10 +45,18 @@ def _reader(kind: Kind) -> BeforeValidator:
     def read(value: object) -> bytes:
         if not isinstance(value, str):
             raise ValueError("must be text")  # noqa: TRY004 - pydantic collects ValueError
-        is_address = kind is Kind.URL and ("." in value or len(value) != 2 * SIZE_BYTES[kind])
-        return fingerprint_url(value).value if is_address else parse_value(kind, value)
+        return parse_value(kind, value)
 
     return BeforeValidator(read)
+
+
+def _read_url(value: object) -> Fingerprints:
+    """Reads a JSON value as an address, or as the digest of its spelling or of a folder's."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004 - pydantic collects ValueError
+    if "." in value or len(value) != 2 * SIZE_BYTES[Kind.URL]:
+        return fingerprints_of_url(value)
+    return Fingerprints((Fingerprint(Kind.URL, parse_value(Kind.URL, value)),))
 
 
 class ItemIn(BaseModel):
@@ -61,7 +69,7 @@ class ItemIn(BaseModel):
     quality: int | None = Field(default=None, ge=0, le=100)
     sha256: Annotated[bytes, _reader(Kind.SHA256)] | None = None
     md5: Annotated[bytes, _reader(Kind.MD5)] | None = None
-    url: Annotated[bytes, _reader(Kind.URL)] | None = None
+    url: Annotated[Fingerprints, BeforeValidator(_read_url)] | None = None
 
     @model_validator(mode="after")
     def _has_something(self) -> Self:
@@ -73,18 +81,20 @@ class ItemIn(BaseModel):
 
     def item(self) -> Item:
         """As content to recognise."""
-        given = [(kind, getattr(self, kind)) for kind in SIZE_BYTES]
+        given = [(kind, getattr(self, kind)) for kind in SIZE_BYTES if kind is not Kind.URL]
         each = tuple(
             Fingerprint(kind, value, self.quality if kind is Kind.PDQ else None)
             for kind, value in given
             if value
         )
-        remarks = []
+        url = self.url or Fingerprints(())
+        remarks = list(url.remarks)
         if self.quality is not None and self.quality < MIN_QUALITY:
             remarks.append(
                 f"pdq: quality {self.quality} is below {MIN_QUALITY}, so it was not compared"
             )
-        return Item(self.ref or new_ref(), None, Fingerprints(each, remarks=tuple(remarks)))
+        made = Fingerprints((*each, *url.each), remarks=tuple(remarks), views=url.views)
+        return Item(self.ref or new_ref(), None, made)
 
 
 class ItemsIn(BaseModel):

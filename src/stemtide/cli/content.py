@@ -81,10 +81,11 @@ def _read(
     if kind in {Kind.PDQ, Kind.SHA256, Kind.MD5} and not Path(name).exists():
         return Named(name, spelled(Kind(kind), rest))
     if "://" in name:
-        from stemtide.fingerprints.url import UrlError, fingerprint_url
+        from stemtide.fingerprints.url import UrlError
+        from stemtide.fingerprints.url_reach import fingerprints_of_url
 
         try:
-            return Named(name, Fingerprints(each=(fingerprint_url(name),)), url=name)
+            return Named(name, fingerprints_of_url(name), url=name)
         except UrlError as error:
             raise ContentNameError(str(error)) from error
     path = Path(name)

@@ -269,6 +269,13 @@ def _item(name: str, fingerprint: "Fingerprint", *, url: str) -> dict[str, objec
     return item
 
 
+def _how(match: dict[str, Any]) -> str:
+    """How an agent's match was met."""
+    if match["kind"] == "url" and match["transform"]:
+        return f"covers the whole {match['transform']}"
+    return f"{match['distance_bits']} bits away"
+
+
 def _detail(response: "httpx.Response") -> str:
     """What a problem document says, or the bare status."""
     try:
@@ -285,5 +292,5 @@ def _best_answer(name: str, items: list[dict[str, Any]]) -> tuple[dict[str, obje
     matches = [match for one in items for match in one["matches"]]
     best = max(acts, key=lambda one: one.rank, default=None)
     row: dict[str, object] = {"file": name, "action": best, "matches": matches}
-    words = [f"  {m['signal']}  {m['kind']}, {m['distance_bits']} bits away" for m in matches]
+    words = [f"  {m['signal']}  {m['kind']}, {_how(m)}" for m in matches]
     return row, "\n".join([f"{name}: {best or 'no match'}", *words])

@@ -12,7 +12,7 @@ import typer
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, headers, hub_client
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Provenance, Severity, WithdrawReason
+from stemtide.protocol.words import Provenance, Reach, Severity, WithdrawReason
 
 if TYPE_CHECKING:
     import httpx
@@ -50,6 +50,11 @@ def share(
     within_bits: Annotated[
         int | None, typer.Option(min=0, max=64, help="PDQ distance that matches, if not 31.")
     ] = None,
+    reach: Annotated[
+        Reach, typer.Option(help="What a URL stands for: itself, its folder, its whole host.")
+    ] = Reach.ADDRESS,
+    ideology: Annotated[str, typer.Option(help="What moved its makers, if you know.")] = "",
+    entity: Annotated[str, typer.Option(help="Listed terrorist entity that it is of.")] = "",
     robust: Annotated[
         bool, typer.Option("--robust", help="Crops as well, so that cropped copies are found.")
     ] = False,
@@ -66,6 +71,8 @@ def share(
 
     facts: dict[str, object] = {
         "labels": label,
+        "ideology": ideology or None,
+        "entity": entity or None,
         "severity": severity,
         "provenance": provenance,
         "confidence": confidence,
@@ -80,7 +87,7 @@ def share(
         rows = [
             row
             for one in read_all(names, asked=Asked(share=True, robust=robust))
-            for row in _rows(one, facts, within_bits=within_bits)
+            for row in _rows(one, facts, within_bits=within_bits, reach=reach)
         ]
     except ContentNameError as error:
         fail(str(error))
@@ -101,7 +108,7 @@ def share(
 
 
 def _rows(
-    one: "Named", facts: dict[str, object], *, within_bits: int | None
+    one: "Named", facts: dict[str, object], *, within_bits: int | None, reach: Reach
 ) -> list[dict[str, Any]]:
     """The signals that one argument gives. Low-quality PDQ hashes are left out, and said."""
     from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
@@ -110,6 +117,8 @@ def _rows(
     rows = []
     for remark in one.fingerprints.remarks:
         tell(f"{one.name}: {remark}")
+    if reach is not Reach.ADDRESS and not one.url:
+        fail(f"--reach {reach} is for URLs, and {one.name} is none: share it by itself", code=2)
     for each in one.fingerprints.each:
         if each.quality is not None and each.quality < MIN_QUALITY:
             tell(f"{one.name}: its PDQ hash {each.part} is of quality {each.quality}: left out")
@@ -117,6 +126,8 @@ def _rows(
         row = facts | {"kind": each.kind, "value": one.url or each.hex, "content": content}
         if each.kind is Kind.PDQ:
             row |= {"quality": each.quality, "within_bits": within_bits}
+        if each.kind is Kind.URL and reach is not Reach.ADDRESS:
+            row["reach"] = reach
         rows.append(row)
     return rows
 

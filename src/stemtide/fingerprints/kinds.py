@@ -64,19 +64,21 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class QueryView:
-    """One more hash to look a picture up by. For looking up only: never shared.
+    """One more value to look content up by. For looking up only: never shared.
 
     transform: what was done to the content if it meets a signal in this view: "mirrored",
-               "boxed" (something was around it), "boxed, mirrored", "tilted 5".
-    value:     a PDQ hash.
-    quality:   that of the view, MIN_QUALITY..100: duller ones are left out.
+               "boxed" (something was around it), "boxed, mirrored", "tilted 5". Of an address:
+               "folder" or "host", where a signal of what it lies in was met.
+    value:     of one length: a PDQ hash, or of an address a digest.
+    quality:   PDQ: that of the view, MIN_QUALITY..100: duller ones are left out. Others: 100.
     part:      as in Fingerprint: "frame 3 at 0.2 s".
     """
 
     transform: str
     value: bytes
-    quality: int
+    quality: int = 100
     part: str = ""
+    kind: Kind = Kind.PDQ
 
 
 @dataclass(frozen=True, slots=True)

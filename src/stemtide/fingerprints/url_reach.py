@@ -15,16 +15,19 @@ source: Google Safe Browsing, "URLs and Hashing" (suffix and prefix expressions,
 """
 
 import re
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Self
 
 from publicsuffixlist import PublicSuffixList
 
-from stemtide.fingerprints.kinds import FingerprintError
+from stemtide.fingerprints.kinds import (
+    Fingerprint,
+    Fingerprints,
+    Kind,
+    QueryView,
+)
 from stemtide.fingerprints.url import (
     SHARED,
     SHORTENERS,
@@ -42,14 +45,12 @@ MAX_HOSTS = 5
 MAX_FOLDERS = 4
 """Folders deep that an expression may be; with the host itself that is five, and the address."""
 
+MAX_EXPRESSIONS = 1 + MAX_HOSTS * (1 + MAX_FOLDERS)
+"""Expressions that an address is looked up under, at most."""
+
 PREFIX_BYTES = 4
 """Bytes of a digest that are told to look it up without telling the address."""
 
-_DIGEST_BYTES = 32
-_HEAD = struct.Struct("<4sB")
-_MAGIC = b"url1"
-_ROW_BYTES = 1 + _DIGEST_BYTES
-_MAX_EXPRESSIONS = 1 + MAX_HOSTS * (1 + MAX_FOLDERS)
 _PARTS = re.compile(r"(\[[^\]]*\]|[^/?#:]*)(?::\d+)?([^?#]*)")
 _IPV4 = re.compile(r"[\d.]+")
 
@@ -86,29 +87,6 @@ class UrlPrint:
         answered = set(bucket)
         return next((reach for reach, one in self.digests if one in answered), None)
 
-    def to_bytes(self) -> bytes:
-        """Spell it: magic, count, then reach and digest of each."""
-        rows = b"".join(bytes((reach,)) + one for reach, one in self.digests)
-        return _HEAD.pack(_MAGIC, len(self.digests)) + rows
-
-    @classmethod
-    def from_bytes(cls, value: bytes) -> Self:
-        """Read what an address is looked up under, whoever wrote it.
-
-        raises: FingerprintError naming what is wrong.
-        """
-        if len(value) < _HEAD.size or value[:4] != _MAGIC:
-            raise FingerprintError("this is no look-up of an address: it does not begin with url1")
-        count, rows = value[4], value[_HEAD.size :]
-        if not 0 < count <= _MAX_EXPRESSIONS or len(rows) != count * _ROW_BYTES:
-            raise FingerprintError(f"a look-up of {count} digests cannot have {len(value)} bytes")
-        digests = []
-        for at in range(0, len(rows), _ROW_BYTES):
-            if rows[at] > Reach.HOST:
-                raise FingerprintError(f"a look-up of an address has no reach {rows[at]}")
-            digests.append((Reach(rows[at]), rows[at + 1 : at + _ROW_BYTES]))
-        return cls(tuple(digests))
-
 
 def print_of_url(url: str) -> UrlPrint:
     """Make everything that an address is looked up under.
@@ -121,6 +99,20 @@ def print_of_url(url: str) -> UrlPrint:
     if url_class(spelled) is UrlClass.SHORT_LINK:
         remarks = ("a short link: where it leads is not followed; look up that address too",)
     return UrlPrint(digests, remarks)
+
+
+def fingerprints_of_url(url: str) -> Fingerprints:
+    """Make what an address is looked up by: its own fingerprint, and views of what it lies in.
+
+    raises: UrlError, as `canonical`.
+    """
+    made = print_of_url(url)
+    (_, own), *wider = made.digests
+    return Fingerprints(
+        each=(Fingerprint(Kind.URL, own),),
+        remarks=made.remarks,
+        views=tuple(QueryView(reach.name.lower(), one, kind=Kind.URL) for reach, one in wider),
+    )
 
 
 def prefix_of(whole: bytes) -> bytes:

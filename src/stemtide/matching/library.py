@@ -184,9 +184,9 @@ class Library:
                     check_value(one.kind, one.value)
                     asked.setdefault(one.kind, []).append(_Asked(place, one.value, one.part, ""))
             for view in fingerprints.views:
-                check_value(Kind.PDQ, view.value)
+                check_value(view.kind, view.value)
                 mine = _Asked(place, view.value, view.part, view.transform)
-                asked.setdefault(Kind.PDQ, []).append(mine)
+                asked.setdefault(view.kind, []).append(mine)
         while True:
             moves = self._moves
             best: list[dict[int, Match]] = [{} for _ in many]

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Provenance, Severity, SignalState
+from stemtide.protocol.words import Provenance, Reach, Severity, SignalState
 
 MAX_PAGE = 10_000
 """Entries in one page of the feed."""
@@ -22,7 +22,9 @@ class FeedSignal(BaseModel):
 
     Readers ignore fields they do not know, so that an old agent follows a new hub.
 
-    value: hex, whole, also where it is as long as its content.
+    value:    hex, whole, also where it is as long as its content.
+    reach:    of a url that is more than one address; None: that address alone, or another kind.
+    ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
     """
 
     op: Literal["put"] = "put"
@@ -45,6 +47,10 @@ class FeedSignal(BaseModel):
     shared_by: str
     shared_at: AwareDatetime
     expires_at: AwareDatetime | None
+    # Later than the rest: an older hub does not send them, and an older agent kept none.
+    reach: Reach | None = None
+    ideology: str | None = None
+    entity: str | None = None
 
 
 class Tombstone(BaseModel):

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels: what content does, as data in labels.toml."""
+"""Labels: what content does, as data in labels.toml; what moves its makers, in ideologies.toml.
+
+Three things that are not the same: a label says what content does, an ideology what its makers
+believe, an entity which listed organisation it is of. Only labels are required.
+"""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,6 +12,18 @@ from importlib.resources import files
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+MAX_ENTITY_CHARS = 120
+"""Characters of an entity's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ideology:
+    """One ideology."""
+
+    name: str
+    title: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,35 @@ class Label:
 
 class RefusedLabelError(ValueError):
     """A label that names content Stemtide never stores, with the channel it belongs to."""
+
+
+@cache
+def ideologies() -> dict[str, Ideology]:
+    """All ideologies by name, checked at load."""
+    text = files("stemtide.protocol").joinpath("ideologies.toml").read_text("utf-8")
+    return {name: Ideology(name=name, **row) for name, row in tomllib.loads(text).items()}
+
+
+def check_ideology(name: str) -> str:
+    """Return the name of a known ideology. raises: ValueError for another."""
+    if name not in ideologies():
+        known = ", ".join(sorted(ideologies()))
+        raise ValueError(f"there is no ideology {name[:60]!r}; known are {known}: or leave it out")
+    return name
+
+
+def check_entity(name: str) -> str:
+    """Return an entity's name as it is kept.
+
+    raises: ValueError for one that is empty, too long, or holds what cannot be shown.
+    """
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= MAX_ENTITY_CHARS or not name.isprintable():
+        raise ValueError(
+            f"an entity's name has 1 to {MAX_ENTITY_CHARS} characters, all of which can be shown:"
+            " write it as the list of terrorist entities does, or leave it out"
+        )
+    return name
 
 
 @cache
@@ -47,3 +92,9 @@ def check_label(name: str) -> str:
 
 LabelName = Annotated[str, AfterValidator(check_label)]
 """The name of a label that a signal may carry."""
+
+IdeologyName = Annotated[str, AfterValidator(check_ideology)]
+"""The name of an ideology that a signal may carry."""
+
+EntityName = Annotated[str, AfterValidator(check_entity)]
+"""A listed terrorist entity, as its list names it."""

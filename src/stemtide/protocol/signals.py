@@ -8,10 +8,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, SIZE_BYTES, FingerprintError, Kind
 from stemtide.fingerprints.values import check_value
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
-from stemtide.protocol.labels import LabelName
+from stemtide.protocol.labels import EntityName, IdeologyName, LabelName
 from stemtide.protocol.words import (
     Opinion,
     Provenance,
+    Reach,
     Severity,
     SignalState,
     WithdrawReason,
@@ -36,6 +37,9 @@ class SignalIn(BaseModel):
                  content, up to MAX_VALUE_BYTES); for kind "url" the URL itself, which the hub
                  spells canonically, or the 64-digit digest of its canonical spelling.
     within_bits: the Hamming distance within which this PDQ signal matches; None: the default.
+    reach:       url only: "folder" or "host" for everything in it; None: that address alone.
+    ideology:    what moved its makers, never required; entity: the terrorist entity it is of, as
+                 the list that names it does ("EU 2023/1514 II.3", or the entity's name).
     content:     one id for all signals of one piece of content, chosen by the sharer.
     audience:    names of the parties that may see it; TLP:RED needs at least one.
     confidence:  0..100, how sure the sharer is.
@@ -47,8 +51,11 @@ class SignalIn(BaseModel):
     value: str = Field(min_length=1, max_length=2 * MAX_VALUE_BYTES)
     quality: int | None = Field(default=None, ge=0, le=100)
     within_bits: int | None = Field(default=None, ge=0, le=64)
+    reach: Reach | None = None
     content: UUID | None = None
     labels: tuple[LabelName, ...] = Field(min_length=1, max_length=8, fail_fast=True)
+    ideology: IdeologyName | None = None
+    entity: EntityName | None = None
     severity: Severity
     provenance: Provenance = Provenance.UNKNOWN
     confidence: int = Field(default=80, ge=0, le=100)
@@ -65,6 +72,8 @@ class SignalIn(BaseModel):
         _check_value(self.kind, self.value)
         if self.kind is not Kind.PDQ and (self.quality, self.within_bits) != (None, None):
             raise ValueError("quality and within_bits: only pdq signals have them; leave them out")
+        if self.kind is not Kind.URL and self.reach is not None:
+            raise ValueError("reach: only url signals reach further; leave it out")
         if TLP_ALLOWS[self.tlp].needs_audience and not self.audience:
             raise ValueError(f"audience: TLP:{self.tlp.upper()} needs named recipients")
         return self
@@ -165,7 +174,8 @@ class OpinionOut(BaseModel):
 class SignalOut(BaseModel):
     """One signal, as a party that may see it reads it.
 
-    value: hex, whole; url: the canonical URL where the kind is "url" and the hub knows it.
+    value: hex, whole; url: what a url signal covers, in its canonical spelling, if the hub knows
+    it; reach: "folder" or "host" where that is more than one address.
     """
 
     id: UUID
@@ -176,8 +186,11 @@ class SignalOut(BaseModel):
     url: str | None
     quality: int | None
     within_bits: int | None
+    reach: Reach | None
     content: UUID | None
     labels: list[str]
+    ideology: str | None
+    entity: str | None
     severity: Severity
     provenance: Provenance
     confidence: int

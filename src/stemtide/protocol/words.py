@@ -60,6 +60,14 @@ class Provenance(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Reach(StrEnum):
+    """How far a signal of a web address reaches, narrowest first."""
+
+    ADDRESS = "address"
+    FOLDER = "folder"
+    HOST = "host"
+
+
 class SignalState(StrEnum):
     """Where a signal stands. Only a live one matches."""
 

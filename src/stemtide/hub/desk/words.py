@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp
-from stemtide.protocol.labels import labels
+from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.words import (
     Action,
     CheckAnswer,
@@ -15,6 +15,7 @@ from stemtide.protocol.words import (
     Outcome,
     PartyKind,
     Provenance,
+    Reach,
     Role,
     Severity,
     SignalState,
@@ -48,6 +49,11 @@ PHRASES: dict[str, dict[str, Words]] = {
         Kind.AUDIO: _("sound"),
         Kind.TEXT: _("text (passages)"),
         Kind.GOP: _("video (same encode)"),
+    },
+    "reach": {
+        Reach.ADDRESS: _("this address alone"),
+        Reach.FOLDER: _("everything in this folder"),
+        Reach.HOST: _("the whole host, and those below it"),
     },
     "provenance": {
         Provenance.PERPETRATOR: _("a perpetrator"),
@@ -143,6 +149,12 @@ def looks(value: str, of: str) -> str:
 def label_title(name: str) -> str:
     """What people read for a label."""
     found = labels().get(name)
+    return found.title if found else name
+
+
+def ideology_title(name: str) -> str:
+    """What people read for an ideology."""
+    found = ideologies().get(name)
     return found.title if found else name
 
 

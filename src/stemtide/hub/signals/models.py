@@ -38,6 +38,7 @@ class Signal(models.Model):
     position: its place in the feed; every change that readers must learn of moves it up.
     value:    lower-case hex; for a URL the digest of its canonical spelling, with url beside it;
               for kinds as long as their content the SHA-256 of the value, which is a LongValue.
+    reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
     """
 
@@ -47,10 +48,14 @@ class Signal(models.Model):
     kind = models.CharField(max_length=10, choices=[(k, k) for k in Kind])
     value = models.CharField(max_length=64)
     url = models.CharField(max_length=4096, blank=True)
+    # None and not "" is what travels, and travel goes past Django's models.
+    reach = models.CharField(max_length=10, null=True)
     quality = models.SmallIntegerField(null=True)
     within_bits = models.SmallIntegerField(null=True)
     content = models.ForeignKey(ContentItem, models.PROTECT, null=True, related_name="signals")
     labels = models.JSONField(default=list)
+    ideology = models.CharField(max_length=30, null=True)
+    entity = models.CharField(max_length=120, null=True)
     severity = models.CharField(max_length=10)
     provenance = models.CharField(max_length=15)
     confidence = models.SmallIntegerField()

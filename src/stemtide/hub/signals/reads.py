@@ -24,6 +24,7 @@ from stemtide.protocol.words import (
     Opinion,
     Outcome,
     Provenance,
+    Reach,
     Severity,
     SignalState,
     WithdrawReason,
@@ -83,8 +84,11 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # fin
         url=row.url or None,
         quality=row.quality,
         within_bits=row.within_bits,
+        reach=Reach(row.reach) if row.reach else None,
         content=row.content.uid if row.content else None,
         labels=row.labels,
+        ideology=row.ideology,
+        entity=row.entity,
         severity=Severity(row.severity),
         provenance=Provenance(row.provenance),
         confidence=row.confidence,
@@ -273,7 +277,8 @@ def totals(*, viewer: Party) -> dict[str, int]:
 
 
 _FACTS = (
-    *("quality", "within_bits", "content__uid", "labels", "severity", "provenance"),
+    *("quality", "within_bits", "reach", "content__uid", "labels", "ideology", "entity"),
+    *("severity", "provenance"),
     *("confidence", "tlp", "pap", "audience", "expires_at", "crisis__uid"),
 )
 """Columns in the order of Facts."""
@@ -286,8 +291,11 @@ _WIRE_NAMES = {
     "value": "value",
     "quality": "quality",
     "within_bits": "within_bits",
+    "reach": "reach",
     "content__uid": "content",
     "labels": "labels",
+    "ideology": "ideology",
+    "entity": "entity",
     "severity": "severity",
     "provenance": "provenance",
     "confidence": "confidence",

@@ -11,7 +11,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import unpack_audience
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Outcome, Provenance, Severity, SignalState
+from stemtide.protocol.words import Outcome, Provenance, Reach, Severity, SignalState
 
 
 class Seen(NamedTuple):
@@ -56,6 +56,7 @@ class BoardSignal:
     kind: Kind
     value: str
     url: str
+    reach: Reach | None
     quality: int | None
     state: SignalState
     is_disputed: bool
@@ -74,6 +75,8 @@ class BoardRow:
     state: SignalState
     is_disputed: bool
     labels: list[str]
+    ideology: str | None
+    entity: str | None
     severity: Severity
     provenance: Provenance
     confidence: int
@@ -117,6 +120,8 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         state=SignalState.LIVE if live else SignalState(latest.state),
         is_disputed=any(row.is_disputed for row in group),
         labels=latest.labels,
+        ideology=latest.ideology,
+        entity=latest.entity,
         severity=Severity(latest.severity),
         provenance=Provenance(latest.provenance),
         confidence=latest.confidence,
@@ -130,19 +135,22 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         expires_at=latest.expires_at,
         withdrawn_at=None if live else latest.withdrawn_at,
         crisis=latest.crisis.uid if latest.crisis else None,
-        signals=[
-            BoardSignal(
-                id=row.uid,
-                kind=Kind(row.kind),
-                value=row.value,
-                url=row.url,
-                quality=row.quality,
-                state=SignalState(row.state),
-                is_disputed=row.is_disputed,
-            )
-            for row in group
-        ],
+        signals=[_board_signal(row) for row in group],
         outcomes=Outcomes(
             **{word: sum(getattr(one, word) for one in each) for word in Outcome},
         ),
+    )
+
+
+def _board_signal(row: Signal) -> BoardSignal:
+    """One signal of a piece of content from its row."""
+    return BoardSignal(
+        id=row.uid,
+        kind=Kind(row.kind),
+        value=row.value,
+        url=row.url,
+        reach=Reach(row.reach) if row.reach else None,
+        quality=row.quality,
+        state=SignalState(row.state),
+        is_disputed=row.is_disputed,
     )

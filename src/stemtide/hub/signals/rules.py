@@ -11,6 +11,7 @@ from uuid import UUID
 
 from stemtide.fingerprints import url
 from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
+from stemtide.fingerprints.url_reach import Reach, rule_of
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
@@ -63,8 +64,11 @@ class Facts(NamedTuple):
 
     quality: int | None
     within_bits: int | None
+    reach: str | None
     content: UUID | None
     labels: tuple[str, ...]
+    ideology: str | None
+    entity: str | None
     severity: str
     provenance: str
     confidence: int
@@ -80,8 +84,11 @@ def facts_of(body: SignalIn) -> Facts:
     return Facts(
         quality=body.quality,
         within_bits=body.within_bits,
+        reach=None if _reach(body) is Reach.ADDRESS else _reach(body).name.lower(),
         content=body.content,
         labels=tuple(sorted(set(body.labels))),
+        ideology=body.ideology,
+        entity=body.entity,
         severity=body.severity.value,
         provenance=body.provenance.value,
         confidence=body.confidence,
@@ -267,7 +274,7 @@ def uuid_at(now: datetime) -> UUID:
 def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
     """A signal's value as its row holds it, its canonical address and its long value if any.
 
-    raises: InvalidError for what is no address.
+    raises: InvalidError for what is no address, or would cover what many people publish.
     """
     if is_long(body.kind):
         long = bytes.fromhex(body.value)
@@ -276,7 +283,7 @@ def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
     if body.kind is not Kind.URL or _is_digest(value):
         return value, "", None
     try:
-        address = url.canonical(body.value)
+        address = rule_of(body.value, reach=_reach(body))
     except url.UrlError as error:
         raise InvalidError("value", str(error)) from error
     if len(address) > MAX_URL_CHARS:
@@ -285,6 +292,11 @@ def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
             f"is longer than {MAX_URL_CHARS} characters once coded: share the digest instead",
         )
     return url.digest(address).hex(), address, None
+
+
+def _reach(body: SignalIn) -> Reach:
+    """What a URL signal covers: one address, unless it says more."""
+    return Reach[body.reach.name] if body.reach else Reach.ADDRESS
 
 
 def _is_digest(value: str) -> bool:

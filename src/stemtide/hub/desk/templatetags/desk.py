@@ -36,6 +36,12 @@ def label(name: str) -> str:
 
 
 @register.filter
+def ideology(name: str) -> str:
+    """What people read for an ideology."""
+    return words.ideology_title(name)
+
+
+@register.filter
 def kind_name(kind: str) -> str:
     """The short name of a kind of fingerprint."""
     return words.KINDS_SHORT[Kind(kind)]
