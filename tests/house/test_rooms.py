@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
-ROOMS = ["ledger", "parties", "crises", "signals"]
+ROOMS = ["ledger", "parties", "crises", "signals", "situation"]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
 SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
 """A file that outgrew its size is split by subject: decision 0022."""

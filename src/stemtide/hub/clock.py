@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from stemtide.hub.signals import writes as signals
+from stemtide.hub.situation import writes_leads as leads
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +18,15 @@ TICK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one look at the clock did. expired: signals that ran out."""
+    """What one look at the clock did. expired: signals that ran out; erased: words of leads."""
 
     expired: int
+    erased: int
 
 
 def run_once(now: datetime) -> Done:
     """Do everything that is due. Two clocks at once are safe: each row is changed by one."""
-    return Done(expired=signals.expire_due(now))
+    return Done(expired=signals.expire_due(now), erased=leads.erase_due_leads(now))
 
 
 class Clock:

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "stemtide.hub.parties",
     "stemtide.hub.crises",
     "stemtide.hub.signals",
+    "stemtide.hub.situation",
     "stemtide.hub.desk",
 ]
 

@@ -48,7 +48,7 @@ def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
         ticks.append(now)
         if len(ticks) == 1:
             raise OperationalError("away")
-        return clock.Done(expired=1)
+        return clock.Done(expired=1, erased=0)
 
     monkeypatch.setattr(clock, "run_once", tick)
     ticking = clock.Clock(tick_s=0.001)

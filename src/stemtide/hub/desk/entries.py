@@ -36,6 +36,18 @@ ACTS = {
     "signals.expired": gettext_lazy("let signals expire"),
     "opinion.given": gettext_lazy("gave an opinion on a signal"),
     "outcomes.reported": gettext_lazy("reported outcomes"),
+    "message.posted": gettext_lazy("wrote into a situation log"),
+    "message.pinned": gettext_lazy("pinned a message"),
+    "message.unpinned": gettext_lazy("took a pinned message down"),
+    "line.proposed": gettext_lazy("proposed a public line"),
+    "line.agreed": gettext_lazy("agreed to a public line"),
+    "line.objected": gettext_lazy("objected to a public line"),
+    "line.withdrawn": gettext_lazy("withdrew a public line"),
+    "lead.reported": gettext_lazy("reported a lead to a threat to life"),
+    "lead.received": gettext_lazy("received a lead to a threat to life"),
+    "lead.forwarded": gettext_lazy("passed on a lead to a threat to life"),
+    "lead.closed": gettext_lazy("closed a lead to a threat to life"),
+    "lead.erased": gettext_lazy("erased the words of a lead"),
 }
 """What an entry's kind says of its actor; a kind that is missing is shown as it is."""
 
