@@ -174,6 +174,15 @@ def test_directories_that_lie_are_refused(header):
     assert remark.startswith((UNDECODABLE, LIMIT))
 
 
+def test_a_7z_that_hides_its_files_from_its_directory_is_not_taken_for_an_empty_one():
+    start = bytes(20)
+    hiding = SIGNATURE + struct.pack("<L", zlib.crc32(start)) + start
+    assert opened(hiding) == []
+    ((_, _, remark),) = opened(hiding + b"a film")
+    assert remark.startswith(UNDECODABLE)
+    assert "yet something is in it" in remark
+
+
 def test_a_7z_without_a_name_or_a_file_is_read():
     packed, coders = PACKED["stored"]
     unnamed = seven(packed, folder(*coders, size=len(TEXT)), names=b"\0")

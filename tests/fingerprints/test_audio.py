@@ -268,6 +268,14 @@ def test_only_formats_on_the_list_are_opened(monkeypatch):
         pass
 
 
+def test_sound_of_a_kind_that_nobody_knows_says_so():
+    blob = bytearray(FILES["audio/wav"])
+    blob[20:22] = b"\x77\x77"  # its format, as RIFF numbers them
+    found = fingerprint_audio(bytes(blob), limits=Limits())
+    assert found.tracks == ()
+    assert found.remarks == ("undecodable: its sound is of a kind that is not read here",)
+
+
 @pytest.mark.parametrize("rate", [1, 100, 4_000_000_000])
 def test_absurd_sample_rates_are_refused_in_words(rate):
     content = bytearray(encoded(SPEECH[:RATE], WAV))

@@ -310,6 +310,16 @@ def test_an_animation_that_is_cut_off_keeps_the_frames_before_the_cut(file_type)
     assert 2 <= len(found.each) <= 4
 
 
+@pytest.mark.parametrize("whole_frames", [1, 4])
+def test_a_gif_that_ends_in_the_head_of_a_frame_keeps_the_frames_before(whole_frames):
+    blob = animation("GIF")
+    heads = [at for at in range(len(blob)) if blob.startswith(b"\x2c\0\0\0\0", at)]
+    assert len(heads) == 6
+    found = looked_at(blob[: heads[whole_frames] + 9])
+    assert len(found.each) == whole_frames
+    assert "cut off or damaged" in found.remarks[0]
+
+
 @pytest.mark.parametrize("file_type", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF"])
 def test_mutated_files_get_a_hash_or_a_remark_and_never_an_exception(file_type):
     chance = random.Random(file_type)  # noqa: S311 - repeatable, not secret

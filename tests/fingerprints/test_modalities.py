@@ -35,6 +35,8 @@ def look(content, *, limits, asked, progress):
         while True:
             time.sleep(0.01)
             progress(1, 2)
+    if whole.startswith(b"\x01COUNT nothing"):
+        return Look(Fingerprints(each=()))
     for second in range(5):
         time.sleep(0.11)
         progress(second, 5)
@@ -87,6 +89,13 @@ def test_a_modality_is_found_by_its_first_bytes_and_has_limits_of_its_own(launch
         assert look.fingerprints.media_type == "test/counted"
         assert sandbox.fingerprint(encoded(photo(), "JPEG")).of(Kind.PDQ)
         assert made_by_it(sandbox.look(b"not told by its head", modality="counted"))
+
+
+def test_content_of_which_nothing_comes_is_not_passed_over_in_silence(launch):
+    with launch() as sandbox:
+        found = sandbox.fingerprint(b"\x01COUNT nothing")
+        assert found.is_incomplete
+        assert found.remarks[0].startswith("undecodable: nothing was found in it")
 
 
 def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_enough(launch):

@@ -37,6 +37,11 @@ def test_a_page_is_known_by_its_words_and_other_bytes_by_digests_alone(sandbox):
     assert [one.kind for one in other.each] == [Kind.SHA256, Kind.MD5]
 
 
+def test_an_archive_with_nothing_in_it_says_so(sandbox):
+    found = sandbox.fingerprint(b"PK\x05\x06" + bytes(18))
+    assert (found.media_type, found.remarks) == ("application/zip", ("nothing is in this archive",))
+
+
 def test_a_fingerprint_that_is_too_long_is_left_out_and_that_is_said():
     each, remarks = [], []
     add_long(each, remarks, Kind.AUDIO, bytes(MAX_VALUE_BYTES))

@@ -95,7 +95,7 @@ def _answer(
             _send(channel, {"modality": name})  # so that the parent waits as long
         asked, told = Asked(**head["asked"]), _Told(channel)
         found = _module(name).look(content, limits=limits, asked=asked, progress=told)
-        return {"modality": name, **_spell(_with_missing(found, missing))}
+        return {"modality": name, **_spell(_with_reason(_with_missing(found, missing)))}
     except MemoryError:
         return _only(
             f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"
@@ -164,6 +164,15 @@ def _with_missing(found: Look, missing: list[str]) -> Look:
     said = f"{UNDECODABLE}it may be {' or '.join(missing)}, whose decoders are not installed"
     made = found.fingerprints
     return replace(found, fingerprints=replace(made, remarks=(*made.remarks, said)))
+
+
+def _with_reason(found: Look) -> Look:
+    """Never pass over content in silence: say at least that nothing came of it."""
+    made = found.fingerprints
+    if made.each or made.remarks:
+        return found
+    said = f"{UNDECODABLE}nothing was found in it that a fingerprint could be made of"
+    return replace(found, fingerprints=replace(made, remarks=(said,)))
 
 
 class _Told:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 
 from stemtide.fingerprints.archive_7z_header import (
+    START_BYTES,
     Archive,
     Coder,
     Folder,
@@ -95,6 +96,8 @@ def seven_entries(blob: bytes, budget: Budget) -> Iterator[tuple[str, Pieces, st
 def _read(blob: bytes, budget: Budget) -> Archive:
     """Read the directory, which is often packed itself."""
     header = read_start(blob)
+    if not header and len(blob) > START_BYTES:
+        raise ArchiveError("its directory names no file, and yet something is in it")
     for _ in range(_MAX_PACKED_HEADERS):
         packed = read_packed_header(header)
         if packed is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from stemtide.fingerprints.archive_streams import ArchiveError
 from stemtide.fingerprints.limits import LimitError
 
-_START_BYTES = 32
+START_BYTES = 32
 _MAX_HEADER_BYTES = 16 << 20
 _MAX_FILES = 100_000
 _MAX_CODERS = 8
@@ -72,8 +72,8 @@ def read_start(blob: bytes) -> bytes:
     offset, size, crc = (
         int.from_bytes(blob[a:b], "little") for a, b in ((12, 20), (20, 28), (28, 32))
     )
-    header = blob[_START_BYTES + offset : _START_BYTES + offset + size]
-    if len(header) != size or len(blob) < _START_BYTES:
+    header = blob[START_BYTES + offset : START_BYTES + offset + size]
+    if len(header) != size or len(blob) < START_BYTES:
         raise ArchiveError("it is cut off: its directory is missing")
     if size > _MAX_HEADER_BYTES:
         raise LimitError("max_members", f"its directory has {size:,} bytes")
@@ -200,7 +200,7 @@ def _packed(reader: _Reader) -> tuple[int, list[int]]:
             reader.checksums(count)
         else:
             raise ArchiveError(f"its directory is damaged: {kind} among packed sizes")
-    return _START_BYTES + offset, sizes
+    return START_BYTES + offset, sizes
 
 
 def _folders(reader: _Reader) -> list[Folder]:

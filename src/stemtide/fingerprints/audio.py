@@ -106,14 +106,15 @@ def _fingerprint(
             if not container.streams.audio:
                 return Sound((), (_NO_SOUND,)), nothing
             listening = Listening(container, limits=limits, progress=progress)
-            if before is not None:
+            if before is not None and listening.printers:
                 listening.printers[0].feed(before)
             listening.run()
     except FFmpegError as error:
         return Sound((), (f"{UNDECODABLE}no sound can be read ({type(error).__name__})",)), nothing
     finished = [printer.finish() for printer in listening.printers]
     tracks = tuple(track for track, _ in finished if len(track.words))
-    return Sound(tracks, _remarks(tracks, listening.remarks)), finished[0][1]
+    rest = finished[0][1] if finished else nothing
+    return Sound(tracks, _remarks(tracks, listening.remarks)), rest
 
 
 def _remarks(tracks: tuple[Track, ...], remarks: list[str]) -> tuple[str, ...]:

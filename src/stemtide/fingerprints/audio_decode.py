@@ -153,7 +153,9 @@ class Listening:
     ) -> None:
         self.remarks: list[str] = []
         self._container = container
-        self._streams = list(container.streams.audio[:MAX_TRACKS])
+        every = container.streams.audio  # a stream of an unknown kind has no context
+        known = [one for one in every if getattr(one, "codec_context", None) is not None]
+        self._streams = known[:MAX_TRACKS]
         self.printers = [Printer() for _ in self._streams]
         start_s = (container.start_time or 0) / av.time_base
         self._ears = {
@@ -168,6 +170,9 @@ class Listening:
 
     def run(self) -> None:
         """Listen to everything that the limits allow."""
+        if not self._streams:
+            self.remarks.append(f"{UNDECODABLE}its sound is of a kind that is not read here")
+            return
         for stream in self._container.streams:
             stream.discard = Discard.default if stream.index in self._ears else Discard.all
         for stream in self._streams:

@@ -15,7 +15,15 @@ from stemtide.fingerprints.image_formats import (
     pillow_limited,
     tolerance,
 )
-from stemtide.fingerprints.image_frames import Looker, hash_frame, is_new, shown_s, walk
+from stemtide.fingerprints.image_frames import (
+    Looker,
+    count_frames,
+    has_frames,
+    hash_frame,
+    is_new,
+    shown_s,
+    walk,
+)
 from stemtide.fingerprints.image_quality import low_quality, why_dull
 from stemtide.fingerprints.kinds import (
     LIMIT,
@@ -157,7 +165,7 @@ def _fill(work: _Work) -> None:
     name = image.format or "image"
     stated = work.media_type or f"image/{name.lower()}"
     work.media_type = "image/jpeg" if name == "MPO" else Image.MIME.get(name, stated)
-    is_animated = name in ANIMATED and getattr(image, "is_animated", False)
+    is_animated = name in ANIMATED and has_frames(image)
     image.close()
     _decode_twice(work, _hash_frames if is_animated else _hash_still, name)
 
@@ -225,7 +233,7 @@ def _look_further(work: _Work, plane: Plane, grid: pdq.Floats) -> None:
 def _hash_frames(work: _Work) -> None:
     """Hash the distinct frames of an animation, looking at no more than max_frames of them."""
     with open_image(work.blob) as image:
-        frames = int(getattr(image, "n_frames", 1))
+        frames = count_frames(image)
         if min(image.size) < pdq.MIN_SIDE_PX:
             work.remarks.append(_too_small(image))
             return

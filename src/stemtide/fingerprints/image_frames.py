@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from stemtide.fingerprints import pdq
-from stemtide.fingerprints.image_formats import check_pixels
+from stemtide.fingerprints.image_formats import BOMBS, check_pixels
 from stemtide.fingerprints.kinds import LIMIT, MIN_QUALITY, Fingerprint, Kind
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.looks import Progress
@@ -43,6 +43,26 @@ class Looker:
         self.standing += stands
         self.seen += is_wanted
         return is_wanted
+
+
+def has_frames(image: Image.Image) -> bool:
+    """Whether there is more than one frame; damage behind the first one says that there is."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except (*BOMBS, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - decoders raise whatever hostile bytes lead them to
+        return True
+
+
+def count_frames(image: Image.Image) -> int:
+    """Count the frames, as far as they can be told apart; walking into the damage tells of it."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except (*BOMBS, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        return image.tell() + 2
 
 
 def walk(

@@ -36,6 +36,7 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
     remarks: list[str] = []
     most = ArchiveLimits()
     media_type = sniff(head_of(content))
+    done = -1
     for done, member in enumerate(members(content, limits=most)):
         progress(done, most.max_members)
         if member.remark:
@@ -49,6 +50,8 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
         if len(each) > _MOST_FINGERPRINTS or len(views) > _MOST_FINGERPRINTS:
             remarks.append(f"{LIMIT}only the first {done + 1} files of it were looked at")
             break
+    if done < 0:
+        remarks.append("nothing is in this archive")
     return Look(
         Fingerprints(tuple(each), media_type=media_type, remarks=tuple(remarks), views=tuple(views))
     )
