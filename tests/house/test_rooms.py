@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
-ROOMS = ["ledger", "parties", "crises", "signals", "situation"]
+ROOMS = ["ledger", "parties", "crises", "signals", "situation", "media"]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
 SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
 """A file that outgrew its size is split by subject: decision 0022."""
@@ -33,6 +33,8 @@ WITHOUT_AN_ENTRY = {
 OTHER_FILES = {
     "signals/rows.py": "what its reads hand to doors, where the protocol has no message for it",
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",
+    "media/keys.py": "the file of keys that previews are sealed with, apart from the database",
+    "media/stills.py": "the sandbox that makes pictures anew, for its writes alone",
     "signals/statements.py": "SQL for many rows at once, for its writes alone",
 }
 """Files of rooms beside the usual ones, each with its reason."""

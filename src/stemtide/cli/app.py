@@ -13,6 +13,7 @@ from stemtide.cli.demo import demo
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
 from stemtide.cli.party import key, party, person
+from stemtide.cli.preview import previews
 from stemtide.cli.signal import feed, signal
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ for _noun, _name in (
     (party, "party"),
     (person, "person"),
     (key, "key"),
+    (previews, "previews"),
 ):
     app.add_typer(_noun, name=_name)
 

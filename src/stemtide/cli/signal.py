@@ -79,7 +79,7 @@ def share(
         "tlp": tlp,
         "pap": pap,
         "audience": audience or [],
-        "expires_at": _end(expires),
+        "expires_at": end_of(expires),
         "crisis": crisis or None,
         "exercise": exercise,
     }
@@ -132,7 +132,7 @@ def _rows(
     return rows
 
 
-def _end(text: str) -> str | None:
+def end_of(text: str) -> str | None:
     """The moment that 30d, or an ISO time, means."""
     if not text:
         return None

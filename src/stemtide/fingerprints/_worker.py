@@ -232,6 +232,7 @@ def _spell(found: Look) -> dict[str, Any]:
         "remarks": list(made.remarks),
         "views": [[one.transform, one.value.hex(), one.quality, one.part] for one in found.views],
         "local": [one.hex() for one in found.local],
+        "still": [*found.still[:2], found.still[2].hex()] if found.still else [],
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, UnidentifiedImageError
 
-from stemtide.fingerprints import pdq, views
+from stemtide.fingerprints import pdq, stills, views
 from stemtide.fingerprints.image_formats import (
     ANIMATED,
     BOMBS,
@@ -122,7 +122,7 @@ def look_at_image(
         remarks=tuple(work.remarks),
         views=tuple(work.views),
     )
-    return Look(made, local=work.local)
+    return Look(made, local=work.local, still=work.still)
 
 
 @dataclass(slots=True)
@@ -137,6 +137,7 @@ class _Work:
     found: list[Fingerprint] = field(default_factory=list)
     views: list[QueryView] = field(default_factory=list)
     local: tuple[bytes, ...] = ()
+    still: tuple[int, int, bytes] | None = None
     remarks: list[str] = field(default_factory=list)
 
     def start_again(self, remark: str) -> None:
@@ -168,6 +169,15 @@ def _fill(work: _Work) -> None:
     is_animated = name in ANIMATED and has_frames(image)
     image.close()
     _decode_twice(work, _hash_frames if is_animated else _hash_still, name)
+    if work.asked.still:
+        _take_still(work)
+
+
+def _take_still(work: _Work) -> None:
+    """Make a small picture for people, of as much as there is."""
+    with tolerance(), open_image(work.blob) as image:
+        still = stills.take(image)
+    work.still = still.width, still.height, still.rgb
 
 
 def _decode_twice(work: _Work, decode: Callable[[_Work], None], name: str) -> None:

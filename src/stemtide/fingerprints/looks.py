@@ -28,12 +28,14 @@ class Asked:
     share:  fingerprints as they are shared: videos densely, sounds without their half steps.
     robust: more hashes to share, of crops, so that cropped copies meet it.
     local:  its local features (see stemtide.fingerprints.local).
+    still:  a small still of a picture, for people (see stemtide.fingerprints.stills).
     """
 
     views: bool = False
     share: bool = False
     robust: bool = False
     local: bool = False
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,13 @@ class Look:
     """All that one look at a piece of content found.
 
     local:  if asked for: local features of the content as it is, and of its mirror image.
+    still:  if asked for, and the content is a picture: a small one of it, as width, height and
+            bare RGB pixels, which stills.Still checks.
     """
 
     fingerprints: Fingerprints
     local: tuple[bytes, ...] = ()
+    still: tuple[int, int, bytes] | None = None
 
     @property
     def views(self) -> tuple[QueryView, ...]:

@@ -46,6 +46,7 @@ _MAX_EACH = 4096
 _MAX_VIEWS = 4096
 _MAX_LOCAL = 2
 _MAX_LOCAL_BYTES = 1 << 16
+_MAX_STILL_BYTES = 1 << 20
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
 _END_S = 10.0
@@ -295,6 +296,7 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Look:
             views=tuple(_checked_view(*one) for one in _few(answer, "views", _MAX_VIEWS)),
         ),
         local=tuple(_checked_local(one) for one in _few(answer, "local", _MAX_LOCAL)),
+        still=_checked_still(_few(answer, "still", 3)),
     )
 
 
@@ -333,6 +335,16 @@ def _checked_local(value: str) -> bytes:
     if len(value) > 2 * _MAX_LOCAL_BYTES:
         raise FingerprintError("local features that are too many")
     return bytes.fromhex(value)
+
+
+def _checked_still(parts: list[Any]) -> tuple[int, int, bytes] | None:
+    """Bare pixels; whether they are as many as the sides say is checked by whoever draws them."""
+    if not parts:
+        return None
+    width, height, pixels = parts
+    if len(pixels) > 2 * _MAX_STILL_BYTES:
+        raise ValueError("a still that is too large")
+    return int(width), int(height), bytes.fromhex(pixels)
 
 
 def _check_quality(quality: object) -> int:

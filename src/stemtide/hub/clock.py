@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
+from stemtide.hub.media import writes as media
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
 
@@ -18,15 +19,23 @@ TICK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one look at the clock did. expired: signals that ran out; erased: words of leads."""
+    """What one look at the clock did.
+
+    expired: signals that ran out. erased: words of leads. destroyed: previews.
+    """
 
     expired: int
     erased: int
+    destroyed: int = 0
 
 
 def run_once(now: datetime) -> Done:
     """Do everything that is due. Two clocks at once are safe: each row is changed by one."""
-    return Done(expired=signals.expire_due(now), erased=leads.erase_due_leads(now))
+    return Done(
+        expired=signals.expire_due(now),
+        erased=leads.erase_due_leads(now),
+        destroyed=media.destroy_due(now),
+    )
 
 
 class Clock:

@@ -35,6 +35,16 @@ def _is_on(name: str) -> bool:
     return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
+def _whole_number(name: str, otherwise: int) -> int:
+    """A setting that is a whole number from 1 on."""
+    text = os.environ.get(name, "")
+    if not text:
+        return otherwise
+    if not text.isdecimal() or int(text) < 1:
+        raise ImproperlyConfigured(f"{name} is {text[:20]!r}: give a whole number from 1 on")
+    return int(text)
+
+
 DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -55,6 +65,7 @@ INSTALLED_APPS = [
     "stemtide.hub.crises",
     "stemtide.hub.signals",
     "stemtide.hub.situation",
+    "stemtide.hub.media",
     "stemtide.hub.desk",
 ]
 
@@ -137,6 +148,9 @@ AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 # and the right password opens a locked door.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+
+MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
+MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -59,7 +59,7 @@ def find(uid: UUID, *, viewer: Party) -> Signal:
     raises: NotFoundError, also for one that the viewer may not see.
     """
     rows = Signal.objects.select_related("shared_by", "content", "crisis")
-    row = rows.filter(_visible(viewer), uid=uid).first()
+    row = rows.filter(visible(viewer), uid=uid).first()
     if row is None:
         raise NotFoundError(f"there is no signal {uid} that your party may see: read the feed")
     return row
@@ -135,7 +135,7 @@ def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
     """Those of these signals that a party may see, in any state."""
     found = {}
     for some in batches(uids):
-        rows = Signal.objects.filter(_visible(viewer), uid__in=some)
+        rows = Signal.objects.filter(visible(viewer), uid__in=some)
         facts = rows.values_list("uid", "pk", "exercise", "crisis__uid")
         found.update({uid: Seen(pk, mark, crisis) for uid, pk, mark, crisis in facts})
     return found
@@ -222,7 +222,7 @@ def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> li
 
     exercise: None for real and exercise alike.
     """
-    rows = Signal.objects.filter(_visible(viewer)).exclude(state=SignalState.EXPIRED)
+    rows = Signal.objects.filter(visible(viewer)).exclude(state=SignalState.EXPIRED)
     if exercise is not None:
         rows = rows.filter(exercise=exercise)
     latest: Iterable[tuple[int, int | None]] = rows.order_by("-position").values_list(
@@ -251,7 +251,7 @@ def sightings(
     Coordinating parties get a row for each provider; a provider its own and the total (is_total);
     an observer the total. exercise: None for real and exercise alike.
     """
-    seen = Sighting.objects.filter(_visible(viewer, "signal__"))
+    seen = Sighting.objects.filter(visible(viewer, "signal__"))
     if exercise is not None:
         seen = seen.filter(signal__exercise=exercise)
     if signal is not None:
@@ -264,9 +264,9 @@ def sightings(
 def totals(*, viewer: Party) -> dict[str, int]:
     """Counts for metrics, of what the viewer may see; exercise and real together."""
     heads = ledger.heads()
-    rows = Signal.objects.filter(_visible(viewer))
+    rows = Signal.objects.filter(visible(viewer))
     states = dict(rows.order_by().values_list("state").annotate(Count("pk")))
-    sums = _outcomes(Sighting.objects.filter(_visible(viewer, "signal__")))
+    sums = _outcomes(Sighting.objects.filter(visible(viewer, "signal__")))
     return {
         "ledger_entries": heads.entries,
         "feed_position": heads.positions,
@@ -315,8 +315,8 @@ _NAMES = tuple(_WIRE_NAMES.values())
 _ENCODER = msgspec.json.Encoder()
 
 
-def _visible(viewer: Party, prefix: str = "") -> Q:
-    """The rows that protocol.handling.may_receive lets a party see, as SQL."""
+def visible(viewer: Party, prefix: str = "") -> Q:
+    """The rows that protocol.handling.may_receive lets a party see, as SQL, for rooms above."""
     kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
     return (
         Q(**{f"{prefix}shared_by": viewer})
@@ -327,7 +327,7 @@ def _visible(viewer: Party, prefix: str = "") -> Q:
 
 def _feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
     """Signals of a party's feed: real ones, with exercise the others as well."""
-    rows = Signal.objects.filter(_visible(viewer))
+    rows = Signal.objects.filter(visible(viewer))
     return rows if exercise else rows.filter(exercise=False)
 
 

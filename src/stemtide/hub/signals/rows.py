@@ -95,6 +95,52 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One signal of a cluster."""
+
+    id: UUID
+    kind: Kind
+    value: str
+    url: str
+    state: SignalState
+    shared_by: str
+    shared_at: datetime
+    is_disputed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Signals that belong together, as one viewer may see them.
+
+    key:      the id of its first signal.
+    variants: the live ones first, then the latest first.  members: the ids of all.
+    kinds, states: how many signals of each.
+    severity: the worst of the live ones; labels: of them; tlp, pap: the strictest of all.
+    drawing:  a PDQ value to draw; "" where no picture is in it.
+    """
+
+    key: UUID
+    variants: tuple[Variant, ...]
+    members: frozenset[UUID]
+    kinds: Mapping[Kind, int]
+    states: Mapping[SignalState, int]
+    labels: tuple[str, ...]
+    severity: Severity
+    tlp: Tlp
+    pap: Pap
+    is_disputed: bool
+    sharers: tuple[str, ...]
+    first_at: datetime
+    last_at: datetime
+    drawing: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether any of it still matches."""
+        return SignalState.LIVE in self.states
+
+
+@dataclass(frozen=True, slots=True)
 class SightingRow:
     """Outcomes at one provider, or at all of them together (is_total; party is "")."""
 

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of media: what is kept, what one look shows, and how much was looked at."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.media import rules
+from stemtide.hub.media.keys import Keys
+from stemtide.hub.media.models import Look, Preview
+from stemtide.hub.media.rules import PreviewFacts
+from stemtide.hub.parties.models import Party, Person
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.reads import visible
+from stemtide.protocol.previews import PreviewKind, PreviewOut, Purpose
+from stemtide.protocol.words import SignalState
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """One look as the person who took it sees it. previews: id and kind of those that are kept."""
+
+    id: UUID
+    signal: UUID
+    crisis: UUID
+    crisis_name: str
+    exercise: bool
+    purpose: Purpose
+    opened_at: datetime
+    revealed_at: datetime | None
+    previews: tuple[tuple[UUID, PreviewKind], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """How many looks one person took. here: in one crisis; lately: within rules.PAUSE_WITHIN."""
+
+    today: int
+    here: int
+    lately: int
+
+    @property
+    def needs_pause(self) -> bool:
+        """Whether it is time for a pause."""
+        return rules.needs_pause(self.lately)
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfLooks:
+    """What a party's people looked at on one day (UTC), as counts."""
+
+    day: object
+    looks: int
+    revealed: int
+    people: int
+
+
+def previews(uid: UUID, *, viewer: Party) -> list[PreviewOut]:
+    """The previews of a signal that a party sent or may look at, destroyed ones too."""
+    row = _signals(viewer).filter(uid=uid).first()
+    if row is None or not (row.shared_by == viewer or facts(row, viewer=viewer).is_in_room):
+        return []
+    return [describe(one, viewer=viewer) for one in row.previews.all()]
+
+
+def describe(preview: Preview, *, viewer: Party) -> PreviewOut:  # noqa: ARG001  # the caller found it for them
+    """A preview as it travels."""
+    return PreviewOut(
+        id=preview.uid,
+        signal=preview.signal.uid,
+        kind=PreviewKind(preview.kind),
+        size_bytes=preview.size_bytes,
+        added_at=preview.added_at,
+        expires_at=preview.expires_at,
+        destroyed_at=preview.destroyed_at,
+    )
+
+
+def facts(row: Signal, *, viewer: Party) -> PreviewFacts:
+    """What the rules must know of a signal that the viewer may see."""
+    return PreviewFacts(
+        shared_by=row.shared_by.name,
+        state=SignalState(row.state),
+        has_crisis=row.crisis is not None,
+        is_in_room=row.crisis is not None and _is_in_room(row.crisis.uid, viewer=viewer),
+        previews=row.previews.filter(destroyed_at=None).count(),
+    )
+
+
+def kept(crisis: UUID, *, viewer: Party) -> set[UUID]:
+    """The signals of a crisis of which a preview is kept that the viewer may look at."""
+    if not _is_in_room(crisis, viewer=viewer):
+        return set()
+    found = Preview.objects.filter(
+        visible(viewer, "signal__"),
+        signal__crisis__uid=crisis,
+        signal__state=SignalState.LIVE,
+        destroyed_at=None,
+    )
+    return set(found.values_list("signal__uid", flat=True))
+
+
+def person(*, by: Actor) -> Person:
+    """The row of the person who acts.
+
+    raises: NotAllowedError for a machine.
+    """
+    kind, _, number = by.ref.partition(":")
+    if kind != "person":
+        raise NotAllowedError("only a person looks at a preview: sign in at the desk")
+    return Person.objects.get(pk=int(number), party=by.party)
+
+
+def own_look(uid: UUID, *, by: Actor) -> Look:
+    """A look of the person who asks, for writes.
+
+    raises: NotFoundError, also for somebody else's.
+    """
+    found = Look.objects.select_related("signal__shared_by", "signal__crisis", "crisis")
+    look = found.filter(uid=uid, person=person(by=by)).first()
+    if look is None:
+        raise NotFoundError("there is no such look of yours: open the preview in its crisis")
+    return look
+
+
+def look(uid: UUID, *, by: Actor, now: datetime) -> LookRow:
+    """A look of the person who asks, while it lasts.
+
+    raises: NotFoundError for somebody else's, and for one that is over.
+    """
+    found = _open_look(uid, by=by, now=now)
+    kept_now = found.signal.previews.filter(destroyed_at=None)
+    return LookRow(
+        id=found.uid,
+        signal=found.signal.uid,
+        crisis=found.crisis.uid,
+        crisis_name=found.crisis.name,
+        exercise=found.crisis.exercise,
+        purpose=Purpose(found.purpose),
+        opened_at=found.opened_at,
+        revealed_at=found.revealed_at,
+        previews=tuple((one.uid, PreviewKind(one.kind)) for one in kept_now),
+    )
+
+
+def content(uid: UUID, preview: UUID, *, by: Actor, now: datetime, keys: Keys) -> bytes:
+    """What a look shows of one preview: its veil, or all of it once it was asked for.
+
+    raises: NotFoundError, also where there is no veil; keys.KeyFileError.
+    """
+    found = _open_look(uid, by=by, now=now)
+    row = found.signal.previews.filter(uid=preview, destroyed_at=None).first()
+    if row is None:
+        raise NotFoundError("there is no such preview, or it is destroyed")
+    sealed = row.whole if found.revealed_at else row.veil
+    if not sealed:
+        raise NotFoundError("this preview has no veil: reveal it to read it")
+    return keys.unseal(sealed)
+
+
+def seen(crisis: UUID, *, by: Actor) -> set[UUID]:
+    """The signals of a crisis that a person looked at."""
+    if not by.is_person:
+        return set()
+    found = Look.objects.filter(crisis__uid=crisis, person=person(by=by))
+    return set(found.values_list("signal__uid", flat=True))
+
+
+def has_seen(members: Iterable[UUID], *, by: Actor) -> bool:
+    """Whether a person looked at any of these signals: variants of one cluster, say."""
+    return Look.objects.filter(person=person(by=by), signal__uid__in=list(members)).exists()
+
+
+def exposure(crisis: UUID, *, by: Actor, now: datetime) -> Exposure:
+    """How much the person who asks looked at."""
+    if not by.is_person:
+        return Exposure(today=0, here=0, lately=0)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    counts = Look.objects.filter(person=person(by=by)).aggregate(
+        today=Count("pk", filter=Q(opened_at__gte=midnight)),
+        here=Count("pk", filter=Q(crisis__uid=crisis)),
+        lately=Count("pk", filter=Q(opened_at__gt=now - rules.PAUSE_WITHIN)),
+    )
+    return Exposure(**counts)
+
+
+def days_of_looks(*, viewer: Party, limit: int = 31) -> list[DayOfLooks]:
+    """How much a party's own people looked at, day by day, the latest first: counts, no names."""
+    rows = (
+        Look.objects.filter(person__party=viewer)
+        .order_by()
+        .values(day=TruncDate("opened_at"))
+        .annotate(
+            looks=Count("pk"),
+            revealed=Count("revealed_at"),
+            people=Count("person", distinct=True),
+        )
+        .order_by("-day")[:limit]
+    )
+    return [DayOfLooks(**row) for row in rows]
+
+
+def _open_look(uid: UUID, *, by: Actor, now: datetime) -> Look:
+    """A look that is not over, of somebody who could begin it now.
+
+    raises: NotFoundError.
+    """
+    found = own_look(uid, by=by)
+    since = found.revealed_at or found.opened_at
+    facts_now = facts(found.signal, viewer=by.party)
+    is_theirs = rules.allows(rules.check_look, facts_now, kind=by.kind, role=by.role)
+    is_visible = _signals(by.party).filter(pk=found.signal.pk, state=SignalState.LIVE).exists()
+    if now - since > rules.LOOK_LASTS or not is_theirs or not is_visible:
+        raise NotFoundError("this look is over: open the preview again, and say for what")
+    return found
+
+
+def _signals(viewer: Party) -> QuerySet[Signal]:
+    """The signals that a party may see."""
+    return Signal.objects.select_related("shared_by", "crisis").filter(visible(viewer))
+
+
+def _is_in_room(crisis: UUID, *, viewer: Party) -> bool:
+    """Whether a party is in the room of a crisis."""
+    try:
+        crises.crisis(crisis, viewer=viewer)
+    except NotFoundError:
+        return False
+    return True

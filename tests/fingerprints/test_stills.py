@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stills for people: what crosses the wall of the sandbox, and what a browser is given."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stemtide.fingerprints.looks import Asked
+from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.stills import MAX_SIDE_PX, Still, jpeg, veiled
+from stemtide.fingerprints.workers import checked
+from tests.fingerprints.pictures import animation, encoded, photo, png_bomb
+
+ASKED = Asked(still=True)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as opened:
+        yield opened
+
+
+def opened(blob):
+    return Image.open(BytesIO(blob))
+
+
+def test_a_still_is_small_and_looks_like_its_picture(sandbox):
+    found = sandbox.look(encoded(photo(), "PNG"), asked=ASKED)
+    still = Still(*found.still)
+    assert max(still.width, still.height) == MAX_SIDE_PX
+    shrunk = photo().resize((still.width, still.height))
+    apart = np.abs(np.asarray(opened(jpeg(still)), int) - np.asarray(shrunk, int)).mean()
+    assert apart < 10
+
+
+def test_nothing_is_made_where_nothing_is_asked(sandbox):
+    assert sandbox.look(encoded(photo(), "PNG")).still is None
+
+
+def test_no_metadata_of_the_sender_is_left(sandbox):
+    secret = Image.Exif()
+    secret[0x010E] = "the address of a witness"
+    found = sandbox.look(encoded(photo(), "JPEG", exif=secret.tobytes()), asked=ASKED)
+    made = jpeg(Still(*found.still))
+    assert b"witness" not in made
+    assert len(opened(made).getexif()) == 0
+
+
+def test_a_note_of_rotation_is_followed(sandbox):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    wide = photo().resize((400, 200))
+    found = sandbox.look(encoded(wide, "JPEG", exif=turned.tobytes()), asked=ASKED)
+    assert found.still[:2] == (200, 400)
+
+
+def test_of_an_animation_the_first_frame_is_kept(sandbox):
+    assert sandbox.look(animation("GIF"), asked=ASKED).still[:2] == (176, 176)
+
+
+def test_a_bomb_gives_no_still(sandbox):
+    found = sandbox.look(png_bomb(20_000), asked=ASKED)
+    assert found.still is None
+    assert found.fingerprints.is_incomplete
+
+
+def test_a_veil_keeps_light_and_dark_and_no_detail():
+    whole = photo().resize((480, 480))
+    veil = opened(veiled(Still(480, 480, whole.tobytes())))
+    assert veil.mode == "L"
+    grey = np.asarray(veil, float)
+    fine = np.abs(np.diff(grey, axis=1)).mean()
+    assert fine < np.abs(np.diff(np.asarray(whole.convert("L"), float), axis=1)).mean() / 4
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (0, 10, b""),
+        (MAX_SIDE_PX + 1, 1, bytes(3 * (MAX_SIDE_PX + 1))),
+        (2, 2, bytes(11)),
+        ("2", 2, bytes(12)),
+    ],
+)
+def test_pixels_that_are_not_as_promised_are_not_believed(parts):
+    with pytest.raises(ValueError, match="still"):
+        Still(*parts)
+
+
+def test_a_worker_that_answers_too_many_pixels_is_not_believed():
+    answer = {"each": [], "still": [480, 480, "00" * (2 << 20)]}
+    with pytest.raises(ValueError, match="too large"):
+        checked(answer, kinds=frozenset())

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals of a crisis as clusters: what belongs together, for whom, under which name."""
+
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.signals import reads_clusters as reads, writes
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.words import Severity, SignalState
+from tests.world import NOON, hex_value, outcome, report_of, signal_in
+
+pytestmark = pytest.mark.django_db
+
+
+def flipped(value, bits):
+    """The value with its last so many bits turned."""
+    return f"{int(value, 16) ^ ((1 << bits) - 1):064x}"
+
+
+@pytest.fixture
+def crisis(world):
+    return world.warn()
+
+
+@pytest.fixture
+def share(world, crisis):
+    def share_one(value=None, *, by=None, at=NOON, **facts):
+        body = signal_in(value=value or hex_value(), crisis=crisis.id, **facts)
+        return writes.share(body, by=by or world.authority, now=at).id
+
+    return share_one
+
+
+def members(crisis, viewer):
+    return [set(one.members) for one in reads.clusters(crisis.id, viewer=viewer)]
+
+
+def test_pictures_within_31_bits_are_one_cluster_and_farther_ones_two(world, crisis, share):
+    near = {share(hex_value(1)), share(flipped(hex_value(1), 31))}
+    far = share(flipped(hex_value(2), 0))
+    assert sorted(map(len, members(crisis, world.agency))) == [1, 2]
+    assert near in members(crisis, world.agency)
+    assert {far} in members(crisis, world.agency)
+
+
+def test_32_bits_are_too_many(world, crisis, share):
+    share(hex_value(1))
+    share(flipped(hex_value(1), 32))
+    assert sorted(map(len, members(crisis, world.agency))) == [1, 1]
+
+
+def test_a_chain_of_near_pictures_is_one_cluster(world, crisis, share):
+    each = {share(flipped(hex_value(1), 30 * step)) for step in range(4)}
+    assert members(crisis, world.agency) == [each]
+
+
+def test_signals_of_one_content_are_one_cluster_whatever_their_kinds(world, crisis, share):
+    content = uuid4()
+    each = {
+        share(hex_value(1), content=content),
+        share(hex_value(2), kind="sha256", quality=None, content=content),
+        share("https://example.org/a", kind="url", quality=None, content=content),
+    }
+    assert members(crisis, world.agency) == [each]
+    (cluster,) = reads.clusters(crisis.id, viewer=world.agency)
+    assert cluster.kinds == {"pdq": 1, "sha256": 1, "url": 1}
+    assert cluster.drawing == hex_value(1)
+
+
+def test_the_same_value_shared_by_two_parties_is_one_cluster(world, crisis, share):
+    value = hex_value(3)
+    each = {share(value), share(value, by=world.big_provider)}
+    assert members(crisis, world.agency) == [each]
+    (cluster,) = reads.clusters(crisis.id, viewer=world.agency)
+    assert cluster.sharers == ("be-crisis-centre", "big-video")
+
+
+def test_a_signal_that_is_held_back_links_nothing(world, crisis, share):
+    first = share(hex_value(1))
+    bridge = share(flipped(hex_value(1), 30), tlp="red", audience=("eu-referral-unit",))
+    last = share(flipped(hex_value(1), 60))
+    assert members(crisis, world.agency) == [{first, bridge, last}]
+    assert sorted(map(len, members(crisis, world.big_provider))) == [1, 1]
+
+
+def test_signals_of_other_crises_stay_out(world, crisis, share):
+    share()
+    world.share(value=hex_value(9))
+    other = world.warn(name="Another one")
+    assert members(other, world.agency) == []
+    assert len(members(crisis, world.agency)) == 1
+
+
+def test_the_name_of_a_cluster_stays_and_the_elder_name_survives(world, crisis, share):
+    first = share(hex_value(1))
+    other = share(flipped(hex_value(1), 60))
+    (one, two) = sorted(reads.clusters(crisis.id, viewer=world.agency), key=lambda c: c.first_at)
+    assert {one.key, two.key} == {first, other}
+    share(flipped(hex_value(1), 30), at=world.at(minutes=1))
+    (merged,) = reads.clusters(crisis.id, viewer=world.agency)
+    assert merged.key == first
+    assert (merged.first_at, merged.last_at) == (NOON, world.at(minutes=1))
+
+
+def test_a_cluster_says_the_worst_severity_and_the_strictest_marks(world, crisis, share):
+    share(hex_value(1), severity="low", tlp="green", pap="green")
+    share(flipped(hex_value(1), 3), severity="critical", tlp="amber", pap="amber")
+    (cluster,) = reads.clusters(crisis.id, viewer=world.agency)
+    assert (cluster.severity, cluster.tlp, cluster.pap) == (Severity.CRITICAL, "amber", "amber")
+
+
+def test_a_withdrawn_variant_stays_in_its_cluster_and_counts_no_more(world, crisis, share):
+    share(hex_value(1), severity="low")
+    gone = share(flipped(hex_value(1), 3), severity="critical")
+    body = WithdrawIn(reason="mistake")
+    writes.withdraw(gone, body=body, by=world.authority, now=NOON)
+    (cluster,) = reads.clusters(crisis.id, viewer=world.agency)
+    assert cluster.states == {SignalState.LIVE: 1, SignalState.WITHDRAWN: 1}
+    assert cluster.severity is Severity.LOW
+    assert cluster.is_live
+    assert cluster.variants[-1].id == gone
+
+
+def test_a_cluster_of_withdrawn_signals_is_not_live(world, crisis, share):
+    uid = share()
+    writes.withdraw(uid, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
+    (cluster,) = reads.clusters(crisis.id, viewer=world.agency)
+    assert not cluster.is_live
+
+
+def test_a_dispute_shows_at_once(world, crisis, share):
+    uid = share()
+    assert not reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
+    body = OpinionIn(opinion="dispute")
+    writes.opine(uid, body=body, by=world.big_provider, now=NOON)
+    assert reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
+
+
+def test_sightings_of_all_variants_are_summed(world, crisis, share):
+    each = [share(hex_value(1)), share(flipped(hex_value(1), 3))]
+    rows = [outcome(each[0], count=2), outcome(each[1], count=3), outcome(each[1], "held")]
+    writes.report_outcomes(report_of(*rows), by=world.big_provider, now=NOON)
+    (cluster,) = reads.clusters(crisis.id, viewer=world.agency)
+    counts = reads.outcomes(crisis.id, viewer=world.agency)
+    found = reads.sum_of(cluster, counts=counts, viewer=world.agency)
+    assert (found.blocked, found.held, found.total) == (5, 1, 6)
+
+
+def test_the_cluster_of_a_signal_is_found_by_any_of_them(world, crisis, share):
+    first, other = share(hex_value(1)), share(flipped(hex_value(1), 3))
+    found = reads.cluster_of(other, crisis=crisis.id, viewer=world.agency)
+    assert found.key == first
+    assert reads.cluster_of(uuid4(), crisis=crisis.id, viewer=world.agency) is None
+
+
+def test_clusters_are_made_once_for_each_position(world, crisis, share, django_assert_num_queries):
+    share()
+    reads.clusters(crisis.id, viewer=world.agency)
+    with django_assert_num_queries(1):
+        reads.clusters(crisis.id, viewer=world.agency)
