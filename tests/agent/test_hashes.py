@@ -13,16 +13,16 @@ from stemtide.agent.hashes import MOST, RECORD
 from tests.agent.world import agent_of, config_of, sha256, until
 
 USE = (Path(__file__).parents[2] / "docs/use/agent.md").read_text("utf-8")
-ZERO = bytes(32)
+HASH = bytes.fromhex("0f" * 32)
 
 
-def near(bits, *, of=ZERO):
+def near(bits, *, of=HASH):
     """A PDQ hash that many bits away, in its first bits."""
     number = int.from_bytes(of, "little") ^ ((1 << bits) - 1)
     return number.to_bytes(32, "little")
 
 
-FAR = b"\xff" * 32
+FAR = bytes.fromhex("f0" * 32)
 
 
 def ask_hashes(agent, *values, kind="pdq", **other):
@@ -39,7 +39,7 @@ def ask_hash(agent, **query):
 
 
 def test_only_hashes_that_matched_are_told_by_their_place(hub, agent):
-    signal = hub.share(ZERO.hex(), kind="pdq")
+    signal = hub.share(HASH.hex(), kind="pdq")
     agent.wait(position=1)
     told = ask_hashes(agent, FAR, near(6), FAR, near(31), near(32))
     match = {"signal": str(signal.id), "exercise": False, "disputed": False}
@@ -54,9 +54,9 @@ def test_only_hashes_that_matched_are_told_by_their_place(hub, agent):
 def test_the_nearest_comes_first_and_a_narrower_search_finds_less(hub, agent):
     far, close = (hub.share(near(bits).hex(), kind="pdq") for bits in (20, 5))
     agent.wait(position=2)
-    (found,) = ask_hashes(agent, ZERO)["matched"]
+    (found,) = ask_hashes(agent, HASH)["matched"]
     assert [one["signal"] for one in found["matches"]] == [str(close.id), str(far.id)]
-    (found,) = ask_hashes(agent, ZERO, within_bits=8)["matched"]
+    (found,) = ask_hashes(agent, HASH, within_bits=8)["matched"]
     assert [one["signal"] for one in found["matches"]] == [str(close.id)]
 
 
@@ -73,11 +73,11 @@ def test_digests_match_when_they_are_equal(hub, agent, kind):
 
 def test_bytes_are_answered_with_records_as_the_page_says(hub, agent):
     disputed = hub.share(near(3).hex(), kind="pdq", disputed=True)
-    signal = hub.share(ZERO.hex(), kind="pdq")
+    signal = hub.share(HASH.hex(), kind="pdq")
     agent.wait(position=2)
     answer = agent.http.post(
         "/match/hashes",
-        content=FAR + ZERO,
+        content=FAR + HASH,
         params={"kind": "pdq", "within_bits": 31},
         headers={"Content-Type": BINARY},
     )
@@ -97,76 +97,76 @@ def test_bytes_are_answered_with_records_as_the_page_says(hub, agent):
 
 
 def test_json_and_bytes_can_each_be_answered_with_the_other(hub, agent):
-    signal = hub.share(ZERO.hex(), kind="pdq")
+    signal = hub.share(HASH.hex(), kind="pdq")
     agent.wait(position=1)
-    asked = {"params": {"kind": "pdq"}, "content": ZERO}
+    asked = {"params": {"kind": "pdq"}, "content": HASH}
     headers = {"Content-Type": BINARY, "Accept": "application/json"}
     told = agent.http.post("/match/hashes", **asked, headers=headers).json()
     assert told["matched"][0]["matches"][0]["signal"] == str(signal.id)
-    body = {"kind": "pdq", "hashes": [ZERO.hex()]}
+    body = {"kind": "pdq", "hashes": [HASH.hex()]}
     answer = agent.http.post("/match/hashes", json=body, headers={"Accept": BINARY_ANSWER})
     assert UUID(bytes=RECORD.unpack(answer.content)[3]) == signal.id
 
 
 def test_it_only_looks(hub, agent):
-    hub.share(ZERO.hex(), kind="pdq")
+    hub.share(HASH.hex(), kind="pdq")
     agent.wait(position=1)
-    ask_hashes(agent, ZERO, decide=True)
-    ask_hash(agent, pdq=ZERO.hex())
+    ask_hashes(agent, HASH, decide=True)
+    ask_hash(agent, pdq=HASH.hex())
     assert (agent.health()["outbox"], agent._store.read("SELECT * FROM acted")) == (0, [])
 
 
 def test_a_decision_is_what_the_policy_says_about_all_matches(hub, agent):
-    hub.share(ZERO.hex(), kind="pdq", provenance="media")
+    hub.share(HASH.hex(), kind="pdq", provenance="media")
     grave = hub.share(near(9).hex(), kind="pdq")
     agent.wait(position=2)
-    (found,) = ask_hashes(agent, ZERO, FAR, decide=True)["matched"]
-    (whole,) = agent.ask({"pdq": ZERO.hex()}, look="1")
+    (found,) = ask_hashes(agent, HASH, FAR, decide=True)["matched"]
+    (whole,) = agent.ask({"pdq": HASH.hex()}, look="1")
     wanted = {key: value for key, value in whole["decision"].items() if key != "undecodable"}
     assert found["decision"] == wanted
     assert (wanted["action"], wanted["signal"]) == ("block", str(grave.id))
     assert [one["action"] for one in found["matches"]] == ["block", "hold"]
-    one = ask_hash(agent, pdq=ZERO.hex(), decide="1")
+    one = ask_hash(agent, pdq=HASH.hex(), decide="1")
     assert (one["decision"], one["matches"]) == (found["decision"], found["matches"])
     assert ask_hash(agent, pdq=FAR.hex(), decide="1")["decision"] is None
 
 
 @pytest.mark.parametrize("decide", [False, True])
 def test_an_expired_signal_does_not_match(hub, agent, decide):
-    hub.share(ZERO.hex(), kind="pdq", expires_at=datetime.now(UTC) + timedelta(seconds=1))
+    hub.share(HASH.hex(), kind="pdq", expires_at=datetime.now(UTC) + timedelta(seconds=1))
     agent.wait(position=1)
     hub.stop()
-    assert ask_hashes(agent, ZERO, decide=decide)["matched"]
-    until(lambda: not ask_hashes(agent, ZERO, decide=decide)["matched"])
-    assert ask_hash(agent, pdq=ZERO.hex())["matches"] == []
+    assert ask_hashes(agent, HASH, decide=decide)["matched"]
+    until(lambda: not ask_hashes(agent, HASH, decide=decide)["matched"])
+    assert ask_hash(agent, pdq=HASH.hex())["matches"] == []
 
 
 def test_an_exercise_is_marked_where_the_agent_takes_part(hub, tmp_path, sandbox):
-    hub.share(ZERO.hex(), kind="pdq", exercise=True)
+    hub.share(HASH.hex(), kind="pdq", exercise=True)
     with agent_of(config_of(hub, tmp_path, exercise=True), sandbox) as agent:
         agent.wait(ready=True, position=1)
-        (found,) = ask_hashes(agent, ZERO, decide=True)["matched"]
+        (found,) = ask_hashes(agent, HASH, decide=True)["matched"]
         assert (found["matches"][0]["exercise"], found["decision"]["action"]) == (True, "log")
-        assert ask_hash(agent, pdq=ZERO.hex())["matches"][0]["exercise"] is True
+        assert ask_hash(agent, pdq=HASH.hex())["matches"][0]["exercise"] is True
         sent = {"Content-Type": BINARY}
         url, query = "/match/hashes", {"kind": "pdq"}
-        records = agent.http.post(url, content=ZERO, params=query, headers=sent).content
+        records = agent.http.post(url, content=HASH, params=query, headers=sent).content
         assert RECORD.unpack(records)[2] == 1
 
 
 def test_a_disputed_signal_still_matches_under_the_same_number(hub, agent):
-    signal = hub.share(ZERO.hex(), kind="pdq")
+    signal = hub.share(HASH.hex(), kind="pdq")
     agent.wait(position=1)
     before = agent._store.read("SELECT seq FROM signals")
     hub.dispute(signal)
     agent.wait(position=2)
     assert agent._store.read("SELECT seq FROM signals") == before
-    (found,) = ask_hashes(agent, ZERO, decide=True)["matched"]
+    (found,) = ask_hashes(agent, HASH, decide=True)["matched"]
     assert (found["matches"][0]["disputed"], found["decision"]["action"]) == (True, "hold")
 
 
 def test_a_signal_whose_distance_changes_gets_a_new_number(hub, agent):
-    signal = hub.share(ZERO.hex(), kind="pdq")
+    signal = hub.share(HASH.hex(), kind="pdq")
     agent.wait(position=1)
     ((before,),) = agent._store.read("SELECT seq FROM signals")
     hub._put(signal.model_copy(update={"within_bits": 4, "position": 2}))
@@ -179,13 +179,13 @@ def test_a_signal_whose_distance_changes_gets_a_new_number(hub, agent):
 
 def test_a_crowd_of_matches_is_cut_and_counted(hub, agent):
     for number in range(MOST + 20):
-        hub.share((number.to_bytes(2, "big") + bytes(30)).hex(), kind="pdq")
+        hub.share((number.to_bytes(2, "big") + HASH[2:]).hex(), kind="pdq")
     agent.wait(position=MOST + 20)
-    (found,) = ask_hashes(agent, ZERO)["matched"]
+    (found,) = ask_hashes(agent, HASH)["matched"]
     assert (len(found["matches"]), found["more"]) == (MOST, 20)
-    one = ask_hash(agent, pdq=ZERO.hex())
+    one = ask_hash(agent, pdq=HASH.hex())
     assert (one["matches"], one["more"]) == (found["matches"], 20)
-    (decided,) = ask_hashes(agent, ZERO, decide=True)["matched"]
+    (decided,) = ask_hashes(agent, HASH, decide=True)["matched"]
     assert (len(decided["matches"]), decided["more"]) == (MOST, 20)
 
 
@@ -217,9 +217,9 @@ BAD = [
     ({"json": {"kind": "md5", "hashes": ["0" * 32] * 6}}, 413, "too-large", "raise max_hashes"),
     ({"json": {"kind": "md5", "hashes": [7]}}, 422, "invalid", "hashes.0: Expected `str`"),
     ({"json": {"kind": "md5", "hashes": ["0 " * 16]}}, 422, "invalid", "hashes.0: a md5 value"),
-    ({"json": {"kind": "pdq", "hashes": [ZERO.hex()], "look": 1}}, 422, "invalid", "`look`"),
+    ({"json": {"kind": "pdq", "hashes": [HASH.hex()], "look": 1}}, 422, "invalid", "`look`"),
     (
-        {"json": {"kind": "pdq", "hashes": [ZERO.hex()], "within_bits": 65}},
+        {"json": {"kind": "pdq", "hashes": [HASH.hex()], "within_bits": 65}},
         422,
         "invalid",
         "within_bits: must be a whole number from 0 to 64",
@@ -251,12 +251,12 @@ BAD_BYTES = [
 
 BAD_ONE = [
     ({}, "query: give one hash, by its kind"),
-    ({"pdq": ZERO.hex(), "md5": "0" * 32}, "query: give one hash"),
+    ({"pdq": HASH.hex(), "md5": "0" * 32}, "query: give one hash"),
     ({"pdq": "zz"}, "pdq: a pdq value is 64 hex digits"),
     ({"pdq": "zz" * 32}, "pdq: a pdq value is 64 hex digits"),
     ({"pdq": "0 " * 32}, "pdq: a pdq value is 64 hex digits"),
     ({"md5": "0" * 32, "within_bits": "1"}, "within_bits: is for pdq"),
-    ({"hash": ZERO.hex()}, "hash: is no parameter here"),
+    ({"hash": HASH.hex()}, "hash: is no parameter here"),
 ]
 
 
@@ -292,7 +292,7 @@ def test_every_bad_hash_is_listed_with_its_row(narrow):
 def test_the_quick_way_has_the_same_door(hub, tmp_path, sandbox):
     config = config_of(hub, tmp_path, token="hush")
     with agent_of(config, sandbox) as agent:
-        path = f"/match/hash?pdq={ZERO.hex()}"
+        path = f"/match/hash?pdq={HASH.hex()}"
         until(lambda: agent.health()["ready"])
         token = {"Authorization": "Bearer hush"}
         tried = [
@@ -312,8 +312,8 @@ def test_before_the_first_snapshot_no_hash_is_said_not_to_match(config, hub, san
     hub.stop()
     with agent_of(config, sandbox) as agent:
         for answer in (
-            agent.http.get("/match/hash", params={"pdq": ZERO.hex()}),
-            agent.http.post("/match/hashes", json={"kind": "pdq", "hashes": [ZERO.hex()]}),
+            agent.http.get("/match/hash", params={"pdq": HASH.hex()}),
+            agent.http.post("/match/hashes", json={"kind": "pdq", "hashes": [HASH.hex()]}),
         ):
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from stemtide.fingerprints.text import sketch
 from stemtide.protocol.feed import SnapshotHead, SnapshotTail
 from tests.agent.world import agent_of, sha256, until
 
@@ -96,3 +97,21 @@ def test_an_answer_about_another_report_is_no_acknowledgement(hub, config, sandb
         hub.answers.clear()
         agent.wait(outbox=0)
     assert sum(hub.outcomes.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [("sha256", sha256(b"")), ("pdq", "00" * 32), ("text", sketch("").to_bytes().hex())],
+)
+@pytest.mark.parametrize("way", ["feed", "snapshot"])
+def test_what_everybody_has_is_taken_from_no_hub(hub, config, sandbox, way, blank):
+    kind, value = blank
+    hub.share(KNOWN)
+    if way == "snapshot":
+        hub.share(value, kind=kind)
+    with agent_of(config, sandbox) as agent:
+        if way == "feed":
+            agent.wait(ready=True)
+            hub.share(value, kind=kind)
+        health = agent.wait(position=2)
+        assert (sum(health["signals"].values()), health["skipped"]) == (1, 1)

@@ -74,7 +74,7 @@ def test_while_the_hub_is_away_the_agent_matches_and_says_how_stale_it_is(hub, a
 
 def test_a_torn_snapshot_is_thrown_away_and_asked_for_again(hub, config, sandbox):
     for number in range(20):
-        hub.share(sha256(bytes([number])))
+        hub.share(sha256(bytes([number, 1])))
     hub.faults["torn snapshot"] = 2
     with agent_of(config, sandbox) as agent:
         agent.wait(ready=True, position=20)

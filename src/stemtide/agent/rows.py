@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from stemtide.agent.index import KEEP_GONE, Fingerprinted
+from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind, parse_value
 from stemtide.fingerprints.values import check_value
 from stemtide.protocol.feed import FeedSignal
@@ -51,9 +52,12 @@ class Change(NamedTuple):
 def signal_row(signal: FeedSignal, body: str) -> SignalRow:
     """A signal as the file holds it.
 
-    raises: ValueError for one that cannot be searched for: a value of the wrong length, say.
+    raises: ValueError for one that cannot be searched for: a value of the wrong length, say, or
+            one that everybody has: a hub is trusted with much, not with that.
     """
     value = check_value(signal.kind, parse_value(signal.kind, signal.value))
+    if why := why_blank(signal.kind, value, quality=signal.quality):
+        raise ValueError(f"signal {signal.id}: its {signal.kind} value {why}")
     bits = signal.within_bits
     if bits is not None and (signal.kind is not Kind.PDQ or not 0 <= bits <= _MAX_WITHIN_BITS):
         raise ValueError(f"signal {signal.id}: within_bits {bits} does not suit {signal.kind}")

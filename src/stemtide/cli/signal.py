@@ -110,8 +110,9 @@ def share(
 def _rows(
     one: "Named", facts: dict[str, object], *, within_bits: int | None, reach: Reach
 ) -> list[dict[str, Any]]:
-    """The signals that one argument gives. Low-quality PDQ hashes are left out, and said."""
-    from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
+    """The signals that one argument gives. What says too little is left out, and said."""
+    from stemtide.fingerprints.blanks import why_blank
+    from stemtide.fingerprints.kinds import Kind
 
     content = str(uuid4()) if len(one.fingerprints.each) > 1 else None
     rows = []
@@ -120,8 +121,8 @@ def _rows(
     if reach is not Reach.ADDRESS and not one.url:
         fail(f"--reach {reach} is for URLs, and {one.name} is none: share it by itself", code=2)
     for each in one.fingerprints.each:
-        if each.quality is not None and each.quality < MIN_QUALITY:
-            tell(f"{one.name}: its PDQ hash {each.part} is of quality {each.quality}: left out")
+        if why := why_blank(each.kind, each.value, quality=each.quality):
+            tell(f"{one.name}: its {each.kind} fingerprint {each.part} is left out: {why}")
             continue
         row = facts | {"kind": each.kind, "value": one.url or each.hex, "content": content}
         if each.kind is Kind.PDQ:

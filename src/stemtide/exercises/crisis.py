@@ -26,6 +26,7 @@ import httpx
 
 from stemtide.exercises import cast, media, pictures, processes, provider
 from stemtide.exercises.tally import Tally
+from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.looks import Asked
 from stemtide.fingerprints.sandbox import Sandbox
@@ -186,7 +187,7 @@ def _share(
     rows = [
         _signal(crisis, kind=one.kind, value=one.hex, quality=one.quality, content=content)
         for one in found.each
-        if one.kind is not Kind.MD5
+        if one.kind is not Kind.MD5 and not why_blank(one.kind, one.value, quality=one.quality)
     ]
     _share_rows(
         stage, authority, rows, lambda client: provider.upload(client, ref=_ref(name), blob=blob)

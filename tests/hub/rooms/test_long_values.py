@@ -69,6 +69,25 @@ def test_one_value_of_two_parties_is_two_signals_and_kept_once(world):
     assert told == [long_value("text").hex()] * 3
 
 
+def test_sharing_what_others_hold_costs_what_sharing_anything_costs(world):
+    """A party that could tell the two apart would learn what is shared in secret."""
+    share(world, tlp="red", audience=("small-forum",))
+    LongValue.objects.update(value=b"written again")
+    told = writes.share_many(
+        [signal_in(kind="text", value=long_value("text").hex(), quality=None)],
+        by=world.big_provider, now=NOON,
+    )  # fmt: skip
+    assert (told.created, told.existing) == (1, 0)
+    assert bytes(LongValue.objects.get().value) == long_value("text")
+
+
+def test_a_value_cannot_be_named_by_its_digest(world):
+    share(world, tlp="red", audience=("small-forum",))
+    digest = hashlib.sha256(long_value("text")).hexdigest()
+    with pytest.raises(ValueError, match="no text value"):
+        signal_in(kind="text", value=digest, quality=None)
+
+
 def test_a_bulk_holds_long_values_and_short_ones(world):
     content = uuid4()
     bodies = [signal_in(kind=kind, value=long_value(kind).hex(), content=content) for kind in LONG]

@@ -26,13 +26,16 @@ _AT_ONCE = 900
 
 _INSERT = """
 INSERT INTO signals_longvalue (digest, size_bytes, value) VALUES (%s, %s, %s)
-ON CONFLICT (digest) DO NOTHING
+ON CONFLICT (digest) DO UPDATE SET value = excluded.value
 """
+"""A value that is there is written all the same: else a share of what others hold would come back
+sooner than one of what nobody has, and a curious party could ask so who knows what."""
+
 _LONG = frozenset(kind.value for kind in Kind if is_long(kind))
 
 
 def store(drafts: Iterable[Draft]) -> None:
-    """Keep the long values of drafts, those that are not there yet."""
+    """Keep the long values of drafts, each once, at the same cost whether or not it is there."""
     rows = {draft.value: draft.long for draft in drafts if draft.long is not None}
     if rows:
         with connection.cursor() as cursor:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from stemtide.fingerprints import url
+from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
 from stemtide.fingerprints.url_reach import Reach, rule_of
 from stemtide.hub.parties.rules import (
@@ -156,13 +157,15 @@ def check_share(*, kind: PartyKind) -> None:
 
 
 def check_signal(body: SignalIn, *, now: datetime) -> None:
-    """A signal must be able to match, now."""
-    if body.kind is Kind.PDQ and body.quality is not None and body.quality < MIN_QUALITY:
-        raise InvalidError(
-            "quality",
-            f"a PDQ hash of quality {body.quality} says too little ({MIN_QUALITY} is the least):"
-            " share the file's SHA-256, or another picture of the same",
-        )
+    """A signal must be able to match, now, and not what everybody has.
+
+    raises: InvalidError naming the field and what to share instead.
+    """
+    if body.kind is not Kind.URL or _is_digest(body.value.lower()):
+        value = bytes.fromhex(body.value)
+        if why := why_blank(body.kind, value, quality=body.quality):
+            is_dull = body.quality is not None and body.quality < MIN_QUALITY
+            raise InvalidError("quality" if is_dull else "value", why)
     check_expiry(body.expires_at, now=now)
 
 
