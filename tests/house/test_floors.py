@@ -4,7 +4,7 @@
 import pytest
 from django.apps import apps
 
-FLOORS = [{"ledger"}, {"parties"}, {"crises"}, {"signals"}, {"situation"}, {"media"}]
+FLOORS = [{"ledger"}, {"parties"}, {"crises"}, {"signals"}, {"situation"}, {"media"}, {"alerts"}]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
-ROOMS = ["ledger", "parties", "crises", "signals", "situation", "media"]
+ROOMS = ["ledger", "parties", "crises", "signals", "situation", "media", "alerts"]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
 SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
 """A file that outgrew its size is split by subject: decision 0022."""
@@ -27,6 +27,8 @@ FOR_NOBODY_IN_PARTICULAR = {
 
 WITHOUT_AN_ENTRY = {
     "parties.set_preferences": "how one person reads; it touches nobody else",
+    "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
+    "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
 }
 """Writes that leave no ledger entry, each with its reason."""
 
@@ -36,6 +38,9 @@ OTHER_FILES = {
     "media/keys.py": "the file of keys that previews are sealed with, apart from the database",
     "media/stills.py": "the sandbox that makes pictures anew, for its writes alone",
     "signals/statements.py": "SQL for many rows at once, for its writes alone",
+    "alerts/links.py": "signs and reads the links that acknowledge, for its reads and writes",
+    "alerts/sending.py": "takes what is due to the channels, outside every transaction: 0030",
+    "alerts/words.py": "what an alert says, for channels and doors alike: 0030",
 }
 """Files of rooms beside the usual ones, each with its reason."""
 

@@ -2,12 +2,15 @@
 """The door for time: what is due gets done, once, however many clocks run."""
 
 import logging
+import random
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection
 
+from stemtide.hub.alerts import writes as alerts, writes_drills as drills
+from stemtide.hub.alerts.sending import Sending, home_of_settings, post_of_settings
 from stemtide.hub.media import writes as media
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
@@ -22,20 +25,33 @@ class Done:
     """What one look at the clock did.
 
     expired: signals that ran out. erased: words of leads. destroyed: previews.
+    raised, escalated: alerts made, and taken a step further. ended: drills.
     """
 
     expired: int
     erased: int
     destroyed: int = 0
+    raised: int = 0
+    escalated: int = 0
+    ended: int = 0
 
 
 def run_once(now: datetime) -> Done:
     """Do everything that is due. Two clocks at once are safe: each row is changed by one."""
+    drills.remind_due(now)
     return Done(
         expired=signals.expire_due(now),
         erased=leads.erase_due_leads(now),
         destroyed=media.destroy_due(now),
+        raised=alerts.raise_from_ledger(now),
+        escalated=alerts.escalate_due(now),
+        ended=drills.end_due(now),
     )
+
+
+def now_utc() -> datetime:
+    """The time, read at the door."""
+    return datetime.now(UTC)
 
 
 class Clock:
@@ -45,6 +61,12 @@ class Clock:
         self._tick_s = tick_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+        self._sending = Sending(
+            post=post_of_settings(),
+            home=home_of_settings(),
+            now=now_utc,
+            chance=random.random,
+        )
 
     def start(self) -> None:
         """Begin."""
@@ -54,14 +76,16 @@ class Clock:
         """End, after the work in hand."""
         self._stop.set()
         self._thread.join()
+        self._sending.close()
 
     def _run(self) -> None:
         """Tick."""
         while not self._stop.is_set():
             try:
-                done = run_once(datetime.now(UTC))
+                done = run_once(now_utc())
                 if done.expired:
                     log.info("%d signals expired", done.expired)
+                self._sending.start_due(now_utc())
             except Exception:
                 # What is due stays due, so the next tick does it.
                 log.exception("the clock could not do its work; it tries again")

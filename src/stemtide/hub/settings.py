@@ -4,6 +4,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -66,6 +67,7 @@ INSTALLED_APPS = [
     "stemtide.hub.signals",
     "stemtide.hub.situation",
     "stemtide.hub.media",
+    "stemtide.hub.alerts",
     "stemtide.hub.desk",
 ]
 
@@ -151,6 +153,35 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)
+HUB_ADDRESS = os.environ.get("STEMTIDE_ADDRESS", "").rstrip("/")
+WEBHOOK_LOOPBACK = _is_on("STEMTIDE_WEBHOOK_LOOPBACK")
+
+
+_MAIL_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+
+
+def _mail_server() -> SplitResult:
+    """STEMTIDE_MAIL_URL: smtp:// (STARTTLS), smtps:// (TLS) or smtp+plain://; empty: no mail."""
+    url = _secret("STEMTIDE_MAIL_URL")
+    remedy = "write STEMTIDE_MAIL_URL as smtp://user:password@host:587, or smtps:// for TLS"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no number
+    except ValueError as error:
+        raise ImproperlyConfigured(remedy) from error
+    if url and (not parts.hostname or parts.scheme not in _MAIL_PORTS):
+        raise ImproperlyConfigured(remedy)
+    return parts
+
+
+_mail = _mail_server()
+EMAIL_HOST: str = _mail.hostname or ""
+EMAIL_PORT: int = _mail.port or _MAIL_PORTS.get(_mail.scheme, 0)
+EMAIL_HOST_USER: str = unquote(_mail.username or "")
+EMAIL_HOST_PASSWORD: str = unquote(_mail.password or "")
+EMAIL_USE_TLS = _mail.scheme == "smtp"
+EMAIL_USE_SSL = _mail.scheme == "smtps"
+DEFAULT_FROM_EMAIL = os.environ.get("STEMTIDE_MAIL_FROM", "stemtide@localhost")
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -53,6 +53,19 @@ ACTS = {
     "lead.forwarded": gettext_lazy("passed on a lead to a threat to life"),
     "lead.closed": gettext_lazy("closed a lead to a threat to life"),
     "lead.erased": gettext_lazy("erased the words of a lead"),
+    "alerts.raised": gettext_lazy("alerted parties"),
+    "alerts.settled": gettext_lazy("ended alerts that had become moot"),
+    "alert.acknowledged": gettext_lazy("acknowledged an alert"),
+    "alert.escalated": gettext_lazy("asked the next step of a ladder"),
+    "alert.exhausted": gettext_lazy("came to the end of a ladder without an answer"),
+    "delivery.arrived": gettext_lazy("delivered an alert"),
+    "delivery.exhausted": gettext_lazy("gave up delivering an alert"),
+    "delivery.retried": gettext_lazy("tried a dead delivery again"),
+    "delivery.dropped": gettext_lazy("dropped a dead delivery"),
+    "signing_key.rotated": gettext_lazy("gave a contact point a new signing secret"),
+    "drill.started": gettext_lazy("started a contact drill"),
+    "drill.ended": gettext_lazy("ended a contact drill"),
+    "drill.demanded": gettext_lazy("reminded agencies of a contact drill"),
 }
 """What an entry's kind says of its actor; a kind that is missing is shown as it is."""
 

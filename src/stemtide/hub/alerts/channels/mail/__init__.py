@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mail with the alert in words, and as signed JSON beside it for machines that read mail."""
+
+import smtplib
+from typing import Any
+
+from django.core.mail import EmailMessage, get_connection
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from stemtide.hub.alerts import words
+from stemtide.hub.alerts.channels import letter
+from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result
+from stemtide.hub.alerts.rules import LINK_VALID_FOR, Urgency
+
+TIMEOUT_S = 15
+
+_FIRST_PERMANENT = 500
+"""source: RFC 5321, section 4.2.1: replies of 5xx are permanent."""
+
+_SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def send(parcel: Parcel, *, post: Post) -> Result:
+    """Hand the mail to this hub's mail server once."""
+    if not post.mail_host:
+        return Result(Fate.REFUSED, "this hub sends no mail: its operator sets STEMTIDE_MAIL_URL")
+    try:
+        _message(parcel, post=post).send()
+    except (smtplib.SMTPException, OSError) as error:
+        return _judge(error)
+    except ValueError:  # Django refuses line breaks in headers, and what is no address
+        return Result(Fate.REFUSED, "this is no mail address: correct the contact point")
+    return Result(Fate.SENT)
+
+
+def _judge(error: smtplib.SMTPException | OSError) -> Result:
+    """What an error of the mail server means."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code = next(iter(error.recipients.values()))[0]
+        fate = Fate.REFUSED if code >= _FIRST_PERMANENT else Fate.FAILED
+        return Result(fate, f"the mail server refuses the address ({code})")
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return Result(Fate.FAILED, "the mail server refuses this hub's user or password")
+    if isinstance(error, smtplib.SMTPResponseException):
+        return Result(Fate.FAILED, f"the mail server answered {error.smtp_code}")
+    return Result(Fate.FAILED, f"the mail server cannot be used ({type(error).__name__})")
+
+
+def _message(parcel: Parcel, *, post: Post) -> EmailMessage:
+    """The mail, in the contact point's language."""
+    with translation.override(parcel.language):
+        title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
+        text = _text(parcel)
+    domain = post.mail_from.rpartition("@")[2].strip("> ") or "localhost"
+    message = EmailMessage(
+        subject=" ".join(title.split()),
+        body=text,
+        from_email=post.mail_from,
+        to=[parcel.address],
+        headers={
+            # The same at every attempt, so that a repeat is known for one (RFC 5322, 3.6.4).
+            "Message-ID": f"<{parcel.delivery}@{domain}>",
+            "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday replies
+            "Importance": "high" if parcel.urgency is Urgency.NOW else "normal",
+        },
+        connection=_connection(post),
+    )
+    content = letter.body(parcel)
+    signed = letter.headers(parcel, content)
+    message.attach("alert.json", content, "application/json")
+    lines = "".join(f"{name!s}: {value!s}\n" for name, value in signed.items())
+    message.attach("alert.json.sig", lines, "text/plain")
+    return message
+
+
+def _text(parcel: Parcel) -> str:
+    """What a person reads."""
+    parts = [_("This is an EXERCISE. Nothing real has happened.")] if parcel.exercise else []
+    parts.append(words.text(parcel.kind, parcel.parameters))
+    said = {"party": parcel.party_title, "urgency": words.URGENCIES[parcel.urgency]}
+    parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % said)
+    if parcel.link:
+        hours = int(LINK_VALID_FOR.total_seconds() // 3600)
+        told = {"link": parcel.link, "hours": hours}
+        parts.append(_("Acknowledge it (works for %(hours)d hours):\n%(link)s") % told)
+        parts.append(_("At the desk:\n%(desk)s") % {"desk": parcel.desk})
+    else:
+        parts.append(_("Sign in at the desk to acknowledge it."))
+    return "\n\n".join(parts) + "\n"
+
+
+def _connection(post: Post) -> Any:  # noqa: ANN401  # Django's
+    """A connection to the mail server, which is opened when the mail is sent."""
+    return get_connection(
+        _SMTP,
+        host=post.mail_host,
+        port=post.mail_port,
+        username=post.mail_user,
+        password=post.mail_password,
+        use_tls=post.mail_security == "starttls",
+        use_ssl=post.mail_security == "tls",
+        timeout=TIMEOUT_S,
+    )

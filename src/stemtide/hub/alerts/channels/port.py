@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every channel takes and gives."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from stemtide.hub.alerts.rules import Channel, Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One delivery, with all that a channel needs: it reads no table.
+
+    delivery: its id, the same at every attempt, by which receivers know a repeat.
+    attempt:  1 for the first.
+    language: in which the text is written, as the contact point asked.
+    secrets:  sign what leaves, the newest first; more than one during a rotation.
+    now:      the time of this attempt.
+    link:     acknowledges without signing in; "" where the hub does not know its own address.
+    """
+
+    delivery: UUID
+    attempt: int
+    channel: Channel
+    alert: UUID
+    kind: str
+    urgency: Urgency
+    exercise: bool
+    party: str
+    party_title: str
+    crisis: UUID | None
+    subject: str
+    parameters: dict[str, str]
+    created_at: datetime
+    now: datetime
+    address: str = ""
+    language: str = "en"
+    secrets: tuple[str, ...] = ()
+    link: str = ""
+    desk: str = ""
+
+
+class Fate(StrEnum):
+    """What became of an attempt."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    """It may arrive another time."""
+    REFUSED = "refused"
+    """It will not arrive however often it is tried: a person must change something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an attempt. words: what is wrong and what to do, for people.
+
+    is_acknowledged: the receiver said in its answer that somebody has the alert.
+    """
+
+    fate: Fate
+    words: str = ""
+    is_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """How this hub sends. mail_host: "" where it sends no mail.
+
+    mail_security: "starttls", "tls" or "none".
+    loopback: whether webhooks may go to this machine over plain HTTP: demos and tests.
+    """
+
+    mail_host: str = ""
+    mail_port: int = 25
+    mail_user: str = ""
+    mail_password: str = ""
+    mail_security: str = "starttls"
+    mail_from: str = ""
+    loopback: bool = False
+
+
+class Send(Protocol):
+    """How a channel is asked. It raises nothing that the network brings about."""
+
+    def __call__(self, parcel: Parcel, *, post: Post) -> Result:
+        """Try once to deliver."""

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signed POST to an address that a party gave: an address that is not to be trusted.
+
+1 The address must be https, on a usual port, without a user in it (reach.py).
+2 Its name is looked up once; every address found must be a public one (reach.py).
+3 The connection is made to the address that was checked, not to the name (wire.py).
+4 The body is signed by every secret that is valid now (Standard Webhooks).
+5 The whole takes at most TIMEOUT_S; a redirect is not followed; of the answer at most 16 KiB are
+  read, and it is never shown to anybody.
+
+source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
+"""
+
+import json
+import ssl
+import time
+
+import httpcore
+
+from stemtide import __version__
+from stemtide.hub.alerts.channels import letter
+from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result
+from stemtide.hub.alerts.channels.webhook.reach import UnreachableError, check_url
+from stemtide.hub.alerts.channels.webhook.wire import CheckedBackend, OutOfTimeError
+
+TIMEOUT_S = 10.0
+"""How long all of one attempt may take, from the first connection to the end of the answer."""
+
+MAX_ANSWER_BYTES = 16 * 1024
+
+_OK, _REDIRECT, _WRONG, _GONE = 200, 300, 400, 410
+
+
+def send(parcel: Parcel, *, post: Post) -> Result:
+    """Post the alert once."""
+    try:
+        url = check_url(parcel.address, loopback=post.loopback)
+        status, answer = _post(url, parcel, loopback=post.loopback)
+    except UnreachableError as error:
+        return Result(Fate.REFUSED, str(error))
+    except (OutOfTimeError, httpcore.TimeoutException):
+        return Result(Fate.FAILED, f"the receiver took longer than {TIMEOUT_S:.0f} s")
+    except httpcore.ConnectError as error:
+        return Result(Fate.FAILED, f"cannot connect to the receiver: {_plain(error)}")
+    except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
+        return Result(Fate.FAILED, f"the receiver broke off: {_plain(error)}")
+    return _judge(status, answer)
+
+
+def _post(url: str, parcel: Parcel, *, loopback: bool) -> tuple[int, bytes]:
+    """The status and the first bytes of the answer."""
+    content = letter.body(parcel)
+    headers: dict[bytes | str, bytes | str] = {
+        "content-type": "application/json",
+        "user-agent": f"stemtide/{__version__}",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "connection": "close",
+        **letter.headers(parcel, content),
+    }
+    backend = CheckedBackend(
+        loopback=loopback,
+        is_secure=url.lower().startswith("https:"),
+        until=time.monotonic() + TIMEOUT_S,
+    )
+    with (
+        httpcore.ConnectionPool(
+            ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
+        ) as pool,
+        pool.stream("POST", url, headers=headers, content=content) as answer,
+    ):
+        return answer.status, _first_bytes(answer)
+
+
+def _first_bytes(answer: httpcore.Response) -> bytes:
+    """As much of an answer as may be read; b"" where there is more."""
+    found = b""
+    for chunk in answer.iter_stream():
+        found += chunk
+        if len(found) > MAX_ANSWER_BYTES:
+            return b""
+    return found
+
+
+def _judge(status: int, answer: bytes) -> Result:
+    """What an answer means."""
+    if _OK <= status < _REDIRECT:
+        return Result(Fate.SENT, is_acknowledged=_acknowledges(answer))
+    if _REDIRECT <= status < _WRONG:
+        words = f"the receiver redirects ({status}); this is not followed: give the final address"
+        return Result(Fate.FAILED, words)
+    if status == _GONE:
+        return Result(Fate.REFUSED, "the receiver says that its address is gone (410)")
+    return Result(Fate.FAILED, f"the receiver answered {status}")
+
+
+def _acknowledges(answer: bytes) -> bool:
+    """Whether the answer is {"acknowledged": true, …}."""
+    try:
+        found = json.loads(answer)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("acknowledged") is True
+
+
+def _plain(error: Exception) -> str:
+    """An error of the network in a few words."""
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of alerts: of a party, their number, and the one that a link stands for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from stemtide.hub.alerts import links, words
+from stemtide.hub.alerts.models import Alert, Delivery, Receipt
+from stemtide.hub.alerts.rules import UNSETTLED, AlertState, Urgency, Via, rank
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import NotFoundError
+
+ROWS = 200
+"""Alerts in one list."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRow:
+    """Who acknowledged, when and how. by: a person's address for their own party, else ""."""
+
+    received_at: datetime
+    via: Via
+    step: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert, in the language that is active."""
+
+    uid: UUID
+    kind: str
+    title: str
+    text: str
+    urgency: Urgency
+    state: AlertState
+    exercise: bool
+    crisis: UUID | None
+    subject: str
+    created_at: datetime
+    step: int
+    step_due: datetime | None
+    receipt: ReceiptRow | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nobody has acknowledged it yet, and somebody still may."""
+        return self.state in UNSETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many alerts wait for somebody of a party, and how urgent the most urgent is."""
+
+    number: int
+    urgent: int
+    latest: AlertRow | None
+
+
+def alerts(*, viewer: Party, limit: int = ROWS, is_waiting: bool | None = None) -> list[AlertRow]:
+    """A party's alerts: those that wait first, the most urgent of them first, then the latest."""
+    found = _of(viewer)
+    if is_waiting is not None:
+        found = (
+            found.filter(state__in=UNSETTLED) if is_waiting else found.exclude(state__in=UNSETTLED)
+        )
+    return [_row(one) for one in found.order_by("is_settled", "rank", "-created_at", "-pk")[:limit]]
+
+
+def alert(uid: UUID, *, viewer: Party) -> AlertRow:
+    """One alert.
+
+    raises: NotFoundError, also for one to another party.
+    """
+    return _row(find(uid, viewer=viewer))
+
+
+def waiting(*, viewer: Party) -> Waiting:
+    """What the bar of the desk says."""
+    found = _of(viewer).filter(state__in=UNSETTLED)
+    counts = [one["urgency"] for one in found.values("urgency")]
+    latest = found.order_by("-created_at", "-pk").first()
+    return Waiting(
+        number=len(counts),
+        urgent=counts.count(Urgency.NOW),
+        latest=_row(latest) if latest else None,
+    )
+
+
+def find(uid: UUID, *, viewer: Party) -> Alert:
+    """The row of an alert, for writes.
+
+    raises: NotFoundError, also for one to another party.
+    """
+    row: Alert | None = _of(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError(f"there is no alert {uid} to your party: list them first")
+    return row
+
+
+def linked(token: str, *, by: str, now: datetime) -> AlertRow:  # noqa: ARG001  # the link says for whom
+    """The alert that a link stands for. by: whoever holds it.
+
+    raises: NotFoundError, the same for a wrong link and one that has expired.
+    """
+    delivery = Delivery.objects.filter(uid=links.read(token, now=now)).first()
+    if delivery is None:
+        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
+    return _row(_ranked().get(pk=delivery.alert_id))
+
+
+def totals(*, by: str) -> dict[str, int]:  # noqa: ARG001  # counts only, of the whole hub
+    """Numbers of alerts by state and of deliveries by channel and state. by: who runs the hub."""
+    found = {f"alert_{state}": 0 for state in AlertState}
+    for state in Alert.objects.values_list("state", flat=True):
+        found[f"alert_{state}"] += 1
+    return found
+
+
+def _ranked() -> QuerySet[Any]:
+    """All alerts, with what they are sorted by."""
+    ranks = [When(urgency=one, then=Value(rank(one))) for one in Urgency]
+    return Alert.objects.select_related("crisis", "receipt__person", "party").annotate(
+        rank=Case(*ranks, default=Value(9), output_field=IntegerField()),
+        is_settled=Case(
+            When(state__in=UNSETTLED, then=Value(0)),
+            default=Value(1),
+            output_field=IntegerField(),
+        ),
+    )
+
+
+def _of(viewer: Party) -> QuerySet[Any]:
+    """The alerts to a party."""
+    return _ranked().filter(party=viewer)
+
+
+def _row(one: Alert) -> AlertRow:
+    """An alert as its party reads it."""
+    return AlertRow(
+        uid=one.uid,
+        kind=one.kind,
+        title=words.title(one.kind, one.parameters, exercise=one.exercise),
+        text=words.text(one.kind, one.parameters),
+        urgency=Urgency(one.urgency),
+        state=AlertState(one.state),
+        exercise=one.exercise,
+        crisis=one.crisis.uid if one.crisis else None,
+        subject=one.subject,
+        created_at=one.created_at,
+        step=one.step,
+        step_due=one.step_due,
+        receipt=_receipt(one),
+    )
+
+
+def _receipt(one: Alert) -> ReceiptRow | None:
+    """An alert's receipt, where it has one."""
+    found: Receipt | None = getattr(one, "receipt", None)
+    if found is None:
+        return None
+    return ReceiptRow(
+        received_at=found.received_at,
+        via=Via(found.via),
+        step=found.step,
+        by=found.person.email if found.person else "",
+    )

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is told of a ledger entry, and on which ladder: the only place that decides it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from stemtide.hub.alerts import rules
+from stemtide.hub.alerts.models import Alert, Delivery
+from stemtide.hub.alerts.rules_kinds import Rule, Who
+from stemtide.hub.crises.models import Crisis
+from stemtide.hub.ledger.reads import EntryRow
+from stemtide.hub.parties import reads_contacts as contacts
+from stemtide.hub.parties.models import ContactPoint, Party
+from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.signals import reads as signals
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.situation.models import Lead
+from stemtide.protocol.frameworks import framework
+from stemtide.protocol.words import PartyKind
+
+CHANNEL_OF = {"mail": rules.Channel.MAIL, "url": rules.Channel.WEBHOOK}
+"""How the hub reaches a contact point; a telephone is for people to ring."""
+
+_CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a ladder. wait: how long it has to answer before the next is asked."""
+
+    wait: timedelta
+    point: ContactPoint
+    channel: rules.Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What an entry is about, and what the text of its alert names.
+
+    addressed: the parties that the entry names, where it names any.
+    """
+
+    entry: EntryRow
+    crisis: Crisis | None = None
+    signal: Signal | None = None
+    addressed: tuple[Party, ...] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
+    exercise: bool = False
+
+
+def ladder(*, party: Party, now: datetime) -> list[Step]:
+    """How the hub reaches a party now, step by step; empty where no contact point is written to."""
+    steps = [
+        one
+        for one in contacts.ladder(party, viewer=party, now=now)
+        if one.contact.channel in CHANNEL_OF
+    ]
+    points = ContactPoint.objects.in_bulk([one.contact.number for one in steps])
+    return [
+        Step(
+            wait=timedelta(minutes=one.wait_minutes),
+            point=points[one.contact.number],
+            channel=CHANNEL_OF[one.contact.channel],
+        )
+        for one in steps
+    ]
+
+
+def next_step(alert: Alert, *, party: Party, now: datetime) -> Step | None:
+    """The first step of a party's ladder that was not asked yet for an alert; None at its end.
+
+    Not the step after the last one: whose turn it is changes with the hour, and nobody may be
+    left out because of that.
+    """
+    asked = set(alert.deliveries.values_list("point_id", flat=True))
+    return next((one for one in ladder(party=party, now=now) if one.point.pk not in asked), None)
+
+
+def matter(entry: EntryRow, *, by: str) -> Matter:  # noqa: ARG001  # the clock, for everyone
+    """What an entry is about. by: who reads it for everyone."""
+    thing, _, name = entry.subject.partition(":")
+    told = _ABOUT.get(thing, _plain)(name, entry)
+    parameters = {"by": _title(entry.actor), **told.parameters}
+    if told.crisis is not None:
+        stage = framework(told.crisis.framework).stages[told.crisis.stage].title
+        parameters |= {"crisis": told.crisis.name, "stage": stage}
+    if told.addressed:
+        parameters["party"] = told.addressed[0].title
+    exercise = entry.exercise or told.exercise or bool(told.crisis and told.crisis.exercise)
+    return replace(told, parameters=parameters, exercise=exercise)
+
+
+def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
+    """Most things: a crisis, or something in one; the entry's detail may name a party."""
+    crisis = _crisis(entry.crisis) if entry.crisis else None
+    named = entry.detail.get("party")
+    ref = named if isinstance(named, str) else entry.subject
+    return Matter(entry=entry, crisis=crisis, addressed=_party(ref))
+
+
+def _signal(name: str, entry: EntryRow) -> Matter:
+    """A signal; its crisis, if it has one."""
+    row = Signal.objects.select_related("shared_by", "crisis__opened_by").get(uid=name)
+    return Matter(entry=entry, crisis=row.crisis, signal=row)
+
+
+def _alert(name: str, entry: EntryRow) -> Matter:
+    """Another alert."""
+    row = Alert.objects.select_related("party", "crisis__opened_by").get(uid=name)
+    return Matter(
+        entry=entry,
+        crisis=row.crisis,
+        addressed=(row.party,),
+        parameters={"kind": row.kind},
+        exercise=row.exercise,
+    )
+
+
+def _delivery(name: str, entry: EntryRow) -> Matter:
+    """A delivery of another alert."""
+    row = Delivery.objects.select_related("alert__party", "alert__crisis__opened_by").get(uid=name)
+    return Matter(
+        entry=entry,
+        crisis=row.alert.crisis,
+        addressed=(row.alert.party,),
+        parameters={"channel": row.channel, "error": row.last_error},
+        exercise=row.alert.exercise,
+    )
+
+
+def _lead(name: str, entry: EntryRow) -> Matter:
+    """A lead to a threat to life: its alert names no crisis and no word of it, for it is sealed."""
+    row = Lead.objects.select_related("addressed_to", "copied_to", "passed_to").get(uid=name)
+    is_passed_on = entry.kind == "lead.forwarded"
+    told = (row.passed_to,) if is_passed_on else (row.addressed_to, row.copied_to)
+    return Matter(entry=entry, addressed=tuple(one for one in told if one is not None))
+
+
+def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+    """The parties that are told; never the one that acted, and nobody that has not joined.
+
+    The exceptions are an invitation and an early warning, to those they are addressed to. An
+    exercise is told to those in it alone: its early warning goes to those in its room.
+    """
+    told = _WHO[rule.who](matter)
+    return [party for party in _once(told) if party.ref != matter.entry.actor]
+
+
+def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+    """The parties that look after all the others."""
+    return list(Party.objects.filter(kind=PartyKind.AGENCY).order_by("name"))
+
+
+def room(crisis: Crisis, *, by: str) -> list[Party]:
+    """The parties in the room of a crisis: who opened it, agencies, and those that joined."""
+    return _once([crisis.opened_by, *agencies(by=by)])
+
+
+def _room(matter: Matter) -> list[Party]:
+    """Those in the crisis' room; nobody where there is no crisis."""
+    return room(matter.crisis, by=_CLOCK) if matter.crisis else []
+
+
+def _warned(matter: Matter) -> list[Party]:
+    """Agencies, and authorities of the countries that a warning names."""
+    if matter.crisis is None or matter.exercise:
+        return _room(matter)
+    authorities = Party.objects.filter(
+        kind=PartyKind.AUTHORITY, country__in=matter.crisis.countries
+    )
+    return [*agencies(by=_CLOCK), *authorities.order_by("name")]
+
+
+def _invited(matter: Matter) -> list[Party]:
+    """The parties that the entry names."""
+    return list(matter.addressed)
+
+
+def _leaders(matter: Matter) -> list[Party]:
+    """Authorities and agencies in the crisis' room."""
+    leading = {PartyKind.AUTHORITY, PartyKind.AGENCY}
+    return [party for party in _room(matter) if party.kind in leading]
+
+
+def _sharer(matter: Matter) -> list[Party]:
+    """Who shared the signal."""
+    return [matter.signal.shared_by] if matter.signal else []
+
+
+def _readers(matter: Matter) -> list[Party]:
+    """Those in the room of the signal's crisis whom its mark lets in."""
+    if matter.signal is None:
+        return []
+    return [party for party in _room(matter) if _may_see(matter.signal, viewer=party)]
+
+
+def _counterparts(matter: Matter) -> list[Party]:
+    """Agencies and who opened the crisis, about a party that is told no more of itself."""
+    opener = [matter.crisis.opened_by] if matter.crisis else []
+    return [one for one in (*agencies(by=_CLOCK), *opener) if one not in matter.addressed]
+
+
+def _owner(matter: Matter) -> list[Party]:
+    """The party whose contact point fails, and agencies."""
+    return [*_invited(matter), *agencies(by=_CLOCK)]
+
+
+_WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
+    Who.WARNED: _warned,
+    Who.INVITED: _invited,
+    Who.CONFIRMERS: _leaders,
+    Who.ROOM: _room,
+    Who.LEADERS: _leaders,
+    Who.ADDRESSED: _invited,
+    Who.SHARER: _sharer,
+    Who.READERS: _readers,
+    Who.COUNTERPARTS: _counterparts,
+    Who.OWNER: _owner,
+}
+
+_ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
+    "signal": _signal,
+    "alert": _alert,
+    "delivery": _delivery,
+    "lead": _lead,
+}
+"""How a subject is read, by what stands before its colon."""
+
+
+def _may_see(signal: Signal, *, viewer: Party) -> bool:
+    """Whether a party may see a signal."""
+    try:
+        signals.find(signal.uid, viewer=viewer)
+    except NotFoundError:
+        return False
+    return True
+
+
+def _crisis(uid: UUID) -> Crisis:
+    """A crisis' row."""
+    return Crisis.objects.select_related("opened_by").get(uid=uid)
+
+
+def _party(ref: str) -> tuple[Party, ...]:
+    """The party that a ledger name stands for, if it is a party's."""
+    thing, _, name = ref.partition(":")
+    return tuple(Party.objects.filter(name=name)) if thing == "party" else ()
+
+
+def _title(ref: str) -> str:
+    """The title of whoever acted, "" for the clock and the operator."""
+    return next((party.title for party in _party(ref)), "")
+
+
+def _once(parties: list[Party]) -> list[Party]:
+    """Each party once, in order."""
+    return list({party.pk: party for party in parties}.values())

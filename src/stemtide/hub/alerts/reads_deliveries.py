@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readers of deliveries: as people see them, as a channel takes them, and their signing secrets."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, QuerySet
+
+from stemtide.hub.alerts import links, rules, words
+from stemtide.hub.alerts.channels.port import Parcel
+from stemtide.hub.alerts.models import Delivery, SigningKey
+from stemtide.hub.alerts.rules import Channel, DeliveryState, Urgency
+from stemtide.hub.parties.models import ContactPoint, Party
+from stemtide.hub.parties.rules import NotFoundError
+from stemtide.protocol.words import PartyKind
+
+ROWS = 200
+"""Deliveries in one list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the hub is found. address: its public one, "" where it was not told."""
+
+    address: str = ""
+    languages: frozenset[str] = frozenset({"en"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One delivery as people see it. address: of their own party's contact points only."""
+
+    uid: UUID
+    alert: UUID
+    title: str
+    party: str
+    channel: Channel
+    address: str
+    step: int
+    state: DeliveryState
+    attempts: int
+    queued_at: datetime
+    next_at: datetime
+    sent_at: datetime | None
+    last_error: str
+    drop_reason: str
+    exercise: bool
+    is_own: bool
+
+
+def deliveries(
+    *, viewer: Party, state: DeliveryState | None = None, limit: int = ROWS
+) -> list[DeliveryRow]:
+    """The deliveries to a party, latest first; an agency sees those to everybody."""
+    found = _all() if viewer.kind == PartyKind.AGENCY else _all().filter(alert__party=viewer)
+    if state is not None:
+        found = found.filter(state=state)
+    return [_row(one, is_own=one.alert.party_id == viewer.pk) for one in found[:limit]]
+
+
+def all_deliveries(
+    *,
+    by: str,  # noqa: ARG001  # an operator sees all
+    state: DeliveryState | None = None,
+    limit: int = ROWS,
+) -> list[DeliveryRow]:
+    """All deliveries, latest first, for the operator at the hub's own console."""
+    found = _all().filter(state=state) if state is not None else _all()
+    return [_row(one, is_own=True) for one in found[:limit]]
+
+
+def find(uid: UUID, *, viewer: Party | None) -> Delivery:
+    """The row of a delivery, for writes. viewer: None for the operator.
+
+    raises: NotFoundError, also for one to another party; an agency sees everybody's.
+    """
+    found = _all().filter(uid=uid)
+    if viewer is not None and viewer.kind != PartyKind.AGENCY:
+        found = found.filter(alert__party=viewer)
+    row = found.first()
+    if row is None:
+        raise NotFoundError(f"there is no delivery {uid} that your party may see: list them first")
+    return row
+
+
+def counts(*, by: str) -> dict[tuple[str, str], int]:  # noqa: ARG001  # counts only, of the whole hub
+    """How many deliveries stand in each state, by channel. by: who runs the hub."""
+    found = Delivery.objects.order_by().values_list("channel", "state").annotate(Count("pk"))
+    return {(channel, state): number for channel, state, number in found}
+
+
+def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee
+    """A delivery as its channel takes it. The row knows its alert, party, crisis and point."""
+    alert, point = row.alert, row.point
+    link = links.make(row.uid, until=now + rules.LINK_VALID_FOR)
+    base = home.address.rstrip("/")
+    return Parcel(
+        delivery=row.uid,
+        attempt=row.attempts,
+        channel=Channel(row.channel),
+        alert=alert.uid,
+        kind=alert.kind,
+        urgency=Urgency(alert.urgency),
+        exercise=alert.exercise,
+        party=alert.party.name,
+        party_title=alert.party.title,
+        crisis=alert.crisis.uid if alert.crisis else None,
+        subject=alert.subject,
+        parameters=alert.parameters,
+        created_at=alert.created_at,
+        now=now,
+        address=point.address if point else "",
+        language=_language(point.languages if point else (), known=home.languages),
+        secrets=secrets(point, by=alert.party.name, now=now) if point else (),
+        link=f"{base}/acknowledge/{link}" if base else "",
+        desk=f"{base}/alerts" if base else "",
+    )
+
+
+def secrets(point: ContactPoint, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # whoever is shown them was asked before
+    """The secrets that sign for a contact point now, the latest first, as "whsec_…".
+
+    They are derived from the hub's own secret and kept nowhere: a copy of the database signs
+    nothing. A point that was never rotated stands at generation 1.
+    """
+    rows = list(SigningKey.objects.filter(point=point))
+    latest = max((row.generation for row in rows), default=1)
+    still = [row.generation for row in rows if row.retires_at and row.retires_at > now]
+    return tuple(_secret(point.pk, one) for one in [latest, *sorted(still, reverse=True)])
+
+
+def _secret(point: int, generation: int) -> str:
+    """One secret, in the spelling of Standard Webhooks."""
+    name = f"stemtide.alerts.signing:{point}:{generation}"
+    made = hmac.new(settings.SECRET_KEY.encode(), name.encode(), hashlib.sha256).digest()
+    return f"whsec_{base64.b64encode(made).decode()}"
+
+
+def _language(wanted: Iterable[str], *, known: frozenset[str]) -> str:
+    """The first language of a contact point that the hub speaks; English otherwise."""
+    return next((one for one in wanted if one in known), "en")
+
+
+def _all() -> QuerySet[Delivery]:
+    """All deliveries with what rows and parcels name."""
+    return Delivery.objects.select_related("alert__party", "alert__crisis", "point")
+
+
+def _row(one: Delivery, *, is_own: bool) -> DeliveryRow:
+    """A delivery as people see it."""
+    alert = one.alert
+    return DeliveryRow(
+        uid=one.uid,
+        alert=alert.uid,
+        title=words.title(alert.kind, alert.parameters, exercise=alert.exercise),
+        party=alert.party.name,
+        channel=Channel(one.channel),
+        address=one.point.address if one.point and is_own else "",
+        step=one.step,
+        state=DeliveryState(one.state),
+        attempts=one.attempts,
+        queued_at=one.queued_at,
+        next_at=one.next_at,
+        sent_at=one.sent_at,
+        last_error=one.last_error,
+        drop_reason=one.drop_reason,
+        exercise=alert.exercise,
+        is_own=is_own,
+    )

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States of alerts and deliveries, back-off, and who may acknowledge, retry, drop and drill."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    allows,
+    check_person_may_lead,
+    check_person_may_write,
+)
+from stemtide.protocol.situation import Urgency
+from stemtide.protocol.words import PartyKind, Role
+
+__all__ = [
+    "AlertState",
+    "Channel",
+    "DeliveryState",
+    "Urgency",
+    "Via",
+    "allows",
+    "check_acknowledge",
+    "check_drill",
+    "check_drop",
+    "check_resolve",
+    "check_retry",
+    "check_settle",
+    "check_start",
+]
+
+
+class Channel(StrEnum):
+    """The ways on which an alert leaves; each is a folder in channels/."""
+
+    PAGE = "page"
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
+class Via(StrEnum):
+    """How somebody said that they have an alert."""
+
+    PAGE = "page"
+    LINK = "link"
+    WEBHOOK = "webhook"
+    API = "api"
+
+
+class AlertState(StrEnum):
+    """Where an alert stands."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    UNANSWERED = "unanswered"
+    OVERTAKEN = "overtaken"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    DEAD = "dead"
+    DROPPED = "dropped"
+    ACKNOWLEDGED = "acknowledged"
+    STOPPED = "stopped"
+
+
+MOVES: Mapping[DeliveryState, Mapping[DeliveryState, str]] = {
+    DeliveryState.QUEUED: {
+        DeliveryState.SENDING: "a clock takes it",
+        DeliveryState.STOPPED: "the alert is answered or overtaken",
+    },
+    DeliveryState.SENDING: {
+        DeliveryState.SENDING: "the clock that took it died",
+        DeliveryState.SENT: "the receiver took it",
+        DeliveryState.FAILED: "it did not arrive",
+        DeliveryState.DEAD: "it never will, or was tried too often",
+    },
+    DeliveryState.FAILED: {
+        DeliveryState.SENDING: "its wait is over",
+        DeliveryState.STOPPED: "the alert is answered or overtaken",
+    },
+    DeliveryState.SENT: {DeliveryState.ACKNOWLEDGED: "the alert is answered"},
+    DeliveryState.DEAD: {
+        DeliveryState.QUEUED: "a person retries it",
+        DeliveryState.DROPPED: "a person drops it",
+    },
+    DeliveryState.DROPPED: {},
+    DeliveryState.ACKNOWLEDGED: {},
+    DeliveryState.STOPPED: {},
+}
+"""How a delivery moves, and why. docs/understand/alerts.md draws this table."""
+
+WAITING = frozenset({DeliveryState.QUEUED, DeliveryState.FAILED})
+"""States in which a delivery still has to leave."""
+
+UNSETTLED = frozenset({AlertState.OPEN, AlertState.UNANSWERED})
+"""States in which an alert may still be acknowledged."""
+
+MAX_ATTEMPTS = 8
+"""A delivery that failed so often is dead: about half an hour after the first try."""
+
+FIRST_WAIT = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(minutes=10)
+
+LEASE = timedelta(seconds=90)
+"""For how long a clock has a delivery to itself; longer than any channel may take to send."""
+
+STEP = timedelta(minutes=10)
+"""How long a party without a ladder has to answer."""
+
+LINK_VALID_FOR = timedelta(hours=24)
+"""How long a link in a message acknowledges."""
+
+OVERLAP = timedelta(hours=24)
+"""How long the secret before a rotation still signs beside the new one."""
+
+DRILL_EVERY = timedelta(days=92)
+"""A quarter: contact points that nobody tried for longer are stale.
+
+source: issue 5; practice of 24/7 contact lists (contacts go stale unnoticed).
+"""
+
+REASON_LENGTH = 300
+
+
+def rank(urgency: Urgency) -> int:
+    """0 for the most urgent."""
+    return len(Urgency) - 1 - list(Urgency).index(urgency)
+
+
+def wait_after(attempts: int, *, chance: float) -> timedelta:
+    """How long to wait after so many failures: doubling, capped, and spread by chance.
+
+    chance: 0 ≤ chance < 1, drawn by the caller. The wait lies between a half and the whole of
+            its step, so that receivers that come back are not met by everybody at once.
+    """
+    whole: timedelta = min(FIRST_WAIT * 2 ** min(attempts - 1, 16), LONGEST_WAIT)
+    return whole * (0.5 + chance / 2)
+
+
+def check_acknowledge(*, role: Role | None) -> None:
+    """Whoever acts for their party says that it has an alert. None: a key, whose scope said so."""
+    if role is not None:
+        check_person_may_write(role)
+
+
+def check_drill(*, kind: PartyKind, role: Role | None, others: bool) -> None:
+    """Duty officers and coordinators drill their own party; those of an agency everybody.
+
+    others: whether parties beside their own are drilled.
+    """
+    check_person_may_lead(role)
+    if others and kind is not PartyKind.AGENCY:
+        raise NotAllowedError(
+            "only an agency drills other parties: drill your own, or ask the agency"
+        )
+
+
+def check_start(running: Sequence[str], *, count: int) -> None:
+    """A drill is about somebody, and each of them is in one at a time. running: who is in one."""
+    if not count:
+        raise InvalidError("parties", "nobody is named: name a party, or drill everybody")
+    if running:
+        raise ConflictError(
+            f"a drill still waits for {', '.join(running)}: let it end, or leave them out"
+        )
+
+
+def check_resolve(*, kind: PartyKind, role: Role | None, own: bool) -> None:
+    """A party's people retry and drop its own dead letters; those of an agency everybody's."""
+    check_acknowledge(role=role)
+    if not own and kind is not PartyKind.AGENCY:
+        raise NotAllowedError("only an agency resolves the deliveries of others: ask one")
+
+
+def check_retry(state: DeliveryState, *, alert: AlertState) -> None:
+    """A dead delivery is tried again, as long as its alert waits for an answer."""
+    if state is not DeliveryState.DEAD:
+        raise ConflictError(f"this delivery is {state}: only a dead one is retried")
+    if alert not in UNSETTLED:
+        raise ConflictError(f"its alert is {alert}: nobody waits for it, so drop it instead")
+
+
+def check_drop(state: DeliveryState, *, reason: str) -> None:
+    """A dead delivery is given up by somebody who says why."""
+    if not reason.strip() or len(reason) > REASON_LENGTH:
+        raise InvalidError("reason", f"say in 1 to {REASON_LENGTH} letters why it is dropped")
+    if state is not DeliveryState.DEAD:
+        raise ConflictError(f"this delivery is {state}: only a dead one is dropped")
+
+
+def check_settle(state: AlertState) -> None:
+    """An alert is acknowledged while somebody waits for it."""
+    if state not in UNSETTLED:
+        raise ConflictError(f"this alert is {state}: there is nothing left to acknowledge")

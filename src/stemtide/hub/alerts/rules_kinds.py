@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What raises an alert: one table, from ledger kind to who is told, how urgently, on what ways.
+
+To add a kind: a row here, its words in words.py, a row in docs/use/alerts.md.
+Nothing is sent to a party that has not joined, except an invitation, and an early warning to those
+it is addressed to; reads_addressees.py holds to that, whatever stands here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stemtide.hub.alerts.rules import Channel, Urgency
+
+
+class Who(StrEnum):
+    """Who is told."""
+
+    WARNED = "warned"
+    """Agencies, and the authorities of the countries named."""
+    INVITED = "invited"
+    """The party that the entry names, and nobody else."""
+    CONFIRMERS = "confirmers"
+    """Those in the crisis' room that may confirm what another proposed."""
+    ROOM = "room"
+    """Those in the crisis' room."""
+    LEADERS = "leaders"
+    """Those in the crisis' room that lead it: authorities and agencies."""
+    ADDRESSED = "addressed"
+    """Those that a lead is addressed, copied or passed on to."""
+    SHARER = "sharer"
+    """The party that shared the signal."""
+    READERS = "readers"
+    """Those in the crisis' room that may see the signal."""
+    COUNTERPARTS = "counterparts"
+    """Agencies, and who opened the crisis: those who wanted the party to be told."""
+    OWNER = "owner"
+    """The party itself whose contact point fails, and agencies."""
+
+
+ALL = frozenset(Channel)
+AT_THE_DESK = frozenset({Channel.PAGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row. on: ledger kinds that raise it; overtaken_by: those after which it is moot.
+
+    of_self: overtaken by acts of the alerted party alone (an invitation by its own answer).
+    once:    not raised again to a party while one about the same party is open.
+    opinion: the opinion that the entry must hold; "" where any will do.
+    """
+
+    who: Who
+    urgency: Urgency
+    on: frozenset[str]
+    channels: frozenset[Channel] = ALL
+    escalates: bool = False
+    overtaken_by: frozenset[str] = frozenset()
+    of_self: bool = False
+    once: bool = False
+    opinion: str = ""
+
+
+def _kinds(*names: str) -> frozenset[str]:
+    """Ledger kinds."""
+    return frozenset(names)
+
+
+RULES: Mapping[str, Rule] = {
+    "early_warning": Rule(
+        who=Who.WARNED,
+        urgency=Urgency.NOW,
+        on=_kinds("crisis.warned"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.closed"),
+    ),
+    "invitation": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.NOW,
+        on=_kinds("participant.invited"),
+        escalates=True,
+        overtaken_by=_kinds("participant.accepted", "participant.joined", "participant.declined"),
+        of_self=True,
+    ),
+    "activation_proposed": Rule(
+        who=Who.CONFIRMERS,
+        urgency=Urgency.NOW,
+        on=_kinds("activation.proposed"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.activated", "activation.declined", "crisis.closed"),
+    ),
+    "activated": Rule(
+        who=Who.ROOM, urgency=Urgency.NOW, on=_kinds("crisis.activated"), escalates=True
+    ),
+    "lead": Rule(
+        who=Who.ADDRESSED,
+        urgency=Urgency.NOW,
+        on=_kinds("lead.reported", "lead.forwarded"),
+        escalates=True,
+        overtaken_by=_kinds("lead.received", "lead.closed"),
+    ),
+    "line_proposed": Rule(
+        who=Who.ROOM,
+        urgency=Urgency.SOON,
+        on=_kinds("line.proposed"),
+        overtaken_by=_kinds("line.agreed", "line.withdrawn"),
+    ),
+    "signal_disputed": Rule(
+        who=Who.SHARER, urgency=Urgency.SOON, on=_kinds("opinion.given"), opinion="dispute"
+    ),
+    "signal_withdrawn": Rule(
+        who=Who.READERS,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("signal.withdrawn"),
+        channels=AT_THE_DESK,
+    ),
+    "closed": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
+    "unanswered": Rule(
+        who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=True
+    ),
+    "dead_letter": Rule(
+        who=Who.OWNER,
+        urgency=Urgency.SOON,
+        on=_kinds("delivery.exhausted"),
+        channels=AT_THE_DESK,
+        once=True,
+    ),
+}
+"""Alerts by kind. One ledger kind may raise several, and one alert come of several kinds."""
+
+DRILL = Rule(who=Who.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
+"""The alert of a contact drill: raised by the drill, not by the ledger."""
+
+DRILL_DUE = Rule(
+    who=Who.COUNTERPARTS, urgency=Urgency.ROUTINE, on=frozenset(), channels=AT_THE_DESK, once=True
+)
+"""The reminder that no drill was held for a quarter: raised by the clock."""
+
+EVERY_KIND: Mapping[str, Rule] = {**RULES, "drill": DRILL, "drill_due": DRILL_DUE}
+"""All kinds of alert."""
+
+RAISES: Mapping[str, tuple[str, ...]] = {
+    on: tuple(name for name, rule in RULES.items() if on in rule.on)
+    for on in {one for rule in RULES.values() for one in rule.on}
+}
+"""Which alerts an entry of a ledger kind raises."""
+
+OVERTAKES: Mapping[str, tuple[str, ...]] = {
+    by: tuple(name for name, rule in RULES.items() if by in rule.overtaken_by)
+    for by in {one for rule in RULES.values() for one in rule.overtaken_by}
+}
+"""Which open alerts an entry of a ledger kind makes moot."""

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes deliveries that are due to their channels: outside every transaction, in a few threads."""
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from stemtide.hub.alerts import writes, writes_deliveries
+from stemtide.hub.alerts.channels import mail, page, webhook
+from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result, Send
+from stemtide.hub.alerts.reads_deliveries import Home
+from stemtide.hub.alerts.rules import Channel
+
+log = logging.getLogger(__name__)
+
+CHANNELS: Mapping[Channel, Send] = {
+    Channel.PAGE: page.send,
+    Channel.MAIL: mail.send,
+    Channel.WEBHOOK: webhook.send,
+}
+
+THREADS = 8
+"""Deliveries that are under way at once. Each party has one webhook among them at most."""
+
+
+def post_of_settings() -> Post:
+    """How this hub sends, as its settings say."""
+    security = "tls" if settings.EMAIL_USE_SSL else "starttls" if settings.EMAIL_USE_TLS else "none"
+    return Post(
+        mail_host=settings.EMAIL_HOST,
+        mail_port=settings.EMAIL_PORT,
+        mail_user=settings.EMAIL_HOST_USER,
+        mail_password=settings.EMAIL_HOST_PASSWORD,
+        mail_security=security,
+        mail_from=settings.DEFAULT_FROM_EMAIL,
+        loopback=settings.WEBHOOK_LOOPBACK,
+    )
+
+
+def home_of_settings() -> Home:
+    """Where this hub is found, and what languages it speaks."""
+    return Home(
+        address=settings.HUB_ADDRESS, languages=frozenset(code for code, _ in settings.LANGUAGES)
+    )
+
+
+class Sending:
+    """Sends what is due, a few at a time; who calls it never waits for a receiver.
+
+    now, chance: the clock and the dice, of the door that made it.
+    """
+
+    def __init__(
+        self,
+        *,
+        post: Post,
+        home: Home,
+        now: Callable[[], datetime],
+        chance: Callable[[], float],
+        threads: int = THREADS,
+    ) -> None:
+        self._post = post
+        self._home = home
+        self._now = now
+        self._chance = chance
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="alerts")
+        self._under_way: set[Future[None]] = set()
+
+    def start_due(self, now: datetime) -> int:
+        """Begin with as many due deliveries as there are free threads; returns how many."""
+        self._under_way = {one for one in self._under_way if not one.done()}
+        free = self._threads - len(self._under_way)
+        if free <= 0:
+            return 0
+        parcels = writes_deliveries.claim_due(now, limit=free, home=self._home)
+        self._under_way |= {self._pool.submit(self._in_thread, one) for one in parcels}
+        return len(parcels)
+
+    def settle(self) -> None:
+        """Wait for what is under way: tests and the end of the process."""
+        wait(self._under_way)
+
+    def close(self) -> None:
+        """End, after what is under way; what is not sent stays due."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def send(self, parcel: Parcel) -> Result:
+        """Try one delivery, and note what became of it."""
+        result = attempt(parcel, post=self._post)
+        now = self._now()
+        won = writes_deliveries.note(parcel, result=result, chance=self._chance(), now=now)
+        if won and result.is_acknowledged:
+            writes.acknowledge_by_answer(parcel.delivery, now=now)
+        return result
+
+    def _in_thread(self, parcel: Parcel) -> None:
+        """send(), in a thread that keeps no connection to the database."""
+        try:
+            self.send(parcel)
+        except Exception:
+            # The delivery stays at `sending`: once its lease is over, a clock takes it again.
+            log.exception("delivery %s could not be noted; it is tried again", parcel.delivery)
+        finally:
+            connection.close()
+
+
+def attempt(parcel: Parcel, *, post: Post) -> Result:
+    """Try one delivery; what goes wrong unexpectedly is a failure like others."""
+    try:
+        return CHANNELS[parcel.channel](parcel, post=post)
+    except Exception:
+        log.exception("channel %s failed for delivery %s", parcel.channel, parcel.delivery)
+        return Result(Fate.FAILED, "the hub itself failed; its operator finds why in its log")

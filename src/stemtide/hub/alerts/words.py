@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an alert says, in the language of whoever reads it: a title and a sentence for each kind."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.hub.alerts.rules import Urgency
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Words: TypeAlias = "str | _StrPromise"
+
+TITLES: Mapping[str, Words] = {
+    "early_warning": gettext_lazy("Early warning: %(crisis)s"),
+    "invitation": gettext_lazy("Invitation to a crisis: %(crisis)s"),
+    "activation_proposed": gettext_lazy("Activation proposed: %(crisis)s"),
+    "activated": gettext_lazy("Protocol activated: %(crisis)s"),
+    "closed": gettext_lazy("Closed: %(crisis)s"),
+    "lead": gettext_lazy("Threat to life: a lead waits for you"),
+    "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
+    "signal_disputed": gettext_lazy("A signal of yours is disputed"),
+    "signal_withdrawn": gettext_lazy("A signal was withdrawn"),
+    "unanswered": gettext_lazy("%(party)s does not answer"),
+    "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
+    "drill": gettext_lazy("Contact drill: please acknowledge"),
+    "drill_due": gettext_lazy("A contact drill is due"),
+}
+"""Titles by kind. They stand in subjects of mail and in the bar of the desk."""
+
+TEXTS: Mapping[str, Words] = {
+    "early_warning": gettext_lazy(
+        "%(by)s raised an early warning that names your country or your mandate. Look at it, and"
+        " say what you know."
+    ),
+    "invitation": gettext_lazy(
+        "%(by)s invites your party to this crisis. Taking part is voluntary: accept or decline at"
+        " the desk. Nothing else is sent to you unless you accept."
+    ),
+    "activation_proposed": gettext_lazy(
+        "%(by)s proposes to activate the protocol. A second party must look at the checklist and"
+        " confirm or decline."
+    ),
+    "activated": gettext_lazy(
+        "The protocol is active. Signals are shared from now on; see the room."
+    ),
+    "closed": gettext_lazy("%(by)s closed this crisis. Its signals stay until they expire."),
+    "lead": gettext_lazy(
+        "%(by)s sent a lead about a threat to somebody's life. Its words are at the desk only:"
+        " read it there now, and say that you have it."
+    ),
+    "line_proposed": gettext_lazy(
+        "%(by)s proposes a line for the public. Agree, or say what you object to."
+    ),
+    "signal_disputed": gettext_lazy(
+        "%(by)s disputes it. Agents do not act on it by themselves until you answer: look at it"
+        " again, and withdraw it or explain."
+    ),
+    "signal_withdrawn": gettext_lazy(
+        "%(by)s took it back. Agents forget it and undo what they did because of it."
+    ),
+    "unanswered": gettext_lazy(
+        "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"
+        " on without them."
+    ),
+    "dead_letter": gettext_lazy(
+        "It was tried by %(channel)s and given up: %(error)s. See the deliveries: retry it once the"
+        " contact point works, or drop it."
+    ),
+    "drill": gettext_lazy(
+        "This is a drill; nothing has happened. Acknowledge it, so that we know that this contact"
+        " point reaches somebody."
+    ),
+    "drill_due": gettext_lazy(
+        "No drill was held for a quarter. Contact points go stale unnoticed: start a drill."
+    ),
+}
+"""Sentences by kind."""
+
+URGENCIES: Mapping[str, Words] = {
+    Urgency.NOW: gettext_lazy("now"),
+    Urgency.SOON: gettext_lazy("soon"),
+    Urgency.ROUTINE: gettext_lazy("routine"),
+}
+
+CHANNELS: Mapping[str, Words] = {
+    "page": gettext_lazy("desk"),
+    "mail": gettext_lazy("mail"),
+    "webhook": gettext_lazy("webhook"),
+}
+
+EXERCISE = gettext_lazy("EXERCISE")
+"""Stands before every title of an exercise, in every channel."""
+
+
+class _Said(dict[str, str]):
+    """Parameters; one that is missing reads as a dash, for an alert must never fail to be read."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def title(kind: str, parameters: Mapping[str, str], *, exercise: bool) -> str:
+    """The title, in the language that is active."""
+    plain = str(TITLES.get(kind, kind)) % _said(parameters)
+    return f"[{EXERCISE}] {plain}" if exercise else plain
+
+
+def text(kind: str, parameters: Mapping[str, str]) -> str:
+    """The sentence, in the language that is active."""
+    return str(TEXTS.get(kind, "")) % _said(parameters)
+
+
+def _said(parameters: Mapping[str, str]) -> _Said:
+    """Parameters in words: an alert about another alert names its title."""
+    said = _Said({name: str(value) for name, value in parameters.items() if value})
+    said.setdefault("by", _("The hub"))
+    if "kind" in parameters:
+        rest = {name: value for name, value in parameters.items() if name != "kind"}
+        said["about"] = title(parameters["kind"], rest, exercise=False)
+    if "channel" in parameters:
+        said["channel"] = str(CHANNELS.get(parameters["channel"], parameters["channel"]))
+    return said

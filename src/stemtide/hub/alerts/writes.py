@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of alerts: raise what the ledger calls for, escalate, acknowledge."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Q
+
+from stemtide.hub.alerts import links, reads, reads_addressees, rules
+from stemtide.hub.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
+from stemtide.hub.alerts.reads import AlertRow
+from stemtide.hub.alerts.reads_addressees import Matter, Step
+from stemtide.hub.alerts.rules import WAITING, AlertState, Channel, DeliveryState, Via
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND, OVERTAKES, RAISES, Rule
+from stemtide.hub.crises.models import Crisis
+from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
+from stemtide.hub.ledger.reads import EntryRow
+from stemtide.hub.parties import writes_contacts as contacts
+from stemtide.hub.parties.models import ContactPoint, Party, Person
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import NotFoundError
+
+ENTRIES = 200
+"""Ledger entries read at one look of the clock."""
+
+ESCALATIONS = 200
+"""Alerts that go to their next step at one look of the clock."""
+
+CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An alert that is about to be made."""
+
+    kind: str
+    party: Party
+    subject: str
+    crisis: Crisis | None = None
+    drill: Drill | None = None
+    entry: int | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    exercise: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        """Its row of the table."""
+        return EVERY_KIND[self.kind]
+
+
+def make(draft: Draft, *, now: datetime) -> Alert:
+    """An alert and what goes out for it at once. Its caller records the act, and holds the turn."""
+    rule = draft.rule
+    first = next(iter(reads_addressees.ladder(party=draft.party, now=now)), None)
+    wait = (first.wait if first else rules.STEP) if rule.escalates else None
+    alert = Alert.objects.create(
+        uid=uuid4(),
+        kind=draft.kind,
+        party=draft.party,
+        subject=draft.subject,
+        crisis=draft.crisis,
+        drill=draft.drill,
+        entry=draft.entry,
+        urgency=rule.urgency,
+        parameters=draft.parameters,
+        exercise=draft.exercise,
+        state=AlertState.OPEN,
+        step_due=now + wait if wait is not None else None,
+        created_at=now,
+    )
+    if Channel.PAGE in rule.channels:
+        _queue(alert, step=0, point=None, channel=Channel.PAGE, now=now)
+    if first:
+        _ask(alert, first, at=0, now=now)
+    return alert
+
+
+def raise_from_ledger(now: datetime) -> int:
+    """Raise what new ledger entries call for, each once; returns how many alerts there are more.
+
+    1 A look without a lock: nothing new, nothing done.
+    2 In turn, the entries after the cursor, oldest first.
+    3 Each makes open alerts moot, or raises new ones, or neither.
+    4 The cursor moves in the same transaction: an entry is never read twice, nor skipped.
+    """
+    cursor = Cursor.objects.first()
+    if cursor is not None and cursor.number >= ledger_reads.heads().entries:
+        return 0
+    return _read_on(now)
+
+
+@transaction.atomic
+def _read_on(now: datetime) -> int:
+    """Steps 2 to 4 of raise_from_ledger."""
+    ledger.take_turn()
+    cursor, _ = Cursor.objects.get_or_create(pk=1)
+    entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
+    raised = 0
+    for entry in entries:
+        _overtake(entry, now=now)
+        raised += _raise(entry, now=now)
+    if entries:
+        cursor.number = entries[-1].number
+        cursor.save(update_fields=["number"])
+    return raised
+
+
+def escalate_due(now: datetime) -> int:
+    """Ask the next step of every ladder whose last step did not answer in time."""
+    due = Alert.objects.filter(state=AlertState.OPEN, step_due__lte=now).select_related("party")
+    return sum(_escalate(one, now=now) for one in due.order_by("step_due")[:ESCALATIONS])
+
+
+@transaction.atomic
+def acknowledge(
+    uid: UUID, *, by: Actor, person: Person | None = None, via: Via = Via.PAGE, now: datetime
+) -> AlertRow:
+    """Say that somebody of the party has the alert. person: who, where a person did.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is settled.
+    """
+    rules.check_acknowledge(role=by.role)
+    ledger.take_turn()
+    alert = reads.find(uid, viewer=by.party)
+    _settle(alert, person=person, delivery=None, via=via, through=by.ref, now=now)
+    return reads.alert(uid, viewer=by.party)
+
+
+@transaction.atomic
+def acknowledge_by_link(token: str, *, now: datetime) -> AlertRow:
+    """Say that somebody has the alert, by the link in a message.
+
+    raises: NotFoundError for a link that opens nothing; ConflictError for an alert that is settled.
+    """
+    ledger.take_turn()
+    found = Delivery.objects.filter(uid=links.read(token, now=now)).select_related(
+        "alert__party", "point"
+    )
+    delivery = found.first()
+    if delivery is None:
+        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
+    alert = delivery.alert
+    _settle(alert, person=None, delivery=delivery, via=Via.LINK, through=delivery.ref, now=now)
+    return reads.alert(alert.uid, viewer=alert.party)
+
+
+@transaction.atomic
+def acknowledge_by_answer(delivery_uid: UUID, *, now: datetime) -> bool:
+    """Note that a receiver's machine says somebody has the alert; False where that is late."""
+    ledger.take_turn()
+    delivery = Delivery.objects.select_related("alert__party", "point").get(uid=delivery_uid)
+    alert = delivery.alert
+    if alert.state not in rules.UNSETTLED:
+        return False
+    _settle(alert, person=None, delivery=delivery, via=Via.WEBHOOK, through=delivery.ref, now=now)
+    return True
+
+
+def _raise(entry: EntryRow, *, now: datetime) -> int:
+    """The alerts of one entry, as one act."""
+    raised = 0
+    for kind in RAISES.get(entry.kind, ()):
+        rule = EVERY_KIND[kind]
+        if rule.opinion and entry.detail.get("opinion") != rule.opinion:
+            continue
+        matter = reads_addressees.matter(entry, by=CLOCK)
+        made = [
+            make(_draft(kind, matter, party=party), now=now)
+            for party in reads_addressees.addressees(matter, rule=rule, by=CLOCK)
+            if not (rule.once and _is_open(kind, matter, party=party))
+        ]
+        raised += len(made)
+        if made:
+            detail: dict[str, object] = {"kind": kind, "entry": entry.number, "count": len(made)}
+            _record("alerts.raised", subject=entry.subject, matter=matter, detail=detail, now=now)
+    return raised
+
+
+def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
+    """An alert about a matter to one party."""
+    return Draft(
+        kind=kind,
+        party=party,
+        subject=matter.entry.subject,
+        crisis=matter.crisis,
+        entry=matter.entry.number,
+        parameters=matter.parameters,
+        exercise=matter.exercise,
+    )
+
+
+def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
+    """Whether a party has not yet acknowledged one of this kind about the same party."""
+    name = matter.parameters.get("party", "")
+    found = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
+    return any(one.parameters.get("party", "") == name for one in found)
+
+
+def _overtake(entry: EntryRow, *, now: datetime) -> None:
+    """Settle open alerts that an entry makes moot."""
+    for kind in OVERTAKES.get(entry.kind, ()):
+        matter = reads_addressees.matter(entry, by=CLOCK)
+        same = Q(subject=entry.subject)
+        if matter.crisis is not None:
+            same |= Q(crisis=matter.crisis)
+        found = Alert.objects.filter(same, kind=kind, state__in=rules.UNSETTLED)
+        if EVERY_KIND[kind].of_self:
+            own = {entry.actor, *(party.ref for party in matter.addressed)}
+            keys = [one.pk for one in found.select_related("party") if one.party.ref in own]
+        else:
+            keys = [one.pk for one in found]
+        Alert.objects.filter(pk__in=keys).update(state=AlertState.OVERTAKEN, step_due=None)
+        _stop(keys)
+        if keys:
+            detail: dict[str, object] = {"kind": kind, "entry": entry.number, "count": len(keys)}
+            _record("alerts.settled", subject=entry.subject, matter=matter, detail=detail, now=now)
+
+
+def _record(
+    kind: str, *, subject: str, matter: Matter, detail: dict[str, object], now: datetime
+) -> None:
+    """Append what the clock did because of a matter."""
+    ledger.append(
+        kind, actor=CLOCK, subject=subject, now=now, detail=detail, exercise=matter.exercise
+    )
+
+
+@transaction.atomic
+def _escalate(alert: Alert, *, now: datetime) -> int:
+    """The next step, or the end of the ladder; 0 where another clock was first."""
+    following = reads_addressees.next_step(alert, party=alert.party, now=now)
+    at = alert.step + 1
+    same = Alert.objects.filter(pk=alert.pk, state=AlertState.OPEN, step_due=alert.step_due)
+    if following:
+        kind = "alert.escalated"
+        won = same.update(step=at, step_due=now + following.wait)
+    else:
+        kind = "alert.exhausted"
+        won = same.update(state=AlertState.UNANSWERED, step_due=None)
+    if not won:
+        return 0
+    if following:
+        _ask(alert, following, at=at, now=now)
+    ledger.append(
+        kind,
+        actor=CLOCK,
+        subject=alert.ref,
+        now=now,
+        detail={"kind": alert.kind, "step": at},
+        exercise=alert.exercise,
+    )
+    return 1
+
+
+def _settle(
+    alert: Alert,
+    *,
+    person: Person | None,
+    delivery: Delivery | None,
+    via: Via,
+    through: str,
+    now: datetime,
+) -> None:
+    """Acknowledge an alert: its receipt, its deliveries, the ledger."""
+    rules.check_settle(AlertState(alert.state))
+    Alert.objects.filter(pk=alert.pk).update(state=AlertState.ACKNOWLEDGED, step_due=None)
+    step = delivery.step if delivery else alert.step
+    Receipt.objects.create(
+        alert=alert, person=person, delivery=delivery, via=via, step=step, received_at=now
+    )
+    sent = Delivery.objects.filter(alert=alert, state=DeliveryState.SENT)
+    sent.update(state=DeliveryState.ACKNOWLEDGED)
+    _stop([alert.pk])
+    if delivery is not None and delivery.point is not None:
+        # Whoever answered has read what went there: that is what a contact drill wants to know.
+        contacts.verify_contact_point(delivery.point.pk, actor=alert.party.ref, now=now)
+    detail: dict[str, object] = {"via": via, "step": step, "through": through}
+    ledger.append(
+        "alert.acknowledged",
+        actor=alert.party.ref,
+        subject=alert.ref,
+        now=now,
+        detail=detail,
+        exercise=alert.exercise,
+    )
+
+
+def _stop(alerts: list[int]) -> None:
+    """What has not left yet, stays."""
+    waiting = Delivery.objects.filter(alert__in=alerts, state__in=WAITING)
+    waiting.update(state=DeliveryState.STOPPED)
+
+
+def _ask(alert: Alert, step: Step, *, at: int, now: datetime) -> None:
+    """Queue a delivery to a step's contact point, on the way that it is reached by, if allowed."""
+    if step.channel in EVERY_KIND[alert.kind].channels:
+        _queue(alert, step=at, point=step.point, channel=step.channel, now=now)
+
+
+def _queue(
+    alert: Alert, *, step: int, point: ContactPoint | None, channel: Channel, now: datetime
+) -> None:
+    """One delivery, due at once."""
+    Delivery.objects.create(
+        uid=uuid4(),
+        alert=alert,
+        step=step,
+        point=point,
+        channel=channel,
+        state=DeliveryState.QUEUED,
+        rank=rules.rank(rules.Urgency(alert.urgency)),
+        next_at=now,
+        queued_at=now,
+    )

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of deliveries: take what is due, note what became of it, retry, drop; rotate secrets.
+
+A delivery is taken by one clock: the row count of a conditional UPDATE says which. It is sent
+outside every transaction, then noted. A clock that dies in between leaves the row at `sending`
+until its lease is over; then it is sent again under the same id. So receivers get a delivery at
+least once, and tell repeats by its id.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from stemtide.hub.alerts import reads_deliveries, rules
+from stemtide.hub.alerts.channels.port import Fate, Parcel, Result
+from stemtide.hub.alerts.models import Delivery, SigningKey
+from stemtide.hub.alerts.reads_deliveries import Home
+from stemtide.hub.alerts.rules import UNSETTLED, AlertState, Channel, DeliveryState
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.parties.models import ContactPoint
+from stemtide.hub.parties.reads import Actor
+from stemtide.protocol.words import PartyKind
+
+CLOCK = "clock"
+OPERATOR = "operator"
+
+
+def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
+    """Take deliveries that are due, the most urgent first, each by one clock alone.
+
+    A party's webhooks go one after the other: a slow receiver holds up nobody but itself.
+    """
+    due = Delivery.objects.filter(
+        Q(state__in=(*rules.WAITING, DeliveryState.SENDING)), next_at__lte=now
+    )
+    busy = Delivery.objects.filter(
+        alert__party=OuterRef("alert__party"),
+        channel=Channel.WEBHOOK,
+        state=DeliveryState.SENDING,
+        next_at__gt=now,
+    )
+    rows = due.exclude(Q(channel=Channel.WEBHOOK) & Exists(busy)).select_related(
+        "alert__party", "alert__crisis", "point"
+    )
+    taken: list[Parcel] = []
+    parties: set[int] = set()
+    for row in rows.order_by("rank", "next_at", "pk")[: limit * 4]:
+        is_webhook = row.channel == Channel.WEBHOOK
+        if len(taken) == limit or (is_webhook and row.alert.party_id in parties):
+            continue
+        if _take(row, now=now):
+            taken.append(reads_deliveries.parcel(row, by=CLOCK, home=home, now=now))
+            parties |= {row.alert.party_id} if is_webhook else set()
+    return taken
+
+
+def _take(row: Delivery, *, now: datetime) -> bool:
+    """Try to be the one that sends a delivery."""
+    same = Delivery.objects.filter(
+        pk=row.pk, state=row.state, attempts=row.attempts, next_at=row.next_at
+    )
+    row.attempts += 1
+    return bool(
+        same.update(state=DeliveryState.SENDING, attempts=row.attempts, next_at=now + rules.LEASE)
+    )
+
+
+@transaction.atomic
+def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> bool:
+    """Write down what became of an attempt; False where another clock has taken it over.
+
+    chance: spreads the wait before the next attempt, 0 ≤ chance < 1.
+    """
+    same = Delivery.objects.filter(
+        uid=parcel.delivery, state=DeliveryState.SENDING, attempts=parcel.attempt
+    )
+    if result.fate is Fate.SENT:
+        won = same.update(state=DeliveryState.SENT, sent_at=now, last_error="")
+    elif result.fate is Fate.REFUSED or parcel.attempt >= rules.MAX_ATTEMPTS:
+        won = same.update(state=DeliveryState.DEAD, last_error=_words(result))
+    else:
+        due = now + rules.wait_after(parcel.attempt, chance=chance)
+        won = same.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
+    if won:
+        _record(reads_deliveries.find(parcel.delivery, viewer=None), now=now)
+    return bool(won)
+
+
+@transaction.atomic
+def retry(uid: UUID, *, by: Actor | None, now: datetime) -> Delivery:
+    """Try a dead delivery again, from its first attempt. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    row = _resolved(uid, by=by)
+    rules.check_retry(DeliveryState(row.state), alert=AlertState(row.alert.state))
+    row.state, row.attempts, row.next_at = DeliveryState.QUEUED, 0, now
+    row.save(update_fields=["state", "attempts", "next_at"])
+    _append("delivery.retried", row, by=by, now=now)
+    return row
+
+
+@transaction.atomic
+def drop(uid: UUID, *, reason: str, by: Actor | None, now: datetime) -> Delivery:
+    """Give a dead delivery up, and say why. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, InvalidError, ConflictError.
+    """
+    ledger.take_turn()
+    row = _resolved(uid, by=by)
+    rules.check_drop(DeliveryState(row.state), reason=reason)
+    row.state, row.drop_reason = DeliveryState.DROPPED, reason.strip()
+    row.save(update_fields=["state", "drop_reason"])
+    _append("delivery.dropped", row, by=by, now=now)
+    return row
+
+
+@transaction.atomic
+def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[str, ...]:
+    """Give a contact point a new signing secret; the one before signs beside it for a while."""
+    ledger.take_turn()
+    rows = SigningKey.objects.filter(point=point)
+    latest = rows.order_by("-generation").first()
+    ends_at = now + rules.OVERLAP
+    if latest is None:
+        SigningKey.objects.create(point=point, generation=1, made_at=now, retires_at=ends_at)
+    else:
+        rows.filter(retires_at__gt=now).update(retires_at=now)
+        rows.filter(pk=latest.pk).update(retires_at=ends_at)
+    generation = latest.generation + 1 if latest else 2
+    SigningKey.objects.create(point=point, generation=generation, made_at=now)
+    detail: dict[str, object] = {"generation": generation}
+    ledger.append(
+        "signing_key.rotated", actor=actor, subject=point.party.ref, now=now, detail=detail
+    )
+    return reads_deliveries.secrets(point, by=actor, now=now)
+
+
+def _resolved(uid: UUID, *, by: Actor | None) -> "Delivery":
+    """A delivery that somebody may retry or drop.
+
+    raises: NotFoundError, NotAllowedError.
+    """
+    row = reads_deliveries.find(uid, viewer=by.party if by else None)
+    if by is not None:
+        own = row.alert.party_id == by.party.pk
+        rules.check_resolve(kind=PartyKind(by.kind), role=by.role, own=own)
+    return row
+
+
+def _record(row: Delivery, *, now: datetime) -> None:
+    """Append an end of the way; a failure that is tried again is a matter of its row alone.
+
+    What arrives after its alert was settled, or fails then, is settled with it.
+    """
+    if row.state == DeliveryState.SENT and row.channel != Channel.PAGE:
+        _append("delivery.arrived", row, by=None, now=now, actor=CLOCK)
+    elif row.state == DeliveryState.DEAD:
+        _append("delivery.exhausted", row, by=None, now=now, actor=CLOCK)
+    if row.state == DeliveryState.SENT and row.alert.state == AlertState.ACKNOWLEDGED:
+        row.state = DeliveryState.ACKNOWLEDGED
+        row.save(update_fields=["state"])
+    elif row.state == DeliveryState.FAILED and row.alert.state not in UNSETTLED:
+        row.state = DeliveryState.STOPPED
+        row.save(update_fields=["state"])
+
+
+def _append(
+    kind: str, row: Delivery, *, by: Actor | None, now: datetime, actor: str = OPERATOR
+) -> None:
+    """Record an act on a delivery."""
+    detail: dict[str, object] = {
+        "party": row.alert.party.ref,
+        "channel": row.channel,
+        "attempts": row.attempts,
+    }
+    if by is not None:
+        detail["through"] = by.ref
+    ledger.append(
+        kind,
+        actor=by.party.ref if by else actor,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.alert.exercise,
+    )
+
+
+def _words(result: Result) -> str:
+    """What went wrong, as long as its column."""
+    return result.words[:300]
