@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
+from dataclasses import fields
 from pathlib import Path
 
-from stemtide.agent.config import DEFAULT_RULES, load
+from stemtide.agent.config import DEFAULT_RULES, Config, load
 from stemtide.protocol.words import Action
+from tests.agent import streams
 from tests.agent.world import SECRET, picture, sha256
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -58,3 +60,24 @@ def test_the_answer_on_the_page_has_the_fields_of_an_answer(hub, agent):
     answer = agent.http.post("/match", json={"items": [{"sha256": sha256(b"x")}]})
     (shown,) = blocks("json")
     assert set(re.findall(r'"(\w+)":', answer.text)) == set(re.findall(r'"(\w+)":', shown))
+
+
+def test_the_live_example_on_the_page_works(hub, agent, sandbox):
+    hub.share(streams.shared_values(sandbox)["video"], kind="video")
+    agent.wait(position=1)
+    source = next(one for one in blocks("python") if "/live/" in one)
+    page = {}
+    address = str(agent.http.base_url).rstrip("/")
+    exec(source.replace("http://127.0.0.1:8471", address), page)  # noqa: S102 - our own page
+    with page["agent"]:
+        assert page["watch"]("tv", streams.chunks(streams.OTHER, streams.KNOWN)) == "block"
+        assert page["watch"]("quiet", streams.chunks(streams.OTHER)) == "ended"
+    shown = re.search(r'^\{"stream": .*?```', USE, re.DOTALL | re.MULTILINE)[0]
+    told = agent.http.get("/live/tv").json()
+    assert set(told) <= set(re.findall(r'"(\w+)":', shown))
+
+
+def test_every_setting_is_on_the_page():
+    for one in fields(Config):
+        if one.name not in {"webhook", "rules"}:
+            assert re.search(rf"^\| `{one.name}`[ ,]", RUN, re.MULTILINE), one.name

@@ -90,7 +90,7 @@ def test_little_is_kept_of_a_long_stream(finder):
     for _ in range(20):
         for value in chunks("sky", boxed=True):
             matcher.put("tv", value)
-    kept = matcher._streams["tv"]
+    kept = matcher._streams["tv"].frames
     assert len(kept.rows) <= 12 / live.EVERY_S * 6
     assert kept.end_s == pytest.approx(240, abs=8)
     for number in range(5):
@@ -102,7 +102,7 @@ def test_a_stream_that_ends_or_begins_anew_is_forgotten(matcher):
     for value in chunks("street")[:3]:
         matcher.put("tv", value, at_s=100)
     matcher.put("tv", chunks("sky")[0], at_s=0)
-    assert matcher._streams["tv"].at_s.max() < 3
+    assert matcher._streams["tv"].frames.at_s.max() < 3
     matcher.end("tv")
     matcher.end("never there")
     assert len(matcher) == 0

@@ -103,8 +103,8 @@ def test_a_stream_keeps_no_more_than_its_last_seconds():
         words = rng.integers(1, 1 << 32, 50, dtype=np.uint32)
         live.hear(Sound((Track(words, np.ones(50, dtype=np.bool_)),)).to_bytes())
     assert live.seconds == 1000.0
-    assert len(live._tail.words) <= 200
-    assert sys.getsizeof(live._sounding) < 1000
+    assert len(live.kept.tail.words) <= 200
+    assert sys.getsizeof(live.kept.sounding) < 1000
 
 
 def test_time_goes_on_where_a_chunk_was_missed():

@@ -25,6 +25,8 @@ from stemtide.agent.feedback import Reporter
 from stemtide.agent.hashes import Ask, Found, Looker, as_records
 from stemtide.agent.health import Health
 from stemtide.agent.intake import BadRequestError, invalid, read_items
+from stemtide.agent.live import Live
+from stemtide.agent.live_door import LiveDoor
 from stemtide.agent.recognise import Recogniser
 from stemtide.agent.store import Store
 from stemtide.agent.sync import Sync
@@ -62,14 +64,7 @@ class Agent:
             reporter=self._reporter,
             tally=tally,
         )
-        self._recogniser = Recogniser(
-            config=config,
-            store=store,
-            tally=tally,
-            sandbox=sandbox,
-            deliverer=self._deliverer,
-            reporter=self._reporter,
-        )
+        self._take_in(sandbox)
         self._health = Health(
             config=config,
             store=store,
@@ -77,6 +72,7 @@ class Agent:
             standing=self._sync.standing,
             deliverer=self._deliverer,
             reporter=self._reporter,
+            open_streams=lambda: self._live.streams.count(now=time.time()),
         )
         self._duties = Duties(
             client=client,
@@ -84,17 +80,44 @@ class Agent:
             tally=tally,
             sync=self._sync,
             health=self._health,
+            live=self._live,
             on_settled=on_settled,
         )
         self.looker = Looker(config=config, store=store, tally=tally)
 
+    def _take_in(self, sandbox: Sandbox) -> None:
+        """Make the parts that content goes to."""
+        self._recogniser = Recogniser(
+            config=self._config,
+            store=self._store,
+            tally=self._tally,
+            sandbox=sandbox,
+            deliverer=self._deliverer,
+            reporter=self._reporter,
+        )
+        self._live = Live(
+            config=self._config,
+            store=self._store,
+            tally=self._tally,
+            sandbox=sandbox,
+            decoders=self._recogniser.decoders,
+        )
+
     def routes(self) -> list[Route]:
         """What the agent answers."""
+        live = LiveDoor(
+            config=self._config,
+            live=self._live,
+            wake=self._wake,
+            as_of=self._as_of,
+            check_ready=self._check_ready,
+        )
         return [
             Route("/match", self.match, methods=["POST"]),
             Route(QUICK_PATH, self.match_hash, methods=["GET"]),
             Route("/match/hashes", self.match_hashes, methods=["POST"]),
             Route("/match/urls", self.match_urls, methods=["GET"]),
+            *live.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),
@@ -111,6 +134,7 @@ class Agent:
             await asyncio.gather(task, return_exceptions=True)
             await asyncio.to_thread(self._recogniser.close)
             await asyncio.to_thread(self.looker.close)
+            await asyncio.to_thread(self._live.close)
 
     async def match(self, request: Request) -> Response:
         """POST /match: recognise content, decide, act."""
@@ -181,6 +205,11 @@ class Agent:
         self._deliverer.wake()
         self._reporter.wake()
         return JSONResponse({"deliveries": deliveries, "outcome_rows": outcomes})
+
+    def _wake(self) -> None:
+        """Say that something was queued."""
+        self._deliverer.wake()
+        self._reporter.wake()
 
     def _check_ready(self) -> None:
         """Refuse to say "no match" while there is nothing to match against."""

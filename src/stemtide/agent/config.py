@@ -100,6 +100,8 @@ class Config:
 
     exercise:  receive exercise signals as well; they never lead to a real action.
     workers:   decoding processes, for each of the http_workers, which answer requests.
+    live_streams: live streams that may be open at a time.
+    live_idle_s:  a stream that no chunk came of for so long has ended.
     keep_days: how long the agent remembers which content it acted on, so that it can undo.
     """
 
@@ -118,6 +120,8 @@ class Config:
     max_upload_bytes: int = 64 * 1024 * 1024
     max_items: int = 1000
     max_hashes: int = 20_000
+    live_streams: int = 200
+    live_idle_s: float = 60.0
     heartbeat_s: float = 5.0
     keep_days: int = 30
     actions_file: Path | None = None
@@ -252,6 +256,8 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "max_upload_bytes": values.number(1024, 2_000_000_000),
     "max_items": values.number(1, 10_000),
     "max_hashes": values.number(1, 200_000),
+    "live_streams": values.number(0, 10_000),
+    "live_idle_s": values.seconds(1, 86_400),
     "heartbeat_s": values.seconds(0.1, 3600),
     "keep_days": values.number(1, 3650),
     "actions_file": values.path,

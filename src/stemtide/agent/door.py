@@ -147,8 +147,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
         found = found.model_copy(update={"status": 405, "title": "Another method is needed"})
         return answer(found, error.headers)
     detail = (
-        f"{path} is not here; there are /match, /match/hash, /match/hashes, /health, /metrics and "
-        "/deliveries/retry"
+        f"{path} is not here; there are /match, /match/hash, /match/hashes, /live, /health, "
+        "/metrics and /deliveries/retry"
     )
     return answer(problem(ProblemType.NOT_FOUND, detail))
 

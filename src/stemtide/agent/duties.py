@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from stemtide.agent.client import Client
 from stemtide.agent.health import Health
 from stemtide.agent.index import SAVE_AFTER
+from stemtide.agent.live import Live
 from stemtide.agent.store import Store
 from stemtide.agent.sync import Sync
 from stemtide.agent.tally import Tally
@@ -44,6 +45,7 @@ class Duties:
         tally: Tally,
         sync: Sync,
         health: Health,
+        live: Live,
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -51,6 +53,7 @@ class Duties:
         self._tally = tally
         self._sync = sync
         self._health = health
+        self._live = live
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -66,7 +69,12 @@ class Duties:
     async def _lead(self) -> None:
         """Do what only one process does."""
         self._tally.set("lead", 1)
-        parts = [self._sync.run, self._sync.reporter.run, self._sync.deliverer.run]
+        parts = [
+            self._sync.run,
+            self._sync.reporter.run,
+            self._sync.deliverer.run,
+            self._live.run,
+        ]
         async with asyncio.TaskGroup() as tasks:
             for duty in (*parts, self._save, self._tell, self._check):
                 tasks.create_task(_keep_running(duty))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET /health: how the whole agent stands, whichever of its processes is asked."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +28,7 @@ class Health:
         standing: Standing,
         deliverer: Deliverer,
         reporter: Reporter,
+        open_streams: Callable[[], int],
     ) -> None:
         self._config = config
         self._store = store
@@ -34,6 +36,7 @@ class Health:
         self._standing = standing
         self._deliverer = deliverer
         self._reporter = reporter
+        self._open_streams = open_streams
 
     def leave_notice(self) -> None:
         """Tell the other processes what only the one that leads knows."""
@@ -82,6 +85,7 @@ class Health:
             "unrecorded": self._tally.total("unrecorded"),
             "skipped": self._tally.total("skipped"),
             "http_workers": max(1, len(self._tally.running())),
+            "live_streams": self._open_streams(),
             "answered_by": self._tally.row + 1,
             "led_by": self._led_by(),
             "troubles": {name: text for name, text in troubles.items() if text},

@@ -115,7 +115,7 @@ async def read_items(request: Request, config: Config) -> list[Item]:
         items = [one.item() for one in await asyncio.to_thread(_read_json, body)]
     elif media_type.startswith("image/") or media_type == "application/octet-stream":
         blob = await read_body(request, config.max_upload_bytes)
-        items = [Item(_check_ref(request.query_params.get("ref")), blob)]
+        items = [Item(check_ref(request.query_params.get("ref")), blob)]
     else:
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE,
@@ -190,7 +190,7 @@ async def _read_form(request: Request, config: Config) -> list[Item]:
             "ref", f"there are {len(refs)} for {len(blobs)} files; send one for each, or none"
         )
     pairs = zip(blobs, refs or [None] * len(blobs), strict=True)
-    return [Item(_check_ref(ref), blob) for blob, ref in pairs]
+    return [Item(check_ref(ref), blob) for blob, ref in pairs]
 
 
 class _Form(MultiPartParser):
@@ -221,7 +221,8 @@ def _unreadable(why: str) -> BadRequestError:
     return BadRequestError(ProblemType.MALFORMED, f"body: the form cannot be read ({why})")
 
 
-def _check_ref(ref: str | None) -> str:
+def check_ref(ref: str | None) -> str:
+    """Return a ref that can be one, a new one for None. raises: BadRequestError."""
     if ref is None:
         return new_ref()
     if not 1 <= len(ref) <= _MAX_REF:

@@ -16,7 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from stemtide.agent.recognise import Answer
+from stemtide.agent.answers import Answer
 from stemtide.agent.tally import ACTIONS, SECONDS, Tally
 from stemtide.fingerprints.kinds import Kind
 
@@ -25,6 +25,8 @@ _COUNTERS = {
     "undecodable": "Content not wholly looked at.",
     "hashes": "Hashes looked up by /match/hash and /match/hashes.",
     "hashes_matched": "Of these, hashes that a signal matched.",
+    "live_chunks": "Chunks of live streams taken in.",
+    "live_alarms": "Times that known content began in a live stream.",
 }
 
 _GAUGES = {
@@ -41,6 +43,7 @@ _GAUGES = {
     "unrecorded": "Decisions that could not be written down.",
     "skipped": "Feed entries that this version cannot read.",
     "http_workers": "Processes that answer requests.",
+    "live_streams": "Live streams that are open.",
 }
 
 

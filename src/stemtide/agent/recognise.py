@@ -11,37 +11,27 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from stemtide.agent import act, feedback
+from stemtide.agent.answers import MAX_REASONS, Answer, answer_of, as_told
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands
 from stemtide.agent.store import BehindError, Store, Transaction
 from stemtide.agent.tally import Tally
 from stemtide.fingerprints.file import fingerprint_bytes
-from stemtide.fingerprints.kinds import (
-    SIZE_BYTES,
-    UNDECODABLE,
-    Fingerprint,
-    Fingerprints,
-    Kind,
-)
+from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.looks import Asked
 from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.matching.found import Found, Span
 from stemtide.matching.library import Match
 from stemtide.protocol.feed import FeedSignal
-from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import OUTCOME_OF, Action, Provenance, Severity
+from stemtide.protocol.words import OUTCOME_OF
 
 logger = logging.getLogger(__name__)
-
-MAX_REASONS = 100
-"""Matches that are told and remembered for one piece of content, strongest first."""
 
 _LOOKERS = 4
 _ASKED = Asked(views=True)
@@ -62,89 +52,6 @@ class Item:
 def new_ref() -> str:
     """An id for content that came without one."""
     return f"agent-{uuid4().hex}"
-
-
-@dataclass(frozen=True, slots=True)
-class FingerprintOut:
-    """A fingerprint in an answer. value: hex; "" where it is as long as the content."""
-
-    kind: Kind
-    value: str
-    quality: int | None
-    part: str
-
-
-@dataclass(frozen=True, slots=True)
-class StretchOut:
-    """Where in the content a signal lies, and which part of the signal that is.
-
-    query_span_s, signal_span_s: [from, to] in seconds; None where the kind knows no time.
-    speed: content seconds per signal second.
-    """
-
-    query_span_s: tuple[float, float] | None
-    signal_span_s: tuple[float, float] | None
-    speed: float | None
-    score: float
-    confidence: float
-    transform: str
-
-
-@dataclass(frozen=True, slots=True)
-class MatchOut:
-    """A matched signal in an answer. action and rule: what it alone leads to.
-
-    match_percent: how sure it is that this is the signal's content. transform: what was done to
-    the content, such as "mirrored". stretches: films, sounds, texts: the surest first.
-    """
-
-    signal: UUID
-    kind: Kind
-    distance_bits: int
-    part: str
-    match_percent: int
-    transform: str
-    stretches: list[StretchOut]
-    labels: list[str]
-    severity: Severity
-    provenance: Provenance
-    confidence: int
-    tlp: Tlp
-    pap: Pap
-    disputed: bool
-    exercise: bool
-    shared_by: str
-    content: UUID | None
-    crisis: UUID | None
-    action: Action
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionOut:
-    """What to do, in an answer.
-
-    action:      None where nothing matched.
-    undecodable: some of the content could not be looked at, so that "no match" proves nothing.
-    """
-
-    action: Action | None
-    exercise: bool
-    signal: str | None
-    rule: str | None
-    why: str
-    undecodable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was found about one piece of content."""
-
-    ref: str
-    decision: DecisionOut
-    matches: list[MatchOut]
-    fingerprints: list[FingerprintOut]
-    remarks: list[str]
 
 
 @dataclass(slots=True)
@@ -178,6 +85,11 @@ class Recogniser:
         self._decoders = ThreadPoolExecutor(config.workers, "decode")
         self._lookers = ThreadPoolExecutor(_LOOKERS, "look")
 
+    @property
+    def decoders(self) -> ThreadPoolExecutor:
+        """Where content is decoded, one piece for each worker at a time."""
+        return self._decoders
+
     def close(self) -> None:
         """Let running look-ups end, and start no others."""
         self._decoders.shutdown(cancel_futures=True)
@@ -197,7 +109,7 @@ class Recogniser:
             self._deliverer.wake()
             self._reporter.wake()
         each = zip(refs, prints, outcome.decisions, strict=True)
-        return [_answer(ref, made, decision, outcome.trouble) for ref, made, decision in each]
+        return [answer_of(ref, made, decision, outcome.trouble) for ref, made, decision in each]
 
     async def _fingerprint(self, item: Item) -> Fingerprints:
         """The fingerprints of one piece of content; a failure is a remark, never a "no match"."""
@@ -241,7 +153,7 @@ class Recogniser:
             with self._store.write() as tx:
                 decisions = self._decide(found, tx=tx, strict=strict)
                 pairs = zip(refs, decisions, strict=True)
-                news = [self._record(tx, ref, decision) for ref, decision in pairs]
+                news = [record_decision(tx, *each, config=self._config) for each in pairs]
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says what was not written down.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
@@ -265,27 +177,31 @@ class Recogniser:
         }
         return [decide(_hits(matches, standing), self._config.rules) for matches in found]
 
-    def _record(self, tx: Transaction, ref: str, decision: Decision) -> bool:
-        """Record what happens to one piece of content; return whether it is news."""
-        if decision.action is None or decision.signal is None:
-            return False
-        now = datetime.now(UTC)
-        verdicts = decision.verdicts[:MAX_REASONS]
-        facts = {
-            "exercise": decision.exercise,
-            "signal": decision.signal,
-            "rule": decision.rule,
-            "why": decision.why,
-            "matches": [_told(verdict) for verdict in verdicts],
-        }
-        because = [_because(verdict) for verdict in verdicts]
-        is_news = act.record(
-            tx, ref=ref, because=because, facts=facts, config=self._config, now=now
-        )
-        if is_news:
-            outcome = OUTCOME_OF[decision.action]
-            feedback.count(tx, signal=decision.signal, outcome=outcome, now=now)
-        return is_news
+
+def record_decision(
+    tx: Transaction, ref: str, decision: Decision, *, config: Config, **facts: str
+) -> bool:
+    """Record what happens to one piece of content; return whether it is news.
+
+    facts: what the event says beside.
+    """
+    if decision.action is None or decision.signal is None:
+        return False
+    now = datetime.now(UTC)
+    verdicts = decision.verdicts[:MAX_REASONS]
+    told = facts | {
+        "exercise": decision.exercise,
+        "signal": decision.signal,
+        "rule": decision.rule,
+        "why": decision.why,
+        "matches": [as_told(verdict) for verdict in verdicts],
+    }
+    because = [_because(verdict) for verdict in verdicts]
+    is_news = act.record(tx, ref=ref, because=because, facts=told, config=config, now=now)
+    if is_news:
+        outcome = OUTCOME_OF[decision.action]
+        feedback.count(tx, signal=decision.signal, outcome=outcome, now=now)
+    return is_news
 
 
 def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:
@@ -308,86 +224,3 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
 def _because(verdict: Verdict) -> act.Because:
     hit = verdict.hit
     return act.Because(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)
-
-
-def _told(verdict: Verdict) -> dict[str, object]:
-    """A match as an event tells it."""
-    hit = verdict.hit
-    return {
-        "signal": str(hit.signal.id),
-        "kind": hit.kind,
-        "distance_bits": hit.distance_bits,
-        "part": hit.part,
-        "match_percent": hit.match_percent,
-        "transform": hit.transform,
-        "stretches": [asdict(_stretch(one)) for one in hit.found],
-        "labels": hit.signal.labels,
-        "severity": hit.signal.severity,
-        "disputed": hit.signal.disputed,
-    }
-
-
-def _stretch(found: Found) -> StretchOut:
-    return StretchOut(
-        query_span_s=_span(found.query_span),
-        signal_span_s=_span(found.signal_span),
-        speed=None if found.speed is None else round(found.speed, 3),
-        score=round(found.score, 2),
-        confidence=round(found.confidence, 4),
-        transform=found.transform,
-    )
-
-
-def _span(span: Span | None) -> tuple[float, float] | None:
-    return None if span is None else (round(span.start_s, 2), round(span.end_s, 2))
-
-
-def _answer(ref: str, made: Fingerprints, decision: Decision, trouble: str) -> Answer:
-    remarks = list(made.remarks)
-    if trouble and decision.action is not None:
-        remarks.append(trouble)
-    return Answer(
-        ref=ref,
-        decision=DecisionOut(
-            action=decision.action,
-            exercise=decision.exercise,
-            signal=decision.signal,
-            rule=decision.rule,
-            why=decision.why,
-            undecodable=made.is_incomplete,
-        ),
-        matches=[_match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
-        fingerprints=[_fingerprint_out(one) for one in made.each],
-        remarks=remarks,
-    )
-
-
-def _fingerprint_out(one: Fingerprint) -> FingerprintOut:
-    value = one.hex if one.kind in SIZE_BYTES else ""
-    return FingerprintOut(one.kind, value, one.quality, one.part)
-
-
-def _match_out(verdict: Verdict) -> MatchOut:
-    hit, signal = verdict.hit, verdict.hit.signal
-    return MatchOut(
-        signal=signal.id,
-        kind=hit.kind,
-        distance_bits=hit.distance_bits,
-        part=hit.part,
-        match_percent=hit.match_percent,
-        transform=hit.transform,
-        stretches=[_stretch(one) for one in hit.found],
-        labels=signal.labels,
-        severity=signal.severity,
-        provenance=signal.provenance,
-        confidence=signal.confidence,
-        tlp=signal.tlp,
-        pap=signal.pap,
-        disputed=signal.disputed,
-        exercise=signal.exercise,
-        shared_by=signal.shared_by,
-        content=signal.content,
-        crisis=signal.crisis,
-        action=verdict.action,
-        rule=verdict.rule,
-    )

@@ -195,6 +195,14 @@ class Store(AbstractContextManager["Store"]):
             raise BehindError
         return {seq: FeedSignal.model_validate_json(body) for seq, body in rows}
 
+    def find_ids(
+        self, ids: Iterable[str], *, tx: Transaction | None = None
+    ) -> dict[str, FeedSignal]:
+        """The signals that still stand, by id; as a transaction sees them when one is given."""
+        sql, values = f"SELECT id, body FROM signals WHERE id {_IN}", (json.dumps([*ids]),)  # noqa: S608 - our own names
+        rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
+        return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
+
     def brief(
         self,
         keys: Iterable[int],

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stemtide.cli.live import live
 from stemtide.cli.speech import told
 
 agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
@@ -39,3 +40,6 @@ def start(
         if http_workers is not None:
             settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)
+
+
+agent.command("live")(live)

@@ -255,7 +255,7 @@ def _ask_agent(
                 answer = client.post("/match", params={"look": "1"}, json={"items": items})
                 answer.raise_for_status()
             except httpx.HTTPStatusError as error:
-                fail(f"the agent at {agent} said: {_detail(error.response)}")
+                fail(f"the agent at {agent} said: {detail_of(error.response)}")
             except httpx.HTTPError as error:
                 fail(f"the agent at {agent} cannot be reached ({error}); is it running?")
             yield _best_answer(one.name, answer.json()["items"])
@@ -276,7 +276,7 @@ def _how(match: dict[str, Any]) -> str:
     return f"{match['distance_bits']} bits away"
 
 
-def _detail(response: "httpx.Response") -> str:
+def detail_of(response: "httpx.Response") -> str:
     """What a problem document says, or the bare status."""
     try:
         return str(response.json()["detail"])

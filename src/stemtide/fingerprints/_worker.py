@@ -31,6 +31,7 @@ from stemtide.fingerprints.looks import (
     MODALITIES,
     Asked,
     Content,
+    LiveChunk,
     Look,
     Modality,
     head_of,
@@ -233,7 +234,12 @@ def _spell(found: Look) -> dict[str, Any]:
         "views": [[one.transform, one.value.hex(), one.quality, one.part] for one in found.views],
         "local": [one.hex() for one in found.local],
         "still": [*found.still[:2], found.still[2].hex()] if found.still else [],
+        "chunk": _spell_chunk(found.chunk),
     }
+
+
+def _spell_chunk(chunk: LiveChunk | None) -> list[Any] | None:
+    return [chunk.starts_s, chunk.lasts_s, chunk.carry.hex()] if chunk else None
 
 
 def _send(channel: socket.socket, answer: dict[str, Any]) -> None:

@@ -29,6 +29,8 @@ class Asked:
     robust: more hashes to share, of crops, so that cropped copies meet it.
     local:  its local features (see stemtide.fingerprints.local).
     still:  a small still of a picture, for people (see stemtide.fingerprints.stills).
+    carry:  of a chunk of a stream (see stemtide.fingerprints.live_chunk): what the chunk before it
+            left over of its sound, in hex; "" for the first one.
     """
 
     views: bool = False
@@ -36,6 +38,21 @@ class Asked:
     robust: bool = False
     local: bool = False
     still: bool = False
+    carry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChunk:
+    """What is known of a chunk of a stream beside its fingerprints.
+
+    starts_s: when it begins by the stream's own clock, in seconds; None where it has none.
+    lasts_s:  for how long it lasts, from 0; 0 where that is not known.
+    carry:    what the next chunk needs so that its sound follows on.
+    """
+
+    starts_s: float | None
+    lasts_s: float
+    carry: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +62,13 @@ class Look:
     local:  if asked for: local features of the content as it is, and of its mirror image.
     still:  if asked for, and the content is a picture: a small one of it, as width, height and
             bare RGB pixels, which stills.Still checks.
+    chunk:  of a chunk of a stream: when it begins, how long it lasts, what the next one needs.
     """
 
     fingerprints: Fingerprints
     local: tuple[bytes, ...] = ()
     still: tuple[int, int, bytes] | None = None
+    chunk: LiveChunk | None = None
 
     @property
     def views(self) -> tuple[QueryView, ...]:
@@ -91,8 +110,12 @@ MODALITIES: Mapping[str, Registered] = {
     "sound": Registered("stemtide.fingerprints.sounds", frozenset({Kind.AUDIO}), is_long=True),
     "archive": Registered("stemtide.fingerprints.members", frozenset(Kind), is_long=True),
     "writing": Registered("stemtide.fingerprints.writing", frozenset({Kind.TEXT})),
+    "live": Registered("stemtide.fingerprints.live_chunk", frozenset({Kind.VIDEO, Kind.AUDIO})),
 }
-"""Asked in this order whether content is theirs; the first is loaded when a worker starts."""
+"""Asked in this order whether content is theirs; the first is loaded when a worker starts. Chunks
+of streams are named as such by whoever hands them over."""
+
+LIVE = "live"
 
 FALLBACK = "image"
 """The modality that says so when content is none of any."""

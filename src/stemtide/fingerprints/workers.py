@@ -32,6 +32,7 @@ from stemtide.fingerprints.looks import (
     FALLBACK,
     MODALITIES,
     Asked,
+    LiveChunk,
     Look,
     Progress,
     no_progress,
@@ -47,6 +48,7 @@ _MAX_VIEWS = 4096
 _MAX_LOCAL = 2
 _MAX_LOCAL_BYTES = 1 << 16
 _MAX_STILL_BYTES = 1 << 20
+_MAX_CLOCK_S = 1e9
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
 _END_S = 10.0
@@ -297,6 +299,7 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Look:
         ),
         local=tuple(_checked_local(one) for one in _few(answer, "local", _MAX_LOCAL)),
         still=_checked_still(_few(answer, "still", 3)),
+        chunk=_checked_chunk(*one) if (one := answer.get("chunk")) else None,
     )
 
 
@@ -345,6 +348,16 @@ def _checked_still(parts: list[Any]) -> tuple[int, int, bytes] | None:
     if len(pixels) > 2 * _MAX_STILL_BYTES:
         raise ValueError("a still that is too large")
     return int(width), int(height), bytes.fromhex(pixels)
+
+
+def _checked_chunk(starts_s: object, lasts_s: object, carry: str) -> LiveChunk:
+    for one in (lasts_s, 0.0 if starts_s is None else starts_s):
+        if not isinstance(one, int | float) or not abs(one) <= _MAX_CLOCK_S:
+            raise ValueError("a chunk begins and ends at some time")
+    if not isinstance(lasts_s, int | float) or lasts_s < 0 or len(carry) > 2 * _MAX_LOCAL_BYTES:
+        raise ValueError("a chunk that lasts less than nothing, or leaves too much over")
+    starts = float(starts_s) if isinstance(starts_s, int | float) else None
+    return LiveChunk(starts, float(lasts_s), bytes.fromhex(carry))
 
 
 def _check_quality(quality: object) -> int:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,16 @@ class Library:
 
     def __len__(self) -> int:
         return sum(self.counts().values())
+
+    @property
+    def films(self) -> VideoFinder:
+        """The films held, to be searched by themselves: for streams."""
+        return cast("VideoFinder", self._finders[Kind.VIDEO])
+
+    @property
+    def sounds(self) -> SoundFinder:
+        """The sounds held, to be searched by themselves: for streams."""
+        return cast("SoundFinder", self._finders[Kind.AUDIO])
 
     def counts(self) -> dict[Kind, int]:
         """Return how many signals of each kind are held, kinds without any included."""

@@ -52,8 +52,8 @@ class Alarm:
 
 
 @dataclass(slots=True)
-class _Stream:
-    """What is kept of one stream.
+class LiveFrames:
+    """What is kept of the pictures of one stream. Not for two threads at once.
 
     at_s:  (n,) float64, stream time of each row; rows: (n,) of ROW, whose own times are not used.
     views: by number, as numbered for this stream.
@@ -65,6 +65,78 @@ class _Stream:
     views: dict[int, View] = field(default_factory=lambda: {0: WHOLE})
     told: OrderedDict[int, tuple[float, float]] = field(default_factory=OrderedDict)
     end_s: float = 0.0
+
+    def put(
+        self,
+        chunk: VideoPrint,
+        *,
+        find: Find,
+        at_s: float | None = None,
+        window_s: float = WINDOW_S,
+    ) -> list[Alarm]:
+        """Take a chunk in; tell what known content is on in it.
+
+        at_s: stream time at which it begins; without it, where the last one ended. One that comes
+              late, within the window, is put where it belongs.
+        """
+        begins_s = self.end_s if at_s is None else at_s
+        self._add(chunk, begins_s, window_s=window_s)
+        if not len(self.rows):
+            return []
+        return self._alarms(self._search(find), since_s=begins_s)
+
+    def _add(self, chunk: VideoPrint, begins_s: float, *, window_s: float) -> None:
+        if begins_s < self.end_s - window_s:  # the stream began anew
+            self.at_s, self.rows, self.end_s = np.empty(0), np.empty(0, ROW), 0.0
+            self.told.clear()
+        rows = chunk.rows.copy()
+        rows["view"] = _renumbered(self.views, chunk)[chunk.rows["view"]]
+        at_s = begins_s + rows["at_ms"] / 1000
+        last_ms = max(chunk.duration_ms, int(rows["at_ms"].max(initial=0)))
+        self.end_s = max(self.end_s, begins_s + last_ms / 1000)
+        both, all_s = np.concatenate([self.rows, rows]), np.concatenate([self.at_s, at_s])
+        near = all_s >= min(begins_s, self.end_s - window_s)
+        order = np.flatnonzero(near)
+        order = order[np.argsort(all_s[order], kind="stable")][-_MOST_ROWS:]
+        self.rows, self.at_s = both[order], all_s[order]
+        shown = set(self.rows["view"].tolist())
+        self.views = {number: self.views[number] for number in {0, *shown}}
+
+    def _search(self, find: Find) -> list[Found]:
+        """Search the window as a video of its own, and give the finds the stream's times."""
+        base_s = float(self.at_s.min())
+        rows = self.rows.copy()
+        rows["at_ms"] = np.round((self.at_s - base_s) * 1000)
+        order = rows["view"].astype(np.int64) << 32 | rows["at_ms"]
+        rows = rows[np.unique(order, return_index=True)[1]]
+        views = tuple(self.views[number] for number in sorted(self.views))
+        found = find(VideoPrint(rows=rows, sampling=Sampling.QUERY, views=views))
+        return [_moved(one, base_s) for one in found]
+
+    def _alarms(self, found: list[Found], *, since_s: float) -> list[Alarm]:
+        """Tell the finds that reach into the newest chunk, or that were not told before."""
+        alarms = []
+        for one in found:
+            if one.query_span is None or one.signal_span is None:
+                continue
+            began_s = one.query_span.start_s - one.signal_span.start_s / (one.speed or 1.0)
+            before = self.told.get(one.key)
+            goes_on = before is not None and (
+                abs(before[0] - began_s) <= _SAME_PLACE_S or one.query_span.start_s < before[1]
+            )
+            if goes_on and one.query_span.end_s < since_s:
+                continue
+            self.told[one.key] = began_s, one.query_span.end_s
+            self.told.move_to_end(one.key)
+            while len(self.told) > _MOST_TOLD:
+                self.told.popitem(last=False)
+            alarms.append(Alarm(one, is_new=not goes_on))
+        return alarms
+
+
+@dataclass(slots=True)
+class _Stream:
+    frames: LiveFrames = field(default_factory=LiveFrames)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -100,11 +172,7 @@ class LiveMatcher:
             raise ValueError(f"a chunk begins at a time from 0 on, not at {at_s}")
         kept = self._chosen(stream)
         with kept.lock:
-            begins_s = kept.end_s if at_s is None else at_s
-            self._add(kept, chunk, begins_s)
-            if not len(kept.rows):
-                return []
-            return _alarms(kept, self._search(kept), since_s=begins_s)
+            return kept.frames.put(chunk, find=self._find, at_s=at_s, window_s=self._window_s)
 
     def end(self, stream: str) -> None:
         """Forget a stream; an unknown one is ignored."""
@@ -119,45 +187,23 @@ class LiveMatcher:
                 self._streams.popitem(last=False)
             return kept
 
-    def _add(self, kept: _Stream, chunk: VideoPrint, begins_s: float) -> None:
-        if begins_s < kept.end_s - self._window_s:  # the stream began anew
-            kept.at_s, kept.rows = np.empty(0), np.empty(0, ROW)
-            kept.told.clear()
-        rows = chunk.rows.copy()
-        rows["view"] = _renumbered(kept, chunk)[chunk.rows["view"]]
-        at_s = begins_s + rows["at_ms"] / 1000
-        kept.end_s = begins_s + max(chunk.duration_ms, int(rows["at_ms"].max(initial=0))) / 1000
-        both, all_s = np.concatenate([kept.rows, rows]), np.concatenate([kept.at_s, at_s])
-        near = all_s >= kept.end_s - self._window_s
-        kept.rows, kept.at_s = both[near][-_MOST_ROWS:], all_s[near][-_MOST_ROWS:]
-        shown = set(kept.rows["view"].tolist())
-        kept.views = {number: kept.views[number] for number in {0, *shown}}
 
-    def _search(self, kept: _Stream) -> list[Found]:
-        """Search the window as a video of its own, and give the finds the stream's times."""
-        base_s = float(kept.at_s.min())
-        rows = kept.rows.copy()
-        rows["at_ms"] = np.round((kept.at_s - base_s) * 1000)
-        order = rows["view"].astype(np.int64) << 32 | rows["at_ms"]
-        rows = rows[np.unique(order, return_index=True)[1]]
-        views = tuple(kept.views[number] for number in sorted(kept.views))
-        found = self._find(VideoPrint(rows=rows, sampling=Sampling.QUERY, views=views))
-        return [_moved(one, base_s) for one in found]
+def _renumbered(views: dict[int, View], chunk: VideoPrint) -> NDArray[np.uint8]:
+    """Give each view of a chunk the number under which the stream shows that box: (256,) uint8.
 
-
-def _renumbered(kept: _Stream, chunk: VideoPrint) -> NDArray[np.uint8]:
-    """Give each view of a chunk the number under which the stream shows that box: (256,) uint8."""
+    views: of the stream; new ones are added.
+    """
     numbers = np.zeros(256, np.uint8)
     for view in chunk.views[1:] if chunk.views[0].number == 0 else chunk.views:
         same = [
             number
-            for number, one in kept.views.items()
+            for number, one in views.items()
             if max(abs(a - b) for a, b in zip(one.box, view.box, strict=True)) <= _SAME_BOX
         ]
-        free = set(range(_FIRST_RECT, _FIRST_RECT + MAX_VIEWS)) - set(kept.views)
+        free = set(range(_FIRST_RECT, _FIRST_RECT + MAX_VIEWS)) - set(views)
         # Without a free number the box is counted to the whole frame: it can only fail to meet.
         number = same[0] if same else min(free, default=0)
-        kept.views.setdefault(number, replace(view, number=number))
+        views.setdefault(number, replace(view, number=number))
         numbers[view.number] = number
     return numbers
 
@@ -167,24 +213,3 @@ def _moved(one: Found, base_s: float) -> Found:
         return one
     span = Span(one.query_span.start_s + base_s, one.query_span.end_s + base_s)
     return replace(one, query_span=span)
-
-
-def _alarms(kept: _Stream, found: list[Found], *, since_s: float) -> list[Alarm]:
-    """Tell the finds that reach into the newest chunk, or that were not told before."""
-    alarms = []
-    for one in found:
-        if one.query_span is None or one.signal_span is None:
-            continue
-        began_s = one.query_span.start_s - one.signal_span.start_s / (one.speed or 1.0)
-        before = kept.told.get(one.key)
-        goes_on = before is not None and (
-            abs(before[0] - began_s) <= _SAME_PLACE_S or one.query_span.start_s < before[1]
-        )
-        if goes_on and one.query_span.end_s < since_s:
-            continue
-        kept.told[one.key] = began_s, one.query_span.end_s
-        kept.told.move_to_end(one.key)
-        while len(kept.told) > _MOST_TOLD:
-            kept.told.popitem(last=False)
-        alarms.append(Alarm(one, is_new=not goes_on))
-    return alarms

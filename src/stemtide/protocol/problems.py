@@ -25,6 +25,7 @@ class ProblemType(StrEnum):
     WRONG_MEDIA_TYPE = "wrong-media-type"
     REFUSED_AND_ROUTED = "refused-and-routed"
     NOT_READY = "not-ready"
+    TOO_MANY = "too-many"
     INTERNAL = "internal"
 
 
@@ -39,6 +40,7 @@ TITLES: dict[ProblemType, tuple[int, str]] = {
     ProblemType.WRONG_MEDIA_TYPE: (415, "This kind of body is not understood"),
     ProblemType.INVALID: (422, "Something in the request is not valid"),
     ProblemType.REFUSED_AND_ROUTED: (422, "This belongs to another channel and was not stored"),
+    ProblemType.TOO_MANY: (429, "Too much of this at once"),
     ProblemType.INTERNAL: (500, "Something went wrong here"),
     ProblemType.NOT_READY: (503, "Not ready yet"),
 }

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent says of content: the shapes of its answers, and how they are filled in."""
+
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from stemtide.agent.decide import Decision, Verdict
+from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
+from stemtide.matching.found import Found, Span
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.words import Action, Provenance, Severity
+
+MAX_REASONS = 100
+"""Matches that are told and remembered for one piece of content, strongest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintOut:
+    """A fingerprint in an answer. value: hex; "" where it is as long as the content."""
+
+    kind: Kind
+    value: str
+    quality: int | None
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class StretchOut:
+    """Where in the content a signal lies, and which part of the signal that is.
+
+    query_span_s, signal_span_s: [from, to] in seconds; None where the kind knows no time.
+    speed: content seconds per signal second.
+    """
+
+    query_span_s: tuple[float, float] | None
+    signal_span_s: tuple[float, float] | None
+    speed: float | None
+    score: float
+    confidence: float
+    transform: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchOut:
+    """A matched signal in an answer. action and rule: what it alone leads to.
+
+    match_percent: how sure it is that this is the signal's content. transform: what was done to
+    the content, such as "mirrored". stretches: films, sounds, texts: the surest first.
+    """
+
+    signal: UUID
+    kind: Kind
+    distance_bits: int
+    part: str
+    match_percent: int
+    transform: str
+    stretches: list[StretchOut]
+    labels: list[str]
+    severity: Severity
+    provenance: Provenance
+    confidence: int
+    tlp: Tlp
+    pap: Pap
+    disputed: bool
+    exercise: bool
+    shared_by: str
+    content: UUID | None
+    crisis: UUID | None
+    action: Action
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOut:
+    """What to do, in an answer.
+
+    action:      None where nothing matched.
+    undecodable: some of the content could not be looked at, so that "no match" proves nothing.
+    """
+
+    action: Action | None
+    exercise: bool
+    signal: str | None
+    rule: str | None
+    why: str
+    undecodable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found about one piece of content."""
+
+    ref: str
+    decision: DecisionOut
+    matches: list[MatchOut]
+    fingerprints: list[FingerprintOut]
+    remarks: list[str]
+
+
+def as_told(verdict: Verdict) -> dict[str, object]:
+    """A match as an event tells it."""
+    hit = verdict.hit
+    return {
+        "signal": str(hit.signal.id),
+        "kind": hit.kind,
+        "distance_bits": hit.distance_bits,
+        "part": hit.part,
+        "match_percent": hit.match_percent,
+        "transform": hit.transform,
+        "stretches": [asdict(_stretch(one)) for one in hit.found],
+        "labels": hit.signal.labels,
+        "severity": hit.signal.severity,
+        "disputed": hit.signal.disputed,
+    }
+
+
+def _stretch(found: Found) -> StretchOut:
+    return StretchOut(
+        query_span_s=_span(found.query_span),
+        signal_span_s=_span(found.signal_span),
+        speed=None if found.speed is None else round(found.speed, 3),
+        score=round(found.score, 2),
+        confidence=round(found.confidence, 4),
+        transform=found.transform,
+    )
+
+
+def _span(span: Span | None) -> tuple[float, float] | None:
+    return None if span is None else (round(span.start_s, 2), round(span.end_s, 2))
+
+
+def answer_of(ref: str, made: Fingerprints, decision: Decision, trouble: str) -> Answer:
+    """Answer about one piece of content. trouble: why it was not recorded; "" if it was."""
+    remarks = list(made.remarks)
+    if trouble and decision.action is not None:
+        remarks.append(trouble)
+    return Answer(
+        ref=ref,
+        decision=decision_out(decision, is_incomplete=made.is_incomplete),
+        matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
+        fingerprints=[_fingerprint_out(one) for one in made.each],
+        remarks=remarks,
+    )
+
+
+def decision_out(decision: Decision, *, is_incomplete: bool) -> DecisionOut:
+    """Tell a decision."""
+    return DecisionOut(
+        action=decision.action,
+        exercise=decision.exercise,
+        signal=decision.signal,
+        rule=decision.rule,
+        why=decision.why,
+        undecodable=is_incomplete,
+    )
+
+
+def _fingerprint_out(one: Fingerprint) -> FingerprintOut:
+    value = one.hex if one.kind in SIZE_BYTES else ""
+    return FingerprintOut(one.kind, value, one.quality, one.part)
+
+
+def match_out(verdict: Verdict) -> MatchOut:
+    """Tell a matched signal, and what it alone leads to."""
+    hit, signal = verdict.hit, verdict.hit.signal
+    return MatchOut(
+        signal=signal.id,
+        kind=hit.kind,
+        distance_bits=hit.distance_bits,
+        part=hit.part,
+        match_percent=hit.match_percent,
+        transform=hit.transform,
+        stretches=[_stretch(one) for one in hit.found],
+        labels=signal.labels,
+        severity=signal.severity,
+        provenance=signal.provenance,
+        confidence=signal.confidence,
+        tlp=signal.tlp,
+        pap=signal.pap,
+        disputed=signal.disputed,
+        exercise=signal.exercise,
+        shared_by=signal.shared_by,
+        content=signal.content,
+        crisis=signal.crisis,
+        action=verdict.action,
+        rule=verdict.rule,
+    )

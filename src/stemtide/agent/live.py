@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Live streams: chunks come, and the answer to each says what known content is on.
+
+1 A chunk is given its place: the next one, one behind a gap, one that comes late, or a repetition.
+2 It is decoded in the sandbox; pictures and sound are searched together with what came before.
+3 What the stream matched so far, by the signals as they stand now, is decided upon and recorded, as
+  for an upload: policy, hold, webhook, counts and undoing are the same. The stream is the content.
+4 What is kept of the stream is written where every process finds it; if another chunk of the same
+  stream was quicker, the chunk starts over.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from typing import TypeVar
+
+from stemtide.agent.answers import MAX_REASONS, DecisionOut, MatchOut, decision_out, match_out
+from stemtide.agent.config import Config
+from stemtide.agent.decide import Decision, Hit, decide, stands
+from stemtide.agent.live_state import LONGEST_CHUNK_S, Alarm, Met, Place, State, founds
+from stemtide.agent.live_store import LiveStore, Row
+from stemtide.agent.recognise import record_decision
+from stemtide.agent.store import Store, Transaction
+from stemtide.agent.tally import Tally
+from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints, Kind
+from stemtide.fingerprints.limits import ContentError, SandboxError
+from stemtide.fingerprints.looks import LIVE, Asked, Look
+from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.video_print import VideoPrint
+from stemtide.matching.found import Found, Span
+from stemtide.matching.live import WINDOW_S
+from stemtide.matching.sound_live import LiveSound
+from stemtide.protocol.feed import FeedSignal
+
+logger = logging.getLogger(__name__)
+
+SWEEP_S = 2.0
+_TRIES = 8
+_Key = TypeVar("_Key", int, str)
+_LAG_S = 1.0
+"""Sound that is so far behind the pictures was missed; less is what a printer holds back."""
+
+
+class BusyError(Exception):
+    """Other chunks of the same stream were quicker every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkIn:
+    """A chunk as it came. seq: its number; None: the next one. ref: the provider's own id."""
+
+    stream: str
+    blob: bytes
+    ref: str
+    seq: int | None
+    look_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOut:
+    """What is said of a stream.
+
+    seq:      number of the chunk that this is about; None: of none.
+    repeated: it came before, and nothing was done again.
+    at_s, until_s: where in stream time it lies.
+    missing:  numbers that did not come, as [first, last].
+    alarms:   known content that is on in it.
+    matches:  what the stream matched so far, the strongest first; stretches in stream time.
+    """
+
+    stream: str
+    ref: str
+    seq: int | None
+    repeated: bool
+    at_s: float | None
+    until_s: float
+    missing: list[tuple[int, int]]
+    alarms: list[Alarm]
+    decision: DecisionOut
+    matches: list[MatchOut]
+    remarks: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A chunk on its way: its stream as it was when it came, and where it belongs in it."""
+
+    row: Row
+    state: State
+    place: Place
+    digest: bytes
+    look_only: bool
+
+
+@dataclass(slots=True)
+class _Heard:
+    """A find in a chunk, and whether it was told before."""
+
+    kind: Kind
+    found: Found
+    is_new: bool
+
+
+class Live:
+    """Answers about streams. decoders: where chunks are decoded, as uploads are."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        tally: Tally,
+        sandbox: Sandbox,
+        decoders: ThreadPoolExecutor,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._tally = tally
+        self._sandbox = sandbox
+        self._decoders = decoders
+        self._lookers = ThreadPoolExecutor(2, "live")
+        path = config.data_dir / "live.db"
+        self.streams = LiveStore(path, most=config.live_streams, idle_s=config.live_idle_s)
+
+    def close(self) -> None:
+        """Let running look-ups end; what is kept of streams stays for the next start."""
+        self._lookers.shutdown(cancel_futures=True)
+        self.streams.close()
+
+    async def run(self) -> None:
+        """End idle streams, for as long as it runs. Only the process that leads does."""
+        while True:
+            gone = await asyncio.to_thread(self.streams.sweep, now=time.time())
+            if gone:
+                logger.info("%d live streams ended: nothing came for live_idle_s", gone)
+            await asyncio.sleep(SWEEP_S)
+
+    async def take(self, chunk: ChunkIn) -> tuple[LiveOut, bool]:
+        """Take a chunk in.
+
+        returns: the answer, and whether something was queued because of it.
+        raises:  FullError, OutOfStepError, BusyError.
+        """
+        loop = asyncio.get_running_loop()
+        digest = (await asyncio.to_thread(sha256, chunk.blob)).digest()[:8]
+        for _ in range(_TRIES):
+            row = await asyncio.to_thread(
+                self.streams.open, chunk.stream, ref=chunk.ref, now=time.time()
+            )
+            state = row.state()
+            place = state.place(chunk.seq, digest)
+            if place is None:
+                job = partial(self._repeat, row, state, chunk.seq)
+                return await loop.run_in_executor(self._lookers, job), False
+            look = await self._look(row.init, chunk.blob, place)
+            work = _Work(row, state, place, digest, look_only=chunk.look_only)
+            answer = await loop.run_in_executor(self._lookers, self._follow, work, look)
+            if answer is not None:
+                return answer
+        raise BusyError
+
+    async def _look(self, init: bytes, blob: bytes, place: Place) -> Look:
+        """Decode a chunk; a failure is a remark, never a "no match"."""
+        whole = init + blob if init and not blob.startswith(init[:64]) else blob
+        asked = Asked(carry=place.carry.hex())
+        job = partial(self._sandbox.look, whole, asked=asked, modality=LIVE)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
+        except (ContentError, SandboxError) as error:
+            logger.warning("a chunk could not be looked at: %s", error)
+            return Look(Fingerprints((), remarks=(f"{UNDECODABLE}{error}",)))
+
+    def tell(self, name: str) -> LiveOut | None:
+        """Say what a stream matched so far; None if it is not open."""
+        row = self.streams.find(name, now=time.time())
+        return self._about(row, row.state()) if row else None
+
+    def end(self, name: str) -> LiveOut | None:
+        """Forget a stream; say what it matched, None if it was not open."""
+        row = self.streams.end(name, now=time.time())
+        return self._about(row, row.state()) if row else None
+
+    def _repeat(self, row: Row, state: State, seq: int | None) -> LiveOut:
+        alarms = state.alarms if seq == state.last else []
+        return replace(self._about(row, state), seq=seq, repeated=True, alarms=alarms)
+
+    def _about(self, row: Row, state: State) -> LiveOut:
+        return _out(row, state, self._decide(state.met, tx=None), alarms=[], remarks=())
+
+    # a chunk
+
+    def _follow(self, work: "_Work", look: Look) -> tuple[LiveOut, bool] | None:
+        """Search, decide, record and keep; None if somebody else was quicker."""
+        row, state, place = work.row, work.state, work.place
+        lasts_s = _lasts_s(look, usual_s=state.lasts_s)
+        remarks = list(look.fingerprints.remarks)
+        if lasts_s > LONGEST_CHUNK_S:
+            remarks.append(
+                f"{LIMIT}this chunk lasts {lasts_s:.0f} s: send chunks of 2 to 10 s, as only"
+                f" {LONGEST_CHUNK_S:.0f} s of one are searched"
+            )
+            lasts_s = LONGEST_CHUNK_S
+        at_s = state.begin_s(place, look.chunk)
+        heard = self._search(state, place, look, at_s=at_s, ends_s=at_s + lasts_s)
+        state.lasts_s = lasts_s
+        state.took(place, work.digest, at_s=at_s, lasts_s=lasts_s)
+        alarms = self._remember(state, heard)
+        if not place.gap:
+            state.alarms = alarms
+            state.carry = look.chunk.carry if look.chunk else b""
+        decision, is_news, trouble = self._conclude(row, state, look_only=work.look_only)
+        if not self.streams.keep(row, now=time.time(), state=state):
+            return None
+        self._tally.add("live_chunks")
+        self._tally.add("live_alarms", sum(one.is_new for one in alarms))
+        remarks += [trouble] if trouble else []
+        answer = _out(row, state, decision, alarms=alarms, remarks=remarks)
+        return replace(answer, seq=place.seq, at_s=round(at_s, 2)), is_news
+
+    def _search(
+        self, state: State, place: Place, look: Look, *, at_s: float, ends_s: float
+    ) -> list[_Heard]:
+        """Look for known content in what is kept and in this chunk."""
+        prints, library = look.fingerprints, self._store.library
+        heard: list[_Heard] = []
+        frames = state.frames_kept()
+        for one in prints.of(Kind.VIDEO):
+            film = VideoPrint.from_bytes(one.value)
+            if at_s < frames.end_s - WINDOW_S:  # it comes too late to lie in what is kept
+                alone = library.films.find_in(film)
+                heard += [_Heard(Kind.VIDEO, _moved(each, at_s), is_new=True) for each in alone]
+                continue
+            alarms = frames.put(film, find=library.films.find_in, at_s=at_s)
+            heard += [_Heard(Kind.VIDEO, each.found, each.is_new) for each in alarms]
+        if not place.gap:
+            frames.end_s = max(frames.end_s, ends_s)
+        state.keep_frames(frames)
+        sound = LiveSound(library.sounds, state.sound_kept())
+        before = set(sound.kept.sounding)
+        if not place.gap and at_s - sound.seconds > (0 if place.missing else _LAG_S):
+            sound.miss(at_s - sound.seconds)
+        for one in prints.of(Kind.AUDIO):
+            late = place.gap is not None
+            found = sound.hear_late(one.value, at_s=at_s) if late else sound.hear(one.value)
+            heard += [_Heard(Kind.AUDIO, each, each.key not in before) for each in found]
+        state.keep_sound(sound.kept)
+        return heard
+
+    def _remember(self, state: State, heard: list[_Heard]) -> list[Alarm]:
+        """Remember what was found by the ids of the signals, as far as they still stand."""
+        keys = {one.found.key for one in heard}
+        signals = self._standing(self._store.find(keys)) if keys else {}
+        if len(signals) < len(keys):
+            self._store.catch_up()  # the Library may be behind: the next chunk meets what is new
+        alarms: dict[tuple[str, Kind], Alarm] = {}
+        for one in heard:
+            if one.found.key not in signals:
+                continue
+            uid = str(signals[one.found.key].id)
+            state.meet(uid, one.kind, one.found)
+            same = alarms.setdefault((uid, one.kind), Alarm(uid, one.kind, is_new=False))
+            same.is_new = same.is_new or one.is_new
+        return list(alarms.values())[:MAX_REASONS]
+
+    # what becomes of it
+
+    def _conclude(self, row: Row, state: State, *, look_only: bool) -> tuple[Decision, bool, str]:
+        """Decide about the stream, and record it; say whether that is news, and what went wrong."""
+        if look_only or not state.met:
+            return self._decide(state.met, tx=None), False, ""
+        try:
+            with self._store.write() as tx:
+                decision = self._decide(state.met, tx=tx)
+                is_news = record_decision(
+                    tx, row.ref, decision, config=self._config, stream=row.name
+                )
+        except sqlite3.Error as error:
+            trouble = f"not recorded: {self._store.path} cannot be written ({error})"
+            logger.exception("%s", trouble)
+            decision = self._decide(state.met, tx=None)
+            self._tally.add("unrecorded", decision.action is not None)
+            return decision, False, trouble
+        return decision, is_news, ""
+
+    def _decide(self, met: list[Met], *, tx: Transaction | None) -> Decision:
+        """Decide about everything that a stream matched, by the signals as they stand now."""
+        found = self._store.find_ids((one.signal for one in met), tx=tx) if met else {}
+        signals = self._standing(found)
+        hits = [_hit(signals[one.signal], one) for one in met if one.signal in signals]
+        return decide(hits, self._config.rules)
+
+    def _standing(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
+        now = datetime.now(UTC)
+        return {
+            key: one
+            for key, one in signals.items()
+            if stands(one, now=now, exercise=self._config.exercise)
+        }
+
+
+def _hit(signal: FeedSignal, met: Met) -> Hit:
+    found = founds(met)
+    return Hit(
+        signal,
+        Kind(met.kind),
+        0,
+        "",
+        match_percent=int(100 * found[0].confidence),
+        transform=found[0].transform,
+        found=found,
+    )
+
+
+def _lasts_s(look: Look, *, usual_s: float) -> float:
+    return (look.chunk.lasts_s if look.chunk else 0.0) or usual_s
+
+
+def _moved(one: Found, at_s: float) -> Found:
+    span = one.query_span
+    return replace(one, query_span=Span(span.start_s + at_s, span.end_s + at_s)) if span else one
+
+
+def _out(
+    row: Row, state: State, decision: Decision, *, alarms: list[Alarm], remarks: Iterable[str]
+) -> LiveOut:
+    said = tuple(remarks)
+    return LiveOut(
+        stream=row.name,
+        ref=row.ref,
+        seq=None,
+        repeated=False,
+        at_s=None,
+        until_s=round(state.end_s, 2),
+        missing=[(one.first, one.last) for one in state.gaps],
+        alarms=alarms,
+        decision=decision_out(decision, is_incomplete=Fingerprints((), remarks=said).is_incomplete),
+        matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
+        remarks=list(said),
+    )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A chunk of a live stream: its pictures, densely, and its sound, so that it follows on.
+
+For the sandbox. A chunk is a segment that a player could start with: MPEG-TS, ADTS, Matroska, or
+fragmented MP4 with the initialisation segment in front of it.
+"""
+
+import io
+import math
+
+import av
+from av.container import InputContainer
+
+from stemtide.fingerprints.audio import fingerprint_chunk
+from stemtide.fingerprints.frames import container_of
+from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.limits import Limits, UndecodableError
+from stemtide.fingerprints.looks import Asked, Content, LiveChunk, Look, Progress
+from stemtide.fingerprints.video import fingerprint_video, is_video
+from stemtide.fingerprints.video_print import Sampling
+
+EVERY_S = 0.25
+"""A chunk is looked at as densely as a signal: there is little of it, and it is looked at once."""
+
+_LONGEST_CLOCK_S = 1e8
+_MOST_PACKETS = 200_000
+
+
+def sniff(head: bytes) -> str:  # noqa: ARG001 - every modality is asked
+    """Say that no content is a chunk: whoever has one names it so."""
+    return ""
+
+
+def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:  # noqa: ARG001 - a chunk is short
+    """Look at a chunk; asked.carry is what the one before it left over."""
+    blob = content if isinstance(content, bytes) else content.read_bytes()
+    film = fingerprint_video(blob, limits=limits, sampling=Sampling.QUERY, every_s=EVERY_S)
+    heard = fingerprint_chunk(blob, limits=limits, carry=bytes.fromhex(asked.carry))
+    each: list[Fingerprint] = []
+    if len(film.rows):
+        each.append(Fingerprint(Kind.VIDEO, film.to_bytes()))
+    if heard.sound.tracks:
+        each.append(Fingerprint(Kind.AUDIO, heard.sound.to_bytes()))
+    remarks = dict.fromkeys([*film.remarks, *heard.sound.remarks])
+    if not each and not heard.carry:
+        remarks[f"{UNDECODABLE}no pictures and no sound were found in this chunk"] = None
+    starts_s, lasts_s = _extent(blob)
+    made = Fingerprints(tuple(each), media_type=is_video(blob[:512]), remarks=tuple(remarks))
+    return Look(made, chunk=LiveChunk(starts_s, lasts_s or film.duration_ms / 1000, heard.carry))
+
+
+def _extent(blob: bytes) -> tuple[float | None, float]:
+    """Say when a chunk begins by its own clock, and how long it lasts; (None, 0) if it has none.
+
+    Only packets are read: what a segment says of its length is often that of the whole stream.
+    """
+    try:
+        with container_of(io.BytesIO(blob)) as container:
+            return _extent_of(container)
+    except (UndecodableError, av.FFmpegError, IndexError, ValueError, OverflowError):
+        return None, 0.0
+
+
+def _extent_of(container: InputContainer) -> tuple[float | None, float]:
+    first, last = math.inf, -math.inf
+    streams = [*container.streams.video[:1], *container.streams.audio[:1]]
+    for number, packet in enumerate(container.demux(streams)):
+        if number > _MOST_PACKETS:
+            break
+        if packet.pts is None or not packet.size or not packet.time_base:
+            continue
+        at_s = float(packet.pts * packet.time_base)
+        if abs(at_s) > _LONGEST_CLOCK_S:
+            continue
+        lasts_s = float((packet.duration or 0) * packet.time_base)
+        first, last = min(first, at_s), max(last, at_s + max(0.0, min(lasts_s, 60.0)))
+    return (first, last - first) if last >= first else (None, 0.0)

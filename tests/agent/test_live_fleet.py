@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chunks of one stream reach any process of an agent, which may die in between."""
+
+import os
+import signal
+
+from tests.agent.streams import KNOWN, OTHER, chunks, shared_values
+from tests.agent.test_fleet import PROCESSES, fleet, one_each, pids, ready  # noqa: F401 - a fixture
+from tests.agent.world import until
+
+TS = {"content-type": "video/mp2t"}
+
+
+def put(client, blob, seq):
+    answer = client.post("/live/tv", content=blob, headers=TS, params={"seq": seq})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_each_chunk_may_go_to_another_process(hub, fleet, sandbox):  # noqa: F811 - the fixture
+    shared = hub.share(shared_values(sandbox)["audio"], kind="audio")
+    ready(fleet, 1)
+    with one_each(fleet) as each:
+        several = list(each.values())
+        answers = [
+            put(several[seq % PROCESSES], blob, seq)
+            for seq, blob in enumerate(chunks(OTHER, KNOWN))
+        ]
+    first = next(one for one in answers if one["alarms"])
+    assert first["until_s"] <= 12 + 10
+    assert {one["signal"] for one in first["alarms"]} == {str(shared.id)}
+    assert len({one["ref"] for one in answers}) == 1
+    assert [one["missing"] for one in answers] == [[]] * 6
+
+
+def test_a_stream_outlives_the_process_and_the_agent(hub, fleet, sandbox):  # noqa: F811 - the fixture
+    shared = hub.share(shared_values(sandbox)["video"], kind="video")
+    ready(fleet, 1)
+    each = chunks(OTHER, KNOWN)
+    for seq in range(4):
+        put(fleet.http, each[seq], seq)
+    for pid in pids(fleet):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: len(pids(fleet)) == PROCESSES, what="new processes")
+    fleet.kill()
+    fleet.start()
+    ready(fleet, 1)
+    again = put(fleet.http, each[3], 3)
+    assert again["repeated"]
+    last = put(fleet.http, each[4], 4)
+    assert last["missing"] == []
+    assert last["matches"][0]["signal"] == str(shared.id)
+    until(lambda: sum(hub.outcomes.values()) == 1, what="one outcome")
