@@ -11,6 +11,9 @@ if "STEMTIDE_DATA_DIR" not in os.environ:
     os.environ["STEMTIDE_DATA_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
+# Most tests are about what somebody does once they are in.
+os.environ.setdefault("STEMTIDE_SECOND_FACTOR", "offered")
+
 from stemtide.hub.settings import *  # noqa: F403  # the environment comes first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

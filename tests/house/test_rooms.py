@@ -29,6 +29,12 @@ WITHOUT_AN_ENTRY = {
     "parties.set_preferences": "how one person reads; it touches nobody else",
     "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
     "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
+    "parties.start_sitting": "signing in is no act in the protocol; the row lives for a day",
+    "parties.go_on": "that somebody is still there, once a minute",
+    "parties.end_sitting": "signing oneself out",
+    "parties.end_others": "signing oneself out elsewhere",
+    "parties.spend_code": "a one-time code is spent while signing in",
+    "parties.forget_claims": "what an identity provider said is thrown away",
 }
 """Writes that leave no ledger entry, each with its reason."""
 

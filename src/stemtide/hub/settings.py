@@ -3,11 +3,14 @@
 
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from stemtide.hub.parties.rules_openid import OpenIdError, Organisation, read_organisations
 
 
 def _secret(name: str) -> str:
@@ -46,6 +49,28 @@ def _whole_number(name: str, otherwise: int) -> int:
     return int(text)
 
 
+def _one_of(name: str, *words: str) -> str:
+    """One of some words in the environment; the first one where nothing is said."""
+    said = os.environ.get(name, words[0])
+    if said not in words:
+        raise ImproperlyConfigured(f"{name} is {said!r}: write one of {', '.join(words)}")
+    return said
+
+
+def _file(path: str) -> str:
+    """What a file holds; "" where none is named."""
+    return Path(path).read_text("utf-8").strip() if path else ""
+
+
+def _organisations() -> tuple[Organisation, ...]:
+    """Identity providers of organisations, from the file that STEMTIDE_OPENID_FILE names."""
+    path = os.environ.get("STEMTIDE_OPENID_FILE", "")
+    try:
+        return read_organisations(_file(path))
+    except OpenIdError as error:
+        raise ImproperlyConfigured(f"STEMTIDE_OPENID_FILE: {path}: {error}") from error
+
+
 DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -69,6 +94,11 @@ INSTALLED_APPS = [
     "stemtide.hub.media",
     "stemtide.hub.alerts",
     "stemtide.hub.desk",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
 ]
 
 MIDDLEWARE = [
@@ -79,11 +109,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "stemtide.hub.desk.sittings.keep_sittings",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "stemtide.hub.desk.headers.safe_headers",
     "stemtide.hub.desk.preferences.as_they_read",
+    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -143,6 +175,49 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "sign-in"
 SESSION_COOKIE_AGE = 12 * 3600
+SITTING_IDLE = timedelta(minutes=_whole_number("STEMTIDE_IDLE_MINUTES", 120))
+SECOND_FACTOR_REQUIRED = _one_of("STEMTIDE_SECOND_FACTOR", "required", "offered") == "required"
+ACCOUNT_ADAPTER = "stemtide.hub.desk.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "sign-in"
+# The lock of django-axes holds for passwords and codes alike, in the database, for all processes.
+ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "stemtide.hub.desk.accounts.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "stemtide.hub.desk.factors.CodeForm",
+    "reauthenticate": "stemtide.hub.desk.factors.CodeAgainForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # people are added by somebody who knows their address
+MFA_TOTP_TOLERANCE = 1  # a code may be typed slowly; each is good once
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
+ORGANISATIONS = _organisations()
+SOCIALACCOUNT_ADAPTER = "stemtide.hub.desk.accounts.OrganisationAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form's answer may not lead elsewhere under our policy
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": one.id,
+                "name": one.name,
+                "client_id": one.client_id,
+                "secret": _file(one.client_secret_file) or one.client_secret,
+                "settings": {"server_url": one.issuer, "fetch_userinfo": False},
+            }
+            for one in ORGANISATIONS
+        ],
+    }
+}
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"

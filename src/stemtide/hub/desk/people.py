@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who stands at the desk: signing in and out, and what every page asks before it answers."""
+"""Who stands at the desk: what every page asks before it answers."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import resolve_url
-from django.utils.translation import gettext_lazy as _
+from django.shortcuts import redirect, resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
+from stemtide.hub.desk.sittings import organisation_of
+from stemtide.hub.parties import reads_people
 from stemtide.hub.parties.reads import Someone
 from stemtide.hub.parties.rules import NotAllowedError, NotFoundError, check_person_may_write
+from stemtide.hub.parties.rules_people import needs_second_factor
 from stemtide.protocol.words import Role
 
 _Rest = ParamSpec("_Rest")
@@ -29,41 +31,35 @@ class SignedInRequest(HttpRequest):
 _View = Callable[Concatenate[SignedInRequest, _Rest], HttpResponse]
 
 
-class SignInForm(AuthenticationForm):
-    """Mail address and password. What is wrong with a pair is never said."""
-
-    error_messages = {
-        "invalid_login": _("This mail address and password do not belong together. Try again."),
-        "inactive": _("This mail address and password do not belong together. Try again."),
-    }
-
-    def __init__(self, request: HttpRequest | None = None, **fields: object) -> None:
-        super().__init__(request, **fields)
-        self.fields["username"].label = _("Mail address")
-        self.fields["username"].widget.input_type = "email"
-        self.fields["username"].widget.attrs["autocomplete"] = "username"
-
-    def clean_username(self) -> str:
-        """Addresses are kept in lower case."""
-        return str(self.cleaned_data["username"]).strip().lower()
-
-
-class SignIn(LoginView):
-    """The page to sign in on. Too many wrong passwords lock it for a while (django-axes)."""
-
-    template_name = "desk/sign_in.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
-
-
-class SignOut(LogoutView):
-    """Ends the session; by POST only."""
-
-    http_method_names = ["post"]
-
-
 def signed_in(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
-    """Let only those in who signed in, and give refusals of the rooms their pages."""
+    """Let only those in who signed in, as surely as their role asks, and give refusals pages."""
+    return _guarded(view, surely=True)
+
+
+def at_the_door(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
+    """As signed_in, for the pages on which somebody sets up their second factor."""
+    return _guarded(view, surely=False)
+
+
+def lacks_factor(request: HttpRequest, person: Someone) -> bool:
+    """Whether somebody must set up a second factor before anything else.
+
+    Not where their organisation's identity provider, through which they came, asks for one.
+    """
+    if not settings.SECOND_FACTOR_REQUIRED or not needs_second_factor(Role(person.role)):
+        return False
+    through = next(
+        (one for one in settings.ORGANISATIONS if one.id == organisation_of(request)), None
+    )
+    if through is not None and through.asks_second_factor:
+        return False
+    return not reads_people.has_second_factor(viewer=person)
+
+
+def _guarded(
+    view: _View[_Rest], *, surely: bool
+) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
+    """A view behind the door."""
 
     @wraps(view)
     def guarded(
@@ -71,6 +67,8 @@ def signed_in(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], H
     ) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
+        if surely and lacks_factor(request, request.user):
+            return _lead(request, "you")
         try:
             return view(cast("SignedInRequest", request), *args, **named)
         except NotFoundError as error:
@@ -96,7 +94,14 @@ def writing(view: _View[_Rest]) -> _View[_Rest]:
 
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """Lead to the page to sign in on, and back; a fragment leads its whole page there."""
-    back = request.get_full_path() if request.method == "GET" else resolve_url("board")
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(resolve_url("sign-in"))
+    back = request.get_full_path() if request.method == "GET" else resolve_url("board")
     return redirect_to_login(back)
+
+
+def _lead(request: HttpRequest, page: str) -> HttpResponseBase:
+    """Lead to a page; a fragment leads its whole page there."""
+    if request.headers.get("HX-Request"):
+        return HttpResponseClientRedirect(resolve_url(page))
+    return redirect(page)

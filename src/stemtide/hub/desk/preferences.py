@@ -106,7 +106,8 @@ def preferences(request: SignedInRequest) -> HttpResponse:
     """The page to choose them on."""
     user = request.user
     form = PreferencesForm(
-        request.POST or None, initial={"language": user.language, "time_zone": user.time_zone}
+        request.POST if request.method == "POST" else None,
+        initial={"language": user.language, "time_zone": user.time_zone},
     )
     if request.method == "POST" and form.is_valid():
         writes_people.set_preferences(user, **form.cleaned_data)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from stemtide.hub.desk.people import lacks_factor
+from stemtide.hub.desk.sittings import goes_on
 from stemtide.hub.wake import Reader, Subscription, WakesClosedError, wakes
 
 TICK_S = 5.0
@@ -26,6 +28,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponse("Sign in first.", status=403, content_type="text/plain")
+    if await sync_to_async(lacks_factor)(request, user):
+        return HttpResponse("Set up a second factor first.", status=403, content_type="text/plain")
     party = await sync_to_async(lambda: user.party)()
     answer = StreamingHttpResponse(
         _events(request, party=party), content_type="text/event-stream; charset=utf-8"
@@ -56,6 +60,9 @@ async def _next(subscription: Subscription) -> str:
 
 
 async def _is_still_signed_in(request: HttpRequest) -> bool:
-    """Whether the session that opened the stream is still there."""
+    """Whether the session that opened the stream is still there, and its sitting goes on."""
     key = request.session.session_key
-    return key is not None and await request.session.aexists(key)
+    if key is None or not await request.session.aexists(key):
+        return False
+    user = await request.auser()
+    return user.is_authenticated and await sync_to_async(goes_on)(request, user)

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import board, crises, people, preferences, signals, stream
+from stemtide.hub.desk import board, crises, doors, signals, stream
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -13,7 +13,5 @@ urlpatterns = [
     path("signals/<uuid:uid>/withdraw", signals.withdraw, name="signal-withdraw"),
     path("signals/<uuid:uid>/opinion", signals.opine, name="signal-opinion"),
     path("crises/<uuid:uid>", crises.crisis, name="crisis"),
-    path("sign-in", people.SignIn.as_view(), name="sign-in"),
-    path("you/preferences", preferences.preferences, name="preferences"),
-    path("sign-out", people.SignOut.as_view(), name="sign-out"),
+    *doors.urlpatterns,
 ]

@@ -95,6 +95,11 @@ PHRASES: dict[str, dict[str, Words]] = {
         Role.OBSERVER: _("observer"),
         Role.ADMINISTRATOR: _("administrator"),
     },
+    "door": {
+        "password": _("with a password"),
+        "passkey": _("with a passkey"),
+        "organisation": _("through the organisation"),
+    },
     "party": {
         PartyKind.AUTHORITY: _("authority"),
         PartyKind.AGENCY: _("agency"),

@@ -33,7 +33,8 @@ class Party(models.Model):
 class Person(AbstractBaseUser):
     """Someone who signs in for a party, in one role.
 
-    language: "" for what the browser asks for; time_zone: "" for UTC.
+    language: "" for what the browser asks for; time_zone: "" for UTC. Of an invitation only a
+    digest is kept. erased_at: when everything about the person was taken out of this row.
     """
 
     email = models.EmailField(unique=True)
@@ -43,6 +44,9 @@ class Person(AbstractBaseUser):
     added_at = models.DateTimeField()
     language = models.CharField(max_length=10, blank=True, db_default="")
     time_zone = models.CharField(max_length=60, blank=True, db_default="")
+    invitation_sha256 = models.CharField(max_length=64, blank=True, db_default="")
+    invited_until = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -55,6 +59,26 @@ class Person(AbstractBaseUser):
     def ref(self) -> str:
         """How the ledger names this row: by number, for a name is personal data."""
         return f"person:{self.pk}"
+
+
+class Sitting(models.Model):
+    """One person signed in on one browser. door: how; browser: in words, no more than that.
+
+    seen_at: when the person last did something; what a page fetches by itself does not count.
+    """
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="sittings")
+    door = models.CharField(max_length=20)
+    browser = models.CharField(max_length=60, blank=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"sitting {self.pk} of person:{self.person_id}"
 
 
 class ContactPoint(models.Model):

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Second factors: codes of an app, passkeys, codes on paper, and saying again who one is."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from allauth.account.views import PasswordChangeView
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.utils import decrypt
+from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+
+from stemtide.hub.desk import sittings
+from stemtide.hub.desk.accounts import is_locked
+from stemtide.hub.parties import writes_people, writes_sittings
+
+
+class _LockedForm:
+    """A form for codes whose wrong tries count towards the same lock as wrong passwords."""
+
+    user: Any
+    authenticator: Any
+
+    def clean_code(self) -> str:
+        """The code, if it is right, was never used, and the lock is open."""
+        request = context.request
+        if is_locked(request, self.user.email):
+            request.axes_locked_out = True
+            request.axes_credentials = {"username": self.user.email}
+            raise ValidationError(_("Too many tries."))
+        try:
+            code = str(super().clean_code())  # type: ignore[misc]  # beside allauth's form
+            self._check_unused(code)
+        except ValidationError:
+            user_login_failed.send(
+                sender=__name__, credentials={"username": self.user.email}, request=request
+            )
+            raise
+        return code
+
+    def _check_unused(self, code: str) -> None:
+        """Spend a code of an app; codes on paper are spent by allauth."""
+        factor = self.authenticator
+        if factor.type != factor.Type.TOTP:
+            return
+        secret = decrypt(factor.data["secret"])
+        digits = "".join(one for one in code if one.isdigit())
+        steps = [
+            step
+            for step in yield_hotp_counters_from_time()
+            if format_hotp_value(hotp_value(secret, step)) == digits
+        ]
+        if not steps or not writes_people.spend_code(factor.pk, step=max(steps)):
+            raise ValidationError(_("This code was used. Wait for the next one."))
+
+
+class CodeForm(_LockedForm, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """The code that is asked for while signing in."""
+
+
+class CodeAgainForm(_LockedForm, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """The code that is asked for before something grave."""
+
+
+class _Recorded:
+    """A page that changes one's factors, and writes that down."""
+
+    what = ""
+    request: Any
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Do it, and record it."""
+        answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # beside allauth's view
+        writes_people.record_factor(self.request.user, what=self.what, now=datetime.now(UTC))
+        return answer
+
+
+class SetUpCodes(_Recorded, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """Set up codes of an app."""
+
+    what = "code"
+
+
+class RemoveCodes(_Recorded, DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """Stop using codes of an app."""
+
+    what = "code"
+
+
+class AddPasskey(_Recorded, AddWebAuthnView):  # type: ignore[misc]  # allauth has no types
+    """Keep a passkey."""
+
+    what = "passkey"
+
+
+class RemovePasskey(_Recorded, RemoveWebAuthnView):  # type: ignore[misc]  # allauth has no types
+    """Remove a passkey."""
+
+    what = "passkey"
+
+
+class NewPaperCodes(_Recorded, GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
+    """Make new codes on paper; the old ones end."""
+
+    what = "codes"
+
+
+class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
+    """Change one's password; every other sitting ends."""
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Do it, record it, end the others."""
+        answer: HttpResponse = super().form_valid(form)
+        person, now = self.request.user, datetime.now(UTC)
+        writes_people.record_password(person, now=now)
+        writes_sittings.end_others(sittings.number(self.request), person=person, now=now)
+        return answer
+
+
+change_password = login_required(ChangePassword.as_view())

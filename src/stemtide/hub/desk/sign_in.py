@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in and out: a password and a second factor, or a passkey, or one's organisation."""
+
+from datetime import UTC, datetime
+
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from stemtide.hub.desk import sittings
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.parties import reads_people, writes_people, writes_sittings
+from stemtide.hub.parties.rules import InvalidError, NotFoundError
+
+_WRONG = gettext_lazy("This mail address and password do not belong together. Try again.")
+
+
+class SignInForm(AuthenticationForm):
+    """Mail address and password. What is wrong with a pair is never said."""
+
+    error_messages = {"invalid_login": _WRONG, "inactive": _WRONG}
+
+    def __init__(self, request: HttpRequest | None = None, **fields: object) -> None:
+        super().__init__(request, **fields)
+        self.fields["username"].label = gettext_lazy("Mail address")
+        self.fields["username"].widget.input_type = "email"
+        self.fields["username"].widget.attrs["autocomplete"] = "username"
+
+    def clean_username(self) -> str:
+        """Addresses are kept in lower case."""
+        return str(self.cleaned_data["username"]).strip().lower()
+
+
+class SignIn(LoginView):
+    """The page to sign in on. Too many wrong passwords lock it for a while (django-axes)."""
+
+    template_name = "desk/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """The password is right: ask for the second factor, if the person has one."""
+        person = form.get_user()
+        answer: HttpResponse = perform_password_login(
+            self.request,
+            {"username": person.email},
+            Login(user=person, redirect_url=self.get_success_url()),
+        )
+        return answer
+
+    def get_context_data(self, **facts: object) -> dict[str, object]:
+        """Beside the form: the organisations through which one may come in."""
+        return super().get_context_data(**facts) | {"organisations": settings.ORGANISATIONS}
+
+
+class SignOut(LogoutView):
+    """Ends the sitting and the session; by POST only."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
+        """End them."""
+        at = sittings.number(request)
+        if at is not None and request.user.is_authenticated:
+            writes_sittings.end_sitting(at, person=request.user, now=datetime.now(UTC))
+        return super().post(request, *args, **named)
+
+
+class InvitedForm(MarkedForm):
+    """A first password, twice."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        help_text=gettext_lazy("At least 12 letters, and none of the common ones."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label=gettext_lazy("The same once more"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean_again(self) -> str:
+        """Both are the same."""
+        if self.cleaned_data["again"] != self.cleaned_data.get("password"):
+            raise forms.ValidationError(_("The two are not the same."))
+        return str(self.cleaned_data["again"])
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def invited(request: HttpRequest, secret: str) -> HttpResponse:
+    """Where the link of an invitation leads: set a password, then sign in with it."""
+    now = datetime.now(UTC)
+    found = reads_people.invited(secret, by="whoever holds the link", now=now)
+    if found is None:
+        raise Http404(_("This link was used, or is too old: ask your administrator for another."))
+    form = InvitedForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            writes_people.accept_invitation(secret, password=form.cleaned_data["password"], now=now)
+        except InvalidError as error:
+            form.add_error("password", error.message)
+        except NotFoundError as error:
+            raise Http404(str(error)) from error
+        else:
+            messages.success(request, _("Your password is kept. Sign in with it."))
+            return redirect("sign-in")
+    form.mark_errors()
+    facts = {"form": form, "invited": found}
+    return render(request, "desk/invited.html", facts, status=422 if form.errors else 200)

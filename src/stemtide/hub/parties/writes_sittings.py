@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of sittings: who is signed in, since when, and what ends it."""
+
+from datetime import datetime, timedelta
+from importlib import import_module
+
+from django.conf import settings
+from django.db import transaction
+
+from stemtide.hub.parties import rules_people
+from stemtide.hub.parties.models import Person, Sitting
+
+_KEPT = timedelta(days=1)
+
+
+@transaction.atomic
+def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> int:
+    """Note that a person signed in; returns the sitting's number. Old ones are forgotten."""
+    Sitting.objects.filter(started_at__lt=now - _KEPT).delete()
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    made = Sitting.objects.create(
+        person=person, door=door, browser=browser[:60], started_at=now, seen_at=now
+    )
+    return made.pk
+
+
+def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool) -> bool:
+    """Whether a sitting goes on. by_hand: the person did something, which is noted."""
+    found = Sitting.objects.filter(pk=number, person=person).first()
+    if found is None or rules_people.is_over(
+        started_at=found.started_at,
+        seen_at=found.seen_at,
+        ended_at=found.ended_at,
+        idle=idle,
+        now=now,
+    ):
+        return False
+    if by_hand and now - found.seen_at >= rules_people.SEEN_EVERY:
+        Sitting.objects.filter(pk=number, ended_at=None).update(seen_at=now)
+    return True
+
+
+def end_sitting(number: int, *, person: Person, now: datetime) -> None:
+    """End one of a person's own sittings; one that is not theirs, or over, stays as it is."""
+    Sitting.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
+
+
+def end_others(number: int | None, *, person: Person, now: datetime) -> None:
+    """End all of a person's own sittings but one."""
+    Sitting.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(
+        ended_at=now
+    )
