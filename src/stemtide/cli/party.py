@@ -156,7 +156,9 @@ def new_key(
     name: Annotated[str, typer.Option(help="What the key is for, such as agent-1.")] = "default",
     scope: Annotated[
         list[Scope] | None,
-        typer.Option(help="What it may do; give it several times. Default: all but metrics:read."),
+        typer.Option(
+            help="What it may do; give it several times. Default: all but metrics and leads."
+        ),
     ] = None,
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
     data_dir: DataDir = None,
@@ -167,7 +169,8 @@ def new_key(
     from stemtide.hub.parties import reads, rules, writes
 
     moment = now()
-    scopes = scope or [one for one in Scope if one is not Scope.METRICS_READ]
+    apart = {Scope.METRICS_READ, Scope.LEADS_WRITE}
+    scopes = scope or [one for one in Scope if one not in apart]
     with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
         made, text = writes.new_key(
             name,

@@ -33,6 +33,7 @@ class Scope(StrEnum):
     FEEDBACK_WRITE = "feedback:write"
     CRISES_WRITE = "crises:write"
     METRICS_READ = "metrics:read"
+    LEADS_WRITE = "leads:write"
 
 
 class Severity(StrEnum):

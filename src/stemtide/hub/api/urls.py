@@ -3,13 +3,13 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from stemtide.hub.api import agents, crises, feed, health, previews, signals
+from stemtide.hub.api import agents, crises, feed, health, leads, previews, signals, situation
 from stemtide.hub.api.machine import machine
 
 api = machine()
 """The API with all its endpoints."""
 
-for _room in (signals, previews, feed, crises, agents):
+for _room in (signals, previews, feed, crises, situation, leads, agents):
     api.add_router("", _room.router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

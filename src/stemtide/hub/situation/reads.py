@@ -80,14 +80,20 @@ def log(
     )
 
 
-def latest(uid: UUID, *, viewer: Party, limit: int = 50) -> list[MessageOut]:
-    """The last messages of a crisis' log, newest first.
+def latest(
+    uid: UUID, *, viewer: Party, limit: int = 50, before: int | None = None, kind: str = ""
+) -> list[MessageOut]:
+    """The last messages of a crisis' log, or the last before a number, newest first.
 
     raises: NotFoundError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
-    rows = list(_messages(viewer).filter(crisis=room).order_by("-number")[:limit])
-    return _describe_all(rows, viewer=viewer)
+    found = _messages(viewer).filter(crisis=room)
+    if before is not None:
+        found = found.filter(number__lt=before)
+    if kind:
+        found = found.filter(kind=kind)
+    return _describe_all(list(found.order_by("-number")[:limit]), viewer=viewer)
 
 
 def find_message(uid: UUID, *, viewer: Party) -> Message:

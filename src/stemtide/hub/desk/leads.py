@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leads to a threat to life at the desk: for sender, addressees and agencies alone."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.situation import actor_of, titles_of
+from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm, uuid_or_none
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.situation import (
+    reads_leads as reads,
+    rules_leads as rules,
+    writes_leads as writes,
+)
+from stemtide.protocol.situation import LeadBasis, LeadOut
+from stemtide.protocol.words import PartyKind
+
+_DUTIES = (LeadBasis.TCO_14_5, LeadBasis.DSA_18)
+
+
+def leads_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+    """What the block of a crisis' leads needs: those that the reader may see, and no trace else."""
+    by = actor_of(request)
+    return {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "leads": {
+            "crisis": uid,
+            "rows": reads.of_crisis(uid, viewer=request.user.party),
+            "may_report": rules.allows(rules.check_report, kind=by.kind, role=by.role),
+        },
+    }
+
+
+@require_safe
+@signed_in
+def leads_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The leads of a crisis, to swap in."""
+    return render(request, "desk/room/_leads.html", leads_facts(request, uid))
+
+
+def _all_facts(request: SignedInRequest) -> dict[str, object]:
+    """All leads that the reader may see."""
+    by = actor_of(request)
+    return {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "leads": {
+            "crisis": None,
+            "rows": reads.leads(viewer=request.user.party),
+            "may_report": rules.allows(rules.check_report, kind=by.kind, role=by.role),
+        },
+    }
+
+
+@require_safe
+@signed_in
+def leads(request: SignedInRequest) -> HttpResponse:
+    """All leads, the gravest that nobody has first."""
+    return render(request, "desk/leads.html", _all_facts(request))
+
+
+@require_safe
+@signed_in
+def all_block(request: SignedInRequest) -> HttpResponse:
+    """The same list, to swap in."""
+    return render(request, "desk/room/_leads.html", _all_facts(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@writing
+def report(request: SignedInRequest) -> HttpResponse:
+    """The form to report a lead, and what it sends."""
+    viewer = request.user.party
+    bases = _DUTIES if viewer.kind == PartyKind.PROVIDER else (LeadBasis.VOLUNTARY,)
+    to = [
+        (one.name, one.title)
+        for one in parties.parties(viewer=viewer)
+        if one.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
+    ]
+    if request.method != "POST":
+        crisis = uuid_or_none(request.GET.get("crisis"))
+        first = {"crisis": crisis, "exercise": request.GET.get("exercise") == "1"}
+        form = LeadForm(bases=bases, parties=to, initial=first)
+        return render(request, "desk/lead_new.html", {"form": form})
+    form = LeadForm(request.POST, bases=bases, parties=to)
+    body = form.order() if form.is_valid() else None
+    if body is not None:
+        try:
+            made = writes.report_lead(body, by=actor_of(request), now=datetime.now(UTC))
+        except InvalidError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        else:
+            messages.success(request, _("Reported. If a life is in danger now, call as well."))
+            return redirect("lead", uid=made.id)
+    form.mark_errors()
+    return render(request, "desk/lead_new.html", {"form": form}, status=422)
+
+
+@require_safe
+@signed_in
+def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """One lead, its clocks, and the forms to move it on."""
+    found = reads.lead(uid, viewer=request.user.party)
+    others = [
+        (one.name, one.title)
+        for one in parties.parties(viewer=request.user.party)
+        if one.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY} and one.pk != request.user.party.pk
+    ]
+    facts = {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "lead": found,
+        "pass_form": PassForm(parties=others),
+        "close_form": CloseLeadForm(),
+        **_allowed(found, request=request),
+    }
+    return render(request, "desk/lead.html", facts)
+
+
+def _allowed(found: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
+    """Which forms to show, by the rules that the writes enforce."""
+    by = actor_of(request)
+    recipients = {found.addressed_to, found.copied_to, found.passed_to} - {None}
+    facts = rules.LeadFacts(
+        state=found.state,
+        sent_by=found.sent_by,
+        recipients=frozenset(one for one in recipients if one),
+    )
+    me = {"name": by.party.name, "kind": by.kind, "role": by.role}
+    return {
+        "may_receive": rules.allows(rules.check_receive, facts, **me),
+        "may_pass_on": rules.allows(rules.check_pass_on, facts, **me),
+        "may_close": rules.allows(rules.check_close, facts, **me),
+    }
+
+
+@require_POST
+@signed_in
+@writing
+def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Say that somebody has it."""
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.receive_lead(uid, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Received. Its sender sees that you have it."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Give it to those who can act."""
+    form = PassForm(request.POST, parties=[(one, one) for one in titles_of(request)])
+    if not form.is_valid():
+        return redirect("lead", uid=uid)
+    body = form.order()
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.pass_on_lead(
+            uid, body=body, by=actor_of(request), now=datetime.now(UTC)
+        ),
+        done=_("Passed on."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def close(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Say what became of it."""
+    form = CloseLeadForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose an outcome."))
+        return redirect("lead", uid=uid)
+    body = form.order()
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.close_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Closed. Its words are erased in 30 days, or before."),
+    )
+
+
+def _act(
+    request: SignedInRequest, uid: UUID, *, act: Callable[[], object], done: str
+) -> HttpResponse:
+    """Do something, say how it went, and show the lead again."""
+    try:
+        act()
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)
+    return redirect("lead", uid=uid)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A crisis' situation log and its public lines: pages, fragments, and the forms on them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.situation_forms import LineForm, MessageForm, VoteForm, uuid_or_none
+from stemtide.hub.desk.situation_words import PHRASES
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.situation import reads, rules, writes
+from stemtide.protocol.situation import LineOut, MessageKind
+
+ROWS = 50
+"""Messages on one page of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A public line, and what the reader may do with it."""
+
+    line: LineOut
+    may_vote: bool
+    may_withdraw: bool
+
+
+def actor_of(request: SignedInRequest) -> Actor:
+    """Who stands at the desk."""
+    return parties.actor(request.user, viewer=request.user.party)
+
+
+def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
+    """What the rules must know of the room. raises: NotFoundError."""
+    viewer = request.user.party
+    return reads.room_facts(reads.find_room(uid, viewer=viewer), viewer=viewer)
+
+
+def titles_of(request: SignedInRequest) -> dict[str, str]:
+    """Parties' titles by name."""
+    return {one.name: one.title for one in parties.parties(viewer=request.user.party)}
+
+
+def log_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+    """What the block of the log needs: for this page, and for any other that includes it."""
+    viewer, by = request.user.party, actor_of(request)
+    room = room_of(request, uid)
+    before = request.GET.get("before", "")
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in set(MessageKind) else ""
+    at = int(before) if before.isdigit() and len(before) < 10 else None  # noqa: PLR2004  # fits
+    found = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=at, kind=kind)
+    return {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "log": {
+            "crisis": uid,
+            "messages": found[:ROWS],
+            "pinned": reads.log(uid, viewer=viewer, pinned=True).messages,
+            "older": found[ROWS - 1].number if len(found) > ROWS else None,
+            "before": at,
+            "kind": kind,
+            "kinds": list(PHRASES["message"].items()),
+            "party": viewer.name,
+            "may_post": rules.allows(rules.check_post, room, kind=by.kind, role=by.role),
+            "may_pin": rules.allows(
+                rules.check_pin, room, kind=by.kind, name=viewer.name, role=by.role
+            ),
+        },
+    }
+
+
+def lines_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+    """What the block of the public lines needs, here and elsewhere."""
+    viewer, by = request.user.party, actor_of(request)
+    room = room_of(request, uid)
+    rows = [
+        LineRow(
+            line=one,
+            may_vote=rules.allows(
+                rules.check_vote,
+                _facts(one),
+                room,
+                kind=by.kind,
+                name=viewer.name,
+                role=by.role,
+            ),
+            may_withdraw=rules.allows(
+                rules.check_withdraw_line, _facts(one), name=viewer.name, role=by.role
+            ),
+        )
+        for one in reads.lines(uid, viewer=viewer)
+    ]
+    return {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "lines": {
+            "crisis": uid,
+            "rows": rows,
+            "usable": [row for row in rows if row.line.usable],
+            "may_propose": rules.allows(rules.check_propose, room, kind=by.kind, role=by.role),
+        },
+    }
+
+
+def _facts(line: LineOut) -> rules.LineFacts:
+    """What the rules must know of a line."""
+    return rules.LineFacts(state=line.state, proposed_by=line.proposed_by)
+
+
+@require_safe
+@signed_in
+def log(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The page of the log, with the form to write into it."""
+    return _log_page(request, uid)
+
+
+@require_safe
+@signed_in
+def log_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The log alone, to swap in."""
+    return render(request, "desk/room/_log.html", log_facts(request, uid))
+
+
+def _log_page(
+    request: SignedInRequest, uid: UUID, *, form: MessageForm | None = None
+) -> HttpResponse:
+    """The page; 422 where the form was wrong."""
+    if form:
+        form.mark_errors()
+    fresh = MessageForm(
+        prefix="message",
+        parties=_choices(request),
+        initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
+        | {"kind": request.GET.get("kind", MessageKind.OBSERVATION)},
+    )
+    facts = log_facts(request, uid)
+    facts |= {"crisis": crises.crisis(uid, viewer=request.user.party), "form": form or fresh}
+    facts |= {name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
+    return render(request, "desk/log.html", facts, status=422 if form else 200)
+
+
+def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
+    """Parties to choose from."""
+    return sorted(titles_of(request).items(), key=lambda one: one[1])
+
+
+@require_POST
+@signed_in
+@writing
+def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Write a message."""
+    form = MessageForm(request.POST, prefix="message", parties=_choices(request))
+    body = form.order() if form.is_valid() else None
+    if body is None:
+        return _log_page(request, uid, form=form)
+    try:
+        writes.post(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
+    except InvalidError as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return _log_page(request, uid, form=form)
+    except ConflictError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Your message stands in the log."))
+    return redirect("crisis-log", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def pin(request: SignedInRequest, uid: UUID, message: UUID) -> HttpResponse:
+    """Pin a message, or take it down."""
+    is_pinned = request.POST.get("pinned") == "1"
+    writes.pin(message, is_pinned=is_pinned, by=actor_of(request), now=datetime.now(UTC))
+    return redirect("crisis-log", uid=uid)
+
+
+@require_safe
+@signed_in
+def lines(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The page of public lines, with the form to propose one."""
+    return _lines_page(request, uid)
+
+
+@require_safe
+@signed_in
+def lines_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The lines alone, to swap in."""
+    return render(request, "desk/room/_lines.html", lines_facts(request, uid))
+
+
+def _lines_page(
+    request: SignedInRequest, uid: UUID, *, form: LineForm | None = None
+) -> HttpResponse:
+    """The page; 422 where the form was wrong."""
+    if form:
+        form.mark_errors()
+    replaces = uuid_or_none(request.GET.get("replaces"))
+    facts = lines_facts(request, uid)
+    facts |= {
+        "crisis": crises.crisis(uid, viewer=request.user.party),
+        "form": form or LineForm(prefix="line", initial={"replaces": replaces}),
+        "replaces": replaces,
+    }
+    return render(request, "desk/lines.html", facts, status=422 if form else 200)
+
+
+@require_POST
+@signed_in
+@writing
+def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Propose a public line."""
+    form = LineForm(request.POST, prefix="line")
+    body = form.order() if form.is_valid() else None
+    if body is None:
+        return _lines_page(request, uid, form=form)
+    done = _("Proposed. It may be used once others agree.")
+    _act(
+        request,
+        lambda: writes.propose_line(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=done,
+    )
+    return redirect("crisis-lines", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
+    """Agree to a line or object to it."""
+    form = VoteForm(request.POST)
+    if form.is_valid():
+        body = form.order()
+        _act(
+            request,
+            lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),
+            done=_("Your party's word is noted."),
+        )
+    return redirect("crisis-lines", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def withdraw(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
+    """Take one's own line back."""
+    _act(
+        request,
+        lambda: writes.withdraw_line(line, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Withdrawn. It may not be used any more."),
+    )
+    return redirect("crisis-lines", uid=uid)
+
+
+def _act(request: SignedInRequest, act: Callable[[], object], *, done: str) -> None:
+    """Do something, and say on the next page how it went."""
+    try:
+        act()
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people fill in in a crisis' room: messages, public lines, leads to a threat to life."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError
+
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.situation_words import PHRASES
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.situation import (
+    MAX_TEXT,
+    LeadBasis,
+    LeadCloseIn,
+    LeadIn,
+    LeadLevel,
+    LeadOutcome,
+    LeadPassIn,
+    LineIn,
+    MessageIn,
+    MessageKind,
+    Urgency,
+    Vote,
+    VoteIn,
+)
+
+NO_NAMES = _("Write nothing about a person: everybody in the room reads it, and it stays.")
+_TAG = _("A tag such as en, nl or sr-Latn.")
+
+
+def _area(rows: int) -> forms.Textarea:
+    """A field of several lines."""
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class OrderForm(MarkedForm):
+    """A form that becomes a message of the protocol, and shows what that finds wrong."""
+
+    def read(self, order: type[Any], **facts: object) -> Any:  # noqa: ANN401  # of the type asked for
+        """The order, or None where it is refused: then the form says why."""
+        try:
+            return order.model_validate(facts)
+        except ValidationError as error:
+            for one in error.errors():
+                name = str(one["loc"][0]) if one["loc"] else ""
+                self.add_error(name if name in self.fields else None, str(one["msg"]))
+            return None
+
+
+class MessageForm(OrderForm):
+    """Write into the log."""
+
+    kind = forms.ChoiceField(label=_("What is it?"), choices=list(PHRASES["message"].items()))
+    text = forms.CharField(
+        label=_("Message"), max_length=MAX_TEXT, help_text=NO_NAMES, widget=_area(4)
+    )
+    urgency = forms.ChoiceField(
+        label=_("How soon must it be read?"), choices=list(PHRASES["urgency"].items())
+    )
+    tlp = forms.ChoiceField(
+        label=_("Who may read it"),
+        choices=[(one.value, f"TLP:{one.upper()}") for one in Tlp],
+        initial=Tlp.AMBER,
+    )
+    audience = forms.MultipleChoiceField(
+        label=_("Only these parties (may stay empty)"),
+        help_text=_("TLP:RED needs at least one."),
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 4}),
+    )
+    language = forms.CharField(label=_("Language"), initial="en", max_length=12, help_text=_TAG)
+    signal = forms.UUIDField(
+        label=_("Id of a signal it speaks of (may stay empty)"), required=False
+    )
+    answers = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    corrects = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        self.fields["audience"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
+
+    def order(self) -> MessageIn | None:
+        """What the room is asked to do; None where it is refused."""
+        facts = dict(self.cleaned_data)
+        facts["kind"], facts["tlp"] = MessageKind(facts["kind"]), Tlp(facts["tlp"])
+        facts["urgency"], facts["audience"] = Urgency(facts["urgency"]), tuple(facts["audience"])
+        found: MessageIn | None = self.read(MessageIn, **facts)
+        return found
+
+
+class LineForm(OrderForm):
+    """Propose a public line, in up to four languages at once."""
+
+    replaces = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        for number, tag in enumerate(("en", "", "", "")):
+            self.fields[f"language_{number}"] = forms.CharField(
+                label=_("Language"), initial=tag, max_length=12, required=not number, help_text=_TAG
+            )
+            self.fields[f"text_{number}"] = forms.CharField(
+                label=_("What may be said in public"),
+                max_length=2000,
+                required=not number,
+                widget=_area(2),
+            )
+
+    @property
+    def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Language and text, pair by pair."""
+        return [(self[f"language_{one}"], self[f"text_{one}"]) for one in range(4)]
+
+    def order(self) -> LineIn | None:
+        """What the room is asked to do; None where it is refused."""
+        said = self.cleaned_data
+        texts = {
+            said[f"language_{one}"]: said[f"text_{one}"]
+            for one in range(4)
+            if said.get(f"text_{one}")
+        }
+        found: LineIn | None = self.read(LineIn, texts=texts, replaces=said["replaces"])
+        return found
+
+
+class VoteForm(MarkedForm):
+    """Agree to a line, or object and say why."""
+
+    vote = forms.ChoiceField(label=_("Your party"), choices=list(PHRASES["vote"].items()))
+    note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
+
+    def order(self) -> VoteIn:
+        """What the room is asked to do. Only for a form that is valid."""
+        return VoteIn(vote=Vote(self.cleaned_data["vote"]), note=self.cleaned_data["note"])
+
+
+class LeadForm(OrderForm):
+    """Report a lead to a threat to life."""
+
+    level = forms.ChoiceField(
+        label=_("How much is known?"),
+        choices=[("", _("Choose a level")), *reversed(PHRASES["level"].items())],
+    )
+    bases = forms.MultipleChoiceField(
+        label=_("Why you report it"), widget=forms.CheckboxSelectMultiple
+    )
+    country = forms.CharField(
+        label=_("Country of the life in danger (may stay empty)"),
+        help_text=_("Two letters, such as BE. Empty: it goes to the agency."),
+        required=False,
+        max_length=2,
+    )
+    to = forms.ChoiceField(
+        label=_("Addressed to"),
+        help_text=_("Leave it open unless a country has more than one authority here."),
+        required=False,
+    )
+    facts = forms.CharField(label=_("What you know"), max_length=MAX_TEXT, widget=_area(4))
+    reasons = forms.CharField(
+        label=_("Why you think that a life is in danger"), max_length=2000, widget=_area(2)
+    )
+    address = forms.CharField(
+        label=_("Web address of the content (may stay empty)"), required=False, max_length=4096
+    )
+    posted_at = forms.CharField(
+        label=_("When it was posted, with its time zone (may stay empty)"),
+        help_text=_("Such as 2026-11-24T09:30:00+01:00."),
+        required=False,
+        max_length=40,
+    )
+    locate = forms.CharField(
+        label=_("What helps to find the person (may stay empty)"),
+        help_text=_("The only place for personal data, and no more than is needed."),
+        required=False,
+        max_length=2000,
+        widget=_area(2),
+    )
+    callback = forms.CharField(label=_("Where you are called back, at any hour"), max_length=300)
+    crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # Django's
+        bases: Sequence[LeadBasis] = (),
+        parties: Iterable[tuple[str, str]] = (),
+        **named: Any,  # noqa: ANN401  # Django's
+    ) -> None:
+        super().__init__(*args, **named)
+        self.fields["bases"].choices = [(one, PHRASES["basis"][one]) for one in bases]  # type: ignore[attr-defined]  # a choice field
+        self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
+
+    def order(self) -> LeadIn | None:
+        """What the room is asked to do; None where it is refused."""
+        facts = dict(self.cleaned_data)
+        facts["level"] = LeadLevel(facts["level"])
+        facts["bases"] = tuple(LeadBasis(one) for one in facts["bases"])
+        facts["country"] = facts["country"].strip().upper()
+        facts["posted_at"] = facts["posted_at"].strip() or None
+        found: LeadIn | None = self.read(LeadIn, **facts)
+        return found
+
+
+class PassForm(MarkedForm):
+    """Pass a lead on."""
+
+    to = forms.ChoiceField(label=_("To whom"), required=False)
+
+    def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        own = ("", _("investigators of your own state, outside this hub"))
+        self.fields["to"].choices = [own, *parties]  # type: ignore[attr-defined]  # a choice field
+
+    def order(self) -> LeadPassIn:
+        """What the room is asked to do. Only for a form that is valid."""
+        return LeadPassIn(to=self.cleaned_data["to"])
+
+
+class CloseLeadForm(MarkedForm):
+    """Say what became of a lead."""
+
+    outcome = forms.ChoiceField(
+        label=_("What became of it?"),
+        choices=[("", _("Choose an outcome")), *PHRASES["lead_outcome"].items()],
+    )
+
+    def order(self) -> LeadCloseIn:
+        """What the room is asked to do. Only for a form that is valid."""
+        return LeadCloseIn(outcome=LeadOutcome(self.cleaned_data["outcome"]))
+
+
+def uuid_or_none(text: str | None) -> UUID | None:
+    """An id that came in an address; None for what is none."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None

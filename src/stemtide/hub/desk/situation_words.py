@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the desk says for the words of the situation room, and how grave they look."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.protocol.situation import (
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    LeadState,
+    LineState,
+    MessageKind,
+    Urgency,
+    Vote,
+)
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+    "message": {
+        MessageKind.OBSERVATION: _("observation"),
+        MessageKind.QUESTION: _("question"),
+        MessageKind.ANSWER: _("answer"),
+        MessageKind.DECISION: _("decision"),
+        MessageKind.PRESERVE: _("request to preserve"),
+        MessageKind.DO_NOT_REMOVE: _("request not to remove"),
+        MessageKind.MEDIA_LINE: _("what media ask or say"),
+        MessageKind.TECHNICAL: _("technical"),
+        MessageKind.HASHTAGS: _("words and hashtags"),
+    },
+    "urgency": {
+        Urgency.ROUTINE: _("routine"),
+        Urgency.SOON: _("soon"),
+        Urgency.NOW: _("now"),
+    },
+    "line": {
+        LineState.PROPOSED: _("proposed, not to be used yet"),
+        LineState.AGREED: _("agreed, may be used"),
+        LineState.OBJECTED: _("objected to, not to be used"),
+        LineState.SUPERSEDED: _("another line took its place"),
+        LineState.WITHDRAWN: _("withdrawn"),
+    },
+    "vote": {Vote.AGREE: _("agrees"), Vote.OBJECT: _("objects")},
+    "level": {
+        LeadLevel.LOW: _("low: the means, no intent"),
+        LeadLevel.MEDIUM: _("medium: intent, no means"),
+        LeadLevel.HIGH_UNSPECIFIC: _("high, unspecific: means and intent"),
+        LeadLevel.HIGH_SPECIFIC: _("high, specific: with place, victim or time"),
+    },
+    "basis": {
+        LeadBasis.TCO_14_5: _("terrorist content, imminent threat to life: TCO Art. 14(5)"),
+        LeadBasis.DSA_18: _("crime that threatens a life or safety: DSA Art. 18"),
+        LeadBasis.VOLUNTARY: _("no duty: reported by choice"),
+    },
+    "lead": {
+        LeadState.REPORTED: _("reported, nobody has it yet"),
+        LeadState.RECEIVED: _("received"),
+        LeadState.PASSED_ON: _("passed on"),
+        LeadState.CLOSED: _("closed"),
+    },
+    "lead_outcome": {
+        LeadOutcome.THREAT_AVERTED: _("the threat was averted"),
+        LeadOutcome.UNDER_INVESTIGATION: _("under investigation"),
+        LeadOutcome.NO_THREAT: _("no threat"),
+        LeadOutcome.DUPLICATE: _("known from elsewhere"),
+        LeadOutcome.NOT_OURS: _("belongs to somebody else, who was told"),
+    },
+}
+"""Phrases by what is spoken of, then by the stored word."""
+
+LOOKS: dict[str, dict[str, str]] = {
+    "message": {
+        MessageKind.DECISION: "good",
+        MessageKind.PRESERVE: "warn",
+        MessageKind.DO_NOT_REMOVE: "bad",
+        MessageKind.QUESTION: "warn",
+    },
+    "urgency": {Urgency.SOON: "warn", Urgency.NOW: "bad"},
+    "line": {LineState.AGREED: "good", LineState.PROPOSED: "warn", LineState.OBJECTED: "bad"},
+    "vote": {Vote.AGREE: "good", Vote.OBJECT: "bad"},
+    "level": {
+        LeadLevel.MEDIUM: "warn",
+        LeadLevel.HIGH_UNSPECIFIC: "bad",
+        LeadLevel.HIGH_SPECIFIC: "bad",
+    },
+    "lead": {LeadState.REPORTED: "bad", LeadState.RECEIVED: "warn", LeadState.CLOSED: "good"},
+}
+"""How a word looks beside its text; what is not listed looks calm."""
