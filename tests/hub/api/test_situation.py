@@ -44,7 +44,7 @@ def test_a_message_is_pinned_and_taken_down(room):
     assert machines["agency"]("PUT", f"/api/v1/messages/{message}/pin").json()["pinned"]
     pinned = machines["agency"]("GET", f"/api/v1/crises/{uid}/messages?pinned=1").json()
     assert len(pinned["messages"]) == 1
-    assert not machines["agency"]("DELETE", f"/api/v1/messages/{message}/pin").json()["pinned"]
+    assert not machines["agency"]("POST", f"/api/v1/messages/{message}/unpin").json()["pinned"]
     assert machines["big_provider"]("PUT", f"/api/v1/messages/{message}/pin").status_code == 403
 
 

@@ -80,8 +80,8 @@ def pin(request: HttpRequest, uid: UUID) -> HttpResponse:
     return answer(writes.pin(uid, is_pinned=True, by=caller_of(request).actor, now=now()))
 
 
-@router.delete(
-    "/messages/{uid}/pin",
+@router.post(
+    "/messages/{uid}/unpin",
     **needs(Scope.CRISES_WRITE),
     response=MessageOut,
     operation_id="unpin_message",
