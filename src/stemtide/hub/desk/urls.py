@@ -3,16 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import board, crises, doors, signals, stream
-from stemtide.hub.desk import (
-    board,
-    crises,
-    people,
-    preferences,
-    signals,
-    stream,
-    urls_situation,
-)
+from stemtide.hub.desk import board, crises, doors, signals, stream, urls_situation
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -23,8 +14,5 @@ urlpatterns = [
     path("signals/<uuid:uid>/opinion", signals.opine, name="signal-opinion"),
     path("crises/<uuid:uid>", crises.crisis, name="crisis"),
     *doors.urlpatterns,
-    path("sign-in", people.SignIn.as_view(), name="sign-in"),
-    path("you/preferences", preferences.preferences, name="preferences"),
-    path("sign-out", people.SignOut.as_view(), name="sign-out"),
     *urls_situation.urlpatterns,
 ]
