@@ -16,7 +16,7 @@
 #define SIDE 16          /* coefficients a side */
 #define BITS (SIDE * SIDE)
 #define HASH_BYTES (BITS / 8)
-#define BLOCK 128        /* columns whose sums stay in registers and the first-level cache */
+#define STEP 4           /* rows that are summed in one pass */
 #define LANES 16
 #define ORIENTATIONS 8
 
@@ -28,20 +28,23 @@ typedef struct {
     int32_t band;          /* a multiple of LANES; weights past the last pixel are zero */
 } Filter;
 
-/* Sum up to BLOCK columns of a band of rows. */
+/* Sum a band of rows, whole rows at a time: so memory is read in its order. Four of them share a
+ * pass over the sums, which are added to in the order of the rows all the same. */
 static void sum_rows(float *restrict sums, const uint8_t *luma, int64_t stride, int32_t rows,
                      const float *weights, int32_t width) {
-    float block[BLOCK];
-    for (int x = 0; x < BLOCK; x++) block[x] = 0;
-    for (int32_t k = 0; k < rows; k++) {
+    int32_t k = 0;
+    for (int32_t x = 0; x < width; x++) sums[x] = 0;
+    for (; k + STEP <= rows; k += STEP) {
         const uint8_t *row = luma + k * stride;
-        float weight = weights[k];
-        if (width == BLOCK)
-            for (int x = 0; x < BLOCK; x++) block[x] += weight * (float)row[x];
-        else
-            for (int32_t x = 0; x < width; x++) block[x] += weight * (float)row[x];
+        for (int32_t x = 0; x < width; x++) {
+            float sum = sums[x];
+            for (int s = 0; s < STEP; s++) sum += weights[k + s] * (float)row[s * stride + x];
+            sums[x] = sum;
+        }
     }
-    for (int32_t x = 0; x < width; x++) sums[x] = block[x];
+    for (; k < rows; k++)
+        for (int32_t x = 0; x < width; x++)
+            sums[x] += weights[k] * (float)luma[k * stride + x];
 }
 
 /* Blur and sample.
@@ -58,9 +61,7 @@ EXPORT void pdq_shrink(const uint8_t *luma, int64_t stride, const Filter *down,
         const uint8_t *top = luma + down->starts[i] * stride;
         int32_t rows = down->given - down->starts[i];
         if (rows > down->band) rows = down->band;
-        for (int32_t x = 0; x < width; x += BLOCK)
-            sum_rows(line + x, top + x, stride, rows, down->weights + (int64_t)i * down->band,
-                     width - x < BLOCK ? width - x : BLOCK);
+        sum_rows(line, top, stride, rows, down->weights + (int64_t)i * down->band, width);
         for (int j = 0; j < GRID; j++) {
             const float *place = line + across->starts[j];
             const float *weight = across->weights + (int64_t)j * across->band;
