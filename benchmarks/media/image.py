@@ -191,28 +191,70 @@ def jpeg_cases() -> Iterator[dict[str, object]]:
 
 
 def sandbox_cases() -> Iterator[dict[str, object]]:
-    blobs = jpegs(1300, 1000)
+    """The same pictures in process and through the sandbox, in turn; each pair gives a ratio."""
     began = time.perf_counter()
     with Sandbox().warm() as sandbox:
         yield row("start of a worker", (time.perf_counter() - began) * 1e3, "ms")
-        inside, outside = beside_ms([sandbox.fingerprint, ours], blobs, rounds=30)
-        yield row(
-            "sandbox, JPEG 1.3 MP, digests included", inside, "ms", peer="the same in process",
-            peer_value=round(outside, 3), ratio=round(inside / outside, 3),
-            bar="<= 1.10 x, <= 5 ms",
-        )  # fmt: skip
-        if (ratio := processor_ratio(sandbox, blobs)) is not None:
-            yield row(
-                "sandbox, processor time of both sides without digests against in process", ratio,
-                "x", bar="<= 1.10",
-            )  # fmt: skip
+        (worker,) = sandbox._alive  # noqa: SLF001 - asked without the digests, too
+
+        def without_digests(blob):
+            worker.ask(blob)
+            return worker.answer()
+
+        for name, size in (("1.3 MP", (1300, 1000)), ("1.7 MP", (1500, 1100))):
+            blobs = jpegs(*size)
+            for work, plain, what in (
+                (without_digests, ours, "without digests"),
+                (sandbox.fingerprint, with_digests, "with digests"),
+            ):
+                yield from paired_cases(f"sandbox, JPEG {name}, {what}", work, plain, blobs)
+            if (ratio := processor_ratio(worker, without_digests, blobs)) is not None:
+                yield row(
+                    f"sandbox, JPEG {name}: processor time of both sides", ratio, "x",
+                    bar="<= 1.10",
+                )  # fmt: skip
         replaced = per_item_ms(sandbox.fingerprint, [b"\xff\xd8\xff"])
         yield row("a damaged file, its worker replaced", replaced, "ms")
 
 
-def processor_ratio(sandbox, blobs):
+def with_digests(blob):
+    return fingerprint_bytes(blob), ours(blob)
+
+
+def paired_cases(case, work, plain, blobs, *, rounds=30):
+    """One after the other, the first now one and now the other: what a neighbour does to one
+    it mostly does to both."""
+    ratios, best = [], {}
+    for turn in range(rounds):
+        for number, blob in enumerate(blobs):
+            ways = (work, plain) if turn % 2 else (plain, work)
+            took = {way: timed(way, blob) for way in ways}
+            ratios.append(took[work] / took[plain])
+            for way in ways:
+                key = way, number
+                best[key] = min(best.get(key, took[way]), took[way])
+    mine, theirs = (
+        sum(best[way, number] for number in range(len(blobs))) / len(blobs) * 1e3
+        for way in (work, plain)
+    )
+    quartiles = [round(float(one), 3) for one in np.percentile(ratios, (25, 50, 75))]
+    yield row(
+        case, mine, "ms", peer="the same in process", peer_value=round(theirs, 3),
+        ratio=round(mine / theirs, 3), bar="<= 5 ms",
+    )  # fmt: skip
+    yield row(
+        f"{case}: median of the ratios", quartiles[1], "x", quartiles=quartiles, bar="<= 1.10"
+    )
+
+
+def timed(work, blob):
+    began = time.perf_counter()
+    work(blob)
+    return time.perf_counter() - began
+
+
+def processor_ratio(worker, work, blobs):
     """What the sandbox adds in processor time, which a busy machine does not blur; Linux only."""
-    (worker,) = sandbox._alive  # noqa: SLF001 - its process id
     said = Path(f"/proc/{worker.pid}/schedstat")
     if not said.exists():
         return None
@@ -220,19 +262,16 @@ def processor_ratio(sandbox, blobs):
     def spent_ms():
         return time.thread_time() * 1e3 + int(said.read_text().split()[0]) / 1e6
 
-    def least(work, blob):
+    def least(way, blob):
         times = []
         for _ in range(30):
             began = spent_ms()
-            work(blob)
+            way(blob)
             times.append(spent_ms() - began)
         return min(times)
 
-    boxed, plain, digests = (
-        sum(least(work, blob) for blob in blobs)
-        for work in (sandbox.fingerprint, ours, fingerprint_bytes)
-    )
-    return (boxed - digests) / plain
+    boxed, plain = (sum(least(way, blob) for blob in blobs) for way in (work, ours))
+    return boxed / plain
 
 
 def main():

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from stemtide.fingerprints.sandbox import Sandbox
 from tests.fingerprints.pictures import encoded, photo
 
 MODULE = """
-import tempfile, time
+import socket, tempfile, time
 from pathlib import Path
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.looks import Look
@@ -35,6 +36,10 @@ def look(content, *, limits, asked, progress):
         while True:
             time.sleep(0.01)
             progress(1, 2)
+    if whole.startswith(b"\x01COUNT and call"):
+        socket.create_connection(("127.0.0.1", int(whole[15:])), timeout=5).close()
+    if whole.startswith(b"\x01COUNT much"):
+        return Look(Fingerprints(each=(Fingerprint(Kind.SHA256, bytes(32)),) * 50))
     if whole.startswith(b"\x01COUNT nothing"):
         return Look(Fingerprints(each=()))
     for second in range(5):
@@ -146,6 +151,25 @@ def test_the_limit_on_the_time_of_long_content_bites_and_is_named(launch):
         assert time.monotonic() - began >= 2
 
 
+def test_the_limit_on_what_a_worker_may_answer_bites_and_is_named(launch):
+    with launch(output_bytes=2000) as sandbox:
+        remark = sandbox.fingerprint(b"\x01COUNT much").remarks[0]
+        assert remark == "limit: what is to be said of it has more than 2,000 bytes (output_bytes)"
+        assert made_by_it(sandbox.look(b"\x01COUNT this"))
+
+
+def test_a_decoder_that_would_call_somebody_cannot_and_that_is_said(launch):
+    with socket.create_server(("127.0.0.1", 0)) as server, launch() as sandbox:
+        walls = set(sandbox.warm()._idle[0].walls)
+        found = sandbox.fingerprint(b"\x01COUNT and call%d" % server.getsockname()[1])
+        if walls & {"network", "tcp", "calls"}:  # on Linux, that is, whatever a container allows
+            assert found.is_incomplete
+            server.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                server.accept()
+        assert "calls" in walls or sys.platform != "linux"
+
+
 def test_a_modality_whose_decoders_are_not_installed_is_named_not_passed_over(launch):
     with launch(module="no_such_module") as sandbox:
         found = sandbox.fingerprint(b"\x01\x02 only bytes")
@@ -172,8 +196,8 @@ def left_behind(folder):
 def test_a_decoder_that_would_leave_a_file_behind_cannot(launch, tmp_path):
     with launch() as sandbox:
         walls = sandbox.warm()._idle[0].walls
-        found = sandbox.fingerprint(b"\x01COUNT and write")
-        assert found.is_incomplete
+        remark = sandbox.fingerprint(b"\x01COUNT and write").remarks[0]
+        assert remark.startswith("limit: its decoder would write a file")
         assert sum(path.stat().st_size for path in left_behind(tmp_path)) == 0
         if "changes to files" in walls:
             assert left_behind(tmp_path) == []

@@ -2,12 +2,14 @@
 """A worker of the sandbox: a plain process that decodes what nobody vouches for, and little else.
 
 Run as `python -m stemtide.fingerprints._worker LEASH FD LIMITS` by workers.py. It is asked over
-the socket FD: lengths, a head in JSON, then the content, or instead of it an open file. It answers
-in JSON (4 bytes of length before each message), never in a form that could run code at the other
-end: of long content its modality and how far the look has come, then what was found. LEASH is a
-pipe at whose other end nothing is ever written: it closes when the parent is gone.
+the socket FD: lengths, a head in JSON, then the content, or instead of it an open file: one that
+holds it, or the tray on which it is laid. It answers in JSON (4 bytes of length before each
+message), never in a form that could run code at the other end: of long content its modality and how
+far the look has come, then what was found. LEASH is a pipe at whose other end nothing is ever
+written: it closes when the parent is gone.
 """
 
+import errno
 import importlib
 import json
 import os
@@ -29,6 +31,7 @@ from stemtide.fingerprints.looks import (
     DECODER_FAILED,
     FALLBACK,
     MODALITIES,
+    WRITING,
     Asked,
     Content,
     LiveChunk,
@@ -42,6 +45,8 @@ _LENGTHS_IN = struct.Struct(">IQ")
 _LENGTH_OUT = struct.Struct(">I")
 _ALARM_AFTER_S = 5.0
 _TOLD_EVERY_S = 0.2
+_WRITING = {errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV}
+"""What the walls answer to whoever would change a file."""
 
 
 def main(leash: int, fd: int, limits: Limits) -> None:
@@ -56,7 +61,10 @@ def main(leash: int, fd: int, limits: Limits) -> None:
         return
     _send(channel, {"walls": walls})
     while (lengths := _receive(channel)) is not None:
-        _send(channel, _answer(channel, *lengths, limits))
+        answer = _answer(channel, *lengths, limits)
+        if not _send(channel, answer, at_most=limits.output_bytes):
+            said = f"{LIMIT}what is to be said of it has more than {limits.output_bytes:,} bytes"
+            _send(channel, _only(f"{said} (output_bytes)"))
 
 
 def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes | int] | None:
@@ -67,6 +75,11 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes | int] | Non
         return None  # the other end is closed
     head_bytes, content_bytes = _LENGTHS_IN.unpack(lengths)
     head = json.loads(_exactly(channel, head_bytes))
+    if files and "laid" in head:
+        try:
+            return head, os.pread(files[0], head["laid"], 0)
+        finally:
+            os.close(files[0])
     if files:
         return head, files[0]
     return head, _exactly(channel, content_bytes)
@@ -101,6 +114,10 @@ def _answer(
         return _only(
             f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"
         )
+    except OSError as error:
+        wrote = error.errno in _WRITING
+        said = f"{LIMIT}{WRITING}" if wrote else f"{UNDECODABLE}{DECODER_FAILED} (OSError)"
+        return _only(said)
     except Exception as error:  # noqa: BLE001 - one clear remark, and this worker is replaced
         return _only(f"{UNDECODABLE}{DECODER_FAILED} ({type(error).__name__})")
     finally:
@@ -242,9 +259,13 @@ def _spell_chunk(chunk: LiveChunk | None) -> list[Any] | None:
     return [chunk.starts_s, chunk.lasts_s, chunk.carry.hex()] if chunk else None
 
 
-def _send(channel: socket.socket, answer: dict[str, Any]) -> None:
+def _send(channel: socket.socket, answer: dict[str, Any], *, at_most: int | None = None) -> bool:
+    """Send an answer, unless it is longer than it may be."""
     body = json.dumps(answer).encode()
+    if at_most is not None and len(body) > at_most:
+        return False
     channel.sendall(_LENGTH_OUT.pack(len(body)) + body)
+    return True
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ class Limits:
                      at, and more than any telephone takes.
     memory_bytes:    address space on top of what a worker holds when it starts.
     cpu_s, wall_s:   processor time and time on the clock for one piece of content.
+    output_bytes:    of the answer of a worker; files it may not write at all.
     long_cpu_s, long_wall_s: the same for modalities that take as long as they last: films, sound.
     max_frames:      frames of an animation that are looked at.
     max_items:       pieces of content after which a worker is replaced, so that nothing it
@@ -30,6 +31,7 @@ class Limits:
     memory_bytes: int = 1024 * _MB
     cpu_s: int = 10
     wall_s: float = 20.0
+    output_bytes: int = 64 * _MB
     long_cpu_s: int = 900
     long_wall_s: float = 1200.0
     max_frames: int = 600

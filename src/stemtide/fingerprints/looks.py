@@ -125,6 +125,10 @@ DECODER_FAILED = "the decoder failed"
 """In the remark of content that made a worker fail in a way nobody foresaw."""
 
 
+WRITING = "its decoder would write a file or call somebody, and may do neither"
+"""In the remark of content on which a wall of the worker was run against."""
+
+
 def head_of(content: Content) -> bytes:
     """Return the first SNIFFED_BYTES, by which a modality knows its content."""
     if isinstance(content, bytes):

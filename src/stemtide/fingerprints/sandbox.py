@@ -28,12 +28,19 @@ from stemtide.fingerprints.limits import (
     Limits,
     SandboxError,
 )
-from stemtide.fingerprints.looks import DECODER_FAILED, Asked, Look, Progress, no_progress
+from stemtide.fingerprints.looks import (
+    DECODER_FAILED,
+    WRITING,
+    Asked,
+    Look,
+    Progress,
+    no_progress,
+)
 from stemtide.fingerprints.workers import Worker, WorkerFailedError
 
 Content = bytes | str | os.PathLike[str]
 
-_SPENDING = re.compile(r"\b(memory_bytes|cpu_s|wall_s)\b")
+_SPENDING = re.compile(r"\b(memory_bytes|cpu_s|wall_s|output_bytes)\b")
 
 _TROUBLE_ITEMS = 20
 """Damaged content that a decoder refuses in good order uses up as much of a worker as so many
@@ -202,7 +209,9 @@ class Sandbox:
 def _is_spent(found: Look) -> bool:
     """Whether content drove its worker to a limit, or into an error that nobody foresaw."""
     return any(
-        DECODER_FAILED in remark or (remark.startswith(LIMIT) and _SPENDING.search(remark))
+        DECODER_FAILED in remark
+        or WRITING in remark
+        or (remark.startswith(LIMIT) and _SPENDING.search(remark))
         for remark in found.fingerprints.remarks
     )
 

@@ -6,6 +6,7 @@ import resource
 import sys
 from contextlib import suppress
 
+from stemtide.fingerprints.calls import refuse_calls
 from stemtide.fingerprints.limits import Limits
 
 _OPEN_FILES = 64
@@ -43,6 +44,7 @@ def raise_walls(limits: Limits) -> list[str]:
     if sys.platform == "linux":
         walls += _leave_the_network()
         walls += _change_nothing()
+        walls += ["calls"] if refuse_calls() else []
     for name, limit, value in (
         ("core", resource.RLIMIT_CORE, 0),
         ("written files", resource.RLIMIT_FSIZE, 0),

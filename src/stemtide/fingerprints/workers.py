@@ -31,17 +31,18 @@ from stemtide.fingerprints.limits import Limits, SandboxError
 from stemtide.fingerprints.looks import (
     FALLBACK,
     MODALITIES,
+    WRITING,
     Asked,
     LiveChunk,
     Look,
     Progress,
     no_progress,
 )
+from stemtide.fingerprints.tray import Tray
 from stemtide.fingerprints.values import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")
 _LENGTH_IN = struct.Struct(">I")
-_MAX_ANSWER_BYTES = 64 << 20
 _MAX_MESSAGES = 20_000
 _MAX_EACH = 4096
 _MAX_VIEWS = 4096
@@ -73,6 +74,10 @@ class WorkerFailedError(Exception):
     """A worker did not answer. The message is the remark that the content gets."""
 
 
+class _TooLongError(ValueError):
+    """A worker announces an answer that is longer than one may be."""
+
+
 class Worker:
     """One worker process. Starting does not wait; `wait_ready` does.
 
@@ -89,13 +94,13 @@ class Worker:
         self._for = limits  # of the modality that the content is of
         self._is_ready = False
         self._ready_turn = threading.Lock()
+        self._tray = Tray()
         self._channel, theirs = socket.socketpair()
         their_leash, self._leash = os.pipe()
         try:
             self._process = _start(their_leash, theirs.fileno(), limits)
         except OSError as error:
-            self._channel.close()
-            os.close(self._leash)
+            self._let_go()
             raise SandboxError(f"no worker can be started: {error}") from error
         finally:
             theirs.close()
@@ -137,20 +142,28 @@ class Worker:
         self.items += 1
         self._asked_at = time.monotonic()
         self._for = self._limits_of(modality or FALLBACK)
-        head = json.dumps({"modality": modality, "asked": asdict(asked or Asked())}).encode()
-        size = len(content) if isinstance(content, bytes) else 0
+        question = {"modality": modality, "asked": asdict(asked or Asked())}
         try:
             self._channel.settimeout(self._for.wall_s)
-            lengths = _LENGTHS_OUT.pack(len(head), size)
-            if isinstance(content, bytes):
-                self._channel.sendall(lengths + head)
-                self._channel.sendall(content)
+            if not isinstance(content, bytes):
+                self._put(question, file=content)
+            elif self._tray.lay(content):
+                self._put({**question, "laid": len(content)}, file=self._tray.file)
             else:
-                socket.send_fds(self._channel, [lengths + head], [content])
+                self._put(question, content)
         except TimeoutError as error:
             raise self._too_slow() from error
         except OSError as error:
             raise WorkerFailedError(self._why_it_ended()) from error
+
+    def _put(self, question: dict[str, Any], content: bytes = b"", *, file: int = -1) -> None:
+        head = json.dumps(question).encode()
+        message = _LENGTHS_OUT.pack(len(head), len(content)) + head
+        if file >= 0:
+            socket.send_fds(self._channel, [message], [file])
+        else:
+            self._channel.sendall(message)
+            self._channel.sendall(content)
 
     def answer(self, *, progress: Progress = no_progress) -> Look:
         """Wait for what the worker found, no longer than its time.
@@ -192,6 +205,7 @@ class Worker:
 
     def _let_go(self) -> None:
         self._channel.close()
+        self._tray.clear_away()
         leash, self._leash = self._leash, -1
         if leash >= 0:
             os.close(leash)
@@ -206,6 +220,11 @@ class Worker:
             yield
         except TimeoutError as error:
             raise self._too_slow() from error
+        except _TooLongError as error:
+            most = f"{self._limits.output_bytes:,} bytes (output_bytes)"
+            raise WorkerFailedError(
+                f"{LIMIT}the decoder would answer with more than {most}"
+            ) from error
         except (EOFError, OSError) as error:
             raise WorkerFailedError(self._why_it_ended()) from error
         except (ValueError, TypeError, AttributeError, KeyError) as error:
@@ -213,8 +232,8 @@ class Worker:
 
     def _receive(self, *, until: float) -> dict[str, Any]:
         size = _LENGTH_IN.unpack(self._receive_bytes(_LENGTH_IN.size, until=until))[0]
-        if size > _MAX_ANSWER_BYTES:
-            raise ValueError(f"an answer of {size} bytes")
+        if size > self._limits.output_bytes:
+            raise _TooLongError(f"an answer of {size} bytes")
         answer = json.loads(self._receive_bytes(size, until=until))
         if not isinstance(answer, dict):
             raise TypeError("an answer that is no object")
@@ -241,6 +260,8 @@ class Worker:
         if how == "SIGXCPU":
             spent = f"more than {self._for.cpu_s} s of processor time (cpu_s)"
             return f"{LIMIT}decoding it takes {spent}"
+        if how == "SIGXFSZ":
+            return f"{LIMIT}{WRITING}"
         if how == "SIGALRM":
             return str(self._too_slow())
         if how in {"SIGKILL", "SIGTERM", "SIGINT"}:
