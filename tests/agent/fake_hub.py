@@ -75,6 +75,7 @@ class FakeHub:
     entries: dict[UUID, FeedSignal | Tombstone] = field(default_factory=dict)
     head: int = 0
     outcomes: Counter = field(default_factory=Counter)
+    languages: Counter = field(default_factory=Counter)
     reports: list[UUID] = field(default_factory=list)
     statuses: list[tuple[str, AgentStatusIn]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
@@ -263,6 +264,7 @@ class FakeHub:
             self.reports.append(report.report)
             for row in good:
                 self.outcomes[str(row.signal), row.outcome.value] += row.count
+                self.languages[row.language] += row.count
         if self._take("lose the answer"):
             return _problem(ProblemType.INTERNAL, "the answer was lost on its way")
         counted = 0 if is_repeat else sum(row.count for row in good)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+import sqlite3
+from datetime import UTC, datetime
+
 from stemtide.agent.feedback import count
+from stemtide.agent.store import Store
 from stemtide.protocol.words import Outcome
 from tests.agent.world import agent_of, config_of, sha256, until
 
@@ -96,3 +100,57 @@ def test_more_signals_than_a_report_holds_go_in_several(hub, agent):
     upload(agent, 1)
     agent.wait(outbox=0)
     assert (len(hub.reports), sum(hub.outcomes.values())) == (2, 10_002)
+
+
+def test_what_was_met_at_other_times_leaves_as_other_rows(tmp_path):
+    """The hub learns when content was met, also after an outage of hours."""
+    noon = datetime(2026, 11, 24, 12, 0, 1, tzinfo=UTC)
+    with Store(tmp_path) as store:
+        for minute in (0, 4, 5, 59):
+            with store.write() as tx:
+                at = noon.replace(minute=minute)
+                count(tx, signal="a", outcome=Outcome.BLOCKED, now=at, number=2)
+        rows = store.read("SELECT bucket, count FROM outcomes ORDER BY bucket")
+    day = "2026-11-24T12"
+    assert rows == [
+        (f"{day}:00:00+00:00", 4),
+        (f"{day}:05:00+00:00", 2),
+        (f"{day}:55:00+00:00", 2),
+    ]
+
+
+def test_the_language_of_content_is_counted_and_reported(hub, agent):
+    share(hub, agent)
+    agent.ask({"sha256": ONE, "language": "nl"}, {"sha256": ONE, "language": "nl"}, {"sha256": ONE})
+    until(lambda: sum(hub.languages.values()) == 3)
+    assert hub.languages == {"nl": 2, None: 1}
+
+
+def test_what_is_no_language_is_refused(agent):
+    body = {"items": [{"sha256": ONE, "language": "not one"}]}
+    assert agent.http.post("/match", json=body).status_code == 422
+    kind = {"Content-Type": "image/png"}
+    bare = agent.http.post("/match?language=x", content=b"x", headers=kind)
+    assert bare.json()["errors"][0]["field"] == "language"
+
+
+def test_a_store_of_the_second_version_keeps_its_counts(tmp_path):
+    with Store(tmp_path) as store, store.write() as tx:
+        now = datetime(2026, 11, 24, tzinfo=UTC)
+        count(tx, signal="a", outcome=Outcome.HELD, now=now, number=3)
+    with sqlite3.connect(tmp_path / "agent.db") as db:
+        db.executescript("""
+          CREATE TABLE older (report TEXT NOT NULL, signal TEXT NOT NULL, outcome TEXT NOT NULL,
+            count INTEGER NOT NULL, first_at TEXT NOT NULL, last_at TEXT NOT NULL,
+            refused TEXT NOT NULL DEFAULT '', PRIMARY KEY (report, signal, outcome)) WITHOUT ROWID;
+          INSERT INTO older SELECT report, signal, outcome, count, first_at, last_at, refused
+            FROM outcomes;
+          DROP TABLE outcomes;
+          ALTER TABLE older RENAME TO outcomes;
+          PRAGMA user_version = 2;
+        """)
+    db.close()
+    with Store(tmp_path) as store:
+        assert store.read("SELECT signal, count, bucket, language FROM outcomes") == [
+            ("a", 3, "", "")
+        ]

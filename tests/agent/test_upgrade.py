@@ -46,7 +46,9 @@ def test_what_only_the_agent_has_is_there(folder):
     tables = ["outcomes", "deliveries", "acted"]
     before = [rows_of(OLD, f"SELECT * FROM {table}") for table in tables]  # noqa: S608 - our own names
     with Store(folder) as store:
-        assert [store.read(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608 - our own names
+        after = [store.read(f"SELECT * FROM {table}") for table in tables]  # noqa: S608 - our own names
+        after[0] = [row[:7] for row in after[0]]  # what came later: bucket and language
+        assert after == before
         assert (len(before[0]), len(before[2])) == (2, 2)
         assert (store.position, store.origin.exercise) == (27, True)
 

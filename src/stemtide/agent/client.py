@@ -174,7 +174,7 @@ class Client:
 
     async def send_outcomes(self, report: OutcomeReportIn) -> OutcomeReportOut:
         """Report outcomes. The hub counts a report id once, so sending again is safe."""
-        body = report.model_dump_json()
+        body = report.model_dump_json(exclude_none=True)  # an older hub knows no language
         answer = await self._ask("POST", "/outcomes", content=body)
         return self._read(OutcomeReportOut, answer)
 

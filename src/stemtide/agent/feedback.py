@@ -11,13 +11,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from stemtide.agent.client import Backoff, Client, HubAnswerError, HubDeclinedError, HubError
 from stemtide.agent.config import Config
 from stemtide.agent.store import Store, Transaction
-from stemtide.protocol.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
+from stemtide.protocol.agents import BUCKET, OutcomeReportIn, OutcomeReportOut, OutcomeRow
 from stemtide.protocol.words import Outcome
 
 logger = logging.getLogger(__name__)
@@ -30,25 +30,41 @@ _UNSEALED = ""
 
 
 _REOPEN = """
-INSERT INTO outcomes (report, signal, outcome, count, first_at, last_at)
-  SELECT '', signal, outcome, sum(count), min(first_at), max(last_at) FROM outcomes
-    WHERE refused != '' GROUP BY signal, outcome
+INSERT INTO outcomes (report, signal, outcome, bucket, language, count, first_at, last_at)
+  SELECT '', signal, outcome, bucket, language, sum(count), min(first_at), max(last_at)
+    FROM outcomes WHERE refused != '' GROUP BY signal, outcome, bucket, language
   ON CONFLICT DO UPDATE SET count = count + excluded.count,
     first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"""
 
 
 def count(
-    tx: Transaction, *, signal: str, outcome: Outcome, now: datetime, number: int = 1
+    tx: Transaction,
+    *,
+    signal: str,
+    outcome: Outcome,
+    now: datetime,
+    number: int = 1,
+    language: str = "",
 ) -> None:
-    """Count an outcome of one signal that many times, in the caller's transaction."""
+    """Count an outcome of one signal that many times, in the caller's transaction.
+
+    language: of the content; "" where the provider did not say.
+    """
     at = now.isoformat()
     tx.execute(
-        "INSERT INTO outcomes (report, signal, outcome, count, first_at, last_at)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO outcomes"
+        " (report, signal, outcome, bucket, language, count, first_at, last_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " count = count + excluded.count, last_at = max(last_at, excluded.last_at),"
         " first_at = min(first_at, excluded.first_at)",
-        (_UNSEALED, signal, outcome.value, number, at, at),
+        (_UNSEALED, signal, outcome.value, _bucket(now), language, number, at, at),
     )
+
+
+def _bucket(now: datetime) -> str:
+    """The span of time that a moment lies in, by its beginning."""
+    size_s = BUCKET.total_seconds()
+    return datetime.fromtimestamp(now.timestamp() // size_s * size_s, UTC).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +147,7 @@ class Reporter:
             ).fetchone()
             report = found[0] if found else _seal(tx)
             rows = tx.execute(
-                "SELECT signal, outcome, count, first_at, last_at FROM outcomes"
+                "SELECT signal, outcome, language, count, first_at, last_at FROM outcomes"
                 " WHERE report = ? AND refused = ''",
                 (report,),
             ).fetchall()
@@ -163,18 +179,20 @@ def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
     """Put the open counts under a report id, so that sending them twice counts them once."""
     report = str(new_id())
     tx.execute(
-        "UPDATE outcomes SET report = ? WHERE report = ? AND (signal, outcome) IN"
-        " (SELECT signal, outcome FROM outcomes WHERE report = ? LIMIT ?)",
+        "UPDATE outcomes SET report = ? WHERE report = ?"
+        " AND (signal, outcome, bucket, language) IN"
+        " (SELECT signal, outcome, bucket, language FROM outcomes WHERE report = ? LIMIT ?)",
         (report, _UNSEALED, _UNSEALED, _MAX_ROWS),
     )
     return report
 
 
-def _outcome_row(row: tuple[str, str, int, str, str]) -> OutcomeRow:
-    signal, outcome, number, first_at, last_at = row
+def _outcome_row(row: tuple[str, str, str, int, str, str]) -> OutcomeRow:
+    signal, outcome, language, number, first_at, last_at = row
     return OutcomeRow(
         signal=UUID(signal),
         outcome=Outcome(outcome),
+        language=language or None,
         count=number,
         first_at=datetime.fromisoformat(first_at),
         last_at=datetime.fromisoformat(last_at),

@@ -2,6 +2,7 @@
 """What POST /match takes: files of a form, one bare file, or fingerprints as JSON."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Self
 
@@ -21,10 +22,12 @@ from stemtide.fingerprints.kinds import (
     parse_value,
 )
 from stemtide.fingerprints.url_reach import fingerprints_of_url
+from stemtide.protocol.agents import LANGUAGE
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 _MAX_REF = 200
+_MAX_LANGUAGE = 35
 
 
 class BadRequestError(Exception):
@@ -70,6 +73,7 @@ class ItemIn(BaseModel):
     sha256: Annotated[bytes, _reader(Kind.SHA256)] | None = None
     md5: Annotated[bytes, _reader(Kind.MD5)] | None = None
     url: Annotated[Fingerprints, BeforeValidator(_read_url)] | None = None
+    language: str = Field(default="", pattern=rf"^$|{LANGUAGE}", max_length=35)
 
     @model_validator(mode="after")
     def _has_something(self) -> Self:
@@ -94,7 +98,7 @@ class ItemIn(BaseModel):
                 f"pdq: quality {self.quality} is below {MIN_QUALITY}, so it was not compared"
             )
         made = Fingerprints((*each, *url.each), remarks=tuple(remarks), views=url.views)
-        return Item(self.ref or new_ref(), None, made)
+        return Item(self.ref or new_ref(), None, made, language=self.language)
 
 
 class ItemsIn(BaseModel):
@@ -115,7 +119,9 @@ async def read_items(request: Request, config: Config) -> list[Item]:
         items = [one.item() for one in await asyncio.to_thread(_read_json, body)]
     elif media_type.startswith("image/") or media_type == "application/octet-stream":
         blob = await read_body(request, config.max_upload_bytes)
-        items = [Item(check_ref(request.query_params.get("ref")), blob)]
+        asked = request.query_params
+        language = _check_language(asked.get("language"))
+        items = [Item(check_ref(asked.get("ref")), blob, language=language)]
     else:
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE,
@@ -262,3 +268,9 @@ def invalid(field: str, message: str) -> BadRequestError:
         f"{field}: {message}",
         errors=[FieldProblem(field=field, message=message)],
     )
+
+
+def _check_language(tag: str | None) -> str:
+    if tag and (len(tag) > _MAX_LANGUAGE or not re.fullmatch(LANGUAGE, tag)):
+        raise invalid("language", "is no language tag (BCP 47): write it as en or pt-BR")
+    return tag or ""

@@ -41,12 +41,14 @@ _ASKED = Asked(views=True)
 class Item:
     """One piece of content to recognise: its bytes, or fingerprints that the caller made.
 
-    ref: the provider's own id of it; one is made up where the caller gives none.
+    ref:      the provider's own id of it; one is made up where the caller gives none.
+    language: of the content, as the provider knows it; counted with its outcome, never kept.
     """
 
     ref: str
     blob: bytes | None = None
     fingerprints: Fingerprints | None = None
+    language: str = ""
 
 
 def new_ref() -> str:
@@ -102,14 +104,15 @@ class Recogniser:
         """
         loop = asyncio.get_running_loop()
         prints = await asyncio.gather(*(self._fingerprint(item) for item in items))
-        refs = [item.ref for item in items]
-        job = partial(self._look_up, refs, prints, look_only=look_only)
+        job = partial(self._look_up, items, prints, look_only=look_only)
         outcome = await loop.run_in_executor(self._lookers, job)
         if outcome.is_news:
             self._deliverer.wake()
             self._reporter.wake()
-        each = zip(refs, prints, outcome.decisions, strict=True)
-        return [answer_of(ref, made, decision, outcome.trouble) for ref, made, decision in each]
+        each = zip(items, prints, outcome.decisions, strict=True)
+        return [
+            answer_of(item.ref, made, decision, outcome.trouble) for item, made, decision in each
+        ]
 
     async def _fingerprint(self, item: Item) -> Fingerprints:
         """The fingerprints of one piece of content; a failure is a remark, never a "no match"."""
@@ -126,21 +129,21 @@ class Recogniser:
             return Fingerprints(each, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
 
     def _look_up(
-        self, refs: Sequence[str], prints: Sequence[Fingerprints], *, look_only: bool
+        self, items: Sequence[Item], prints: Sequence[Fingerprints], *, look_only: bool
     ) -> _Outcome:
         """Find, decide and record a whole request."""
         try:
             found = self._store.library.match_many(prints)
-            return self._conclude(refs, found, look_only=look_only, strict=True)
+            return self._conclude(items, found, look_only=look_only, strict=True)
         except BehindError:
             # A signal changed since the Library heard of it: it may match as it is now.
             self._store.catch_up()
             found = self._store.library.match_many(prints)
-            return self._conclude(refs, found, look_only=look_only, strict=False)
+            return self._conclude(items, found, look_only=look_only, strict=False)
 
     def _conclude(
         self,
-        refs: Sequence[str],
+        items: Sequence[Item],
         found: Sequence[Sequence[Match]],
         *,
         look_only: bool,
@@ -152,8 +155,12 @@ class Recogniser:
         try:
             with self._store.write() as tx:
                 decisions = self._decide(found, tx=tx, strict=strict)
-                pairs = zip(refs, decisions, strict=True)
-                news = [record_decision(tx, *each, config=self._config) for each in pairs]
+                news = [
+                    record_decision(
+                        tx, item.ref, decision, config=self._config, language=item.language
+                    )
+                    for item, decision in zip(items, decisions, strict=True)
+                ]
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says what was not written down.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
@@ -179,11 +186,17 @@ class Recogniser:
 
 
 def record_decision(
-    tx: Transaction, ref: str, decision: Decision, *, config: Config, **facts: str
+    tx: Transaction,
+    ref: str,
+    decision: Decision,
+    *,
+    config: Config,
+    language: str = "",
+    **facts: str,
 ) -> bool:
     """Record what happens to one piece of content; return whether it is news.
 
-    facts: what the event says beside.
+    language: of the content, for the count. facts: what the event says beside.
     """
     if decision.action is None or decision.signal is None:
         return False
@@ -200,7 +213,7 @@ def record_decision(
     is_news = act.record(tx, ref=ref, because=because, facts=told, config=config, now=now)
     if is_news:
         outcome = OUTCOME_OF[decision.action]
-        feedback.count(tx, signal=decision.signal, outcome=outcome, now=now)
+        feedback.count(tx, signal=decision.signal, outcome=outcome, now=now, language=language)
     return is_news
 
 

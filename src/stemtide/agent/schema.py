@@ -4,15 +4,14 @@
 import fcntl
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from uuid import uuid4
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
-VERSION = 2
+VERSION = 3
 
 SIGNALS = """
 CREATE TABLE {name} (
@@ -37,7 +36,8 @@ _KEPT = {
     "outcomes": """CREATE TABLE outcomes (
       report TEXT NOT NULL, signal TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL,
       first_at TEXT NOT NULL, last_at TEXT NOT NULL, refused TEXT NOT NULL DEFAULT '',
-      PRIMARY KEY (report, signal, outcome)
+      bucket TEXT NOT NULL DEFAULT '', language TEXT NOT NULL DEFAULT '',
+      PRIMARY KEY (report, signal, outcome, bucket, language)
     ) WITHOUT ROWID""",
     "deliveries": """CREATE TABLE deliveries (
       seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, channel TEXT NOT NULL,
@@ -123,6 +123,8 @@ def connect(path: Path) -> sqlite3.Connection:
         _check(path, application=application, version=version)
         if version == 1:
             _upgrade_from_1(connection)
+        if version in {1, 2}:
+            _upgrade_from_2(connection)
         _index_urls(connection)
         for table in _KEPT:
             for _ in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
@@ -183,6 +185,18 @@ def _upgrade_from_1(connection: sqlite3.Connection) -> None:
     for statement in (*SIGNALS_INDEXES, _GONE):
         connection.execute(statement.format(name="first", table="signals"))
     _begin_generation(connection)
+    connection.execute("PRAGMA user_version = 2")
+    connection.execute("COMMIT")
+
+
+def _upgrade_from_2(connection: sqlite3.Connection) -> None:
+    """Let outcomes be counted by time and language, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ALTER TABLE outcomes RENAME TO older")
+    connection.execute(_KEPT["outcomes"])
+    columns = "report, signal, outcome, count, first_at, last_at, refused"
+    connection.execute(f"INSERT INTO outcomes ({columns}) SELECT {columns} FROM older")  # noqa: S608 - our own names
+    connection.execute("DROP TABLE older")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
@@ -230,9 +244,12 @@ def _carry_over(torn: Path, path: Path) -> str:
         for table in _KEPT:
             count = 0
             with suppress(sqlite3.DatabaseError):  # where the damage begins; the count says how far
-                for row in _rows(old, table):
-                    marks = ",".join("?" * len(row))
-                    connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 - our own names
+                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names
+                named = ", ".join(column for column, *_ in rows.description)  # fewer in older files
+                marks = ",".join("?" * len(rows.description))
+                put = f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({marks})"  # noqa: S608 - our own names
+                for row in rows:
+                    connection.execute(put, row)
                     count += 1
                 saved.append(f"{count} {table}")
                 continue
@@ -241,7 +258,3 @@ def _carry_over(torn: Path, path: Path) -> str:
     finally:
         connection.close()
     return ", ".join(saved)
-
-
-def _rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    return connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names

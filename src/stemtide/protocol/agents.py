@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages from an agent to the hub: how it stands, and what became of content."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -8,6 +9,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from stemtide.protocol.words import Outcome
 
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
+
+BUCKET = timedelta(minutes=5)
+"""Spans of time in which outcomes are counted; they begin at full multiples of it, in UTC."""
+
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+"""A language tag. source: RFC 5646 (BCP 47), in its common shapes."""
 
 AGENT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -27,13 +34,18 @@ class AgentStatusIn(BaseModel):
 class OutcomeRow(BaseModel):
     """What became of content that matched one signal, in one span of time.
 
-    Counts only: never anything about a user, an upload or an account.
+    Counts only: never anything about a user, an upload or an account. An agent sends one row for
+    each span of BUCKET, so that the hub can tell when content was met also after an outage; a
+    longer span counts where it ends.
+
+    language: of the content, as the provider knows it (BCP 47); None where it does not.
     """
 
     model_config = _ORDERS
 
     signal: UUID
     outcome: Outcome
+    language: str | None = Field(default=None, pattern=LANGUAGE, max_length=35)
     count: int = Field(ge=1, le=1_000_000_000)
     first_at: AwareDatetime
     last_at: AwareDatetime
