@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handling marks hold at every door: party kind x TLP x audience x door, written out by hand."""
+
+import asyncio
+import json
+import re
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from stemtide.hub.desk import board
+from stemtide.hub.signals import reads, writes
+from stemtide.hub.wake import Subscription
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from tests.world import NOON, hex_value, outcome, report_of
+
+# The sharer is be-crisis-centre. A column each for: the sharer, another authority, the agency, a
+# provider, a provider that is named in "forum", the consortium, an observer that is named in
+# "watch". x sees, . does not.
+TABLE = """
+    mark           named    sharer  authority  agency  provider  forum  consortium  observer
+    red            forum    x       .          .       .         x      .           .
+    red            watch    x       .          .       .         .      .           x
+    red            both     x       .          .       .         x      .           x
+    amber+strict   nobody   x       x          x       x         x      x           .
+    amber+strict   forum    x       .          .       .         x      .           .
+    amber+strict   watch    x       .          .       .         .      .           x
+    amber          nobody   x       x          x       x         x      x           .
+    amber          forum    x       .          .       .         x      .           .
+    amber          watch    x       .          .       .         .      .           x
+    green          nobody   x       x          x       x         x      x           x
+    green          forum    x       .          .       .         x      .           .
+    green          watch    x       .          .       .         .      .           x
+    clear          nobody   x       x          x       x         x      x           x
+    clear          forum    x       .          .       .         x      .           .
+    clear          watch    x       .          .       .         .      .           x
+"""
+PARTIES = {
+    "sharer": "be-crisis-centre",
+    "authority": "fr-referral-unit",
+    "agency": "eu-referral-unit",
+    "provider": "big-video",
+    "forum": "small-forum",
+    "consortium": "tech-forum",
+    "observer": "rights-watch",
+}
+NAMED = {
+    "nobody": (),
+    "forum": ("small-forum",),
+    "watch": ("rights-watch",),
+    "both": ("small-forum", "rights-watch"),
+}
+HEAD, *ROWS = [line.split() for line in TABLE.split("\n") if line.strip()]
+COLUMNS = HEAD[2:]
+
+
+class Asker:
+    """One party at every door. party: its row; marks: marks by id of signal."""
+
+    def __init__(self, party, *, world, machine, marks):
+        self.party = party
+        self.marks = marks
+        self._world = world
+        self._call = machine(party)
+
+    def api(self, method, path, body=None):
+        return self._call(method, f"/api/v1/{path}", body)
+
+    def desk(self):
+        client = Client()
+        person = self._world.person(self.party)
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    def answered(self, ask):
+        """The marks of signals that a door does not deny."""
+        return {mark for uid, mark in self.marks.items() if ask(uid) != 404}
+
+    def named_in(self, text):
+        """The marks of signals that a text names by id or value."""
+        return {
+            mark
+            for number, (uid, mark) in enumerate(self.marks.items())
+            if str(uid) in text or hex_value(number) in text
+        }
+
+
+def entries_seen(asker, lines):
+    return {asker.marks[UUID(one["id"])] for one in lines}
+
+
+def feed(asker):
+    page = asker.api("GET", "feed?limit=1000&exercise=1").json()
+    return entries_seen(asker, page["entries"])
+
+
+def feed_one_by_one(asker):
+    found, after, more = [], 0, True
+    while more:
+        page = asker.api("GET", f"feed?limit=1&after={after}").json()
+        found += page["entries"]
+        after, more = page["next"], page["more"]
+    return entries_seen(asker, found)
+
+
+def snapshot(asker):
+    _, *lines, tail = b"".join(reads.snapshot(viewer=asker.party, exercise=True)).splitlines()
+    assert json.loads(tail) == {"signals": len(lines)}
+    return entries_seen(asker, map(json.loads, lines))
+
+
+def one_signal(asker):
+    return asker.answered(lambda uid: asker.api("GET", f"signals/{uid}").status_code)
+
+
+def opinion(asker):
+    body = {"opinion": "seen"}
+    return asker.answered(lambda uid: asker.api("PUT", f"signals/{uid}/opinion", body).status_code)
+
+
+def withdrawal(asker):
+    body = {"reason": "mistake"}
+    path = "signals/{}/withdraw"
+    return asker.answered(lambda uid: asker.api("POST", path.format(uid), body).status_code)
+
+
+def stream(asker):
+    """Whom the stream wakes, by the rule that it applies to each change."""
+    changes = reads.changes(0, viewer=None)
+    by_position = {reads.find(uid, viewer=asker.sharer).position: uid for uid in asker.marks}
+
+    async def woken():
+        one = Subscription(asker.party, after=0, exercise=True, all_changes=False)
+        return [change.position for change in changes if one.concerns(change)]
+
+    return {asker.marks[by_position[position]] for position in asyncio.run(woken())}
+
+
+def desk_board(asker):
+    return asker.named_in(asker.desk().get("/").content.decode())
+
+
+def desk_blocks(asker):
+    return asker.named_in(asker.desk().get("/board/_blocks").content.decode())
+
+
+def desk_page(asker):
+    client = asker.desk()
+    return asker.answered(lambda uid: client.get(f"/signals/{uid}").status_code)
+
+
+def desk_opinion(asker):
+    client, form = asker.desk(), {"opinion-opinion": "seen"}
+    return asker.answered(lambda uid: client.post(f"/signals/{uid}/opinion", form).status_code)
+
+
+def desk_withdrawal(asker):
+    client, form = asker.desk(), {"withdraw-reason": "mistake", "withdraw-confirm": "on"}
+    return asker.answered(lambda uid: client.post(f"/signals/{uid}/withdraw", form).status_code)
+
+
+DOORS = [
+    feed, feed_one_by_one, snapshot, one_signal, opinion, withdrawal, stream,
+    desk_board, desk_blocks, desk_page, desk_opinion, desk_withdrawal,
+]  # fmt: skip
+
+
+@pytest.fixture
+def ask(world, machine):
+    """A function: the asker for a party of the table. One signal of each row is shared."""
+    board.totals_at.cache_clear()
+    marks = {}
+    for number, (tlp, named, *_) in enumerate(ROWS):
+        shared = world.share(value=hex_value(number), tlp=tlp, audience=NAMED[named])
+        marks[shared.id] = (tlp, named)
+    parties = {party.name: party for party in world.everyone}
+
+    def make(who):
+        asker = Asker(parties[PARTIES[who]], world=world, machine=machine, marks=marks)
+        asker.sharer = world.authority
+        return asker
+
+    return make
+
+
+def allowed(who):
+    at = 2 + COLUMNS.index(who)
+    return {(row[0], row[1]) for row in ROWS if row[at] == "x"}
+
+
+def test_the_table_has_every_mark_and_every_party():
+    assert {row[0] for row in ROWS} == set(Tlp)
+    assert all(len(row) == len(HEAD) for row in ROWS)
+    assert set(COLUMNS) == set(PARTIES)
+
+
+@pytest.mark.parametrize("who", COLUMNS)
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_a_door_shows_what_the_table_says_and_nothing_else(ask, door, who):
+    assert door(ask(who)) == allowed(who)
+
+
+@pytest.mark.parametrize("who", COLUMNS)
+def test_totals_count_what_the_table_says(ask, who):
+    asker = ask(who)
+    assert metrics(asker) == len(allowed(who))
+    assert reads.totals(viewer=asker.party)["signals_live"] == len(allowed(who))
+
+
+def metrics(asker):
+    """Live signals by the hub's metrics page."""
+    text = asker._call("GET", "/metrics").content.decode()
+    return int(float(re.search(r'^stemtide_signals\{state="live"\} (\S+)', text, re.MULTILINE)[1]))
+
+
+@pytest.mark.parametrize("who", ["provider", "forum"])
+def test_outcomes_count_for_what_the_table_says(ask, who):
+    asker = ask(who)
+    report = report_of(*(outcome(uid) for uid in asker.marks))
+    told = writes.report_outcomes(report, by=asker.party, now=NOON)
+    denied = {asker.marks[one.signal] for one in told.rejected}
+    assert denied == set(asker.marks.values()) - allowed(who)
+    assert told.counted == len(allowed(who))
+
+
+@pytest.mark.parametrize("who", COLUMNS)
+def test_sightings_are_of_what_the_table_says(ask, who):
+    asker = ask(who)
+    reporter = ask("forum")
+    seen_by_reporter = allowed("forum")
+    report = report_of(*(outcome(uid, count=1) for uid in asker.marks))
+    writes.report_outcomes(report, by=reporter.party, now=NOON)
+    told = max((row.blocked for row in reads.sightings(viewer=asker.party)), default=0)
+    assert told == len(allowed(who) & seen_by_reporter)
+
+
+@pytest.mark.parametrize("who", COLUMNS)
+def test_no_word_of_a_withdrawal_or_an_opinion_reaches_who_saw_no_signal(ask, who):
+    asker = ask(who)
+    for uid in asker.marks:
+        dispute = OpinionIn(opinion="dispute", note="a secret note")
+        writes.opine(uid, body=dispute, by=asker.sharer, now=NOON)
+        body = WithdrawIn(reason="mistake", note="another")
+        writes.withdraw(uid, body=body, by=asker.sharer, now=NOON)
+    page = asker.api("GET", "feed?limit=1000").json()
+    assert entries_seen(asker, page["entries"]) == allowed(who)
+    assert {one["op"] for one in page["entries"]} <= {"drop"}
+
+
+def test_pap_travels_to_every_door_that_acts(world, machine):
+    for number, pap in enumerate(Pap):
+        world.share(value=hex_value(number), pap=pap)
+    feed_page = machine(world.big_provider)("GET", "/api/v1/feed").json()
+    _, *lines, _ = b"".join(reads.snapshot(viewer=world.big_provider)).splitlines()
+    assert [one["pap"] for one in feed_page["entries"]] == ["red", "amber", "green", "clear"]
+    assert [json.loads(one)["pap"] for one in lines] == ["red", "amber", "green", "clear"]
