@@ -63,6 +63,12 @@ def test_csam_is_refused_and_routed_never_stored():
     assert isinstance(caught.value.errors()[0]["ctx"]["error"], RefusedLabelError)
 
 
+@pytest.mark.parametrize("name", ["CSAM", "csem", "Child_Sexual_Abuse", " child pornography "])
+def test_it_is_refused_however_it_is_written(name):
+    with pytest.raises(RefusedLabelError, match="INHOPE"):
+        check_label(name)
+
+
 def test_every_other_label_is_allowed():
     allowed = [name for name, one in labels().items() if one.refuse_to is None]
     assert len(allowed) >= 9

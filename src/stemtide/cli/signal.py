@@ -69,6 +69,7 @@ def share(
     from stemtide.cli.content import ContentNameError, read_all
     from stemtide.fingerprints.looks import Asked
 
+    _check_labels(label)
     facts: dict[str, object] = {
         "labels": label,
         "ideology": ideology or None,
@@ -131,6 +132,17 @@ def _rows(
             row["reach"] = reach
         rows.append(row)
     return rows
+
+
+def _check_labels(names: list[str]) -> None:
+    """Refuse a label before anything is read: some content must not be touched here at all."""
+    from stemtide.protocol.labels import check_label
+
+    for name in names:
+        try:
+            check_label(name)
+        except ValueError as error:
+            fail(f"labels: {error}")
 
 
 def end_of(text: str) -> str | None:

@@ -5,6 +5,7 @@ Three things that are not the same: a label says what content does, an ideology 
 believe, an entity which listed organisation it is of. Only labels are required.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -28,12 +29,17 @@ class Ideology:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One label. refuse_to names the right channel where Stemtide must not hold the content."""
+    """One label.
+
+    refuse_to: the right channel, where Stemtide must not hold the content.
+    also:      what else it is called; a refused label is refused under each of these.
+    """
 
     name: str
     title: str
     meaning: str
     refuse_to: str | None = None
+    also: tuple[str, ...] = ()
 
 
 class RefusedLabelError(ValueError):
@@ -73,7 +79,17 @@ def check_entity(name: str) -> str:
 def labels() -> dict[str, Label]:
     """All labels by name, checked at load."""
     rows = tomllib.loads(files("stemtide.protocol").joinpath("labels.toml").read_text("utf-8"))
-    return {name: Label(name=name, **row) for name, row in rows.items()}
+    return {
+        name: Label(name=name, **(row | {"also": tuple(row.get("also", ()))}))
+        for name, row in rows.items()
+    }
+
+
+def refused_label(name: str) -> Label | None:
+    """The label that content of another channel is meant by, however it is written; else None."""
+    spelled = "-".join(re.split(r"[^a-z0-9]+", name.lower())).strip("-")
+    refused = (one for one in labels().values() if one.refuse_to)
+    return next((one for one in refused if spelled in {one.name, *one.also}), None)
 
 
 def check_label(name: str) -> str:
@@ -81,12 +97,11 @@ def check_label(name: str) -> str:
 
     raises: RefusedLabelError for content of another channel, ValueError for an unknown name.
     """
-    found = labels().get(name)
-    if found is None:
+    if refused := refused_label(name):
+        raise RefusedLabelError(f"{refused.title} is never stored here: {refused.refuse_to}")
+    if name not in labels():
         known = ", ".join(sorted(one.name for one in labels().values() if not one.refuse_to))
         raise ValueError(f"there is no label {name[:60]!r}; known are {known}")
-    if found.refuse_to:
-        raise RefusedLabelError(f"{found.title} is never stored here: {found.refuse_to}")
     return name
 
 
