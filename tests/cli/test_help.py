@@ -13,7 +13,10 @@ NOUNS = {
     "signal": {"share", "show", "withdraw"},
     "feed": {"follow"},
     "party": {"add", "list", "contact", "contacts"},
-    "person": {"add"},
+    "person": {
+        *("add", "invite", "list", "role", "deactivate", "reactivate", "sign-out"),
+        *("factors", "erase"),
+    },
     "key": {"new", "list", "revoke"},
 }
 

@@ -12,7 +12,8 @@ from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
-from stemtide.cli.party import key, party, person
+from stemtide.cli.party import key, party
+from stemtide.cli.person import person
 from stemtide.cli.preview import previews
 from stemtide.cli.signal import feed, signal
 

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide party, person and key: who takes part, on the hub's own machine."""
+"""stemtide party and key: who takes part, on the hub's own machine."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
-from stemtide.protocol.words import PartyKind, Role, Scope
+from stemtide.protocol.words import PartyKind, Scope
 
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
-person = typer.Typer(no_args_is_help=True, help="People who sign in at the desk.")
 key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -116,38 +114,6 @@ def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
             line=f"{row.party.name:25} {row.channel:6} {row.address:35} {languages} "
             f"{row.time_zone} {hours}".rstrip(),
         )
-
-
-@person.command("add")
-def add_person(
-    email: Annotated[str, typer.Argument(help="Address that the person signs in with.")],
-    party_name: Annotated[str, typer.Option("--party", help="Name of their party.")],
-    role: Annotated[Role, typer.Option(help="What they do there.")],
-    password_file: Annotated[
-        Path | None, typer.Option(help="File with the password; asked for if left out.")
-    ] = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add a person who may sign in at the desk."""
-    if password_file:
-        with told(OSError):
-            password = password_file.read_text("utf-8").strip()
-    else:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    open_hub(data_dir)
-    from stemtide.hub.parties import reads, rules, writes
-
-    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
-        found = reads.party_named(party_name, by=OPERATOR)
-        made = writes.add_person(
-            email, party=found, role=role, password=password, actor=OPERATOR, now=now()
-        )
-    give(
-        {"email": made.email, "party": found.name, "role": made.role},
-        as_json=as_json,
-        line=f"{made.email} may sign in for {found.title} as {made.role}.",
-    )
 
 
 @key.command("new")

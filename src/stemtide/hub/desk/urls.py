@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import board, crises, doors, signals, stream, urls_situation
+from stemtide.hub.desk import board, crises, doors, signals, stream, urls_people, urls_situation
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -14,5 +14,6 @@ urlpatterns = [
     path("signals/<uuid:uid>/opinion", signals.opine, name="signal-opinion"),
     path("crises/<uuid:uid>", crises.crisis, name="crisis"),
     *doors.urlpatterns,
+    *urls_people.urlpatterns,
     *urls_situation.urlpatterns,
 ]

@@ -96,6 +96,16 @@ PHRASES: dict[str, dict[str, Words]] = {
         Role.OBSERVER: _("observer"),
         Role.ADMINISTRATOR: _("administrator"),
     },
+    "channel": {
+        "mail": _("mail"),
+        "phone": _("telephone"),
+        "url": _("webhook"),
+    },
+    "factor": {
+        "totp": _("app"),
+        "webauthn": _("passkey"),
+        "recovery_codes": _("paper"),
+    },
     "door": {
         "password": _("with a password"),
         "passkey": _("with a passkey"),

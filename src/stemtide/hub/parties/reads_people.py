@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from stemtide.hub.parties import rules_people
 from stemtide.hub.parties.models import Party, Person, Sitting
 from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.words import Role
 
 
@@ -128,6 +129,17 @@ def invited(secret: str, *, by: str, now: datetime) -> Invited | None:  # noqa: 
 def colleague(*, email: str, party: Party) -> Person | None:
     """Somebody of a party by their mail address, for who signs them in; active ones only."""
     return Person.objects.filter(email=email.strip().lower(), party=party, is_active=True).first()
+
+
+def person_named(email: str, *, by: str) -> Person:  # noqa: ARG001  # an operator sees everybody
+    """Somebody by their mail address, for the operator at the hub's own console.
+
+    raises: NotFoundError.
+    """
+    found = Person.objects.filter(email=email.strip().lower()).select_related("party").first()
+    if found is None:
+        raise NotFoundError(f"nobody signs in as {email[:60]!r}: see stemtide person list")
+    return found
 
 
 def is_tied(*, viewer: Person, provider: str) -> bool:

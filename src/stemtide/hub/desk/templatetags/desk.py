@@ -12,9 +12,12 @@ from django.utils.safestring import SafeString
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import glyphs, times, words
+from stemtide.hub.parties.reads import Someone
+from stemtide.hub.parties.rules import allows
+from stemtide.hub.parties.rules_people import check_see_people
 from stemtide.hub.signals.rows import BoardSignal, Outcomes
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Outcome, SignalState
+from stemtide.protocol.words import Outcome, Role, SignalState
 
 register = template.Library()
 
@@ -27,6 +30,12 @@ _KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
 def phrase(value: str, of: str) -> str:
     """What people read for a stored word."""
     return words.phrase(value, of)
+
+
+@register.filter
+def sees_people(person: Someone) -> bool:
+    """Whether somebody's role sees the people of their party."""
+    return allows(check_see_people, Role(person.role))
 
 
 @register.filter

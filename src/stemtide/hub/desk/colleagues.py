@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The people of one's own party: who is there, in which role, and what one may do about it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.words import PHRASES
+from stemtide.hub.parties import reads, reads_people, rules, rules_people, writes_people
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+from stemtide.protocol.words import Role
+
+_ROLES = [(role, PHRASES["role"][role]) for role in Role]
+
+
+class ColleagueForm(MarkedForm):
+    """Somebody new."""
+
+    email = forms.EmailField(label=gettext_lazy("Mail address"), max_length=254)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"), choices=[("", gettext_lazy("Choose a role")), *_ROLES]
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def colleagues(request: SignedInRequest) -> HttpResponse:
+    """The list, and a form to add somebody for whoever may."""
+    by, now = _actor(request), datetime.now(UTC)
+    rules_people.check_see_people(by.role)
+    form = ColleagueForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            person, secret = writes_people.add_colleague(**form.cleaned_data, by=by, now=now)
+        except InvalidError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        except ConflictError as error:
+            form.add_error("email", str(error))
+        else:
+            return _invitation(request, email=person.email, secret=secret)
+    form.mark_errors()
+    facts = {
+        "now": now,
+        "form": form,
+        "roles": _ROLES,
+        "may_manage": allows(rules.check_person_may_manage, by.role),
+        "rows": [
+            (one, _allowed(one, by=by))
+            for one in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now)
+        ],
+    }
+    return render(request, "desk/colleagues.html", facts, status=422 if form.errors else 200)
+
+
+@require_POST
+@signed_in
+def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
+    """Do one thing about a colleague, and say so; an invitation shows its link, once."""
+    if verb not in _DONE:
+        raise Http404
+    by, now = _actor(request), datetime.now(UTC)
+    try:
+        if verb == "invite":
+            person, secret = writes_people.invite_again(number, by=by, now=now)
+            return _invitation(request, email=person.email, secret=secret)
+        if verb == "role":
+            writes_people.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
+        elif verb == "erase" and not request.POST.get("confirm"):
+            messages.error(request, _("Tick the box beside it to say that you mean it."))
+            return redirect("colleagues")
+        else:
+            _VERBS[verb](number, by=by, now=now)
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, str(_DONE[verb]))
+    return redirect("colleagues")
+
+
+_VERBS: dict[str, Callable[..., object]] = {
+    "deactivate": writes_people.deactivate_person,
+    "reactivate": writes_people.reactivate_person,
+    "sign-out": writes_people.end_sittings,
+    "factors": writes_people.remove_factors,
+    "erase": writes_people.erase_person,
+}
+
+_DONE = {
+    "invite": "",
+    "role": gettext_lazy("The role is changed. They sign in again to act in it."),
+    "deactivate": gettext_lazy("They are shut out, from this moment."),
+    "reactivate": gettext_lazy("They may sign in again."),
+    "sign-out": gettext_lazy("They are signed out everywhere."),
+    "factors": gettext_lazy(
+        "Their second factors are gone. With their password they reach the page to set up new ones."
+    ),
+    "erase": gettext_lazy("What was kept of them is erased. Their number stays in the ledger."),
+}
+
+
+def _allowed(one: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
+    """Which buttons to show beside somebody, by the checks that the writes make."""
+    manages = allows(rules.check_person_may_manage, by.role)
+    is_other = allows(rules_people.check_not_oneself, by.ref, subject=one.ref)
+    comes_back = allows(
+        rules_people.check_reactivate, is_active=one.is_active, erased_at=one.erased_at
+    )
+    goes = allows(rules_people.check_erase, is_active=one.is_active, erased_at=one.erased_at)
+    return {
+        "invite": manages and allows(rules_people.check_invite, is_active=one.is_active),
+        "role": manages and is_other and one.is_active,
+        "deactivate": manages
+        and is_other
+        and allows(rules_people.check_deactivate, is_active=one.is_active),
+        "reactivate": manages and comes_back,
+        "sign_out": manages and one.sittings > 0,
+        "factors": manages and is_other and bool(one.factors),
+        "erase": allows(rules_people.check_erase_people, by.role) and is_other and goes,
+    }
+
+
+@sensitive_variables("secret", "link")
+def _invitation(request: SignedInRequest, *, email: str, secret: str) -> HttpResponse:
+    """The page that shows the link of an invitation. It is not kept, so it is shown once."""
+    link = request.build_absolute_uri(reverse("invited", kwargs={"secret": secret}))
+    hours = int(rules_people.INVITED_FOR.total_seconds() // 3600)
+    return render(request, "desk/invitation.html", {"email": email, "link": link, "hours": hours})
+
+
+def _actor(request: SignedInRequest) -> Actor:
+    """Who acts."""
+    return reads.actor(request.user, viewer=request.user.party)

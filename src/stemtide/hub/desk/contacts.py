@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How parties are reached: the directory, and one's own contact points and ladder."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.words import PHRASES
+from stemtide.hub.parties import reads, reads_contacts, rules, writes_contacts
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import InvalidError, allows
+
+
+class ContactForm(MarkedForm):
+    """A contact point."""
+
+    title = forms.CharField(
+        label=gettext_lazy("What is there"),
+        help_text=gettext_lazy("A desk or a duty, such as “duty desk”. Never a person's name."),
+        max_length=80,
+        required=False,
+    )
+    channel = forms.ChoiceField(
+        label=gettext_lazy("Channel"), choices=list(PHRASES["channel"].items())
+    )
+    address = forms.CharField(
+        label=gettext_lazy("Address"),
+        help_text=gettext_lazy(
+            "duty@agency.example, +32 2 555 01 00 or https://duty.example/stemtide. Not a person's"
+            " own."
+        ),
+        max_length=300,
+    )
+    languages = forms.CharField(
+        label=gettext_lazy("Languages spoken there"),
+        help_text=gettext_lazy("By their tags, separated by commas: nl, fr-BE, en."),
+        max_length=120,
+        required=False,
+    )
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        choices=lambda: [(one, one) for one in sorted(available_timezones())],
+        initial="UTC",
+    )
+    is_24_7 = forms.BooleanField(
+        label=gettext_lazy(
+            "Somebody is always there. If not: Monday to Friday, 9 to 17 in this time zone."
+        ),
+        required=False,
+    )
+
+    def facts(self) -> dict[str, Any]:
+        """What the room is told. Only for a form that is valid."""
+        spoken = str(self.cleaned_data["languages"])
+        languages = [one.strip() for one in spoken.split(",") if one.strip()]
+        return self.cleaned_data | {"languages": languages}
+
+
+@require_safe
+@signed_in
+def contacts(request: SignedInRequest) -> HttpResponse:
+    """The directory: every contact point that the person's party may see."""
+    viewer, now = request.user.party, datetime.now(UTC)
+    facts = {
+        "rows": reads_contacts.contact_points(viewer=viewer, now=now),
+        "viewer": viewer,
+        "now": now,
+    }
+    return render(request, "desk/contacts.html", facts)
+
+
+@require_safe
+@signed_in
+def own_contacts(request: SignedInRequest) -> HttpResponse:
+    """One's own party's contact points and ladder, with forms for whoever may change them."""
+    return _own(request)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
+    """A form for one contact point; 0 for a new one."""
+    by, now = _actor(request), datetime.now(UTC)
+    rules.check_person_may_manage(by.role)
+    found = [
+        one
+        for one in reads_contacts.own_contact_points(viewer=by.party, now=now)
+        if one.number == number
+    ]
+    if number and not found:
+        raise rules.NotFoundError(f"your party has no contact point {number}: see the list of them")
+    form = ContactForm(
+        request.POST if request.method == "POST" else None,
+        initial=_initial(found[0]) if found else None,
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            if number:
+                writes_contacts.change_contact_point(number, **form.facts(), by=by, now=now)
+            else:
+                writes_contacts.add_own_contact_point(**form.facts(), by=by, now=now)
+        except InvalidError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        else:
+            messages.success(request, _("The contact point is kept."))
+            return redirect("own-contacts")
+    form.mark_errors()
+    facts = {"form": form, "number": number}
+    return render(request, "desk/contact.html", facts, status=422 if form.errors else 200)
+
+
+@require_POST
+@signed_in
+def remove_contact(request: SignedInRequest, number: int) -> HttpResponse:
+    """Take a contact point out of use."""
+    writes_contacts.remove_contact_point(number, by=_actor(request), now=datetime.now(UTC))
+    messages.success(request, _("The contact point is removed, from the ladder as well."))
+    return redirect("own-contacts")
+
+
+@require_POST
+@signed_in
+def set_ladder(request: SignedInRequest) -> HttpResponse:
+    """Set the ladder: points with a step, in that order, with their minutes."""
+    by, now = _actor(request), datetime.now(UTC)
+    try:
+        writes_contacts.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
+    except InvalidError as error:
+        return _own(request, wrong=error.message)
+    messages.success(request, _("The ladder is kept. It holds from the next alert on."))
+    return redirect("own-contacts")
+
+
+def _own(request: SignedInRequest, *, wrong: str = "") -> HttpResponse:
+    """One's own contact points; wrong: what was wrong with a ladder."""
+    viewer, now = request.user.party, datetime.now(UTC)
+    steps = reads_contacts.own_ladder(viewer=viewer, now=now)
+    places = {one.contact.number: one for one in steps}
+    rows = reads_contacts.own_contact_points(viewer=viewer, now=now)
+    facts = {
+        "now": now,
+        "rows": [(one, places.get(one.number)) for one in rows],
+        "has_ladder": bool(steps),
+        "reached": reads_contacts.ladder(viewer, viewer=viewer, now=now),
+        "may_manage": allows(rules.check_person_may_manage, _actor(request).role),
+        "wrong": wrong,
+    }
+    return render(request, "desk/own_contacts.html", facts, status=422 if wrong else 200)
+
+
+def _steps(request: HttpRequest, *, by: Actor, now: datetime) -> list[tuple[int, int]]:
+    """The ladder in a form: (contact point, minutes) in the order of its steps.
+
+    raises: InvalidError for what is no number.
+    """
+    found = []
+    for one in reads_contacts.own_contact_points(viewer=by.party, now=now):
+        step = request.POST.get(f"step-{one.number}", "").strip()
+        minutes = request.POST.get(f"minutes-{one.number}", "").strip() or "15"
+        if not step:
+            continue
+        if not (step.isdecimal() and minutes.isdecimal()):
+            raise InvalidError("steps", _("write whole numbers for steps and minutes"))
+        found.append((int(step), one.number, int(minutes)))
+    return [(number, minutes) for _step, number, minutes in sorted(found)]
+
+
+def _initial(row: reads_contacts.ContactRow) -> dict[str, Any]:
+    """A contact point as its form shows it."""
+    return {
+        "title": row.title,
+        "channel": row.channel,
+        "address": row.address,
+        "languages": ", ".join(row.languages),
+        "time_zone": row.time_zone,
+        "is_24_7": row.is_24_7,
+    }
+
+
+def _actor(request: SignedInRequest) -> Actor:
+    """Who acts."""
+    return reads.actor(request.user, viewer=request.user.party)

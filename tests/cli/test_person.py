@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator looks after people, on the hub's own machine."""
+
+
+def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, tmp_path):
+    at = ("--data-dir", tmp_path / "hub")
+    stemtide("party", "add", "agency", "--kind", "agency", *at)
+    who = "duty@agency.example"
+    added = stemtide(
+        *("person", "add", who, "--party", "agency", "--role", "duty_officer", "--json", *at),
+        STEMTIDE_ADDRESS="https://hub.example.eu/",
+    )
+    link = added.rows[0]["link"]
+    assert link.startswith("https://hub.example.eu/invited/")
+    again = stemtide("person", "invite", who, *at)
+    assert again.out.startswith("http://127.0.0.1:8100/invited/")
+    assert again.out.strip() != link
+    assert stemtide("person", "role", who, "analyst", *at).code == 0
+    assert stemtide("person", "sign-out", who, *at).code == 0
+    listed = stemtide("person", "list", "--party", "agency", "--json", *at).rows
+    assert [(one["email"], one["role"], one["state"]) for one in listed] == [
+        (who, "analyst", "active")
+    ]
+    early = stemtide("person", "erase", who, "--yes", *at)
+    assert (early.code, "deactivate them first" in early.err) == (1, True)
+    assert stemtide("person", "deactivate", who, *at).code == 0
+    assert stemtide("person", "erase", who, *at).code == 2
+    assert stemtide("person", "erase", who, "--yes", *at).code == 0
+    listed = stemtide("person", "list", "--party", "agency", "--json", *at).rows
+    assert "duty" not in listed[0]["email"]
+    assert stemtide("person", "reactivate", who, *at).code == 1
+
+
+def test_a_script_may_bring_a_password(stemtide, tmp_path):
+    at = ("--data-dir", tmp_path / "hub")
+    stemtide("party", "add", "agency", "--kind", "agency", *at)
+    (tmp_path / "password").write_text("correct-horse-battery\n", "utf-8")
+    added = stemtide(
+        *("person", "add", "a@b.example", "--party", "agency", "--role", "analyst", "--json"),
+        *("--password-file", tmp_path / "password", *at),
+    )
+    assert added.rows == [{"email": "a@b.example", "party": "agency", "role": "analyst"}]

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People of a party: who may do what about whom, and what is left when somebody is erased."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import models
+
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.parties import (
+    reads,
+    reads_people,
+    rules,
+    rules_people,
+    writes_people,
+    writes_sittings,
+)
+from stemtide.hub.parties.models import Person, Sitting
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    Verb,
+)
+from stemtide.protocol.words import Role
+from tests.world import NOON
+
+IDLE = timedelta(hours=2)
+
+
+def actor(person):
+    return reads.actor(person, viewer=person.party)
+
+
+ACTS = {
+    "add": lambda by, _number: writes_people.add_colleague(
+        "new@agency.example", role="analyst", by=by, now=NOON
+    ),
+    "invite": lambda by, number: writes_people.invite_again(number, by=by, now=NOON),
+    "role": lambda by, number: writes_people.change_role(number, role="observer", by=by, now=NOON),
+    "deactivate": lambda by, number: writes_people.deactivate_person(number, by=by, now=NOON),
+    "end_sittings": lambda by, number: writes_people.end_sittings(number, by=by, now=NOON),
+    "factors": lambda by, number: writes_people.remove_factors(number, by=by, now=NOON),
+    "list": lambda by, _number: reads_people.people(by=by, idle=IDLE, now=NOON),
+}
+MANAGE = {"add", "invite", "role", "deactivate", "end_sittings", "factors", "list"}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        (Role.DUTY_OFFICER, set()),
+        (Role.ANALYST, set()),
+        (Role.COORDINATOR, MANAGE),
+        (Role.DATA_PROTECTION_OFFICER, {"list"}),
+        (Role.OBSERVER, set()),
+        (Role.ADMINISTRATOR, MANAGE),
+    ],
+)
+def test_what_each_role_may_do_about_a_colleague(world, role, may, act):
+    by, other = actor(world.person(world.agency, role=role)), colleague(world)
+    if act in may:
+        ACTS[act](by, other.pk)
+    else:
+        before = Entry.objects.count()
+        with pytest.raises(NotAllowedError):
+            ACTS[act](by, other.pk)
+        assert Entry.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("role", "verbs"),
+    [
+        (Role.DUTY_OFFICER, {"read", "write", "lead"}),
+        (Role.ANALYST, {"read", "write"}),
+        (Role.COORDINATOR, {"read", "write", "lead", "see_people", "manage", "erase"}),
+        (Role.ADMINISTRATOR, {"read", "write", "see_people", "manage", "erase"}),
+        (Role.DATA_PROTECTION_OFFICER, {"read", "see_people", "erase"}),
+        (Role.OBSERVER, {"read"}),
+    ],
+)
+def test_what_each_role_may_do(role, verbs):
+    assert rules.MAY[role] == verbs
+    checks = {
+        Verb.WRITE: rules.check_person_may_write,
+        Verb.LEAD: rules.check_person_may_lead,
+        Verb.MANAGE: rules.check_person_may_manage,
+        Verb.SEE_PEOPLE: rules_people.check_see_people,
+        Verb.ERASE: rules_people.check_erase_people,
+    }
+    for verb, check in checks.items():
+        assert rules.allows(check, role) is (verb in verbs)
+    assert rules_people.needs_second_factor(role) is (verbs != {"read"})
+
+
+def colleague(world, party=None, email="other@agency.example"):
+    party = party or world.agency
+    from stemtide.hub.parties import writes
+
+    return writes.add_person(
+        email, party=party, role="analyst", password="correct-horse-battery", actor="x", now=NOON
+    )
+
+
+@pytest.fixture
+def boss(world):
+    return actor(world.person(world.agency, role="administrator"))
+
+
+@pytest.mark.parametrize("act", ["invite", "role", "deactivate", "end_sittings", "factors"])
+def test_people_of_another_party_do_not_exist(world, boss, act):
+    stranger = colleague(world, world.authority)
+    with pytest.raises(NotFoundError) as refused:
+        ACTS[act](boss, stranger.pk)
+    with pytest.raises(NotFoundError) as missing:
+        ACTS[act](boss, stranger.pk + 1000)
+    words = {str(one.value).replace(str(stranger.pk + 1000), "N") for one in (refused, missing)}
+    assert {one.replace(str(stranger.pk), "N") for one in words} == {
+        "your party has no person N: see the list of its people"
+    }
+
+
+@pytest.mark.parametrize("act", ["role", "deactivate", "factors"])
+def test_nobody_does_it_to_themselves(boss, act):
+    with pytest.raises(NotAllowedError, match="somebody else"):
+        ACTS[act](boss, int(boss.ref.partition(":")[2]))
+
+
+def test_a_machine_looks_after_nobody(world):
+    key = reads.Actor(party=world.agency, ref="key:abc")
+    for act in ACTS.values():
+        with pytest.raises(NotAllowedError):
+            act(key, colleague(world, email=f"{id(act)}@x.example").pk)
+
+
+def test_the_list_shows_ones_own_people_only(world, boss):
+    colleague(world, world.authority, "elsewhere@x.example")
+    colleague(world)
+    rows = reads_people.people(by=boss, idle=IDLE, now=NOON)
+    assert [one.email for one in rows] == [
+        "administrator@eu-referral-unit.example",
+        "other@agency.example",
+    ]
+
+
+@pytest.mark.parametrize("act", ["role", "deactivate", "end_sittings", "factors", "invite"])
+def test_what_changes_somebody_signs_them_out(world, boss, act):
+    other = colleague(world)
+    at = writes_sittings.start_sitting(other, door="password", browser="", now=NOON)
+    facts = {"person": other, "idle": IDLE, "now": NOON, "by_hand": True}
+    assert writes_sittings.go_on(at, **facts)
+    ACTS[act](boss, other.pk)
+    assert not writes_sittings.go_on(at, **facts)
+
+
+def test_the_same_role_again_is_no_act(world, boss):
+    other = colleague(world)
+    before = Entry.objects.count()
+    writes_people.change_role(other.pk, role="analyst", by=boss, now=NOON)
+    assert Entry.objects.count() == before
+    with pytest.raises(InvalidError, match="no 'boss'"):
+        writes_people.change_role(other.pk, role="boss", by=boss, now=NOON)
+
+
+def test_someone_is_shut_out_once_and_let_in_again(world, boss):
+    other = colleague(world)
+    with pytest.raises(ConflictError):
+        writes_people.reactivate_person(other.pk, by=boss, now=NOON)
+    writes_people.deactivate_person(other.pk, by=boss, now=NOON)
+    with pytest.raises(ConflictError):
+        writes_people.deactivate_person(other.pk, by=boss, now=NOON)
+    with pytest.raises(ConflictError, match="reactivate"):
+        writes_people.invite_again(other.pk, by=boss, now=NOON)
+    assert writes_people.reactivate_person(other.pk, by=boss, now=NOON).is_active
+
+
+def test_a_new_link_ends_the_old_one_and_the_password(boss):
+    other, first = writes_people.add_colleague("n@x.example", role="analyst", by=boss, now=NOON)
+    _, second = writes_people.invite_again(other.pk, by=boss, now=NOON)
+    with pytest.raises(NotFoundError):
+        writes_people.accept_invitation(first, password="correct-horse-battery", now=NOON)
+    done = writes_people.accept_invitation(second, password="correct-horse-battery", now=NOON)
+    assert done.check_password("correct-horse-battery")
+    for used in (second, "", "x"):
+        with pytest.raises(NotFoundError):
+            writes_people.accept_invitation(used, password="correct-horse-battery", now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("duty_officer", False),
+        ("analyst", False),
+        ("coordinator", True),
+        ("data_protection_officer", True),
+        ("observer", False),
+        ("administrator", True),
+    ],
+)
+def test_which_roles_erase_somebody(world, role, may):
+    by, other = actor(world.person(world.agency, role=role)), colleague(world)
+    Person.objects.filter(pk=other.pk).update(is_active=False)
+    if may:
+        assert writes_people.erase_person(other.pk, by=by, now=NOON).erased_at == NOON
+    else:
+        with pytest.raises(NotAllowedError):
+            writes_people.erase_person(other.pk, by=by, now=NOON)
+
+
+def test_erasing_leaves_a_number_and_nothing_else(world, boss):
+    other = colleague(world)
+    writes_people.set_preferences(other, language="nl", time_zone="Europe/Brussels")
+    writes_sittings.start_sitting(other, door="password", browser="Firefox", now=NOON)
+    with pytest.raises(ConflictError, match="deactivate them first"):
+        writes_people.erase_person(other.pk, by=boss, now=NOON)
+    writes_people.deactivate_person(other.pk, by=boss, now=NOON)
+    writes_people.erase_person(other.pk, by=boss, now=NOON)
+    row = Person.objects.filter(pk=other.pk).values().get()
+    assert "agency" not in str(row["email"])
+    assert (row["language"], row["time_zone"], row["last_login"]) == ("", "", None)
+    assert not Sitting.objects.filter(person=other).exists()
+    for act in (writes_people.erase_person, writes_people.reactivate_person):
+        with pytest.raises(ConflictError, match="erased"):
+            act(other.pk, by=boss, now=NOON)
+
+
+def test_the_ledger_never_says_who_somebody_is(world, boss):
+    other, secret = writes_people.add_colleague("n@x.example", role="analyst", by=boss, now=NOON)
+    for act in ("invite", "role", "end_sittings", "factors", "deactivate"):
+        ACTS[act](boss, other.pk)
+    written = str(list(Entry.objects.values()))
+    assert "@" not in written
+    assert secret not in written
+    assert world.ledger_kinds()[-7:] == [
+        *("person.added", "person.invited", "person.invited", "person.reassigned"),
+        *("sittings.ended", "factors.removed", "person.deactivated"),
+    ]
+
+
+def test_old_sittings_are_forgotten(world):
+    other = colleague(world)
+    writes_sittings.start_sitting(other, door="password", browser="", now=NOON)
+    writes_sittings.start_sitting(other, door="password", browser="", now=world.at(hours=25))
+    assert Sitting.objects.aggregate(models.Count("pk")) == {"pk__count": 1}
