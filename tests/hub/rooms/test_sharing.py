@@ -8,7 +8,7 @@ from django.db import connection
 from stemtide.fingerprints import url
 from stemtide.hub.crises import writes as crises
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.signals import reads, rules, writes
+from stemtide.hub.signals import reads, rules, statements, writes
 from stemtide.hub.signals.models import ContentItem, Signal
 from stemtide.protocol.crises import CloseIn
 from stemtide.protocol.signals import RowError, WithdrawIn
@@ -313,3 +313,26 @@ def test_ids_follow_time_and_are_not_guessed():
     assert early != same
     assert max(early, same) < late
     assert (early.version, early.variant) == (7, "specified in RFC 4122")
+
+
+def test_what_is_shared_already_is_found_by_value_and_by_party(world):
+    mine, theirs, gone = hex_value(1), hex_value(2), hex_value(3)
+    world.share(value=mine)
+    world.share(world.other_authority, value=theirs)
+    shared = world.share(value=gone)
+    writes.withdraw(shared.id, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
+    asked = [mine, theirs, gone, mine, hex_value(4)]
+    assert statements.live_values(asked, by=world.authority) == [mine]
+    assert statements.live_values(asked, by=world.other_authority) == [theirs]
+    assert statements.live_values([], by=world.authority) == []
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks for SQLite's plan")
+@pytest.mark.usefixtures("world")
+def test_values_are_looked_for_in_the_index_of_live_signals():
+    with connection.cursor() as cursor:
+        marks = ", ".join(["%s"] * 3)
+        statement = statements._LIVE_VALUES.format(marks=marks)
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}", [1, "a", "b", "c"])
+        (plan,) = [row[-1] for row in cursor.fetchall()]
+    assert "one_live_signal_a_party_and_value (value=?" in plan

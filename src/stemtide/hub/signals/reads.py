@@ -13,6 +13,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
+from stemtide.hub.signals import statements
 from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
 from stemtide.hub.signals.models import ContentItem, Sighting, Signal
 from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, Seen, SightingRow, board_row
@@ -119,7 +120,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # fin
 def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
     """The live signals of a party that have one of these values."""
     found = {}
-    for some in batches(values):
+    for some in batches(statements.live_values(values, by=by)):
         rows = Signal.objects.filter(
             shared_by=by, state=SignalState.LIVE, value__in=some
         ).order_by()

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from stemtide.hub.parties.models import Party
+from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rows import Seen
 from stemtide.hub.signals.rules import Draft
@@ -26,6 +27,10 @@ _INSERT = (
     f" VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 )
 _COPY = f"COPY signals_signal ({', '.join(_COLUMNS)}) FROM STDIN"
+_LIVE_VALUES = (
+    "SELECT value FROM signals_signal"
+    " WHERE state = 'live' AND shared_by_id = %s AND value IN ({marks})"
+)
 _ADD_SIGHTING = """
 INSERT INTO signals_sighting AS had (signal_id, party_id, outcome, count, first_at, last_at)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -95,6 +100,18 @@ def add_sightings(rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, Seen], by: 
             for row in rows
         ],
     )
+
+
+def live_values(values: Iterable[str], *, by: Party) -> list[str]:
+    """Those of these values that a party shares live. Of most shares none: so it is asked first."""
+    found = []
+    with connection.cursor() as cursor:
+        for some in batches(values):
+            marks = ", ".join(["%s"] * len(some))
+            # The state stands in the text, so that the index of live signals is seen to fit.
+            cursor.execute(_LIVE_VALUES.format(marks=marks), [by.pk, *some])
+            found += [value for (value,) in cursor.fetchall()]
+    return list(dict.fromkeys(found))
 
 
 def move(pks: Iterable[int], *, state: SignalState, first: int) -> None:
