@@ -4,7 +4,16 @@
 import pytest
 from django.apps import apps
 
-FLOORS = [{"ledger"}, {"parties"}, {"crises"}, {"signals"}, {"situation"}, {"media"}, {"alerts"}]
+FLOORS = [
+    {"ledger"},
+    {"parties"},
+    {"crises"},
+    {"signals"},
+    {"situation"},
+    {"media"},
+    {"reports"},
+    {"alerts"},
+]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 
 

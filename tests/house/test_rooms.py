@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
-ROOMS = ["ledger", "parties", "crises", "signals", "situation", "media", "alerts"]
+ROOMS = ["ledger", "parties", "crises", "signals", "situation", "media", "reports", "alerts"]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
 SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
 """A file that outgrew its size is split by subject: decision 0022."""
@@ -39,6 +39,7 @@ WITHOUT_AN_ENTRY = {
 """Writes that leave no ledger entry, each with its reason."""
 
 OTHER_FILES = {
+    "reports/paper.py": "timelines and reports as PDF, for both doors; it knows no table",
     "signals/rows.py": "what its reads hand to doors, where the protocol has no message for it",
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",
     "media/keys.py": "the file of keys that previews are sealed with, apart from the database",

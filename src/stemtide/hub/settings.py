@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "stemtide.hub.signals",
     "stemtide.hub.situation",
     "stemtide.hub.media",
+    "stemtide.hub.reports",
     "stemtide.hub.alerts",
     "stemtide.hub.desk",
     "allauth",

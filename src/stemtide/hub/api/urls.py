@@ -3,13 +3,23 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from stemtide.hub.api import agents, crises, feed, health, leads, previews, signals, situation
+from stemtide.hub.api import (
+    agents,
+    crises,
+    feed,
+    health,
+    leads,
+    previews,
+    reports,
+    signals,
+    situation,
+)
 from stemtide.hub.api.machine import machine
 
 api = machine()
 """The API with all its endpoints."""
 
-for _room in (signals, previews, feed, crises, situation, leads, agents):
+for _room in (signals, previews, feed, crises, situation, leads, reports, agents):
     api.add_router("", _room.router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for what stays of a crisis: its timeline and its post-crisis report."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+from pydantic import AwareDatetime, RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Viewer
+from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.reports import paper, reads, reads_timeline, writes
+from stemtide.protocol.reports import (
+    ActionIn,
+    NoteIn,
+    PublishIn,
+    ReportOut,
+    SectionIn,
+    TimelineExport,
+    TimelinePage,
+)
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["reports"])
+
+_Reports = RootModel[list[ReportOut]]
+_PDF = {200: {"description": "A PDF", "content": {"application/pdf": {}}}}
+
+
+@router.get(
+    "/crises/{uid}/timeline",
+    **needs(Scope.FEED_READ),
+    response=TimelinePage,
+    operation_id="read_timeline",
+)
+def timeline(
+    request: HttpRequest,
+    uid: UUID,
+    *,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    limit: Annotated[int, Query(ge=1, le=reads_timeline.MAX_PAGE)] = 100,
+    thing: Annotated[list[str] | None, Query(max_length=20)] = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+) -> HttpResponse:
+    """The timeline of a crisis after a ledger number, oldest first."""
+    found = reads_timeline.timeline(
+        uid,
+        viewer=caller_of(request).party,
+        after=after,
+        limit=limit,
+        things=thing or (),
+        since=since,
+        until=until,
+    )
+    return answer(found)
+
+
+@router.post(
+    "/crises/{uid}/timeline/export",
+    **needs(Scope.CRISES_WRITE, responses=_PDF),
+    response=TimelineExport,
+    operation_id="export_timeline",
+)
+def export(
+    request: HttpRequest, uid: UUID, *, form: Literal["json", "pdf"] = "json"
+) -> HttpResponse:
+    """Take the whole timeline out of the hub, as JSON or PDF; the ledger notes that you did."""
+    caller = caller_of(request)
+    found = writes.export_timeline(uid, as_=form, by=caller.actor, now=now())
+    if form == "json":
+        return answer(found)
+    titles = {one.ref: one.title for one in parties.parties(viewer=caller.party)}
+    return _pdf(paper.timeline_pdf(found, titles=titles, acts={}), name=f"timeline-{uid}")
+
+
+@router.post(
+    "/crises/{uid}/report",
+    **needs(Scope.CRISES_WRITE),
+    response={201: ReportOut},
+    operation_id="open_report",
+)
+def open_report(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Begin the post-crisis report, or the next version of a published one."""
+    made = writes.open_report(uid, by=caller_of(request).actor, now=now())
+    return answer(made, status=201)
+
+
+@router.get(
+    "/crises/{uid}/report",
+    **needs(Scope.FEED_READ),
+    response=ReportOut,
+    operation_id="read_latest_report",
+)
+def read_latest(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The latest version of a crisis' report, for those in its room."""
+    found = reads.latest(uid, viewer=caller_of(request).party)
+    if found is None:
+        raise NotFoundError("this crisis has no report yet: open one")
+    return answer(found)
+
+
+@router.get(
+    "/reports", **needs(Scope.FEED_READ), response=list[ReportOut], operation_id="list_reports"
+)
+def read_all(request: HttpRequest) -> HttpResponse:
+    """The published reports that your party may read, the latest first."""
+    return answer(_Reports(reads.reports(viewer=caller_of(request).party)))
+
+
+@router.get(
+    "/reports/{uid}", **needs(Scope.FEED_READ), response=ReportOut, operation_id="read_report"
+)
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One report with its figures."""
+    return answer(reads.report(uid, viewer=caller_of(request).party))
+
+
+@router.get(
+    "/reports/{uid}/pdf",
+    **needs(Scope.FEED_READ, responses=_PDF),
+    operation_id="print_report",
+)
+def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One report on paper."""
+    viewer = caller_of(request).party
+    found = reads.report(uid, viewer=viewer)
+    return _pdf(paper.report_pdf(found, titles=_titles(viewer)), name=f"report-{uid}")
+
+
+@router.put(
+    "/reports/{uid}/sections/{name}",
+    **needs(Scope.CRISES_WRITE),
+    response=ReportOut,
+    operation_id="write_section",
+)
+def write(request: HttpRequest, uid: UUID, name: str, body: SectionIn) -> HttpResponse:
+    """Write one section."""
+    by = caller_of(request).actor
+    return answer(writes.write_section(uid, name=name, body=body, by=by, now=now()))
+
+
+@router.post(
+    "/reports/{uid}/notes",
+    **needs(Scope.CRISES_WRITE),
+    response={201: ReportOut},
+    operation_id="add_debrief_note",
+)
+def note(request: HttpRequest, uid: UUID, body: NoteIn) -> HttpResponse:
+    """Say something in the debrief."""
+    made = writes.add_note(uid, body=body, by=caller_of(request).actor, now=now())
+    return answer(made, status=201)
+
+
+@router.post(
+    "/reports/{uid}/actions",
+    **needs(Scope.CRISES_WRITE),
+    response={201: ReportOut},
+    operation_id="add_debrief_action",
+)
+def act(request: HttpRequest, uid: UUID, body: ActionIn) -> HttpResponse:
+    """Give out something to be done."""
+    made = writes.add_action(uid, body=body, by=caller_of(request).actor, now=now())
+    return answer(made, status=201)
+
+
+@router.post(
+    "/reports/{uid}/actions/{action}/done",
+    **needs(Scope.CRISES_WRITE),
+    response=ReportOut,
+    operation_id="complete_debrief_action",
+)
+def done(request: HttpRequest, uid: UUID, action: UUID) -> HttpResponse:
+    """Say that an action of yours is done."""
+    by = caller_of(request).actor
+    return answer(writes.complete_action(uid, action=action, by=by, now=now()))
+
+
+@router.post(
+    "/reports/{uid}/agree",
+    **needs(Scope.CRISES_WRITE),
+    response=ReportOut,
+    operation_id="agree_report",
+)
+def agree(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Agree to a report that you did not write."""
+    return answer(writes.agree(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/reports/{uid}/publish",
+    **needs(Scope.CRISES_WRITE),
+    response=ReportOut,
+    operation_id="publish_report",
+)
+def publish(request: HttpRequest, uid: UUID, body: PublishIn) -> HttpResponse:
+    """Publish an agreed report; its figures are frozen."""
+    return answer(writes.publish(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+def _titles(viewer: Viewer) -> dict[str, str]:
+    """Parties' titles by name."""
+    return {one.name: one.title for one in parties.parties(viewer=viewer)}
+
+
+def _pdf(made: bytes, *, name: str) -> HttpResponse:
+    """A paper as an answer."""
+    found = HttpResponse(made, content_type="application/pdf")
+    found.headers["Content-Disposition"] = f'attachment; filename="{name}.pdf"'
+    return found

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timelines and reports as PDF, by typst, from templates of ours and data alone.
+
+What people wrote reaches typst as JSON and is shown as text: it is never read as typst's language.
+The templates name no package, so nothing is fetched.
+
+source: PDF/UA-1 (ISO 14289-1), PDF/A-2a (ISO 19005-2).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typst
+from django.utils.translation import get_language, gettext as _
+
+from stemtide.protocol.reports import Cell, ReportOut, TimelineEntry, TimelineExport
+
+_LONG_WORD = re.compile(r"[^\W_]{60,}")
+"""Letters in a row that no column holds. Ids are shorter: they are copied as they stand."""
+
+TEMPLATES = Path(__file__).parent / "paper"
+
+_STANDARDS = ["a-2a", "ua-1"]
+"""For people who hear a page, and for archives. typst then refuses letters that no font has."""
+
+
+def timeline_pdf(
+    export: TimelineExport, *, titles: Mapping[str, str], acts: Mapping[str, str]
+) -> bytes:
+    """A timeline on paper.
+
+    titles: parties' titles by how the ledger names them; acts: what a kind of entry says.
+    """
+    told: dict[str, object] = {
+        "title": _("Timeline: %s") % export.name,
+        "exercise": _("EXERCISE") if export.exercise else "",
+        "tlp": f"TLP:{export.tlp.upper()}",
+        "facts": [
+            [_("Crisis"), str(export.crisis)],
+            [_("Framework"), export.framework],
+            [_("As read by"), export.made_by],
+            [_("Made"), _moment(export.made_at)],
+            [_("Hub"), str(export.hub)],
+            [_("Ledger's highest number then"), str(export.head)],
+            [_("Entries"), str(len(export.entries))],
+            [_("Of these with names withheld"), str(export.withheld)],
+        ],
+        "note": _("Every entry stands in the ledger and is never changed. Times are UTC."),
+        "heads": [_("No."), _("Time"), _("Who"), _("What"), _("On what, and facts")],
+        "rows": [_row(one, titles=titles, acts=acts) for one in export.entries],
+    }
+    return _compile("timeline.typ", told)
+
+
+def _row(entry: TimelineEntry, *, titles: Mapping[str, str], acts: Mapping[str, str]) -> list[str]:
+    """One entry as the cells of a row."""
+    facts = ", ".join(f"{name}: {_plain(value)}" for name, value in entry.detail.items())
+    return [
+        str(entry.number),
+        _moment(entry.recorded_at),
+        titles.get(entry.actor, entry.actor),
+        str(acts.get(entry.kind, entry.kind)),
+        f"{entry.subject} {facts}".strip(),
+    ]
+
+
+def _plain(value: object) -> str:
+    """A fact as a word."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def report_pdf(report: ReportOut, *, titles: Mapping[str, str]) -> bytes:
+    """A post-crisis report on paper. titles: parties' titles by name."""
+    is_draft = report.published_at is None
+    told: dict[str, object] = {
+        "title": _("Post-crisis report: %s") % report.crisis_name,
+        "exercise": _("EXERCISE") if report.exercise else _("DRAFT") if is_draft else "",
+        "tlp": "TLP:CLEAR" if report.audience == "public" else "TLP:AMBER",
+        "facts": [
+            [_("Report"), f"{report.id}, {_('version')} {report.version}"],
+            [_("Framework"), report.framework],
+            *_hands(report, titles=titles),
+            [_("Figures as seen by"), titles.get(report.figures.seen_by, report.figures.seen_by)],
+            [_("Ledger's highest number then"), str(report.figures.head)],
+        ],
+        "sections": [
+            {"title": _(one.title), "asks": _(one.asks), "source": one.source, "text": one.text}
+            for one in report.sections
+        ],
+        "figures": _figures(report),
+        "figures_title": _("Figures"),
+        "figures_note": _(
+            "Counts of all providers together. A count is withheld where fewer than four providers"
+            " are in it, where it is below ten, or where what is left without its two largest parts"
+            " would let one of them reckon the other; and the sum is withheld with it."
+        ),
+        "nothing": _("Nothing is written here."),
+        **_debrief(report, titles=titles),
+    }
+    return _compile("report.typ", told)
+
+
+def _debrief(report: ReportOut, *, titles: Mapping[str, str]) -> dict[str, object]:
+    """Actions and notes."""
+    return {
+        "actions_title": _("Actions"),
+        "actions_heads": [_("What"), _("Who"), _("Until"), _("Done")],
+        "actions": [
+            [
+                one.text,
+                titles.get(one.owner, one.owner),
+                one.due.isoformat(),
+                _moment(one.done_at) if one.done_at else _("not yet"),
+            ]
+            for one in report.actions
+        ],
+        "notes_title": _("Debrief notes"),
+        "notes_heads": [_("About"), _("Who"), _("Note")],
+        "notes": [
+            [_(one.topic.value.replace("_", " ")), titles.get(one.added_by, one.added_by), one.text]
+            for one in report.notes
+        ],
+    }
+
+
+def _hands(report: ReportOut, *, titles: Mapping[str, str]) -> list[list[str]]:
+    """Who opened, agreed and published it, and when."""
+    each = [
+        (_("Opened"), report.opened_by, report.opened_at),
+        (_("Agreed"), report.agreed_by, report.agreed_at),
+        (_("Published"), report.published_by, report.published_at),
+    ]
+    return [
+        [what, f"{titles.get(who, who)}, {_moment(at)}"] for what, who, at in each if who and at
+    ]
+
+
+def _figures(report: ReportOut) -> list[dict[str, object]]:
+    """The figures as small tables."""
+    found = report.figures
+    tables: list[tuple[str, list[Cell]]] = [
+        (_("Checklist"), found.checks),
+        (_("Participants"), found.participants),
+        (_("Signals by kind"), found.signals_by_kind),
+        (_("Signals by label"), found.signals_by_label),
+        (_("Signals by state"), found.signals_by_state),
+        (_("Withdrawals by reason"), found.withdrawn_by_reason),
+        (_("Opinions"), found.opinions),
+        (_("Outcomes at providers"), [*found.outcomes, Cell(name="all", count=found.matches)]),
+        (_("Messages in the log"), found.messages_by_kind),
+    ]
+    told: list[dict[str, object]] = [
+        {
+            "title": _("Times"),
+            "rows": [
+                [_(one.name.replace("_", " ")), _moment(one.at), _after(one.after_s)]
+                for one in found.moments
+            ],
+        },
+        {
+            "title": _("Sums"),
+            "rows": [
+                [_("signals"), str(found.signals)],
+                [_("disputed signals"), str(found.disputed)],
+                [_("providers that reported"), str(found.providers)],
+                [_("public lines agreed"), str(found.public_lines)],
+            ],
+        },
+    ]
+    return told + [
+        {"title": title, "rows": [[_(one.name), _count(one)] for one in cells]}
+        for title, cells in tables
+        if cells
+    ]
+
+
+def _count(cell: Cell) -> str:
+    """A count in words."""
+    return _("withheld") if cell.count is None else str(cell.count)
+
+
+def _after(seconds: int) -> str:
+    """How long after the event: "+02:14:33"."""
+    hours, rest = divmod(abs(seconds), 3600)
+    sign = "-" if seconds < 0 else "+"
+    return f"{sign}{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
+
+
+def _moment(at: datetime) -> str:
+    """A time as it stands on paper."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _compile(template: str, told: Mapping[str, object]) -> bytes:
+    """Make a PDF of a template and data.
+
+    1. Tagged, for archives, with the fonts that typst brings.
+    2. Where these lack a letter: the same with the machine's fonts.
+    3. Where nobody has it: tagged, but without the claim to the standards; the letter is a box.
+    """
+    data = json.dumps({**told, "lang": (get_language() or "en")[:2]}, ensure_ascii=False)
+    inputs = {"data": _LONG_WORD.sub(_broken, data)}
+    for is_own in (True, False):
+        try:
+            return _run(template, inputs, standards=_STANDARDS, is_own=is_own)
+        except typst.TypstError as error:
+            if "could not be displayed" not in str(error):
+                raise
+    return _run(template, inputs, standards=[], is_own=False)
+
+
+def _broken(word: re.Match[str]) -> str:
+    """A word too long for a line, with places where it may break."""
+    return "\N{ZERO WIDTH SPACE}".join(re.findall(".{1,16}", word[0]))
+
+
+def _run(template: str, inputs: dict[str, str], *, standards: list[str], is_own: bool) -> bytes:
+    """One run of typst."""
+    made: bytes = typst.compile(  # type: ignore[call-overload]  # its stub wants one type for both
+        TEMPLATES / template,
+        root=TEMPLATES,
+        format="pdf",
+        ignore_system_fonts=is_own,
+        sys_inputs=inputs,
+        pdf_standards=standards,
+    )
+    return made

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of what stays of a crisis: exports of its timeline, its report, its debrief."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+
+from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.reports import reads, reads_timeline, rules
+from stemtide.hub.reports.models import (
+    DebriefAction,
+    DebriefNote,
+    Report,
+    ReportAuthor,
+    ReportSection,
+)
+from stemtide.hub.reports.reads_figures import figures
+from stemtide.hub.signals.rules import uuid_at
+from stemtide.hub.situation import reads as situation
+from stemtide.protocol.reports import (
+    ActionIn,
+    NoteIn,
+    PublishIn,
+    ReportOut,
+    ReportState,
+    SectionIn,
+    TimelineExport,
+    sections_of,
+)
+
+
+@transaction.atomic
+def export_timeline(uid: UUID, *, as_: str, by: Actor, now: datetime) -> TimelineExport:
+    """Take the whole timeline of a crisis out of the hub, and leave an entry in it that says so.
+
+    as_: the form that it takes: "json" or "pdf". The entry is the export's own last one.
+
+    raises: NotFoundError, NotAllowedError; ConflictError for more than paper holds.
+    """
+    room = situation.find_room(uid, viewer=by.party)
+    rules.check_export(kind=by.kind, role=by.role)
+    ledger.append(
+        "timeline.exported",
+        actor=by.party.ref,
+        subject=f"crisis:{room.uid}",
+        now=now,
+        detail={"as": as_, "through": by.ref},
+        exercise=room.exercise,
+    )
+    found = reads_timeline.whole(uid, viewer=by.party, now=now)
+    rules.check_size(len(found.entries), as_=as_)
+    return found
+
+
+@transaction.atomic
+def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
+    """Begin the report of a crisis, or the next version of one that is published.
+
+    raises: NotFoundError, NotAllowedError, ConflictError while another version is being written.
+    """
+    ledger.take_turn()
+    room = situation.find_room(crisis, viewer=by.party)
+    rules.check_open(
+        kind=by.kind,
+        name=by.party.name,
+        role=by.role,
+        crisis_opened_by=room.opened_by.name,
+        was_active=room.activated_at is not None,
+    )
+    if room.after_reports.exclude(state=ReportState.PUBLISHED).exists():
+        raise ConflictError("a version of this report is being written already: write in that one")
+    before = room.after_reports.order_by("-version").first()
+    row = Report.objects.create(
+        uid=uuid_at(now),
+        crisis=room,
+        version=(room.after_reports.aggregate(last=Max("version"))["last"] or 0) + 1,
+        framework=room.framework,
+        opened_by=by.party,
+        opened_ref=by.ref,
+        opened_at=now,
+        exercise=room.exercise,
+    )
+    if before is not None:
+        ReportSection.objects.bulk_create(
+            ReportSection(
+                report=row,
+                name=one.name,
+                text=one.text,
+                written_by=one.written_by,
+                written_ref=one.written_ref,
+                written_at=one.written_at,
+            )
+            for one in before.sections.all()
+        )
+    _sign(row, by=by)
+    return _record("report.opened", row, by=by, now=now, detail={"version": row.version})
+
+
+@transaction.atomic
+def write_section(uid: UUID, *, name: str, body: SectionIn, by: Actor, now: datetime) -> ReportOut:
+    """Write one section. An agreed report is a draft again: what was agreed to has changed.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for an unknown section, ConflictError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    _check_write(row, by=by)
+    rules.check_section(name, sections=sections_of(row.framework))
+    ReportSection.objects.update_or_create(
+        report=row,
+        name=name,
+        defaults={
+            "text": body.text,
+            "written_by": by.party,
+            "written_ref": by.ref,
+            "written_at": now,
+        },
+    )
+    detail: dict[str, object] = {"section": name}
+    if row.state == ReportState.AGREED:
+        detail["from"] = row.state
+        row.state = ReportState.DRAFT
+        row.agreed_by, row.agreed_ref, row.agreed_at = None, "", None
+        row.save(update_fields=["state", "agreed_by", "agreed_ref", "agreed_at"])
+    _sign(row, by=by)
+    return _record("report.written", row, by=by, now=now, detail=detail)
+
+
+def _check_write(row: Report, *, by: Actor) -> None:
+    """Refuse who may not write into a report. raises: NotAllowedError, ConflictError."""
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_write(facts, kind=by.kind, name=by.party.name, role=by.role)
+
+
+def _sign(row: Report, *, by: Actor) -> None:
+    """Remember whose hand wrote into a report."""
+    ReportAuthor.objects.get_or_create(report=row, ref=by.ref, defaults={"party": by.party})
+
+
+@transaction.atomic
+def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
+    """Say something in the debrief.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is published.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    situation.find_room(row.crisis.uid, viewer=by.party)
+    rules.check_note(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
+    DebriefNote.objects.create(
+        uid=uuid_at(now),
+        report=row,
+        topic=body.topic,
+        text=body.text,
+        added_by=by.party,
+        added_at=now,
+    )
+    detail: dict[str, object] = {"topic": body.topic.value}
+    return _record("report.noted", row, by=by, now=now, detail=detail)
+
+
+@transaction.atomic
+def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> ReportOut:
+    """Give out something to be done, with its owner and the day until which.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for an unknown owner, ConflictError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_act(facts, kind=by.kind, name=by.party.name, role=by.role)
+    try:
+        owner = parties.party(body.owner, viewer=by.party)
+    except NotFoundError as error:
+        raise InvalidError("owner", str(error)) from error
+    DebriefAction.objects.create(
+        uid=uuid_at(now),
+        report=row,
+        text=body.text,
+        owner=owner,
+        due_on=body.due,
+        added_by=by.party,
+        added_at=now,
+    )
+    detail: dict[str, object] = {"owner": owner.ref, "due": body.due.isoformat()}
+    return _record("action.added", row, by=by, now=now, detail=detail)
+
+
+@transaction.atomic
+def complete_action(uid: UUID, *, action: UUID, by: Actor, now: datetime) -> ReportOut:
+    """Say that an action is done, also after publication.
+
+    raises: NotFoundError, NotAllowedError for who does not own it, ConflictError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    found = row.actions.select_related("owner").filter(uid=action).first()
+    if found is None:
+        raise NotFoundError(f"there is no action {action} in this report: see its list")
+    rules.check_done(
+        owner=found.owner.name,
+        is_done=found.done_at is not None,
+        name=by.party.name,
+        role=by.role,
+    )
+    found.done_at = now
+    found.save(update_fields=["done_at"])
+    return _record("action.completed", row, by=by, now=now, detail={"action": str(found.uid)})
+
+
+@transaction.atomic
+def agree(uid: UUID, *, by: Actor, now: datetime) -> ReportOut:
+    """Agree to a report as it stands: the second pair of eyes.
+
+    raises: NotFoundError, NotAllowedError for who wrote any of it, ConflictError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    hand = rules.Hand(party=by.party.name, ref=by.ref)
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_agree(facts, kind=by.kind, role=by.role, by=hand)
+    row.state, row.agreed_by, row.agreed_ref = ReportState.AGREED, by.party, by.ref
+    row.agreed_at = now
+    row.save(update_fields=["state", "agreed_by", "agreed_ref", "agreed_at"])
+    return _record("report.agreed", row, by=by, now=now, detail={})
+
+
+@transaction.atomic
+def publish(uid: UUID, *, body: PublishIn, by: Actor, now: datetime) -> ReportOut:
+    """Publish an agreed report of a closed crisis. Its figures stay as they are now.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    source: Regulation (EU) 2022/2065 Art. 48.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_publish(facts, kind=by.kind, name=by.party.name, role=by.role)
+    row.figures = figures(row.crisis, viewer=by.party).model_dump(mode="json")
+    row.head = ledger_reads.heads().entries
+    row.state, row.audience = ReportState.PUBLISHED, body.audience
+    row.published_by, row.published_at = by.party, now
+    row.save()
+    detail: dict[str, object] = {"audience": body.audience.value, "head": row.head}
+    return _record("report.published", row, by=by, now=now, detail=detail)
+
+
+def _record(
+    kind: str, row: Report, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> ReportOut:
+    """Append to the ledger and the crisis' timeline, and say how the report stands now."""
+    ledger.append(
+        kind,
+        actor=by.party.ref,
+        subject=row.ref,
+        now=now,
+        detail={**detail, "through": by.ref},
+        exercise=row.exercise,
+        crisis=row.crisis.uid,
+    )
+    return reads.describe(row, viewer=by.party)
