@@ -71,6 +71,25 @@ def _organisations() -> tuple[Organisation, ...]:
         raise ImproperlyConfigured(f"STEMTIDE_OPENID_FILE: {path}: {error}") from error
 
 
+def _identity_providers(organisations: tuple[Organisation, ...]) -> dict[str, object]:
+    """What allauth must know of them. The ID token says enough: nothing else is asked for."""
+    apps = [
+        {
+            "provider_id": one.id,
+            "name": one.name,
+            "client_id": one.client_id,
+            "secret": _file(one.client_secret_file) or one.client_secret,
+            "settings": {
+                "server_url": one.issuer,
+                "fetch_userinfo": False,
+                "oauth_pkce_enabled": True,
+            },
+        }
+        for one in organisations
+    ]
+    return {"openid_connect": {"APPS": apps}}
+
+
 DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -204,21 +223,7 @@ SOCIALACCOUNT_ADAPTER = "stemtide.hub.desk.accounts.OrganisationAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True  # a form's answer may not lead elsewhere under our policy
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
-SOCIALACCOUNT_PROVIDERS = {
-    "openid_connect": {
-        "OAUTH_PKCE_ENABLED": True,
-        "APPS": [
-            {
-                "provider_id": one.id,
-                "name": one.name,
-                "client_id": one.client_id,
-                "secret": _file(one.client_secret_file) or one.client_secret,
-                "settings": {"server_url": one.issuer, "fetch_userinfo": False},
-            }
-            for one in ORGANISATIONS
-        ],
-    }
-}
+SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"

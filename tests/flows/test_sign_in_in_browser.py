@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in as a person meets it: an invitation, codes from an app, a passkey, in a browser."""
+
+import os
+import re
+import subprocess
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from stemtide.exercises import cast, processes
+from tests.cli.conftest import COMMAND
+from tests.flows.conftest import until
+from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+
+pytestmark = [pytest.mark.flow, pytest.mark.browser]
+
+EMAIL, PASSWORD = "night@coordinator.example", "lantern over water"
+
+
+def code(secret, *, steps=0):
+    """The code that an app shows, or will show after some steps of 30 seconds."""
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
+
+
+@pytest.fixture
+def strict(house):
+    """A hub at localhost that asks for a second factor, and the link of an invitation."""
+    folder = house.folder / "hub"
+    house.hub.stop()
+    asked = {"STEMTIDE_SECOND_FACTOR": "required"}
+    hub = processes.hub(folder, environment=asked).start()
+    address = f"http://localhost:{urlsplit(hub.address).port}"
+    words = ["person", "add", EMAIL, "--party", cast.COORDINATOR, "--role", "coordinator"]
+    said = subprocess.run(
+        [str(COMMAND), *words, "--data-dir", str(folder), "--address", address],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    yield address, said.stdout.strip()
+    hub.stop()
+
+
+@pytest.fixture
+def page(chromium, strict):  # noqa: F811  # pytest names fixtures so
+    context = chromium.new_context(base_url=strict[0], viewport={"width": 320, "height": 700})
+    made = context.new_page()
+    complaints = []
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
+    yield made
+    # What htmx says of a stream that ends because its page is left.
+    assert [one for one in complaints if one != "[object Event]"] == []
+    context.close()
+
+
+def check_access(page):
+    """No fault of WCAG that axe can see, and nothing to scroll sideways for."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    assert found.response["violations"] == [], found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def accept(page, link):
+    page.goto(link)
+    check_access(page)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("The same once more").fill(PASSWORD)
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("Your password is kept")).to_be_visible()
+
+
+def type_password(page):
+    check_access(page)
+    page.get_by_label("Mail address").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_out(page):
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("heading", name="Sign in to the crisis desk")).to_be_visible()
+
+
+def test_from_an_invitation_to_the_desk_by_password_and_code(page, strict):
+    accept(page, strict[1])
+    type_password(page)
+    expect(page.get_by_text("Your role needs a second factor")).to_be_visible()
+    check_access(page)
+    page.goto("/")
+    expect(page).to_have_url(re.compile("/you$"))
+    page.get_by_role("link", name="Set up codes").click()
+    page.get_by_text("It cannot be scanned").click()
+    secret = page.locator("code").inner_text()
+    check_access(page)
+    page.get_by_label("Then type the code").fill(code(secret))
+    page.get_by_role("button", name="Set up").click()
+    expect(page.locator(".account__codes code")).to_have_count(10)
+    paper = page.locator(".account__codes code").first.inner_text()
+    check_access(page)
+    page.get_by_role("link", name="To the board").click()
+    expect(page.locator("#board")).to_be_attached()
+    sign_out(page)
+    type_password(page)
+    check_access(page)
+    page.get_by_label("Code from your app").fill(code(secret, steps=1))
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#board")).to_be_attached()
+    sign_out(page)
+    type_password(page)
+    page.get_by_label("Code from your app").fill(paper)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#board")).to_be_attached()
+
+
+def test_a_passkey_opens_the_desk_without_a_password(page, strict):
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    device = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    made = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+    accept(page, strict[1])
+    type_password(page)
+    page.get_by_role("link", name="Make a passkey").click()
+    check_access(page)
+    page.get_by_label("What do you call it?").fill("Night desk")
+    page.get_by_role("button", name="Make the passkey").click()
+    expect(page.locator(".account__codes code")).to_have_count(10)
+    page.get_by_role("link", name="To the board").click()
+    sign_out(page)
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.locator("#board")).to_be_attached()
+    page.goto("/you")
+    expect(page.get_by_text("Night desk").first).to_be_visible()
+    expect(page.get_by_text("with a passkey").first).to_be_visible()
+    check_access(page)
+    sign_out(page)
+    type_password(page)
+    page.get_by_role("button", name="Use a passkey instead").click()
+    expect(page.locator("#board")).to_be_attached()
+    sign_out(page)
+    held = devtools.send("WebAuthn.getCredentials", made)["credentials"]
+    assert len(held) == 1
+    devtools.send("WebAuthn.setUserVerified", made | {"isUserVerified": False})
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_text("The passkey did not work").first).to_be_visible()
+
+
+def test_a_page_that_is_open_learns_that_its_sitting_was_ended(page, strict, house):
+    accept(page, strict[1])
+    type_password(page)
+    page.get_by_role("link", name="Set up codes").click()
+    page.get_by_text("It cannot be scanned").click()
+    page.get_by_label("Then type the code").fill(code(page.locator("code").inner_text()))
+    page.get_by_role("button", name="Set up").click()
+    page.get_by_role("link", name="To the board").click()
+    expect(page.locator("#live")).to_have_class(re.compile("live--on"))
+    folder = house.folder / "hub"
+    words = [str(COMMAND), "person", "sign-out", EMAIL, "--data-dir", str(folder)]
+    subprocess.run(words, capture_output=True, check=True)
+    until(lambda: page.evaluate("location.pathname") == "/sign-in")

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Organisations that sign their people in: a real provider, real redirects, and what it may not."""
+
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.test import Client
+
+from stemtide.hub import settings as house
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.parties import rules_openid
+from stemtide.hub.parties.models import Person, Sitting
+from stemtide.hub.parties.rules import NotAllowedError, allows
+from stemtide.protocol.words import Role
+from tests.openid_provider import IdentityProvider
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider")]
+
+
+@pytest.fixture(scope="module")
+def running():
+    provider = IdentityProvider()
+    provider.start()
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture
+def provider(running, settings):
+    """The provider of the party "provider", as the hub's settings name it."""
+    running.claims = {"sub": "one", "email": "duty@provider.example", "email_verified": True}
+    running.said_issuer = None
+    running.configure = lambda **more: configure(settings, running, **more)
+    running.configure()
+    return running
+
+
+def configure(settings, provider, **more):
+    text = {
+        "id": "big",
+        "name": "Big Provider",
+        "party": "provider",
+        "issuer": provider.issuer,
+        "client_id": provider.client_id,
+        "client_secret": provider.client_secret,
+    } | more
+    lines = [
+        f"{name} = {str(value).lower() if value is True else repr(value)}"
+        for name, value in text.items()
+    ]
+    lines.append('mail_domains = ["provider.example"]')
+    organisations = rules_openid.read_organisations("\n".join(["[[organisation]]", *lines]))
+    settings.ORGANISATIONS = organisations
+    settings.SOCIALACCOUNT_PROVIDERS = house._identity_providers(organisations)
+
+
+def come_in(client=None):
+    """Through the provider and back; the client, and the hub's last answer."""
+    client = client or Client()
+    away = client.get("/sign-in/with/big")
+    back = httpx.get(away.headers["Location"], follow_redirects=False).headers["Location"]
+    split = urlsplit(back)
+    return client, client.get(f"{split.path}?{split.query}")
+
+
+def person(world, party="provider", email="duty@provider.example", role=Role.DUTY_OFFICER):
+    made = world.person(party, role)
+    Person.objects.filter(pk=made.pk).update(email=email)
+    return made
+
+
+def refused(client, answer):
+    """What the sign-in page says; nobody is in."""
+    assert answer.headers["Location"] == "/sign-in"
+    assert client.get("/").status_code == 302
+    assert not Sitting.objects.exists()
+    return client.get("/sign-in").content.decode()
+
+
+def test_a_person_who_was_added_comes_in_through_their_organisation(world):
+    person(world)
+    html = Client().get("/sign-in").content.decode()
+    assert "Sign in with Big Provider" in " ".join(html.split())
+    client, answer = come_in()
+    assert answer.headers["Location"] == "/"
+    assert client.get("/").status_code == 200
+    assert Sitting.objects.get().door == "organisation"
+    assert Entry.objects.latest("number").kind == "account.joined"
+
+
+def test_nothing_is_kept_of_what_the_provider_says_but_its_number(world, provider):
+    person(world)
+    provider.claims |= {"name": "A Person", "phone_number": "+32"}
+    for _ in range(2):
+        come_in()
+    row = SocialAccount.objects.values().get()
+    assert (row["uid"], row["extra_data"]) == ("one", {})
+    assert not SocialToken.objects.exists()
+    assert Person.objects.get().email == "duty@provider.example"
+
+
+def test_the_second_time_the_number_is_enough(world):
+    person(world)
+    come_in()
+    Person.objects.update(email="renamed@provider.example")
+    client, _ = come_in()
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.usefixtures("world")
+def test_nobody_comes_in_who_was_not_added():
+    assert "has not added you here" in refused(*come_in())
+    assert not Person.objects.exists()
+
+
+def test_a_provider_never_signs_in_a_person_of_another_party(world):
+    person(world, "rival", "duty@provider.example")
+    assert "has not added you here" in refused(*come_in())
+
+
+def test_a_tie_ends_where_the_person_is_of_another_party_now(world):
+    one = person(world)
+    come_in()
+    Sitting.objects.all().delete()
+    Person.objects.filter(pk=one.pk).update(party=world.party["rival"])
+    assert "does not sign in people of your party" in refused(*come_in())
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"email": "duty@rival.example"}, "may not vouch"),
+        ({"email": "duty@evil.provider.example"}, "may not vouch"),
+        ({"email": "duty@provider.example.evil"}, "may not vouch"),
+        ({"email": ""}, "may not vouch"),
+        ({"email_verified": False}, "verify it there first"),
+    ],
+)
+def test_a_provider_vouches_for_its_own_verified_addresses(world, provider, claims, said):
+    for party, email in (("provider", "duty@provider.example"), ("rival", "duty@rival.example")):
+        person(world, party, email)
+    provider.claims |= claims
+    assert said in refused(*come_in())
+
+
+def test_an_address_that_another_account_holds_is_not_taken_over(world, provider):
+    person(world)
+    come_in()
+    Sitting.objects.all().delete()
+    provider.claims["sub"] = "two"
+    assert "another account of your organisation" in refused(*come_in())
+
+
+def test_a_deactivated_person_stays_out(world):
+    person(world)
+    come_in()
+    Sitting.objects.all().delete()
+    Person.objects.update(is_active=False)
+    refused(*come_in())
+
+
+def test_a_locked_address_is_locked_at_this_door_too(world):
+    person(world)
+    for _ in range(8):
+        Client().post("/sign-in", {"username": "duty@provider.example", "password": "wrong"})
+    client, answer = come_in()
+    assert answer.status_code == 429
+    assert client.get("/").status_code == 302
+
+
+@pytest.mark.usefixtures("world")
+def test_whom_it_knows_is_added_to_read_where_its_party_says_so():
+    provider.configure(adds_observers=True)
+    client, _ = come_in()
+    assert client.get("/").status_code == 200
+    made = Person.objects.get()
+    assert (made.party.name, made.role, made.has_usable_password()) == (
+        ("provider", "observer", False)
+    )
+    assert client.get("/people").status_code == 403
+
+
+def test_an_address_of_another_party_is_not_added_a_second_time(world, provider):
+    provider.configure(adds_observers=True)
+    person(world, "rival", "duty@provider.example")
+    assert "signs in already" in refused(*come_in())
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_second_factor_is_the_providers_where_it_asks_for_one(world, provider, settings, asks):
+    settings.SECOND_FACTOR_REQUIRED = True
+    provider.configure(**({"asks_second_factor": True} if asks else {}))
+    person(world)
+    client, _ = come_in()
+    assert client.get("/").status_code == (200 if asks else 302)
+
+
+def test_a_token_of_another_issuer_is_refused(world, provider):
+    person(world)
+    provider.said_issuer = "http://127.0.0.1:1"
+    assert "did not work" in refused(*come_in())
+
+
+def test_an_answer_that_nobody_asked_for_is_refused(world):
+    person(world)
+    client = Client()
+    answer = client.get("/sign-in/with/big/back?code=x&state=y")
+    assert "did not work" in refused(client, answer)
+
+
+def test_an_answer_serves_the_browser_that_asked_alone(world):
+    person(world)
+    away = Client().get("/sign-in/with/big")
+    back = urlsplit(httpx.get(away.headers["Location"]).headers["Location"])
+    other = Client()
+    refused(other, other.get(f"{back.path}?{back.query}"))
+
+
+GOOD = """
+[[organisation]]
+id = "a"
+name = "A"
+party = "a"
+issuer = "https://login.a.example/"
+client_id = "c"
+mail_domains = ["A.example"]
+"""
+
+
+def test_a_file_of_organisations_is_read():
+    found = rules_openid.read_organisations(GOOD)[0]
+    assert (found.issuer, found.mail_domains) == ("https://login.a.example", {"a.example"})
+    assert not found.asks_second_factor
+    assert rules_openid.read_organisations("") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[", "not TOML"),
+        ("organisation = 3", r"\[\[organisation\]\]"),
+        ("organisation = [3]", r"\[\[organisation\]\]"),
+        (GOOD.replace('name = "A"\n', ""), "'a' lacks name"),
+        (GOOD + 'secret = "x"', "unknown secret"),
+        (GOOD.replace('["A.example"]', '"A.example"'), "is a list"),
+        (GOOD.replace('["A.example"]', "[]"), "is a list"),
+        (GOOD.replace('id = "a"', 'id = "a/b"'), "a-z, 0-9"),
+        (GOOD.replace("https:", "http:"), "https address"),
+        (GOOD + GOOD, "the same id"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason(text, said):
+    with pytest.raises(rules_openid.OpenIdError, match=said):
+        rules_openid.read_organisations(text)
+
+
+def test_a_provider_speaks_for_its_party_alone():
+    found = rules_openid.read_organisations(GOOD)[0]
+    assert allows(rules_openid.check_speaks_for, "a", organisation=found)
+    with pytest.raises(NotAllowedError):
+        rules_openid.check_speaks_for("b", organisation=found)
