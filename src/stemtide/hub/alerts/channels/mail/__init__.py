@@ -2,6 +2,7 @@
 """A mail with the alert in words, and as signed JSON beside it for machines that read mail."""
 
 import smtplib
+from contextlib import closing
 from typing import Any
 
 from django.core.mail import EmailMessage, get_connection
@@ -25,8 +26,10 @@ def send(parcel: Parcel, *, post: Post) -> Result:
     """Hand the mail to this hub's mail server once."""
     if not post.mail_host:
         return Result(Fate.REFUSED, "this hub sends no mail: its operator sets STEMTIDE_MAIL_URL")
+    connection = _connection(post)
     try:
-        _message(parcel, post=post).send()
+        with closing(connection):  # also where it opened and then failed
+            _message(parcel, post=post, connection=connection).send()
     except (smtplib.SMTPException, OSError) as error:
         return _judge(error)
     except ValueError:  # Django refuses line breaks in headers, and what is no address
@@ -47,7 +50,7 @@ def _judge(error: smtplib.SMTPException | OSError) -> Result:
     return Result(Fate.FAILED, f"the mail server cannot be used ({type(error).__name__})")
 
 
-def _message(parcel: Parcel, *, post: Post) -> EmailMessage:
+def _message(parcel: Parcel, *, post: Post, connection: Any) -> EmailMessage:  # noqa: ANN401  # Django's
     """The mail, in the contact point's language."""
     with translation.override(parcel.language):
         title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
@@ -64,7 +67,7 @@ def _message(parcel: Parcel, *, post: Post) -> EmailMessage:
             "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday replies
             "Importance": "high" if parcel.urgency is Urgency.NOW else "normal",
         },
-        connection=_connection(post),
+        connection=connection,
     )
     content = letter.body(parcel)
     signed = letter.headers(parcel, content)

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Webhooks over real sockets: what is signed, what is refused, what a hostile receiver may do."""
+
+import json
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+from standardwebhooks import Webhook
+
+from stemtide.hub.alerts.channels import webhook
+from stemtide.hub.alerts.channels.port import Fate, Post
+from stemtide.hub.alerts.channels.webhook import reach
+from stemtide.hub.alerts.channels.webhook.reach import UnreachableError
+from tests.hub.alerts.receivers import OLD_SECRET, SECRET, answer, parcel, parts, receiver
+
+HERE = Post(loopback=True)
+OUTSIDE = Post()
+
+
+def post_to(to, *, path="/hook", **facts):
+    return webhook.send(parcel(f"http://127.0.0.1:{to.port}{path}", **facts), post=HERE)
+
+
+def test_what_leaves_is_signed_json_that_a_receiver_can_check():
+    with receiver(answer(204)) as to:
+        result = post_to(to, secrets=(SECRET, OLD_SECRET))
+    line, headers, body = parts(to.requests[0])
+    assert result.fate is Fate.SENT
+    assert line == "POST /hook HTTP/1.1"
+    assert headers["webhook-id"] == "00000000-0000-0000-0000-000000000005"
+    for secret in (SECRET, OLD_SECRET):
+        name, at = headers["webhook-id"], headers["webhook-timestamp"]
+        signed = Webhook(secret).sign(name, parcel("").now, body.decode())
+        assert int(at) == int(parcel("").now.timestamp())
+        assert signed in headers["webhook-signature"].split(" ")
+    told = json.loads(body)
+    assert told["type"] == "alert.early_warning"
+    assert told["data"]["title"] == "Early warning: Attack in a city"
+    assert told["data"]["acknowledge"] == "https://hub.example/acknowledge/token"
+
+
+def test_an_exercise_says_so_in_its_title_and_as_a_mark():
+    with receiver(answer()) as to:
+        post_to(to, exercise=True)
+    told = json.loads(parts(to.requests[0])[2])["data"]
+    assert told["exercise"] is True
+    assert told["title"].startswith("[EXERCISE]")
+
+
+def test_a_repeat_has_the_same_id_and_the_same_body():
+    with receiver(answer(500)) as to:
+        post_to(to)
+        post_to(to, attempt=2)
+    first, second = (parts(one) for one in to.requests)
+    assert first[1]["webhook-id"] == second[1]["webhook-id"]
+    assert first[2] == second[2]
+
+
+@pytest.mark.parametrize(
+    ("status", "fate"),
+    [
+        *((200, Fate.SENT), (202, Fate.SENT), (204, Fate.SENT), (301, Fate.FAILED)),
+        *((307, Fate.FAILED), (400, Fate.FAILED), (401, Fate.FAILED), (404, Fate.FAILED)),
+        *((410, Fate.REFUSED), (429, Fate.FAILED), (500, Fate.FAILED), (503, Fate.FAILED)),
+    ],
+)
+def test_what_a_status_means(status, fate):
+    with receiver(answer(status)) as to:
+        assert post_to(to).fate is fate
+
+
+@pytest.mark.parametrize(
+    ("body", "is_acknowledged"),
+    [
+        (b'{"acknowledged": true}', True),
+        (b'{"acknowledged": false}', False),
+        (b'{"acknowledged": "true"}', False),
+        (b"true", False),
+        (b"[" * 9000, False),
+        (b"", False),
+        (b'{"acknowledged": true}' + b" " * 20_000, False),
+    ],
+)
+def test_a_receiver_may_acknowledge_in_its_answer(body, is_acknowledged):
+    with receiver(answer(200, body)) as to:
+        result = post_to(to)
+    assert (result.fate, result.is_acknowledged) == (Fate.SENT, is_acknowledged)
+
+
+def test_a_redirect_is_not_followed():
+    with receiver(answer()) as inside:
+        to_there = f"Location: http://127.0.0.1:{inside.port}/"
+        with receiver(answer(302, b"", to_there)) as to:
+            result = post_to(to)
+    assert inside.requests == []
+    assert "not followed" in result.words
+
+
+def test_a_receiver_that_trickles_bytes_is_left_in_time(monkeypatch):
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 0.5)
+
+    def trickle(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for number in range(100):
+            connection.sendall(f"X-{number}: y\r\n".encode())
+            time.sleep(0.05)
+
+    with receiver(trickle) as to:
+        began = time.monotonic()
+        result = post_to(to)
+        assert time.monotonic() - began < 4
+    assert (result.fate, "longer than" in result.words) == (Fate.FAILED, True)
+
+
+def test_of_an_endless_answer_a_little_is_read():
+    read = []
+
+    def endless(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(100_000):
+            connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+            read.append(4096)
+
+    with receiver(endless) as to:
+        assert post_to(to).fate is Fate.SENT
+    assert sum(read) < 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"", b"\x00\x01\x02", b"HTTP/9 9\r\n\r\n", b"220 smtp ready\r\n"]
+)
+def test_a_receiver_that_speaks_something_else_is_a_failure(nonsense):
+    with receiver(nonsense) as to:
+        assert post_to(to).fate is Fate.FAILED
+
+
+def test_nobody_listens():
+    with receiver(b"") as to:
+        pass
+    result = post_to(to)
+    assert (result.fate, "cannot connect" in result.words) == (Fate.FAILED, True)
+
+
+# Where it may go
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/",
+        "ftp://example.org/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "//example.org/",
+        "example.org",
+        "https://",
+        "https:///path",
+        "https://user@example.org/",
+        "https://user:secret@example.org/",
+        "https://@example.org/",
+        "https://example.org:22/",
+        "https://example.org:6379/",
+        "https://example.org:notaport/",
+        "https://example.org/\r\nX-Injected: 1",
+        "https://example.org/ x",
+        "https://exämple.org/",
+        "https://[::1",
+        "https://example.org/" + "a" * 300,
+        "",
+    ],
+)
+def test_an_address_that_is_none_of_ours_is_refused_before_anything_is_sent(url):
+    result = webhook.send(parcel(url), post=OUTSIDE)
+    assert result.fate is Fate.REFUSED
+
+
+NOT_PUBLIC = [
+    *(
+        "127.0.0.1",
+        "127.9.9.9",
+        "0.0.0.0",  # noqa: S104  # nothing is bound
+        "10.0.0.1",
+        "172.16.0.1",
+        "172.31.255.255",
+    ),
+    *("192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200", "192.0.0.192"),
+    *("168.63.129.16", "198.18.0.1", "192.0.2.1", "203.0.113.9", "224.0.0.1", "239.255.255.250"),
+    *("240.0.0.1", "255.255.255.255", "192.88.99.1", "::", "::1", "::ffff:127.0.0.1"),
+    *("::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "fe80::1", "fe80::1%lo"),
+    *("fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "64:ff9b::7f00:1", "64:ff9b::a00:1"),
+    *("64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2001::1", "2001:db8::1"),
+    *("100::1", "3fff::1", "5f00::1"),
+]
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_an_address_that_is_not_public_is_never_reached(address):
+    assert not reach.is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"],
+)
+def test_a_public_address_is(address):
+    assert reach.is_public(address)
+
+
+def told_by(monkeypatch, *answers):
+    """Let names lead to these addresses, one answer after the other; returns what was asked."""
+    asked = []
+    left = list(answers)
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *more, **named):
+        if host in {"127.0.0.1", "::1"}:  # what connects to an address asks as well
+            return real(host, port, *more, **named)
+        asked.append(host)
+        found = left.pop(0) if len(left) > 1 else left[0]
+        return [
+            (
+                socket.AF_INET6 if ":" in one else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (one, port),
+            )
+            for one in found
+        ]
+
+    monkeypatch.setattr(reach.socket, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_a_name_that_leads_inside_is_refused(monkeypatch, address):
+    told_by(monkeypatch, [address])
+    result = webhook.send(parcel("https://hook.example/"), post=OUTSIDE)
+    assert result.fate is Fate.REFUSED
+    assert address not in result.words
+
+
+def test_one_inner_address_among_public_ones_is_enough_to_refuse(monkeypatch):
+    told_by(monkeypatch, ["93.184.216.34", "10.0.0.1"])
+    with pytest.raises(UnreachableError):
+        reach.resolve("hook.example", 443, loopback=False, is_secure=True)
+
+
+def test_ways_to_write_an_inner_address_lead_nowhere():
+    for host in ("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "localhost", "[::1]"):
+        result = webhook.send(parcel(f"https://{host}/"), post=OUTSIDE)
+        assert result.fate in {Fate.REFUSED, Fate.FAILED}, host
+        assert "connect" not in result.words or "looked up" in result.words, host
+
+
+def test_a_name_is_looked_up_once_so_that_it_cannot_change_its_mind(monkeypatch):
+    with receiver(answer()) as to:
+        asked = told_by(monkeypatch, ["127.0.0.1"], ["10.0.0.1"])
+        url = f"http://hook.example:{to.port}/"
+        result = webhook.send(parcel(url), post=HERE)
+    assert result.fate is Fate.SENT
+    assert asked == ["hook.example"]
+    assert parts(to.requests[0])[1]["host"] == f"hook.example:{to.port}"
+
+
+def test_plain_http_leads_to_this_machine_only_also_where_it_is_let(monkeypatch):
+    told_by(monkeypatch, ["93.184.216.34"])
+    assert webhook.send(parcel("http://hook.example/"), post=HERE).fate is Fate.REFUSED
+
+
+def test_a_name_that_cannot_be_looked_up_may_be_back_later(monkeypatch):
+    def nowhere(*_, **__):
+        raise socket.gaierror
+
+    monkeypatch.setattr(reach.socket, "getaddrinfo", nowhere)
+    assert webhook.send(parcel("https://hook.example/"), post=OUTSIDE).fate is Fate.FAILED
+
+
+def test_the_second_address_of_a_name_is_tried(monkeypatch):
+    with receiver(answer()) as to:
+        told_by(monkeypatch, ["::1", "127.0.0.1"])
+        result = webhook.send(parcel(f"http://hook.example:{to.port}/"), post=HERE)
+    assert result.fate is Fate.SENT
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for hook.example, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    name, key = folder / "cert.pem", folder / "key.pem"
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=h"
+    alt = ["-addext", "subjectAltName=DNS:hook.example", "-keyout", str(key), "-out", str(name)]
+    subprocess.run(["openssl", *make.split(), *alt], check=True, capture_output=True)
+    return name, key
+
+
+def secure(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return lambda connection: context.wrap_socket(connection, server_side=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "fate"), [("hook.example", Fate.SENT), ("evil.example", Fate.FAILED)]
+)
+def test_the_certificate_is_checked_for_the_name_that_was_asked_for(
+    monkeypatch, certificate, host, fate
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    told_by(monkeypatch, ["127.0.0.1"])
+    with receiver(answer(), wrap=secure(certificate)) as to:
+        result = webhook.send(parcel(f"https://{host}:{to.port}/"), post=HERE)
+    assert result.fate is fate
+
+
+def test_a_certificate_of_nobody_is_refused(monkeypatch, certificate):
+    told_by(monkeypatch, ["127.0.0.1"])
+    with receiver(answer(), wrap=secure(certificate)) as to:
+        result = webhook.send(parcel(f"https://hook.example:{to.port}/"), post=HERE)
+    assert result.fate is Fate.FAILED
