@@ -22,7 +22,7 @@ from stemtide.hub.signals import writes as signals
 from stemtide.protocol.crises import CloseIn
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.words import Role
-from tests.world import NOON
+from tests.world import NOON, hex_value
 
 HOME = Home(address="https://hub.example")
 
@@ -136,7 +136,9 @@ def test_a_dispute_is_told_to_the_sharer_alone(quiet):
 def test_a_withdrawal_is_told_at_the_desk_to_those_in_the_room_that_saw_the_signal(quiet):
     crisis = quiet.activate()
     shared = quiet.share(crisis=str(crisis.id))
-    hidden = quiet.share(value="f" * 64, crisis=str(crisis.id), tlp="red", audience=["big-video"])
+    hidden = quiet.share(
+        value=hex_value(2), crisis=str(crisis.id), tlp="red", audience=["big-video"]
+    )
     for one in (shared, hidden):
         signals.withdraw(one.id, body=WithdrawIn(reason="mistake"), by=quiet.authority, now=NOON)
     contact(quiet.agency)

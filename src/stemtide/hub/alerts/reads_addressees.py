@@ -93,11 +93,17 @@ def matter(entry: EntryRow, *, by: str) -> Matter:  # noqa: ARG001  # the clock,
 
 
 def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
-    """Most things: a crisis, or something in one; the entry's detail may name a party."""
+    """A crisis, or something in one; the entry's detail may name parties and an act."""
     crisis = _crisis(entry.crisis) if entry.crisis else None
-    named = entry.detail.get("party")
-    ref = named if isinstance(named, str) else entry.subject
-    return Matter(entry=entry, crisis=crisis, addressed=_party(ref))
+    named = entry.detail.get("parties")
+    refs = [f"party:{one}" for one in named] if isinstance(named, list) else [entry.subject]
+    act = entry.detail.get("act")
+    return Matter(
+        entry=entry,
+        crisis=crisis,
+        addressed=tuple(party for ref in refs for party in _party(ref)),
+        parameters={"act": act} if isinstance(act, str) else {},
+    )
 
 
 def _signal(name: str, entry: EntryRow) -> Matter:
@@ -145,6 +151,8 @@ def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: 
     exercise is told to those in it alone: its early warning goes to those in its room.
     """
     told = _WHO[rule.who](matter)
+    if rule.who is Who.CONFIRMERS:  # a colleague of the proposer may be the second person
+        return _once(told)
     return [party for party in _once(told) if party.ref != matter.entry.actor]
 
 

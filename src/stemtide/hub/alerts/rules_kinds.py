@@ -19,9 +19,9 @@ class Who(StrEnum):
     WARNED = "warned"
     """Agencies, and the authorities of the countries named."""
     INVITED = "invited"
-    """The party that the entry names, and nobody else."""
+    """The parties that the entry names, and nobody else."""
     CONFIRMERS = "confirmers"
-    """Those in the crisis' room that may confirm what another proposed."""
+    """Authorities and agencies in the crisis' room: also the proposer's, for a colleague may."""
     ROOM = "room"
     """Those in the crisis' room."""
     LEADERS = "leaders"
@@ -67,31 +67,65 @@ def _kinds(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
+_REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
+"""What ends the wait for a review."""
+
 RULES: Mapping[str, Rule] = {
     "early_warning": Rule(
         who=Who.WARNED,
         urgency=Urgency.NOW,
         on=_kinds("crisis.warned"),
         escalates=True,
-        overtaken_by=_kinds("crisis.closed"),
+        overtaken_by=_kinds("crisis.activated", "crisis.closed"),
     ),
     "invitation": Rule(
         who=Who.INVITED,
         urgency=Urgency.NOW,
         on=_kinds("participant.invited"),
         escalates=True,
-        overtaken_by=_kinds("participant.accepted", "participant.joined", "participant.declined"),
+        overtaken_by=_kinds(
+            "participant.joined",
+            "participant.declined",
+            "participant.left",
+            "participant.uninvited",
+        ),
         of_self=True,
     ),
-    "activation_proposed": Rule(
+    "proposal": Rule(
         who=Who.CONFIRMERS,
         urgency=Urgency.NOW,
-        on=_kinds("activation.proposed"),
+        on=_kinds("proposal.opened"),
         escalates=True,
-        overtaken_by=_kinds("crisis.activated", "activation.declined", "crisis.closed"),
+        overtaken_by=_kinds(
+            *("proposal.declined", "proposal.withdrawn", "proposal.expired"),
+            *("crisis.activated", "crisis.closed"),
+        ),
     ),
     "activated": Rule(
-        who=Who.ROOM, urgency=Urgency.NOW, on=_kinds("crisis.activated"), escalates=True
+        who=Who.ROOM,
+        urgency=Urgency.NOW,
+        on=_kinds("crisis.activated", "crisis.resumed"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.closed"),
+    ),
+    "review_due": Rule(
+        who=Who.LEADERS,
+        urgency=Urgency.SOON,
+        on=_kinds("review.prompted"),
+        escalates=True,
+        overtaken_by=_REVIEWED,
+    ),
+    "review_overdue": Rule(
+        who=Who.LEADERS,
+        urgency=Urgency.NOW,
+        on=_kinds("review.required"),
+        escalates=True,
+        overtaken_by=_REVIEWED,
+    ),
+    "deescalated": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.deescalated")),
+    "closed": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
+    "ended": Rule(
+        who=Who.ROOM, urgency=Urgency.ROUTINE, on=_kinds("crisis.ended"), channels=AT_THE_DESK
     ),
     "lead": Rule(
         who=Who.ADDRESSED,
@@ -115,7 +149,6 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("signal.withdrawn"),
         channels=AT_THE_DESK,
     ),
-    "closed": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
     "unanswered": Rule(
         who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=True
     ),

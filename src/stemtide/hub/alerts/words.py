@@ -16,9 +16,13 @@ Words: TypeAlias = "str | _StrPromise"
 TITLES: Mapping[str, Words] = {
     "early_warning": gettext_lazy("Early warning: %(crisis)s"),
     "invitation": gettext_lazy("Invitation to a crisis: %(crisis)s"),
-    "activation_proposed": gettext_lazy("Activation proposed: %(crisis)s"),
-    "activated": gettext_lazy("Protocol activated: %(crisis)s"),
+    "proposal": gettext_lazy("A proposal waits for a second person: %(crisis)s"),
+    "activated": gettext_lazy("Protocol active: %(crisis)s"),
+    "review_due": gettext_lazy("Review due soon: %(crisis)s"),
+    "review_overdue": gettext_lazy("Review OVERDUE: %(crisis)s"),
+    "deescalated": gettext_lazy("De-escalation: %(crisis)s"),
     "closed": gettext_lazy("Closed: %(crisis)s"),
+    "ended": gettext_lazy("Ended: %(crisis)s"),
     "lead": gettext_lazy("Threat to life: a lead waits for you"),
     "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
     "signal_disputed": gettext_lazy("A signal of yours is disputed"),
@@ -39,13 +43,18 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s invites your party to this crisis. Taking part is voluntary: accept or decline at"
         " the desk. Nothing else is sent to you unless you accept."
     ),
-    "activation_proposed": gettext_lazy(
-        "%(by)s proposes to activate the protocol. A second party must look at the checklist and"
-        " confirm or decline."
+    "proposal": gettext_lazy(
+        "%(by)s proposes: %(act)s. A second person must look at it and confirm or decline."
     ),
     "activated": gettext_lazy(
         "The protocol is active. Signals are shared from now on; see the room."
     ),
+    "review_due": gettext_lazy("Say soon whether this crisis stays active, or de-escalate it."),
+    "review_overdue": gettext_lazy(
+        "The time within which somebody must say whether it stays active is over. Decide now."
+    ),
+    "deescalated": gettext_lazy("%(by)s began to wind this crisis down. Signals are still taken."),
+    "ended": gettext_lazy("The tail of this crisis has ended. It takes no more signals."),
     "closed": gettext_lazy("%(by)s closed this crisis. Its signals stay until they expire."),
     "lead": gettext_lazy(
         "%(by)s sent a lead about a threat to somebody's life. Its words are at the desk only:"
@@ -91,6 +100,12 @@ CHANNELS: Mapping[str, Words] = {
     "webhook": gettext_lazy("webhook"),
 }
 
+ACTS: Mapping[str, Words] = {
+    "activate": gettext_lazy("activate the protocol"),
+    "close": gettext_lazy("close the crisis"),
+}
+"""What may be proposed."""
+
 EXERCISE = gettext_lazy("EXERCISE")
 """Stands before every title of an exercise, in every channel."""
 
@@ -120,6 +135,8 @@ def _said(parameters: Mapping[str, str]) -> _Said:
     if "kind" in parameters:
         rest = {name: value for name, value in parameters.items() if name != "kind"}
         said["about"] = title(parameters["kind"], rest, exercise=False)
+    if "act" in parameters:
+        said["act"] = str(ACTS.get(parameters["act"], parameters["act"]))
     if "channel" in parameters:
         said["channel"] = str(CHANNELS.get(parameters["channel"], parameters["channel"]))
     return said
