@@ -8,6 +8,7 @@ import typer
 
 from stemtide import __version__
 from stemtide.cli.agent import agent
+from stemtide.cli.alert import alert, delivery, drill
 from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
 from stemtide.cli.hub import hub
@@ -47,6 +48,9 @@ for _noun, _name in (
     (party, "party"),
     (person, "person"),
     (key, "key"),
+    (alert, "alert"),
+    (delivery, "delivery"),
+    (drill, "drill"),
     (previews, "previews"),
 ):
     app.add_typer(_noun, name=_name)

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
 from stemtide.hub.alerts import links, words
 from stemtide.hub.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.alerts.rules import UNSETTLED, AlertState, Urgency, Via, rank
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
+from stemtide.protocol.words import PartyKind
 
 ROWS = 200
 """Alerts in one list."""
@@ -113,12 +114,12 @@ def linked(token: str, *, by: str, now: datetime) -> AlertRow:  # noqa: ARG001  
     return _row(_ranked().get(pk=delivery.alert_id))
 
 
-def totals(*, by: str) -> dict[str, int]:  # noqa: ARG001  # counts only, of the whole hub
-    """Numbers of alerts by state and of deliveries by channel and state. by: who runs the hub."""
-    found = {f"alert_{state}": 0 for state in AlertState}
-    for state in Alert.objects.values_list("state", flat=True):
-        found[f"alert_{state}"] += 1
-    return found
+def counts(*, viewer: Party) -> dict[str, int]:
+    """How many alerts to a party stand in each state; an agency counts all."""
+    found = Alert.objects.order_by()
+    if viewer.kind != PartyKind.AGENCY:
+        found = found.filter(party=viewer)
+    return dict(found.values_list("state").annotate(Count("pk")))
 
 
 def _ranked() -> QuerySet[Any]:

@@ -205,7 +205,9 @@ def _readers(matter: Matter) -> list[Party]:
 
 
 def _counterparts(matter: Matter) -> list[Party]:
-    """Agencies and who opened the crisis, about a party that is told no more of itself."""
+    """Agencies and who opened the crisis; nobody in a drill, whose report says it already."""
+    if matter.parameters.get("kind") == "drill":
+        return []
     opener = [matter.crisis.opened_by] if matter.crisis else []
     return [one for one in (*agencies(by=_CLOCK), *opener) if one not in matter.addressed]
 

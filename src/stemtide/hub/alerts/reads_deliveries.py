@@ -89,10 +89,24 @@ def find(uid: UUID, *, viewer: Party | None) -> Delivery:
     return row
 
 
-def counts(*, by: str) -> dict[tuple[str, str], int]:  # noqa: ARG001  # counts only, of the whole hub
-    """How many deliveries stand in each state, by channel. by: who runs the hub."""
-    found = Delivery.objects.order_by().values_list("channel", "state").annotate(Count("pk"))
-    return {(channel, state): number for channel, state, number in found}
+def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
+    """How many deliveries to a party stand in each state, by channel; an agency counts all."""
+    found = Delivery.objects.order_by()
+    if viewer.kind != PartyKind.AGENCY:
+        found = found.filter(alert__party=viewer)
+    rows = found.values_list("channel", "state").annotate(Count("pk"))
+    return {(channel, state): number for channel, state, number in rows}
+
+
+def point_numbered(number: int, *, by: str) -> ContactPoint:  # noqa: ARG001  # an operator sees all
+    """A contact point, for the operator at the hub's own console.
+
+    raises: NotFoundError.
+    """
+    found = ContactPoint.objects.filter(pk=number).select_related("party").first()
+    if found is None:
+        raise NotFoundError(f"there is no contact point {number}: see stemtide party contacts")
+    return found
 
 
 def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from pydantic import BaseModel
 
 from stemtide import __version__
+from stemtide.hub.alerts import reads as alerts, reads_deliveries as deliveries
 from stemtide.hub.api import metrics, problems
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import called, now
@@ -60,6 +61,8 @@ def scrape(request: HttpRequest) -> HttpResponse:
         text = metrics.text(
             signals.totals(viewer=found.party),
             agents=parties.agents(viewer=found.party, now=now()),
+            alerts=alerts.counts(viewer=found.party),
+            deliveries=deliveries.counts(viewer=found.party),
         )
     except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
         return answer_to(request, error)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators scrape: this process' requests and streams, and what a party may count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from stemtide.hub.alerts.rules import AlertState, Channel, DeliveryState
 from stemtide.hub.parties.reads import AgentRow
 from stemtide.protocol.words import Outcome, SignalState
 
@@ -41,14 +42,46 @@ def count_request(*, route: str, method: str, status: int, seconds: float) -> No
     _seconds.labels(route).observe(seconds)
 
 
-def text(totals: dict[str, int], *, agents: Iterable[AgentRow]) -> bytes:
+def text(
+    totals: dict[str, int],
+    *,
+    agents: Iterable[AgentRow],
+    alerts: Mapping[str, int],
+    deliveries: Mapping[tuple[str, str], int],
+) -> bytes:
     """All metrics in Prometheus' text format.
 
     totals, agents: what the asking party may see (signals.reads.totals, parties.reads.agents).
+    alerts, deliveries: the same of alerts by state, and of deliveries by channel and state.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Rooms(totals, agents=list(agents)))
+    registry.register(_Alerts(alerts, deliveries=deliveries))
     return generate_latest(process) + generate_latest(registry)
+
+
+class _Alerts(Collector):
+    """Alerts and their deliveries, as metrics."""
+
+    def __init__(
+        self, alerts: Mapping[str, int], *, deliveries: Mapping[tuple[str, str], int]
+    ) -> None:
+        self._alerts = alerts
+        self._deliveries = deliveries
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One family after the other; states in which nothing stands are there too."""
+        alerts = GaugeMetricFamily("stemtide_alerts", "Alerts by state.", labels=["state"])
+        for state in AlertState:
+            alerts.add_metric([state], self._alerts.get(state, 0))
+        yield alerts
+        deliveries = GaugeMetricFamily(
+            "stemtide_deliveries", "Deliveries of alerts.", labels=["channel", "state"]
+        )
+        for channel in Channel:
+            for one in DeliveryState:
+                deliveries.add_metric([channel, one], self._deliveries.get((channel, one), 0))
+        yield deliveries
 
 
 class _Rooms(Collector):

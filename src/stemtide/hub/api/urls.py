@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from stemtide.hub.api import (
     agents,
+    alerts,
     crises,
     feed,
     health,
@@ -19,7 +20,7 @@ from stemtide.hub.api.machine import machine
 api = machine()
 """The API with all its endpoints."""
 
-for _room in (signals, previews, feed, crises, situation, leads, reports, agents):
+for _room in (signals, previews, feed, crises, situation, leads, reports, agents, alerts):
     api.add_router("", _room.router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

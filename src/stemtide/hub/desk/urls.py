@@ -3,7 +3,16 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import board, crises, doors, signals, stream, urls_people, urls_situation
+from stemtide.hub.desk import (
+    board,
+    crises,
+    doors,
+    signals,
+    stream,
+    urls_alerts,
+    urls_people,
+    urls_situation,
+)
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -16,4 +25,5 @@ urlpatterns = [
     *doors.urlpatterns,
     *urls_people.urlpatterns,
     *urls_situation.urlpatterns,
+    *urls_alerts.urlpatterns,
 ]

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.alerts import reads as alerts
 from stemtide.hub.desk import glyphs, times, words
 from stemtide.hub.parties.reads import Someone
 from stemtide.hub.parties.rules import allows
@@ -166,6 +168,18 @@ def clock(since: datetime, now: datetime) -> SafeString:
         times.stamp(since),
         times.elapsed(since, until=now),
     )
+
+
+@register.simple_tag
+def lasted(seconds: float) -> str:
+    """How long something lasted."""
+    return times.span(seconds)
+
+
+@register.simple_tag(takes_context=True)
+def alerts_waiting(context: Context) -> alerts.Waiting:
+    """The alerts that wait for somebody of the signed-in person's party."""
+    return alerts.waiting(viewer=context["request"].user.party)
 
 
 @register.inclusion_tag("desk/_glyph.html")

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide alert, delivery and drill: who is told, what arrived, who answers."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.speech import fail, give, tell, told
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+
+if TYPE_CHECKING:
+    from stemtide.hub.alerts.reads_deliveries import DeliveryRow
+    from stemtide.hub.alerts.reads_drills import DrillRow
+
+alert = typer.Typer(no_args_is_help=True, help="Your party's alerts.")
+delivery = typer.Typer(no_args_is_help=True, help="What became of alerts on their way.")
+drill = typer.Typer(no_args_is_help=True, help="Contact drills: who answers when.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+DeliveryId = Annotated[str, typer.Argument(help="The delivery's id, from: stemtide delivery list.")]
+
+
+@alert.command("list")
+def list_alerts(
+    everything: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the alerts that wait for somebody of your party, the most urgent first."""
+    with hub_client(hub, key) as client:
+        asked = {} if everything else {"waiting": "true"}
+        rows = checked(client.get("/api/v1/alerts", params=asked))
+    if not rows:
+        tell("Nothing waits for your party.")
+    for row in rows:
+        _tell_alert(row, as_json=as_json)
+
+
+@alert.command("ack")
+def acknowledge(
+    alert_id: Annotated[str, typer.Argument(help="The alert's id, from: stemtide alert list.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say that somebody of your party has an alert: nobody else is asked."""
+    with hub_client(hub, key) as client:
+        row = checked(client.post(f"/api/v1/alerts/{alert_id}/acknowledge"))
+    _tell_alert(row, as_json=as_json)
+
+
+@delivery.command("list")
+def list_deliveries(
+    dead: Annotated[bool, typer.Option("--dead", help="Dead letters only.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, the latest first."""
+    open_hub(data_dir)
+    from stemtide.hub.alerts import reads_deliveries as reads
+    from stemtide.hub.alerts.rules import DeliveryState
+
+    rows = reads.all_deliveries(by=OPERATOR, state=DeliveryState.DEAD if dead else None)
+    if not rows:
+        tell("No dead letter." if dead else "Nothing was sent yet.")
+    for row in rows:
+        _tell_delivery(row, as_json=as_json)
+
+
+@delivery.command("retry")
+def retry(delivery_id: DeliveryId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Try a dead delivery again, at the clock's next look."""
+    open_hub(data_dir)
+    from stemtide.hub.alerts import writes_deliveries as writes
+    from stemtide.hub.parties import rules
+
+    with told(rules.NotFoundError, rules.ConflictError):
+        row = writes.retry(_uid(delivery_id), by=None, now=now())
+    give(
+        {"delivery": row.uid, "state": row.state},
+        as_json=as_json,
+        line=f"{row.uid} is tried again.",
+    )
+
+
+@delivery.command("drop")
+def drop(
+    delivery_id: DeliveryId,
+    reason: Annotated[str, typer.Option(help="Why it is given up; no personal data.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a dead delivery up."""
+    if not yes:
+        fail(f"this gives up delivery {delivery_id} for good; say --yes to do it", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.alerts import writes_deliveries as writes
+    from stemtide.hub.parties import rules
+
+    with told(rules.NotFoundError, rules.ConflictError, rules.InvalidError):
+        row = writes.drop(_uid(delivery_id), reason=reason, by=None, now=now())
+    give({"delivery": row.uid, "state": row.state}, as_json=as_json, line=f"{row.uid} is dropped.")
+
+
+@delivery.command("secret")
+def secret(
+    contact: Annotated[int, typer.Argument(help="Number of the contact point.")],
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one first.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the secrets that sign what goes to a contact point, the newest first.
+
+    After --rotate the one before signs beside the new one for 24 hours.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.alerts import reads_deliveries as reads, writes_deliveries as writes
+    from stemtide.hub.parties import rules
+
+    with told(rules.NotFoundError):
+        point = reads.point_numbered(contact, by=OPERATOR)
+        if rotate:
+            found = writes.rotate_secret(point, actor=OPERATOR, now=now())
+        else:
+            found = reads.secrets(point, by=OPERATOR, now=now())
+    for one in found:
+        give({"contact": contact, "secret": one}, as_json=as_json, line=one)
+
+
+@drill.command("start")
+def start(
+    party: Annotated[list[str] | None, typer.Option(help="Name of a party; several.")] = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Alert all parties.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Alert parties through their ladders, marked as an exercise, to see who answers."""
+    if everybody is bool(party):
+        fail("say whom: --party NAME, several times, or --everybody", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.alerts import writes_drills as writes
+    from stemtide.hub.parties import rules
+
+    with told(rules.NotFoundError, rules.ConflictError, rules.InvalidError):
+        uid = writes.start(None if everybody else party, by=None, now=now())
+    give({"drill": uid}, as_json=as_json, line=str(uid))
+    tell(f"The hub's clock sends it. See who answers: stemtide drill show {uid}")
+
+
+@drill.command("show")
+def show(
+    drill_id: Annotated[str, typer.Argument(help="The drill's id; the latest if left out.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who answered a drill when, at which step, and who did not."""
+    open_hub(data_dir)
+    from stemtide.hub.alerts import reads_drills as reads
+
+    rows = reads.all_drills(by=OPERATOR)
+    found = [one for one in rows if not drill_id or str(one.uid) == drill_id]
+    if not found:
+        fail("there is no such drill: start one with: stemtide drill start --everybody")
+    _tell_drill(found[0], as_json=as_json)
+
+
+def _uid(text: str) -> UUID:
+    """An id as it was typed."""
+    try:
+        return UUID(text)
+    except ValueError:
+        fail(f"{text[:60]!r} is no id: see stemtide delivery list", code=2)
+
+
+def _tell_alert(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one alert."""
+    line = f"{row['id']}  {row['urgency']:8} {row['state']:12} {row['title']}"
+    give(row, as_json=as_json, line=line)
+
+
+def _tell_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
+    """Hand out one delivery."""
+    facts: dict[str, object] = {
+        "delivery": row.uid,
+        "alert": row.alert,
+        "party": row.party,
+        "channel": row.channel,
+        "address": row.address,
+        "state": row.state,
+        "attempts": row.attempts,
+        "queued_at": row.queued_at,
+        "sent_at": row.sent_at,
+        "last_error": row.last_error,
+        "exercise": row.exercise,
+    }
+    line = f"{row.uid}  {row.party:20} {row.channel:8} {row.state:12} {row.attempts}  {row.title}"
+    give(facts, as_json=as_json, line=f"{line}  {row.last_error}".rstrip())
+
+
+def _tell_drill(row: "DrillRow", *, as_json: bool) -> None:
+    """Hand out a drill, an answer a line."""
+    tell(
+        f"Drill {row.uid} of {row.started_at:%Y-%m-%d %H:%M} UTC: {row.answered} answered,"
+        f" {row.missing} did not, {row.waiting} still asked."
+    )
+    for one in row.answers:
+        after = f"{one.answered_s:.0f} s" if one.answered_s is not None else ""
+        facts: dict[str, object] = {
+            "drill": row.uid,
+            "party": one.party,
+            "state": one.state,
+            "step": one.step,
+            "via": one.via,
+            "answered_at": one.answered_at,
+            "answered_s": one.answered_s,
+            "asked": list(one.asked),
+            "errors": list(one.errors),
+        }
+        line = f"{one.party:25} {one.state:13} step {one.step}  {after:>8}  {one.via or ''}"
+        give(facts, as_json=as_json, line=line.rstrip())

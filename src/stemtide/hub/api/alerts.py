@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for alerts: those of one's party, and saying that it has one."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.alerts import reads, writes
+from stemtide.hub.alerts.reads import AlertRow
+from stemtide.hub.alerts.rules import Via
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.protocol.alerts import AlertOut, ReceiptOut
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["alerts"])
+
+_Alerts = RootModel[list[AlertOut]]
+
+LANGUAGE = "en"
+"""Machines read English; the kind and the subject are what programs go by."""
+
+
+@router.get(
+    "/alerts", **needs(Scope.FEED_READ), response=list[AlertOut], operation_id="list_alerts"
+)
+def read_all(
+    request: HttpRequest,
+    waiting: bool | None = None,  # noqa: FBT001  # ninja reads it from the query
+) -> HttpResponse:
+    """Your party's alerts: those that wait for somebody first, at most 200."""
+    with translation.override(LANGUAGE):
+        rows = reads.alerts(viewer=caller_of(request).party, is_waiting=waiting)
+    return answer(_Alerts([_out(row) for row in rows]))
+
+
+@router.get("/alerts/{uid}", **needs(Scope.FEED_READ), response=AlertOut, operation_id="read_alert")
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One alert to your party."""
+    with translation.override(LANGUAGE):
+        return answer(_out(reads.alert(uid, viewer=caller_of(request).party)))
+
+
+@router.post(
+    "/alerts/{uid}/acknowledge",
+    **needs(Scope.CRISES_WRITE),
+    response=AlertOut,
+    operation_id="acknowledge_alert",
+)
+def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Say that somebody of your party has the alert: nobody else is asked."""
+    with translation.override(LANGUAGE):
+        row = writes.acknowledge(uid, by=caller_of(request).actor, via=Via.API, now=now())
+    return answer(_out(row))
+
+
+def _out(row: AlertRow) -> AlertOut:
+    """An alert as it travels."""
+    receipt = row.receipt
+    return AlertOut(
+        id=row.uid,
+        kind=row.kind,
+        title=row.title,
+        text=row.text,
+        urgency=row.urgency,
+        state=row.state,
+        exercise=row.exercise,
+        crisis=row.crisis,
+        subject=row.subject,
+        created_at=row.created_at,
+        next_step_due=row.step_due,
+        receipt=ReceiptOut(received_at=receipt.received_at, via=receipt.via, step=receipt.step)
+        if receipt
+        else None,
+    )

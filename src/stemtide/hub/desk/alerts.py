@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts at the desk: the list, the count in the bar, acknowledging, and the page of a link."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.alerts import reads, rules, writes
+from stemtide.hub.alerts.rules import Via, allows
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.rules import ConflictError, NotFoundError
+from stemtide.protocol.words import Role
+
+HOLDER = "holder of a link"
+
+
+@require_safe
+@signed_in
+def alerts(request: SignedInRequest) -> HttpResponse:
+    """The party's alerts: those that wait for somebody first."""
+    return render(request, "desk/alerts/alerts.html", _facts(request))
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest) -> HttpResponse:
+    """The list and the bar, for HTMX to swap in."""
+    return render(request, "desk/alerts/_blocks.html", _facts(request))
+
+
+@require_safe
+@signed_in
+def bar(request: SignedInRequest) -> HttpResponse:
+    """The bar's count alone, for pages that are live in another way."""
+    return render(request, "desk/alerts/_bar_live.html", {"now": datetime.now(UTC)})
+
+
+@require_POST
+@signed_in
+def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Say that the party has the alert."""
+    user = request.user
+    try:
+        writes.acknowledge(
+            uid,
+            by=parties.actor(user, viewer=user.party),
+            person=user,
+            via=Via.PAGE,
+            now=datetime.now(UTC),
+        )
+    except ConflictError as error:
+        messages.info(request, str(error))
+    else:
+        messages.success(request, _("Acknowledged. Nobody else of your party is asked."))
+    return redirect("alerts")
+
+
+@csrf_exempt  # the token itself says who may; no session is asked, so none can be misused
+@require_http_methods(["GET", "HEAD", "POST"])
+def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The page of a link in a message: GET shows the alert, POST acknowledges it.
+
+    GET changes nothing, because programs that check mail open links.
+    """
+    now = datetime.now(UTC)
+    is_done, is_late = False, False
+    try:
+        found = reads.linked(token, by=HOLDER, now=now)
+        if request.method == "POST":
+            is_late = not found.is_waiting
+            found = found if is_late else writes.acknowledge_by_link(token, now=now)
+            is_done = not is_late
+    except NotFoundError as error:
+        raise Http404(str(error)) from error
+    facts = {"now": now, "alert": found, "is_done": is_done}
+    page = render(request, "desk/alerts/receipt.html", facts, status=409 if is_late else 200)
+    page.headers["Referrer-Policy"] = "no-referrer"
+    return page
+
+
+def _facts(request: SignedInRequest) -> dict[str, object]:
+    """What the list shows, read for the signed-in person's party."""
+    found = reads.alerts(viewer=request.user.party)
+    return {
+        "now": datetime.now(UTC),
+        "waiting": [one for one in found if one.is_waiting],
+        "settled": [one for one in found if not one.is_waiting],
+        "may_acknowledge": allows(rules.check_acknowledge, role=Role(request.user.role)),
+    }

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contact drills at the desk: start one, and watch who answers."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.alerts import reads_drills as reads, rules, writes_drills as writes
+from stemtide.hub.alerts.rules import allows
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.protocol.words import PartyKind, Role
+
+EVERYBODY = "everybody"
+
+
+@require_safe
+@signed_in
+def drills(request: SignedInRequest) -> HttpResponse:
+    """Drills that the party is in, and the form to start one where the rules allow it."""
+    viewer = request.user.party
+    others = _may_start(request, others=True)
+    facts = {
+        "now": datetime.now(UTC),
+        "drills": reads.drills(viewer=viewer),
+        "may_start": _may_start(request, others=False),
+        "may_start_all": others,
+        "parties": parties.parties(viewer=viewer) if others else [viewer],
+    }
+    return render(request, "desk/alerts/drills.html", facts)
+
+
+@require_POST
+@signed_in
+def start(request: SignedInRequest) -> HttpResponse:
+    """Start a drill of the chosen parties; of everybody where that was asked for."""
+    user = request.user
+    names = request.POST.getlist("party")
+    everybody = request.POST.get("who") == EVERYBODY
+    try:
+        uid = writes.start(
+            None if everybody else names,
+            by=parties.actor(user, viewer=user.party),
+            now=datetime.now(UTC),
+        )
+    except (ConflictError, InvalidError, NotFoundError) as error:
+        messages.error(request, str(error))
+        return redirect("drills")
+    messages.success(request, _("The drill has begun. This page shows who answers."))
+    return redirect("drill", uid=uid)
+
+
+@require_safe
+@signed_in
+def drill(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """One drill, as it stands."""
+    return render(request, "desk/alerts/drill.html", _facts(request, uid))
+
+
+@require_safe
+@signed_in
+def drill_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The report alone, for HTMX to swap in."""
+    return render(request, "desk/alerts/_drill_live.html", _facts(request, uid))
+
+
+def _facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+    """One drill as the signed-in person's party sees it."""
+    return {"now": datetime.now(UTC), "drill": reads.drill(uid, viewer=request.user.party)}
+
+
+def _may_start(request: SignedInRequest, *, others: bool) -> bool:
+    """Whether the rules let the signed-in person start a drill."""
+    user = request.user
+    return allows(
+        rules.check_drill, kind=PartyKind(user.party.kind), role=Role(user.role), others=others
+    )
