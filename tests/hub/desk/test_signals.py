@@ -158,3 +158,25 @@ def test_words_of_others_are_never_markup(world):
     html = desk.get(f"/signals/{uid}").content.decode() + desk.get("/").content.decode()
     assert "<img src=x" not in html
     assert "<script>alert" not in html
+
+
+def test_the_page_and_the_board_say_what_an_address_covers_and_who_made_it(world):
+    uid = world.share(
+        kind="url", value="https://m.bad.example/video/12", reach="host",
+        ideology="right-wing", entity="The Base",
+    )  # fmt: skip
+    desk = world.desk("agency")
+    page, table = text(desk.get(f"/signals/{uid}")), text(desk.get("/"))
+    for said in (page, table):
+        assert "m.bad.example/" in said
+        assert "the whole host, and those below it" in said
+        assert "Right-wing extremist" in said
+        assert "The Base" in said
+
+
+def test_an_address_by_itself_says_so_and_nothing_is_said_of_makers_unknown(world):
+    uid = world.share(kind="url", value="https://m.bad.example/video/12")
+    page = text(world.desk("agency").get(f"/signals/{uid}"))
+    assert "this address alone" in page
+    assert "Ideology" not in page
+    assert "Listed entity" not in page
