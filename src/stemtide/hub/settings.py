@@ -232,6 +232,7 @@ AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
+LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)
 HUB_ADDRESS = os.environ.get("STEMTIDE_ADDRESS", "").rstrip("/")

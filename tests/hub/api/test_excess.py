@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.hub.api.conftest import signal
+from tests.prints import text_value
 from tests.world import hex_value
 
 BULK = "/api/v1/signals/bulk"
@@ -82,3 +83,13 @@ def test_a_row_that_cannot_be_kept_is_named_and_hides_no_good_one(machine, world
     assert [one["field"] for one in refused.json()["errors"]] == [f"signals.1.{field}"]
     assert (partly.status_code, partly.json()["created"]) == (201, 1)
     assert [(one["row"], one["field"]) for one in partly.json()["errors"]] == [(1, field)]
+
+
+def test_a_party_that_fills_the_disk_is_told_to_wait(machine, world, settings):
+    settings.LONG_VALUE_BYTES_A_DAY = 100
+    body = signal(text_value(1, grams=20).hex(), kind="text", quality=None)
+
+    answer = machine(world.authority)("POST", SIGNALS, body)
+
+    assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many")
+    assert "after midnight UTC" in answer.json()["detail"]

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.hub.signals import long_values, reads, writes
 from stemtide.hub.signals.models import LongValue, Signal
+from stemtide.hub.signals.rules import TooManyError
 from stemtide.protocol.feed import MAX_PAGE_VALUE_BYTES, FeedPage
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from tests.prints import LONG, long_value, text_value
@@ -227,3 +228,21 @@ def test_the_longest_values_travel_one_by_one(world):
     pages = walk(world.agency)
     assert [[one.id for one in page.entries] for page in pages] == [shared[:2], shared[2:]]
     assert max(len(page.model_dump_json()) for page in pages) < 2 * MAX_PAGE_VALUE_BYTES + 10_000
+
+
+def test_a_party_has_so_many_bytes_of_long_values_a_day_and_others_theirs(world, settings):
+    values = [text_value(seed, grams=100) for seed in range(6)]
+    settings.LONG_VALUE_BYTES_A_DAY = len(values[0]) + len(values[1])
+    share(world, value=values[0])
+    share(world, value=values[1])
+    share(world, value=values[1])  # what it shares already costs nothing
+    with pytest.raises(TooManyError, match="after midnight UTC"):
+        share(world, value=values[2])
+    bodies = [signal_in(kind="text", value=values[3].hex(), quality=None), signal_in()]
+    with pytest.raises(TooManyError):
+        writes.share_many(bodies, by=world.authority, now=NOON, partial=True)
+    assert Signal.objects.count() == LongValue.objects.count() == 2
+    world.share(value=hex_value(9))
+    share(world, by=world.agency, value=values[4])
+    tomorrow = signal_in(kind="text", value=values[2].hex(), quality=None)
+    assert writes.share(tomorrow, by=world.authority, now=world.at(hours=12)).created

@@ -19,7 +19,7 @@ from stemtide.hub.parties.rules import (
     NotFoundError,
     UnknownKeyError,
 )
-from stemtide.hub.signals.rules import BulkRefusedError
+from stemtide.hub.signals.rules import BulkRefusedError, TooManyError
 from stemtide.hub.wake import WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
 from stemtide.protocol.problems import MEDIA_TYPE, FieldProblem, Problem, ProblemType, problem
@@ -40,6 +40,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     ConflictError: ProblemType.CONFLICT,
     InvalidError: ProblemType.INVALID,
     BulkRefusedError: ProblemType.INVALID,
+    TooManyError: ProblemType.TOO_MANY,
     RefusedLabelError: ProblemType.REFUSED_AND_ROUTED,
     DataError: ProblemType.INVALID,
     OverflowError: ProblemType.INVALID,

@@ -5,14 +5,17 @@ Called by this room's reads and writes alone, which say for whom.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import connection
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.signals.models import LongValue
-from stemtide.hub.signals.rules import Draft
+from stemtide.hub.parties.models import Party
+from stemtide.hub.signals.models import LongValue, LongValueSpending
+from stemtide.hub.signals.rules import Draft, check_spending
 from stemtide.protocol.feed import MAX_PAGE_VALUE_BYTES
 from stemtide.protocol.signals import is_long
 from stemtide.protocol.words import SignalState
@@ -31,6 +34,10 @@ ON CONFLICT (digest) DO UPDATE SET value = excluded.value
 """A value that is there is written all the same: else a share of what others hold would come back
 sooner than one of what nobody has, and a curious party could ask so who knows what."""
 
+_SPEND = """
+INSERT INTO signals_longvaluespending (party_id, day, spent_bytes) VALUES (%s, %s, %s)
+ON CONFLICT (party_id) DO UPDATE SET day = excluded.day, spent_bytes = excluded.spent_bytes
+"""
 _LONG = frozenset(kind.value for kind in Kind if is_long(kind))
 
 
@@ -42,6 +49,24 @@ def store(drafts: Iterable[Draft]) -> None:
             cursor.executemany(
                 _INSERT, [(digest, len(value), value) for digest, value in rows.items()]
             )
+
+
+def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
+    """Count the bytes of a party's new long values against its day.
+
+    Of all that it sends, whether or not others have it: the count tells nothing either.
+
+    raises: TooManyError, and then the whole share is undone.
+    """
+    weight = sum(len(draft.long) for draft in drafts if draft.long is not None)
+    if not weight:
+        return
+    today = now.astimezone(UTC).date()
+    before = LongValueSpending.objects.filter(party=by, day=today).first()
+    spent = weight + (before.spent_bytes if before else 0)
+    check_spending(spent, most=settings.LONG_VALUE_BYTES_A_DAY)
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEND, [by.pk, today, spent])
 
 
 def whole(kind: str, value: str) -> str:

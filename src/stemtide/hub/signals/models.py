@@ -117,6 +117,17 @@ class LongValue(models.Model):
         return f"{self.digest[:12]} ({self.size_bytes} bytes)"
 
 
+class LongValueSpending(models.Model):
+    """How many bytes of long values a party has shared on its last day of sharing."""
+
+    party = models.OneToOneField(Party, models.CASCADE, primary_key=True, related_name="+")
+    day = models.DateField()
+    spent_bytes = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.day} {self.spent_bytes}"
+
+
 class OpinionRow(models.Model):
     """What one party says of one signal; saying it again replaces it."""
 

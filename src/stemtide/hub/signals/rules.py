@@ -30,6 +30,7 @@ __all__ = [
     "Draft",
     "Facts",
     "SignalFacts",
+    "TooManyError",
     "acts",
     "allows",
     "check_audience",
@@ -40,6 +41,7 @@ __all__ = [
     "check_same",
     "check_share",
     "check_signal",
+    "check_spending",
     "check_withdraw",
     "facts_of",
     "pack_audience",
@@ -47,6 +49,10 @@ __all__ = [
     "unpack_audience",
     "uuid_at",
 ]
+
+
+class TooManyError(RefusalError):
+    """A party has done so much of this that it must wait."""
 
 
 class BulkRefusedError(RefusalError):
@@ -167,6 +173,19 @@ def check_signal(body: SignalIn, *, now: datetime) -> None:
             is_dull = body.quality is not None and body.quality < MIN_QUALITY
             raise InvalidError("quality" if is_dull else "value", why)
     check_expiry(body.expires_at, now=now)
+
+
+def check_spending(spent_bytes: int, *, most: int) -> None:
+    """Refuse long values that would take a party over its share of the hub's disk for a day.
+
+    spent_bytes: those of today, the ones at hand included. raises: TooManyError.
+    """
+    if spent_bytes > most:
+        raise TooManyError(
+            f"your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
+            f" values today, and {most:,} are taken in a day: share digests, or go on after"
+            " midnight UTC, or ask whoever runs the hub for more"
+        )
 
 
 def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:

@@ -48,7 +48,7 @@ def share(
 ) -> SharedSignal:
     """Share one signal. Sharing it again with the same facts gives the one that is there.
 
-    raises: NotAllowedError for observers; InvalidError naming the field.
+    raises: NotAllowedError for observers; InvalidError naming the field; TooManyError.
     """
     try:
         out = _share([body], by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
@@ -74,7 +74,7 @@ def share_many(
 
     bodies: in the order sent; a RowError stands for a row that could not even be read.
 
-    raises: NotAllowedError for observers; BulkRefusedError naming every bad row.
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
     return _share(bodies, by=by, now=now, partial=partial, through=actor_ref, is_bulk=True)
 
@@ -103,6 +103,7 @@ def _share(
         new, placed = _tell_new(fitting, errors=errors, by=by)
         if errors and not partial:  # 3
             raise BulkRefusedError(sorted(errors, key=lambda one: one.row))
+        long_values.spend(new, by=by, now=now)
         for some in rules.acts(new):  # 4
             _place(some, around=around, by=by, now=now, through=through, is_bulk=is_bulk)
     return _tell_bulk(len(bodies), new=new, placed=placed, errors=errors)
