@@ -6,15 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from stemtide.hub.crises import writes as crises
+from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.parties.models import Party, Person
+from stemtide.hub.parties.reads import Actor
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
-from stemtide.protocol.crises import CheckIn, CrisisOut, WarningIn
+from stemtide.protocol.crises import (
+    CheckIn,
+    CrisisLife,
+    InviteIn,
+    MeasureIn,
+    ProposalIn,
+    ReasonIn,
+    WarningIn,
+)
 from stemtide.protocol.signals import SharedSignal, SignalIn
-from stemtide.protocol.words import Scope
+from stemtide.protocol.words import Role, Scope
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
@@ -89,17 +98,56 @@ class World:
     def share(self, by: Party | None = None, **facts: object) -> SharedSignal:
         return signals.share(signal_in(**facts), by=by or self.authority, now=NOON)
 
-    def warn(self, by: Party | None = None, **facts: object) -> CrisisOut:
-        facts = {"name": "Attack in a city", "happened_at": NOON, "countries": ("BE", "FR")} | facts
-        return crises.warn(WarningIn(**facts), by=by or self.authority, now=NOON)
+    def actor(self, party: Party | None = None, *, role: str | None = None, ref: str = "") -> Actor:
+        """Who acts for a party: a key of its own, or with a role a person."""
+        party = party or self.authority
+        ref = ref or (f"person:{role}" if role else f"key:{party.name}")
+        return Actor(party=party, ref=ref, role=Role(role) if role else None)
 
-    def activate(self, by: Party | None = None, **facts: object) -> CrisisOut:
-        """A crisis that is active: warned of, all tests answered yes, activated."""
-        crisis = self.warn(by, **facts)
-        yes = CheckIn(answer="yes", evidence="seen")
+    def warn(self, by: Party | None = None, **facts: object) -> CrisisLife:
+        facts = {"name": "Attack in a city", "happened_at": NOON, "countries": ("BE", "FR")} | facts
+        return crises.warn(WarningIn(**facts), by=self.actor(by), now=NOON)
+
+    def join(self, crisis: CrisisLife, *joining: Party) -> None:
+        """Have the agency invite parties to a crisis, and each of them join."""
+        names = tuple(one.name for one in joining)
+        body = InviteIn(parties=names)
+        writes_joining.invite(crisis.id, body=body, by=self.actor(self.agency), now=NOON)
+        for one in joining:
+            writes_joining.join(crisis.id, by=self.actor(one), now=NOON)
+
+    def answer_all(self, crisis: CrisisLife, answer: str = "yes") -> None:
+        """Have the agency answer every test, and record one national measure."""
+        by = self.actor(self.agency)
         for check in crisis.checks:
-            crises.answer(crisis.id, test=check.test, body=yes, by=self.agency, now=NOON)
-        return crises.activate(crisis.id, by=self.agency, now=NOON)
+            body = CheckIn(answer=answer, evidence="seen")
+            crises.answer(crisis.id, test=check.test, body=body, by=by, now=NOON)
+        measure = MeasureIn(country="BE", measure="referrals", insufficient="hosts abroad")
+        crises.consider(crisis.id, body=measure, by=by, now=NOON)
+
+    def decide(self, crisis: CrisisLife, act: str, *, now: datetime = NOON) -> CrisisLife:
+        """Have the agency propose, and an authority in the room confirm."""
+        body = ProposalIn(act=act, reason="as seen")
+        told = writes_moves.propose(crisis.id, body=body, by=self.actor(self.agency), now=now)
+        proposal, by = told.proposals[-1].id, self.actor(self.authority)
+        return writes_moves.confirm(crisis.id, proposal, by=by, now=now)
+
+    def activate(self, by: Party | None = None, **facts: object) -> CrisisLife:
+        """A crisis that is active: warned of, all tests answered yes, proposed and confirmed."""
+        crisis = self.warn(by, **facts)
+        if (by or self.authority) != self.authority:
+            self.join(crisis, self.authority)
+        self.answer_all(crisis)
+        return self.decide(crisis, "activate")
+
+    def calm(self, crisis: CrisisLife, *, now: datetime = NOON) -> CrisisLife:
+        body = ReasonIn(reason="fewer new variants")
+        by = self.actor(self.agency)
+        return writes_moves.deescalate(crisis.id, body=body, by=by, now=now)
+
+    def close(self, crisis: CrisisLife, *, now: datetime = NOON) -> CrisisLife:
+        """Close an active crisis, by four eyes."""
+        return self.decide(crisis, "close", now=now)
 
 
 def make_world() -> World:

@@ -9,7 +9,11 @@ from stemtide import __version__
 NOUNS = {
     "hub": {"start"},
     "agent": {"start"},
-    "crisis": {"warn", "list", "show", "answer", "activate", "close"},
+    "crisis": {
+        *("warn", "list", "show", "triage", "answer", "measure", "propose", "confirm", "refuse"),
+        *("withdraw", "deescalate", "resume", "review", "close", "clocks", "link", "unlink"),
+        *("neighbour", "invite", "uninvite", "join", "decline", "leave", "participants"),
+    },
     "signal": {"share", "show", "withdraw"},
     "feed": {"follow"},
     "party": {"add", "list", "contact", "contacts"},

@@ -24,12 +24,8 @@ def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_p
     original.write_bytes(files["coffee.png"])
     copy.write_bytes(pictures.resized(files["coffee.png"]))
 
-    def stemtide(*words):
-        told = run(
-            *words,
-            STEMTIDE_HUB_URL=house.hub.address,
-            STEMTIDE_KEY=house.keys[cast.AUTHORITY],
-        )
+    def stemtide(*words, by=cast.AUTHORITY):
+        told = run(*words, STEMTIDE_HUB_URL=house.hub.address, STEMTIDE_KEY=house.keys[by])
         assert told.code == 0, told.err
         return told
 
@@ -38,8 +34,7 @@ def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_p
     ).rows
     for test in framework("eucp-2023").tests:
         stemtide("crisis", "answer", warned["id"], test, "yes", "--evidence", "played")
-    (active,) = stemtide("crisis", "activate", warned["id"], "--yes", "--json").rows
-    assert active["activated_at"]
+    activate(stemtide, warned["id"])
 
     sharing = ["signal", "share", original, "--label", "manifesto", "--severity", "critical"]
     sharing += ["--confidence", "95", "--crisis", warned["id"], "--expires", "30d", "--json"]
@@ -65,11 +60,46 @@ def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_p
     assert (shown["state"], shown["withdraw_reason"]) == ("withdrawn", "mistake")
     lines = stemtide("feed", "follow", "--once", "--json", "--after", pdq["position"]).rows
     assert [one["op"] for one in lines if one["id"] == pdq["id"]] == ["drop"]
-    (closed,) = stemtide(
-        "crisis", "close", warned["id"], "--reason", "over", "--yes", "--json"
-    ).rows
-    assert closed["closed_at"]
+    calm_down(stemtide, warned["id"])
     assert json.loads(stemtide("crisis", "list", "--json").out)["id"] == warned["id"]
+
+
+def activate(stemtide, crisis):
+    """One party rates and proposes, another confirms and invites, a provider joins."""
+    rating = stemtide("crisis", "triage", crisis, "--harm", "4", "--virality", "3")
+    assert "says activate" in rating.out
+    measure = ["--country", "BE", "--considered", "referrals", "--insufficient", "hosts abroad"]
+    stemtide("crisis", "measure", crisis, *measure)
+    stemtide("crisis", "propose", crisis, "activate", "--reason", "it spreads")
+    confirm = ["crisis", "confirm", crisis, "--yes", "--json"]
+    (active,) = stemtide(*confirm, by=cast.COORDINATOR).rows
+    assert active["activated_at"]
+    provider = cast.PROVIDERS[0]
+    stemtide("crisis", "invite", crisis, provider)
+    (joined,) = stemtide("crisis", "join", crisis, "--json", by=provider).rows
+    assert (joined["your_state"], joined["in_room"]) == ("joined", True)
+    told = stemtide("crisis", "participants", crisis, "--json").rows
+    assert {one["party"]: one["state"] for one in told} == {
+        cast.AUTHORITY: "leads",
+        cast.COORDINATOR: "leads",
+        provider: "joined",
+    }
+    mirror = ["crisis", "neighbour", crisis, "gifct", "2025", "perpetrator-content-incident"]
+    (mirrored,) = stemtide(*mirror, "--status", "active", "--json").rows
+    assert mirrored["neighbours"][0]["is_known"]
+
+
+def calm_down(stemtide, crisis):
+    """Reviewed, calmed down, closed by two parties."""
+    stemtide("crisis", "review", crisis, "--reason", "new variants", "--next-h", "6")
+    stemtide("crisis", "deescalate", crisis, "--reason", "fewer variants")
+    stemtide("crisis", "propose", crisis, "close", "--reason", "over")
+    assert "close open: over" in stemtide("crisis", "show", crisis).out
+    (closed,) = stemtide("crisis", "confirm", crisis, "--yes", "--json", by=cast.COORDINATOR).rows
+    assert (closed["stage"], closed["accepts_signals"]) == ("closed", True)
+    (clocks,) = stemtide("crisis", "clocks", crisis, "--json").rows
+    assert clocks["first_signal_at"]
+    stemtide("crisis", "leave", crisis, by=cast.PROVIDERS[0])
 
 
 @pytest.mark.parametrize(

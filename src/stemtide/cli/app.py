@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stemtide import __version__
+from stemtide.cli import crisis_joining, crisis_moves  # noqa: F401  # they add their verbs to crisis
 from stemtide.cli.agent import agent
 from stemtide.cli.alert import alert, delivery, drill
 from stemtide.cli.crisis import crisis

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide crisis: warn, answer the checklist, activate, close."""
+"""stemtide crisis: warn, rate, answer the checklist, close a warning; moves lie beside it."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -8,9 +8,9 @@ import typer
 
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.words import CheckAnswer
+from stemtide.protocol.words import CheckAnswer, TriageOutcome
 
-crisis = typer.Typer(no_args_is_help=True, help="Crises: warn, answer, activate, close.")
+crisis = typer.Typer(no_args_is_help=True, help="Crises: warn, decide by four eyes, take part.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
@@ -23,6 +23,12 @@ def warn(
     happened_at: Annotated[str, typer.Option(help="ISO time of the event; now if left out.")] = "",
     framework: Annotated[str, typer.Option(help="Version of the protocol.")] = "eucp-2023",
     summary: Annotated[str, typer.Option(help="What is known; no personal data.")] = "",
+    event_ref: Annotated[
+        list[str] | None, typer.Option(help="What others call the event; several allowed.")
+    ] = None,
+    invite: Annotated[
+        list[str] | None, typer.Option(help="A party that it is addressed to; several allowed.")
+    ] = None,
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
@@ -33,22 +39,24 @@ def warn(
         "name": name,
         "framework": framework,
         "summary": summary,
-        "happened_at": _moment(happened_at),
+        "happened_at": moment(happened_at),
         "countries": country,
+        "event_refs": event_ref or [],
+        "invite": invite or [],
         "exercise": exercise,
     }
     with hub_client(hub, key) as client:
-        _tell(checked(client.post("/api/v1/crises", json=body)), as_json=as_json)
+        give_crisis(checked(client.post("/api/v1/crises", json=body)), as_json=as_json)
 
 
-def _moment(text: str) -> str:
+def moment(text: str, *, option: str = "--happened-at") -> str:
     """The moment that an ISO time names; UTC where it names no zone."""
     if not text:
         return datetime.now(UTC).isoformat()
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        fail(f"--happened-at {text!r} is not understood: write 2026-11-24T12:00:00Z", code=2)
+        fail(f"{option} {text!r} is not understood: write 2026-11-24T12:00:00Z", code=2)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
 
 
@@ -60,20 +68,29 @@ def list_crises(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) 
     if not rows:
         tell("No crisis. Raise a warning with: stemtide crisis warn NAME --country BE")
     for row in rows:
-        _tell(row, as_json=as_json)
+        give_crisis(row, as_json=as_json)
 
 
 @crisis.command("show")
 def show(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Show one crisis with its checklist."""
+    """Show one crisis with its checklist, what is proposed, what is due, and what is alike."""
     with hub_client(hub, key) as client:
         row = checked(client.get(f"/api/v1/crises/{crisis_id}"))
-    _tell(row, as_json=as_json)
-    if not as_json:
-        for one in row["checks"]:
-            print(f"  {one['answer']:8} {one['test']:18} {one['question']}")
+    give_crisis(row, as_json=as_json)
+    if as_json:
+        return
+    for one in row["checks"]:
+        print(f"  {one['answer']:8} {one['test']:18} {one['question']}")
+    for one in row["proposals"]:
+        print(f"  {one['act']} {one['state']}: {one['reason']} ({one['by']['party']}) {one['id']}")
+    if (review := row["review"]) is not None:
+        late = "OVERDUE: " if review["is_overdue"] else ""
+        print(f"  {late}to be reviewed by {review['review_due']}")
+    for one in row["alike"]:
+        linked = "the same event" if one["is_linked"] else "perhaps the same event"
+        print(f"  {linked}: {one['id']} {one['name']} ({one['why']})")
 
 
 @crisis.command("answer")
@@ -90,22 +107,44 @@ def answer(
     body = {"answer": said, "evidence": evidence}
     with hub_client(hub, key) as client:
         url = f"/api/v1/crises/{crisis_id}/checks/{test}"
-        _tell(checked(client.put(url, json=body)), as_json=as_json)
+        give_crisis(checked(client.put(url, json=body)), as_json=as_json)
 
 
-@crisis.command("activate")
-def activate(
+@crisis.command("triage")
+def triage(
     crisis_id: CrisisId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    harm: Annotated[int, typer.Option(help="How grave: a level of the framework's matrix.")],
+    virality: Annotated[int, typer.Option(help="How fast it spreads: a level of it.")],
+    outcome: Annotated[
+        TriageOutcome | None, typer.Option(help="Another than the matrix says; needs a reason.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; no personal data.")] = "",
+    close: Annotated[bool, typer.Option("--close", help="Close it if it is as usual.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Activate the protocol. All six tests must be answered yes."""
-    if not yes:
-        fail(f"this activates the protocol for {crisis_id}; say --yes to do it", code=2)
-    with hub_client(hub, key) as client:
-        _tell(checked(client.post(f"/api/v1/crises/{crisis_id}/activate")), as_json=as_json)
+    """Rate a warning by harm and virality: activate, monitor, or business as usual."""
+    body = {"harm": harm, "virality": virality, "outcome": outcome, "reason": reason}
+    row = post(crisis_id, "triage", body | {"close": close}, hub=hub, key=key)
+    give_crisis(row, as_json=as_json)
+    if not as_json:
+        print(f"  {row['triages'][-1]['explanation']}")
+
+
+@crisis.command("measure")
+def measure(
+    crisis_id: CrisisId,
+    country: Annotated[str, typer.Option(help="ISO 3166 alpha-2 code.")],
+    considered: Annotated[str, typer.Option(help="Which national measure.")],
+    insufficient: Annotated[str, typer.Option(help="Why it does not suffice.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Record a national measure that was considered. Activation needs one."""
+    body = {"country": country, "measure": considered, "insufficient": insufficient}
+    give_crisis(post(crisis_id, "measures", body, hub=hub, key=key), as_json=as_json)
 
 
 @crisis.command("close")
@@ -117,15 +156,33 @@ def close(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Close a crisis. Its signals stay; it takes no new ones."""
+    """Close a warning that came to nothing. What was activated is closed by: propose."""
     if not yes:
         fail(f"this closes {crisis_id}, and a closed one stays closed; say --yes", code=2)
+    give_crisis(post(crisis_id, "close", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+
+
+@crisis.command("clocks")
+def clocks(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Show since when it is: event, first sighting, warning, activation, signals."""
     with hub_client(hub, key) as client:
-        url = f"/api/v1/crises/{crisis_id}/close"
-        _tell(checked(client.post(url, json={"reason": reason})), as_json=as_json)
+        row = checked(client.get(f"/api/v1/crises/{crisis_id}/clocks"))
+    lines = [f"{name.removesuffix('_at'):16} {at or '-'}" for name, at in row.items()]
+    give(row, as_json=as_json, line="\n".join(lines))
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def post(crisis_id: str, verb: str, body: object, *, hub: str, key: str) -> dict[str, Any]:
+    """Do something to a crisis; what the hub answers."""
+    with hub_client(hub, key) as client:
+        found: dict[str, Any] = checked(
+            client.post(f"/api/v1/crises/{crisis_id}/{verb}", json=body)
+        )
+    return found
+
+
+def give_crisis(row: dict[str, Any], *, as_json: bool) -> None:
     """Hand out one crisis."""
     drill = " EXERCISE" if row["exercise"] else ""
     countries = ",".join(row["countries"])

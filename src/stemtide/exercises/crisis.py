@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A short crisis, played on a real hub and three real agents.
 
-1 start the hub and the agents; 2 an authority warns, answers the checklist, activates;
-3 it shares pictures, a film, a text and an address, and each is uploaded at every provider at once;
-4 altered copies and what is unrelated follow; 5 the counts come back to the board.
+1 start the hub and the agents; 2 an authority warns, rates, answers the checklist and proposes; the
+agency confirms, and the providers join; 3 the authority shares pictures, a film, a text and an
+address, and each is uploaded at every provider at once; 4 altered copies and what is unrelated
+follow; 5 the counts come back to the board.
 """
 
 import contextlib
@@ -131,9 +132,8 @@ def _play(stage: Stage, people: cast.Cast) -> None:
     """2 to 5: from the warning to the counts."""
     files = pictures.photographs()
     files |= {"film.mp4": media.film(files), "document.html": media.document()}
-    headers = {"Authorization": f"Bearer {people.keys[cast.AUTHORITY]}"}
-    with httpx.Client(base_url=stage.running[0].address, headers=headers, timeout=60) as authority:
-        crisis = _activate(stage, authority)
+    with _client(stage, people, cast.AUTHORITY) as authority:
+        crisis = _activate(stage, people, authority=authority)
         with Sandbox() as sandbox:
             for name in (*pictures.SHARED, *SHARED_MEDIA):
                 _share(
@@ -148,8 +148,17 @@ def _play(stage: Stage, people: cast.Cast) -> None:
     _gather(stage)
 
 
-def _activate(stage: Stage, authority: httpx.Client) -> str:
-    """2: warn, answer each test of the checklist, activate. Returns the crisis' id."""
+def _client(stage: Stage, people: cast.Cast, party: str) -> httpx.Client:
+    """A party's client of the hub."""
+    headers = {"Authorization": f"Bearer {people.keys[party]}"}
+    return httpx.Client(base_url=stage.running[0].address, headers=headers, timeout=60)
+
+
+def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> str:
+    """2: warn, rate, answer each test; one party proposes and another confirms; providers join.
+
+    Returns the crisis' id.
+    """
     warning = {
         "name": "Attack in the capital (played)",
         "framework": FRAMEWORK,
@@ -158,12 +167,25 @@ def _activate(stage: Stage, authority: httpx.Client) -> str:
         "countries": ["BE", "FR"],
     }
     crisis = str(_good(authority.post("/api/v1/crises", json=warning))["id"])
-    stage.say("An authority raises an early warning.")
+    path = f"/api/v1/crises/{crisis}"
+    rated = _good(authority.post(f"{path}/triage", json={"harm": 4, "virality": 3}))
+    outcome = rated["triages"][-1]["outcome"]
+    stage.say(f"An authority raises an early warning and rates it: {outcome}.")
     for test in framework(FRAMEWORK).tests:
         body = {"answer": "yes", "evidence": "played"}
-        _good(authority.put(f"/api/v1/crises/{crisis}/checks/{test}", json=body))
-    _good(authority.post(f"/api/v1/crises/{crisis}/activate"))
-    stage.say("All six tests are answered; the protocol is active.")
+        _good(authority.put(f"{path}/checks/{test}", json=body))
+    measure = {"country": "BE", "measure": "referrals (played)", "insufficient": "hosts abroad"}
+    _good(authority.post(f"{path}/measures", json=measure))
+    proposal = {"act": "activate", "reason": "it spreads across borders (played)"}
+    proposed = _good(authority.post(f"{path}/proposals", json=proposal))["proposals"][-1]["id"]
+    with _client(stage, people, cast.COORDINATOR) as agency:
+        _good(agency.post(f"{path}/proposals/{proposed}/confirm"))
+        stage.say("Six tests are answered yes; one party proposed, another confirmed: active.")
+        _good(agency.post(f"{path}/invite", json={"kinds": ["provider"]}))
+    for name in cast.PROVIDERS:
+        with _client(stage, people, name) as one:
+            _good(one.post(f"{path}/join"))
+    stage.say(f"{len(cast.PROVIDERS)} providers were invited, and joined.")
     return crisis
 
 

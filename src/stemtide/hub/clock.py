@@ -11,6 +11,7 @@ from django.db import connection
 
 from stemtide.hub.alerts import writes as alerts, writes_drills as drills
 from stemtide.hub.alerts.sending import Sending, home_of_settings, post_of_settings
+from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.media import writes as media
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
@@ -26,6 +27,7 @@ class Done:
 
     expired: signals that ran out. erased: words of leads. destroyed: previews.
     raised, escalated: alerts made, and taken a step further. ended: drills.
+    noted: what fell due in crises.
     """
 
     expired: int
@@ -34,6 +36,7 @@ class Done:
     raised: int = 0
     escalated: int = 0
     ended: int = 0
+    noted: int = 0
 
 
 def run_once(now: datetime) -> Done:
@@ -46,6 +49,7 @@ def run_once(now: datetime) -> Done:
         raised=alerts.raise_from_ledger(now),
         escalated=alerts.escalate_due(now),
         ended=drills.end_due(now),
+        noted=crises.note_due(now),
     )
 
 
@@ -86,6 +90,8 @@ class Clock:
                 if done.expired:
                     log.info("%d signals expired", done.expired)
                 self._sending.start_due(now_utc())
+                if done.noted:
+                    log.info("%d things fell due in crises", done.noted)
             except Exception:
                 # What is due stays due, so the next tick does it.
                 log.exception("the clock could not do its work; it tries again")

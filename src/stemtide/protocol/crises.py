@@ -1,19 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about crises: the early warning, its checklist, activation and closure."""
+"""Messages about crises: warning, triage, checklist, proposals, moves, joining, neighbours."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from stemtide.protocol.words import CheckAnswer
+from stemtide.protocol.words import (
+    Capacity,
+    CheckAnswer,
+    JoinState,
+    NeighbourStatus,
+    PartyKind,
+    ProposalAct,
+    ProposalState,
+    ReviewDecision,
+    Role,
+    TriageOutcome,
+)
 
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
+
+MAX_PARTIES = 500
+"""Parties named in one invitation."""
+
+EventRef = Annotated[str, StringConstraints(min_length=3, max_length=200, strip_whitespace=True)]
+PartyName = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=2000, strip_whitespace=True)]
 
 
 class WarningIn(BaseModel):
     """An early warning: the first word of what may become a crisis.
 
-    countries: ISO 3166 alpha-2 codes of the states concerned.
+    countries:  ISO 3166 alpha-2 codes of the states concerned.
+    event_refs: what others call the event, as in "gifct:2026-011"; warnings that share one are
+                pointed out to each other's readers.
+    invite:     names of the parties that the warning is addressed to.
     """
 
     model_config = _ORDERS
@@ -23,6 +45,8 @@ class WarningIn(BaseModel):
     summary: str = Field(default="", max_length=2000)
     happened_at: AwareDatetime
     countries: tuple[str, ...] = Field(min_length=1, max_length=50, fail_fast=True)
+    event_refs: tuple[EventRef, ...] = Field(default=(), max_length=10, fail_fast=True)
+    invite: tuple[PartyName, ...] = Field(default=(), max_length=MAX_PARTIES, fail_fast=True)
     exercise: bool = False
 
 
@@ -35,12 +59,127 @@ class CheckIn(BaseModel):
     evidence: str = Field(default="", max_length=2000)
 
 
-class CloseIn(BaseModel):
-    """Why a crisis ends."""
+class TriageIn(BaseModel):
+    """How grave and how fast, by the levels of the framework's matrix.
+
+    outcome: another than the cell says; needs a reason.
+    close:   close the warning in the same act, where it comes to business as usual.
+    """
 
     model_config = _ORDERS
 
-    reason: str = Field(min_length=3, max_length=2000)
+    harm: int = Field(ge=0, le=20)
+    virality: int = Field(ge=0, le=20)
+    outcome: TriageOutcome | None = None
+    reason: str = Field(default="", max_length=2000)
+    close: bool = False
+
+
+class MeasureIn(BaseModel):
+    """A national measure that was considered, and why it does not suffice."""
+
+    model_config = _ORDERS
+
+    country: str
+    measure: Reason
+    insufficient: Reason
+
+
+class ProposalIn(BaseModel):
+    """One of the two people: what should happen, and why."""
+
+    model_config = _ORDERS
+
+    act: ProposalAct
+    reason: Reason
+
+
+class ReasonIn(BaseModel):
+    """Why somebody does it."""
+
+    model_config = _ORDERS
+
+    reason: Reason
+
+
+class CloseIn(ReasonIn):
+    """Why a crisis ends."""
+
+
+class KeepIn(ReasonIn):
+    """A review that keeps the crisis live. next_h: hours until it must be reviewed again."""
+
+    next_h: int | None = Field(default=None, ge=1, le=1000)
+
+
+class InviteIn(BaseModel):
+    """Who is asked to take part: parties by name, or all of some kinds."""
+
+    model_config = _ORDERS
+
+    parties: tuple[PartyName, ...] = Field(default=(), max_length=MAX_PARTIES, fail_fast=True)
+    kinds: tuple[PartyKind, ...] = Field(default=(), max_length=5)
+    capacity: Capacity | None = None
+
+
+class PartyIn(BaseModel):
+    """One party."""
+
+    model_config = _ORDERS
+
+    party: PartyName
+
+
+class AnswerIn(BaseModel):
+    """Why a party declines or leaves; it need not say."""
+
+    model_config = _ORDERS
+
+    reason: str = Field(default="", max_length=2000)
+
+
+class LinkIn(ReasonIn):
+    """Which other crisis speaks of the same event, and why we think so."""
+
+    crisis: UUID
+
+
+class NeighbourIn(BaseModel):
+    """Another mechanism's activation about the same event.
+
+    framework, version, type: the mechanism, in its own words; known ones are checked against
+    protocol/neighbours.toml, others are kept as they are written.
+    """
+
+    model_config = _ORDERS
+
+    framework: str = Field(min_length=2, max_length=60)
+    version: str = Field(min_length=1, max_length=40)
+    type: str = Field(min_length=1, max_length=80)
+    reference: str = Field(default="", max_length=200)
+    status: NeighbourStatus = NeighbourStatus.UNCONFIRMED
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+
+
+class NeighbourNewsIn(BaseModel):
+    """What became of another mechanism's activation."""
+
+    model_config = _ORDERS
+
+    status: NeighbourStatus
+    ended_at: AwareDatetime | None = None
+
+
+class ByOut(BaseModel):
+    """Who did it: a party, and in which role. role: None where a machine acted with a key.
+
+    ref: which person or key; told to their own party only.
+    """
+
+    party: str
+    role: Role | None
+    ref: str | None
 
 
 class CheckOut(BaseModel):
@@ -51,11 +190,122 @@ class CheckOut(BaseModel):
     answer: CheckAnswer
     evidence: str
     answered_by: str | None
+    answered_role: Role | None = None
+    answered_ref: str | None = None
     answered_at: AwareDatetime | None
 
 
+class TriageOut(BaseModel):
+    """One rating. suggested: what the matrix says; explanation: which cell, and what follows."""
+
+    harm: int
+    virality: int
+    suggested: TriageOutcome
+    outcome: TriageOutcome
+    explanation: str
+    reason: str
+    by: ByOut
+    at: AwareDatetime
+
+
+class MeasureOut(BaseModel):
+    """A national measure that was considered."""
+
+    country: str
+    measure: str
+    insufficient: str
+    by: ByOut
+    at: AwareDatetime
+
+
+class ProposalOut(BaseModel):
+    """What one person proposed and what became of it.
+
+    is_stale: the checklist was answered again since, so it cannot be confirmed.
+    """
+
+    id: UUID
+    act: ProposalAct
+    state: ProposalState
+    reason: str
+    by: ByOut
+    at: AwareDatetime
+    expires_at: AwareDatetime
+    is_stale: bool
+    decided_by: ByOut | None
+    decided_at: AwareDatetime | None
+    decided_reason: str
+
+
+class ReviewOut(BaseModel):
+    """When a live crisis is to be looked at again.
+
+    is_prompted: people are asked whether it may calm down; is_overdue: it must be reviewed now.
+    """
+
+    since: AwareDatetime
+    prompt_due: AwareDatetime
+    review_due: AwareDatetime
+    is_prompted: bool
+    is_overdue: bool
+    decision: ReviewDecision | None
+    reason: str
+    by: ByOut | None
+    at: AwareDatetime | None
+
+
+class ParticipantOut(BaseModel):
+    """How one party stands to a crisis. invited_by: the party that asked it; None if nobody did."""
+
+    party: str
+    title: str
+    kind: PartyKind
+    state: JoinState
+    capacity: Capacity | None
+    invited_by: str | None
+    invited_at: AwareDatetime | None
+    answered_at: AwareDatetime | None
+    answered_role: Role | None
+    reason: str
+
+
+class NeighbourOut(BaseModel):
+    """Another mechanism's activation. is_known: we hold its types as data."""
+
+    id: UUID
+    crisis: UUID
+    framework: str
+    version: str
+    type: str
+    title: str
+    is_known: bool
+    reference: str
+    status: NeighbourStatus
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    by: ByOut
+    at: AwareDatetime
+
+
+class AlikeOut(BaseModel):
+    """Another crisis that may speak of the same event. why: what they have in common."""
+
+    id: UUID
+    name: str
+    stage_title: str
+    warned_at: AwareDatetime
+    is_linked: bool
+    why: str
+
+
 class CrisisOut(BaseModel):
-    """One crisis as a party reads it."""
+    """One crisis as a party reads it.
+
+    event:           what is the same for all crises that speak of one event.
+    accepts_signals: in its stage now; a closed crisis takes them until its tail ends.
+    your_state:      how your party stands to it; None where nobody asked it.
+    in_room:         whether your party takes part, and so sees what is said in it.
+    """
 
     id: UUID
     name: str
@@ -66,8 +316,44 @@ class CrisisOut(BaseModel):
     countries: list[str]
     exercise: bool
     opened_by: str
+    event: UUID
+    event_refs: list[str]
     happened_at: AwareDatetime
     warned_at: AwareDatetime
     activated_at: AwareDatetime | None
+    deescalated_at: AwareDatetime | None
     closed_at: AwareDatetime | None
+    tail_ends_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    close_reason: str
+    accepts_signals: bool
+    review: ReviewOut | None
+    your_state: JoinState | None
+    in_room: bool
     checks: list[CheckOut]
+
+
+class CrisisLife(CrisisOut):
+    """One crisis with its whole life. Lists are oldest first; the latest triage counts."""
+
+    triages: list[TriageOut]
+    measures: list[MeasureOut]
+    proposals: list[ProposalOut]
+    reviews: list[ReviewOut]
+    participants: list[ParticipantOut]
+    neighbours: list[NeighbourOut]
+    alike: list[AlikeOut]
+
+
+class CrisisClocks(BaseModel):
+    """The moments from which a crisis is counted; now: when the hub said so."""
+
+    now: AwareDatetime
+    happened_at: AwareDatetime
+    first_sighting_at: AwareDatetime | None
+    warned_at: AwareDatetime
+    activated_at: AwareDatetime | None
+    first_signal_at: AwareDatetime | None
+    last_variant_at: AwareDatetime | None
+    closed_at: AwareDatetime | None
+    tail_ends_at: AwareDatetime | None

@@ -131,3 +131,68 @@ class CheckAnswer(StrEnum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"
+
+
+class JoinState(StrEnum):
+    """How a party stands to a crisis. It joins by its own act, and by nobody else's."""
+
+    LEADS = "leads"
+    INVITED = "invited"
+    JOINED = "joined"
+    DECLINED = "declined"
+    LEFT = "left"
+    UNINVITED = "uninvited"
+
+
+class Capacity(StrEnum):
+    """As what a party takes part in a crisis."""
+
+    AFFECTED = "affected"
+    SUPPORTING = "supporting"
+    OBSERVER = "observer"
+
+
+class ProposalAct(StrEnum):
+    """What takes two people."""
+
+    ACTIVATE = "activate"
+    CLOSE = "close"
+
+
+class ProposalState(StrEnum):
+    """Where a proposal stands."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class TriageOutcome(StrEnum):
+    """What a triage comes to, mildest first."""
+
+    AS_USUAL = "as_usual"
+    MONITOR = "monitor"
+    ACTIVATE = "activate"
+
+    @property
+    def rank(self) -> int:
+        """0 for the mildest."""
+        return list(TriageOutcome).index(self)
+
+
+class ReviewDecision(StrEnum):
+    """What a review of a live crisis comes to. The last is the hub's own note of a move."""
+
+    KEEP = "keep"
+    DEESCALATE = "deescalate"
+    MOVED = "moved"
+
+
+class NeighbourStatus(StrEnum):
+    """How another mechanism's activation stands, as far as we were told."""
+
+    UNCONFIRMED = "unconfirmed"
+    ACTIVE = "active"
+    ENDED = "ended"

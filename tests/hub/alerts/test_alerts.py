@@ -13,7 +13,7 @@ from stemtide.hub.alerts.channels.port import Fate, Result
 from stemtide.hub.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND
-from stemtide.hub.crises import writes as crises
+from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import reads as parties, writes_contacts
 from stemtide.hub.parties.reads import Actor
@@ -118,7 +118,7 @@ def test_two_clocks_raise_each_alert_once(committed_world):
 
 def test_a_party_outside_the_room_hears_nothing_of_activation_and_closure(quiet):
     crisis = quiet.activate(countries=("BE", "FR"))
-    crises.close(crisis.id, body=CloseIn(reason="It is over."), by=quiet.agency, now=NOON)
+    quiet.close(crisis)
     raise_all()
     outside = {"big-video", "small-forum", "tech-forum", "rights-watch"}
     assert not outside & {name for _, name in told()}
@@ -151,7 +151,9 @@ def test_a_withdrawal_is_told_at_the_desk_to_those_in_the_room_that_saw_the_sign
 def test_a_closure_settles_what_it_makes_moot(quiet):
     crisis = quiet.warn()
     raise_all()
-    crises.close(crisis.id, body=CloseIn(reason="A false alarm."), by=quiet.agency, now=NOON)
+    crises.close(
+        crisis.id, body=CloseIn(reason="A false alarm."), by=quiet.actor(quiet.agency), now=NOON
+    )
     raise_all()
     assert {one.state for one in Alert.objects.filter(kind="early_warning")} == {"overtaken"}
     assert {one.state for one in Delivery.objects.filter(alert__kind="early_warning")} == {

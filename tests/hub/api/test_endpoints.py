@@ -57,17 +57,94 @@ def test_a_crisis_goes_from_warning_to_closure(machine, world):
 
     warned = authority("POST", "/api/v1/crises", WARNING)
     path = f"/api/v1/crises/{warned.json()['id']}"
+    rated = authority("POST", f"{path}/triage", {"harm": 4, "virality": 4}).json()
     for check in warned.json()["checks"]:
         body = {"answer": "yes", "evidence": "seen"}
         assert agency("PUT", f"{path}/checks/{check['test']}", body).status_code == 200
-    active = agency("POST", f"{path}/activate").json()
-    closed = agency("POST", f"{path}/close", {"reason": "it is over"}).json()
+    measure = {"country": "BE", "measure": "referrals", "insufficient": "hosts abroad"}
+    assert authority("POST", f"{path}/measures", measure).status_code == 200
+    active = four_eyes(authority, agency, path, "activate")
+    kept = agency("POST", f"{path}/review", {"reason": "new variants"}).json()
+    calm = agency("POST", f"{path}/deescalate", {"reason": "fewer"}).json()
+    live = agency("POST", f"{path}/resume", {"reason": "again"}).json()
+    closed = four_eyes(authority, agency, path, "close")
+    clocks = authority("GET", f"{path}/clocks").json()
 
     assert warned.status_code == 201
+    assert rated["triages"][0]["outcome"] == "activate"
     assert active["activated_at"]
-    assert closed["closed_at"]
+    assert [kept["stage"], calm["stage"], live["stage"]] == ["active", "deescalating", "active"]
+    assert (closed["stage"], closed["accepts_signals"]) == ("closed", True)
+    assert clocks["closed_at"] == closed["closed_at"]
     assert [one["id"] for one in authority("GET", "/api/v1/crises").json()] == [closed["id"]]
-    assert authority("GET", path).json() == closed
+    assert agency("GET", path).json()["stage"] == "closed"
+
+
+def four_eyes(proposer, confirmer, path, act):
+    """One party proposes; it may not confirm itself; the other does."""
+    told = proposer("POST", f"{path}/proposals", {"act": act, "reason": "as seen"}).json()
+    proposal = f"{path}/proposals/{told['proposals'][-1]['id']}"
+    assert proposer("POST", f"{proposal}/confirm").status_code == 403
+    return confirmer("POST", f"{proposal}/confirm").json()
+
+
+def test_a_proposal_is_withdrawn_and_declined(machine, world):
+    authority, agency = machine(world.authority), machine(world.agency)
+    crisis = world.warn()
+    world.answer_all(crisis)
+    path = f"/api/v1/crises/{crisis.id}/proposals"
+    states = []
+    for by, verb, body in (
+        (authority, "withdraw", None),
+        (agency, "decline", {"reason": "not yet"}),
+    ):
+        told = authority("POST", path, {"act": "activate", "reason": "as seen"}).json()
+        proposal = told["proposals"][-1]["id"]
+        told = by("POST", f"{path}/{proposal}/{verb}", body).json()
+        states.append(told["proposals"][-1]["state"])
+    assert states == ["withdrawn", "declined"]
+
+
+def test_parties_are_invited_join_decline_and_leave(machine, world):
+    authority, provider = machine(world.authority), machine(world.big_provider)
+    path = f"/api/v1/crises/{world.warn().id}"
+
+    assert provider("GET", path).status_code == 404
+    authority("POST", f"{path}/invite", {"kinds": ["provider"], "parties": ["rights-watch"]})
+    authority("POST", f"{path}/uninvite", {"party": "rights-watch"})
+    said = [provider("GET", path).json()["your_state"]]
+    said += [provider("POST", f"{path}/join").json()["your_state"]]
+    said += [provider("POST", f"{path}/leave", {"reason": "no staff"}).json()["your_state"]]
+    declined = machine(world.small_provider)("POST", f"{path}/decline", {}).json()
+    told = authority("GET", f"{path}/participants").json()
+
+    assert said == ["invited", "joined", "left"]
+    assert declined["your_state"] == "declined"
+    assert [(one["party"], one["state"]) for one in told] == [
+        ("be-crisis-centre", "leads"),
+        ("eu-referral-unit", "leads"),
+        ("big-video", "left"),
+        ("small-forum", "declined"),
+    ]
+
+
+def test_crises_are_linked_and_neighbours_mirrored(machine, world):
+    authority = machine(world.authority)
+    one, other = world.warn(), world.warn(name="Attack in a town")
+    path = f"/api/v1/crises/{one.id}"
+    body = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}
+
+    linked = authority("POST", f"{path}/link", {"crisis": str(other.id), "reason": "one attack"})
+    mirrored = authority(
+        "POST", f"{path}/neighbours", body | {"started_at": "2020-01-01T10:00:00Z"}
+    ).json()
+    neighbour = f"{path}/neighbours/{mirrored['neighbours'][0]['id']}"
+    ended = authority("PUT", neighbour, {"status": "ended", "ended_at": "2020-01-02T10:00:00Z"})
+    apart = authority("POST", f"{path}/unlink", {"reason": "two attacks"}).json()
+
+    assert linked.json()["alike"][0]["is_linked"]
+    assert ended.json()["neighbours"][0]["status"] == "ended"
+    assert not apart["alike"][0]["is_linked"]
 
 
 def test_a_report_counts_once(machine, world):

@@ -23,8 +23,18 @@ NEEDS = [
     ("GET", "/api/v1/crises", "feed:read"),
     ("GET", f"/api/v1/crises/{SOME}", "feed:read"),
     ("PUT", f"/api/v1/crises/{SOME}/checks/scale", "crises:write"),
-    ("POST", f"/api/v1/crises/{SOME}/activate", "crises:write"),
-    ("POST", f"/api/v1/crises/{SOME}/close", "crises:write"),
+    ("GET", f"/api/v1/crises/{SOME}/clocks", "feed:read"),
+    ("GET", f"/api/v1/crises/{SOME}/participants", "feed:read"),
+    *(
+        ("POST", f"/api/v1/crises/{SOME}/{verb}", "crises:write")
+        for verb in (
+            *("triage", "measures", "proposals", f"proposals/{SOME}/confirm"),
+            *(f"proposals/{SOME}/decline", f"proposals/{SOME}/withdraw", "deescalate", "resume"),
+            *("review", "close", "invite", "uninvite", "join", "decline", "leave"),
+            *("link", "unlink", "neighbours"),
+        )
+    ),
+    ("PUT", f"/api/v1/crises/{SOME}/neighbours/{SOME}", "crises:write"),
     ("GET", "/metrics", "metrics:read"),
 ]
 EVERYWHERE = [(method, path) for method, path, _ in NEEDS] + [("GET", "/api/v1/whoami")]

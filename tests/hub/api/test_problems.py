@@ -96,7 +96,7 @@ BAD_FIELDS = [
     ("POST", "/api/v1/crises", {**WARNING, "happened_at": "2999-01-01T00:00Z"}, "happened_at", ""),
     ("GET", "/api/v1/crises/x", None, "uid", "valid UUID"),
     ("PUT", f"/api/v1/crises/{SOME}/checks/scale", {"answer": "eh"}, "answer", "'yes'"),
-    ("POST", "/api/v1/crises/x/activate", None, "uid", "valid UUID"),
+    ("POST", "/api/v1/crises/x/join", None, "uid", "valid UUID"),
     ("POST", f"/api/v1/crises/{SOME}/close", {"reason": "x"}, "reason", "at least 3"),
 ]
 
@@ -155,7 +155,7 @@ def test_another_kind_of_body_is_refused_with_the_right_one_named(machine, world
         ("PUT", f"{SIGNALS}/{SOME}/opinion"),
         ("GET", f"/api/v1/crises/{SOME}"),
         ("PUT", f"/api/v1/crises/{SOME}/checks/scale"),
-        ("POST", f"/api/v1/crises/{SOME}/activate"),
+        ("POST", f"/api/v1/crises/{SOME}/join"),
         ("POST", f"/api/v1/crises/{SOME}/close"),
     ],
 )

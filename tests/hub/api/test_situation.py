@@ -18,7 +18,9 @@ LEAD = {
 @pytest.fixture
 def room(world, machine):
     """The id of a crisis, and the machines of those in its room."""
-    uid = world.activate().id
+    crisis = world.activate()
+    world.join(crisis, world.other_authority, world.big_provider)
+    uid = crisis.id
     names = ("authority", "other_authority", "agency", "big_provider", "observer")
     return uid, {name: machine(getattr(world, name)) for name in names}
 

@@ -7,12 +7,13 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from stemtide.hub.crises import writes as crises
+from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
 from stemtide.hub.desk import board
 from stemtide.hub.parties import writes as parties
+from stemtide.hub.parties.reads import Actor
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
-from stemtide.protocol.crises import CheckIn, WarningIn
+from stemtide.protocol.crises import CheckIn, InviteIn, MeasureIn, ProposalIn, WarningIn
 from stemtide.protocol.frameworks import framework
 from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.words import CheckAnswer, Outcome, Role
@@ -89,20 +90,33 @@ class World:
         body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,))
         signals.report_outcomes(body, by=self.party[by], now=self.now)
 
-    def crisis(self, *, active=False):
+    def actor(self, party):
+        return Actor(party=self.party[party], ref=f"key:{party}")
+
+    def crisis(self, *, active=False, joined=()):
+        """A crisis of the authority; joined: parties that the agency invited and that joined."""
         body = WarningIn(
             name="Attack at the harbour",
             summary="Filmed by its perpetrator.",
             happened_at=self.now - timedelta(hours=2),
             countries=("BE", "NL"),
         )
-        by = self.party["authority"]
+        by, agency = self.actor("authority"), self.actor("agency")
         uid = crises.warn(body, by=by, now=self.now).id
+        if joined:
+            invitation = InviteIn(parties=tuple(joined))
+            writes_joining.invite(uid, body=invitation, by=agency, now=self.now)
         for test in framework("eucp-2023").tests if active else ():
             check = CheckIn(answer=CheckAnswer.YES, evidence="Two officers saw it.")
             crises.answer(uid, test=test, body=check, by=by, now=self.now)
         if active:
-            crises.activate(uid, by=by, now=self.now)
+            measure = MeasureIn(country="BE", measure="referrals", insufficient="hosts abroad")
+            crises.consider(uid, body=measure, by=by, now=self.now)
+            proposal = ProposalIn(act="activate", reason="as seen")
+            told = writes_moves.propose(uid, body=proposal, by=by, now=self.now)
+            writes_moves.confirm(uid, told.proposals[-1].id, by=agency, now=self.now)
+        for party in joined:
+            writes_joining.join(uid, by=self.actor(party), now=self.now)
         return uid
 
 

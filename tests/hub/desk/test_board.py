@@ -130,7 +130,7 @@ def test_a_withdrawn_signal_says_so(world):
 
 
 def test_a_crisis_stands_on_top_with_its_clocks(world):
-    world.crisis(active=True)
+    world.crisis(active=True, joined=("observer",))
     page = text(world.desk("observer", Role.OBSERVER).get("/"))
     assert "Active Attack at the harbour BE, NL" in page
     assert "Since the event 02:00:0" in page

@@ -7,7 +7,9 @@ from tests.hub.desk.test_board import text
 
 
 def test_the_page_shows_the_checklist_and_the_timeline(world):
-    page = text(world.desk("provider").get(f"/crises/{world.crisis(active=True)}"))
+    page = text(
+        world.desk("provider").get(f"/crises/{world.crisis(active=True, joined=('provider',))}")
+    )
     assert "Filmed by its perpetrator." in page
     assert page.count("Two officers saw it.") == 6
     assert page.index("The event") < page.index("Early warning The authority")
@@ -30,7 +32,7 @@ def test_a_crisis_that_is_not_there_is_not_found(world):
 
 
 def test_a_signal_links_to_its_crisis_for_those_who_may_see_it(world):
-    crisis = world.crisis()
+    crisis = world.crisis(joined=("provider",))
     uid = world.share(tlp="clear", crisis=crisis)
     assert f"/crises/{crisis}" in world.desk("provider").get(f"/signals/{uid}").content.decode()
     hidden = world.desk("observer").get(f"/signals/{uid}")

@@ -28,7 +28,7 @@ SAID = {
 
 @pytest.fixture
 def crisis(world):
-    return world.crisis(active=True)
+    return world.crisis(active=True, joined=("provider", "neighbour", "rival"))
 
 
 def test_a_message_is_written_and_read_by_the_room(world, crisis):

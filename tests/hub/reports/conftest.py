@@ -3,10 +3,8 @@
 
 import pytest
 
-from stemtide.hub.crises import writes as crises
 from stemtide.hub.reports import writes
 from stemtide.hub.signals import writes as signals
-from stemtide.protocol.crises import CloseIn
 from stemtide.protocol.reports import PublishIn, SectionIn, sections_of
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.situation.conftest import Room
@@ -38,12 +36,16 @@ class After(Room):
         return writes.publish(report.id, body=body, by=self.actor(party, role), now=NOON)
 
     def close(self):
-        crises.close(self.crisis.id, body=CloseIn(reason="Over."), by=self.world.agency, now=NOON)
+        self.world.close(self.crisis)
 
 
 @pytest.fixture
 def after(world):
-    return After(world=world, crisis=world.activate())
+    """Everyone but the observer takes part."""
+    crisis = world.activate()
+    others = (world.other_authority, world.big_provider, world.small_provider, world.consortium)
+    world.join(crisis, *others)
+    return After(world=world, crisis=crisis)
 
 
 @pytest.fixture

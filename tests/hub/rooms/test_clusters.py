@@ -20,7 +20,9 @@ def flipped(value, bits):
 
 @pytest.fixture
 def crisis(world):
-    return world.warn()
+    found = world.warn()
+    world.join(found, world.other_authority, world.big_provider, world.small_provider)
+    return found
 
 
 @pytest.fixture

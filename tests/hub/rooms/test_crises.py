@@ -3,123 +3,23 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.crises import reads, rules, writes
+from stemtide.hub.crises import reads, reads_life, writes, writes_joining, writes_moves
 from stemtide.hub.parties.rules import (
-    ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
 )
-from stemtide.protocol.crises import CheckIn, CloseIn
-from stemtide.protocol.frameworks import framework
-from stemtide.protocol.words import CheckAnswer, PartyKind
+from stemtide.protocol.crises import CheckIn, CloseIn, InviteIn, MeasureIn, TriageIn
+from stemtide.protocol.words import CheckAnswer, JoinState
 from tests.world import NOON
 
 YES = CheckIn(answer="yes", evidence="seen by two officers")
 OVER = CloseIn(reason="it is over")
+MEASURE = MeasureIn(country="BE", measure="referrals", insufficient="the hosts are abroad")
 TESTS = [
     *("real-world-event", "harm", "intimidation", "extremist-link", "virality"),
     "national-measures",
 ]
-PASS, NO, CONFLICT = None, NotAllowedError, ConflictError
-
-
-def facts(stage="early_warning", *, countries=("BE", "FR"), answers=None, opened_by="opener"):
-    return rules.CrisisFacts(
-        framework=framework("eucp-2023"),
-        stage=stage,
-        opened_by=opened_by,
-        countries=countries,
-        answers=dict.fromkeys(TESTS, CheckAnswer.YES) if answers is None else answers,
-    )
-
-
-def outcome_of(check, *args, **named):
-    try:
-        check(*args, **named)
-    except (NotAllowedError, ConflictError) as refused:
-        return type(refused)
-    return None
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (PartyKind.AUTHORITY, PASS),
-        (PartyKind.AGENCY, PASS),
-        (PartyKind.PROVIDER, PASS),
-        (PartyKind.CONSORTIUM, PASS),
-        (PartyKind.OBSERVER, NO),
-    ],
-)
-def test_who_may_warn(kind, expected):
-    assert outcome_of(rules.check_warn, kind=kind) is expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "stage", "answer", "activate", "close"),
-    [
-        (PartyKind.AUTHORITY, "early_warning", PASS, PASS, NO),
-        (PartyKind.AUTHORITY, "active", PASS, CONFLICT, NO),
-        (PartyKind.AUTHORITY, "closed", CONFLICT, CONFLICT, NO),
-        (PartyKind.AGENCY, "early_warning", PASS, PASS, PASS),
-        (PartyKind.AGENCY, "active", PASS, CONFLICT, PASS),
-        (PartyKind.AGENCY, "closed", CONFLICT, CONFLICT, CONFLICT),
-        (PartyKind.PROVIDER, "early_warning", NO, NO, NO),
-        (PartyKind.PROVIDER, "active", NO, NO, NO),
-        (PartyKind.PROVIDER, "closed", NO, NO, NO),
-        (PartyKind.CONSORTIUM, "early_warning", NO, NO, NO),
-        (PartyKind.CONSORTIUM, "active", NO, NO, NO),
-        (PartyKind.CONSORTIUM, "closed", NO, NO, NO),
-        (PartyKind.OBSERVER, "early_warning", NO, NO, NO),
-        (PartyKind.OBSERVER, "active", NO, NO, NO),
-        (PartyKind.OBSERVER, "closed", NO, NO, NO),
-    ],
-)
-def test_who_may_do_what_at_which_stage(kind, stage, answer, activate, close):
-    here = facts(stage)
-    assert outcome_of(rules.check_answer, here, kind=kind, test="harm") is answer
-    assert outcome_of(rules.check_activate, here, kind=kind) is activate
-    assert outcome_of(rules.check_close, here, kind=kind, name="somebody") is close
-
-
-@pytest.mark.parametrize(
-    ("stage", "expected"), [("early_warning", PASS), ("active", PASS), ("closed", CONFLICT)]
-)
-def test_who_opened_a_crisis_may_close_it(stage, expected):
-    here = facts(stage)
-    got = outcome_of(rules.check_close, here, kind=PartyKind.PROVIDER, name="opener")
-    assert got is expected
-
-
-@pytest.mark.parametrize("test", TESTS)
-@pytest.mark.parametrize("answer", [CheckAnswer.NO, CheckAnswer.UNKNOWN, None])
-def test_one_test_without_a_yes_stops_activation_and_is_named(test, answer):
-    answers = dict.fromkeys(TESTS, CheckAnswer.YES) | {test: answer}
-    with pytest.raises(ConflictError, match=test):
-        rules.check_activate(facts(answers=answers), kind=PartyKind.AGENCY)
-
-
-@pytest.mark.parametrize("countries", [(), ("BE",), ("BE", "BE")])
-def test_a_crisis_in_one_country_stays_there(countries):
-    with pytest.raises(ConflictError, match="activation needs 2"):
-        rules.check_activate(facts(countries=countries), kind=PartyKind.AGENCY)
-
-
-@pytest.mark.parametrize(
-    ("kind", "warning", "active", "closed"),
-    [
-        (PartyKind.AUTHORITY, True, True, True),
-        (PartyKind.AGENCY, True, True, True),
-        (PartyKind.PROVIDER, True, True, True),
-        (PartyKind.CONSORTIUM, True, True, True),
-        (PartyKind.OBSERVER, False, True, True),
-    ],
-)
-def test_who_sees_a_crisis_at_which_stage(kind, warning, active, closed):
-    assert rules.may_see(facts("early_warning"), kind=kind) is warning
-    assert rules.may_see(facts("active"), kind=kind) is active
-    assert rules.may_see(facts("closed"), kind=kind) is closed
 
 
 def test_a_warning_is_recorded_with_its_framework(world):
@@ -128,13 +28,18 @@ def test_a_warning_is_recorded_with_its_framework(world):
     assert crisis.countries == ["BE", "FR"]
     assert [check.test for check in crisis.checks] == TESTS
     assert {check.answer for check in crisis.checks} == {CheckAnswer.UNKNOWN}
+    assert (crisis.your_state, crisis.in_room) == (JoinState.LEADS, True)
     entry = world.last_entry()
     assert (entry.kind, entry.actor, entry.subject) == (
         "crisis.warned",
         "party:be-crisis-centre",
         f"crisis:{crisis.id}",
     )
-    assert entry.detail == {"framework": "eu-ocrf-2026", "countries": ["BE", "FR"]}
+    assert entry.detail == {
+        "framework": "eu-ocrf-2026",
+        "countries": ["BE", "FR"],
+        "through": "key:be-crisis-centre",
+    }
 
 
 @pytest.mark.parametrize(
@@ -144,6 +49,7 @@ def test_a_warning_is_recorded_with_its_framework(world):
         ({"countries": ("BE", "fr")}, "countries"),
         ({"countries": ("EU",)}, "countries"),
         ({"happened_at": NOON.replace(hour=13)}, "happened_at"),
+        ({"invite": ("nobody",)}, "invite"),
     ],
 )
 def test_a_warning_that_is_not_valid_is_refused_with_its_field(world, facts, field):
@@ -153,92 +59,175 @@ def test_a_warning_that_is_not_valid_is_refused_with_its_field(world, facts, fie
     assert world.ledger_kinds() == []
 
 
+def test_a_warning_reaches_those_it_is_addressed_to(world):
+    crisis = world.warn(world.big_provider, invite=("be-crisis-centre", "small-forum"))
+    assert world.ledger_kinds() == ["crisis.warned", "participant.invited"]
+    assert reads.crisis(crisis.id, viewer=world.small_provider).your_state is JoinState.INVITED
+
+
 def test_an_observer_cannot_warn(world):
     with pytest.raises(NotAllowedError, match="observers"):
         world.warn(world.observer)
     assert world.ledger_kinds() == []
 
 
+def triage(world, crisis, *, by=None, **facts):
+    by = world.actor(by or world.agency)
+    return writes.triage(crisis.id, body=TriageIn(**facts), by=by, now=NOON)
+
+
+def test_a_triage_says_what_follows_and_which_cell_says_so(world):
+    told = triage(world, world.warn(), harm=4, virality=2)
+    (one,) = told.triages
+    assert (one.suggested, one.outcome) == ("monitor", "monitor")
+    assert one.explanation.startswith("Harm 4 (killing or attempted killing")
+    assert "virality 2 (copies on two or more services)" in one.explanation
+    assert "says monitor" in one.explanation
+    assert world.last_entry().kind == "crisis.triaged"
+    assert (one.by.party, one.at) == ("eu-referral-unit", NOON)
+
+
+@pytest.mark.parametrize(("harm", "virality", "field"), [(9, 0, "harm"), (0, 9, "virality")])
+def test_a_triage_names_the_axis_that_has_no_such_level(world, harm, virality, field):
+    with pytest.raises(InvalidError) as refused:
+        triage(world, world.warn(), harm=harm, virality=virality)
+    assert refused.value.field == field
+
+
+def test_another_outcome_than_the_matrix_needs_a_reason(world):
+    crisis = world.warn()
+    with pytest.raises(InvalidError, match="reason: the matrix says as usual"):
+        triage(world, crisis, harm=0, virality=0, outcome="activate")
+    told = triage(world, crisis, harm=0, virality=0, outcome="activate", reason="a livestream")
+    assert (told.triages[0].suggested, told.triages[0].outcome) == ("as_usual", "activate")
+
+
+def test_earlier_ratings_stay_and_the_latest_is_last(world):
+    crisis = world.warn()
+    triage(world, crisis, harm=0, virality=0)
+    told = triage(world, crisis, harm=4, virality=4)
+    assert [one.outcome for one in told.triages] == ["as_usual", "activate"]
+
+
+def test_business_as_usual_closes_the_warning_in_the_same_act(world):
+    told = triage(world, world.warn(), harm=0, virality=0, close=True)
+    assert (told.stage, told.closed_at, told.tail_ends_at) == ("closed", NOON, NOON)
+    assert told.close_reason.startswith("Harm 0")
+    assert world.ledger_kinds() == ["crisis.warned", "crisis.triaged", "crisis.closed"]
+
+
+def test_nothing_but_business_as_usual_closes_a_warning_by_its_triage(world):
+    crisis = world.warn()
+    with pytest.raises(InvalidError, match="close"):
+        triage(world, crisis, harm=4, virality=4, close=True)
+    assert reads.crisis(crisis.id, viewer=world.agency).stage == "early_warning"
+    assert world.ledger_kinds() == ["crisis.warned"]
+
+
+def test_who_may_not_close_a_warning_does_not_close_it_by_a_triage(world):
+    crisis = world.warn()
+    world.join(crisis, world.other_authority)
+    with pytest.raises(NotAllowedError, match="be-crisis-centre"):
+        triage(world, crisis, by=world.other_authority, harm=0, virality=0, close=True)
+
+
 def test_the_latest_answer_counts_and_says_whose_it_is(world):
     crisis = world.warn()
     later = CheckIn(answer="no", evidence="a second look")
-    writes.answer(crisis.id, test="harm", body=YES, by=world.authority, now=NOON)
+    by = world.actor(role="analyst", ref="person:7")
+    writes.answer(crisis.id, test="harm", body=YES, by=by, now=NOON)
     told = writes.answer(
-        crisis.id, test="harm", body=later, by=world.agency, now=world.at(minutes=1)
+        crisis.id,
+        test="harm",
+        body=later,
+        by=world.actor(world.agency, role="analyst", ref="person:9"),
+        now=world.at(minutes=1),
     )
     check = {one.test: one for one in told.checks}["harm"]
     assert (check.answer, check.answered_by) == (CheckAnswer.NO, "eu-referral-unit")
-    assert check.evidence == "a second look"
-    assert world.last_entry().detail == {"test": "harm", "answer": "no"}
+    assert (check.evidence, check.answered_role) == ("a second look", "analyst")
+    assert check.answered_ref == "person:9"
+    assert world.last_entry().detail == {"test": "harm", "answer": "no", "through": "person:9"}
+
+
+def test_which_person_answered_is_told_to_their_own_party_alone(world):
+    crisis = world.warn()
+    by = world.actor(role="analyst", ref="person:7")
+    writes.answer(crisis.id, test="harm", body=YES, by=by, now=NOON)
+    seen = {
+        viewer.name: {one.test: one for one in reads.crisis(crisis.id, viewer=viewer).checks}
+        for viewer in (world.authority, world.agency)
+    }
+    assert seen["be-crisis-centre"]["harm"].answered_ref == "person:7"
+    assert seen["eu-referral-unit"]["harm"].answered_ref is None
+    assert seen["eu-referral-unit"]["harm"].answered_role == "analyst"
 
 
 def test_an_unknown_test_is_named_with_the_known_ones(world):
     crisis = world.warn()
+    by = world.actor(world.agency)
     with pytest.raises(InvalidError, match=r"no test 'luck'.*virality"):
-        writes.answer(crisis.id, test="luck", body=YES, by=world.agency, now=NOON)
+        writes.answer(crisis.id, test="luck", body=YES, by=by, now=NOON)
 
 
-def test_a_crisis_is_warned_of_activated_and_closed(world):
-    crisis = world.activate(exercise=True)
-    assert (crisis.stage, crisis.activated_at) == ("active", NOON)
-    done = writes.close(
-        crisis.id, body=OVER, by=world.authority, now=world.at(hours=9), actor_ref="key:ab"
+def test_a_measure_is_recorded_with_its_country(world):
+    crisis = world.warn()
+    told = writes.consider(crisis.id, body=MEASURE, by=world.actor(), now=NOON)
+    (one,) = told.measures
+    assert (one.country, one.measure, one.insufficient) == (
+        "BE",
+        "referrals",
+        "the hosts are abroad",
     )
-    assert (done.stage, done.closed_at) == ("closed", world.at(hours=9))
-    kinds = ["crisis.warned", *["check.answered"] * 6, "crisis.activated", "crisis.closed"]
-    assert world.ledger_kinds() == kinds
-    entry = world.last_entry()
-    assert entry.detail == {"from": "active", "through": "key:ab"}
-    assert entry.exercise
+    assert world.last_entry().detail == {"country": "BE", "through": "key:be-crisis-centre"}
 
 
-def test_activation_names_the_tests_that_are_open(world):
+def test_a_measure_of_no_country_is_refused(world):
     crisis = world.warn()
-    writes.answer(crisis.id, test="harm", body=YES, by=world.agency, now=NOON)
-    with pytest.raises(ConflictError, match="real-world-event, intimidation"):
-        writes.activate(crisis.id, by=world.agency, now=NOON)
-    assert reads.crisis(crisis.id, viewer=world.agency).stage == "early_warning"
+    body = MEASURE.model_copy(update={"country": "XX"})
+    with pytest.raises(InvalidError, match="ISO 3166"):
+        writes.consider(crisis.id, body=body, by=world.actor(), now=NOON)
 
 
-def test_a_crisis_is_activated_and_closed_once(world):
-    crisis = world.activate()
-    with pytest.raises(ConflictError, match="stands at 'Active'"):
-        writes.activate(crisis.id, by=world.agency, now=NOON)
-    writes.close(crisis.id, body=OVER, by=world.agency, now=NOON)
-    with pytest.raises(ConflictError, match="stands at 'Closed'"):
-        writes.close(crisis.id, body=OVER, by=world.agency, now=NOON)
-    with pytest.raises(ConflictError, match="closed"):
-        writes.answer(crisis.id, test="harm", body=YES, by=world.agency, now=NOON)
-
-
-def test_another_authority_does_not_close_a_crisis(world):
+def test_another_authority_does_not_close_a_warning(world):
     crisis = world.warn()
+    by = world.actor(world.other_authority)
     with pytest.raises(NotAllowedError, match="be-crisis-centre"):
-        writes.close(crisis.id, body=OVER, by=world.other_authority, now=NOON)
-
-
-def test_an_observer_learns_of_a_crisis_when_it_is_activated(world):
-    warned = world.warn()
-    assert reads.crises(viewer=world.observer) == []
-    with pytest.raises(NotFoundError, match="no crisis"):
-        reads.crisis(warned.id, viewer=world.observer)
-    active = world.activate()
-    assert [one.id for one in reads.crises(viewer=world.observer)] == [active.id]
-    assert len(reads.crises(viewer=world.big_provider)) == 2
+        writes_moves.close(crisis.id, body=OVER, by=by, now=NOON)
 
 
 def test_a_hidden_crisis_and_none_look_alike(world):
     warned, unknown = world.warn().id, uuid4()
+    by = world.actor(world.big_provider)
     said = []
     for uid in (warned, unknown):
         with pytest.raises(NotFoundError) as refused:
-            writes.close(uid, body=OVER, by=world.observer, now=NOON)
+            writes_moves.close(uid, body=OVER, by=by, now=NOON)
         said.append(str(refused.value).replace(str(uid), "X"))
     assert said[0] == said[1]
+
+
+def test_who_takes_no_part_reads_facts_but_not_what_is_said(world):
+    crisis = world.activate()
+    world.join(crisis, world.big_provider)
+    invite(world, crisis, "small-forum")
+    told = reads_life.life(crisis.id, viewer=world.small_provider)
+    assert (told.name, told.in_room, told.your_state) == (crisis.name, False, JoinState.INVITED)
+    assert {one.answer for one in told.checks} == {CheckAnswer.YES}
+    assert {one.evidence for one in told.checks} == {""}
+    assert {one.answered_by for one in told.checks} == {None}
+    assert told.measures == told.proposals == told.reviews == told.triages == told.alike == []
+    assert {one.party for one in told.participants} == {"be-crisis-centre", "small-forum"}
+    assert told.review is None
+
+
+def invite(world, crisis, *names):
+    by = world.actor(world.agency)
+    writes_joining.invite(crisis.id, body=InviteIn(parties=names), by=by, now=NOON)
 
 
 def test_a_list_of_crises_costs_the_same_for_one_and_many(world, django_assert_num_queries):
     for _ in range(5):
         world.activate()
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         reads.crises(viewer=world.agency)

@@ -228,6 +228,8 @@ def test_the_entries_about_one_thing(world):
     assert [row.kind for row in rows] == [
         "crisis.warned",
         *["check.answered"] * 6,
+        "measure.considered",
+        "proposal.opened",
         "crisis.activated",
     ]
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from stemtide.fingerprints import url
-from stemtide.hub.crises import writes as crises
+from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.signals import reads, rules, statements, writes
 from stemtide.hub.signals.models import ContentItem, Signal
@@ -171,12 +171,29 @@ def test_a_quality_of_fifty_is_enough(world):
     assert world.share(value=hex_value(2), quality=None).created
 
 
-def test_a_closed_crisis_takes_no_signals(world):
-    crisis = world.activate()
-    body = CloseIn(reason="it is over")
-    crises.close(crisis.id, body=body, by=world.agency, now=NOON)
+def test_a_closed_crisis_takes_signals_until_its_tail_ends(world):
+    crisis = world.close(world.activate())
+    late = signal_in(crisis=crisis.id)
+    before, after = world.at(days=29, hours=23), world.at(days=30)
+    assert writes.share(late, by=world.authority, now=before).created
+    with pytest.raises(InvalidError, match="closed"):
+        writes.share(signal_in(crisis=crisis.id, value=hex_value(2)), by=world.authority, now=after)
+
+
+def test_a_warning_that_came_to_nothing_has_no_tail(world):
+    crisis = world.warn()
+    body = CloseIn(reason="a rumour")
+    crises.close(crisis.id, body=body, by=world.actor(), now=NOON)
     with pytest.raises(InvalidError, match="closed"):
         world.share(crisis=crisis.id)
+
+
+def test_only_who_takes_part_adds_signals_to_a_crisis(world):
+    crisis = world.activate()
+    with pytest.raises(InvalidError, match="takes no part"):
+        world.share(world.consortium, crisis=crisis.id)
+    world.join(crisis, world.consortium)
+    assert world.share(world.consortium, crisis=crisis.id).created
 
 
 @pytest.mark.parametrize("exercise", [False, True])

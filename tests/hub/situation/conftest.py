@@ -55,7 +55,11 @@ class Room:
 
 @pytest.fixture
 def room(world):
-    return Room(world=world, crisis=world.activate())
+    """Everyone but the observer takes part."""
+    crisis = world.activate()
+    others = (world.other_authority, world.big_provider, world.small_provider, world.consortium)
+    world.join(crisis, *others)
+    return Room(world=world, crisis=crisis)
 
 
 @pytest.fixture

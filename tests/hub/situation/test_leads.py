@@ -300,6 +300,6 @@ def test_a_lead_belongs_to_a_crisis_as_real_as_itself(room):
         room.lead(crisis=room.crisis.id, exercise=True)
     with pytest.raises(InvalidError, match="no crisis"):
         room.lead(crisis=uuid4())
-    drill = room.world.warn(name="A rehearsal", exercise=True)
+    drill = room.world.warn(name="A rehearsal", exercise=True, invite=("big-video",))
     with pytest.raises(InvalidError, match="the crisis is an exercise"):
         room.lead(crisis=drill.id)

@@ -4,7 +4,6 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.crises import writes as crises
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
@@ -13,7 +12,6 @@ from stemtide.hub.parties.rules import (
     RefusalError,
 )
 from stemtide.hub.situation import reads, rules, writes
-from stemtide.protocol.crises import CloseIn
 from stemtide.protocol.situation import MessageIn, MessageKind
 from stemtide.protocol.words import PartyKind, Role
 from tests.world import NOON, hex_value
@@ -245,8 +243,7 @@ def test_the_latest_messages_come_first(room):
 
 
 def test_a_closed_crisis_is_refused_by_the_write(room):
-    reason = CloseIn(reason="It is over.")
-    crises.close(room.crisis.id, body=reason, by=room.world.agency, now=NOON)
+    room.world.close(room.crisis)
     with pytest.raises(ConflictError, match="debrief"):
         room.post()
 

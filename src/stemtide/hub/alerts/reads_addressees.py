@@ -9,6 +9,7 @@ from uuid import UUID
 from stemtide.hub.alerts import rules
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.rules_kinds import Rule, Who
+from stemtide.hub.crises import reads_joining as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import reads_contacts as contacts
@@ -163,7 +164,7 @@ def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for every
 
 def room(crisis: Crisis, *, by: str) -> list[Party]:
     """The parties in the room of a crisis: who opened it, agencies, and those that joined."""
-    return _once([crisis.opened_by, *agencies(by=by)])
+    return crises.room(crisis, by=by)
 
 
 def _room(matter: Matter) -> list[Party]:

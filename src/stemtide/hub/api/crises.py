@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for crises: warn, answer the checklist, activate, close, read."""
+"""Endpoints for crises: warn, rate, answer, propose, confirm, calm down, review, close, read."""
 
 from uuid import UUID
 
@@ -10,8 +10,21 @@ from pydantic import RootModel
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
-from stemtide.hub.crises import reads, writes
-from stemtide.protocol.crises import CheckIn, CloseIn, CrisisOut, WarningIn
+from stemtide.hub.crises import reads, reads_life, writes, writes_moves
+from stemtide.hub.signals import reads_times as signals
+from stemtide.protocol.crises import (
+    CheckIn,
+    CloseIn,
+    CrisisClocks,
+    CrisisLife,
+    CrisisOut,
+    KeepIn,
+    MeasureIn,
+    ProposalIn,
+    ReasonIn,
+    TriageIn,
+    WarningIn,
+)
 from stemtide.protocol.words import Scope
 
 router = Router(tags=["crises"])
@@ -22,13 +35,13 @@ _Crises = RootModel[list[CrisisOut]]
 @router.post(
     "/crises",
     **needs(Scope.CRISES_WRITE),
-    response={201: CrisisOut},
+    response={201: CrisisLife},
     operation_id="warn_of_crisis",
 )
 def warn(request: HttpRequest, body: WarningIn) -> HttpResponse:
-    """Raise an early warning."""
-    caller = caller_of(request)
-    return answer(writes.warn(body, by=caller.party, now=now(), actor_ref=caller.ref), status=201)
+    """Raise an early warning, and invite those that it is addressed to."""
+    by = caller_of(request).actor
+    return answer(writes.warn(body, by=by, now=now()), status=201)
 
 
 @router.get(
@@ -40,46 +53,157 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 
 @router.get(
-    "/crises/{uid}", **needs(Scope.FEED_READ), response=CrisisOut, operation_id="read_crisis"
+    "/crises/{uid}", **needs(Scope.FEED_READ), response=CrisisLife, operation_id="read_crisis"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One crisis with its checklist."""
-    return answer(reads.crisis(uid, viewer=caller_of(request).party))
+    """One crisis with its whole life; who takes no part in it reads its facts alone."""
+    return answer(reads_life.life(uid, viewer=caller_of(request).party))
+
+
+@router.get(
+    "/crises/{uid}/clocks",
+    **needs(Scope.FEED_READ),
+    response=CrisisClocks,
+    operation_id="read_crisis_clocks",
+)
+def read_clocks(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The moments from which a crisis is counted; signals' are of those that your party sees."""
+    viewer = caller_of(request).party
+    found = reads.crisis(uid, viewer=viewer)
+    times = signals.crisis_times(uid, viewer=viewer)
+    return answer(
+        CrisisClocks(
+            now=now(),
+            happened_at=found.happened_at,
+            first_sighting_at=times.first_sighting_at,
+            warned_at=found.warned_at,
+            activated_at=found.activated_at,
+            first_signal_at=times.first_signal_at,
+            last_variant_at=times.last_variant_at,
+            closed_at=found.closed_at,
+            tail_ends_at=found.tail_ends_at,
+        )
+    )
+
+
+@router.post(
+    "/crises/{uid}/triage",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="triage_crisis",
+)
+def triage(request: HttpRequest, uid: UUID, body: TriageIn) -> HttpResponse:
+    """Rate a warning by harm and virality; the matrix says what follows, and why."""
+    return answer(writes.triage(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.put(
     "/crises/{uid}/checks/{test}",
     **needs(Scope.CRISES_WRITE),
-    response=CrisisOut,
+    response=CrisisLife,
     operation_id="answer_check",
 )
 def check(request: HttpRequest, uid: UUID, test: str, body: CheckIn) -> HttpResponse:
     """Answer one test of the activation checklist."""
-    caller = caller_of(request)
-    return answer(
-        writes.answer(uid, test=test, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
-    )
+    by = caller_of(request).actor
+    return answer(writes.answer(uid, test=test, body=body, by=by, now=now()))
 
 
 @router.post(
-    "/crises/{uid}/activate",
+    "/crises/{uid}/measures",
     **needs(Scope.CRISES_WRITE),
-    response=CrisisOut,
-    operation_id="activate_crisis",
+    response=CrisisLife,
+    operation_id="consider_measure",
 )
-def activate(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Activate the protocol, once every test is answered yes."""
-    caller = caller_of(request)
-    return answer(writes.activate(uid, by=caller.party, now=now(), actor_ref=caller.ref))
+def consider(request: HttpRequest, uid: UUID, body: MeasureIn) -> HttpResponse:
+    """Record a national measure that was considered, and why it does not suffice."""
+    return answer(writes.consider(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/proposals",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="propose_move",
+)
+def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
+    """Propose activation or closure; what a key proposes, another party confirms."""
+    return answer(writes_moves.propose(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/proposals/{proposal}/confirm",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="confirm_proposal",
+)
+def confirm(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
+    """Confirm what another party proposed: the crisis moves."""
+    return answer(writes_moves.confirm(uid, proposal, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/proposals/{proposal}/decline",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="decline_proposal",
+)
+def refuse(request: HttpRequest, uid: UUID, proposal: UUID, body: ReasonIn) -> HttpResponse:
+    """Decline what another proposed, and say why."""
+    by = caller_of(request).actor
+    return answer(writes_moves.refuse(uid, proposal, body=body, by=by, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/proposals/{proposal}/withdraw",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="withdraw_proposal",
+)
+def withdraw(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
+    """Take back what your party proposed."""
+    return answer(writes_moves.withdraw(uid, proposal, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/deescalate",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="deescalate_crisis",
+)
+def deescalate(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
+    """Let a live crisis calm down."""
+    return answer(writes_moves.deescalate(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/resume",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="resume_crisis",
+)
+def resume(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
+    """Make a crisis live again that was calming down."""
+    return answer(writes_moves.resume(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/review",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="review_crisis",
+)
+def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
+    """Review a live crisis and keep it so, until the next review."""
+    return answer(writes_moves.keep(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
     "/crises/{uid}/close",
     **needs(Scope.CRISES_WRITE),
-    response=CrisisOut,
+    response=CrisisLife,
     operation_id="close_crisis",
 )
 def close(request: HttpRequest, uid: UUID, body: CloseIn) -> HttpResponse:
-    """End a crisis, and say why."""
-    caller = caller_of(request)
-    return answer(writes.close(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref))
+    """Close a warning that came to nothing; what was activated is closed by a proposal."""
+    return answer(writes_moves.close(uid, body=body, by=caller_of(request).actor, now=now()))

@@ -10,6 +10,7 @@ from stemtide.hub.api import (
     feed,
     health,
     leads,
+    participants,
     previews,
     reports,
     signals,
@@ -20,7 +21,10 @@ from stemtide.hub.api.machine import machine
 api = machine()
 """The API with all its endpoints."""
 
-for _room in (signals, previews, feed, crises, situation, leads, reports, agents, alerts):
+for _room in (
+    *(signals, previews, feed, crises, participants),
+    *(situation, leads, reports, agents, alerts),
+):
     api.add_router("", _room.router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -1,21 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of crises."""
+"""The readers of crises as such: which there are, where each stands, its checklist.
 
+The whole life of one is in reads_life.py, who takes part in reads_joining.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from stemtide.hub.crises import rules
-from stemtide.hub.crises.models import Check, Crisis
+from stemtide.hub.crises.models import Check, Crisis, Participation, Review
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
-from stemtide.protocol.crises import CheckOut, CrisisOut
+from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.protocol.crises import ByOut, CheckOut, CrisisOut, ReviewOut
 from stemtide.protocol.frameworks import framework
-from stemtide.protocol.words import CheckAnswer, PartyKind
+from stemtide.protocol.words import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What stands beside some crises, by their primary keys: the viewer's state, the review."""
+
+    states: Mapping[int, JoinState] = field(default_factory=dict)
+    reviews: Mapping[int, Review] = field(default_factory=dict)
 
 
 def crises(*, viewer: Party) -> list[CrisisOut]:
     """All crises that a party may see, the latest warning first."""
-    found = Crisis.objects.select_related("opened_by").prefetch_related("checks__answered_by")
-    return [describe(row, viewer=viewer) for row in found if _is_visible(row, viewer=viewer)]
+    rows = _seen(viewer).select_related("opened_by").prefetch_related("checks__answered_by")
+    around = _around(viewer)
+    return [
+        _describe(row, viewer=viewer, around=around)
+        for row in rows
+        if _is_visible(row, viewer=viewer, around=around)
+    ]
 
 
 def crisis(uid: UUID, *, viewer: Party) -> CrisisOut:
@@ -32,54 +52,159 @@ def find(uid: UUID, *, viewer: Party) -> Crisis:
     raises: NotFoundError, also for one that the viewer may not see.
     """
     row = Crisis.objects.select_related("opened_by").filter(uid=uid).first()
-    if row is None or not _is_visible(row, viewer=viewer):
+    if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
         raise NotFoundError(f"there is no crisis {uid} that your party may see: list them first")
     return row
 
 
+def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
+    """The row of a crisis that the viewer takes part in.
+
+    raises: NotFoundError as find() does; NotAllowedError for one that it has not joined.
+    """
+    row = find(uid, viewer=viewer)
+    rules.check_in_room(_own_facts(row, viewer=viewer, around=_around(viewer, only=row)), viewer)
+    return row
+
+
+def is_in_room(uid: UUID, *, party: Party) -> bool:
+    """Whether a party takes part in a crisis; False also for one that there is not."""
+    row = Crisis.objects.select_related("opened_by").filter(uid=uid).first()
+    return row is not None and rules.is_in_room(
+        _own_facts(row, viewer=party, around=_around(party, only=row)), party
+    )
+
+
+def seen(*, viewer: Party) -> frozenset[UUID] | None:
+    """The crises that a party may see; None for all of them: it coordinates."""
+    if viewer.kind in COORDINATING:
+        return None
+    around = _around(viewer)
+    rows = _seen(viewer).select_related("opened_by")
+    return frozenset(row.uid for row in rows if _is_visible(row, viewer=viewer, around=around))
+
+
+def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
+    """What the rules must know of a crisis: a page asks them before it shows a button.
+
+    raises: NotFoundError.
+    """
+    return facts(find(uid, viewer=viewer), viewer=viewer)
+
+
 def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:  # noqa: ARG001  # find() said for whom
     """What the rules must know of a crisis."""
+    states = row.participations.values_list("party__name", "state")
     return rules.CrisisFacts(
         framework=framework(row.framework),
         stage=row.stage,
         opened_by=row.opened_by.name,
         countries=tuple(row.countries),
+        exercise=row.exercise,
+        tail_ends_at=row.tail_ends_at,
+        states={name: JoinState(state) for name, state in states},
         answers={test: CheckAnswer(check.answer) for test, check in _latest(row).items()},
+        measures=row.measures.count(),
     )
 
 
-def describe(row: Crisis, *, viewer: Party) -> CrisisOut:  # noqa: ARG001  # find() said for whom
+def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
     """A crisis as it travels."""
-    of = framework(row.framework)
-    latest = _latest(row)
+    return _describe(row, viewer=viewer, around=_around(viewer, only=row))
+
+
+def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ByOut:
+    """Who did something, as a viewer may know it: which person is told to their own party only."""
+    return ByOut(
+        party=party.name,
+        role=Role(role) if role else None,
+        ref=(ref or None) if party == viewer else None,
+    )
+
+
+def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
+    """One span of a live crisis until it is looked at again."""
+    return ReviewOut(
+        since=row.since,
+        prompt_due=row.prompt_due,
+        review_due=row.review_due,
+        is_prompted=row.prompted_at is not None and not row.decision,
+        is_overdue=row.required_at is not None and not row.decision,
+        decision=ReviewDecision(row.decision) if row.decision else None,
+        reason=row.reason,
+        by=by_out(row.by, ref=row.by_ref, role=row.by_role, viewer=viewer) if row.by else None,
+        at=row.at,
+    )
+
+
+def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
+    """A crisis as it travels, from what stands beside it."""
+    own = _own_facts(row, viewer=viewer, around=around)
+    of, latest, review = own.framework, _latest(row), around.reviews.get(row.pk)
+    is_insider = rules.is_insider(own, viewer)
     return CrisisOut(
         id=row.uid,
         name=row.name,
         framework=row.framework,
         stage=row.stage,
-        stage_title=of.stages[row.stage].title,
+        stage_title=own.at.title,
         summary=row.summary,
         countries=row.countries,
         exercise=row.exercise,
         opened_by=row.opened_by.name,
+        event=row.event,
+        event_refs=row.event_refs,
         happened_at=row.happened_at,
         warned_at=row.warned_at,
         activated_at=row.activated_at,
+        deescalated_at=row.deescalated_at,
         closed_at=row.closed_at,
-        checks=[_describe_check(test.name, test.question, latest) for test in of.tests.values()],
+        tail_ends_at=row.tail_ends_at,
+        ended_at=row.ended_at,
+        close_reason=row.close_reason if is_insider else "",
+        accepts_signals=own.at.is_open or own.at.tail_days is not None,
+        review=describe_review(review, viewer=viewer) if review and is_insider else None,
+        your_state=_your_state(own, viewer),
+        in_room=rules.is_in_room(own, viewer),
+        checks=[
+            _describe_check(test.name, test.question, latest, viewer=viewer, is_insider=is_insider)
+            for test in of.tests.values()
+        ],
     )
 
 
-def _describe_check(test: str, question: str, latest: dict[str, Check]) -> CheckOut:
-    """One test, with its latest answer where there is one."""
+def _your_state(own: rules.CrisisFacts, viewer: Party) -> JoinState | None:
+    """How the viewer stands to a crisis; None where nobody asked it."""
+    state = own.states.get(viewer.name)
+    if state is not JoinState.JOINED and rules.is_in_room(own, viewer):
+        return JoinState.LEADS
+    return None if state is JoinState.UNINVITED else state
+
+
+def _describe_check(
+    test: str, question: str, latest: dict[str, Check], *, viewer: Party, is_insider: bool
+) -> CheckOut:
+    """One test, with its latest answer where there is one; evidence and author for insiders."""
     check = latest.get(test)
+    if check is None or not is_insider:
+        return CheckOut(
+            test=test,
+            question=question,
+            answer=CheckAnswer(check.answer) if check else CheckAnswer.UNKNOWN,
+            evidence="",
+            answered_by=None,
+            answered_at=None,
+        )
+    by = by_out(check.answered_by, ref=check.answered_ref, role=check.answered_role, viewer=viewer)
     return CheckOut(
         test=test,
         question=question,
-        answer=CheckAnswer(check.answer) if check else CheckAnswer.UNKNOWN,
-        evidence=check.evidence if check else "",
-        answered_by=check.answered_by.name if check else None,
-        answered_at=check.answered_at if check else None,
+        answer=CheckAnswer(check.answer),
+        evidence=check.evidence,
+        answered_by=by.party,
+        answered_role=by.role,
+        answered_ref=by.ref,
+        answered_at=check.answered_at,
     )
 
 
@@ -88,6 +213,41 @@ def _latest(row: Crisis) -> dict[str, Check]:
     return {check.test: check for check in row.checks.all()}
 
 
-def _is_visible(row: Crisis, *, viewer: Party) -> bool:
+def _own_facts(row: Crisis, *, viewer: Party, around: _Around) -> rules.CrisisFacts:
+    """What the rules must know to say whether a party sees a crisis and takes part in it."""
+    state = around.states.get(row.pk)
+    return rules.CrisisFacts(
+        framework=framework(row.framework),
+        stage=row.stage,
+        opened_by=row.opened_by.name,
+        countries=tuple(row.countries),
+        exercise=row.exercise,
+        tail_ends_at=row.tail_ends_at,
+        states={viewer.name: state} if state else {},
+    )
+
+
+def _is_visible(row: Crisis, *, viewer: Party, around: _Around) -> bool:
     """Whether a party may see a crisis."""
-    return rules.may_see(facts(row, viewer=viewer), kind=PartyKind(viewer.kind))
+    own = _own_facts(row, viewer=viewer, around=around)
+    return rules.may_see(own, name=viewer.name, kind=PartyKind(viewer.kind))
+
+
+def _seen(viewer: Party) -> QuerySet[Crisis]:
+    """No fewer crises than a party may see; the rules have the last word on each."""
+    if viewer.kind in COORDINATING:
+        return Crisis.objects.all()
+    asked = Participation.objects.filter(party=viewer).values("crisis")
+    return Crisis.objects.filter(Q(opened_by=viewer) | Q(pk__in=asked))
+
+
+def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:
+    """What stands beside one crisis or all of them."""
+    own = Participation.objects.filter(party=viewer)
+    running = Review.objects.filter(decision="")
+    if only is not None:
+        own, running = own.filter(crisis=only), running.filter(crisis=only)
+    return _Around(
+        states={pk: JoinState(state) for pk, state in own.values_list("crisis_id", "state")},
+        reviews={one.crisis_id: one for one in running},
+    )

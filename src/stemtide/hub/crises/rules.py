@@ -1,58 +1,175 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may warn, answer, activate and close, and when."""
+"""Who sees a crisis, who takes part in it, who warns, rates and answers, and when.
+
+What moves a crisis is in rules_moves.py, who joins in rules_joining.py, what it is linked with in
+rules_events.py.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from stemtide.hub.parties.rules import (
+    COORDINATING,
     ConflictError,
     InvalidError,
     NotAllowedError,
     allows,
     check_country,
+    check_person_may_write,
 )
-from stemtide.protocol.frameworks import Framework
-from stemtide.protocol.words import CheckAnswer, PartyKind
+from stemtide.protocol.frameworks import Framework, Stage
+from stemtide.protocol.triage import TriageError, triages
+from stemtide.protocol.words import CheckAnswer, JoinState, PartyKind, Role, TriageOutcome
 
 __all__ = [
+    "Acting",
     "CrisisFacts",
+    "PartyNamed",
+    "accepts_signals",
     "allows",
-    "check_activate",
     "check_answer",
-    "check_close",
     "check_countries",
+    "check_in_room",
+    "check_leads",
+    "check_measure",
+    "check_triage",
     "check_warn",
+    "check_writes",
+    "is_in_room",
+    "is_insider",
     "may_see",
+    "triage_outcome",
 ]
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much another machine's clock may run ahead of ours."""
 
-LEADING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
-"""Kinds of party that answer the checklist and activate."""
+ASKED = frozenset({JoinState.INVITED, JoinState.JOINED, JoinState.DECLINED, JoinState.LEFT})
+"""States of a party that was asked, and so knows of the crisis."""
+
+
+class PartyNamed(Protocol):
+    """What the rules must know of a party; a party's row is one."""
+
+    @property
+    def name(self) -> str:
+        """The party's name."""
+
+    @property
+    def kind(self) -> str:
+        """The party's kind."""
+
+    @property
+    def country(self) -> str:
+        """The party's country; "" where it has none."""
+
+
+class Acting(PartyNamed, Protocol):
+    """Who acts; parties.reads.Actor is one. role: None where a machine acts with a key."""
+
+    @property
+    def kind(self) -> PartyKind:
+        """The party's kind."""
+
+    @property
+    def ref(self) -> str:
+        """Which person or key."""
+
+    @property
+    def role(self) -> Role | None:
+        """What the person does for their party."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrisisFacts:
-    """What the rules must know of a crisis. answers: the latest one to each test."""
+    """What the rules must know of a crisis.
+
+    states:   how each party that was ever asked stands to it, by name.
+    answers:  the latest one to each test.
+    measures: how many national measures are recorded as considered.
+    """
 
     framework: Framework
     stage: str
     opened_by: str
     countries: tuple[str, ...]
-    answers: Mapping[str, CheckAnswer]
+    exercise: bool = False
+    tail_ends_at: datetime | None = None
+    states: Mapping[str, JoinState] = field(default_factory=dict)
+    answers: Mapping[str, CheckAnswer] = field(default_factory=dict)
+    measures: int = 0
+
+    @property
+    def at(self) -> Stage:
+        """The stage it stands at."""
+        return self.framework.stages[self.stage]
+
+    @property
+    def leads(self) -> tuple[PartyKind, ...]:
+        """Kinds of party that decide where it stands."""
+        return self.at.leads or self.framework.leads
 
 
-def may_see(facts: CrisisFacts, *, kind: PartyKind) -> bool:
-    """Whether a party sees a crisis: observers not before it has left the early warning."""
-    return kind is not PartyKind.OBSERVER or facts.stage != facts.framework.first_stage
+def may_see(facts: CrisisFacts, *, name: str, kind: PartyKind) -> bool:
+    """Whether a party sees a crisis.
+
+    Authorities, agencies, consortia and who opened it do; providers and observers once they were
+    asked to take part, observers not before it has left the first stage.
+    """
+    if kind in COORDINATING or name == facts.opened_by:
+        return True
+    if kind is PartyKind.OBSERVER and facts.stage == facts.framework.first_stage:
+        return False
+    return facts.states.get(name) in ASKED
 
 
-def check_warn(*, kind: PartyKind) -> None:
+def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party takes part: who opened the crisis, agencies, and those that joined."""
+    return (
+        party.kind == PartyKind.AGENCY
+        or party.name == facts.opened_by
+        or facts.states.get(party.name) is JoinState.JOINED
+    )
+
+
+def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party reads what the others say: those in the room, and coordinating kinds."""
+    return party.kind in COORDINATING or is_in_room(facts, party)
+
+
+def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
+    """Nobody acts in a crisis, and nobody is acted upon, without having joined it."""
+    if not is_in_room(facts, party):
+        raise NotAllowedError("your party takes no part in this crisis: join it first")
+
+
+def check_leads(facts: CrisisFacts, *, by: Acting, what: str) -> None:
+    """Some things only authorities and agencies in the room do. what: as in "activates"."""
+    if by.kind not in facts.leads:
+        kinds = " or ".join(facts.leads)
+        raise NotAllowedError(f"only {kinds} {what}: ask one")
+    check_in_room(facts, by)
+
+
+def accepts_signals(facts: CrisisFacts, *, now: datetime) -> bool:
+    """Whether signals may join the crisis: in open stages, and while a closed one has its tail."""
+    tail = facts.tail_ends_at
+    return facts.at.is_open or (facts.at.tail_days is not None and tail is not None and now < tail)
+
+
+def check_warn(*, by: Acting) -> None:
     """Everyone who works in the protocol may warn; observers watch."""
-    if kind is PartyKind.OBSERVER:
+    if by.kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers do not raise warnings: tell an authority or the agency")
+    check_writes(by)
+
+
+def check_writes(by: Acting) -> None:
+    """A person acts in a role that does; what a machine may do, its key says."""
+    if by.role is not None:
+        check_person_may_write(by.role)
 
 
 def check_countries(codes: Iterable[str]) -> None:
@@ -61,53 +178,54 @@ def check_countries(codes: Iterable[str]) -> None:
         check_country(code, field="countries")
 
 
-def check_answer(facts: CrisisFacts, *, kind: PartyKind, test: str) -> None:
-    """Authorities and agencies answer the tests of a crisis that is not closed."""
-    if kind not in LEADING:
-        raise NotAllowedError("only an authority or an agency answers the checklist: ask one")
+def check_triage(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room rate a warning; cheap, so an analyst may."""
+    check_leads(facts, by=by, what="rates a warning")
+    check_writes(by)
+    if facts.stage != facts.framework.first_stage:
+        raise ConflictError(f"it stands at {facts.at.title!r}: only a warning is rated")
+
+
+def triage_outcome(
+    facts: CrisisFacts, *, harm: int, virality: int, wanted: TriageOutcome | None, reason: str
+) -> tuple[TriageOutcome, TriageOutcome, str]:
+    """What the matrix says, what counts, and the cell in words; another outcome needs a reason.
+
+    raises: InvalidError naming the field.
+    """
+    matrix = triages()[facts.framework.triage]
+    try:
+        suggested = matrix.rate(harm=harm, virality=virality)
+        words = matrix.explain(harm=harm, virality=virality)
+    except TriageError as error:
+        axis, _, message = str(error).partition(": ")
+        raise InvalidError(axis, message) from error
+    if wanted in {None, suggested}:
+        return suggested, suggested, words
+    if not reason.strip():
+        raise InvalidError(
+            "reason", f"the matrix says {suggested.replace('_', ' ')}: say why you differ from it"
+        )
+    return suggested, wanted or suggested, words
+
+
+def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
+    """Authorities and agencies in the room answer the tests of a crisis that is not closed."""
+    check_leads(facts, by=by, what="answers the checklist")
+    check_writes(by)
     if test not in facts.framework.tests:
         known = ", ".join(facts.framework.tests)
         raise InvalidError("test", f"there is no test {test[:60]!r}; known are {known}")
-    if not facts.framework.stages[facts.stage].is_open:
+    if not facts.at.is_open:
         raise ConflictError("this crisis is closed: its checklist stays as it is")
 
 
-def check_activate(facts: CrisisFacts, *, kind: PartyKind) -> None:
-    """Authorities and agencies activate, across borders, once every test is answered yes.
+def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room record which national measures were considered.
 
-    source: Regulation (EU) 2016/794 Art. 2(t); European Commission, IP/19/6009 (2019): for
-            situations in which national measures do not suffice for a cross-border response.
+    source: European Commission, IP/19/6009 (2019): where national measures do not suffice.
     """
-    framework = facts.framework
-    if kind not in LEADING:
-        raise NotAllowedError("only an authority or an agency activates the protocol: ask one")
-    _check_move(facts, to=framework.active_stage)
-    if len(set(facts.countries)) < framework.needs_countries:
-        raise ConflictError(
-            f"it touches {len(set(facts.countries))} country: activation needs"
-            f" {framework.needs_countries}; what stays in one Member State is handled there"
-        )
-    open_tests = [test for test in framework.tests if facts.answers.get(test) != CheckAnswer.YES]
-    if open_tests:
-        raise ConflictError(
-            f"not every test of the checklist is answered yes: {', '.join(open_tests)}"
-        )
-
-
-def check_close(facts: CrisisFacts, *, kind: PartyKind, name: str) -> None:
-    """Who opened a crisis, or an agency, closes it."""
-    if kind is not PartyKind.AGENCY and name != facts.opened_by:
-        raise NotAllowedError(
-            f"only {facts.opened_by}, who opened this crisis, or an agency closes it: ask them"
-        )
-    _check_move(facts, to=facts.framework.closed_stage)
-
-
-def _check_move(facts: CrisisFacts, *, to: str) -> None:
-    """A crisis moves as its framework's data says."""
-    stages = facts.framework.stages
-    if to not in stages[facts.stage].moves:
-        raise ConflictError(
-            f"this crisis stands at {stages[facts.stage].title!r}, from where it does not move to"
-            f" {stages[to].title!r}"
-        )
+    check_leads(facts, by=by, what="records national measures")
+    check_writes(by)
+    if not facts.at.is_open:
+        raise ConflictError("this crisis is closed: what was considered stays as it is")

@@ -1,28 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of crises: warn, answer the checklist, activate, close."""
+"""The writers of what is said of a crisis: warn, rate, answer the checklist, consider measures.
+
+What moves it is in writes_moves.py, who joins it in writes_joining.py, what it is linked with in
+writes_events.py.
+"""
 
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from stemtide.hub.crises import reads, rules
-from stemtide.hub.crises.models import Check, Crisis
+from stemtide.hub.crises import reads, reads_life, rules, rules_moves, writes_joining, writes_moves
+from stemtide.hub.crises.models import Check, Crisis, Measure, Triage
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError
-from stemtide.protocol.crises import CheckIn, CloseIn, CrisisOut, WarningIn
+from stemtide.protocol.crises import (
+    CheckIn,
+    CloseIn,
+    CrisisLife,
+    InviteIn,
+    MeasureIn,
+    TriageIn,
+    WarningIn,
+)
 from stemtide.protocol.frameworks import FrameworkError, framework
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words import TriageOutcome
 
 
 @transaction.atomic
-def warn(body: WarningIn, *, by: Party, now: datetime, actor_ref: str | None = None) -> CrisisOut:
-    """Raise an early warning.
+def warn(body: WarningIn, *, by: Actor, now: datetime) -> CrisisLife:
+    """Raise an early warning, and invite those that it is addressed to.
 
-    raises: NotAllowedError for observers; InvalidError for an unknown framework or country.
+    raises: NotAllowedError for observers and roles that only read; InvalidError for an unknown
+            framework, country or party.
     """
-    rules.check_warn(kind=PartyKind(by.kind))
+    rules.check_warn(by=by)
     rules.check_countries(body.countries)
     try:
         of = framework(body.framework)
@@ -38,97 +51,131 @@ def warn(body: WarningIn, *, by: Party, now: datetime, actor_ref: str | None = N
         summary=body.summary,
         countries=sorted(set(body.countries)),
         exercise=body.exercise,
-        opened_by=by,
+        opened_by=by.party,
+        event_refs=sorted(set(body.event_refs)),
         happened_at=body.happened_at,
         warned_at=now,
     )
     detail: dict[str, object] = {"framework": of.name, "countries": crisis.countries}
-    return _record("crisis.warned", crisis, by=by, now=now, detail=detail, through=actor_ref)
+    _record("crisis.warned", crisis, by=by, now=now, detail=detail)
+    if body.invite:
+        _invite(crisis, body.invite, by=by, now=now)
+    return reads_life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
-def answer(
-    uid: UUID,
-    *,
-    test: str,
-    body: CheckIn,
-    by: Party,
-    now: datetime,
-    actor_ref: str | None = None,
-) -> CrisisOut:
+def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife:
+    """Rate a warning by harm and virality; earlier ratings stay on record.
+
+    raises: NotFoundError, NotAllowedError, ConflictError past the warning; InvalidError for a level
+            that there is not, and for another outcome than the matrix' without a reason.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules.check_triage(facts, by=by)
+    suggested, outcome, words = rules.triage_outcome(
+        facts,
+        harm=body.harm,
+        virality=body.virality,
+        wanted=body.outcome,
+        reason=body.reason,
+    )
+    if body.close:
+        rules_moves.check_close(facts, by=by)
+        if outcome is not TriageOutcome.AS_USUAL:
+            raise InvalidError("close", f"it comes to {outcome}: only business as usual closes it")
+    Triage.objects.create(
+        crisis=crisis,
+        harm=body.harm,
+        virality=body.virality,
+        suggested=suggested,
+        outcome=outcome,
+        explanation=words,
+        reason=body.reason,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    detail: dict[str, object] = {
+        "harm": body.harm,
+        "virality": body.virality,
+        "suggested": str(suggested),
+        "outcome": str(outcome),
+    }
+    _record("crisis.triaged", crisis, by=by, now=now, detail=detail)
+    if body.close:
+        return writes_moves.close(uid, body=CloseIn(reason=body.reason or words), by=by, now=now)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def answer(uid: UUID, *, test: str, body: CheckIn, by: Actor, now: datetime) -> CrisisLife:
     """Answer one test of the activation checklist; earlier answers stay on record.
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown test, ConflictError.
     """
     ledger.take_turn()
-    crisis = reads.find(uid, viewer=by)
-    rules.check_answer(reads.facts(crisis, viewer=by), kind=PartyKind(by.kind), test=test)
+    crisis = reads.find(uid, viewer=by.party)
+    rules.check_answer(reads.facts(crisis, viewer=by.party), by=by, test=test)
     Check.objects.create(
         crisis=crisis,
         test=test,
         answer=body.answer,
         evidence=body.evidence,
-        answered_by=by,
+        answered_by=by.party,
+        answered_ref=by.ref,
+        answered_role=by.role or "",
         answered_at=now,
     )
     detail: dict[str, object] = {"test": test, "answer": str(body.answer)}
-    return _record("check.answered", crisis, by=by, now=now, detail=detail, through=actor_ref)
+    _record("check.answered", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
-def activate(uid: UUID, *, by: Party, now: datetime, actor_ref: str | None = None) -> CrisisOut:
-    """Activate the protocol.
+def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisLife:
+    """Record a national measure that was considered, and why it does not suffice.
 
-    raises: NotFoundError, NotAllowedError, ConflictError naming what is missing.
+    raises: NotFoundError, NotAllowedError, InvalidError for an unknown country, ConflictError.
     """
     ledger.take_turn()
-    crisis = reads.find(uid, viewer=by)
-    facts = reads.facts(crisis, viewer=by)
-    rules.check_activate(facts, kind=PartyKind(by.kind))
-    crisis.stage = facts.framework.active_stage
-    crisis.activated_at = now
-    crisis.save(update_fields=["stage", "activated_at"])
-    return _record("crisis.activated", crisis, by=by, now=now, detail={}, through=actor_ref)
+    crisis = reads.find(uid, viewer=by.party)
+    rules.check_measure(reads.facts(crisis, viewer=by.party), by=by)
+    rules.check_countries([body.country])
+    Measure.objects.create(
+        crisis=crisis,
+        country=body.country,
+        measure=body.measure,
+        insufficient=body.insufficient,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    detail: dict[str, object] = {"country": body.country}
+    _record("measure.considered", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
 
 
-@transaction.atomic
-def close(
-    uid: UUID, *, body: CloseIn, by: Party, now: datetime, actor_ref: str | None = None
-) -> CrisisOut:
-    """End a crisis. Its signals stay: each is withdrawn or expires by itself.
-
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is closed.
-    """
-    ledger.take_turn()
-    crisis = reads.find(uid, viewer=by)
-    facts = reads.facts(crisis, viewer=by)
-    rules.check_close(facts, kind=PartyKind(by.kind), name=by.name)
-    was = crisis.stage
-    crisis.stage = facts.framework.closed_stage
-    crisis.closed_at = now
-    crisis.close_reason = body.reason
-    crisis.save(update_fields=["stage", "closed_at", "close_reason"])
-    return _record("crisis.closed", crisis, by=by, now=now, detail={"from": was}, through=actor_ref)
+def _invite(crisis: Crisis, names: tuple[str, ...], *, by: Actor, now: datetime) -> None:
+    """Invite those that a warning is addressed to. raises: InvalidError naming the field."""
+    try:
+        writes_joining.invite(crisis.uid, body=InviteIn(parties=names), by=by, now=now)
+    except InvalidError as error:
+        raise InvalidError("invite", error.message) from error
 
 
 def _record(
-    kind: str,
-    crisis: Crisis,
-    *,
-    by: Party,
-    now: datetime,
-    detail: dict[str, object],
-    through: str | None,
-) -> CrisisOut:
-    """Append to the ledger, and say how the crisis stands now."""
-    if through:
-        detail = {**detail, "through": through}
+    kind: str, crisis: Crisis, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append to the ledger: who did it, and through which hand."""
     ledger.append(
         kind,
-        actor=by.ref,
+        actor=by.party.ref,
         subject=crisis.ref,
         now=now,
-        detail=detail,
+        detail={**detail, "through": by.ref},
         exercise=crisis.exercise,
     )
-    return reads.describe(crisis, viewer=by)

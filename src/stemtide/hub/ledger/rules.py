@@ -10,13 +10,19 @@ _COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONS
 
 OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "party": frozenset(PartyKind),
-    "crisis": frozenset(PartyKind) - {PartyKind.OBSERVER},
-    "check": frozenset(PartyKind) - {PartyKind.OBSERVER},
+    "crisis": _COORDINATING,
+    "check": _COORDINATING,
+    "measure": _COORDINATING,
+    "proposal": _COORDINATING,
+    "review": _COORDINATING,
+    "participant": _COORDINATING,
+    "neighbour": _COORDINATING,
     "agent": _COORDINATING,
 }
 """Which kinds of party read entries about one kind of thing; other things: their actor only.
 
-Signals are missing on purpose: an entry cannot know whom a signal's handling mark lets in.
+Signals are missing on purpose: an entry cannot know whom a signal's handling mark lets in. Nor can
+it know who was asked into a crisis: those read its timeline, where a room above opens the names.
 """
 
 

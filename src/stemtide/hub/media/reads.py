@@ -229,8 +229,4 @@ def _signals(viewer: Party) -> QuerySet[Signal]:
 
 def _is_in_room(crisis: UUID, *, viewer: Party) -> bool:
     """Whether a party is in the room of a crisis."""
-    try:
-        crises.crisis(crisis, viewer=viewer)
-    except NotFoundError:
-        return False
-    return True
+    return crises.is_in_room(crisis, party=viewer)

@@ -34,9 +34,19 @@ class Actor:
     role: Role | None = None
 
     @property
+    def name(self) -> str:
+        """The party's name."""
+        return self.party.name
+
+    @property
     def kind(self) -> PartyKind:
         """What kind of party it is."""
         return PartyKind(self.party.kind)
+
+    @property
+    def country(self) -> str:
+        """The party's country; "" where it has none."""
+        return self.party.country
 
     @property
     def is_person(self) -> bool:

@@ -141,9 +141,13 @@ def acts(drafts: Iterable[Draft]) -> list[list[Draft]]:
 
 @dataclass(frozen=True, slots=True)
 class CrisisFacts:
-    """What the rules must know of the crisis that a signal names."""
+    """What the rules must know of the crisis that a signal names.
+
+    is_open: it takes signals now. in_room: the sharer takes part in it.
+    """
 
     is_open: bool
+    in_room: bool
     exercise: bool
 
 
@@ -193,6 +197,10 @@ def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:
     if facts is None:
         raise InvalidError(
             "crisis", f"there is no crisis {body.crisis} that your party may see: leave it out"
+        )
+    if not facts.in_room:
+        raise InvalidError(
+            "crisis", "your party takes no part in it: join it first, or leave it out"
         )
     if not facts.is_open:
         raise InvalidError("crisis", "is closed and takes no more signals: leave it out")

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from stemtide.hub.crises import reads as crises
+from stemtide.hub.crises import reads as crises, rules as crisis_rules
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
@@ -98,7 +98,7 @@ def _share(
     drafts = list(rules.read_rows(bodies, errors=errors, now=now))  # 1
     with transaction.atomic():
         ledger.take_turn()  # 2
-        around = _Surroundings(by)
+        around = _Surroundings(by, now=now)
         fitting = [draft for draft in drafts if around.takes(draft, errors=errors)]
         new, placed = _tell_new(fitting, errors=errors, by=by)
         if errors and not partial:  # 3
@@ -129,8 +129,9 @@ def _tell_bulk(
 class _Surroundings:
     """The crises and parties that rows name, each looked up once. crises: primary keys by id."""
 
-    def __init__(self, by: Party) -> None:
+    def __init__(self, by: Party, *, now: datetime) -> None:
         self._by = by
+        self._now = now
         self._crises: dict[UUID, rules.CrisisFacts | None] = {}
         self._parties: set[str] = set()
         self.crises: dict[UUID | None, int | None] = {None: None}
@@ -164,8 +165,12 @@ class _Surroundings:
         except NotFoundError:
             return None
         self.crises[uid] = row.pk
-        stage = crises.facts(row, viewer=self._by).framework.stages[row.stage]
-        return rules.CrisisFacts(is_open=stage.is_open, exercise=row.exercise)
+        facts = crises.facts(row, viewer=self._by)
+        return rules.CrisisFacts(
+            is_open=crisis_rules.accepts_signals(facts, now=self._now),
+            in_room=crisis_rules.is_in_room(facts, self._by),
+            exercise=row.exercise,
+        )
 
 
 def _tell_new(

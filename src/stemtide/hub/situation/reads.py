@@ -25,7 +25,6 @@ from stemtide.protocol.situation import (
     Vote,
     VoteOut,
 )
-from stemtide.protocol.words import PartyKind
 
 MAX_PAGE = 500
 """Messages on one page of a log."""
@@ -44,7 +43,7 @@ def find_room(uid: UUID, *, viewer: Party) -> Crisis:
 
 def is_in_room(row: Crisis, *, viewer: Party) -> bool:
     """Whether a party is in the room of a crisis that it may see."""
-    return crises.find(row.uid, viewer=viewer) is not None and viewer.kind != PartyKind.OBSERVER
+    return crises.is_in_room(row.uid, party=viewer)
 
 
 def room_facts(row: Crisis, *, viewer: Party) -> RoomFacts:

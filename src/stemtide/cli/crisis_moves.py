@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide crisis: propose and confirm by four eyes, calm down, review, link, mirror."""
+
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.crisis import AsJson, CrisisId, crisis, give_crisis, moment, post
+from stemtide.cli.speech import fail
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.protocol.words import NeighbourStatus, ProposalAct
+
+Why = Annotated[str, typer.Option("--reason", help="Why; no personal data.")]
+ProposalId = Annotated[
+    str, typer.Argument(help="The proposal's id; the one that is open if left out.")
+]
+
+
+@crisis.command("propose")
+def propose(
+    crisis_id: CrisisId,
+    act: Annotated[ProposalAct, typer.Argument(metavar="activate|close")],
+    reason: Why,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Propose activation or closure; another party confirms what a key proposes."""
+    body = {"act": act, "reason": reason}
+    give_crisis(post(crisis_id, "proposals", body, hub=hub, key=key), as_json=as_json)
+
+
+@crisis.command("confirm")
+def confirm(
+    crisis_id: CrisisId,
+    proposal: ProposalId = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Confirm what another party proposed: the protocol is activated, or the crisis closed."""
+    if not yes:
+        fail(f"this moves {crisis_id} as proposed; say --yes to do it", code=2)
+    found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
+    row = post(crisis_id, f"proposals/{found}/confirm", None, hub=hub, key=key)
+    give_crisis(row, as_json=as_json)
+
+
+@crisis.command("refuse")
+def refuse(
+    crisis_id: CrisisId,
+    reason: Why,
+    proposal: ProposalId = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Decline what another proposed, and say why."""
+    found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
+    body = {"reason": reason}
+    row = post(crisis_id, f"proposals/{found}/decline", body, hub=hub, key=key)
+    give_crisis(row, as_json=as_json)
+
+
+@crisis.command("withdraw")
+def withdraw(
+    crisis_id: CrisisId,
+    proposal: ProposalId = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take back what your party proposed."""
+    found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
+    row = post(crisis_id, f"proposals/{found}/withdraw", None, hub=hub, key=key)
+    give_crisis(row, as_json=as_json)
+
+
+def _open_proposal(crisis_id: str, *, hub: str, key: str) -> str:
+    """The one proposal that is open."""
+    with hub_client(hub, key) as client:
+        row = checked(client.get(f"/api/v1/crises/{crisis_id}"))
+    found = [str(one["id"]) for one in row["proposals"] if one["state"] == "open"]
+    if len(found) != 1:
+        fail(f"{len(found)} proposals are open: see stemtide crisis show, and name one")
+    return found[0]
+
+
+@crisis.command("deescalate")
+def deescalate(
+    crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Let a live crisis calm down."""
+    row = post(crisis_id, "deescalate", {"reason": reason}, hub=hub, key=key)
+    give_crisis(row, as_json=as_json)
+
+
+@crisis.command("resume")
+def resume(
+    crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Make a crisis live again that was calming down."""
+    give_crisis(post(crisis_id, "resume", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+
+
+@crisis.command("review")
+def review(
+    crisis_id: CrisisId,
+    reason: Why,
+    next_h: Annotated[
+        int | None, typer.Option(help="Hours until the next review, if sooner than usual.")
+    ] = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Review a crisis and keep it as it is, until the next review."""
+    body = {"reason": reason, "next_h": next_h}
+    give_crisis(post(crisis_id, "review", body, hub=hub, key=key), as_json=as_json)
+
+
+@crisis.command("link")
+def link(
+    crisis_id: CrisisId,
+    other: Annotated[str, typer.Argument(help="The other crisis' id.")],
+    reason: Why,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say that two crises speak of one event; each keeps its own life."""
+    body = {"crisis": other, "reason": reason}
+    give_crisis(post(crisis_id, "link", body, hub=hub, key=key), as_json=as_json)
+
+
+@crisis.command("unlink")
+def unlink(
+    crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Say that a crisis speaks of an event of its own after all."""
+    give_crisis(post(crisis_id, "unlink", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+
+
+@crisis.command("neighbour")
+def neighbour(
+    crisis_id: CrisisId,
+    framework: Annotated[str, typer.Argument(help="The other mechanism, as in gifct.")],
+    version: Annotated[str, typer.Argument(help="Its version, as in 2025.")],
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Its type of activation.")],
+    reference: Annotated[str, typer.Option(help="How it names its activation.")] = "",
+    status: Annotated[NeighbourStatus, typer.Option()] = NeighbourStatus.UNCONFIRMED,
+    started_at: Annotated[str, typer.Option(help="ISO time; now if left out.")] = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note another mechanism's activation about the same event."""
+    body = {
+        "framework": framework,
+        "version": version,
+        "type": type_,
+        "reference": reference,
+        "status": status,
+        "started_at": moment(started_at, option="--started-at"),
+    }
+    give_crisis(post(crisis_id, "neighbours", body, hub=hub, key=key), as_json=as_json)

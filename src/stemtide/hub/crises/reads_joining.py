@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of who takes part in a crisis."""
+
+from uuid import UUID
+
+from stemtide.hub.crises import reads, rules
+from stemtide.hub.crises.models import Crisis, Participation
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.models import Party
+from stemtide.protocol.crises import ParticipantOut
+from stemtide.protocol.words import Capacity, JoinState, PartyKind, Role
+
+
+def participants(uid: UUID, *, viewer: Party) -> list[ParticipantOut]:
+    """How parties stand to a crisis, by name: all of them for insiders, itself for another.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(uid, viewer=viewer)
+    return described(row, facts=reads.facts(row, viewer=viewer), viewer=viewer)
+
+
+def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
+    """The parties that take part in a crisis: who may read what is said in it.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(uid, viewer=viewer)
+    facts = reads.facts(row, viewer=viewer)
+    return [one for one in parties.parties(viewer=viewer) if rules.is_in_room(facts, one)]
+
+
+def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+    """The same for who must tell them all: who opened the crisis, agencies, who joined."""
+    opener = Party.objects.filter(pk=row.opened_by_id)
+    agencies = Party.objects.filter(kind=PartyKind.AGENCY)
+    joined = Party.objects.filter(
+        participations__crisis=row, participations__state=JoinState.JOINED
+    )
+    return list(dict.fromkeys([*opener, *agencies.order_by("name"), *joined.order_by("name")]))
+
+
+def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
+    """The same for a row that is at hand; who leads comes first."""
+    is_insider = rules.is_insider(facts, viewer)
+    rows = row.participations.select_related("party", "invited_by")
+    found = [
+        _describe(one, viewer=viewer)
+        for one in rows
+        if one.state != JoinState.UNINVITED and (is_insider or one.party == viewer)
+    ]
+    named = {one.party for one in found}
+    leads = [
+        _leader(one)
+        for one in parties.parties(viewer=viewer)
+        if one.name not in named
+        and (one.kind == PartyKind.AGENCY or one == row.opened_by)
+        and (is_insider or one == row.opened_by)
+    ]
+    return leads + found
+
+
+def _leader(party: Party) -> ParticipantOut:
+    """A party that leads without an invitation."""
+    return ParticipantOut(
+        party=party.name,
+        title=party.title,
+        kind=PartyKind(party.kind),
+        state=JoinState.LEADS,
+        capacity=None,
+        invited_by=None,
+        invited_at=None,
+        answered_at=None,
+        answered_role=None,
+        reason="",
+    )
+
+
+def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:  # noqa: ARG001  # described() said for whom
+    """A party that was asked or came by itself."""
+    return ParticipantOut(
+        party=row.party.name,
+        title=row.party.title,
+        kind=PartyKind(row.party.kind),
+        state=JoinState(row.state),
+        capacity=Capacity(row.capacity),
+        invited_by=row.invited_by.name if row.invited_by else None,
+        invited_at=row.invited_at,
+        answered_at=row.answered_at,
+        answered_role=Role(row.answered_role) if row.answered_role else None,
+        reason=row.reason,
+    )

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What data decides of frameworks.md, made from it: python -m tests.house.diagrams."""
+
+import re
+from pathlib import Path
+
+from stemtide.hub.crises.rules_joining import JOINING
+from stemtide.hub.crises.rules_moves import PROPOSING
+from stemtide.protocol.frameworks import Framework, frameworks
+from stemtide.protocol.neighbours import mechanisms
+from stemtide.protocol.triage import triages
+
+PAGE = Path(__file__).parents[2] / "docs/understand/frameworks.md"
+START, END = "<!-- made from data: {} -->", "<!-- end of {} -->"
+
+
+def diagram(lines):
+    return "\n".join(["```mermaid", "stateDiagram-v2", *(f"    {one}" for one in lines), "```"])
+
+
+def table(head, rows):
+    return "\n".join(
+        ["| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows]]
+    )
+
+
+def stages(framework: Framework) -> str:
+    rows = [
+        [
+            f"`{one.name}`",
+            one.title,
+            "yes" if one.is_open else "no",
+            ", ".join(f"`{move}`" for move in one.moves) or "nowhere",
+            ", ".join(f"`{move}`" for move in one.two_people) or "none",
+            _due(one),
+        ]
+        for one in framework.stages.values()
+    ]
+    head = ["stage", "title", "takes signals", "moves to", "of these, two people for", "due"]
+    moves = [
+        f"{one.name} --> {move}{': two people' if move in one.two_people else ''}"
+        for one in framework.stages.values()
+        for move in one.moves
+    ]
+    ends = [f"[*] --> {framework.first_stage}", *moves, f"{framework.ended_stage} --> [*]"]
+    facts = (
+        f"Agreed: {framework.agreed_on}. Countries needed for activation: "
+        f"{framework.needs_countries}. National measures needed: {framework.needs_measures}. "
+        f"A proposal runs out after {framework.proposal_h} hours. Leads: "
+        f"{', '.join(framework.leads)}."
+    )
+    thoughts = [
+        f"- {one.title}: {prompt}" for one in framework.stages.values() for prompt in one.prompts
+    ]
+    parts = [f"### `{framework.name}`: {framework.title}", facts, table(head, rows)]
+    return "\n\n".join(
+        [*parts, diagram(ends), "What people are asked to think of:", "\n".join(thoughts)]
+    )
+
+
+def _due(stage):
+    if stage.prompt_after_h:
+        return f"prompt after {stage.prompt_after_h} h, review after {stage.review_after_h} h"
+    return f"ends after {stage.tail_days} days" if stage.tail_days is not None else "nothing"
+
+
+def joining() -> str:
+    moves = [
+        f"{_state(before)} --> {after}: {verb}"
+        for verb, (froms, after) in JOINING.items()
+        for before in sorted(froms, key=str)
+    ]
+    return diagram(moves)
+
+
+def _state(state):
+    return "[*]" if state is None else str(state)
+
+
+def proposal() -> str:
+    return diagram(
+        ["[*] --> open: propose", *(f"open --> {to}: {v}" for v, to in PROPOSING.items())]
+    )
+
+
+def triage() -> str:
+    parts = []
+    for one in triages().values():
+        head = [one.name, *(f"{number}: {words}" for number, words in enumerate(one.virality))]
+        rows = [
+            [f"{number}: {words}", *(str(cell) for cell in one.matrix[number])]
+            for number, words in enumerate(one.harm)
+        ]
+        because = [f"- `{outcome}`: {words}" for outcome, words in one.because.items()]
+        parts += [f"Source: {one.source}.", table(head, rows), "\n".join(because)]
+    return "\n\n".join(parts)
+
+
+def neighbours() -> str:
+    rows = [
+        [
+            f"`{one.framework}`",
+            f"`{one.version}`",
+            one.title,
+            ", ".join(f"`{kind}`" for kind in one.types) or "as its state names it",
+            "yes" if one.is_complete else "no",
+        ]
+        for one in mechanisms().values()
+    ]
+    return table(["mechanism", "version", "title", "types", "no others"], rows)
+
+
+def parts() -> dict[str, str]:
+    """Every part by name."""
+    return {
+        "stages": "\n\n".join(stages(frameworks()[name]) for name in sorted(frameworks())),
+        "triage": triage(),
+        "joining": joining(),
+        "proposal": proposal(),
+        "neighbours": neighbours(),
+    }
+
+
+def page() -> str:
+    """The page with its parts made anew."""
+    told = PAGE.read_text("utf-8")
+    for name, made in parts().items():
+        start, end = START.format(name), END.format(name)
+        found = re.compile(f"{re.escape(start)}\n.*?\n{re.escape(end)}", re.DOTALL)
+        assert found.search(told), f"{PAGE.name} has no place for {name}: {start}"
+        told = found.sub(lambda _, m=made, s=start, e=end: f"{s}\n\n{m}\n\n{e}", told)
+    return told
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
+    print(f"{PAGE.name} says what the data says")

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+import threading
+
+import pytest
+from django.db import connection
+
+from stemtide.hub.crises import reads, reads_life, writes, writes_moves
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+)
+from stemtide.protocol.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
+from tests.world import NOON
+
+ACTIVATE = ProposalIn(act="activate", reason="it spreads")
+CLOSE = ProposalIn(act="close", reason="it is over")
+OVER = CloseIn(reason="it is over")
+WHY = ReasonIn(reason="as we see it")
+
+
+@pytest.fixture
+def ready(world):
+    """A warning that may be activated, with the authority and another in the room."""
+    crisis = world.warn()
+    world.join(crisis, world.other_authority)
+    world.answer_all(crisis)
+    return crisis
+
+
+def propose(crisis, by, body=ACTIVATE, *, now=NOON):
+    return writes_moves.propose(crisis.id, body=body, by=by, now=now).proposals[-1]
+
+
+def confirm(crisis, proposal, by, *, now=NOON):
+    return writes_moves.confirm(crisis.id, proposal.id, by=by, now=now)
+
+
+def test_two_people_of_one_party_activate(world, ready):
+    one = world.actor(role="duty_officer", ref="person:1")
+    other = world.actor(role="coordinator", ref="person:2")
+    proposal = propose(ready, one)
+    active = confirm(ready, proposal, other, now=world.at(minutes=1))
+    assert (active.stage, active.activated_at) == ("active", world.at(minutes=1))
+    (told,) = active.proposals
+    assert (told.state, told.decided_by.role) == ("confirmed", "coordinator")
+    entry = world.last_entry()
+    assert entry.kind == "crisis.activated"
+    assert entry.detail == {
+        "proposal": str(proposal.id),
+        "act": "activate",
+        "from": "early_warning",
+        "through": "person:2",
+    }
+
+
+OFFICER = {"role": "duty_officer", "ref": "person:1"}
+SECOND = {"role": "coordinator", "ref": "person:2"}
+KEY, KEY2 = {"ref": "key:a"}, {"ref": "key:b"}
+
+
+@pytest.mark.parametrize(
+    ("proposer", "confirmer", "same_party"),
+    [
+        (OFFICER, OFFICER, False),
+        (OFFICER, SECOND, True),
+        (OFFICER, KEY, False),
+        (KEY, OFFICER, False),
+        (KEY, KEY, False),
+        (KEY, KEY2, False),
+    ],
+)
+def test_who_confirms_what_another_proposed(world, ready, proposer, confirmer, same_party):
+    proposal = propose(ready, world.actor(**proposer))
+    for party, expected in ((world.authority, same_party), (world.agency, True)):
+        by = world.actor(party, **confirmer)
+        if expected:
+            assert confirm(ready, proposal, by).stage == "active"
+            break
+        with pytest.raises(NotAllowedError, match=r"propose"):
+            confirm(ready, proposal, by)
+
+
+def test_what_was_answered_again_is_proposed_anew(world, ready):
+    first = propose(ready, world.actor())
+    again = CheckIn(answer="yes", evidence="a third look")
+    writes.answer(ready.id, test="harm", body=again, by=world.actor(world.agency), now=NOON)
+    told = reads_life.life(ready.id, viewer=world.agency).proposals[-1]
+    assert told.is_stale
+    with pytest.raises(ConflictError, match="propose it anew"):
+        confirm(ready, first, world.actor(world.agency))
+    second = propose(ready, world.actor())
+    assert confirm(ready, second, world.actor(world.agency)).stage == "active"
+    assert "proposal.expired" in world.ledger_kinds()
+
+
+def test_one_thing_is_proposed_once_at_a_time(world, ready):
+    propose(ready, world.actor())
+    with pytest.raises(ConflictError, match="be-crisis-centre has proposed it already"):
+        propose(ready, world.actor(world.agency))
+
+
+def test_a_proposal_runs_out(world, ready):
+    proposal = propose(ready, world.actor())
+    late = world.at(hours=12)
+    with pytest.raises(ConflictError, match="run out"):
+        confirm(ready, proposal, world.actor(world.agency), now=late)
+    assert writes_moves.note_due(world.at(hours=11)) == 0
+    assert writes_moves.note_due(late) == 1
+    assert writes_moves.note_due(late) == 0
+    (told,) = reads_life.life(ready.id, viewer=world.agency).proposals
+    assert told.state == "expired"
+    entry = world.last_entry()
+    assert (entry.kind, entry.actor) == ("proposal.expired", "clock")
+    assert propose(ready, world.actor(), now=late).state == "open"
+
+
+def test_a_proposal_that_ran_out_makes_way_before_the_clock_has_come(world, ready):
+    propose(ready, world.actor())
+    assert propose(ready, world.actor(), now=world.at(hours=13)).state == "open"
+
+
+def test_a_proposal_is_declined_with_a_reason_by_another(world, ready):
+    proposal = propose(ready, world.actor())
+    with pytest.raises(NotAllowedError, match="withdraw it instead"):
+        writes_moves.refuse(ready.id, proposal.id, body=WHY, by=world.actor(), now=NOON)
+    by = world.actor(world.agency)
+    told = writes_moves.refuse(ready.id, proposal.id, body=WHY, by=by, now=NOON)
+    assert (told.proposals[0].state, told.proposals[0].decided_reason) == (
+        "declined",
+        "as we see it",
+    )
+    with pytest.raises(ConflictError, match="was declined"):
+        confirm(ready, proposal, by)
+    assert world.ledger_kinds()[-1] == "proposal.declined"
+
+
+def test_a_proposal_is_withdrawn_by_its_own_party(world, ready):
+    proposal = propose(ready, world.actor())
+    by = world.actor(world.agency)
+    with pytest.raises(NotAllowedError, match="be-crisis-centre proposed it"):
+        writes_moves.withdraw(ready.id, proposal.id, by=by, now=NOON)
+    told = writes_moves.withdraw(ready.id, proposal.id, by=world.actor(), now=NOON)
+    assert told.proposals[0].state == "withdrawn"
+    assert world.ledger_kinds()[-1] == "proposal.withdrawn"
+
+
+def test_a_proposal_of_another_crisis_is_not_found(world, ready):
+    proposal = propose(ready, world.actor())
+    other = world.warn(name="Another one")
+    with pytest.raises(NotFoundError, match="no proposal"):
+        confirm(other, proposal, world.actor(world.agency))
+
+
+def test_activation_names_the_tests_that_are_open(world):
+    crisis = world.warn()
+    yes = CheckIn(answer="yes")
+    writes.answer(crisis.id, test="harm", body=yes, by=world.actor(), now=NOON)
+    with pytest.raises(ConflictError, match="real-world-event, intimidation"):
+        propose(crisis, world.actor())
+
+
+def test_activation_needs_a_national_measure_that_was_considered(world):
+    crisis = world.warn()
+    for check in crisis.checks:
+        yes = CheckIn(answer="yes")
+        writes.answer(crisis.id, test=check.test, body=yes, by=world.actor(), now=NOON)
+    with pytest.raises(ConflictError, match="0 national measures are recorded"):
+        propose(crisis, world.actor())
+
+
+def test_closing_what_was_activated_takes_two_people(world):
+    crisis = world.activate()
+    with pytest.raises(ConflictError, match="takes two people"):
+        writes_moves.close(crisis.id, body=OVER, by=world.actor(world.agency), now=NOON)
+    closed = world.close(crisis, now=world.at(hours=30))
+    assert (closed.stage, closed.closed_at) == ("closed", world.at(hours=30))
+    assert closed.tail_ends_at == world.at(hours=30, days=30)
+    assert closed.close_reason == "as seen"
+    assert (closed.review, closed.reviews[-1].decision) == (None, "moved")
+
+
+def test_closing_a_warning_is_one_persons_act(world):
+    crisis = world.warn()
+    closed = writes_moves.close(crisis.id, body=OVER, by=world.actor(), now=NOON)
+    assert (closed.stage, closed.accepts_signals) == ("closed", True)
+    assert writes_moves.note_due(NOON) == 1
+    ended = reads.crisis(crisis.id, viewer=world.authority)
+    assert (ended.stage, ended.accepts_signals, ended.ended_at) == ("ended", False, NOON)
+    other = world.warn(name="Another one")
+    with pytest.raises(ConflictError, match="one person only"):
+        writes_moves.propose(other.id, body=CLOSE, by=world.actor(), now=NOON)
+
+
+def test_a_tail_is_ended_by_the_clock_and_by_nobody_else(world):
+    crisis = world.close(world.activate())
+    assert writes_moves.note_due(world.at(days=29)) == 0
+    assert writes_moves.note_due(world.at(days=30)) == 1
+    assert writes_moves.note_due(world.at(days=31)) == 0
+    assert reads.crisis(crisis.id, viewer=world.agency).stage == "ended"
+    entry = world.last_entry()
+    assert (entry.kind, entry.actor) == ("crisis.ended", "clock")
+
+
+def test_a_live_crisis_is_prompted_after_a_day_and_overdue_after_two(world):
+    crisis = world.activate()
+    seen = []
+    for hours in (23, 24, 47, 48, 72):
+        writes_moves.note_due(world.at(hours=hours))
+        review = reads.crisis(crisis.id, viewer=world.agency).review
+        seen.append((review.is_prompted, review.is_overdue))
+    assert seen == [(False, False), (True, False), (True, False), (True, True), (True, True)]
+    assert world.ledger_kinds()[-2:] == ["review.prompted", "review.required"]
+    assert reads.crisis(crisis.id, viewer=world.agency).stage == "active"
+
+
+def test_a_review_keeps_a_crisis_live_until_the_next(world):
+    crisis = world.activate()
+    writes_moves.note_due(world.at(hours=48))
+    body = KeepIn(reason="new variants every hour", next_h=12)
+    by = world.actor(role="duty_officer", ref="person:3")
+    told = writes_moves.keep(crisis.id, body=body, by=by, now=world.at(hours=49))
+    assert (told.review.is_overdue, told.review.review_due) == (False, world.at(hours=61))
+    assert told.review.prompt_due == world.at(hours=61)
+    (past, _) = told.reviews
+    assert (past.decision, past.reason) == ("keep", "new variants every hour")
+    assert (past.by.role, past.by.ref) == ("duty_officer", "person:3")
+    assert world.last_entry().kind == "crisis.reviewed"
+
+
+def test_a_review_is_not_put_off_beyond_what_the_framework_allows(world):
+    crisis = world.activate()
+    body = KeepIn(reason="quiet", next_h=49)
+    with pytest.raises(InvalidError, match="at most 48 hours"):
+        writes_moves.keep(crisis.id, body=body, by=world.actor(), now=NOON)
+
+
+def test_a_crisis_calms_down_flares_up_and_is_reviewed_meanwhile(world):
+    crisis = world.activate()
+    calm = world.calm(crisis, now=world.at(hours=25))
+    assert (calm.stage, calm.deescalated_at) == ("deescalating", world.at(hours=25))
+    assert calm.reviews[0].decision == "deescalate"
+    assert calm.review.review_due == world.at(hours=73)
+    by = world.actor(world.agency)
+    live = writes_moves.resume(crisis.id, body=WHY, by=by, now=world.at(hours=26))
+    assert (live.stage, live.deescalated_at) == ("active", None)
+    assert live.activated_at == NOON
+    assert world.ledger_kinds()[-2:] == ["crisis.deescalated", "crisis.resumed"]
+
+
+def test_a_warning_is_not_reviewed(world):
+    crisis = world.warn()
+    body = KeepIn(reason="quiet")
+    with pytest.raises(ConflictError, match="nothing is due"):
+        writes_moves.keep(crisis.id, body=body, by=world.actor(), now=NOON)
+
+
+def test_two_clocks_note_what_is_due_once(committed_world):
+    world = committed_world
+    for number in range(5):
+        world.activate(name=f"Attack number {number}")
+    noted: list[int] = []
+
+    def tick() -> None:
+        noted.append(writes_moves.note_due(world.at(hours=48)))
+        connection.close()
+
+    threads = [threading.Thread(target=tick) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sum(noted) == 10
+    assert world.ledger_kinds().count("review.required") == 5
+
+
+def test_two_people_confirm_at_once_and_it_happens_once(committed_world):
+    world = committed_world
+    crisis = world.warn()
+    world.join(crisis, world.other_authority)
+    world.answer_all(crisis)
+    proposal = propose(crisis, world.actor())
+    said: list[str] = []
+
+    def act(party) -> None:
+        try:
+            said.append(confirm(crisis, proposal, world.actor(party)).stage)
+        except ConflictError:
+            said.append("refused")
+        connection.close()
+
+    parties = (world.agency, world.other_authority)
+    threads = [threading.Thread(target=act, args=(one,)) for one in parties]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(said) == ["active", "refused"]
+    assert world.ledger_kinds().count("crisis.activated") == 1
