@@ -4,13 +4,16 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from stemtide.agent import index, rows, schema
 from stemtide.agent.rows import SignalRow
 from stemtide.agent.state import Origin
 from stemtide.agent.store import BehindError, Store
-from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
+from stemtide.matching.library import Library
 from tests.agent.test_store import tear_pages_of
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -224,3 +227,38 @@ def test_many_rows_that_no_file_has_are_read_in_pieces(tmp_path, monkeypatch):
     with Store(tmp_path) as store:
         assert len(store.library) == 40
         assert [found(store, number) for number in (9, 10, 49)] == [[10], [], [50]]
+
+
+def film_of(number):
+    rows = np.zeros(40, ROW)
+    rows["at_ms"], rows["quality"] = np.arange(40) * 250, 100
+    rows["pdq"] = np.random.default_rng(number).integers(0, 256, (40, 32), dtype=np.uint8)
+    return VideoPrint(rows, Sampling.SHARE, duration_ms=10_000).to_bytes()
+
+
+def test_films_are_there_again_from_their_file(tmp_path, monkeypatch):
+    with Store(tmp_path) as store:
+        films = [row_of(one)._replace(kind="video", value=film_of(one)) for one in range(1, 30)]
+        store.apply(films, [], position=1, synced_at=NOON, alongside=lambda _: None)
+        assert store.unsaved == 29  # of one kB and a half each
+        store.save()
+        assert store.unsaved == 0
+
+    def refuse(*_):
+        raise AssertionError("a film was read anew")
+
+    monkeypatch.setattr(index, "put", refuse)
+    with Store(tmp_path) as store:
+        asked = Fingerprints((Fingerprint(Kind.VIDEO, film_of(7)),))
+        assert len(store.library.match(asked)) == 1
+        assert len(store.library) == 29
+
+
+def test_long_values_are_read_in_small_pieces(monkeypatch):
+    monkeypatch.setattr(index, "_CHUNK_BYTES", 3000)
+    taken = []
+    library = Library()
+    monkeypatch.setattr(library, "put", lambda each: taken.append(len(list(each))))
+    values = [(number, "video", film_of(number), None) for number in range(5)]
+    assert index.put(library, values) == 5
+    assert taken == [2, 2, 1]

@@ -36,6 +36,7 @@ Fingerprinted = tuple[int, str, bytes, int | None]
 """seq, kind, value, within_bits."""
 
 _CHUNK = 50_000
+_CHUNK_BYTES = 64 << 20
 _NO_OWN = 255
 _PRINTS = "SELECT seq, kind, value, within_bits FROM signals"
 
@@ -46,7 +47,7 @@ class Index:
 
     generation: which snapshot's numbers it holds.
     seq, gone:  the highest number of a signal, and of a gone one, that it has taken in.
-    unsaved:    changes that are in no file yet.
+    unsaved:    changes that are in no file yet; one of a long value counts as many as it has kB.
     """
 
     library: Library
@@ -57,12 +58,11 @@ class Index:
 
     def take(self, puts: list[Fingerprinted], drops: list[int], *, gone: int) -> None:
         """Take in a change of the rows. What replaces another is put before that one goes."""
-        put(self.library, puts)
+        self.unsaved += put(self.library, puts) + len(drops)
         if drops:
             self.library.drop(drops)
         self.seq = max(self.seq, *(row[0] for row in puts)) if puts else self.seq
         self.gone = gone
-        self.unsaved += len(puts) + len(drops)
 
     def follow(self, tx: sqlite3.Connection) -> None:
         """Take in what has changed since; tx is inside a transaction of the same generation."""
@@ -90,10 +90,10 @@ class Index:
         held, standing = self.library.keys(), _numbers(tx)
         extra, missing = _beyond(held, standing), _beyond(standing, held)
         self.library.drop(extra)
+        self.unsaved = len(extra)
         for some in np.array_split(missing, range(_CHUNK, len(missing), _CHUNK)):
             if len(some):
-                put(self.library, _prints_of(tx, some))
-        self.unsaved = len(extra) + len(missing)
+                self.unsaved += put(self.library, _prints_of(tx, some))
         self.seq = int(standing[-1]) if len(standing) else 0
         (self.gone,) = tx.execute("SELECT coalesce(max(number), 0) FROM gone").fetchone()
         if self.library.trouble:
@@ -125,13 +125,15 @@ def sweep(folder: Path, *, keep: str) -> None:
             shutil.rmtree(one, ignore_errors=True)  # tried again at the next start
 
 
-def put(library: Library, rows: Iterable[Fingerprinted]) -> None:
+def put(library: Library, rows: Iterable[Fingerprinted]) -> int:
     """Put rows into a Library, without an object for each.
 
+    returns: how many they are; a long value counts as many as it has kB.
     raises: ValueError for one that is no fingerprint.
     """
-    each = iter(rows)
-    while chunk := list(islice(each, _CHUNK)):
+    each, weight = iter(rows), 0
+    while chunk := list(_some(each)):
+        weight += sum(max(1, len(row[2]) >> 10) for row in chunk)
         for kind, some in _by_kind(chunk).items():
             if kind not in SIZE_BYTES:
                 library.put(Entry(seq, kind, value) for seq, _, value, _ in some)
@@ -144,6 +146,17 @@ def put(library: Library, rows: Iterable[Fingerprinted]) -> None:
                 values.reshape(len(some), SIZE_BYTES[kind]),
                 own_bits=np.array(own, np.uint8),
             )
+    return weight
+
+
+def _some(rows: Iterator[Fingerprinted]) -> Iterator[Fingerprinted]:
+    """Take so many rows as are held in memory at a time."""
+    size = 0
+    for row in islice(rows, _CHUNK):
+        yield row
+        size += len(row[2])
+        if size > _CHUNK_BYTES:
+            return
 
 
 def _by_kind(rows: Iterable[Fingerprinted]) -> dict[Kind, list[Fingerprinted]]:

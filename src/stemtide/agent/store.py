@@ -50,11 +50,15 @@ class Brief:
 
 @dataclass(slots=True)
 class Incoming:
-    """A snapshot on its way, beside the signals that still match. seq: the last number given."""
+    """A snapshot on its way, beside the signals that still match.
+
+    seq: the last number given. unsaved: as in an Index.
+    """
 
     generation: str
     library: Library
     seq: int
+    unsaved: int = 0
 
 
 class Store(AbstractContextManager["Store"]):
@@ -278,7 +282,8 @@ class Store(AbstractContextManager["Store"]):
                     tx.executemany(INSERT_NUMBERED, [(seq, *row) for seq, row in numbered])
             finally:
                 self._writer.execute("PRAGMA synchronous = FULL")
-        index.put(incoming.library, [(seq, *row.print) for seq, row in numbered])
+        prints = [(seq, *row.print) for seq, row in numbered]
+        incoming.unsaved += index.put(incoming.library, prints)
         incoming.seq += len(rows)
 
     def adopt_incoming(
@@ -307,7 +312,7 @@ class Store(AbstractContextManager["Store"]):
                     synced_at=now.isoformat(),
                 )
                 view = view_of(tx)
-            unsaved = 0 if self.is_shared else len(incoming.library)
+            unsaved = 0 if self.is_shared else incoming.unsaved
             self._index = index.Index(
                 incoming.library, incoming.generation, incoming.seq, self._index.gone, unsaved
             )

@@ -9,8 +9,9 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence as Many
+from collections.abc import Iterable, Mapping, Sequence as Many
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from stemtide.fingerprints.video_print import VideoPrint, View, ViewKind
 from stemtide.matching import alignment_score as score, alignment_turns as turns
 from stemtide.matching.alignment_candidates import WITHIN_BITS, near
-from stemtide.matching.alignment_store import FrameStore, Snapshot
+from stemtide.matching.alignment_store import FORM, FrameStore, Snapshot
 from stemtide.matching.found import Found, Span
 
 LEAST_SCORE = 7.0
@@ -101,6 +102,8 @@ class _Side:
 class VideoFinder:
     """Finds the videos held in fingerprints of videos. Thread-safe; find waits for no writer."""
 
+    form: ClassVar[Mapping[str, np.dtype[Any]]] = FORM
+
     def __init__(self, *, least_score: float = LEAST_SCORE) -> None:
         self._least_score = least_score
         self._store = FrameStore()
@@ -124,6 +127,14 @@ class VideoFinder:
     def drop(self, keys: Iterable[int]) -> None:
         """Hold these signals no longer; unknown keys are ignored."""
         self._store.drop(keys)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more."""
+        return self._store.arrays()
+
+    def take(self, arrays: dict[str, NDArray[Any]]) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        return self._store.take(arrays)
 
     def find(self, value: bytes) -> list[Found]:
         """Find every stretch of a video that is a stretch of a signal, best first.

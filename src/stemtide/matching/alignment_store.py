@@ -12,12 +12,12 @@ A frame costs 54 bytes, a signal some hundred more.
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.video_print import Rows, Sampling, VideoPrint, View
+from stemtide.fingerprints.video_print import Rows, Sampling, VideoPrint, View, ViewKind
 from stemtide.matching import alignment_turns as turns
 
 _NEVER = np.iinfo(np.int64).max
@@ -38,6 +38,15 @@ SEQUENCE = np.dtype(
     [("start", "<i8"), ("stop", "<i8"), ("signal", "<i4"), ("is_dense", "?"), ("view", "<i4")]
 )
 SIGNAL = np.dtype([("key", "<i8"), ("gone_at", "<i8"), ("duration_s", "<f4")])
+
+VIEW = np.dtype([("number", "u1"), ("kind", "u1"), ("box", "<f8", (4,))])
+FORM = {
+    "coarse": np.dtype("<u8"),
+    "frames": FRAME,
+    "sequences": SEQUENCE,
+    "signals": SIGNAL,
+    "views": VIEW,
+}
 
 Table = NDArray[np.void]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -115,6 +124,42 @@ class FrameStore:
                 self._let_go(going, version)
                 self.now = replace(self.now, version=version)
                 self._tidy()
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more: see FORM."""
+        with self._writing:
+            now = _compacted(self.now) if self._gone_rows else self.now
+            boxes = [(one.number, one.kind, one.box) for one in now.views[: now.sequence_count]]
+            return {
+                "coarse": now.coarse[: now.rows],
+                "frames": now.frames[: now.rows],
+                "sequences": now.sequences[: now.sequence_count],
+                "signals": now.signals[: now.signal_count].copy(),
+                "views": np.array(boxes, VIEW),
+            }
+
+    def take(self, arrays: dict[str, NDArray[Any]]) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        views = [
+            View(int(one["number"]), ViewKind(int(one["kind"])), tuple(one["box"].tolist()))
+            for one in arrays["views"]
+        ]
+        fresh = replace(
+            _empty(),
+            coarse=arrays["coarse"],
+            frames=arrays["frames"],
+            sequences=arrays["sequences"],
+            signals=arrays["signals"],
+            views=views,
+            rows=len(arrays["coarse"]),
+            sequence_count=len(arrays["sequences"]),
+            signal_count=len(arrays["signals"]),
+        )
+        keys: list[int] = fresh.signals["key"].tolist()
+        with self._writing:
+            self._places = {key: place for place, key in enumerate(keys)}
+            self._gone_rows, self.now = 0, fresh
+        return keys
 
     def _let_go(self, places: list[int], version: int) -> None:
         self.now.signals["gone_at"][places] = version

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a search finds: which signal, how sure, and where it lies in the content."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,13 @@ class Finder(Protocol):
 
     def find(self, value: bytes, /) -> list[Found]:
         """Find every stretch of content that a signal covers, the surest first."""
+
+    @property
+    def form(self) -> Mapping[str, np.dtype[Any]]:
+        """Names and dtypes of the arrays that it can be kept as."""
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more."""
+
+    def take(self, arrays: dict[str, npt.NDArray[Any]], /) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""

@@ -2,8 +2,9 @@
 """Find known encodes by their groups of pictures: exactly, in whatever container they lie."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class GopFinder:
     merged.
     """
 
+    form: ClassVar[Mapping[str, np.dtype[Any]]] = {"latest": np.dtype("<i8"), "run": ENTRY}
+
     def __init__(self) -> None:
         self._writing = threading.Lock()
         self._order = 0
@@ -78,6 +81,22 @@ class GopFinder:
             for key in keys:
                 latest.pop(key, None)
             self._now = _Snapshot(self._now.runs, latest)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more."""
+        now = self._now
+        run = np.concatenate([*now.runs, np.empty(0, ENTRY)])
+        run = run[_is_latest(run, now.latest)]
+        latest = np.array(list(now.latest.items()), np.int64).reshape(-1, 2)
+        return {"latest": latest, "run": run[np.argsort(run["word"], kind="stable")]}
+
+    def take(self, arrays: dict[str, NDArray[Any]]) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        latest = dict(arrays["latest"].tolist())
+        with self._writing:
+            self._order = max(latest.values(), default=0)
+            self._now = _Snapshot((arrays["run"],), latest)
+        return list(latest)
 
     def find(self, value: bytes) -> list[Found]:
         """Find the signals of which at least LEAST_GROUPS groups lie in a video, in their order.

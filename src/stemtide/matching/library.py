@@ -22,6 +22,7 @@ from stemtide.fingerprints.kinds import (
 from stemtide.fingerprints.values import check_value
 from stemtide.kernels.hamming import NO_OWN
 from stemtide.matching.alignment import VideoFinder
+from stemtide.matching.array_files import load_finder, save_finder
 from stemtide.matching.found import Finder, Found
 from stemtide.matching.gops import GopFinder
 from stemtide.matching.hamming import HammingIndex
@@ -88,6 +89,7 @@ class Library:
         self._writing = threading.Lock()
         self._moves = 0
         self._opened: dict[Kind, tuple[int, int]] = {}
+        self._changed: set[Kind] = set()
         self.trouble: tuple[str, ...] = ()
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
@@ -246,6 +248,14 @@ class Library:
             index.save(path, identity=self._identity)
             if path.exists():
                 self._opened[kind] = _version(path)
+        for kind in [kind for kind in self._finders if kind in self._changed]:
+            self._changed.discard(kind)
+            try:
+                path = self._long_path(kind)
+                save_finder(self._finders[kind], path, identity=self._identity)
+            except OSError:
+                self._changed.add(kind)
+                raise
 
     def refresh(self) -> bool:
         """Go over to the files that another process has saved since; hold what is held now.
@@ -271,8 +281,24 @@ class Library:
                 continue
             (index.follow if keep else index.take)(segment)
             self._opened[kind], is_news = version, True
+        if not keep:
+            trouble += self._open_long()
         self.trouble = tuple(trouble)
         return is_news
+
+    def _open_long(self) -> list[str]:
+        """Take up the files of kinds with finders; say which could not be used, and why."""
+        trouble = []
+        for kind, finder in self._finders.items():
+            try:
+                keys = load_finder(finder, self._long_path(kind), identity=self._identity)
+                self._long |= dict.fromkeys(keys, kind)
+            except (SegmentFileError, OSError) as error:
+                trouble.append(str(error))
+        return trouble
+
+    def _long_path(self, kind: Kind) -> Path:
+        return (self._directory or Path()) / f"{kind}.arrays"
 
     def _put(self, kind: Kind, keys: Keys, values: Values, *, own_bits: OwnBits | None) -> None:
         """Put into one index, and out of all others. The caller holds self._writing."""
@@ -283,6 +309,7 @@ class Library:
     def _put_long(self, kind: Kind, keys: list[int], values: list[bytes]) -> None:
         """Do the same with a kind that has a finder."""
         self._finders[kind].put(keys, values)
+        self._changed.add(kind)
         self._leave_others(kind, np.array(keys, dtype=np.int64))
         self._long |= dict.fromkeys(keys, kind)
 
@@ -298,8 +325,12 @@ class Library:
 
     def _drop_long(self, keys: Iterable[int]) -> None:
         """Drop signals of kinds that have finders."""
+        going: dict[Kind, list[int]] = {}
         for key in keys:
-            self._finders[self._long.pop(key)].drop([key])
+            going.setdefault(self._long.pop(key), []).append(key)
+        for kind, each in going.items():
+            self._finders[kind].drop(each)
+            self._changed.add(kind)
 
     def _look_up(
         self,

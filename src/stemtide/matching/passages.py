@@ -11,10 +11,11 @@ source: Broder, "On the resemblance and containment of documents" (1997); O'Neil
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from stemtide.fingerprints.text import TextPrint, below_rate
 from stemtide.fingerprints.text_words import Grams, grams_of, read_alike
 from stemtide.matching.found import Found
 from stemtide.matching.passages_segments import (
+    FORM,
     Segment,
     Texts,
     compact,
@@ -102,6 +104,8 @@ class PassageFinder:
     background: sketches of further texts whose grams count for nothing.
     """
 
+    form: ClassVar[Mapping[str, np.dtype[Any]]] = FORM
+
     def __init__(self, *, background: Iterable[bytes] = ()) -> None:
         own = [TextPrint.from_bytes(value).grams for value in background]
         self._background: Grams = np.unique(np.concatenate([bundled_background(), *own]))
@@ -138,6 +142,25 @@ class PassageFinder:
             gone = [self._slots.pop(key) for key in set(keys) if key in self._slots]
             if gone:
                 self._publish(self._segments, self._texts.without(gone))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more."""
+        with self._writing:
+            segments, texts = self._segments, self._texts
+            if len(segments) != 1 or texts.held < texts.count:
+                segments, texts = compact(segments, texts)
+        grams, slots = segments[0].grams, segments[0].slots
+        return {"rows": texts.rows[: texts.count], "grams": grams, "slots": slots}
+
+    def take(self, arrays: dict[str, npt.NDArray[Any]]) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        texts = Texts.of(arrays["rows"], grams=len(arrays["grams"]))
+        with self._writing:
+            self._slots = {key: slot for slot, key in enumerate(texts.keys)}
+            self._segments = (Segment(arrays["grams"], arrays["slots"]),)
+            self._texts = texts
+            self._published = (self._segments, texts)
+        return texts.keys
 
     def find(self, value: bytes) -> list[Found]:
         """Return the texts that share passages with this one, the most shared first.

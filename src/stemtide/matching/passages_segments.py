@@ -20,6 +20,10 @@ _ROW = np.dtype(
 """The caller's number of a text, its smallest gram, how many it keeps, how thin its sample is."""
 
 
+FORM = {"rows": _ROW, "grams": np.dtype("<u8"), "slots": np.dtype("<u4")}
+"""The arrays that texts can be kept as."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Grams in ascending order, and beside each the slot of the text that holds it.
@@ -63,6 +67,12 @@ class Texts:
     def none(cls) -> Self:
         """No texts yet."""
         return cls(np.zeros(_FIRST_ROOM, _ROW), np.zeros(_FIRST_ROOM, np.bool_))
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.void], *, grams: int) -> Self:
+        """Texts that are all held, with so many grams."""
+        count = len(rows)
+        return cls(rows, np.ones(count, np.bool_), count, count, grams, grams)
 
     @property
     def smallest(self) -> Grams:
@@ -152,7 +162,7 @@ def compact(segments: tuple[Segment, ...], texts: Texts) -> tuple[tuple[Segment,
     kept = np.flatnonzero(texts.is_held[: texts.count])
     renumbered = np.zeros(texts.count, np.uint32)
     renumbered[kept] = np.arange(len(kept), dtype=np.uint32)
-    grams, slots = [], []
+    grams, slots = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
     for segment in segments:
         is_held = texts.is_held[segment.slots]
         grams.append(segment.grams[is_held])

@@ -7,17 +7,26 @@ become many, so that there are never more than some twenty, and each word is mov
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from stemtide.fingerprints.audio_print import without_steady
 from stemtide.fingerprints.audio_value import Sound, Track
 from stemtide.matching.found import Found, Span
 from stemtide.matching.sound_align import Query
 from stemtide.matching.sound_search import MATCH_SCORE, PROBABLE_SCORE, find_on
-from stemtide.matching.sound_table import Shelf, join_shelves, make_shelf
+from stemtide.matching.sound_table import (
+    FORM,
+    Shelf,
+    as_arrays,
+    join_shelves,
+    make_shelf,
+    shelf_of,
+)
 
 __all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "SoundFinder"]
 
@@ -27,6 +36,8 @@ class SoundFinder:
 
     least_score: finds that are less sure are not told.
     """
+
+    form: ClassVar[Mapping[str, np.dtype[Any]]] = FORM
 
     def __init__(self, *, least_score: float = PROBABLE_SCORE) -> None:
         self._least_score = least_score
@@ -69,6 +80,22 @@ class SoundFinder:
             going = self._keys.intersection(keys)
             self._keys -= going
             self._shelves = _tidied(_without(self._shelves, going))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more."""
+        with self._writing:
+            keys, shelves = sorted(self._keys), self._shelves
+        if len(shelves) != 1 or not shelves[0].alive.all():
+            shelves = (join_shelves(shelves or (make_shelf([], []),)),)
+        return {"held": np.array(keys, np.int64), **as_arrays(shelves[0])}
+
+    def take(self, arrays: dict[str, npt.NDArray[Any]]) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        keys: list[int] = arrays["held"].tolist()
+        shelf = shelf_of(arrays)
+        with self._writing:
+            self._keys, self._shelves = set(keys), (shelf,) if len(shelf) else ()
+        return keys
 
     def find(self, value: bytes) -> list[Found]:
         """Find every signal that sounds in a fingerprint's sound, the surest first.

@@ -7,8 +7,9 @@ of a word with nine wrong bits of 32 one end is often right but for a bit: both 
 every value within one bit. docs/understand/matching.md gives how often that meets what is there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,19 @@ _BUCKET_MOST = 64
 are looked at: the words of a sound that was stored on purpose to be met by everything."""
 
 _BATCH = 128
+
+FORM: Mapping[str, np.dtype[Any]] = {
+    "held": np.dtype("<i8"),
+    "keys": np.dtype("<i8"),
+    "bounds": np.dtype("<i8"),
+    "words": np.dtype("<u4"),
+    "heard": np.dtype("?"),
+    "low_starts": np.dtype("<i4"),
+    "low_places": np.dtype("<i4"),
+    "high_starts": np.dtype("<i4"),
+    "high_places": np.dtype("<i4"),
+}
+"""The arrays that sounds can be kept as; held: the keys of all, also of those that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +127,38 @@ def make_shelf(keys: Sequence[int], tracks: Sequence[Track]) -> Shelf:
     return _shelve(
         np.array(keys, dtype=np.int64),
         sizes,
-        np.concatenate([np.where(track.heard, track.words, 0) for track in tracks]),
-        np.concatenate([track.heard for track in tracks]),
+        np.concatenate(
+            [np.empty(0, np.uint32), *(np.where(one.heard, one.words, 0) for one in tracks)]
+        ),
+        np.concatenate([np.empty(0, np.bool_), *(track.heard for track in tracks)]),
     )
+
+
+def as_arrays(shelf: Shelf) -> dict[str, npt.NDArray[Any]]:
+    """Give a shelf on which everything is alive, as arrays: see FORM."""
+    low, high = shelf.tables
+    return {
+        "keys": shelf.keys,
+        "bounds": shelf.bounds,
+        "words": shelf.words,
+        "heard": shelf.heard,
+        "low_starts": low.starts,
+        "low_places": low.places,
+        "high_starts": high.starts,
+        "high_places": high.places,
+    }
+
+
+def shelf_of(arrays: dict[str, npt.NDArray[Any]]) -> Shelf:
+    """Give the shelf that `as_arrays` was given."""
+    words, keys = arrays["words"], arrays["keys"]
+    bits = _bits_of(len(words))
+    tables = (
+        _Table(arrays["low_starts"], arrays["low_places"], 0),
+        _Table(arrays["high_starts"], arrays["high_places"], WORD_BITS - bits),
+    )
+    alive = np.ones(len(keys), dtype=np.bool_)
+    return Shelf(keys, arrays["bounds"], words, arrays["heard"], alive, bits, tables)
 
 
 def join_shelves(shelves: Sequence[Shelf]) -> Shelf:
@@ -131,13 +174,17 @@ def join_shelves(shelves: Sequence[Shelf]) -> Shelf:
 
 def _shelve(keys: Keys, sizes: Rows, words: Words, heard: Heard) -> Shelf:
     bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    bits = int(np.clip(len(words).bit_length() - _BUCKET_BITS, _FEWEST_BITS, _MOST_BITS))
+    bits = _bits_of(len(words))
     tables = (
         _make_table(words, heard, bits=bits, right=0),
         _make_table(words, heard, bits=bits, right=WORD_BITS - bits),
     )
     alive = np.ones(len(keys), dtype=np.bool_)
     return Shelf(keys, bounds, words, heard, alive, bits, tables)
+
+
+def _bits_of(words: int) -> int:
+    return int(np.clip(words.bit_length() - _BUCKET_BITS, _FEWEST_BITS, _MOST_BITS))
 
 
 def _make_table(words: Words, heard: Heard, *, bits: int, right: int) -> _Table:
