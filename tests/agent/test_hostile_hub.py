@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import sqlite3
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
+from stemtide.fingerprints.audio_value import Sound, Track
+from stemtide.fingerprints.gop_print import GROUP, GopPrint
 from stemtide.fingerprints.text import sketch
+from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
 from stemtide.protocol.feed import SnapshotHead, SnapshotTail
 from tests.agent.world import agent_of, sha256, until
 
@@ -54,7 +59,7 @@ def test_a_position_that_cannot_be_leaves_the_agent_neither_deaf_nor_torn(
     [
         (["[" * 100_000], "a line is not JSON"),
         (['{"op": 1},{"op": 2}'], "a line is not JSON"),
-        (["x" * 2_000_000], "a line without an end"),
+        (["x" * (10 << 20)], "a line without an end"),
     ],
 )
 def test_a_snapshot_that_is_none_is_said_and_asked_for_again(hub, config, sandbox, lines, said):
@@ -115,3 +120,84 @@ def test_what_everybody_has_is_taken_from_no_hub(hub, config, sandbox, way, blan
             hub.share(value, kind=kind)
         health = agent.wait(position=2)
         assert (sum(health["signals"].values()), health["skipped"]) == (1, 1)
+
+
+def film(rows, *, seed=1):
+    """A film of so many rows, four a second, in hex."""
+    made = np.zeros(rows, ROW)
+    made["at_ms"], made["quality"] = np.arange(rows) * 250, 100
+    made["pdq"] = np.random.default_rng(seed).integers(0, 256, (rows, 32), dtype=np.uint8)
+    return VideoPrint(made, Sampling.SHARE, duration_ms=rows * 250).to_bytes()
+
+
+@pytest.mark.parametrize("rows", [8_000, 110_000])
+def test_a_long_film_comes_with_the_snapshot_and_with_the_feed(hub, config, sandbox, rows):
+    hub.share(film(rows).hex(), kind="video")
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=1)
+        assert agent.health()["signals"]["video"] == 1
+        hub.share(film(rows, seed=2).hex(), kind="video")
+        agent.wait(position=2)
+        assert agent.health()["signals"]["video"] == 2
+
+
+def test_what_a_match_tells_is_read_without_the_values(hub, config, sandbox):
+    hub.share(film(8_000).hex(), kind="video")
+    with agent_of(config, sandbox) as agent:
+        agent.wait(position=1)
+        with sqlite3.connect(config.data_dir / "agent.db") as connection:
+            ((body,),) = connection.execute("SELECT body FROM signals").fetchall()
+        assert len(body) < 2000
+
+
+LONG = ("video", "audio", "text", "gop")
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("harm", ["empty", "noise", "cut", "huge", "count"])
+def test_a_value_that_is_none_is_skipped_and_the_next_is_taken(hub, config, sandbox, kind, harm):
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        whole = long_value(kind)
+        spoilt = {
+            "empty": "",
+            "noise": "ab" * 500,
+            "cut": whole[:-2].hex(),
+            "huge": (whole + bytes(5 << 20)).hex(),
+            "count": (whole[:-4] + b"\xff\xff\xff\xff" * 3).hex(),
+        }
+        hub.share(spoilt[harm], kind=kind)
+        good = hub.share(whole.hex(), kind=kind)
+        hub.share(whole.hex(), kind=kind)  # the same value twice, under two ids
+        agent.wait(position=3)
+        health = agent.health()
+        assert (health["signals"][kind], health["skipped"]) == (2, 1)
+        hub.withdraw(good)
+        agent.wait(position=4)
+        assert agent.health()["signals"][kind] == 1
+
+
+@pytest.mark.parametrize("order", ["times run back", "times repeat"])
+def test_a_film_whose_times_do_not_ascend_is_skipped(hub, config, sandbox, order):
+    made = VideoPrint.from_bytes(film(40)).rows.copy()
+    made["at_ms"] = made["at_ms"][::-1] if order == "times run back" else 1000
+    value = VideoPrint(made, Sampling.SHARE, duration_ms=10_000).to_bytes()
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        hub.share(value.hex(), kind="video")
+        agent.wait(position=1, skipped=1)
+
+
+def long_value(kind):
+    if kind == "video":
+        return film(40)
+    numbers = np.random.default_rng(4)
+    if kind == "audio":
+        words = numbers.integers(1, 1 << 32, 200, dtype=np.uint32)
+        return Sound((Track(words, np.ones(200, np.bool_)),)).to_bytes()
+    if kind == "text":
+        return sketch(" ".join(f"word{n}" for n in numbers.integers(0, 9999, 600))).to_bytes()
+    rows = np.zeros(12, GROUP)
+    rows["at_ms"], rows["frames"] = np.arange(12) * 2000, 24
+    rows["digest"] = numbers.integers(0, 256, (12, 16), dtype=np.uint8)
+    return GopPrint(rows).to_bytes()

@@ -225,3 +225,10 @@ def test_a_worker_that_cannot_load_its_decoders_says_why(tmp_path, monkeypatch):
         pytest.raises(SandboxError, match="did not start: ImportError: no decoder"),
     ):
         sandbox.fingerprint(b"content")
+
+
+def test_of_many_remarks_what_could_not_be_looked_at_is_kept():
+    remarks = [*(f"text {number}: too short" for number in range(500)), "limit: the rest"]
+    look = checked({"each": [], "remarks": remarks}, kinds=PDQ_ONLY)
+    assert look.fingerprints.is_incomplete
+    assert look.fingerprints.remarks[:2] == ("limit: the rest", "text 0: too short")

@@ -16,12 +16,14 @@ from httpx_sse import EventSource, SSEError
 from pydantic import BaseModel, ValidationError
 
 from stemtide.agent.config import Config, is_loopback
+from stemtide.fingerprints.kinds import MAX_VALUE_BYTES
 from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.feed import Wake
 
 Message = TypeVar("Message", bound=BaseModel)
 
 _PIECE_BYTES = 512 * 1024
+_MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 256 * 1024  # a value is in hex
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a page of the feed has some 1 MB
 _ANSWER_S = 120.0
 _SILENCE_S = 45.0  # the hub pings every 15 s: three missed pings are a dead stream
@@ -141,10 +143,11 @@ class Client:
                 if size < _PIECE_BYTES:
                     continue
                 *lines, rest = (rest + b"".join(parts)).split(b"\n")
-                if not lines:
-                    raise HubAnswerError(self.hub, "its snapshot has a line without an end")
                 parts, size = [], 0
-                yield lines
+                if len(rest) > _MAX_LINE_BYTES:
+                    raise HubAnswerError(self.hub, "its snapshot has a line without an end")
+                if lines:
+                    yield lines
             yield (rest + b"".join(parts)).split(b"\n")
         except httpx.RequestError as error:
             raise HubUnreachableError(self.hub, f"the snapshot broke off ({error!r})") from error

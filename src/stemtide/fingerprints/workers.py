@@ -310,12 +310,14 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Look:
     raises: ValueError, TypeError and their like if it is not an answer of the promised form.
     """
     each = tuple(_checked_fingerprint(*one, kinds=kinds) for one in _few(answer, "each", _MAX_EACH))
-    remarks = tuple(str(remark)[:_MAX_TEXT] for remark in answer.get("remarks", ()))
+    remarks = [str(remark)[:_MAX_TEXT] for remark in answer.get("remarks", ())]
+    if len(remarks) > _MAX_REMARKS:  # what could not be looked at may not be cut off
+        remarks.sort(key=lambda one: not one.startswith((UNDECODABLE, LIMIT)))
     return Look(
         Fingerprints(
             each=each,
             media_type=str(answer.get("media_type", ""))[:_MAX_TEXT],
-            remarks=remarks[:_MAX_REMARKS],
+            remarks=tuple(remarks[:_MAX_REMARKS]),
             views=tuple(_checked_view(*one) for one in _few(answer, "views", _MAX_VIEWS)),
         ),
         local=tuple(_checked_local(one) for one in _few(answer, "local", _MAX_LOCAL)),
