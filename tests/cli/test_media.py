@@ -152,3 +152,38 @@ def test_a_picture_in_an_archive_is_found_and_named(stemtide, album, tmp_path):
         archive.write(album / "coffee-again.jpg", "inside/again.jpg")
     told = stemtide("match", tmp_path / "many.zip", "--against", album / "coffee.png")
     assert "inside/again.jpg" in told.out
+
+
+def test_a_picture_under_a_sticker_and_cut_unevenly_is_found_by_places_in_it(
+    stemtide, album, tmp_path
+):
+    pytest.importorskip("cv2")
+    with Image.open(album / "coffee.png") as whole:
+        part = whole.convert("RGB").crop((0, 0, whole.width * 3 // 4, whole.height * 4 // 5))
+    part.paste((10, 200, 30), (20, 20, part.width // 3, part.height // 3))
+    part.save(tmp_path / "part.jpg", quality=80)
+    asked = ("match", "--json", tmp_path / "part.jpg", "--against", album / "coffee.png")
+    asked += ("--against", album / "chelsea.png")
+    (plain,) = stemtide(*asked).rows
+    assert plain["matches"] == []
+    (row,) = stemtide(*asked, "--local").rows
+    (match,) = row["matches"]
+    assert match["against"] == str(album / "coffee.png")
+    assert match["type"] == "local"
+    assert match["score"] >= 10
+    assert match["confidence"] > 0.9
+    assert "places agree" in stemtide(*(one for one in asked if one != "--json"), "--local").out
+
+
+def test_an_unrelated_picture_shares_no_places(stemtide, album):
+    pytest.importorskip("cv2")
+    told = stemtide(
+        "match", "--json", "--local", album / "chelsea.png", "--against", album / "coffee.png"
+    )
+    assert told.rows[0]["matches"] == []
+
+
+def test_places_are_sent_to_no_agent(stemtide, album):
+    told = stemtide("match", "--local", album / "coffee.png", "--against", "http://127.0.0.1:9")
+    assert told.code == 2
+    assert "never sent or shared" in told.err

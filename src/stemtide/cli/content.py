@@ -20,11 +20,15 @@ class ContentNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One argument and what it became. url is set where the argument was a URL."""
+    """One argument and what it became. url is set where the argument was a URL.
+
+    local: a picture's local features, and those of its mirror image, where they were asked for.
+    """
 
     name: str
     fingerprints: Fingerprints
     url: str = ""
+    local: tuple[bytes, ...] = ()
 
 
 def read_all(names: Iterable[str], *, asked: Asked | None = None) -> Iterator[Named]:
@@ -97,7 +101,8 @@ def _read(
 
     try:
         content = sys.stdin.buffer.read() if name == "-" else path
-        return Named(name, sandbox.look(content, asked=asked, progress=progress).fingerprints)
+        look = sandbox.look(content, asked=asked, progress=progress)
+        return Named(name, look.fingerprints, local=look.local)
     except (ContentError, OSError) as error:
         raise ContentNameError(f"{name}: {error}") from error
 

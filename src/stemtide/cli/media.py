@@ -13,9 +13,14 @@ from stemtide.cli.speech import fail, give, tell
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
     import httpx
 
+    from stemtide.cli.content import Named
     from stemtide.fingerprints.kinds import Fingerprint, Fingerprints
     from stemtide.matching.found import Span
     from stemtide.matching.library import Match
+
+_LOCAL = "local"
+_LEAST_PLACES = 8
+"""From 8 agreeing places on it is probable, from 10 on sure: see docs/understand/pictures.md."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
@@ -84,6 +89,14 @@ def match_files(
     within_bits: Annotated[
         int | None, typer.Option(min=0, max=64, help="PDQ distance that still matches.")
     ] = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="Pictures among files: look a second time, at places in them, which survive "
+            "uneven crops, stickers and screens. Needs stemtide[local].",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which signals, or which other files, content matches, how, and how near.
@@ -95,11 +108,13 @@ def match_files(
     agents = [one for one in against if one.startswith(("http://", "https://"))]
     if agents and len(against) > 1:
         fail("name one agent, or files, not both", code=2)
+    if agents and local:
+        fail("--local compares files here: local features are never sent or shared", code=2)
     try:
         rows = (
             _ask_agent(names, agent=agents[0], token=token)
             if agents
-            else _look_up(names, against=against, within_bits=within_bits)
+            else _look_up(names, against=against, within_bits=within_bits, local=local)
         )
         for row, line in rows:
             give(row, as_json=as_json, line=line)
@@ -108,25 +123,28 @@ def match_files(
 
 
 def _look_up(
-    names: list[str], *, against: list[str], within_bits: int | None
+    names: list[str], *, against: list[str], within_bits: int | None, local: bool
 ) -> Iterator[tuple[dict[str, object], str]]:
     """Match against saved feeds and other files."""
     from stemtide.cli.content import read_all
     from stemtide.fingerprints.looks import Asked
 
-    held = _Named()
+    held, places = _Named(), _Places()
     feeds = [one for one in against if one.endswith((".jsonl", ".ndjson"))]
     for feed in feeds:
         _load_feed(Path(feed), held)
     for other in read_all(
-        (one for one in against if one not in feeds), asked=Asked(share=True, robust=True)
+        (one for one in against if one not in feeds),
+        asked=Asked(share=True, robust=True, local=local),
     ):
         _put_file(other.name, other.fingerprints, held)
+        places.put(other)
     if not len(held.library):
         tell("There is nothing to match against: the named feeds and files hold no fingerprint.")
-    for one in read_all(names, asked=Asked(views=True)):
+    for one in read_all(names, asked=Asked(views=True, local=local)):
         found = held.library.match(one.fingerprints, within_bits=within_bits)
         told = [each for match in found for each in _told(match, held.names[match.key])]
+        told += places.find(one)
         row: dict[str, object] = {
             "file": one.name,
             "matches": told,
@@ -160,6 +178,8 @@ def _line(row: dict[str, Any]) -> str:
     """A match in words."""
     words = [f"  {row['against']}  {row['type']}"]
     words += [row["part"]] if row["part"] else []
+    if row["type"] == _LOCAL:
+        words.append(f"{row['score']:g} places agree")
     if "distance" in row:
         words.append(f"{row['distance']} bits away")
     if span := row.get("query_span_s"):
@@ -200,6 +220,43 @@ class _Named:
         if number == len(self.names):
             self.names.append(name)
         return number
+
+
+class _Places:
+    """Pictures known by places in them: a second look, for whoever holds both files."""
+
+    def __init__(self) -> None:
+        from stemtide.matching.local import LocalIndex
+
+        self._index = LocalIndex()
+        self._names: list[str] = []
+
+    def put(self, one: "Named") -> None:
+        """Hold a picture, if its places were asked for."""
+        if one.local:
+            self._index.put([len(self._names)], [one.local[0]])
+            self._names.append(one.name)
+
+    def find(self, one: "Named") -> list[dict[str, Any]]:
+        """Tell the pictures that share places with this one, in rows as other matches."""
+        if not one.local:
+            return []
+        found = self._index.find(one.local[0], mirrored=one.local[1])
+        return [
+            {
+                "against": self._names[each.key],
+                "type": _LOCAL,
+                "part": "",
+                "score": each.score,
+                "confidence": round(each.confidence, 4),
+                "query_span_s": None,
+                "signal_span_s": None,
+                "speed": None,
+                "transform": each.transform,
+            }
+            for each in found
+            if each.score >= _LEAST_PLACES
+        ]
 
 
 def _put_file(name: str, prints: "Fingerprints", held: _Named) -> None:
