@@ -226,6 +226,7 @@ SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
+AXES_DISABLE_ACCESS_LOG = True  # who signed in from where and when is kept nowhere
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 # The form's field, not the model's: otherwise failures are counted for nobody in particular,
 # and the right password opens a locked door.

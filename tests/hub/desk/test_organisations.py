@@ -56,10 +56,10 @@ def configure(settings, provider, **more):
     settings.SOCIALACCOUNT_PROVIDERS = house._identity_providers(organisations)
 
 
-def come_in(client=None):
+def come_in(client=None, *, asked=""):
     """Through the provider and back; the client, and the hub's last answer."""
     client = client or Client()
-    away = client.get("/sign-in/with/big")
+    away = client.get(f"/sign-in/with/big{asked}")
     back = httpx.get(away.headers["Location"], follow_redirects=False).headers["Location"]
     split = urlsplit(back)
     return client, client.get(f"{split.path}?{split.query}")
@@ -171,7 +171,7 @@ def test_a_locked_address_is_locked_at_this_door_too(world):
 
 
 @pytest.mark.usefixtures("world")
-def test_whom_it_knows_is_added_to_read_where_its_party_says_so():
+def test_whom_it_knows_is_added_to_read_where_its_party_says_so(provider):
     provider.configure(adds_observers=True)
     client, _ = come_in()
     assert client.get("/").status_code == 200
@@ -195,6 +195,21 @@ def test_a_second_factor_is_the_providers_where_it_asks_for_one(world, provider,
     person(world)
     client, _ = come_in()
     assert client.get("/").status_code == (200 if asks else 302)
+
+
+@pytest.mark.parametrize("process", ["connect", "redirect"])
+def test_a_provider_is_there_to_sign_in_with_and_for_nothing_else(world, process):
+    client = world.desk("rival")
+    assert client.get("/").status_code == 200
+    _, answer = come_in(client, asked=f"?process={process}")
+    assert answer.headers["Location"] in {"/sign-in", "/"}
+    assert not SocialAccount.objects.exists()
+
+
+def test_where_one_wanted_to_go_is_kept_on_the_way_but_not_out_of_the_hub(world):
+    person(world)
+    assert come_in(asked="?next=/contacts")[1].headers["Location"] == "/contacts"
+    assert come_in(asked="?next=https://evil.example/")[1].headers["Location"] == "/"
 
 
 def test_a_token_of_another_issuer_is_refused(world, provider):

@@ -198,6 +198,15 @@ def test_no_other_door_exists(world, path):
     assert world.desk("provider").get(path).status_code == 404
 
 
+def test_who_signed_in_from_where_is_kept_nowhere(world):
+    from axes.models import AccessLog
+
+    world.person("provider")
+    client, _ = sign_in("analyst@provider.example")
+    assert client.get("/").status_code == 200
+    assert not AccessLog.objects.exists()
+
+
 # Invitations
 
 

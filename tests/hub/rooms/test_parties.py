@@ -14,7 +14,7 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.protocol.agents import AgentStatusIn
 from stemtide.protocol.words import PartyKind, Role, Scope
-from tests.world import NOON, PASSWORD
+from tests.world import NOON, PASSWORD, hex_value
 
 
 def status(position=0, version="1.0", **more):
@@ -288,7 +288,7 @@ def test_who_sees_whose_agents(world, viewer, seen):
 
 def test_an_agent_tells_how_far_behind_it_is(world):
     for number in range(3):
-        world.share(value=f"{number:064x}")
+        world.share(value=hex_value(number))
     beat(world, 1)
     row = reads.agents(viewer=world.agency, now=world.at(seconds=20))[0]
     assert (row.title, row.position, row.behind, row.is_connected) == ("Big Video", 1, 2, True)

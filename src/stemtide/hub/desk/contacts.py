@@ -30,7 +30,7 @@ class ContactForm(MarkedForm):
         required=False,
     )
     channel = forms.ChoiceField(
-        label=gettext_lazy("Channel"), choices=list(PHRASES["channel"].items())
+        label=gettext_lazy("Channel"), choices=list(PHRASES["contact-channel"].items())
     )
     address = forms.CharField(
         label=gettext_lazy("Address"),

@@ -96,7 +96,7 @@ PHRASES: dict[str, dict[str, Words]] = {
         Role.OBSERVER: _("observer"),
         Role.ADMINISTRATOR: _("administrator"),
     },
-    "channel": {
+    "contact-channel": {
         "mail": _("mail"),
         "phone": _("telephone"),
         "url": _("webhook"),

@@ -7,6 +7,7 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessLog
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -259,6 +260,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     rules_people.check_not_oneself(by.ref, subject=person.ref)
     rules_people.check_erase(is_active=person.is_active, erased_at=person.erased_at)
     AxesProxyHandler.reset_attempts(username=person.email)
+    AccessLog.objects.filter(username=person.email).delete()
     _forget_factors(person)
     Sitting.objects.filter(person=person).delete()
     person.email = f"erased-{person.pk}@erased.invalid"
