@@ -187,7 +187,7 @@ def _with_missing(found: Look, missing: list[str]) -> Look:
 def _with_reason(found: Look) -> Look:
     """Never pass over content in silence: say at least that nothing came of it."""
     made = found.fingerprints
-    if made.each or made.remarks:
+    if made.each or made.remarks or found.still or found.chunk:
         return found
     said = f"{UNDECODABLE}nothing was found in it that a fingerprint could be made of"
     return replace(found, fingerprints=replace(made, remarks=(said,)))
