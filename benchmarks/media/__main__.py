@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.media._plot import plot
 
-PARTS = ("image", "video", "audio", "text", "url", "hostile")
+PARTS = ("image", "video", "audio", "text", "url", "modalities", "hostile")
 
 PEERS = {
     "image": {"pdqhash": "pdqhash"},
@@ -29,6 +29,7 @@ PEERS = {
     "audio": {"imageio_ffmpeg": "chromaprint"},
     "text": {"tlsh": "TLSH"},
     "url": {"can_ada": "can_ada"},
+    "modalities": {},
     "hostile": {},
 }
 """For each part: the package that brings a peer, and how the peer's name begins in rows."""

@@ -21,9 +21,11 @@ from PIL import Image
 
 from benchmarks.media.video_alterations import NAMES, Altered, alter
 from benchmarks.media.video_clips import FPS, Clip, encoded, made_clips, read_clip
-from stemtide.fingerprints import pdq
+from stemtide.exercises.media import RATE_HZ, tune
+from stemtide.fingerprints import film, pdq
 from stemtide.fingerprints.gop import fingerprint_gops
 from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.looks import Asked, Look, no_progress
 from stemtide.fingerprints.video import Sampling, fingerprint_video
 from stemtide.fingerprints.video_print import VideoPrint
 from stemtide.kernels import frames as near_frames
@@ -34,6 +36,7 @@ LIMITS = Limits(cpu_s=3600, wall_s=3600)
 CALIBRATED = 8
 HELD_OUT = 6
 UNKNOWN = 4
+_HEARD_HZ = 44_100
 """Made clips by number: the first were calibrated on, the next are altered, the last unknown."""
 
 Row = dict[str, object]
@@ -175,12 +178,14 @@ def cost_rows() -> Iterator[Row]:
 
 def _cost(case: str, file: bytes) -> Iterator[Row]:
     peer = _against_decode(lambda: _decode(file, hashed=True), file)
+    heard = _with_sound(file)
     ways: dict[str, tuple[Callable[[], object], float | None]] = {
         "query pass with views": (lambda: fingerprint_video(file, limits=LIMITS), 0.45),
         "query pass, one frame a second": (
             lambda: fingerprint_video(file, limits=LIMITS, every_s=1.0),
             None,
         ),
+        "query pass with views, sound and groups": (lambda: _whole_look(heard), 0.60),
         "key-frame pass": (
             lambda: fingerprint_video(file, limits=LIMITS, sampling=Sampling.KEY_FRAMES),
             0.10,
@@ -224,6 +229,35 @@ def _large(*, framed: bool = False) -> bytes:
 
     changed = (change(number, picture) for number, picture in enumerate(clip.frames))
     return encoded(changed, crf=23, options={"preset": "medium", "threads": "1"})
+
+
+def _whole_look(file: bytes) -> Look:
+    """Look as an agent looks at an upload: frames, sound, encode."""
+    return film.look(file, limits=LIMITS, asked=Asked(views=True), progress=no_progress)
+
+
+def _with_sound(file: bytes) -> bytes:
+    """Lay a tune of its length over it, in stereo at 44.1 kHz, as AAC."""
+    copy = io.BytesIO()
+    with av.open(io.BytesIO(file)) as source, av.open(copy, "w", format="mp4") as out:
+        stream = source.streams.video[0]
+        target = out.add_stream_from_template(stream)
+        heard = out.add_stream("aac", rate=_HEARD_HZ, layout="stereo")
+        length_s = float(stream.duration * stream.time_base)
+        samples = tune(1, seconds=length_s)
+        at = np.arange(int(length_s * _HEARD_HZ)) * (RATE_HZ / _HEARD_HZ)
+        channel = np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+        for begin in range(0, len(channel), 1024):
+            piece = np.stack([channel[begin : begin + 1024]] * 2)
+            frame = av.AudioFrame.from_ndarray(piece, "fltp", "stereo")
+            frame.rate, frame.pts, frame.time_base = _HEARD_HZ, begin, Fraction(1, _HEARD_HZ)
+            out.mux(heard.encode(frame))
+        out.mux(heard.encode(None))
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.stream = target
+                out.mux(packet)
+    return copy.getvalue()
 
 
 def _against_decode(way: Callable[[], object], file: bytes) -> float:

@@ -95,6 +95,16 @@ def test_match_finds_the_altered_copy_among_files(stemtide, album):
     assert words["matches"] == []
 
 
+def test_a_dull_picture_and_a_damaged_one_are_no_silent_non_match(stemtide, album, tmp_path):
+    Image.new("RGB", (64, 64), (90, 90, 90)).save(tmp_path / "a-grey.png")
+    (tmp_path / "b-damaged.jpg").write_bytes((album / "half.jpg").read_bytes()[:40])
+    told = stemtide("match", tmp_path, "--against", album / "coffee.png").out
+    grey, damaged = told.split("b-damaged.jpg")
+    assert "no match\n  low quality" in grey
+    assert "it is of one colour" in grey
+    assert "no match, but not all could be looked at\n  undecodable: " in damaged
+
+
 def test_match_reads_a_saved_feed_with_its_withdrawals(stemtide, album, tmp_path):
     (row,) = stemtide("hash", "--json", album / "coffee.png").rows
     pdq = next(one for one in row["fingerprints"] if one["kind"] == "pdq")

@@ -1,15 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the registered modalities make of real content, through the sandbox."""
 
+import io
+import struct
+import zipfile
+
 import pytest
 
 from stemtide.exercises import media, pictures
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
-from stemtide.fingerprints.looks import Asked
+from stemtide.fingerprints.looks import MODALITIES, Asked
 from stemtide.fingerprints.sandbox import Sandbox
 from stemtide.fingerprints.values import add_long, check_value
+from tests.fingerprints.modality import Sample, check_damage, check_head, check_vector, check_worker
+from tests.fingerprints.pictures import encoded, photo
 
 LONG = {Kind.VIDEO, Kind.AUDIO, Kind.GOP}
+
+
+def wav():
+    """The tune of the exercises, as a file with a head of 44 bytes."""
+    samples = (media.tune(1, seconds=6.0) * 32_000).astype("<i2").tobytes()
+    rate = media.RATE_HZ
+    head = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
+    body = b"WAVE" + head + b"data" + struct.pack("<I", len(samples)) + samples
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def packed():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr(zipfile.ZipInfo("a.html"), media.document())
+        out.writestr(zipfile.ZipInfo("b.png"), PICTURE)
+    return file.getvalue()
+
+
+DIGESTS = (Kind.SHA256, Kind.MD5)
+PICTURE = encoded(photo().resize((320, 320)), "PNG")
+FILM = media.film(pictures.photographs())
+SAMPLES = {
+    "image": Sample(PICTURE, "image/png", (Kind.PDQ,), vector="59bafc67"),
+    "film": Sample(FILM, "video/mp4", (Kind.VIDEO, Kind.AUDIO, Kind.GOP)),
+    "sound": Sample(wav(), "audio/wav", (Kind.AUDIO,)),
+    "archive": Sample(packed(), "application/zip", (*DIGESTS, Kind.TEXT, *DIGESTS, Kind.PDQ)),
+    "writing": Sample(media.document(), "text/html", (Kind.TEXT,), vector="57703d0d"),
+    "live": Sample(FILM, "video/mp4", (Kind.VIDEO, Kind.AUDIO), named=True),
+}
+"""One for each modality that is registered."""
+
+
+def test_every_modality_that_is_registered_has_a_sample():
+    assert SAMPLES.keys() == MODALITIES.keys()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_modality_knows_its_own_by_the_first_bytes(name):
+    check_head(name, SAMPLES[name], SAMPLES)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_modality_makes_the_same_of_the_same(name, tmp_path):
+    check_vector(name, SAMPLES[name], tmp_path / "content")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_modality_says_what_it_cannot_read(name):
+    check_damage(name, SAMPLES[name])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_worker_does_not_grow_by_looking(name):
+    check_worker(name, SAMPLES[name])
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,14 @@ def _look_up(
             "matches": told,
             "remarks": list(one.fingerprints.remarks),
         }
-        yield row, "\n".join([one.name, *(map(_line, told) if told else ["  no match"])])
+        said = [*map(_line, told)] or [_no_match(one.fingerprints)]
+        said += [f"  {remark}" for remark in one.fingerprints.remarks]
+        yield row, "\n".join([one.name, *said])
+
+
+def _no_match(looked_up: "Fingerprints") -> str:
+    """Say that nothing matched, and what that is worth."""
+    return "  no match, but not all could be looked at" if looked_up.is_incomplete else "  no match"
 
 
 def _told(match: "Match", against: str) -> Iterator[dict[str, Any]]:
