@@ -88,6 +88,8 @@ class LiveStore:
 
     def _open(self, name: str, *, ref: str, now: float) -> Row:
         if found := self._find(name, now=now):
+            # A chunk has come: it may wait long until it is decoded, and the stream is not idle.
+            self._connection.execute("UPDATE streams SET seen_at = ? WHERE name = ?", (now, name))
             return found
         self._connection.execute("DELETE FROM streams WHERE seen_at < ?", (now - self._idle_s,))
         ((count,),) = self._connection.execute("SELECT count(*) FROM streams").fetchall()
