@@ -9,7 +9,7 @@ from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundE
 from stemtide.hub.signals import reads, rules, writes
 from stemtide.hub.signals.models import OpinionRow, Signal
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import PartyKind, SignalState
+from stemtide.protocol.words import PartyKind, Role, SignalState
 from tests.world import NOON, hex_value
 
 PASS, NO, CONFLICT = None, NotAllowedError, ConflictError
@@ -236,3 +236,33 @@ def test_two_clocks_at_once_expire_each_signal_once(committed_world):
     assert world.ledger_kinds().count("signals.expired") == 1
     positions = Signal.objects.order_by("position").values_list("position", flat=True)
     assert list(positions) == list(range(21, 41))
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        (None, True),
+        (Role.DUTY_OFFICER, True),
+        (Role.ANALYST, True),
+        (Role.COORDINATOR, True),
+        (Role.ADMINISTRATOR, True),
+        (Role.DATA_PROTECTION_OFFICER, False),
+        (Role.OBSERVER, False),
+    ],
+)
+def test_which_roles_judge_and_take_back_a_signal(world, role, may):
+    signal = world.share()
+    acts = (
+        lambda: writes.opine(
+            signal.id, body=OpinionIn(opinion="seen"), by=world.authority, now=NOON, role=role
+        ),
+        lambda: writes.withdraw(
+            signal.id, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON, role=role
+        ),
+    )
+    for act in acts:
+        if may:
+            act()
+        else:
+            with pytest.raises(NotAllowedError, match="reads only"):
+                act()

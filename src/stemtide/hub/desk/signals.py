@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
-from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.people import SignedInRequest, signed_in
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -36,7 +36,6 @@ def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
 def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Take the signal back for the person's party."""
     form = WithdrawForm(request.POST, prefix="withdraw")
@@ -49,6 +48,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,
+            role=Role(request.user.role),
         )
     except (ConflictError, InvalidError) as error:
         messages.error(request, str(error))
@@ -61,7 +61,6 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
 def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Say what the person's party thinks of the signal."""
     form = OpinionForm(request.POST, prefix="opinion")
@@ -74,6 +73,7 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,
+            role=Role(request.user.role),
         )
     except (ConflictError, InvalidError) as error:
         messages.error(request, str(error))

@@ -106,7 +106,8 @@ def sittings(*, viewer: Person, idle: timedelta, now: datetime) -> list[SittingR
 
 def is_sitting(number: int, *, viewer: Person, idle: timedelta, now: datetime) -> bool:
     """Whether a person's sitting goes on: what a stream asks before it says more."""
-    return any(one.number == number for one in sittings(viewer=viewer, idle=idle, now=now))
+    mine = Sitting.objects.filter(pk=number, person=viewer)
+    return bool(_live(mine, idle=idle, now=now))
 
 
 def has_second_factor(*, viewer: Person) -> bool:

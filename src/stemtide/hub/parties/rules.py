@@ -104,9 +104,12 @@ def allows(check: Callable[..., None], *facts: object, **named: object) -> bool:
     return True
 
 
-def check_person_may_write(role: Role) -> None:
-    """Observers and data protection officers read; they change nothing for their party."""
-    if role not in WRITING_ROLES:
+def check_person_may_write(role: Role | None) -> None:
+    """Observers and data protection officers read; they change nothing for their party.
+
+    None: a machine, whose key's scope said that it may.
+    """
+    if role is not None and role not in WRITING_ROLES:
         raise NotAllowedError(
             f"your role ({role.replace('_', ' ')}) reads only: ask a duty officer of your party"
         )

@@ -13,7 +13,12 @@ from stemtide.hub.crises import reads as crises, rules as crisis_rules
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    check_person_may_write,
+)
 from stemtide.hub.signals import long_values, reads, rules, statements
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Signal
 from stemtide.hub.signals.rules import BulkRefusedError, Draft
@@ -27,7 +32,7 @@ from stemtide.protocol.signals import (
     SignalOut,
     WithdrawIn,
 )
-from stemtide.protocol.words import Opinion, PartyKind, SignalState
+from stemtide.protocol.words import Opinion, PartyKind, Role, SignalState
 
 __all__ = [
     "BulkRefusedError",
@@ -257,12 +262,21 @@ def _content_items(
 
 @transaction.atomic
 def withdraw(
-    uid: UUID, *, body: WithdrawIn, by: Party, now: datetime, actor_ref: str | None = None
+    uid: UUID,
+    *,
+    body: WithdrawIn,
+    by: Party,
+    now: datetime,
+    actor_ref: str | None = None,
+    role: Role | None = None,
 ) -> SignalOut:
     """Take a signal back: it matches nothing any more, and the feed says so to all who had it.
 
+    role: what a person does for the party; None for a machine.
+
     raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
     """
+    check_person_may_write(role)
     ledger.take_turn()
     row = reads.find(uid, viewer=by)
     rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
@@ -278,15 +292,24 @@ def withdraw(
 
 @transaction.atomic
 def opine(
-    uid: UUID, *, body: OpinionIn, by: Party, now: datetime, actor_ref: str | None = None
+    uid: UUID,
+    *,
+    body: OpinionIn,
+    by: Party,
+    now: datetime,
+    actor_ref: str | None = None,
+    role: Role | None = None,
 ) -> SignalOut:
     """Say what a party thinks of a signal, in place of what it said before.
 
     One dispute marks a signal as disputed, which stops automatic action; when the mark comes or
     goes, the feed says so.
 
+    role: what a person does for the party; None for a machine.
+
     raises: NotFoundError, NotAllowedError for observers, ConflictError for one no longer live.
     """
+    check_person_may_write(role)
     ledger.take_turn()
     row = reads.find(uid, viewer=by)
     rules.check_opine(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
