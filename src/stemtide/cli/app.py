@@ -17,7 +17,9 @@ from stemtide.cli.media import hash_files, match_files
 from stemtide.cli.party import key, party
 from stemtide.cli.person import person
 from stemtide.cli.preview import previews
+from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
+from stemtide.cli.situation import lead, search, situation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,10 +42,14 @@ def stemtide(
 app.command("hash")(hash_files)
 app.command("match")(match_files)
 app.command("demo")(demo)
+app.command("search")(search)
 for _noun, _name in (
     (hub, "hub"),
     (agent, "agent"),
     (crisis, "crisis"),
+    (situation, "situation"),
+    (lead, "lead"),
+    (report, "report"),
     (signal, "signal"),
     (feed, "feed"),
     (party, "party"),

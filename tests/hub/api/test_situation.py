@@ -141,3 +141,14 @@ def test_a_lead_of_others_is_not_there(room):
     assert other("GET", f"/api/v1/leads/{lead}").status_code == 404
     assert other("POST", f"/api/v1/leads/{lead}/receive").status_code == 404
     assert other("GET", f"/api/v1/leads/{uuid4()}").status_code == 404
+
+
+def test_a_machine_searches_and_finds_leads_with_their_scope_alone(room, world, machine):
+    uid, machines = room
+    lead = machines["big_provider"]("POST", "/api/v1/leads", LEAD).json()["id"]
+    found = machines["authority"]("GET", "/api/v1/search?q=attack").json()
+    assert found["groups"][0]["found"][0]["id"] == str(uid)
+    assert machines["authority"]("GET", f"/api/v1/search?q={lead}").json()["groups"]
+    agent = machine(world.authority, scopes=["feed:read"])
+    assert agent("GET", f"/api/v1/search?q={lead}").json()["groups"] == []
+    assert agent("GET", "/api/v1/search?q=x").status_code == 422

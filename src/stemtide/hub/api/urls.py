@@ -13,6 +13,7 @@ from stemtide.hub.api import (
     participants,
     previews,
     reports,
+    search,
     signals,
     situation,
 )
@@ -25,6 +26,7 @@ for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, agents, alerts),
 ):
+for _room in (signals, previews, feed, crises, situation, leads, reports, search, agents):
     api.add_router("", _room.router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.protocol.reports import NoteTopic, ReportState
 from stemtide.protocol.situation import (
     LeadBasis,
     LeadLevel,
@@ -68,6 +69,25 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         LeadOutcome.DUPLICATE: _("known from elsewhere"),
         LeadOutcome.NOT_OURS: _("belongs to somebody else, who was told"),
     },
+    "report": {
+        ReportState.DRAFT: _("draft"),
+        ReportState.AGREED: _("agreed, not published"),
+        ReportState.PUBLISHED: _("published"),
+    },
+    "topic": {
+        NoteTopic.WENT_WELL: _("went well"),
+        NoteTopic.WENT_BADLY: _("went badly"),
+        NoteTopic.IDEA: _("an idea"),
+    },
+    "moment": {
+        "event": _("The event"),
+        "warned": _("Early warning"),
+        "activated": _("Activation"),
+        "first_signal": _("First signal"),
+        "last_signal": _("Last signal"),
+        "first_sighting": _("First sighting"),
+        "closed": _("Closure"),
+    },
 }
 """Phrases by what is spoken of, then by the stored word."""
 
@@ -86,6 +106,8 @@ LOOKS: dict[str, dict[str, str]] = {
         LeadLevel.HIGH_UNSPECIFIC: "bad",
         LeadLevel.HIGH_SPECIFIC: "bad",
     },
+    "report": {ReportState.AGREED: "warn", ReportState.PUBLISHED: "good"},
+    "topic": {NoteTopic.WENT_WELL: "good", NoteTopic.WENT_BADLY: "bad"},
     "lead": {LeadState.REPORTED: "bad", LeadState.RECEIVED: "warn", LeadState.CLOSED: "good"},
 }
 """How a word looks beside its text; what is not listed looks calm."""

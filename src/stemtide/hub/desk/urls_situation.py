@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import leads, situation
+from stemtide.hub.desk import leads, reports, search, situation
 
 urlpatterns = [
     path("crises/<uuid:uid>/log", situation.log, name="crisis-log"),
@@ -20,6 +20,24 @@ urlpatterns = [
         name="crisis-line-withdraw",
     ),
     path("crises/<uuid:uid>/_leads", leads.leads_block, name="crisis-leads-block"),
+    path("crises/<uuid:uid>/timeline", reports.timeline, name="crisis-timeline"),
+    path("crises/<uuid:uid>/timeline/export", reports.export, name="crisis-timeline-export"),
+    path("crises/<uuid:uid>/report", reports.of_crisis, name="crisis-report"),
+    path("crises/<uuid:uid>/report/open", reports.open_report, name="crisis-report-open"),
+    path("reports", reports.published, name="reports"),
+    path("reports/<uuid:uid>", reports.report, name="report"),
+    path("reports/<uuid:uid>/pdf", reports.report_pdf, name="report-pdf"),
+    path("reports/<uuid:uid>/sections/<slug:name>", reports.write, name="report-section"),
+    path("reports/<uuid:uid>/note", reports.note, name="report-note"),
+    path("reports/<uuid:uid>/action", reports.action, name="report-action"),
+    path(
+        "reports/<uuid:uid>/actions/<uuid:action>/done",
+        reports.complete,
+        name="report-action-done",
+    ),
+    path("reports/<uuid:uid>/agree", reports.agree, name="report-agree"),
+    path("reports/<uuid:uid>/publish", reports.publish, name="report-publish"),
+    path("search", search.search, name="search"),
     path("leads", leads.leads, name="leads"),
     path("leads/_list", leads.all_block, name="leads-block"),
     path("leads/new", leads.report, name="lead-new"),

@@ -46,6 +46,13 @@ def is_in_room(row: Crisis, *, viewer: Party) -> bool:
     return crises.is_in_room(row.uid, party=viewer)
 
 
+def rooms(*, viewer: Party) -> list[int]:
+    """Primary keys of the crises whose rooms a party is in, for the search."""
+    seen = [one.id for one in crises.crises(viewer=viewer)]
+    found = Crisis.objects.select_related("opened_by").filter(uid__in=seen)
+    return [row.pk for row in found if is_in_room(row, viewer=viewer)]
+
+
 def room_facts(row: Crisis, *, viewer: Party) -> RoomFacts:
     """What the rules must know of a room."""
     stage = crises.facts(row, viewer=viewer).framework.stages[row.stage]

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide report: a crisis' timeline and its post-crisis report."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemtide.cli.speech import fail, give, tell
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.protocol.reports import NoteTopic, ReportAudience
+
+report = typer.Typer(no_args_is_help=True, help="What stays of a crisis: timeline and report.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
+ReportId = Annotated[str, typer.Argument(help="The report's id, from: stemtide report show.")]
+Out = Annotated[Path, typer.Option("--out", help="The file to write.")]
+
+
+@report.command("timeline")
+def timeline(
+    crisis_id: CrisisId,
+    thing: Annotated[
+        list[str] | None, typer.Option(help="Only entries about this, such as signal.")
+    ] = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read the timeline of a crisis, oldest first."""
+    after = 0
+    with hub_client(hub, key) as client:
+        while True:
+            asked: dict[str, Any] = {"after": after, "limit": 500, "thing": thing or []}
+            page = checked(client.get(f"/api/v1/crises/{crisis_id}/timeline", params=asked))
+            for row in page["entries"]:
+                who, what = row["actor"], row["subject"]
+                line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {what}"
+                give(row, as_json=as_json, line=line)
+            after = page["next"]
+            if not page["more"]:
+                return
+
+
+@report.command("export")
+def export(
+    crisis_id: CrisisId,
+    out: Out,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+) -> None:
+    """Export the whole timeline, as .json or .pdf. The ledger notes that you did."""
+    form = out.suffix.removeprefix(".")
+    if form not in {"json", "pdf"}:
+        fail(f"--out {out}: name a .json or a .pdf file", code=2)
+    with hub_client(hub, key) as client:
+        path = f"/api/v1/crises/{crisis_id}/timeline/export"
+        _keep(client.post(path, params={"form": form}), out)
+
+
+@report.command("open")
+def open_report(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Open the post-crisis report, or the next version of a published one."""
+    with hub_client(hub, key) as client:
+        _tell(checked(client.post(f"/api/v1/crises/{crisis_id}/report")), as_json=as_json)
+
+
+@report.command("show")
+def show(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Show the latest report of a crisis, with its sections."""
+    with hub_client(hub, key) as client:
+        found = checked(client.get(f"/api/v1/crises/{crisis_id}/report"))
+    _tell(found, as_json=as_json)
+    for one in [] if as_json else found["sections"]:
+        print(f"  {one['name']:12} {len(one['text']):>6} characters  {one['asks']}")
+
+
+@report.command("write")
+def write(
+    report_id: ReportId,
+    section: Annotated[str, typer.Argument(help="The section's name.")],
+    text: Annotated[Path, typer.Argument(help="A file with its text; no personal data.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write one section of a report."""
+    try:
+        body = {"text": text.read_text("utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{text} cannot be read: {error}", code=2)
+    with hub_client(hub, key) as client:
+        path = f"/api/v1/reports/{report_id}/sections/{section}"
+        _tell(checked(client.put(path, json=body)), as_json=as_json)
+
+
+@report.command("note")
+def note(
+    report_id: ReportId,
+    topic: Annotated[NoteTopic, typer.Argument(metavar="went_well|went_badly|idea")],
+    text: Annotated[str, typer.Argument(help="What you say; nothing about a person.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add a debrief note."""
+    with hub_client(hub, key) as client:
+        body = {"topic": topic, "text": text}
+        _tell(
+            checked(client.post(f"/api/v1/reports/{report_id}/notes", json=body)), as_json=as_json
+        )
+
+
+@report.command("act")
+def act(
+    report_id: ReportId,
+    text: Annotated[str, typer.Argument(help="What is to be done.")],
+    owner: Annotated[str, typer.Option(help="The party that does it.")],
+    due: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Until which day.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give out an action, with its owner and its day."""
+    with hub_client(hub, key) as client:
+        body = {"text": text, "owner": owner, "due": due.date().isoformat()}
+        path = f"/api/v1/reports/{report_id}/actions"
+        _tell(checked(client.post(path, json=body)), as_json=as_json)
+
+
+@report.command("agree")
+def agree(
+    report_id: ReportId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Agree to a report that another party's hand wrote."""
+    with hub_client(hub, key) as client:
+        _tell(checked(client.post(f"/api/v1/reports/{report_id}/agree")), as_json=as_json)
+
+
+@report.command("publish")
+def publish(
+    report_id: ReportId,
+    audience: Annotated[ReportAudience, typer.Option(help="Who reads it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Publish an agreed report; it stays as it is, and its figures are frozen."""
+    if not yes:
+        fail(f"this publishes {report_id} to {audience}, and it stays; say --yes", code=2)
+    with hub_client(hub, key) as client:
+        body = {"audience": audience}
+        path = f"/api/v1/reports/{report_id}/publish"
+        _tell(checked(client.post(path, json=body)), as_json=as_json)
+
+
+@report.command("print")
+def print_report(report_id: ReportId, out: Out, hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
+    """Write a report to a PDF."""
+    with hub_client(hub, key) as client:
+        _keep(client.get(f"/api/v1/reports/{report_id}/pdf"), out)
+
+
+def _keep(answer: Any, out: Path) -> None:  # noqa: ANN401  # an answer of httpx, imported late
+    """Write an answer to a file; a problem ends the command."""
+    if not answer.is_success:
+        checked(answer)
+    out.write_bytes(answer.content)
+    tell(f"{out}: {len(answer.content):,} bytes.")
+
+
+def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one report."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    line = f"{row['id']}  {row['state']:10} version {row['version']}  {row['crisis_name']}{drill}"
+    give(row, as_json=as_json, line=line)

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stays of a crisis, at the desk: its timeline, its report, and both on paper."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.desk.entries import ACTS
+from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.report_forms import ActionForm, NoteForm, PublishForm
+from stemtide.hub.desk.situation import actor_of, room_of, titles_of
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
+from stemtide.protocol.reports import ReportOut, SectionIn, TimelineEntry
+
+ROWS = 100
+"""Entries on one page of the timeline."""
+
+MAX_SECTION = 20_000
+
+
+def _refs(request: SignedInRequest) -> dict[str, str]:
+    """Parties' titles by how the ledger names them."""
+    own = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
+    found = {one.ref: one.title for one in parties.parties(viewer=request.user.party)}
+    return found | own | {"withheld": _("withheld")}
+
+
+@require_safe
+@signed_in
+def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """A page of the timeline, oldest first, and the forms to take it along."""
+    after, thing = request.GET.get("after", ""), request.GET.get("thing", "")
+    start = int(after) if after.isdigit() and len(after) < 19 else 0  # noqa: PLR2004  # 64 bits
+    viewer, by = request.user.party, actor_of(request)
+    found = reads_timeline.timeline(
+        uid, viewer=viewer, after=start, limit=ROWS, things=[thing] if thing else ()
+    )
+    refs = _refs(request)
+    facts = {
+        "now": datetime.now(UTC),
+        "crisis": crises.crisis(uid, viewer=viewer),
+        "rows": [_line(one, refs=refs) for one in found.entries],
+        "next": found.next if found.more else None,
+        "after": start,
+        "thing": thing,
+        "things": _things(),
+        "may_export": rules.allows(rules.check_export, kind=by.kind, role=by.role),
+    }
+    return render(request, "desk/timeline.html", facts)
+
+
+def _things() -> list[str]:
+    """What entries of a crisis can be about."""
+    return [
+        *("crisis", "check", "signal", "signals", "opinion", "outcomes", "message", "line"),
+        *("participant", "proposal", "report", "action", "timeline"),
+    ]
+
+
+def _line(entry: TimelineEntry, *, refs: dict[str, str]) -> dict[str, object]:
+    """An entry in words."""
+    return {
+        "entry": entry,
+        "who": refs.get(entry.actor, entry.actor),
+        "act": str(ACTS.get(entry.kind, entry.kind)),
+        "facts": ", ".join(f"{name} {value}" for name, value in entry.detail.items()),
+    }
+
+
+@require_POST
+@signed_in
+def export(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Take the whole timeline along: JSON or PDF. The ledger notes it."""
+    as_ = "pdf" if request.POST.get("as") == "pdf" else "json"
+    try:
+        found = writes.export_timeline(uid, as_=as_, by=actor_of(request), now=datetime.now(UTC))
+    except ConflictError as error:
+        messages.error(request, str(error))
+        return redirect("crisis-timeline", uid=uid)
+    if as_ == "json":
+        body: bytes = found.model_dump_json(indent=1).encode()
+        return _file(body, name=f"timeline-{uid}.json", media_type="application/json")
+    made = paper.timeline_pdf(
+        found, titles=_refs(request), acts={kind: str(act) for kind, act in ACTS.items()}
+    )
+    return _file(made, name=f"timeline-{uid}.pdf", media_type="application/pdf")
+
+
+def _file(body: bytes, *, name: str, media_type: str) -> HttpResponse:
+    """Something to keep."""
+    answer = HttpResponse(body, content_type=media_type)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@require_safe
+@signed_in
+def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The latest report of a crisis, or the button to open one."""
+    viewer, by = request.user.party, actor_of(request)
+    found = reads.latest(uid, viewer=viewer)
+    if found is not None:
+        return redirect("report", uid=found.id)
+    opens = reads.open_facts(uid, viewer=viewer)
+    room_of(request, uid)
+    facts = {
+        "crisis": crises.crisis(uid, viewer=viewer),
+        "may_open": rules.allows(
+            rules.check_open, kind=by.kind, name=by.party.name, role=by.role, **opens
+        ),
+    }
+    return render(request, "desk/report_none.html", facts)
+
+
+@require_POST
+@signed_in
+@writing
+def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Open a report, or the next version of a published one."""
+    try:
+        made = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
+    except ConflictError as error:
+        messages.error(request, str(error))
+        return redirect("crisis-report", uid=uid)
+    return redirect("report", uid=made.id)
+
+
+@require_safe
+@signed_in
+def published(request: SignedInRequest) -> HttpResponse:
+    """All published reports that the reader may read."""
+    facts = {
+        "now": datetime.now(UTC),
+        "reports": reads.reports(viewer=request.user.party),
+        "titles": titles_of(request),
+    }
+    return render(request, "desk/reports.html", facts)
+
+
+@require_safe
+@signed_in
+def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """One report; it also prints as it stands."""
+    return _page(request, uid)
+
+
+def _page(
+    request: SignedInRequest,
+    uid: UUID,
+    *,
+    note_form: NoteForm | None = None,
+    action_form: ActionForm | None = None,
+) -> HttpResponse:
+    """The page; 422 where a form was wrong."""
+    viewer = request.user.party
+    found = reads.report(uid, viewer=viewer)
+    wrong = note_form or action_form
+    if wrong:
+        wrong.mark_errors()
+    owners = sorted(titles_of(request).items(), key=lambda one: one[1])
+    facts = {
+        "now": datetime.now(UTC),
+        "report": found,
+        "titles": titles_of(request),
+        "party": viewer.name,
+        "max_section": MAX_SECTION,
+        "note_form": note_form or NoteForm(prefix="note"),
+        "action_form": action_form or ActionForm(prefix="action", parties=owners),
+        "publish_form": PublishForm(),
+        **_allowed(request, found),
+    }
+    return render(request, "desk/report.html", facts, status=422 if wrong else 200)
+
+
+def _allowed(request: SignedInRequest, found: ReportOut) -> dict[str, bool]:
+    """What the reader may do, by the rules that the writes enforce."""
+    by = actor_of(request)
+    facts = reads.facts_of(found.id, viewer=by.party)
+    me = {"kind": by.kind, "role": by.role}
+    hand = rules.Hand(party=by.party.name, ref=by.ref)
+    return {
+        "may_write": rules.allows(rules.check_write, facts, name=by.party.name, **me),
+        "may_note": rules.allows(rules.check_note, facts, **me),
+        "may_agree": rules.allows(rules.check_agree, facts, by=hand, **me),
+        "may_publish": rules.allows(rules.check_publish, facts, name=by.party.name, **me),
+    }
+
+
+@require_safe
+@signed_in
+def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The report on paper."""
+    found = reads.report(uid, viewer=request.user.party)
+    made = paper.report_pdf(found, titles=titles_of(request))
+    return _file(made, name=f"report-{uid}.pdf", media_type="application/pdf")
+
+
+@require_POST
+@signed_in
+@writing
+def write(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
+    """Write one section."""
+    text = request.POST.get("text", "").replace("\r\n", "\n")
+    if len(text) > MAX_SECTION:
+        messages.error(request, _("That is too long: a section has at most 20,000 characters."))
+        return redirect("report", uid=uid)
+    body, by = SectionIn(text=text), actor_of(request)
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.write_section(uid, name=name, body=body, by=by, now=datetime.now(UTC)),
+        done=_("Written."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Add a debrief note."""
+    form = NoteForm(request.POST, prefix="note")
+    body = form.order() if form.is_valid() else None
+    if body is None:
+        return _page(request, uid, note_form=form)
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.add_note(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Your note stands in the debrief."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Give out an action."""
+    owners = list(titles_of(request).items())
+    form = ActionForm(request.POST, prefix="action", parties=owners)
+    body = form.order() if form.is_valid() else None
+    if body is None:
+        return _page(request, uid, action_form=form)
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.add_action(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("The action has an owner and a day."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
+    """Say that an action is done."""
+    by = actor_of(request)
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.complete_action(uid, action=action, by=by, now=datetime.now(UTC)),
+        done=_("Done."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The second pair of eyes."""
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.agree(uid, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Agreed. An edit makes a draft of it again."),
+    )
+
+
+@require_POST
+@signed_in
+@writing
+def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Publish it, and freeze its figures."""
+    form = PublishForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose who reads it."))
+        return redirect("report", uid=uid)
+    body = form.order()
+    return _act(
+        request,
+        uid,
+        act=lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Published. It stays as it is; the next version may follow it."),
+    )
+
+
+def _act(
+    request: SignedInRequest, uid: UUID, *, act: Callable[[], object], done: str
+) -> HttpResponse:
+    """Do something, say how it went, and show the report again."""
+    try:
+        act()
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)
+    return redirect("report", uid=uid)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of a crisis' room, against a real hub on loopback."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import run
+from tests.hub.api.conftest import serving
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def crisis(hub):
+    body = {
+        "name": "Attack in a city",
+        "happened_at": "2026-11-24T12:00:00Z",
+        "countries": ["BE", "FR"],
+    }
+    with hub.client() as client:
+        return client.post("/api/v1/crises", json=body).json()["id"]
+
+
+def say(hub, *words, party="be-crisis-centre", code=0):
+    said = run(*words, STEMTIDE_HUB_URL=hub.address, STEMTIDE_KEY=hub.keys[party])
+    assert said.code == code, said.err
+    return said
+
+
+def test_a_message_is_posted_read_and_found(hub, crisis):
+    say(hub, "situation", "post", crisis, "On a paste site.", "--kind", "technical")
+    log = say(hub, "situation", "log", crisis, "--json").rows
+    assert log[-1]["text"] == "On a paste site."
+    found = say(hub, "search", "paste site")
+    assert "messages" in found.out
+    assert "Taken for: text." in found.err
+    assert "Nothing was found" in say(hub, "search", "unheard of").err
+
+
+def test_a_line_is_proposed_and_agreed(hub, crisis):
+    made = say(hub, "situation", "propose", crisis, "en=Do not share.", "nl=Deel niet.", "--json")
+    line = made.rows[0]["id"]
+    say(hub, "situation", "vote", line, "agree", party="eu-referral-unit")
+    assert "agreed" in say(hub, "situation", "lines", crisis).out
+    assert "LANGUAGE=TEXT" in say(hub, "situation", "propose", crisis, "words", code=2).err
+
+
+def test_a_lead_is_reported_and_moved_on(hub):
+    words = ["A man announces an attack.", "--level", "high_specific", "--basis", "voluntary"]
+    words += ["--reasons", "He shows a rifle.", "--callback", "+32 2 555", "--country", "FR"]
+    lead = say(hub, "lead", "report", *words, "--json").rows[0]["id"]
+    other = "eu-referral-unit"
+    assert lead in say(hub, "lead", "list", party=other).out
+    say(hub, "lead", "receive", lead, party=other)
+    say(hub, "lead", "pass", lead, party=other)
+    done = say(hub, "lead", "close", lead, "--outcome", "no_threat", "--json", party=other)
+    assert done.rows[0]["outcome"] == "no_threat"
+
+
+def test_a_timeline_is_read_and_kept(hub, crisis, tmp_path):
+    assert "crisis.warned" in say(hub, "report", "timeline", crisis, "--thing", "crisis").out
+    out = tmp_path / "timeline.json"
+    say(hub, "report", "export", crisis, "--out", out)
+    assert json.loads(out.read_text())["entries"]
+    say(hub, "report", "export", crisis, "--out", tmp_path / "timeline.pdf")
+    assert (tmp_path / "timeline.pdf").read_bytes().startswith(b"%PDF-")
+    assert "name a .json" in say(hub, "report", "export", crisis, "--out", "x.txt", code=2).err
+
+
+def test_a_report_needs_an_activation_and_an_audience(hub, crisis):
+    assert "not activated" in say(hub, "report", "open", crisis, code=1).err
+    assert "no report yet" in say(hub, "report", "show", crisis, code=1).err
+    words = ["report", "publish", crisis, "--audience", "room"]
+    assert "say --yes" in say(hub, *words, code=2).err

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import pytest
+
+from stemtide.hub.crises import writes as crises
+from stemtide.hub.reports import reads
+from stemtide.protocol.crises import CloseIn
+from stemtide.protocol.reports import sections_of
+from stemtide.protocol.words import Role
+from tests.hub.desk.test_board import text
+
+
+@pytest.fixture
+def crisis(world):
+    return world.crisis(active=True)
+
+
+def test_the_timeline_is_shown_in_words_and_by_thing(world, crisis, monkeypatch):
+    monkeypatch.setattr("stemtide.hub.desk.reports.ROWS", 2)
+    desk = world.desk("authority")
+    page = desk.get(f"/crises/{crisis}/timeline")
+    assert "The authority raised an early warning" in text(page)
+    assert "Later entries" in text(page)
+    only = text(desk.get(f"/crises/{crisis}/timeline?thing=signal"))
+    assert "There is no such entry." in only
+    later = text(desk.get(f"/crises/{crisis}/timeline?after=999999"))
+    assert "There is no such entry." in later
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("duty_officer", True),
+        ("coordinator", True),
+        ("data_protection_officer", True),
+        ("analyst", False),
+        ("administrator", False),
+        ("observer", False),
+    ],
+)
+def test_who_takes_the_timeline_along(world, crisis, role, may):
+    desk = world.desk("authority", Role(role))
+    assert ("Export as PDF" in text(desk.get(f"/crises/{crisis}/timeline"))) is may
+    answer = desk.post(f"/crises/{crisis}/timeline/export", {"as": "json"})
+    assert answer.status_code == (200 if may else 403)
+
+
+def test_an_export_is_a_file(world, crisis):
+    desk = world.desk("authority", Role.DUTY_OFFICER)
+    as_json = desk.post(f"/crises/{crisis}/timeline/export", {"as": "json"})
+    assert json.loads(as_json.content)["entries"][-1]["kind"] == "timeline.exported"
+    as_pdf = desk.post(f"/crises/{crisis}/timeline/export", {"as": "pdf"})
+    assert as_pdf.content.startswith(b"%PDF-")
+    assert f"timeline-{crisis}.pdf" in as_pdf.headers["Content-Disposition"]
+
+
+def test_an_export_that_paper_does_not_hold_says_so(world, crisis, monkeypatch):
+    monkeypatch.setattr("stemtide.hub.reports.rules.MOST_ON_PAPER", 1)
+    desk = world.desk("authority", Role.DUTY_OFFICER)
+    answer = desk.post(f"/crises/{crisis}/timeline/export", {"as": "pdf"}, follow=True)
+    assert "too many for paper" in text(answer)
+
+
+@pytest.mark.parametrize("page", ["timeline", "report"])
+def test_who_is_not_in_the_room_gets_404(world, crisis, page):
+    assert world.desk("observer").get(f"/crises/{crisis}/{page}").status_code == 404
+
+
+def test_a_report_goes_from_its_opening_to_its_publication(world, crisis):
+    analyst = world.desk("authority")
+    assert "There is no report yet" in text(analyst.get(f"/crises/{crisis}/report"))
+    opened = analyst.post(f"/crises/{crisis}/report/open", follow=True)
+    assert "Parameters and objective" in text(opened)
+    report = reads.latest(crisis, viewer=world.party["authority"])
+    at = f"/reports/{report.id}"
+    for one in sections_of(report.framework):
+        analyst.post(f"{at}/sections/{one.name}", {"text": f"About {one.name}.\r\n\r\nMore."})
+    action = {"action-text": "Drill.", "action-owner": "provider", "action-due": "2027-01-31"}
+    analyst.post(f"{at}/action", action)
+    provider = world.desk("provider")
+    provider.post(f"{at}/note", {"note-topic": "idea", "note-text": "Call earlier."})
+    lead = world.desk("agency", Role.COORDINATOR)
+    page = text(lead.get(at))
+    assert "Agree to this report" in page
+    assert "Call earlier." in page
+    assert "About lessons." in page
+    lead.post(f"{at}/agree")
+    by = world.party["agency"]
+    crises.close(crisis, body=CloseIn(reason="It is over."), by=by, now=world.now)
+    assert "Choose who reads it." in text(lead.post(f"{at}/publish", {}, follow=True))
+    done = lead.post(f"{at}/publish", {"audience": "parties"}, follow=True)
+    assert "Published." in text(done)
+    made = reads.report(report.id, viewer=world.party["provider"]).actions[0]
+    assert "Done." in text(provider.post(f"{at}/actions/{made.id}/done", follow=True))
+    outside = world.desk("observer")
+    assert "Attack at the harbour" in text(outside.get("/reports"))
+    assert outside.get(f"{at}/pdf").content.startswith(b"%PDF-")
+
+
+def test_a_report_is_not_there_for_who_may_not_read_it(world, crisis):
+    world.desk("authority").post(f"/crises/{crisis}/report/open")
+    report = reads.latest(crisis, viewer=world.party["authority"])
+    desk = world.desk("observer")
+    assert desk.get(f"/reports/{report.id}").status_code == 404
+    assert "No report is published" in text(desk.get("/reports"))
+
+
+def test_what_is_wrong_in_a_report_is_said(world, crisis):
+    desk = world.desk("authority")
+    desk.post(f"/crises/{crisis}/report/open")
+    assert "being written" in text(desk.post(f"/crises/{crisis}/report/open", follow=True))
+    report = reads.latest(crisis, viewer=world.party["authority"])
+    at = f"/reports/{report.id}"
+    assert desk.post(f"{at}/note", {}).status_code == 422
+    assert desk.post(f"{at}/note", {"note-topic": "idea", "note-text": "x"}).status_code == 422
+    assert desk.post(f"{at}/action", {}).status_code == 422
+    long = desk.post(f"{at}/sections/lessons", {"text": "x" * 20_001}, follow=True)
+    assert "at most 20,000" in text(long)
+    lead = world.desk("agency", Role.COORDINATOR)
+    assert "say nothing yet" in text(lead.post(f"{at}/agree", follow=True))
+
+
+def test_a_warning_has_no_report_to_open(world):
+    uid = world.crisis()
+    desk = world.desk("authority")
+    assert "once the protocol was activated" in text(desk.get(f"/crises/{uid}/report"))
+    assert "not activated" in text(desk.post(f"/crises/{uid}/report/open", follow=True))
+
+
+def test_the_search_finds_what_its_reader_may_see(world, crisis):
+    desk = world.desk("authority")
+    uid = world.share(crisis=crisis)
+    empty = text(desk.get("/search"))
+    assert "Id, fingerprint, web address" in empty
+    assert "Nothing was found" not in empty
+    assert "Attack at the harbour" in text(desk.get("/search?q=harbour"))
+    page = desk.get("/search?q=livestream").content.decode()
+    assert f"/signals/{uid}" in page
+    near = text(desk.get(f"/search?q={'f0e1d2c3b4a5968778695a4b3c2d1e0f' * 2}"))
+    assert "Compared with 1 live picture." in near
+    assert "Nothing was found" in text(desk.get("/search?q=unheard"))
+    assert desk.get("/search?q=x").status_code == 422
+    assert "Nothing was found" in text(world.desk("observer").get("/search?q=livestream"))
+
+
+def test_the_search_goes_on_page_by_page(world, crisis, monkeypatch):
+    monkeypatch.setattr("stemtide.hub.situation.reads_search.PAGE", 1)
+    desk = world.desk("authority")
+    world.share(crisis=crisis)
+    world.share(crisis=crisis, value="0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2)
+    assert "More" in text(desk.get("/search?q=livestream"))
+    assert "Back" in text(desk.get("/search?q=livestream&kind=signals&page=2"))
+    assert desk.get("/search?q=livestream&kind=nothing&page=x").status_code == 200

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.situation import reads_search
+from stemtide.hub.situation.reads_search import search
+from tests.world import hex_value
+
+ASKED = hex_value(77)
+
+
+def near(bits):
+    """A value so many bits from the one that is asked for."""
+    return f"{int(ASKED, 16) ^ ((1 << bits) - 1):064x}"
+
+
+NEAR = near(3)
+
+
+def found(query, viewer, **more):
+    """Ids by kind."""
+    answer = search(str(query), viewer=viewer, **more)
+    return {str(group.kind): [one.id for one in group.found] for group in answer.groups}
+
+
+def test_a_crisis_is_found_by_its_id_its_name_and_its_summary(room):
+    uid = room.crisis.id
+    viewer = room.world.agency
+    assert found(uid, viewer) == {"crises": [uid]}
+    assert found("attack IN a city", viewer) == {"crises": [uid]}
+    told = room.world.warn(name="Another", summary="Filmed by its perpetrator.")
+    assert found("perpetrator.", viewer) == {"crises": [told.id]}
+
+
+def test_a_signal_is_found_by_its_id_its_content_and_its_value(room):
+    content = uuid4()
+    one = room.world.share(content=content)
+    assert found(one.id, room.world.agency) == {"signals": [one.id]}
+    assert found(content, room.world.agency) == {"signals": [one.id]}
+    assert found(hex_value().upper(), room.world.agency) == {"signals": [one.id]}
+    md5 = room.world.share(kind="md5", quality=None)
+    assert found(hex_value(digits=32), room.world.agency) == {"signals": [md5.id]}
+
+
+def test_a_picture_is_found_near_by_the_nearest_first(room):
+    far = room.world.share(value=near(32))
+    second = room.world.share(value=near(31))
+    first = room.world.share(value=near(1))
+    answer = search(ASKED, viewer=room.world.agency)
+    bits = [(one.id, one.within_bits) for one in answer.groups[0].found]
+    assert bits == [(first.id, 1), (second.id, 31)]
+    assert far.id not in dict(bits)
+    assert answer.compared == 3
+
+
+def test_only_so_many_are_compared_and_it_is_said(room, monkeypatch):
+    room.world.share(value=NEAR)
+    for n in range(3):
+        room.world.share(value=hex_value(n))
+    monkeypatch.setattr(reads_search, "MAX_SCAN", 3)
+    answer = search(ASKED, viewer=room.world.agency)
+    assert (answer.compared, answer.groups) == (3, [])
+
+
+def test_distances_agree_with_the_oracle():
+    values = [*(hex_value(n) for n in range(50)), "0" * 64, "f" * 64, ASKED, NEAR]
+    for value in values[-4:]:
+        slow = [oracle_distance(value, other) for other in values]
+        assert reads_search._distances(value, values) == slow
+    assert reads_search._distances(ASKED, []) == []
+
+
+def oracle_distance(one, other):
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://example.org/a/video?id=1",
+        "HTTPS://EXAMPLE.org:443/a/./video?id=1",
+        "example.org/a/video?id=1",
+    ],
+)
+def test_an_address_is_found_in_any_spelling(room, spelling):
+    shared = room.world.share(kind="url", value="https://example.org/a/video?id=1", quality=None)
+    assert found(spelling, room.world.agency)["signals"] == [shared.id]
+
+
+def test_a_label_is_found_by_its_name_and_its_title(room):
+    shared = room.world.share(labels=("manifesto", "livestream"))
+    room.world.share(value=hex_value(2))
+    assert found("manifesto", room.world.agency)["signals"] == [shared.id]
+    assert found("Livestream", room.world.agency)["signals"] == [shared.id]
+
+
+def test_a_message_is_found_by_its_words_and_its_id(room):
+    said = room.post(text="The longer film is on a paste site.")
+    assert found("PASTE site", room.world.agency) == {"messages": [said.id]}
+    assert found(said.id, room.world.agency) == {"messages": [said.id]}
+    assert found(said.id, room.world.observer) == {}
+
+
+def test_a_lead_is_found_by_its_id_by_those_who_may_see_it(room):
+    lead = room.lead()
+    assert found(lead.id, room.world.authority) == {"leads": [lead.id]}
+    assert found(lead.id, room.world.authority, leads=False) == {}
+    assert found(lead.id, room.world.other_authority) == {}
+    assert found("attack on the market", room.world.authority) == {}
+
+
+@pytest.mark.parametrize("query", ["value", "id", "label", "words"])
+def test_what_is_hidden_is_not_found_whatever_is_asked(room, query):
+    shared = room.world.share(tlp="red", audience=("small-forum",), value=NEAR)
+    said = room.post(tlp="red", audience=("small-forum",), text="A secret word.")
+    asked = {
+        "value": [NEAR, ASKED],
+        "id": [shared.id, said.id],
+        "label": ["perpetrator-content"],
+        "words": ["secret word"],
+    }[query]
+    for one in asked:
+        assert found(one, room.world.agency) == found(uuid4(), room.world.agency) == {}
+    assert search(ASKED, viewer=room.world.agency).compared == 0
+
+
+def test_findings_come_page_by_page_in_one_kind(room, monkeypatch):
+    monkeypatch.setattr(reads_search, "PAGE", 2)
+    for n in range(3):
+        room.post(text=f"The same words {n}.")
+    first = search("same words", viewer=room.world.agency).groups[0]
+    assert (len(first.found), first.more, first.page) == (2, True, 1)
+    rest = search("same words", viewer=room.world.agency, kind="messages", page=2).groups[0]
+    assert (len(rest.found), rest.more, rest.page) == (1, False, 2)
+
+
+@pytest.mark.parametrize("query", ["", " a ", "x" * 5000])
+def test_a_query_has_a_length(room, query):
+    with pytest.raises(InvalidError, match="characters"):
+        search(query, viewer=room.world.agency)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_a"),
+    [
+        ("0190b7a1-0000-7000-8000-000000000000", "id"),
+        ("f" * 32, "hash"),
+        ("f" * 64, "hash"),
+        ("f" * 63, "text"),
+        ("http://[bad", "text"),
+        ("three. words", "text"),
+        ("and-so-on", "text"),
+        ("example.org", "text"),
+        ("example.org/x", "address"),
+        ("Imminent threat", "label"),
+        ("'; DROP TABLE signals; --", "text"),
+        ("100%_", "text"),
+    ],
+)
+def test_a_query_is_taken_for_what_it_is(room, query, is_a):
+    assert search(query, viewer=room.world.agency).recognised == is_a
