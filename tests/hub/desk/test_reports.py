@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from stemtide.hub.crises import writes as crises
+from stemtide.hub.crises import writes_moves as moves
 from stemtide.hub.reports import reads
-from stemtide.protocol.crises import CloseIn
+from stemtide.protocol.crises import ProposalIn
 from stemtide.protocol.reports import sections_of
 from stemtide.protocol.words import Role
 from tests.hub.desk.test_board import text
@@ -13,7 +13,7 @@ from tests.hub.desk.test_board import text
 
 @pytest.fixture
 def crisis(world):
-    return world.crisis(active=True)
+    return world.crisis(active=True, joined=("provider",))
 
 
 def test_the_timeline_is_shown_in_words_and_by_thing(world, crisis, monkeypatch):
@@ -86,8 +86,9 @@ def test_a_report_goes_from_its_opening_to_its_publication(world, crisis):
     assert "Call earlier." in page
     assert "About lessons." in page
     lead.post(f"{at}/agree")
-    by = world.party["agency"]
-    crises.close(crisis, body=CloseIn(reason="It is over."), by=by, now=world.now)
+    body = ProposalIn(act="close", reason="It is over.")
+    told = moves.propose(crisis, body=body, by=world.actor("authority"), now=world.now)
+    moves.confirm(crisis, told.proposals[-1].id, by=world.actor("agency"), now=world.now)
     assert "Choose who reads it." in text(lead.post(f"{at}/publish", {}, follow=True))
     done = lead.post(f"{at}/publish", {"audience": "parties"}, follow=True)
     assert "Published." in text(done)

@@ -53,6 +53,15 @@ class Room:
         return writes_leads.report_lead(body, by=self.actor(party, role), now=now)
 
 
+def joined(world):
+    """An active crisis that all but the observer have joined."""
+    crisis = world.activate()
+    world.join(
+        crisis, world.other_authority, world.big_provider, world.small_provider, world.consortium
+    )
+    return crisis
+
+
 @pytest.fixture
 def room(world):
     """Everyone but the observer takes part."""

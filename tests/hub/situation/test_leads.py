@@ -257,7 +257,7 @@ def test_the_clock_erases_the_words_and_keeps_the_proof(room):
         None,
     )
     assert Entry.objects.filter(kind="lead.reported").exists()
-    assert room.world.ledger_kinds()[-1] == "lead.erased"
+    assert "lead.erased" in room.world.ledger_kinds()
 
 
 def test_a_lead_that_nobody_closes_is_erased_too(room):

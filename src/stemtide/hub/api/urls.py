@@ -24,9 +24,8 @@ api = machine()
 
 for _room in (
     *(signals, previews, feed, crises, participants),
-    *(situation, leads, reports, agents, alerts),
+    *(situation, leads, reports, search, agents, alerts),
 ):
-for _room in (signals, previews, feed, crises, situation, leads, reports, search, agents):
     api.add_router("", _room.router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -86,6 +86,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         "first_signal": _("First signal"),
         "last_signal": _("Last signal"),
         "first_sighting": _("First sighting"),
+        "deescalated": _("De-escalation"),
         "closed": _("Closure"),
     },
 }

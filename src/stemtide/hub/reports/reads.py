@@ -3,7 +3,7 @@
 
 from uuid import UUID
 
-from stemtide.hub.crises.models import Crisis
+from stemtide.hub.crises import reads as crises
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.reports import rules
@@ -161,15 +161,5 @@ def _actions(row: Report) -> list[ActionOut]:
 
 def _may_read(row: Report, *, viewer: Party) -> bool:
     """Whether a party reads a report."""
-    return rules.may_read(
-        facts(row, viewer=viewer), is_in_room=_is_in_room(row.crisis, viewer=viewer)
-    )
-
-
-def _is_in_room(row: Crisis, *, viewer: Party) -> bool:
-    """Whether a party is in the room of a report's crisis."""
-    try:
-        situation.find_room(row.uid, viewer=viewer)
-    except NotFoundError:
-        return False
-    return True
+    inside = crises.is_in_room(row.crisis.uid, party=viewer)
+    return rules.may_read(facts(row, viewer=viewer), is_in_room=inside)

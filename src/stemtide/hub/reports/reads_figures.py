@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Sum
 
-from stemtide.hub.crises import reads as crises
+from stemtide.hub.crises import reads as crises, reads_joining as joining
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
@@ -37,7 +37,7 @@ def figures(room: Crisis, *, viewer: Party) -> Figures:
         head=ledger.heads().entries,
         moments=_moments(room, viewer=viewer),
         checks=_cells(Counter(str(one.answer) for one in checks)),
-        participants=[],
+        participants=_participants(room, viewer=viewer),
         signals=rows.count(),
         signals_by_kind=_cells(dict(rows.values_list("kind").annotate(Count("pk")))),
         signals_by_label=_cells(labels),
@@ -93,6 +93,7 @@ def _moments(room: Crisis, *, viewer: Party) -> list[Moment]:
         "first_signal": rows.order_by("shared_at").values_list("shared_at", flat=True).first(),
         "last_signal": rows.order_by("-shared_at").values_list("shared_at", flat=True).first(),
         "first_sighting": seen.order_by("first_at").values_list("first_at", flat=True).first(),
+        "deescalated": room.deescalated_at,
         "closed": room.closed_at,
     }
     moments = [
@@ -101,6 +102,12 @@ def _moments(room: Crisis, *, viewer: Party) -> list[Moment]:
         if at is not None
     ]
     return sorted(moments, key=lambda one: one.at)
+
+
+def _participants(room: Crisis, *, viewer: Party) -> list[Cell]:
+    """How many parties of each kind stood how to the crisis: counts, never who declined."""
+    found = joining.participants(room.uid, viewer=viewer)
+    return _cells(Counter(f"{one.kind} {one.state}" for one in found))
 
 
 def _cells(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> list[Cell]:

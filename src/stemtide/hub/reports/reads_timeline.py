@@ -56,7 +56,7 @@ def timeline(
     )
     page = rows[:size]
     return TimelinePage(
-        entries=[_entry(row) for row in page],
+        entries=[_entry(row, viewer=viewer) for row in page],
         next=page[-1].number if page else after,
         more=len(rows) > size,
     )
@@ -82,18 +82,20 @@ def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
         made_by=viewer.name,
         made_at=now,
         withheld=sum(row.actor == ledger.WITHHELD for row in rows),
-        entries=[_entry(row) for row in rows],
+        entries=[_entry(row, viewer=viewer) for row in rows],
     )
 
 
-def _entry(row: ledger.EntryRow) -> TimelineEntry:
-    """An entry as it travels."""
+def _entry(row: ledger.EntryRow, *, viewer: Party) -> TimelineEntry:
+    """An entry as it travels. Whose hand it was is told to their own party only."""
+    is_own = row.actor == viewer.ref
+    detail = {name: fact for name, fact in row.detail.items() if is_own or name != "through"}
     return TimelineEntry(
         number=row.number,
         kind=row.kind,
         actor=row.actor,
         subject=row.subject,
-        detail=cast("dict[str, JsonValue]", row.detail),
+        detail=cast("dict[str, JsonValue]", detail),
         exercise=row.exercise,
         recorded_at=row.recorded_at,
     )

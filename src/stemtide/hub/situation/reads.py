@@ -33,24 +33,15 @@ MAX_PAGE = 500
 def find_room(uid: UUID, *, viewer: Party) -> Crisis:
     """The crisis whose room a party is in, for writes and the rooms above.
 
-    raises: NotFoundError, also for one that is there but whose room the viewer is not in.
+    raises: NotFoundError as for a crisis that is not there; NotAllowedError for one not joined.
     """
-    row = crises.find(uid, viewer=viewer)
-    if not is_in_room(row, viewer=viewer):
-        raise NotFoundError(f"there is no crisis {uid} whose room your party is in: join it first")
-    return row
-
-
-def is_in_room(row: Crisis, *, viewer: Party) -> bool:
-    """Whether a party is in the room of a crisis that it may see."""
-    return crises.is_in_room(row.uid, party=viewer)
+    return crises.find_in_room(uid, viewer=viewer)
 
 
 def rooms(*, viewer: Party) -> list[int]:
     """Primary keys of the crises whose rooms a party is in, for the search."""
-    seen = [one.id for one in crises.crises(viewer=viewer)]
-    found = Crisis.objects.select_related("opened_by").filter(uid__in=seen)
-    return [row.pk for row in found if is_in_room(row, viewer=viewer)]
+    joined = [one.id for one in crises.crises(viewer=viewer) if one.in_room]
+    return list(Crisis.objects.filter(uid__in=joined).values_list("pk", flat=True))
 
 
 def room_facts(row: Crisis, *, viewer: Party) -> RoomFacts:
@@ -70,7 +61,7 @@ def log(
 ) -> LogPage:
     """The log of a crisis after a message's number, oldest first, as far as the viewer may read it.
 
-    raises: NotFoundError for one whose room the viewer is not in.
+    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
     found = _messages(viewer).filter(crisis=room, number__gt=after)
@@ -91,7 +82,7 @@ def latest(
 ) -> list[MessageOut]:
     """The last messages of a crisis' log, or the last before a number, newest first.
 
-    raises: NotFoundError for one whose room the viewer is not in.
+    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
     found = _messages(viewer).filter(crisis=room)
@@ -145,7 +136,7 @@ def searched(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Mess
 def lines(uid: UUID, *, viewer: Party) -> list[LineOut]:
     """The public lines of a crisis, the latest proposal first.
 
-    raises: NotFoundError for one whose room the viewer is not in.
+    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
     found = room.lines.select_related("crisis", "proposed_by", "replaces")
@@ -235,9 +226,5 @@ def _describe(row: Message, *, corrected_by: UUID | None, seen: Collection[UUID]
 
 
 def _sees_room(row: Crisis, *, viewer: Party) -> bool:
-    """Whether a party is in a room, of a crisis that it may not even see among others."""
-    try:
-        find_room(row.uid, viewer=viewer)
-    except NotFoundError:
-        return False
-    return True
+    """Whether a party is in a room."""
+    return crises.is_in_room(row.uid, party=viewer)

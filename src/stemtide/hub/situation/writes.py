@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
+from stemtide.hub.crises import reads_joining as joining
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads as signals
@@ -39,8 +39,8 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     room = reads.find_room(uid, viewer=by.party)
     facts = reads.room_facts(room, viewer=by.party)
     rules.check_post(facts, kind=by.kind, role=by.role, message=body.kind)
-    known = parties.existing(body.audience, viewer=by.party)
-    rules.check_audience(body, known=known)
+    inside = joining.in_room(uid, viewer=by.party)
+    rules.check_audience(body, known=[one.name for one in inside])
     answers = _spoken_of(body.answers, field="answers", room=room, by=by)
     corrects = _spoken_of(body.corrects, field="corrects", room=room, by=by)
     rules.check_agrees_with(
