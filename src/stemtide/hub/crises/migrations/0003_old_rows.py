@@ -16,11 +16,12 @@ def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     crises.filter(event=None).update(event=F("uid"))
     crises.filter(stage="closed", tail_ends_at=None).update(tail_ends_at=F("closed_at"))
     for crisis in crises.filter(stage="active", reviews=None):
+        since = crisis.activated_at or crisis.warned_at
         reviews.create(
             crisis=crisis,
-            since=crisis.activated_at,
-            prompt_due=crisis.activated_at + timedelta(hours=24),
-            review_due=crisis.activated_at + timedelta(hours=48),
+            since=since,
+            prompt_due=since + timedelta(hours=24),
+            review_due=since + timedelta(hours=48),
         )
 
 
