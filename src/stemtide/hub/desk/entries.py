@@ -3,12 +3,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
+from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.reports import reads_timeline as timelines
 
 TAIL = 12
 """Entries in the tail on the board."""
@@ -127,6 +130,15 @@ def tail(*, viewer: Viewer) -> list[Line]:
     head = ledger.heads().entries
     rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
     return _lines(rows[::-1], viewer=viewer)
+
+
+def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
+    """The last entries of a crisis that the viewer may see, newest first."""
+    try:
+        rows = timelines.tail(crisis, viewer=viewer, limit=limit)
+    except NotFoundError:  # not in the room: names as the ledger alone opens them
+        rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit)
+    return _lines(rows, viewer=viewer)
 
 
 def about(subject: str, *, viewer: Viewer) -> list[Line]:

@@ -14,6 +14,7 @@ from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.media import reads as media, rules as media_rules
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -108,6 +109,7 @@ def _page(
         "crisis": _crisis(found, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
         "entries": entries.about(f"signal:{uid}", viewer=viewer),
+        **_previews(found, request=request),
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
         "opinion_form": opinion_form or OpinionForm(prefix="opinion"),
         **_allowed(found, request=request),
@@ -126,6 +128,23 @@ def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
         "may_withdraw": may_write
         and allows(rules.check_withdraw, facts, kind=kind, name=party.name),
         "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
+    }
+
+
+def _previews(found: SignalOut, *, request: SignedInRequest) -> dict[str, object]:
+    """The signal's previews, and what the viewer may do with them, by the rules of the writes."""
+    by = parties.actor(request.user, viewer=request.user.party)
+    facts = media.facts(reads.find(found.id, viewer=by.party), viewer=by.party)
+    may_write = allows(check_person_may_write, Role(request.user.role))
+    return {
+        "previews": media.previews(found.id, viewer=by.party),
+        "may_send_preview": may_write
+        and allows(media_rules.check_add, facts, kind=by.kind, name=by.party.name),
+        "may_look": allows(media_rules.check_look, facts, kind=by.kind, role=by.role),
+        "may_destroy": may_write
+        and allows(
+            media_rules.check_destroy, facts, destroyed_at=None, kind=by.kind, name=by.party.name
+        ),
     }
 
 

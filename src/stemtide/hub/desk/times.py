@@ -40,6 +40,11 @@ def of_day(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%H:%M:%S}"
 
 
+def of_minute(moment: datetime) -> str:
+    """Day and minute on the reader's clock, short enough for an axis: "24 Nov 13:03"."""
+    return f"{timezone.localtime(moment):%-d %b %H:%M}"
+
+
 def relative(moment: datetime, *, now: datetime) -> str:
     """How far a moment lies from now, in words: "3 min ago", "in 6 d"."""
     seconds = (now - moment).total_seconds()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.desk import alert_words, situation_words
+from stemtide.hub.desk import alert_words, room_words, situation_words
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.words import (
@@ -120,7 +120,7 @@ PHRASES: dict[str, dict[str, Words]] = {
     },
 }
 """Phrases by what is spoken of, then by the stored word."""
-PHRASES |= situation_words.PHRASES | alert_words.PHRASES
+PHRASES |= situation_words.PHRASES | alert_words.PHRASES | room_words.PHRASES
 
 LOOKS: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
@@ -129,7 +129,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "opinion": {Opinion.AGREE: "good", Opinion.DISPUTE: "bad"},
 }
 """How a word looks beside its text; what is not listed looks calm."""
-LOOKS |= situation_words.LOOKS | alert_words.LOOKS
+LOOKS |= situation_words.LOOKS | alert_words.LOOKS | room_words.LOOKS
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

@@ -87,9 +87,7 @@ def timeline(
     if until is not None:
         found = found.filter(recorded_at__lt=until)
     rows = list(found.order_by("number")[:limit])
-    closed = {row.subject for row in rows if not _is_open(row, viewer=viewer)}
-    opened = set(opens(closed)) if opens and closed else set()
-    return [_row(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
+    return _rows(rows, viewer=viewer, opens=opens)
 
 
 def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the clock, which tells each party its own
@@ -110,6 +108,27 @@ def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: A
         )
         for entry in Entry.objects.filter(number__gt=after).order_by("number")[:limit]
     ]
+
+
+def timeline_tail(
+    crisis: UUID, *, viewer: Viewer, limit: int, opens: Opens | None = None
+) -> list[EntryRow]:
+    """The last entries of one crisis, which the viewer is known to be allowed to see, newest first.
+
+    Two look-ups by index, as a database that is asked for both at once may read the whole ledger.
+    """
+    about = Entry.objects.filter(subject=f"crisis:{crisis}").order_by("-number")[:limit]
+    inside = Entry.objects.filter(crisis=crisis).order_by("-number")[:limit]
+    rows = {row.number: row for row in (*about, *inside)}
+    latest = sorted(rows.values(), key=lambda row: row.number, reverse=True)[:limit]
+    return _rows(latest, viewer=viewer, opens=opens)
+
+
+def _rows(rows: list[Entry], *, viewer: Viewer, opens: Opens | None) -> list[EntryRow]:
+    """Entries as a viewer may read them, with what a room above opens."""
+    closed = {row.subject for row in rows if not _is_open(row, viewer=viewer)}
+    opened = set(opens(closed)) if opens and closed else set()
+    return [_row(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
 
 
 def _is_open(entry: Entry, *, viewer: Viewer) -> bool:

@@ -89,14 +89,14 @@ def facts(row: Signal, *, viewer: Party) -> PreviewFacts:
         shared_by=row.shared_by.name,
         state=SignalState(row.state),
         has_crisis=row.crisis is not None,
-        is_in_room=row.crisis is not None and _is_in_room(row.crisis.uid, viewer=viewer),
+        is_in_room=row.crisis is not None and crises.is_in_room(row.crisis.uid, party=viewer),
         previews=row.previews.filter(destroyed_at=None).count(),
     )
 
 
 def kept(crisis: UUID, *, viewer: Party) -> set[UUID]:
     """The signals of a crisis of which a preview is kept that the viewer may look at."""
-    if not _is_in_room(crisis, viewer=viewer):
+    if not crises.is_in_room(crisis, party=viewer):
         return set()
     found = Preview.objects.filter(
         visible(viewer, "signal__"),
@@ -225,8 +225,3 @@ def _open_look(uid: UUID, *, by: Actor, now: datetime) -> Look:
 def _signals(viewer: Party) -> QuerySet[Signal]:
     """The signals that a party may see."""
     return Signal.objects.select_related("shared_by", "crisis").filter(visible(viewer))
-
-
-def _is_in_room(crisis: UUID, *, viewer: Party) -> bool:
-    """Whether a party is in the room of a crisis."""
-    return crises.is_in_room(crisis, party=viewer)

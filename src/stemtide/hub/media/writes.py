@@ -203,4 +203,12 @@ def _append(
     kind: str, row: Signal, *, actor: str, now: datetime, detail: dict[str, object]
 ) -> None:
     """Append to the ledger, about a signal."""
-    ledger.append(kind, actor=actor, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
+    ledger.append(
+        kind,
+        actor=actor,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )

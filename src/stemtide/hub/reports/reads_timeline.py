@@ -62,6 +62,16 @@ def timeline(
     )
 
 
+def tail(uid: UUID, *, viewer: Party, limit: int) -> list[ledger.EntryRow]:
+    """The last entries of a crisis' timeline, newest first, for a page that shows a few.
+
+    raises: NotFoundError for a crisis whose room the viewer is not in.
+    """
+    room = situation.find_room(uid, viewer=viewer)
+    opens = _opens(room, viewer=viewer)
+    return ledger.timeline_tail(uid, viewer=viewer, limit=limit, opens=opens)
+
+
 def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
     """A whole timeline at one moment, to be taken out of the hub.
 

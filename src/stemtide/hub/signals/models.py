@@ -169,6 +169,41 @@ class Sighting(models.Model):
         return f"{self.outcome} x {self.count}"
 
 
+class SightingSpan(models.Model):
+    """How often content of a crisis was met at a party in one span of time, in one language.
+
+    Signals that the same parties may see are counted together: tlp, audience and shared_by are
+    those of the signals, so that who may see a signal sees its share of the curve, and nobody else.
+
+    handling: SHA-256 of tlp, audience and shared_by, as an audience may be too long for an index.
+    language: a tag (BCP 47); "" where the provider did not say.
+    ends_at:  when the span ends; it began minutes before that.
+    """
+
+    crisis = models.ForeignKey(Crisis, models.PROTECT, related_name="spans")
+    handling = models.CharField(max_length=64)
+    tlp = models.CharField(max_length=15)
+    audience = models.TextField(blank=True)
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="spans")
+    outcome = models.CharField(max_length=10, choices=[(o.value, o.value) for o in Outcome])
+    language = models.CharField(max_length=35, blank=True)
+    ends_at = models.DateTimeField()
+    minutes = models.SmallIntegerField()
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis", "ends_at", "minutes", "handling", "party", "outcome", "language"],
+                name="one_span_a_crisis_handling_party_and_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count} until {self.ends_at:%Y-%m-%d %H:%M}"
+
+
 class CountedReport(models.Model):
     """An outcome report that was counted, so that it is never counted twice."""
 

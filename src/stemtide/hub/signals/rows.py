@@ -200,3 +200,42 @@ def _board_signal(row: Signal) -> BoardSignal:
         state=SignalState(row.state),
         is_disputed=row.is_disputed,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CurveFacts:
+    """Where outcomes of a signal are counted over time. crisis, shared_by: primary keys."""
+
+    crisis: int
+    warned_at: datetime
+    tlp: str
+    audience: str
+    shared_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """How often matching content was met until a moment, and how often it was blocked."""
+
+    at: datetime
+    seen: int
+    blocked: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """Outcomes at one provider, or in one language. name: a party's, or a language tag."""
+
+    name: str
+    title: str
+    outcomes: Outcomes
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountTable:
+    """Outcomes of a crisis. providers: those that the viewer may see one by one."""
+
+    providers: list[CountRow]
+    languages: list[CountRow]
+    total: Outcomes

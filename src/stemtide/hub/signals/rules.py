@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -46,6 +46,7 @@ __all__ = [
     "facts_of",
     "pack_audience",
     "read_rows",
+    "span_of",
     "unpack_audience",
     "uuid_at",
 ]
@@ -259,6 +260,17 @@ def check_report(*, kind: PartyKind) -> None:
     """Outcomes come from those that see uploads."""
     if kind is not PartyKind.PROVIDER:
         raise NotAllowedError("only providers report outcomes: use a provider's key")
+
+
+def span_of(moment: datetime, *, since: datetime) -> tuple[datetime, int]:
+    """The span of time that an outcome is counted in: when it ends, and its minutes.
+
+    Five minutes in the first day of a crisis, when every quarter of an hour matters; then hours.
+    """
+    minutes = 5 if moment < since + timedelta(days=1) else 60
+    size_s = 60 * minutes
+    end_s = (moment.timestamp() // size_s + 1) * size_s
+    return datetime.fromtimestamp(end_s, UTC), minutes
 
 
 def pack_audience(names: Iterable[str]) -> str:

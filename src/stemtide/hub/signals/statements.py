@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL for many rows at once, inside the transaction of a write: far faster than row by row."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,8 +13,8 @@ from django.db import connection
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
-from stemtide.hub.signals.rows import Seen
-from stemtide.hub.signals.rules import Draft
+from stemtide.hub.signals.rows import CurveFacts, Seen
+from stemtide.hub.signals.rules import Draft, span_of
 from stemtide.protocol.agents import OutcomeRow
 from stemtide.protocol.words import SignalState
 
@@ -40,6 +42,14 @@ ON CONFLICT (signal_id, party_id, outcome) DO UPDATE SET
              THEN excluded.first_at ELSE had.first_at END,
   last_at = CASE WHEN excluded.last_at > had.last_at
             THEN excluded.last_at ELSE had.last_at END
+"""
+
+_ADD_SPAN = """
+INSERT INTO signals_sightingspan AS had (crisis_id, ends_at, minutes, handling, party_id, outcome,
+  language, tlp, audience, shared_by_id, count)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (crisis_id, ends_at, minutes, handling, party_id, outcome, language) DO UPDATE SET
+  count = had.count + excluded.count
 """
 
 
@@ -112,6 +122,33 @@ def live_values(values: Iterable[str], *, by: Party) -> list[str]:
             cursor.execute(_LIVE_VALUES.format(marks=marks), [by.pk, *some])
             found += [value for (value,) in cursor.fetchall()]
     return list(dict.fromkeys(found))
+
+
+def add_spans(
+    rows: Iterable[OutcomeRow],
+    *,
+    curves: Mapping[UUID, CurveFacts],
+    by: Party,
+    now: datetime,
+) -> None:
+    """Add counts to the spans of time of the crises whose signals were met.
+
+    A report from a machine whose clock runs ahead counts as of now: nothing is met in the future.
+    """
+    adapt = connection.ops.adapt_datetimefield_value
+    sums: Counter[tuple[object, ...]] = Counter()
+    for row in rows:
+        curve = curves.get(row.signal)
+        if curve is None:
+            continue
+        ends_at, minutes = span_of(min(row.last_at, now), since=curve.warned_at)
+        handling = hashlib.sha256(
+            f"{curve.tlp}\n{curve.audience}\n{curve.shared_by}".encode()
+        ).hexdigest()
+        what = (curve.crisis, adapt(ends_at), minutes, handling, by.pk, row.outcome.value)
+        marks = (curve.tlp, curve.audience, curve.shared_by)
+        sums[*what, (row.language or "").lower(), *marks] += row.count
+    _run_many(_ADD_SPAN, [(*key, count) for key, count in sums.items()])
 
 
 def move(pks: Iterable[int], *, state: SignalState, first: int) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.signals import reads, rules, statements
+from stemtide.hub.signals import reads, reads_sightings, rules, statements
 from stemtide.hub.signals.models import CountedReport
 from stemtide.hub.signals.rows import Seen
 from stemtide.protocol.agents import (
@@ -41,6 +41,8 @@ def report_outcomes(
     known = [row for row in body.rows if row.signal in seen]
     unknown = {row.signal for row in body.rows} - seen.keys()
     statements.add_sightings(known, seen=seen, by=by)
+    curves = reads_sightings.curve_facts(seen, viewer=by)
+    statements.add_spans(known, curves=curves, by=by, now=now)
     counted = sum(row.count for row in known)
     report = CountedReport.objects.create(
         uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now

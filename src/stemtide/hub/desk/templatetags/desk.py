@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.forms import BoundField, CheckboxInput, RadioSelect
 from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,10 +14,7 @@ from django.utils.safestring import SafeString
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.alerts import reads as alerts
-from stemtide.hub.desk import glyphs, times, words
-from stemtide.hub.parties.reads import Someone
-from stemtide.hub.parties.rules import allows
-from stemtide.hub.parties.rules_people import check_see_people
+from stemtide.hub.desk import glyphs, navigation, times, words
 from stemtide.hub.signals.rows import BoardSignal, Outcomes
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Outcome, Role, SignalState
@@ -32,12 +30,6 @@ _KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
 def phrase(value: str, of: str) -> str:
     """What people read for a stored word."""
     return words.phrase(value, of)
-
-
-@register.filter
-def sees_people(person: Someone) -> bool:
-    """Whether somebody's role sees the people of their party."""
-    return allows(check_see_people, Role(person.role))
 
 
 @register.filter
@@ -209,3 +201,52 @@ def time_zone_name() -> str:
 def _machine(moment: datetime) -> str:
     """A moment as machines read it, in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+@register.simple_tag
+def clock_to(since: datetime, until: datetime | None, now: datetime) -> SafeString:
+    """A clock since a moment; one that stands still where until is given."""
+    if until is None:
+        return clock(since, now)
+    return format_html(
+        '<time class="clock__value" datetime="{}" title="{}">{}</time>',
+        since.isoformat(timespec="seconds"),
+        times.in_utc(since),
+        times.elapsed(since, until=until),
+    )
+
+
+@register.filter
+def get(found: Mapping[str, Any], name: str) -> object:
+    """What is kept under a name; None where nothing is."""
+    return found.get(name)
+
+
+@register.filter
+def overlaps(one: frozenset[Any], other: set[Any]) -> bool:
+    """Whether two sets have anything in common."""
+    return not one.isdisjoint(other)
+
+
+@register.filter
+def plain(number: float) -> str:
+    """A number as drawings want it: with a point, in every language."""
+    return f"{number:g}"
+
+
+@register.filter
+def is_box(field: BoundField) -> bool:
+    """Whether a field of a form is one box to tick."""
+    return isinstance(field.field.widget, CheckboxInput)
+
+
+@register.filter
+def is_many(field: BoundField) -> bool:
+    """Whether a field of a form is several boxes or buttons to choose from."""
+    return isinstance(field.field.widget, RadioSelect)
+
+
+@register.simple_tag(takes_context=True)
+def places(context: Mapping[str, Any]) -> list[navigation.Place]:
+    """The pages of the bar."""
+    return navigation.places(context["request"].path, role=Role(context["user"].role))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the board honest: says whether its figures are live, lets the clocks run, and leaves
-// blocks alone that did not change. Every page works without this file.
+// Keeps live pages honest: says whether their figures are live, lets the clocks run, leaves blocks
+// alone that did not change, and blocks in which somebody writes. Every page works without this file.
 "use strict";
 
 (() => {
-  const board = document.getElementById("board");
+  const page = document.querySelector("[data-live], #board");
   const live = document.getElementById("live");
   const latest = new Map();
   let isOpen = false;
@@ -46,28 +46,68 @@
     skewMs = at ? Date.parse(at.dateTime) - Date.now() : 0;
   }
 
+  // Whether a field holds something else than when the page came.
+  function isChanged(field) {
+    if (field.type === "checkbox" || field.type === "radio") {
+      return field.checked !== field.defaultChecked;
+    }
+    if (field.tagName === "SELECT") {
+      const first = [...field.options].findIndex((option) => option.defaultSelected);
+      return field.selectedIndex !== Math.max(first, 0);
+    }
+    return field.type !== "hidden" && "defaultValue" in field && field.value !== field.defaultValue;
+  }
+
+  // Whether somebody is at work in a block: it is then left as it is until they are done.
+  function isBusy(block) {
+    const active = document.activeElement;
+    const isWriting = block.contains(active) && active.matches("input, select, textarea, button");
+    const isHeld = block.contains(active) && !active.id;
+    return isWriting || isHeld || [...block.querySelectorAll("input, select, textarea")].some(isChanged);
+  }
+
+  // Put into new content what only this page knows: its token, and what stands open on it.
+  function prepare(block, content) {
+    const token = document.querySelector("input[name=csrfmiddlewaretoken]");
+    for (const form of content.querySelectorAll("form[method=post]")) {
+      if (token && !form.querySelector("input[name=csrfmiddlewaretoken]")) {
+        form.prepend(token.cloneNode());
+      }
+    }
+    for (const open of block.querySelectorAll("details[id]")) {
+      const same = content.querySelector(`#${CSS.escape(open.id)}`);
+      if (same) {
+        same.open = open.open;
+      }
+    }
+  }
+
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;
     const html = fragment.innerHTML; // htmx hands over the element that holds the new content
-    event.detail.shouldSwap = latest.get(target.id) !== html;
+    if (latest.get(target.id) === html || isBusy(target)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
     latest.set(target.id, html);
+    prepare(target, fragment);
   });
 
-  if (board && live) {
-    board.addEventListener("htmx:sseOpen", () => {
+  if (page && live) {
+    page.addEventListener("htmx:sseOpen", () => {
       isOpen = true;
       say();
     });
-    board.addEventListener("htmx:sseError", (event) => {
+    page.addEventListener("htmx:sseError", (event) => {
       isOpen = false;
       say();
       // A stream that is refused, not merely lost, may mean that the session ended: the next
       // request for the blocks is then led to the page to sign in on.
       if (event.detail.source && event.detail.source.readyState === EventSource.CLOSED) {
-        htmx.trigger(board, "refresh");
+        htmx.trigger(page, "refresh");
       }
     });
-    board.addEventListener("htmx:afterRequest", (event) => {
+    page.addEventListener("htmx:afterRequest", (event) => {
       if (event.detail.successful) {
         readSkew();
         say();

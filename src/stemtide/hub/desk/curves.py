@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The spread curve of a crisis: how often its content was met, and blocked, added up over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from stemtide.hub.desk import times
+from stemtide.hub.signals.rows import CurvePoint
+
+WIDTH, HEIGHT = 460, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 6, 28, 22
+_TICKS = 4
+_MOMENTS = 2
+_HOURS = 12
+"""Rows of the table beside the drawing, at most: the curve in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, as a line through the drawing. row: its words dodge others'."""
+
+    word: str
+    x: float
+    at: datetime
+    anchor: str
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The drawing: two lines that only rise, marks, ticks, and the same as a table.
+
+    seen, blocked: SVG paths; under: the area below what was blocked.
+    """
+
+    seen: str
+    blocked: str
+    under: str
+    marks: list[Mark]
+    ticks_y: list[tuple[float, int]]
+    ticks_x: list[tuple[float, str, str]]
+    rows: list[CurvePoint]
+    total: int
+    total_blocked: int
+    since: datetime
+    until: datetime
+
+    @property
+    def view_box(self) -> str:
+        """The drawing's own units."""
+        return f"0 0 {WIDTH} {HEIGHT}"
+
+    @property
+    def floor(self) -> int:
+        """Where nothing was met."""
+        return HEIGHT - _BOTTOM
+
+    @property
+    def left(self) -> int:
+        """Where time begins."""
+        return _LEFT
+
+    @property
+    def right(self) -> int:
+        """Where it ends."""
+        return WIDTH - _RIGHT
+
+
+def draw(points: Sequence[CurvePoint], *, marks: Sequence[tuple[str, datetime]]) -> Curve | None:
+    """A curve of points, earliest first; None where nothing was met."""
+    if not points:
+        return None
+    moments = [points[0].at, points[-1].at, *(at for _, at in marks)]
+    since, until = min(moments), max(moments)
+    span = max((until - since).total_seconds(), 300.0)
+    top = max(points[-1].seen, 1)
+
+    def x(at: datetime) -> float:
+        inner = WIDTH - _LEFT - _RIGHT
+        return round(_LEFT + inner * (at - since).total_seconds() / span, 1)
+
+    def y(count: int) -> float:
+        return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * count / top, 1)
+
+    blocked = _steps([(x(one.at), y(one.blocked)) for one in points], start=(x(since), y(0)))
+    return Curve(
+        seen=_steps([(x(one.at), y(one.seen)) for one in points], start=(x(since), y(0))),
+        blocked=blocked,
+        under=f"{blocked}V{y(0)}H{x(since)}z",
+        marks=_placed([(word, x(at), at) for word, at in marks]),
+        ticks_y=[(y(count), count) for count in _round_counts(top)],
+        ticks_x=_moments(since, span=span),
+        rows=_thinned(points),
+        total=points[-1].seen,
+        total_blocked=points[-1].blocked,
+        since=since,
+        until=until,
+    )
+
+
+def _steps(points: Sequence[tuple[float, float]], *, start: tuple[float, float]) -> str:
+    """A path that holds its height until the next point."""
+    path = f"M{start[0]} {start[1]}"
+    return path + "".join(f"H{x}V{y}" for x, y in points) + f"H{WIDTH - _RIGHT}"
+
+
+def _placed(marks: Sequence[tuple[str, float, datetime]]) -> list[Mark]:
+    """Marks with their words where they do not lie on each other."""
+    made: list[Mark] = []
+    for word, x, at in sorted(marks, key=lambda one: one[1]):
+        near = bool(made) and abs(made[-1].x - x) < 90  # noqa: PLR2004  # the width of a word
+        y = (10 if made[-1].y > 10 else 22) if near else 10  # noqa: PLR2004  # the other of two rows
+        made.append(Mark(word, x, at, "end" if x > WIDTH * 0.75 else "start", y))
+    return made
+
+
+def _round_counts(top: int) -> list[int]:
+    """A few round numbers up to the largest count."""
+    step = max(top // _TICKS, 1)
+    size = 10 ** (len(str(step)) - 1)
+    step = next((size * one for one in (1, 2, 5, 10) if size * one >= step), step)
+    return list(range(0, top + 1, step))
+
+
+def _moments(since: datetime, *, span: float) -> list[tuple[float, str, str]]:
+    """Times along the bottom: the place, how its words are anchored, and the time of day."""
+    inner = WIDTH - _LEFT - _RIGHT
+    found = []
+    for step in range(_MOMENTS + 1):
+        at = datetime.fromtimestamp(since.timestamp() + span * step / _MOMENTS, since.tzinfo)
+        anchor = "start" if step == 0 else "end" if step == _MOMENTS else "middle"
+        found.append((round(_LEFT + inner * step / _MOMENTS, 1), anchor, times.of_minute(at)))
+    return found
+
+
+def _thinned(points: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """A few points of the curve, its last among them, for the table."""
+    if len(points) <= _HOURS:
+        return list(points)
+    step = len(points) / _HOURS
+    return [points[min(int((one + 1) * step) - 1, len(points) - 1)] for one in range(_HOURS)]

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at a preview: for a purpose, behind its veil first, without it after a second act."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from pydantic import ValidationError
+
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.words import PHRASES
+from stemtide.hub.media import reads, rules, writes
+from stemtide.hub.media.keys import keys_in
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.signals import reads as signals, reads_clusters as clusters
+from stemtide.protocol.previews import MAX_EXCERPT_CHARS, MAX_STILL_BYTES, PreviewIn, Purpose
+from stemtide.protocol.words import Role
+
+_SANDBOX = "default-src 'none'; sandbox"
+"""The policy of a picture that is opened by itself: it is a picture and nothing else."""
+
+
+class LookForm(MarkedForm):
+    """What a look is for."""
+
+    purpose = forms.ChoiceField(
+        label=gettext_lazy("What do you look for?"),
+        choices=list(PHRASES["purpose"].items()),
+        widget=forms.RadioSelect,
+    )
+
+
+class PreviewForm(MarkedForm):
+    """A preview to send with a signal."""
+
+    still = forms.FileField(label=gettext_lazy("A picture"), required=False)
+    excerpt = forms.CharField(
+        label=gettext_lazy("Or a short excerpt"),
+        required=False,
+        max_length=MAX_EXCERPT_CHARS,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    days = forms.IntegerField(
+        label=gettext_lazy("Destroy it after days"), min_value=1, max_value=366, initial=3
+    )
+
+    def clean_still(self) -> "UploadedFile[Any] | None":
+        """A picture that is not too large to be read."""
+        file: UploadedFile[Any] | None = self.cleaned_data["still"]
+        if file is not None and (file.size or 0) > MAX_STILL_BYTES:
+            raise forms.ValidationError(_("A picture has at most 4 MiB here: send a smaller one."))
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        """One of both."""
+        said: dict[str, Any] = super().clean() or {}
+        if bool(said.get("still")) is bool(said.get("excerpt")):
+            self.add_error("still", _("Give either a picture or an excerpt."))
+        return said
+
+    def order(self, *, now: datetime) -> PreviewIn:
+        """The preview. raises: ValidationError."""
+        said = self.cleaned_data
+        ends = now + timedelta(days=said["days"]) - timedelta(seconds=1)
+        if said["still"]:
+            sent = base64.b64encode(said["still"].read()).decode()
+            return PreviewIn(still=sent, expires_at=ends)
+        return PreviewIn(excerpt=said["excerpt"], expires_at=ends)
+
+
+def actor_of(request: SignedInRequest) -> Actor:
+    """Who stands at the desk."""
+    return parties.actor(request.user, viewer=request.user.party)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def new(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Ask what a look is for; begin it."""
+    by, now = actor_of(request), datetime.now(UTC)
+    row = signals.find(uid, viewer=by.party)
+    rules.check_look(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
+    assert row.crisis is not None  # noqa: S101  # nobody is in the room of no crisis
+    form = LookForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        purpose = Purpose(form.cleaned_data["purpose"])
+        return redirect("look", uid=writes.open_look(uid, purpose=purpose, by=by, now=now))
+    form.mark_errors()
+    cluster = clusters.cluster_of(uid, crisis=row.crisis.uid, viewer=by.party)
+    facts = {
+        "form": form,
+        "signal": uid,
+        "crisis": row.crisis.uid,
+        "crisis_name": row.crisis.name,
+        "exercise": row.crisis.exercise,
+        "cluster": cluster,
+        "has_seen": cluster is not None and reads.has_seen(cluster.members, by=by),
+        "exposure": reads.exposure(row.crisis.uid, by=by, now=now),
+    }
+    return render(
+        request, "desk/look_new.html", facts, status=422 if request.method == "POST" else 200
+    )
+
+
+@require_safe
+@signed_in
+def look(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """A look: the veil, or what was behind it."""
+    by, now = actor_of(request), datetime.now(UTC)
+    found = reads.look(uid, by=by, now=now)
+    excerpts = {}
+    if found.revealed_at:
+        keys = keys_in(settings.MEDIA_KEY_FILE)
+        excerpts = {
+            one: reads.content(uid, one, by=by, now=now, keys=keys).decode()
+            for one, kind in found.previews
+            if kind == "excerpt"
+        }
+    facts = {
+        "look": found,
+        "now": now,
+        "ends_at": (found.revealed_at or found.opened_at) + rules.LOOK_LASTS,
+        "shown": [(one, kind, excerpts.get(one, "")) for one, kind in found.previews],
+        "exposure": reads.exposure(found.crisis, by=by, now=now),
+    }
+    return render(request, "desk/look.html", facts)
+
+
+@require_POST
+@signed_in
+def reveal(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Lift the veil."""
+    try:
+        writes.reveal(uid, by=actor_of(request), now=datetime.now(UTC))
+    except ConflictError as error:
+        messages.error(request, str(error))
+        return redirect("crises")
+    return redirect("look", uid=uid)
+
+
+@require_safe
+@signed_in
+def still(request: SignedInRequest, uid: UUID, preview: UUID) -> HttpResponse:
+    """The picture of a look as its page draws it, for this session and this moment only."""
+    content = reads.content(
+        uid,
+        preview,
+        by=actor_of(request),
+        now=datetime.now(UTC),
+        keys=keys_in(settings.MEDIA_KEY_FILE),
+    )
+    answer = HttpResponse(content, content_type="image/jpeg")
+    answer.headers["Content-Security-Policy"] = _SANDBOX
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Content-Disposition"] = "inline"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_safe
+@signed_in
+def counts(request: SignedInRequest) -> HttpResponse:
+    """How much a party's people looked at, day by day: counts, no names."""
+    rules.check_see_counts(Role(request.user.role))
+    days = reads.days_of_looks(viewer=request.user.party)
+    return render(request, "desk/look_counts.html", {"days": days})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def send(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Send a preview with a signal of one's own party."""
+    by, now = actor_of(request), datetime.now(UTC)
+    row = signals.find(uid, viewer=by.party)
+    rules.check_add(reads.facts(row, viewer=by.party), kind=by.kind, name=by.party.name)
+    form = PreviewForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid() and _is_sent(form, uid, by=by, now=now):
+        messages.success(request, _("The preview is kept, encrypted, until its date."))
+        return redirect("signal", uid=uid)
+    form.mark_errors()
+    facts = {"form": form, "signal": uid, "most": settings.MEDIA_MAX_DAYS}
+    return render(
+        request, "desk/preview_send.html", facts, status=422 if request.method == "POST" else 200
+    )
+
+
+def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
+    """Send it; what is wrong is said in the form."""
+    try:
+        writes.add(
+            uid,
+            body=form.order(now=now),
+            by=by,
+            now=now,
+            keys=keys_in(settings.MEDIA_KEY_FILE),
+            most=timedelta(days=settings.MEDIA_MAX_DAYS),
+        )
+    except InvalidError as error:
+        field = {"expires_at": "days"}.get(error.field, error.field)
+        form.add_error(field if field in form.fields else None, error.message)
+    except (ConflictError, ValidationError) as error:
+        form.add_error(None, str(error))
+    else:
+        return True
+    return False
+
+
+@require_POST
+@signed_in
+def destroy(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Destroy a preview before its date."""
+    try:
+        gone = writes.destroy(uid, by=actor_of(request), now=datetime.now(UTC))
+    except ConflictError as error:
+        messages.error(request, str(error))
+        return redirect("crises")
+    messages.success(request, _("The preview is destroyed."))
+    return redirect("signal", uid=gone.signal)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages that the bar leads to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.media.rules import check_see_counts
+from stemtide.hub.parties.rules import allows
+from stemtide.hub.parties.rules_people import check_see_people
+from stemtide.protocol.words import Role
+
+PAGES = (
+    ("board", _("Board")),
+    ("crises", _("Crises")),
+    ("leads", _("Leads")),
+    ("reports", _("Reports")),
+    ("contacts", _("Contacts")),
+    ("colleagues", _("People")),
+    ("look-counts", _("Looks")),
+    ("search", _("Search")),
+)
+"""Names of addresses, in the order of the bar. One that this hub does not have is left out."""
+
+CHECKS: dict[str, Callable[[Role], None]] = {
+    "colleagues": check_see_people,
+    "look-counts": check_see_counts,
+}
+"""Pages that a role may not open: the same rule opens them and shows the way there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One page in the bar. is_here: the page that is shown is this one, or lies below it."""
+
+    title: str
+    address: str
+    is_here: bool
+
+
+def places(path: str, *, role: Role) -> list[Place]:
+    """The pages, for a person in a role and the page that is shown at a path."""
+    found = []
+    for name, title in PAGES:
+        if name in CHECKS and not allows(CHECKS[name], role):
+            continue
+        there = address(name)
+        if not there:
+            continue
+        is_here = path == there or (there != "/" and path.startswith(f"{there}/"))
+        found.append(Place(str(title), there, is_here))
+    return found
+
+
+def address(name: str, *parts: object) -> str:
+    """The address of a page; "" where this hub has none of that name."""
+    try:
+        return reverse(name, args=parts)
+    except NoReverseMatch:
+        return ""

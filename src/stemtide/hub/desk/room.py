@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The room of one crisis: its page, the blocks that keep it live, and the acts on it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.crises import reads as crises, rules, writes
+from stemtide.hub.desk import room_blocks, room_offers
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.room_forms import Around, WarningForm
+from stemtide.hub.desk.room_verbs import BY_NAME, Offer
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, InvalidError
+
+RELOAD_S = "15"
+
+
+def actor_of(request: SignedInRequest) -> Actor:
+    """Who stands at the desk."""
+    return parties.actor(request.user, viewer=request.user.party)
+
+
+@require_safe
+@signed_in
+def room(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The whole page. ?every=15 reloads it, for browsers without JavaScript that ask for it."""
+    page = _page(request, uid)
+    if request.GET.get("every") == RELOAD_S:
+        page.headers["Refresh"] = RELOAD_S
+    return page
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """All blocks of the room, from one moment, for HTMX to swap in."""
+    return HttpResponse(room_blocks.fragment(request, uid, by=actor_of(request)))
+
+
+@require_POST
+@signed_in
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Do one of the acts of the room. What is wrong is said at its field, with 422.
+
+    raises: NotFoundError for a crisis or a target that is not there, NotAllowedError.
+    """
+    if verb not in BY_NAME:
+        raise Http404
+    by, now = actor_of(request), datetime.now(UTC)
+    target = request.POST.get("target", "")[:80]
+    offer = room_offers.sent(request, uid, verb=BY_NAME[verb], target=target, by=by)
+    if offer.form.is_valid():
+        try:
+            offer.verb.do(uid, target, offer.form.order(), by, now)
+        except InvalidError as error:
+            field = error.field if error.field in offer.form.fields else None
+            offer.form.add_error(field, error.message)
+        except (ConflictError, ValueError) as error:
+            messages.error(request, str(error))
+            return redirect("crisis", uid=uid)
+        else:
+            messages.success(request, str(offer.verb.done))
+            return redirect("crisis", uid=uid)
+    offer.form.mark_errors()
+    return _page(request, uid, wrong=replace(offer, is_open=True))
+
+
+@require_safe
+@signed_in
+def crises_page(request: SignedInRequest) -> HttpResponse:
+    """All crises that the person's party may see, open ones first."""
+    viewer = request.user.party
+    found = crises.crises(viewer=viewer)
+    facts = {
+        "now": datetime.now(UTC),
+        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "crises": [one for one in found if not one.closed_at],
+        "closed": [one for one in found if one.closed_at],
+        "may_warn": rules.allows(rules.check_warn, by=actor_of(request)),
+    }
+    return render(request, "desk/crises.html", facts)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def warn(request: SignedInRequest) -> HttpResponse:
+    """Raise an early warning: the form, and the act."""
+    by = actor_of(request)
+    rules.check_warn(by=by)
+    viewer = request.user.party
+    others = [
+        (one.name, one.title) for one in parties.parties(viewer=viewer) if one.name != viewer.name
+    ]
+    form = WarningForm(request.POST or None, prefix="warning", around=Around(parties=others))
+    is_sent = request.method == "POST"
+    if is_sent and form.is_valid():
+        try:
+            made = writes.warn(form.order(), by=by, now=datetime.now(UTC))
+            return redirect("crisis", uid=made.id)
+        except InvalidError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        except ValueError as error:
+            form.add_error(None, str(error))
+    if is_sent:
+        form.mark_errors()
+    return render(request, "desk/warn.html", {"form": form}, status=422 if is_sent else 200)
+
+
+def _page(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -> HttpResponse:
+    """The page, with one form as it was sent where it was wrong."""
+    facts = room_blocks.facts(request, uid, by=actor_of(request), wrong=wrong)
+    return render(request, "desk/room.html", facts, status=422 if wrong else 200)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a crisis' room says of content: clocks, clusters of variants, sightings, last acts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from stemtide.hub.desk import curves, entries, navigation
+from stemtide.hub.media import reads as media
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.signals import reads_clusters, reads_sightings, reads_times
+from stemtide.hub.signals.rows import Cluster, Outcomes
+from stemtide.protocol.crises import CrisisLife
+from stemtide.protocol.frameworks import framework
+
+CLUSTERS = 12
+"""Clusters on the room's own page; the others are one link away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One of the clocks. at: None for what has not been. until: where it stands still."""
+
+    title: str
+    at: datetime | None
+    none: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """A cluster on the content board. preview: a signal of it of which one is kept."""
+
+    cluster: Cluster
+    outcomes: Outcomes
+    preview: UUID | None
+
+
+def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
+    """Everything that those of one party in one role see alike."""
+    viewer = by.party
+    times = reads_times.crisis_times(life.id, viewer=viewer)
+    found = clusters(life.id, viewer=viewer)
+    of = framework(life.framework)
+    return {
+        "viewer": viewer,
+        "framework": of,
+        "stage": of.stages[life.stage],
+        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "clocks": _clocks(life, times=times, now=now),
+        "clusters": found[:CLUSTERS],
+        "cluster_count": len(found),
+        "variant_count": sum(len(row.cluster.members) for row in found),
+        "table": reads_sightings.table(life.id, viewer=viewer),
+        "curve": curves.draw(
+            reads_sightings.curve(life.id, viewer=viewer),
+            marks=_marks(life, times=times),
+        ),
+        "entries": entries.of_crisis(life.id, viewer=viewer),
+        "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
+        "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
+    }
+
+
+def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
+    """All clusters of a crisis, the one with the latest variant first."""
+    counts = reads_clusters.outcomes(crisis, viewer=viewer)
+    kept = media.kept(crisis, viewer=viewer)
+    return [
+        ClusterRow(
+            cluster=one,
+            outcomes=reads_clusters.sum_of(one, counts=counts, viewer=viewer),
+            preview=_kept_of(one, kept),
+        )
+        for one in reads_clusters.clusters(crisis, viewer=viewer)
+    ]
+
+
+def _kept_of(cluster: Cluster, kept: Iterable[UUID]) -> UUID | None:
+    """The latest variant of which a preview is kept."""
+    if not kept:
+        return None
+    return next((one.id for one in cluster.variants if one.id in kept), None)
+
+
+def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) -> list[Clock]:
+    """The clocks, in the order in which things happen."""
+    end = life.closed_at if life.closed_at and life.closed_at < now else None
+    return [
+        Clock(_("Event"), life.happened_at, "", end),
+        Clock(_("First sighting"), times.first_sighting_at, _("none yet"), end),
+        Clock(_("Warning"), life.warned_at, "", end),
+        Clock(_("Activation"), life.activated_at, _("not activated"), end),
+        Clock(_("First signal"), times.first_signal_at, _("none yet"), end),
+        Clock(_("Last new variant"), times.last_variant_at, _("none yet"), None),
+    ]
+
+
+def _marks(life: CrisisLife, *, times: reads_times.CrisisTimes) -> list[tuple[str, datetime]]:
+    """What is marked along the spread curve."""
+    marks = [
+        (_("first signal"), times.first_signal_at),
+        (_("activation"), life.activated_at),
+        (_("closure"), life.closed_at),
+    ]
+    return [(word, at) for word, at in marks if at is not None]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The content of a crisis on pages of its own: all its clusters, and one with all its variants."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.desk import room_content
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.media import reads as media
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.rules import NotFoundError
+
+CLUSTERS_A_PAGE = 60
+VARIANTS_A_PAGE = 100
+
+
+@require_safe
+@signed_in
+def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """All clusters, page by page."""
+    viewer = request.user.party
+    life = crises.crisis(uid, viewer=viewer)
+    found = room_content.clusters(uid, viewer=viewer)
+    pages = Paginator(found, CLUSTERS_A_PAGE)
+    facts = {
+        "life": life,
+        "now": datetime.now(UTC),
+        "page": pages.get_page(request.GET.get("page")),
+        "cluster_count": len(found),
+        "variant_count": sum(len(row.cluster.members) for row in found),
+        "seen": media.seen(uid, by=parties.actor(request.user, viewer=viewer)),
+    }
+    return render(request, "desk/content.html", facts)
+
+
+@require_safe
+@signed_in
+def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
+    """One cluster: every variant, live ones first.
+
+    raises: NotFoundError for a cluster that the viewer may not see.
+    """
+    viewer = request.user.party
+    life = crises.crisis(uid, viewer=viewer)
+    rows = room_content.clusters(uid, viewer=viewer)
+    row = next((one for one in rows if key in one.cluster.members), None)
+    if row is None:
+        raise NotFoundError(f"there is no cluster {key} in this crisis that your party may see")
+    pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
+    facts = {
+        "life": life,
+        "now": datetime.now(UTC),
+        "row": row,
+        "page": pages.get_page(request.GET.get("page")),
+        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "seen": media.seen(uid, by=parties.actor(request.user, viewer=viewer)),
+    }
+    return render(request, "desk/cluster.html", facts)
