@@ -108,27 +108,33 @@ def drop(
 
 @delivery.command("secret")
 def secret(
-    contact: Annotated[int, typer.Argument(help="Number of the contact point.")],
+    party: Annotated[str, typer.Argument(help="Name of the party.")],
+    address: Annotated[str, typer.Option(help="Of this contact point only.")] = "",
     rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one first.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the secrets that sign what goes to a contact point, the newest first.
+    """Show what signs the alerts to a party's contact points, the newest secret first.
 
-    After --rotate the one before signs beside the new one for 24 hours.
+    After --rotate the secret before signs beside the new one for 24 hours.
     """
     open_hub(data_dir)
     from stemtide.hub.alerts import reads_deliveries as reads, writes_deliveries as writes
     from stemtide.hub.parties import rules
 
     with told(rules.NotFoundError):
-        point = reads.point_numbered(contact, by=OPERATOR)
+        points = reads.points_of(party, address=address, by=OPERATOR)
+    if rotate and len(points) != 1:
+        fail("say which contact point gets a new secret: --address …", code=2)
+    for point in points:
+        moment = now()
         if rotate:
-            found = writes.rotate_secret(point, actor=OPERATOR, now=now())
+            found = writes.rotate_secret(point, actor=OPERATOR, now=moment)
         else:
-            found = reads.secrets(point, by=OPERATOR, now=now())
-    for one in found:
-        give({"contact": contact, "secret": one}, as_json=as_json, line=one)
+            found = reads.secrets(point, by=OPERATOR, now=moment)
+        for one in found:
+            row: dict[str, object] = {"address": point.address, "secret": one}
+            give(row, as_json=as_json, line=f"{point.address:40} {one}")
 
 
 @drill.command("start")

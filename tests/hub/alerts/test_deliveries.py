@@ -289,11 +289,15 @@ def test_after_a_rotation_two_secrets_sign_for_a_day_and_never_three(world):
     assert third[0] not in str(world.last_entry().detail)
 
 
-def test_an_operator_finds_a_contact_point_by_its_number(world):
+def test_an_operator_finds_a_partys_contact_points(world):
     point = contact(world.agency)
-    assert reads_deliveries.point_numbered(point.pk, by="operator") == point
-    with pytest.raises(NotFoundError, match="contact point 999"):
-        reads_deliveries.point_numbered(999, by="operator")
+    other = contact(world.agency, "b@desk.example")
+    name = world.agency.name
+    assert reads_deliveries.points_of(name, address="", by="operator") == [point, other]
+    assert reads_deliveries.points_of(name, address="b@desk.example", by="operator") == [other]
+    for party, address in ((name, "c@desk.example"), ("big-video", ""), ("nobody", "")):
+        with pytest.raises(NotFoundError):
+            reads_deliveries.points_of(party, address=address, by="operator")
 
 
 # Sending

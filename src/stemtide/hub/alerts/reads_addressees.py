@@ -194,8 +194,12 @@ def _leaders(matter: Matter) -> list[Party]:
 
 
 def _sharer(matter: Matter) -> list[Party]:
-    """Who shared the signal."""
-    return [matter.signal.shared_by] if matter.signal else []
+    """Who shared the signal, unless it has left the crisis that the signal belongs to."""
+    if matter.signal is None:
+        return []
+    sharer = matter.signal.shared_by
+    is_out = matter.crisis is not None and sharer not in _room(matter)
+    return [] if is_out else [sharer]
 
 
 def _readers(matter: Matter) -> list[Party]:

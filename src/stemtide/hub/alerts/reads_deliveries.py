@@ -16,6 +16,7 @@ from stemtide.hub.alerts import links, rules, words
 from stemtide.hub.alerts.channels.port import Parcel
 from stemtide.hub.alerts.models import Delivery, SigningKey
 from stemtide.hub.alerts.rules import Channel, DeliveryState, Urgency
+from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import ContactPoint, Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.words import PartyKind
@@ -98,15 +99,17 @@ def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
     return {(channel, state): number for channel, state, number in rows}
 
 
-def point_numbered(number: int, *, by: str) -> ContactPoint:  # noqa: ARG001  # an operator sees all
-    """A contact point, for the operator at the hub's own console.
+def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
+    """A party's contact points that are written to, for the operator. address: "" for all.
 
-    raises: NotFoundError.
+    raises: NotFoundError for a party or an address that there is not.
     """
-    found = ContactPoint.objects.filter(pk=number).select_related("party").first()
-    if found is None:
-        raise NotFoundError(f"there is no contact point {number}: see stemtide party contacts")
-    return found
+    owner = parties.party_named(party, by=by)
+    found = ContactPoint.objects.filter(party=owner, removed_at=None, channel__in=("mail", "url"))
+    rows = [one for one in found.select_related("party") if address in {"", one.address}]
+    if not rows:
+        raise NotFoundError(f"{party} has no such contact point: see stemtide party contacts")
+    return rows
 
 
 def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee

@@ -184,3 +184,6 @@ OVERTAKES: Mapping[str, tuple[str, ...]] = {
     for by in {one for rule in RULES.values() for one in rule.overtaken_by}
 }
 """Which open alerts an entry of a ledger kind makes moot."""
+
+LEAVES = _kinds("participant.left", "participant.declined", "participant.uninvited")
+"""After these a party is out of a crisis: every open alert about it to that party is moot."""

@@ -13,7 +13,7 @@ from stemtide.hub.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_addressees import Matter, Step
 from stemtide.hub.alerts.rules import WAITING, AlertState, Channel, DeliveryState, Via
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND, OVERTAKES, RAISES, Rule
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND, LEAVES, OVERTAKES, RAISES, Rule
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
 from stemtide.hub.ledger.reads import EntryRow
@@ -200,22 +200,29 @@ def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
 
 def _overtake(entry: EntryRow, *, now: datetime) -> None:
     """Settle open alerts that an entry makes moot."""
-    for kind in OVERTAKES.get(entry.kind, ()):
-        matter = reads_addressees.matter(entry, by=CLOCK)
-        same = Q(subject=entry.subject)
-        if matter.crisis is not None:
-            same |= Q(crisis=matter.crisis)
-        found = Alert.objects.filter(same, kind=kind, state__in=rules.UNSETTLED)
-        if EVERY_KIND[kind].of_self:
-            own = {entry.actor, *(party.ref for party in matter.addressed)}
-            keys = [one.pk for one in found.select_related("party") if one.party.ref in own]
-        else:
-            keys = [one.pk for one in found]
+    kinds = EVERY_KIND if entry.kind in LEAVES else OVERTAKES.get(entry.kind, ())
+    if not kinds:
+        return
+    matter = reads_addressees.matter(entry, by=CLOCK)
+    keys = [key for kind in kinds for key in _moot(kind, matter)]
+    if keys:
         Alert.objects.filter(pk__in=keys).update(state=AlertState.OVERTAKEN, step_due=None)
         _stop(keys)
-        if keys:
-            detail: dict[str, object] = {"kind": kind, "entry": entry.number, "count": len(keys)}
-            _record("alerts.settled", subject=entry.subject, matter=matter, detail=detail, now=now)
+        detail: dict[str, object] = {"entry": entry.number, "count": len(keys)}
+        _record("alerts.settled", subject=entry.subject, matter=matter, detail=detail, now=now)
+
+
+def _moot(kind: str, matter: Matter) -> list[int]:
+    """Open alerts of a kind that a matter makes moot: of everybody, or of whom it is about."""
+    same = Q(subject=matter.entry.subject)
+    if matter.crisis is not None:
+        same |= Q(crisis=matter.crisis)
+    found = Alert.objects.filter(same, kind=kind, state__in=rules.UNSETTLED)
+    if EVERY_KIND[kind].of_self or matter.entry.kind in LEAVES:
+        own = {matter.entry.actor} if matter.entry.kind != "participant.uninvited" else set()
+        own |= {party.ref for party in matter.addressed}
+        return [one.pk for one in found.select_related("party") if one.party.ref in own]
+    return [one.pk for one in found]
 
 
 def _record(

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts along the life of a crisis: nobody is told who has not joined, but of an invitation."""
+
+import pytest
+
+from stemtide.hub.alerts import writes
+from stemtide.hub.alerts.models import Alert, Delivery
+from stemtide.hub.crises import writes_joining, writes_moves
+from stemtide.hub.parties import writes_contacts
+from stemtide.hub.signals import writes as signals
+from stemtide.protocol.crises import AnswerIn, InviteIn, PartyIn, ProposalIn
+from stemtide.protocol.signals import OpinionIn
+from tests.world import NOON
+
+
+def raise_all(now=NOON):
+    while writes.raise_from_ledger(now):
+        pass
+
+
+def open_to(party):
+    """The kinds of alert that a party is still asked to answer."""
+    return sorted(Alert.objects.filter(party=party, state="open").values_list("kind", flat=True))
+
+
+def told(party):
+    return sorted(Alert.objects.filter(party=party).values_list("kind", flat=True))
+
+
+def invite(world, crisis, *parties):
+    body = InviteIn(parties=tuple(one.name for one in parties))
+    by = world.actor(world.agency, role="duty_officer")
+    writes_joining.invite(crisis.id, body=body, by=by, now=NOON)
+
+
+@pytest.fixture
+def crisis(world):
+    return world.warn()
+
+
+def test_an_invitation_reaches_the_invited_alone(world, crisis):
+    invite(world, crisis, world.big_provider)
+    raise_all()
+    assert told(world.big_provider) == ["invitation"]
+    assert told(world.small_provider) == []
+
+
+@pytest.mark.parametrize("verb", ["join", "decline"])
+def test_answering_an_invitation_in_the_room_is_an_answer(world, crisis, verb):
+    invite(world, crisis, world.big_provider, world.small_provider)
+    raise_all()
+    by = world.actor(world.big_provider, role="duty_officer")
+    if verb == "join":
+        writes_joining.join(crisis.id, by=by, now=NOON)
+    else:
+        writes_joining.decline(crisis.id, body=AnswerIn(reason="no capacity"), by=by, now=NOON)
+    raise_all()
+    assert open_to(world.big_provider) == []
+    assert open_to(world.small_provider) == ["invitation"]
+    assert set(
+        Delivery.objects.filter(alert__party=world.big_provider).values_list("state", flat=True)
+    ) == {"stopped"}
+
+
+def test_an_invitation_that_is_taken_back_asks_nobody_any_more(world, crisis):
+    invite(world, crisis, world.big_provider)
+    raise_all()
+    by = world.actor(world.agency, role="duty_officer")
+    body = PartyIn(party=world.big_provider.name)
+    writes_joining.uninvite(crisis.id, body=body, by=by, now=NOON)
+    raise_all()
+    assert open_to(world.big_provider) == []
+    assert open_to(world.agency) == ["early_warning"]
+
+
+def test_activation_is_told_to_those_who_joined_and_not_to_those_who_only_were_invited(world):
+    crisis = world.warn()
+    world.join(crisis, world.small_provider)
+    invite(world, crisis, world.big_provider)
+    world.answer_all(crisis)
+    world.decide(crisis, "activate")
+    raise_all()
+    assert "activated" in told(world.small_provider)
+    assert told(world.big_provider) == ["invitation"]
+    assert told(world.consortium) == []
+    assert told(world.observer) == []
+
+
+def test_a_proposal_waits_for_a_second_person_also_of_the_same_party(world, crisis):
+    world.answer_all(crisis)
+    body = ProposalIn(act="activate", reason="as seen")
+    by = world.actor(world.agency, role="duty_officer")
+    writes_moves.propose(crisis.id, body=body, by=by, now=NOON)
+    raise_all()
+    assert "proposal" in open_to(world.agency)
+    assert "proposal" in open_to(world.authority)
+    row = Alert.objects.filter(kind="proposal").first()
+    assert row.parameters["act"] == "activate"
+    assert "proposal" not in told(world.other_authority)
+
+
+def test_a_confirmed_proposal_waits_for_nobody(world):
+    world.activate()
+    raise_all()
+    for party in (world.agency, world.authority):
+        assert not {"proposal", "early_warning"} & set(open_to(party))
+
+
+def test_whoever_left_is_not_asked_any_more(world):
+    writes_contacts.add_contact_point(
+        world.small_provider,
+        channel="mail",
+        address="duty@forum.example",
+        is_24_7=True,
+        actor="operator",
+        now=NOON,
+    )
+    crisis = world.warn()
+    world.join(crisis, world.small_provider)
+    world.answer_all(crisis)
+    world.decide(crisis, "activate")
+    raise_all()
+    assert open_to(world.small_provider) == ["activated"]
+    by = world.actor(world.small_provider, role="duty_officer")
+    writes_joining.leave(crisis.id, body=AnswerIn(reason="over for us"), by=by, now=NOON)
+    raise_all()
+    world.calm(crisis)
+    raise_all()
+    assert open_to(world.small_provider) == []
+    assert "deescalated" not in told(world.small_provider)
+
+
+def test_a_review_that_is_due_is_told_to_those_who_lead(world):
+    crisis = world.activate()
+    world.join(crisis, world.small_provider)
+    for hours in (25, 49):
+        writes_moves.note_due(world.at(hours=hours))
+        raise_all(world.at(hours=hours))
+    assert {"review_due", "review_overdue"} <= set(told(world.agency))
+    assert {"review_due", "review_overdue"} <= set(told(world.authority))
+    assert not {"review_due", "review_overdue"} & set(told(world.small_provider))
+    world.calm(crisis, now=world.at(hours=50))
+    raise_all(world.at(hours=50))
+    assert not {"review_due", "review_overdue"} & set(open_to(world.agency))
+
+
+def test_a_sharer_who_left_the_crisis_hears_of_no_dispute(world):
+    crisis = world.activate()
+    world.join(crisis, world.small_provider)
+    shared = world.share(world.small_provider, crisis=str(crisis.id))
+    by = world.actor(world.small_provider, role="duty_officer")
+    writes_joining.leave(crisis.id, body=AnswerIn(reason="over for us"), by=by, now=NOON)
+    body = OpinionIn(opinion="dispute", note="The evening news.")
+    signals.opine(shared.id, body=body, by=world.agency, now=NOON)
+    raise_all()
+    assert "signal_disputed" not in told(world.small_provider)
