@@ -180,6 +180,8 @@ def test_whom_it_knows_is_added_to_read_where_its_party_says_so(provider):
         ("provider", "observer", False)
     )
     assert client.get("/people").status_code == 403
+    assert client.get("/you/password").headers["Location"] == "/you"
+    assert client.get("/you").status_code == 200
 
 
 def test_an_address_of_another_party_is_not_added_a_second_time(world, provider):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """People of a party: who may do what about whom, and what is left when somebody is erased."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import models
+from allauth.mfa.models import Authenticator
+from django.db import connection, models
 
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import (
@@ -244,3 +246,22 @@ def test_old_sittings_are_forgotten(world):
     writes_sittings.start_sitting(other, door="password", browser="", now=NOON)
     writes_sittings.start_sitting(other, door="password", browser="", now=world.at(hours=25))
     assert Sitting.objects.aggregate(models.Count("pk")) == {"pk__count": 1}
+
+
+def test_a_code_that_comes_twice_at_once_is_good_once(committed_world):
+    factor = Authenticator.objects.create(
+        user=committed_world.person(), type=Authenticator.Type.TOTP, data={"secret": "kept"}
+    )
+
+    def spend(_):
+        try:
+            return writes_people.spend_code(factor.pk, step=7)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(spend, range(8))) == 1
+    assert not writes_people.spend_code(factor.pk, step=6)
+    assert writes_people.spend_code(factor.pk, step=8)
+    factor.refresh_from_db()
+    assert factor.data == {"secret": "kept", "spent": 8}

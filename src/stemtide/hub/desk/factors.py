@@ -20,7 +20,8 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
 from django.forms import Form
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from stemtide.hub.desk import sittings
@@ -120,6 +121,13 @@ class NewPaperCodes(_Recorded, GenerateRecoveryCodesView):  # type: ignore[misc]
 
 class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
     """Change one's password; every other sitting ends."""
+
+    def dispatch(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
+        """Whoever comes in through their organisation has none to change."""
+        if not self.request.user.has_usable_password():
+            return redirect("you")
+        answer: HttpResponse = super().dispatch(request, *args, **named)
+        return answer
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Do it, record it, end the others."""
