@@ -62,7 +62,7 @@ def test_a_question_offers_its_answer_and_a_message_its_correction(world, crisis
     desk.post(
         f"/crises/{crisis}/log/post", SAID | {"message-corrects": said.id, "message-text": "Four."}
     )
-    assert "corrected below" in text(desk.get(f"/crises/{crisis}/log"))
+    assert "corrected later" in text(desk.get(f"/crises/{crisis}/log"))
     assert "Correct a message" in text(desk.get(f"/crises/{crisis}/log?corrects={said.id}"))
     assert "Answer a question" in text(desk.get(f"/crises/{crisis}/log?answers={said.id}"))
 
@@ -208,3 +208,24 @@ def test_an_observer_is_offered_no_lead_to_report(world):
     desk = world.desk("observer")
     assert "Report one" not in text(desk.get("/leads"))
     assert desk.post("/leads/new", LEAD | {"bases": ["voluntary"]}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "page"),
+    [
+        ("duty_officer", 200),
+        ("coordinator", 200),
+        ("analyst", 200),
+        ("administrator", 200),
+        ("data_protection_officer", 200),
+        ("observer", 403),
+    ],
+)
+def test_who_reads_a_lead_by_role(world, crisis, role, page):
+    world.desk("provider").post("/leads/new", LEAD | {"crisis": crisis})
+    lead = reads_leads.leads(viewer=world.party["provider"])[0]
+    desk = world.desk("authority", Role(role))
+    assert desk.get(f"/leads/{lead.id}").status_code == page
+    for where in (f"/crises/{crisis}/_leads", "/leads", f"/search?q={lead.id}"):
+        shown = f"/leads/{lead.id}" in desk.get(where).content.decode()
+        assert shown is (page == 200)

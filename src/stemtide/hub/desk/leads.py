@@ -15,6 +15,7 @@ from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
 from stemtide.hub.desk.situation import actor_of, titles_of
 from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm, uuid_or_none
 from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError
 from stemtide.hub.situation import (
     reads_leads as reads,
@@ -35,10 +36,15 @@ def leads_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
         "titles": titles_of(request),
         "leads": {
             "crisis": uid,
-            "rows": reads.of_crisis(uid, viewer=request.user.party),
+            "rows": reads.of_crisis(uid, viewer=by.party) if reads_them(by) else [],
             "may_report": rules.allows(rules.check_report, kind=by.kind, role=by.role),
         },
     }
+
+
+def reads_them(by: Actor) -> bool:
+    """Whether somebody's role reads leads at all."""
+    return rules.allows(rules.check_read, by.role)
 
 
 @require_safe
@@ -56,7 +62,7 @@ def _all_facts(request: SignedInRequest) -> dict[str, object]:
         "titles": titles_of(request),
         "leads": {
             "crisis": None,
-            "rows": reads.leads(viewer=request.user.party),
+            "rows": reads.leads(viewer=by.party) if reads_them(by) else [],
             "may_report": rules.allows(rules.check_report, kind=by.kind, role=by.role),
         },
     }
@@ -111,6 +117,7 @@ def report(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """One lead, its clocks, and the forms to move it on."""
+    rules.check_read(actor_of(request).role)
     found = reads.lead(uid, viewer=request.user.party)
     others = [
         (one.name, one.title)

@@ -72,8 +72,13 @@ def _line(entry: TimelineEntry, *, refs: dict[str, str]) -> dict[str, object]:
         "entry": entry,
         "who": refs.get(entry.actor, entry.actor),
         "act": str(ACTS.get(entry.kind, entry.kind)),
-        "facts": ", ".join(f"{name} {value}" for name, value in entry.detail.items()),
+        "facts": ", ".join(f"{name} {_plain(value)}" for name, value in entry.detail.items()),
     }
+
+
+def _plain(value: object) -> str:
+    """A fact as a word."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @require_POST

@@ -8,7 +8,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from stemtide.hub.desk.leads import reads_them
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.situation import actor_of
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.situation import reads_search as reads
 from stemtide.protocol.search import FoundKind, Recognised
@@ -42,6 +44,7 @@ def search(request: SignedInRequest) -> HttpResponse:
         found = reads.search(
             query,
             viewer=request.user.party,
+            leads=reads_them(actor_of(request)),
             kind=FoundKind(kind) if kind in set(FoundKind) else None,
             page=int(page) if page.isdigit() and 0 < len(page) < 5 and int(page) else 1,  # noqa: PLR2004  # pages
         )

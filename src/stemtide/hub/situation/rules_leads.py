@@ -30,6 +30,7 @@ __all__ = [
     "check_close",
     "check_lead",
     "check_pass_on",
+    "check_read",
     "check_receive",
     "check_report",
     "choose",
@@ -60,6 +61,12 @@ class LeadFacts:
 def may_see(facts: LeadFacts, *, name: str, kind: PartyKind) -> bool:
     """Whether a party sees a lead: its sender, its addressees, and every agency."""
     return kind is PartyKind.AGENCY or name == facts.sent_by or name in facts.recipients
+
+
+def check_read(role: Role | None) -> None:
+    """People who only watch for their party read no leads: these hold personal data."""
+    if role is Role.OBSERVER:
+        raise NotAllowedError("your role (observer) reads no leads: ask a duty officer")
 
 
 def check_report(*, kind: PartyKind, role: Role | None) -> None:
