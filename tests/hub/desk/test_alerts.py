@@ -127,6 +127,18 @@ def test_the_bar_speaks_of_what_is_urgent_at_once_and_of_the_rest_in_its_turn(wo
     assert "Contact drill" in assertive
 
 
+def test_an_alert_leads_to_what_it_is_about(world):
+    uid = world.share(by="agency")
+    world.dispute(uid)
+    writes.raise_from_ledger(world.now)
+    page = world.desk("agency").get(reverse("alerts")).content.decode()
+    assert f'href="{reverse("signal", args=[uid])}"' in page
+    row = Alert.objects.get(party=world.party["agency"], kind="signal_disputed")
+    Alert.objects.filter(pk=row.pk).update(subject=f"lead:{uid}")
+    page = world.desk("agency", Role.OBSERVER).get(reverse("alerts")).content.decode()
+    assert f'href="{reverse("lead", args=[uid])}"' in page
+
+
 # The link
 
 

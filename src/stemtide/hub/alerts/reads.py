@@ -52,6 +52,21 @@ class AlertRow:
         """Whether nobody has acknowledged it yet, and somebody still may."""
         return self.state in UNSETTLED
 
+    @property
+    def signal(self) -> str:
+        """The id of the signal that it is about; "" where it is about something else."""
+        return self._about("signal")
+
+    @property
+    def lead(self) -> str:
+        """The id of the lead that it is about; "" where it is about something else."""
+        return self._about("lead")
+
+    def _about(self, wanted: str) -> str:
+        """The id of its subject, if that is such a thing."""
+        thing, _, name = self.subject.partition(":")
+        return name if thing == wanted else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
