@@ -167,6 +167,28 @@ def test_a_snapshot_line_is_a_feed_entry(world):
     assert tail == {"signals": 1}
 
 
+def test_a_signal_does_not_name_a_crisis_that_its_reader_may_not_see(world):
+    crisis = world.activate()
+    shared = world.share(crisis=crisis.id, tlp="green")
+    world.join(crisis, world.small_provider)
+    named = {
+        viewer.name: {
+            reads.feed(0, viewer=viewer).entries[0].crisis,
+            reads.signal(shared.id, viewer=viewer).crisis,
+            lines_of(viewer)[1]["crisis"],
+        }
+        for viewer in (world.agency, world.small_provider, world.big_provider, world.observer)
+    }
+    assert str(crisis.id) not in {str(one) for one in named["big-video"] | named["rights-watch"]}
+    assert {str(one) for name in ("eu-referral-unit", "small-forum") for one in named[name]} == {
+        str(crisis.id)
+    }
+
+
+def lines_of(viewer):
+    return [json.loads(line) for line in b"".join(reads.snapshot(viewer=viewer)).splitlines()]
+
+
 def test_a_snapshot_holds_live_signals_only(world):
     gone, due, live = (world.share(value=hex_value(n)) for n in range(3))
     writes.withdraw(gone.id, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)

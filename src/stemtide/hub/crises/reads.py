@@ -84,6 +84,13 @@ def seen(*, viewer: Party) -> frozenset[UUID] | None:
     return frozenset(row.uid for row in rows if _is_visible(row, viewer=viewer, around=around))
 
 
+def named(row: Crisis | None, *, viewer: Party) -> UUID | None:
+    """The id of a crisis to a party that may see it; None to others, and for none."""
+    if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
+        return None
+    return row.uid
+
+
 def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
     """What the rules must know of a crisis: a page asks them before it shows a button.
 

@@ -10,6 +10,7 @@ import msgspec
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.crises import reads as crises
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
@@ -73,7 +74,7 @@ def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find
     return SignalFacts(state=state, shared_by=row.shared_by.name, ended_at=ended_at)
 
 
-def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # find() said for whom
+def describe(row: Signal, *, viewer: Party) -> SignalOut:
     """A signal as it travels."""
     opinions = row.opinions.select_related("party")
     return SignalOut(
@@ -97,7 +98,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:  # noqa: ARG001  # fin
         pap=Pap(row.pap),
         audience=sorted(unpack_audience(row.audience)),
         disputed=row.is_disputed,
-        crisis=row.crisis.uid if row.crisis else None,
+        crisis=crises.named(row.crisis, viewer=viewer),
         exercise=row.exercise,
         shared_by=row.shared_by.name,
         shared_at=row.shared_at,
@@ -168,7 +169,7 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
     rows = _feed_rows(viewer, exercise=exercise).filter(
         position__gt=after, position__lte=heads.positions
     )
-    found = _named(rows.order_by("position").values_list(*_WIRE)[: size + 1])
+    found = _named(rows.order_by("position").values_list(*_WIRE)[: size + 1], viewer=viewer)
     page = next(in_parts(found[:size]))  # of long values, as many as a page may hold
     more = len(page) < len(found)
     entries = [_entry(row) for row in page]
@@ -192,7 +193,7 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     after, count = 0, 0
     while True:
         rows = live.filter(position__gt=after, position__lte=heads.positions).order_by("position")
-        chunk = _named(rows.values_list(*_WIRE[1:])[:_CHUNK], names=_NAMES[1:])
+        chunk = _named(rows.values_list(*_WIRE[1:])[:_CHUNK], viewer=viewer, names=_NAMES[1:])
         if not chunk:
             break
         yield from map(_ENCODER.encode_lines, in_parts(chunk))
@@ -332,8 +333,13 @@ def _feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
     return rows if exercise else rows.filter(exercise=False)
 
 
-def _named(rows: Iterable[tuple[Any, ...]], *, names: tuple[str, ...] = _NAMES) -> list[Row]:
-    """Rows of _WIRE by their names on the wire."""
+def _named(
+    rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = _NAMES
+) -> list[Row]:
+    """Rows of _WIRE by their names on the wire; no crisis is named that the viewer may not see."""
+    seen, at = crises.seen(viewer=viewer), names.index("crisis")
+    if seen is not None:
+        rows = (row if row[at] in seen else (*row[:at], None, *row[at + 1 :]) for row in rows)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
