@@ -199,6 +199,13 @@ def test_what_nobody_waits_for_any_more_is_dropped_not_retried(world):
     assert world.last_entry().actor == "operator"
 
 
+def test_only_a_dead_delivery_is_dropped(world):
+    row = dead(world.agency)
+    writes_deliveries.drop(row.uid, reason="They moved.", by=None, now=NOON)
+    with pytest.raises(ConflictError, match="only a dead one"):
+        writes_deliveries.drop(row.uid, reason="Again.", by=None, now=NOON)
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 301])
 def test_a_delivery_is_not_dropped_without_a_reason(world, reason):
     row = dead(world.agency)

@@ -70,8 +70,7 @@ def make(draft: Draft, *, now: datetime) -> Alert:
         step_due=now + wait if wait is not None else None,
         created_at=now,
     )
-    if Channel.PAGE in rule.channels:
-        _queue(alert, step=0, point=None, channel=Channel.PAGE, now=now)
+    _queue(alert, step=0, point=None, channel=Channel.PAGE, now=now)
     if first:
         _ask(alert, first, at=0, now=now)
     return alert
