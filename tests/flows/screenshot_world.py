@@ -95,15 +95,15 @@ def play() -> dict[str, str]:
         by=actor(officer),
         now=now,
     )
+    later = now + timedelta(minutes=9)  # so that they count as connected for as long
     for name in ("big-video", "small-forum", "chat-app"):
         status = AgentStatusIn(version="0.1.0", position=999, signals=61, started_at=now)
-        parties.report_status(
-            f"{name}-uploads", by=party[name], status=status, now=now + timedelta(minutes=9)
-        )
+        parties.report_status(f"{name}-uploads", by=party[name], status=status, now=later)
     return {
         "officer": session(officer),
         "dpo": session(dpo),
         "guest": session(small),
+        "agency": session(agency),
         "crisis": str(uid),
         "quiet": str(quiet.id),
         "signal": str(shared[0]),
