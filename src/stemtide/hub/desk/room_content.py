@@ -4,16 +4,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from stemtide.hub.desk import curves, entries, navigation
+from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.media import reads as media
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.signals import reads_clusters, reads_sightings, reads_times
-from stemtide.hub.signals.rows import Cluster, Outcomes
+from stemtide.hub.signals.rows import Cluster, CountTable, CurvePoint, Outcomes
 from stemtide.protocol.crises import CrisisLife
 from stemtide.protocol.frameworks import framework
 
@@ -45,6 +47,7 @@ def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
     viewer = by.party
     times = reads_times.crisis_times(life.id, viewer=viewer)
     found = clusters(life.id, viewer=viewer)
+    counted = _counted(life.id, viewer=viewer)
     of = framework(life.framework)
     return {
         "viewer": viewer,
@@ -55,11 +58,8 @@ def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
         "clusters": found[:CLUSTERS],
         "cluster_count": len(found),
         "variant_count": sum(len(row.cluster.members) for row in found),
-        "table": reads_sightings.table(life.id, viewer=viewer),
-        "curve": curves.draw(
-            reads_sightings.curve(life.id, viewer=viewer),
-            marks=_marks(life, times=times),
-        ),
+        "table": counted.table,
+        "curve": curves.draw(counted.points, marks=_marks(life, times=times)),
         "entries": entries.of_crisis(life.id, viewer=viewer),
         "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
         "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
@@ -68,16 +68,41 @@ def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
 
 def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
     """All clusters of a crisis, the one with the latest variant first."""
-    counts = reads_clusters.outcomes(crisis, viewer=viewer)
     kept = media.kept(crisis, viewer=viewer)
     return [
-        ClusterRow(
-            cluster=one,
-            outcomes=reads_clusters.sum_of(one, counts=counts, viewer=viewer),
-            preview=_kept_of(one, kept),
-        )
-        for one in reads_clusters.clusters(crisis, viewer=viewer)
+        ClusterRow(cluster=one, outcomes=outcomes, preview=_kept_of(one, kept))
+        for one, outcomes in _counted(crisis, viewer=viewer).clusters
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What changes only with signals and outcomes, not with every act in the room."""
+
+    clusters: list[tuple[Cluster, Outcomes]]
+    table: CountTable
+    points: list[CurvePoint]
+
+
+def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
+    """Clusters, table and curve, made once until a signal or an outcome comes."""
+    heads = ledger.heads()
+    version = reads_sightings.version(crisis, viewer=viewer)
+    return _counted_at(crisis, viewer, at=(heads.hub, heads.positions, version))
+
+
+@lru_cache(maxsize=64)
+def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, int]) -> _Counted:  # noqa: ARG001  # what the answer depends on
+    """The same, by what it depends on."""
+    counts = reads_clusters.outcomes(crisis, viewer=viewer)
+    return _Counted(
+        clusters=[
+            (one, reads_clusters.sum_of(one, counts=counts, viewer=viewer))
+            for one in reads_clusters.clusters(crisis, viewer=viewer)
+        ],
+        table=reads_sightings.table(crisis, viewer=viewer),
+        points=reads_sightings.curve(crisis, viewer=viewer),
+    )
 
 
 def _kept_of(cluster: Cluster, kept: Iterable[UUID]) -> UUID | None:

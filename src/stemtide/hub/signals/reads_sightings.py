@@ -50,6 +50,12 @@ def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
     return points
 
 
+def version(crisis: UUID, *, viewer: Party) -> int:
+    """A number that grows whenever table and curve of a crisis change; cheap to ask for."""
+    spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
+    return spans.aggregate(all=Sum("count"))["all"] or 0
+
+
 def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts]:
     """Where outcomes of these signals are counted over time; none for those of no crisis."""
     found = {}
