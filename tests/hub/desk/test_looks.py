@@ -173,3 +173,15 @@ def test_a_preview_is_destroyed_from_the_page_of_its_signal(world, signal):
     preview.refresh_from_db()
     assert preview.destroyed_at - world.now < timedelta(minutes=1)
     assert f"/previews/{preview.uid}/destroy" not in desk.get(f"/signals/{signal}").content.decode()
+
+
+def test_where_no_preview_is_kept_any_more_a_page_says_so(world, signal):
+    other = world.share(value="0f" * 32)
+    desk = world.desk("authority", Role.DUTY_OFFICER)
+    homeless = desk.get(f"/signals/{other}/preview")
+    assert homeless.status_code == 409
+    assert "belongs to no crisis" in text(homeless)
+    world.withdraw(signal)
+    late = desk.get(f"/signals/{signal}/look")
+    assert late.status_code == 409
+    assert "no preview is kept of this" in text(late)

@@ -49,7 +49,7 @@ def test_htmx_is_told_to_bring_no_style_and_no_script_of_its_own(world):
         assert f'"{setting}": false' in html
 
 
-@pytest.mark.parametrize("name", ["403.html", "404.html", "500.html", "403_csrf.html"])
+@pytest.mark.parametrize("name", ["403.html", "404.html", "409.html", "500.html", "403_csrf.html"])
 def test_a_refusal_needs_no_request_to_be_shown(name):
     html = render_to_string(name)
     assert "To the board" in html

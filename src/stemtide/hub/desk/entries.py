@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
 from stemtide.hub.reports import reads_timeline as timelines
 
 TAIL = 12
@@ -136,7 +136,10 @@ def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
     """The last entries of a crisis that the viewer may see, newest first."""
     try:
         rows = timelines.tail(crisis, viewer=viewer, limit=limit)
-    except NotFoundError:  # not in the room: names as the ledger alone opens them
+    except (
+        NotAllowedError,
+        NotFoundError,
+    ):  # not in the room: names as the ledger alone opens them
         rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit)
     return _lines(rows, viewer=viewer)
 

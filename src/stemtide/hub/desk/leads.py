@@ -87,7 +87,8 @@ def all_block(request: SignedInRequest) -> HttpResponse:
 @writing
 def report(request: SignedInRequest) -> HttpResponse:
     """The form to report a lead, and what it sends."""
-    viewer = request.user.party
+    viewer, by = request.user.party, actor_of(request)
+    rules.check_report(kind=by.kind, role=by.role)
     bases = _DUTIES if viewer.kind == PartyKind.PROVIDER else (LeadBasis.VOLUNTARY,)
     to = [
         (one.name, one.title)
@@ -103,7 +104,7 @@ def report(request: SignedInRequest) -> HttpResponse:
     body = form.order() if form.is_valid() else None
     if body is not None:
         try:
-            made = writes.report_lead(body, by=actor_of(request), now=datetime.now(UTC))
+            made = writes.report_lead(body, by=by, now=datetime.now(UTC))
         except InvalidError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:

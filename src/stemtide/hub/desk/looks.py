@@ -23,7 +23,7 @@ from stemtide.hub.media import reads, rules, writes
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.parties.rules import ConflictError, InvalidError, check_person_may_write
 from stemtide.hub.signals import reads as signals, reads_clusters as clusters
 from stemtide.protocol.previews import MAX_EXCERPT_CHARS, MAX_STILL_BYTES, PreviewIn, Purpose
 from stemtide.protocol.words import Role
@@ -185,6 +185,7 @@ def send(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Send a preview with a signal of one's own party."""
     by, now = actor_of(request), datetime.now(UTC)
     row = signals.find(uid, viewer=by.party)
+    check_person_may_write(by.role)
     rules.check_add(reads.facts(row, viewer=by.party), kind=by.kind, name=by.party.name)
     form = PreviewForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid() and _is_sent(form, uid, by=by, now=now):

@@ -9,13 +9,18 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 from stemtide.hub.desk.sittings import organisation_of
 from stemtide.hub.parties import reads_people
 from stemtide.hub.parties.reads import Someone
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError, check_person_may_write
+from stemtide.hub.parties.rules import (
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    check_person_may_write,
+)
 from stemtide.hub.parties.rules_people import needs_second_factor
 from stemtide.protocol.words import Role
 
@@ -75,6 +80,8 @@ def _guarded(
             raise Http404(str(error)) from error
         except NotAllowedError as error:
             raise PermissionDenied(str(error)) from error
+        except ConflictError as error:
+            return render(request, "409.html", {"exception": str(error)}, status=409)
 
     return guarded
 
