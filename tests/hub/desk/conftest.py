@@ -90,6 +90,10 @@ class World:
         body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,))
         signals.report_outcomes(body, by=self.party[by], now=self.now)
 
+    def someone(self, person):
+        """A person as writes know who acts."""
+        return Actor(party=person.party, ref=person.ref, role=Role(person.role))
+
     def actor(self, party):
         return Actor(party=self.party[party], ref=f"key:{party}")
 

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who gets which page of the desk: written out, by address, method, party and role.
+
+An address that is missing here makes tests/hub/desk/test_page_table.py fail.
+"""
+
+from stemtide.protocol.words import Role
+
+WHO = (
+    (None, None),
+    ("authority", Role.DUTY_OFFICER),
+    ("authority", Role.ANALYST),
+    ("authority", Role.DATA_PROTECTION_OFFICER),
+    ("authority", Role.OBSERVER),
+    ("authority", Role.ADMINISTRATOR),
+    ("agency", Role.COORDINATOR),
+    ("neighbour", Role.DUTY_OFFICER),
+    ("provider", Role.DUTY_OFFICER),
+    ("provider", Role.OBSERVER),
+    ("rival", Role.DUTY_OFFICER),
+    ("observer", Role.DUTY_OFFICER),
+    ("forum", Role.DUTY_OFFICER),
+)
+"""The columns. The crisis is the authority's, live; the provider joined, the neighbour did not.
+
+The forum is a consortium. To the rival and to the observer the crisis does not exist.
+"""
+
+TABLE = """
+GET  account_change_password      in  200 200 200 200 200 200 200 200 200 200 200 200
+POST account_change_password      in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  account_reauthenticate       in  200 200 200 200 200 200 200 200 200 200 200 200
+POST account_reauthenticate       in  200 200 200 200 200 200 200 200 200 200 200 200
+POST alert-acknowledge            in  302 302 403 403 302 404 404 404 403 404 404 404
+GET  alerts                       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  alerts-bar                   in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  alerts-blocks                in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  board                        in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  board-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  board-stream                 403 200 200 200 200 200 200 200 200 200 200 200 200
+POST board-stream                 403 200 200 200 200 200 200 200 200 200 200 200 200
+GET  cluster                      in  200 200 200 200 200 200 200 200 200 404 404 200
+POST colleague-act                in  403 403 403 403 302 404 403 403 403 403 403 403
+GET  colleagues                   in  403 403 200 403 200 200 403 403 403 403 403 403
+POST colleagues                   in  403 403 403 403 200 200 403 403 403 403 403 403
+GET  contact                      in  403 403 403 403 200 404 403 403 403 403 403 403
+POST contact                      in  403 403 403 403 422 404 403 403 403 403 403 403
+GET  contact-new                  in  403 403 403 403 200 200 403 403 403 403 403 403
+POST contact-new                  in  403 403 403 403 302 302 403 403 403 403 403 403
+POST contact-remove               in  403 403 403 403 302 404 403 403 403 403 403 403
+GET  contacts                     in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  crises                       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  crisis                       in  200 200 200 200 200 200 200 200 200 404 404 200
+POST crisis-act                   in  302 403 403 403 403 302 403 403 403 404 404 403
+GET  crisis-blocks                in  200 200 200 200 200 200 200 200 200 404 404 200
+GET  crisis-content               in  200 200 200 200 200 200 200 200 200 404 404 200
+GET  crisis-leads-block           in  200 200 200 200 200 200 200 200 200 200 200 200
+POST crisis-line-vote             in  302 403 403 403 403 302 404 302 403 404 404 404
+POST crisis-line-withdraw         in  302 302 403 403 302 403 404 403 403 404 404 404
+GET  crisis-lines                 in  200 200 200 200 200 200 403 200 200 404 404 403
+GET  crisis-lines-block           in  200 200 200 200 200 200 403 200 200 404 404 403
+POST crisis-lines-propose         in  302 302 403 403 302 302 403 302 403 404 404 403
+GET  crisis-log                   in  200 200 200 200 200 200 403 200 200 404 404 403
+GET  crisis-log-block             in  200 200 200 200 200 200 403 200 200 404 404 403
+POST crisis-log-pin               in  302 403 403 403 403 302 404 403 403 404 404 404
+POST crisis-log-post              in  302 302 403 403 302 302 403 302 403 404 404 403
+GET  crisis-new                   in  200 200 403 403 200 200 200 200 403 200 403 200
+POST crisis-new                   in  302 302 403 403 302 302 302 302 403 302 403 302
+GET  crisis-report                in  302 302 302 302 302 302 403 302 302 404 404 403
+POST crisis-report-open           in  302 302 403 403 302 302 403 403 403 404 404 403
+GET  crisis-timeline              in  200 200 200 200 200 200 403 200 200 404 404 403
+POST crisis-timeline-export       in  200 403 200 403 403 200 403 200 403 404 404 403
+GET  deliveries                   in  200 200 200 200 200 200 200 200 200 200 200 200
+POST delivery-drop                in  302 302 403 403 302 302 404 404 404 404 404 404
+POST delivery-retry               in  302 302 403 403 302 302 404 404 404 404 404 404
+GET  drill                        in  200 200 200 200 200 200 404 404 404 404 404 404
+GET  drill-block                  in  200 200 200 200 200 200 404 404 404 404 404 404
+POST drill-start                  in  302 403 403 403 403 302 403 403 403 403 403 403
+GET  drills                       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  invited                      200 200 200 200 200 200 200 200 200 200 200 200 200
+POST invited                      422 422 422 422 422 422 422 422 422 422 422 422 422
+POST ladder                       in  403 403 403 403 302 302 403 403 403 403 403 403
+GET  lead                         in  200 200 200 403 200 200 404 200 403 404 404 404
+POST lead-close                   in  302 403 403 403 403 302 404 403 403 404 404 404
+GET  lead-new                     in  200 200 403 403 200 200 200 200 403 200 403 200
+POST lead-new                     in  302 302 403 403 302 302 302 422 403 422 403 302
+POST lead-pass-on                 in  302 403 403 403 403 302 404 403 403 404 404 404
+POST lead-receive                 in  302 302 403 403 302 302 404 403 403 404 404 404
+GET  leads                        in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  leads-block                  in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  look                         in  404 404 404 404 404 200 404 404 404 404 404 404
+GET  look-counts                  in  403 403 200 403 200 200 403 403 403 403 403 403
+GET  look-new                     in  200 200 403 403 200 200 403 200 403 403 404 403
+POST look-new                     in  302 302 403 403 302 302 403 302 403 403 404 403
+POST look-reveal                  in  404 404 404 404 404 302 404 404 404 404 404 404
+GET  look-still                   in  404 404 404 404 404 200 404 404 404 404 404 404
+GET  mfa_activate_totp            in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_activate_totp            in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_add_webauthn             in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_add_webauthn             in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_authenticate             in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_authenticate             in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_deactivate_totp          in  404 404 404 404 404 404 404 404 404 404 404 404
+POST mfa_deactivate_totp          in  404 404 404 404 404 404 404 404 404 404 404 404
+GET  mfa_generate_recovery_codes  in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_generate_recovery_codes  in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_login_webauthn           in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_login_webauthn           in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_reauthenticate           in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_reauthenticate           in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_reauthenticate_webauthn  in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_reauthenticate_webauthn  in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_remove_webauthn          in  302 302 302 302 302 302 302 302 302 302 302 302
+POST mfa_remove_webauthn          in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  mfa_view_recovery_codes      in  404 404 404 404 404 404 404 404 404 404 404 404
+GET  openid_connect_callback      404 404 404 404 404 404 404 404 404 404 404 404 404
+POST openid_connect_callback      404 404 404 404 404 404 404 404 404 404 404 404 404
+GET  openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 404 404
+POST openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 404 404
+GET  own-contacts                 in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  preferences                  in  200 200 200 200 200 200 200 200 200 200 200 200
+POST preferences                  in  302 302 302 302 302 302 302 302 302 302 302 302
+POST preview-destroy              in  302 302 403 403 302 302 403 403 403 403 404 403
+GET  preview-send                 in  200 200 403 403 200 403 403 403 403 403 404 403
+POST preview-send                 in  302 302 403 403 302 403 403 403 403 403 404 403
+GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
+POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
+GET  report                       in  200 200 200 200 200 200 404 200 200 404 404 404
+POST report-action                in  302 302 403 403 302 302 404 403 403 404 404 404
+POST report-action-done           in  302 302 403 403 302 403 404 403 403 404 404 404
+POST report-agree                 in  302 403 403 403 403 302 404 403 403 404 404 404
+POST report-note                  in  302 302 403 403 302 302 404 302 403 404 404 404
+GET  report-pdf                   in  200 200 200 200 200 200 404 200 200 404 404 404
+POST report-publish               in  302 403 403 403 403 302 404 403 403 404 404 404
+POST report-section               in  302 302 403 403 302 302 404 403 403 404 404 404
+GET  reports                      in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  search                       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  sign-in                      200 302 302 302 302 302 302 302 302 302 302 302 302
+POST sign-in                      200 302 302 302 302 302 302 302 302 302 302 302 302
+POST sign-out                     in  in  in  in  in  in  in  in  in  in  in  in  in
+GET  signal                       in  200 200 200 200 200 200 200 200 200 200 404 200
+POST signal-opinion               in  302 302 403 403 302 302 302 302 403 302 404 302
+POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
+POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  you                          in  200 200 200 200 200 200 200 200 200 200 200 200
+"""
+"""in: led to the page to sign in on. 302: led elsewhere, as after an act that was done.
+
+Acts are sent with what DATA says. POST is missing where it is answered with 405 by everyone.
+"""
+
+TWICE = {"account_login": "sign-in", "mfa_index": "you", "mfa_list_webauthn": "you"}
+"""Names by which allauth looks for pages of ours."""
+
+PARTS = {
+    "signal": {"uid": "signal"},
+    "signal-withdraw": {"uid": "signal"},
+    "signal-opinion": {"uid": "signal"},
+    "cluster": {"uid": "crisis", "key": "signal"},
+    "look-new": {"uid": "signal"},
+    "preview-send": {"uid": "signal"},
+    "preview-destroy": {"uid": "preview"},
+    "look": {"uid": "look"},
+    "look-reveal": {"uid": "look"},
+    "look-still": {"uid": "look", "preview": "preview"},
+    "crisis-log-pin": {"uid": "crisis", "message": "message"},
+    "crisis-line-vote": {"uid": "crisis", "line": "line"},
+    "crisis-line-withdraw": {"uid": "crisis", "line": "line"},
+    "lead": {"uid": "lead"},
+    "lead-receive": {"uid": "lead"},
+    "lead-pass-on": {"uid": "lead"},
+    "lead-close": {"uid": "lead"},
+    "report": {"uid": "report"},
+    "report-pdf": {"uid": "report"},
+    "report-note": {"uid": "report"},
+    "report-action": {"uid": "report"},
+    "report-agree": {"uid": "report"},
+    "report-publish": {"uid": "report"},
+    "report-action-done": {"uid": "report", "action": "action"},
+    "alert-acknowledge": {"uid": "alert"},
+    "receipt": {"token": "token"},
+    "delivery-retry": {"uid": "delivery"},
+    "delivery-drop": {"uid": "delivery"},
+    "drill": {"uid": "drill"},
+    "drill-block": {"uid": "drill"},
+    "report-section": {"uid": "report"},
+    "colleague-act": {"number": "person"},
+    "contact": {"number": "contact"},
+    "contact-remove": {"number": "contact"},
+    "invited": {"secret": "secret"},
+}
+FIXED = {
+    "crisis-act": {"verb": "keep"},
+    "report-section": {"name": "lessons"},
+    "colleague-act": {"verb": "deactivate"},
+    "mfa_remove_webauthn": {"pk": 1},
+    "openid_connect_login": {"provider_id": "nobody"},
+    "openid_connect_callback": {"provider_id": "nobody"},
+}
+
+MESSAGE = {
+    "message-kind": "observation",
+    "message-text": "Seen.",
+    "message-urgency": "now",
+    "message-tlp": "amber",
+    "message-language": "en",
+}
+LEAD = {
+    "level": "high_specific",
+    "bases": ["voluntary"],
+    "country": "be",
+    "facts": "Somebody announces an attack at six.",
+    "reasons": "A rifle.",
+    "callback": "+32 2 555 0199",
+}
+WARNING = {
+    "warning-name": "Attack",
+    "warning-happened_at": "2026-01-01T10:00",
+    "warning-countries": "BE",
+    "warning-framework": "eucp-2023",
+}
+DATA = {
+    "crisis-act": {"keep-reason": "variants still come"},
+    "crisis-line-vote": {"vote": "agree"},
+    "crisis-lines-propose": {"line-language_0": "en", "line-text_0": "Stay away."},
+    "crisis-log-post": MESSAGE,
+    "crisis-log-pin": {"pinned": "1"},
+    "crisis-new": WARNING,
+    "crisis-timeline-export": {"as": "json"},
+    "delivery-drop": {"reason": "They moved."},
+    "lead-close": {"outcome": "no_threat"},
+    "lead-new": LEAD,
+    "lead-pass-on": {"to": ""},
+    "look-new": {"purpose": "review"},
+    "preview-send": {"excerpt": "Some words.", "days": "1"},
+    "report-action": {
+        "action-text": "Drill.",
+        "action-owner": "provider",
+        "action-due": "2030-01-31",
+    },
+    "report-note": {"note-topic": "idea", "note-text": "Call earlier."},
+    "report-publish": {"audience": "room"},
+    "report-section": {"text": "Learnt."},
+    "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
+    "signal-opinion": {"opinion-opinion": "dispute"},
+    "drill-start": {"party": ["authority"]},
+    "contact-new": {
+        "channel": "mail",
+        "address": "duty@desk.example",
+        "time_zone": "UTC",
+    },
+    "colleagues": {"email": "another@desk.example", "role": "analyst"},
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who gets which page: every address of the desk, as page_table.py writes it out."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from stemtide.hub.desk import room_blocks, urls
+from stemtide.hub.parties import writes as parties
+from tests import scene
+from tests.hub.desk.page_table import DATA, FIXED, PARTS, TABLE, TWICE, WHO
+
+pytestmark = pytest.mark.django_db
+ROWS = [line.split() for line in TABLE.strip().splitlines()]
+UID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="[^"]+"')
+
+
+@pytest.fixture
+def stage(world, settings, tmp_path):
+    """The scene, and what stands in its addresses."""
+    settings.MEDIA_KEY_FILE = tmp_path / "media.key"
+    room_blocks.made.clear()
+    world.party["forum"] = parties.add_party(
+        "forum", title="The forum", kind="consortium", country="", actor="operator", now=world.now
+    )
+    return scene.assemble(world)
+
+
+def where(name, parts):
+    """The address of a page in the scene."""
+    pattern = next(one for one in urls.urlpatterns if one.name == name)
+    given = {one: parts[part] for one, part in PARTS.get(name, {}).items()} | FIXED.get(name, {})
+    if set(pattern.pattern.converters) - set(given) == {"uid"}:
+        given["uid"] = parts["crisis"]
+    return reverse(name, kwargs=given)
+
+
+def browser(world, party, role):
+    """The browser of somebody of the scene, or of nobody."""
+    client = Client(raise_request_exception=False)
+    if party:
+        people = get_user_model().objects.filter(party=world.party[party], role=role)
+        person = people.exclude(email__startswith="new@").first() or world.person(party, role)
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def ask(client, method, path, name):
+    """What one gets; nothing of it lasts."""
+    session = client.cookies.output()
+    point = transaction.savepoint()
+    try:
+        sent = DATA.get(name, {}) if method == "POST" else {}
+        return getattr(client, method.lower())(path, sent)
+    finally:
+        transaction.savepoint_rollback(point)
+        client.cookies.load(session.replace("Set-Cookie: ", ""))
+
+
+def code(answer):
+    """How the table writes an answer."""
+    to_sign_in = answer.status_code == 302 and "/sign-in" in answer.headers["Location"]
+    return "in" if to_sign_in else str(answer.status_code)
+
+
+def test_every_address_is_in_the_table():
+    named = {one.name for one in urls.urlpatterns}
+    assert named - set(TWICE) == {name for _, name, *_ in ROWS}
+    assert set(TWICE) <= named
+
+
+@pytest.mark.parametrize("column", range(len(WHO)), ids=[f"{one}-{role}" for one, role in WHO])
+def test_who_gets_which_page(world, stage, column):
+    client = browser(world, *WHO[column])
+    got = {}
+    for method, name, *_ in ROWS:
+        got[method, name] = code(ask(client, method, where(name, stage), name))
+    assert got == {(method, name): wanted[column] for method, name, *wanted in ROWS}
+
+
+def test_what_the_table_does_not_name_is_no_method(world, stage):
+    known = {(method, name) for method, name, *_ in ROWS}
+    client = browser(world, *WHO[1])
+    for name in {name for _, name in known}:
+        for method in ("GET", "POST"):
+            if (method, name) not in known:
+                answer = ask(client, method, where(name, stage), name)
+                assert code(answer) in {"405", "in"}, (method, name)
+
+
+@pytest.mark.parametrize("party", ["rival", "observer"])
+def test_to_a_stranger_what_is_there_looks_like_what_is_not(world, stage, party):
+    client = browser(world, party, WHO[1][1])
+    nothing = {name: str(uuid4()) if UID.fullmatch(one) else one for name, one in stage.items()}
+    for method, name, *_ in ROWS:
+        there, not_there = where(name, stage), where(name, nothing)
+        parts = set(PARTS.get(name, {}).values())
+        if there == not_there or (party == "rival" and parts & {"signal", "preview"}):
+            continue  # a signal that is shared with all providers is no secret to one of them
+        seen, unseen = (ask(client, method, one, name) for one in (there, not_there))
+        assert seen.status_code == unseen.status_code, (method, name)
+        assert _bare(seen) == _bare(unseen), (method, name)
+
+
+def _bare(answer):
+    """A page without ids and tokens."""
+    return TOKEN.sub("", UID.sub("", answer.content.decode()))

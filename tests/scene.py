@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One of everything that has a page: a live crisis with all that its room holds, and more.
+
+The table of who gets which page and the look at every page in a browser both stand in it.
+"""
+
+import base64
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from stemtide.hub.alerts import links, writes_deliveries, writes_drills
+from stemtide.hub.alerts.channels.port import Fate, Result
+from stemtide.hub.alerts.models import Alert, Delivery
+from stemtide.hub.alerts.reads_deliveries import Home
+from stemtide.hub.media import writes as media
+from stemtide.hub.media.keys import keys_in
+from stemtide.hub.parties import writes_contacts, writes_people
+from stemtide.hub.reports import writes as reports
+from stemtide.hub.situation import writes as situation, writes_leads
+from stemtide.protocol.previews import PreviewIn, Purpose
+from stemtide.protocol.reports import ActionIn
+from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
+from stemtide.protocol.words import Role
+from tests.fingerprints.pictures import encoded, photo
+
+OFFICER, COORDINATOR = Role.DUTY_OFFICER, Role.COORDINATOR
+
+
+def assemble(world) -> dict[str, str]:
+    """Fill a hub, and return what stands in addresses, by the name of the part."""
+    crisis = world.crisis(active=True, joined=("provider",))
+    authority = world.actor("authority")
+    looker = world.person("agency", COORDINATOR)
+    signal = world.share(crisis=crisis)
+    keys = keys_in(Path(settings.MEDIA_KEY_FILE))
+    preview = PreviewIn(
+        still=base64.b64encode(encoded(photo("coffee.png"), "PNG")).decode(),
+        expires_at=world.now + timedelta(days=2),
+    )
+    previewed = media.add(
+        signal, body=preview, by=authority, now=world.now, keys=keys, most=timedelta(days=3)
+    )
+    look = media.open_look(signal, purpose=Purpose.REVIEW, by=world.someone(looker), now=world.now)
+    said = MessageIn(kind="observation", text="Seen on three services.", urgency="now")
+    message = situation.post(crisis, body=said, by=authority, now=world.now)
+    line = LineIn(texts={"en": "The police are there. Share no films."})
+    proposed = situation.propose_line(crisis, body=line, by=authority, now=world.now)
+    written = reports.open_report(crisis, by=authority, now=world.now)
+    task = ActionIn(text="Drill it.", owner="authority", due="2030-01-31")
+    written = reports.add_action(written.id, body=task, by=authority, now=world.now)
+    world.outcome(signal, by="provider", count=41)
+    world.agent("provider")
+    return {
+        "crisis": str(crisis),
+        "signal": str(signal),
+        "preview": str(previewed.id),
+        "look": str(look),
+        "message": str(message.id),
+        "line": str(proposed.id),
+        "lead": str(_lead(world, crisis)),
+        "report": str(written.id),
+        "action": str(written.actions[0].id),
+        **_alerts(world),
+        **_people(world),
+    }
+
+
+def _lead(world, crisis):
+    """A lead of the provider to the authority of its country."""
+    body = LeadIn(
+        level="high_specific",
+        bases=("tco_14_5", "dsa_18"),
+        country="BE",
+        facts="Somebody announces an attack on the market at six.",
+        reasons="He shows a rifle.",
+        callback="+32 2 555 0199",
+        crisis=crisis,
+    )
+    return writes_leads.report_lead(body, by=world.actor("provider"), now=world.now).id
+
+
+def _alerts(world):
+    """A drill of the authority, its alert, a link to it, and a delivery that was given up."""
+    party = world.party["authority"]
+    writes_contacts.add_contact_point(
+        party, channel="mail", address="duty@desk.example", actor="operator", now=world.now
+    )
+    drill = writes_drills.start([party.name], by=None, now=world.now)
+    for one in writes_deliveries.claim_due(world.now, limit=99, home=Home()):
+        refused = Result(Fate.REFUSED, "no such user")
+        result = refused if one.channel == "mail" else Result(Fate.SENT)
+        writes_deliveries.note(one, result=result, chance=0, now=world.now)
+    alert = Alert.objects.get(kind="drill", party=party)
+    dead = Delivery.objects.filter(channel="mail", alert=alert)[0]
+    return {
+        "drill": str(drill),
+        "alert": str(alert.uid),
+        "delivery": str(dead.uid),
+        "token": links.make(dead.uid, until=world.now + timedelta(hours=1)),
+    }
+
+
+def _people(world):
+    """A colleague who is invited, and a contact point, of the authority."""
+    manager = world.someone(world.person("authority", Role.ADMINISTRATOR))
+    person, secret = writes_people.add_colleague(
+        "new@authority.example", role=Role.ANALYST, by=manager, now=world.now
+    )
+    point = writes_contacts.add_own_contact_point(
+        by=manager,
+        now=world.now,
+        channel="phone",
+        address="+32 2 555 01 00",
+        title="duty desk",
+        languages=["nl", "fr"],
+        time_zone="Europe/Brussels",
+        is_24_7=True,
+    )
+    return {"person": str(person.pk), "secret": secret, "contact": str(point.pk)}
