@@ -35,6 +35,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
 class Place:
     """One page in the bar. is_here: the page that is shown is this one, or lies below it."""
 
+    name: str
     title: str
     address: str
     is_here: bool
@@ -50,7 +51,7 @@ def places(path: str, *, role: Role) -> list[Place]:
         if not there:
             continue
         is_here = path == there or (there != "/" and path.startswith(f"{there}/"))
-        found.append(Place(str(title), there, is_here))
+        found.append(Place(name, str(title), there, is_here))
     return found
 
 
