@@ -9,7 +9,7 @@ import typer
 
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.reports import NoteTopic, ReportAudience
+from stemtide.protocol.words import NoteTopic, ReportAudience
 
 report = typer.Typer(no_args_is_help=True, help="What stays of a crisis: timeline and report.")
 

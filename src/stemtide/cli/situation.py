@@ -8,14 +8,7 @@ import typer
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.situation import (
-    LeadBasis,
-    LeadLevel,
-    LeadOutcome,
-    MessageKind,
-    Urgency,
-    Vote,
-)
+from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, MessageKind, Urgency, Vote
 
 situation = typer.Typer(no_args_is_help=True, help="A crisis' log and its public lines.")
 lead = typer.Typer(no_args_is_help=True, help="Leads to a threat to life.")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel
 
-from stemtide.protocol.situation import Urgency
+from stemtide.protocol.words import Urgency
 
 
 class ReceiptOut(BaseModel):

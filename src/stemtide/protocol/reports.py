@@ -4,38 +4,15 @@
 import tomllib
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from stemtide.protocol.words import NoteTopic, ReportAudience, ReportState
+
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
-
-
-class ReportState(StrEnum):
-    """Where a post-crisis report stands."""
-
-    DRAFT = "draft"
-    AGREED = "agreed"
-    PUBLISHED = "published"
-
-
-class ReportAudience(StrEnum):
-    """Who reads a published report. public: every party, who may pass it on to anyone."""
-
-    ROOM = "room"
-    PARTIES = "parties"
-    PUBLIC = "public"
-
-
-class NoteTopic(StrEnum):
-    """What a debrief note is about."""
-
-    WENT_WELL = "went_well"
-    WENT_BADLY = "went_badly"
-    IDEA = "idea"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages about the situation in a crisis: its log, public lines, leads to a threat to life."""
 
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from stemtide.protocol.handling import Tlp
+from stemtide.protocol.words import (
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    LeadState,
+    LineState,
+    MessageKind,
+    Urgency,
+    Vote,
+)
 
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
 
@@ -16,90 +25,6 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3}
 
 MAX_TEXT = 4000
 """Characters of one message."""
-
-
-class MessageKind(StrEnum):
-    """What a message of the situation log is."""
-
-    OBSERVATION = "observation"
-    QUESTION = "question"
-    ANSWER = "answer"
-    DECISION = "decision"
-    PRESERVE = "preserve"
-    DO_NOT_REMOVE = "do_not_remove"
-    MEDIA_LINE = "media_line"
-    TECHNICAL = "technical"
-    HASHTAGS = "hashtags"
-
-
-class Urgency(StrEnum):
-    """How soon somebody must read it, least first."""
-
-    ROUTINE = "routine"
-    SOON = "soon"
-    NOW = "now"
-
-
-class LineState(StrEnum):
-    """Where a public line stands. Only an agreed one may be used."""
-
-    PROPOSED = "proposed"
-    AGREED = "agreed"
-    OBJECTED = "objected"
-    SUPERSEDED = "superseded"
-    WITHDRAWN = "withdrawn"
-
-
-class Vote(StrEnum):
-    """What a party says to a proposed line."""
-
-    AGREE = "agree"
-    OBJECT = "object"
-
-
-class LeadLevel(StrEnum):
-    """How much is known of a threat to life, least first.
-
-    source: Tech Against Terrorism, policy on threats to life: capability only, intent only, both
-            without place, victim or time, both with one of them.
-    """
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH_UNSPECIFIC = "high_unspecific"
-    HIGH_SPECIFIC = "high_specific"
-
-    @property
-    def rank(self) -> int:
-        """0 for the least."""
-        return list(LeadLevel).index(self)
-
-
-class LeadBasis(StrEnum):
-    """Why a lead is reported: one of two duties of providers, or nobody's duty."""
-
-    TCO_14_5 = "tco_14_5"
-    DSA_18 = "dsa_18"
-    VOLUNTARY = "voluntary"
-
-
-class LeadState(StrEnum):
-    """Where a lead stands."""
-
-    REPORTED = "reported"
-    RECEIVED = "received"
-    PASSED_ON = "passed_on"
-    CLOSED = "closed"
-
-
-class LeadOutcome(StrEnum):
-    """What became of a lead."""
-
-    THREAT_AVERTED = "threat_averted"
-    UNDER_INVESTIGATION = "under_investigation"
-    NO_THREAT = "no_threat"
-    DUPLICATE = "duplicate"
-    NOT_OURS = "not_ours"
 
 
 class MessageIn(BaseModel):

@@ -196,3 +196,111 @@ class NeighbourStatus(StrEnum):
     UNCONFIRMED = "unconfirmed"
     ACTIVE = "active"
     ENDED = "ended"
+
+
+class MessageKind(StrEnum):
+    """What a message of the situation log is."""
+
+    OBSERVATION = "observation"
+    QUESTION = "question"
+    ANSWER = "answer"
+    DECISION = "decision"
+    PRESERVE = "preserve"
+    DO_NOT_REMOVE = "do_not_remove"
+    MEDIA_LINE = "media_line"
+    TECHNICAL = "technical"
+    HASHTAGS = "hashtags"
+
+
+class Urgency(StrEnum):
+    """How soon somebody must read it, least first."""
+
+    ROUTINE = "routine"
+    SOON = "soon"
+    NOW = "now"
+
+
+class LineState(StrEnum):
+    """Where a public line stands. Only an agreed one may be used."""
+
+    PROPOSED = "proposed"
+    AGREED = "agreed"
+    OBJECTED = "objected"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+class Vote(StrEnum):
+    """What a party says to a proposed line."""
+
+    AGREE = "agree"
+    OBJECT = "object"
+
+
+class LeadLevel(StrEnum):
+    """How much is known of a threat to life, least first.
+
+    source: Tech Against Terrorism, policy on threats to life: capability only, intent only, both
+            without place, victim or time, both with one of them.
+    """
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH_UNSPECIFIC = "high_unspecific"
+    HIGH_SPECIFIC = "high_specific"
+
+    @property
+    def rank(self) -> int:
+        """0 for the least."""
+        return list(LeadLevel).index(self)
+
+
+class LeadBasis(StrEnum):
+    """Why a lead is reported: one of two duties of providers, or nobody's duty."""
+
+    TCO_14_5 = "tco_14_5"
+    DSA_18 = "dsa_18"
+    VOLUNTARY = "voluntary"
+
+
+class LeadState(StrEnum):
+    """Where a lead stands."""
+
+    REPORTED = "reported"
+    RECEIVED = "received"
+    PASSED_ON = "passed_on"
+    CLOSED = "closed"
+
+
+class LeadOutcome(StrEnum):
+    """What became of a lead."""
+
+    THREAT_AVERTED = "threat_averted"
+    UNDER_INVESTIGATION = "under_investigation"
+    NO_THREAT = "no_threat"
+    DUPLICATE = "duplicate"
+    NOT_OURS = "not_ours"
+
+
+class ReportState(StrEnum):
+    """Where a post-crisis report stands."""
+
+    DRAFT = "draft"
+    AGREED = "agreed"
+    PUBLISHED = "published"
+
+
+class ReportAudience(StrEnum):
+    """Who reads a published report. public: every party, who may pass it on to anyone."""
+
+    ROOM = "room"
+    PARTIES = "parties"
+    PUBLIC = "public"
+
+
+class NoteTopic(StrEnum):
+    """What a debrief note is about."""
+
+    WENT_WELL = "went_well"
+    WENT_BADLY = "went_badly"
+    IDEA = "idea"

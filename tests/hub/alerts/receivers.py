@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stemtide.hub.alerts.channels.port import Parcel
 from stemtide.hub.alerts.rules import Channel
-from stemtide.protocol.situation import Urgency
+from stemtide.protocol.words import Urgency
 from tests.world import NOON
 
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS1kZXNr"

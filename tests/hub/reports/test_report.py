@@ -8,14 +8,8 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.reports import reads, rules, writes
 from stemtide.protocol.frameworks import frameworks
-from stemtide.protocol.reports import (
-    ActionIn,
-    NoteIn,
-    ReportAudience,
-    ReportState,
-    sections_of,
-)
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.reports import ActionIn, NoteIn, sections_of
+from stemtide.protocol.words import PartyKind, ReportAudience, ReportState, Role
 from tests.hub.situation.test_log import NO, YES, allowed
 from tests.world import NOON
 

@@ -13,8 +13,8 @@ from stemtide.hub.situation import (
     rules_leads as rules,
     writes_leads as writes,
 )
-from stemtide.protocol.situation import LeadCloseIn, LeadPassIn, LeadState
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.situation import LeadCloseIn, LeadPassIn
+from stemtide.protocol.words import LeadState, PartyKind, Role
 from tests.hub.situation.conftest import LEAD
 from tests.hub.situation.test_log import NO, YES, allowed
 from tests.world import NOON

@@ -5,8 +5,8 @@ import pytest
 
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.situation import reads, rules, writes
-from stemtide.protocol.situation import LineIn, LineState, Vote
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.situation import LineIn
+from stemtide.protocol.words import LineState, PartyKind, Role, Vote
 from tests.hub.situation.test_log import CLOSED, NO, OPEN, YES, allowed
 from tests.world import NOON
 

@@ -12,8 +12,8 @@ from stemtide.hub.parties.rules import (
     RefusalError,
 )
 from stemtide.hub.situation import reads, rules, writes
-from stemtide.protocol.situation import MessageIn, MessageKind
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.situation import MessageIn
+from stemtide.protocol.words import MessageKind, PartyKind, Role
 from tests.world import NOON, hex_value
 
 OPEN = rules.RoomFacts(is_open=True, opened_by="be-crisis-centre")

@@ -13,8 +13,7 @@ from stemtide.hub.parties.rules import (
     check_person_may_lead,
     check_person_may_write,
 )
-from stemtide.protocol.situation import Urgency
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words import PartyKind, Role, Urgency
 
 __all__ = [
     "AlertState",

@@ -12,16 +12,8 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
 from stemtide.hub.situation import reads, writes
-from stemtide.protocol.situation import (
-    LineIn,
-    LineOut,
-    LogPage,
-    MessageIn,
-    MessageKind,
-    MessageOut,
-    VoteIn,
-)
-from stemtide.protocol.words import Scope
+from stemtide.protocol.situation import LineIn, LineOut, LogPage, MessageIn, MessageOut, VoteIn
+from stemtide.protocol.words import MessageKind, Scope
 
 router = Router(tags=["situation"])
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.alerts import words
 from stemtide.hub.alerts.rules import AlertState, DeliveryState, Via
-from stemtide.protocol.situation import Urgency
+from stemtide.protocol.words import Urgency
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

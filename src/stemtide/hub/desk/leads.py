@@ -22,8 +22,8 @@ from stemtide.hub.situation import (
     rules_leads as rules,
     writes_leads as writes,
 )
-from stemtide.protocol.situation import LeadBasis, LeadOut
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.situation import LeadOut
+from stemtide.protocol.words import LeadBasis, PartyKind
 
 _DUTIES = (LeadBasis.TCO_14_5, LeadBasis.DSA_18)
 

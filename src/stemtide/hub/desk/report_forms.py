@@ -8,7 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.situation_forms import OrderForm
-from stemtide.protocol.reports import ActionIn, NoteIn, NoteTopic, PublishIn, ReportAudience
+from stemtide.protocol.reports import ActionIn, NoteIn, PublishIn
+from stemtide.protocol.words import NoteTopic, ReportAudience
 
 
 class NoteForm(OrderForm):

@@ -60,7 +60,7 @@ def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
         "variant_count": sum(len(row.cluster.members) for row in found),
         "table": counted.table,
         "curve": curves.draw(counted.points, marks=_marks(life, times=times)),
-        "entries": entries.of_crisis(life.id, viewer=viewer),
+        "entries": entries.of_crisis(life.id, viewer=viewer) if life.in_room else [],
         "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
         "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
     }

@@ -20,7 +20,8 @@ from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError
 from stemtide.hub.situation import reads, rules, writes
-from stemtide.protocol.situation import LineOut, MessageKind
+from stemtide.protocol.situation import LineOut
+from stemtide.protocol.words import MessageKind
 
 ROWS = 50
 """Messages on one page of the log."""

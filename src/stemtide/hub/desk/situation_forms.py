@@ -14,19 +14,14 @@ from stemtide.hub.desk.situation_words import PHRASES
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.situation import (
     MAX_TEXT,
-    LeadBasis,
     LeadCloseIn,
     LeadIn,
-    LeadLevel,
-    LeadOutcome,
     LeadPassIn,
     LineIn,
     MessageIn,
-    MessageKind,
-    Urgency,
-    Vote,
     VoteIn,
 )
+from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, MessageKind, Urgency, Vote
 
 NO_NAMES = _("Write nothing about a person: everybody in the room reads it, and it stays.")
 _TAG = _("A tag such as en, nl or sr-Latn.")

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.protocol.reports import NoteTopic, ReportState
-from stemtide.protocol.situation import (
+from stemtide.protocol.words import (
     LeadBasis,
     LeadLevel,
     LeadOutcome,
     LeadState,
     LineState,
     MessageKind,
+    NoteTopic,
+    ReportState,
     Urgency,
     Vote,
 )

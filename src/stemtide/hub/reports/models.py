@@ -5,7 +5,7 @@ from django.db import models
 
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.models import Party
-from stemtide.protocol.reports import NoteTopic, ReportAudience, ReportState
+from stemtide.protocol.words import NoteTopic, ReportAudience, ReportState
 
 
 class Report(models.Model):

@@ -14,13 +14,11 @@ from stemtide.protocol.reports import (
     ActionOut,
     Figures,
     NoteOut,
-    NoteTopic,
-    ReportAudience,
     ReportOut,
-    ReportState,
     SectionOut,
     sections_of,
 )
+from stemtide.protocol.words import NoteTopic, ReportAudience, ReportState
 
 _WITH = ("crisis__opened_by", "opened_by", "agreed_by", "published_by")
 

@@ -15,8 +15,7 @@ from stemtide.hub.reports.rules import may_publish_counts
 from stemtide.hub.signals.models import OpinionRow, Sighting, Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.protocol.reports import Cell, Figures, Moment
-from stemtide.protocol.situation import LineState
-from stemtide.protocol.words import Outcome, SignalState
+from stemtide.protocol.words import LineState, Outcome, SignalState
 
 
 def figures(room: Crisis, *, viewer: Party) -> Figures:

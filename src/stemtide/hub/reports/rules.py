@@ -16,8 +16,8 @@ from stemtide.hub.parties.rules import (
     check_person_may_lead,
     check_person_may_write,
 )
-from stemtide.protocol.reports import ReportAudience, ReportState, Section
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.reports import Section
+from stemtide.protocol.words import PartyKind, ReportAudience, ReportState, Role
 
 __all__ = [
     "Hand",

@@ -27,11 +27,11 @@ from stemtide.protocol.reports import (
     NoteIn,
     PublishIn,
     ReportOut,
-    ReportState,
     SectionIn,
     TimelineExport,
     sections_of,
 )
+from stemtide.protocol.words import ReportState
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from django.db import models
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.situation import (
+from stemtide.protocol.words import (
     LeadLevel,
     LeadOutcome,
     LeadState,

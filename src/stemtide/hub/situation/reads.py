@@ -15,16 +15,8 @@ from stemtide.hub.signals.rules import unpack_audience
 from stemtide.hub.situation.models import Line, Message
 from stemtide.hub.situation.rules import LineFacts, MessageFacts, RoomFacts
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
-from stemtide.protocol.situation import (
-    LineOut,
-    LineState,
-    LogPage,
-    MessageKind,
-    MessageOut,
-    Urgency,
-    Vote,
-    VoteOut,
-)
+from stemtide.protocol.situation import LineOut, LogPage, MessageOut, VoteOut
+from stemtide.protocol.words import LineState, MessageKind, Urgency, Vote
 
 MAX_PAGE = 500
 """Messages on one page of a log."""

@@ -10,8 +10,8 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.situation.models import Lead
 from stemtide.hub.situation.rules_leads import LeadFacts
-from stemtide.protocol.situation import LeadBasis, LeadLevel, LeadOut, LeadOutcome, LeadState
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.situation import LeadOut
+from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, LeadState, PartyKind
 
 _WORDS = ("facts", "reasons", "address", "locate", "callback")
 

@@ -13,8 +13,8 @@ from stemtide.hub.parties.rules import (
     check_person_may_write,
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
-from stemtide.protocol.situation import LineState, MessageIn, MessageKind, Vote
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.situation import MessageIn
+from stemtide.protocol.words import LineState, MessageKind, PartyKind, Role, Vote
 
 __all__ = [
     "LineFacts",

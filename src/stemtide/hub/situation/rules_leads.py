@@ -19,8 +19,7 @@ from stemtide.hub.parties.rules import (
     check_person_may_lead,
     check_person_may_write,
 )
-from stemtide.protocol.situation import LeadBasis, LeadState
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words import LeadBasis, LeadState, PartyKind, Role
 
 __all__ = [
     "ERASE_AFTER",

@@ -17,16 +17,8 @@ from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import pack_audience, uuid_at
 from stemtide.hub.situation import reads, rules
 from stemtide.hub.situation.models import Line, LineVote, Message
-from stemtide.protocol.situation import (
-    LineIn,
-    LineOut,
-    LineState,
-    MessageIn,
-    MessageOut,
-    Vote as VoteWord,
-    VoteIn,
-)
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.situation import LineIn, LineOut, MessageIn, MessageOut, VoteIn
+from stemtide.protocol.words import LineState, PartyKind, Vote as VoteWord
 
 
 @transaction.atomic

@@ -21,8 +21,8 @@ from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.hub.situation import reads_leads as reads, rules_leads as rules
 from stemtide.hub.situation.models import Lead
-from stemtide.protocol.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn, LeadState
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
+from stemtide.protocol.words import LeadState, PartyKind
 
 ERASE_AT_ONCE = 100
 """Leads that one transaction of erase_due_leads empties, so that others get their turn."""
