@@ -70,6 +70,8 @@ def activate(stemtide, crisis):
     assert "says activate" in rating.out
     measure = ["--country", "BE", "--considered", "referrals", "--insufficient", "hosts abroad"]
     stemtide("crisis", "measure", crisis, *measure)
+    (wider,) = stemtide("crisis", "widen", crisis, "--country", "se", "--json").rows
+    assert "SE" in wider["countries"]
     stemtide("crisis", "propose", crisis, "activate", "--reason", "it spreads")
     confirm = ["crisis", "confirm", crisis, "--yes", "--json"]
     (active,) = stemtide(*confirm, by=cast.COORDINATOR).rows

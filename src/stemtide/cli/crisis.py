@@ -147,6 +147,19 @@ def measure(
     give_crisis(post(crisis_id, "measures", body, hub=hub, key=key), as_json=as_json)
 
 
+@crisis.command("widen")
+def widen(
+    crisis_id: CrisisId,
+    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code; repeat for more.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add countries that a crisis turns out to concern. Activation needs two."""
+    body = {"countries": [one.upper() for one in country]}
+    give_crisis(post(crisis_id, "countries", body, hub=hub, key=key), as_json=as_json)
+
+
 @crisis.command("close")
 def close(
     crisis_id: CrisisId,

@@ -50,6 +50,14 @@ class WarningIn(BaseModel):
     exercise: bool = False
 
 
+class CountriesIn(BaseModel):
+    """Countries that a crisis turns out to concern, beside those that it names."""
+
+    model_config = _ORDERS
+
+    countries: tuple[str, ...] = Field(min_length=1, max_length=50, fail_fast=True)
+
+
 class CheckIn(BaseModel):
     """An answer to one test of the checklist, with its evidence."""
 
@@ -288,7 +296,10 @@ class NeighbourOut(BaseModel):
 
 
 class AlikeOut(BaseModel):
-    """Another crisis that may speak of the same event. why: what they have in common."""
+    """Another crisis that may speak of the same event.
+
+    why: what they have in common; reason: what was said when they were linked by hand.
+    """
 
     id: UUID
     name: str
@@ -296,6 +307,7 @@ class AlikeOut(BaseModel):
     warned_at: AwareDatetime
     is_linked: bool
     why: str
+    reason: str = ""
 
 
 class CrisisOut(BaseModel):

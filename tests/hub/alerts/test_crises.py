@@ -5,10 +5,10 @@ import pytest
 
 from stemtide.hub.alerts import writes
 from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.crises import writes_joining, writes_moves
+from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
 from stemtide.hub.parties import writes_contacts
 from stemtide.hub.signals import writes as signals
-from stemtide.protocol.crises import AnswerIn, InviteIn, PartyIn, ProposalIn
+from stemtide.protocol.crises import AnswerIn, CountriesIn, InviteIn, PartyIn, ProposalIn
 from stemtide.protocol.signals import OpinionIn
 from tests.world import NOON
 
@@ -154,3 +154,23 @@ def test_a_sharer_who_left_the_crisis_hears_of_no_dispute(world):
     signals.opine(shared.id, body=body, by=world.agency, now=NOON)
     raise_all()
     assert "signal_disputed" not in told(world.small_provider)
+
+
+def test_the_authorities_of_an_added_country_are_alerted_and_no_others(world):
+    crisis = world.warn(countries=("BE",))
+    raise_all()
+    body, by = CountriesIn(countries=(world.other_authority.country,)), world.actor(world.agency)
+    crises.widen(crisis.id, body=body, by=by, now=NOON)
+    raise_all()
+    assert told(world.other_authority) == ["concerned"]
+    assert told(world.authority) == []
+    assert told(world.agency) == ["early_warning"]
+    assert told(world.big_provider) == []
+
+
+def test_an_exercise_that_grows_is_told_to_nobody_outside_its_room(world):
+    crisis = world.warn(countries=("BE",), exercise=True)
+    body, by = CountriesIn(countries=(world.other_authority.country,)), world.actor(world.agency)
+    crises.widen(crisis.id, body=body, by=by, now=NOON)
+    raise_all()
+    assert told(world.other_authority) == []

@@ -63,6 +63,7 @@ def test_a_crisis_goes_from_warning_to_closure(machine, world):
         assert agency("PUT", f"{path}/checks/{check['test']}", body).status_code == 200
     measure = {"country": "BE", "measure": "referrals", "insufficient": "hosts abroad"}
     assert authority("POST", f"{path}/measures", measure).status_code == 200
+    wider = authority("POST", f"{path}/countries", {"countries": ["SE"]}).json()
     active = four_eyes(authority, agency, path, "activate")
     kept = agency("POST", f"{path}/review", {"reason": "new variants"}).json()
     calm = agency("POST", f"{path}/deescalate", {"reason": "fewer"}).json()
@@ -72,6 +73,7 @@ def test_a_crisis_goes_from_warning_to_closure(machine, world):
 
     assert warned.status_code == 201
     assert rated["triages"][0]["outcome"] == "activate"
+    assert "SE" in wider["countries"]
     assert active["activated_at"]
     assert [kept["stage"], calm["stage"], live["stage"]] == ["active", "deescalating", "active"]
     assert (closed["stage"], closed["accepts_signals"]) == ("closed", True)

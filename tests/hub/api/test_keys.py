@@ -28,7 +28,7 @@ NEEDS = [
     *(
         ("POST", f"/api/v1/crises/{SOME}/{verb}", "crises:write")
         for verb in (
-            *("triage", "measures", "proposals", f"proposals/{SOME}/confirm"),
+            *("triage", "measures", "countries", "proposals", f"proposals/{SOME}/confirm"),
             *(f"proposals/{SOME}/decline", f"proposals/{SOME}/withdraw", "deescalate", "resume"),
             *("review", "close", "invite", "uninvite", "join", "decline", "leave"),
             *("link", "unlink", "neighbours"),

@@ -32,7 +32,7 @@ def life(world, uid):
 
 # Who sees it, and which forms stand on it: written out, by party, role and stage
 
-CHECKS = {"answer", "measure"}
+CHECKS = {"answer", "measure", "widen"}
 AROUND = {"mirror"}
 WARNING = {
     ("authority", Role.DUTY_OFFICER): {"triage", "close", "invite"} | CHECKS | AROUND,
@@ -135,6 +135,7 @@ def test_a_crisis_is_played_from_warning_to_closure_at_the_desk(world):
     assert life(world, uid).triages[-1].outcome == "activate"
     for test in life(world, uid).checks:
         do(officer, "answer", test.test, answer="yes", evidence="seen")
+    do(officer, "widen", countries="se, fi")
     do(officer, "measure", country="BE", measure="referrals", insufficient="hosts abroad")
     do(officer, "invite", parties=["provider"])
     do(officer, "propose-activate", reason="it spreads")

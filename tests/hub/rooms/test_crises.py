@@ -5,11 +5,20 @@ import pytest
 
 from stemtide.hub.crises import reads, reads_life, writes, writes_joining, writes_moves
 from stemtide.hub.parties.rules import (
+    ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
 )
-from stemtide.protocol.crises import CheckIn, CloseIn, InviteIn, MeasureIn, TriageIn
+from stemtide.protocol.crises import (
+    CheckIn,
+    CloseIn,
+    CountriesIn,
+    InviteIn,
+    MeasureIn,
+    ProposalIn,
+    TriageIn,
+)
 from stemtide.protocol.words import CheckAnswer, JoinState
 from tests.world import NOON
 
@@ -187,6 +196,38 @@ def test_a_measure_of_no_country_is_refused(world):
     body = MEASURE.model_copy(update={"country": "XX"})
     with pytest.raises(InvalidError, match="ISO 3166"):
         writes.consider(crisis.id, body=body, by=world.actor(), now=NOON)
+
+
+def test_countries_are_added_to_a_crisis_and_none_is_taken_away(world):
+    crisis = world.warn(countries=("BE",))
+    body = CountriesIn(countries=("NL", "BE", "FR"))
+    told = writes.widen(crisis.id, body=body, by=world.actor(), now=NOON)
+    assert told.countries == ["BE", "FR", "NL"]
+    last = world.last_entry()
+    assert last.kind == "crisis.widened"
+    assert last.detail == {"countries": ["FR", "NL"], "through": "key:be-crisis-centre"}
+
+
+def test_a_warning_of_one_country_is_activated_once_another_is_added(world):
+    crisis = world.warn(countries=("BE",))
+    world.answer_all(crisis)
+    body, by = ProposalIn(act="activate", reason="it spreads"), world.actor()
+    with pytest.raises(ConflictError, match="countr"):
+        writes_moves.propose(crisis.id, body=body, by=by, now=NOON)
+    writes.widen(crisis.id, body=CountriesIn(countries=("FR",)), by=by, now=NOON)
+    assert writes_moves.propose(crisis.id, body=body, by=by, now=NOON).proposals
+
+
+def test_a_country_that_is_named_already_is_not_added_again(world):
+    crisis = world.warn(countries=("BE", "FR"))
+    with pytest.raises(ConflictError, match="names BE, FR already"):
+        writes.widen(crisis.id, body=CountriesIn(countries=("FR",)), by=world.actor(), now=NOON)
+
+
+def test_what_is_no_country_is_not_added(world):
+    crisis = world.warn()
+    with pytest.raises(InvalidError, match="ISO 3166"):
+        writes.widen(crisis.id, body=CountriesIn(countries=("XX",)), by=world.actor(), now=NOON)
 
 
 def test_another_authority_does_not_close_a_warning(world):

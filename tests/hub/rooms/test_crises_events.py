@@ -50,6 +50,7 @@ def test_two_crises_of_one_event_are_linked_with_a_reason_and_set_apart_again(wo
     one, other, third = world.warn(), world.warn(name="A blast"), world.warn(name="Explosion, FR")
     told = link(world, one, other.id)
     assert (told.event, told.alike[0].is_linked) == (other.event, True)
+    assert told.alike[0].reason == "one attack, told twice"
     told = link(world, third, one.id)
     assert {two.id for two in told.alike if two.is_linked} == {one.id, other.id}
     with pytest.raises(ConflictError, match="linked already"):

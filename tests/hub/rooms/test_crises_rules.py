@@ -66,6 +66,7 @@ VERBS = {
     "triage": lambda here, by: rules.check_triage(here, by=by),
     "answer": lambda here, by: rules.check_answer(here, by=by, test="harm"),
     "measure": lambda here, by: rules.check_measure(here, by=by),
+    "widen": lambda here, by: rules.check_widen(here, by=by),
     "propose activation": lambda here, by: rules_moves.check_propose(
         here, by=by, act=ProposalAct.ACTIVATE
     ),
@@ -106,6 +107,7 @@ TABLE = {
     "triage": ("ycccc", "ycccc", "nnnnn", "nnnnn", "nnnnn"),
     "answer": ("yyycc", "yyycc", "nnnnn", "nnnnn", "nnnnn"),
     "measure": ("yyycc", "yyycc", "nnnnn", "nnnnn", "nnnnn"),
+    "widen": ("yyycc", "yyycc", "nnnnn", "nnnnn", "nnnnn"),
     "propose activation": ("yc" + "ccc", "yc" + "ccc", "nnnnn", "nnnnn", "nnnnn"),
     "confirm activation": ("ycccc", "ycccc", "nnnnn", "nnnnn", "nnnnn"),
     "propose closure": ("cyycc", "cyycc", "nnnnn", "nnnnn", "nnnnn"),
@@ -176,6 +178,7 @@ ROLES = {
     "triage": WRITING,
     "answer": WRITING,
     "measure": WRITING,
+    "widen": WRITING,
     "propose activation": LEADING,
     "confirm activation": LEADING,
     "propose closure": LEADING,

@@ -148,7 +148,7 @@ def _lead(name: str, entry: EntryRow) -> Matter:
 def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
     """The parties that are told; never the one that acted, and nobody that has not joined.
 
-    The exceptions are an invitation and an early warning, to those they are addressed to. An
+    The exceptions are an invitation, and a warning or news of it to the countries that it names. An
     exercise is told to those in it alone: its early warning goes to those in its room.
     """
     told = _WHO[rule.who](matter)
@@ -180,6 +180,16 @@ def _warned(matter: Matter) -> list[Party]:
         kind=PartyKind.AUTHORITY, country__in=matter.crisis.countries
     )
     return [*agencies(by=_CLOCK), *authorities.order_by("name")]
+
+
+def _concerned(matter: Matter) -> list[Party]:
+    """Authorities of the countries that the entry adds; in an exercise, those in its room."""
+    added = matter.entry.detail.get("countries")
+    codes = set(added) if isinstance(added, list) else set()
+    if matter.exercise:
+        return [one for one in _leaders(matter) if one.country in codes]
+    rows = Party.objects.filter(kind=PartyKind.AUTHORITY, country__in=codes)
+    return list(rows.order_by("name"))
 
 
 def _invited(matter: Matter) -> list[Party]:
@@ -224,6 +234,7 @@ def _owner(matter: Matter) -> list[Party]:
 
 _WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
     Who.WARNED: _warned,
+    Who.CONCERNED: _concerned,
     Who.INVITED: _invited,
     Who.CONFIRMERS: _leaders,
     Who.ROOM: _room,

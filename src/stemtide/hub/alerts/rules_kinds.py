@@ -18,6 +18,8 @@ class Who(StrEnum):
 
     WARNED = "warned"
     """Agencies, and the authorities of the countries named."""
+    CONCERNED = "concerned"
+    """The authorities of the countries that the entry adds."""
     INVITED = "invited"
     """The parties that the entry names, and nobody else."""
     CONFIRMERS = "confirmers"
@@ -77,6 +79,13 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("crisis.warned"),
         escalates=True,
         overtaken_by=_kinds("crisis.activated", "crisis.closed"),
+    ),
+    "concerned": Rule(
+        who=Who.CONCERNED,
+        urgency=Urgency.NOW,
+        on=_kinds("crisis.widened"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.closed"),
     ),
     "invitation": Rule(
         who=Who.INVITED,

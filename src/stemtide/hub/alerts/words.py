@@ -15,6 +15,7 @@ Words: TypeAlias = "str | _StrPromise"
 
 TITLES: Mapping[str, Words] = {
     "early_warning": gettext_lazy("Early warning: %(crisis)s"),
+    "concerned": gettext_lazy("A crisis concerns your country: %(crisis)s"),
     "invitation": gettext_lazy("Invitation to a crisis: %(crisis)s"),
     "proposal": gettext_lazy("A proposal waits for a second person: %(crisis)s"),
     "activated": gettext_lazy("Protocol active: %(crisis)s"),
@@ -38,6 +39,10 @@ TEXTS: Mapping[str, Words] = {
     "early_warning": gettext_lazy(
         "%(by)s raised an early warning that names your country or your mandate. Look at it, and"
         " say what you know."
+    ),
+    "concerned": gettext_lazy(
+        "%(by)s found that this crisis concerns your country too. Look at it; taking part is"
+        " voluntary."
     ),
     "invitation": gettext_lazy(
         "%(by)s invites your party to this crisis. Taking part is voluntary: accept or decline at"

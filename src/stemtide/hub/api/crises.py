@@ -15,6 +15,7 @@ from stemtide.hub.signals import reads_times as signals
 from stemtide.protocol.crises import (
     CheckIn,
     CloseIn,
+    CountriesIn,
     CrisisClocks,
     CrisisLife,
     CrisisOut,
@@ -118,6 +119,17 @@ def check(request: HttpRequest, uid: UUID, test: str, body: CheckIn) -> HttpResp
 def consider(request: HttpRequest, uid: UUID, body: MeasureIn) -> HttpResponse:
     """Record a national measure that was considered, and why it does not suffice."""
     return answer(writes.consider(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/countries",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="widen_crisis",
+)
+def widen(request: HttpRequest, uid: UUID, body: CountriesIn) -> HttpResponse:
+    """Add countries that the crisis turns out to concern; their authorities are alerted."""
+    return answer(writes.widen(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from stemtide.hub.crises import reads, rules_events
-from stemtide.hub.crises.models import Crisis, Neighbour
+from stemtide.hub.crises.models import Crisis, EventLink, Neighbour
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import AlikeOut, NeighbourOut
@@ -26,6 +26,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[AlikeOut]:
     if not row.event_refs:
         rows = rows.filter(Q(event=row.event) | near)
     seen = reads.seen(viewer=viewer)
+    reasons = _reasons(row)
     found = []
     for other in rows.order_by("-warned_at"):
         if seen is not None and other.uid not in seen:
@@ -33,7 +34,9 @@ def alike(row: Crisis, *, viewer: Party) -> list[AlikeOut]:
         is_linked = other.event == row.event
         why = rules_events.alike(here, event_of(other, viewer=viewer))
         if is_linked or why:
-            found.append(_alike(other, is_linked=is_linked, why=why or "linked by hand"))
+            reason = reasons.get(other.pk, "") if is_linked else ""
+            told = _alike(other, is_linked=is_linked, why=why or "linked by hand")
+            found.append(told.model_copy(update={"reason": reason}))
     return found
 
 
@@ -79,6 +82,17 @@ def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  #
 def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() said for whom
     """Whether another crisis speaks of the same event."""
     return Crisis.objects.filter(event=row.event).exclude(pk=row.pk).exists()
+
+
+def _reasons(row: Crisis) -> dict[int, str]:
+    """What was said when a crisis was linked with others, by their primary keys; latest counts."""
+    links = EventLink.objects.filter(Q(crisis=row) | Q(other=row)).order_by("at", "pk")
+    found = {}
+    for one, other, reason in links.values_list("crisis_id", "other_id", "reason"):
+        far = other if one == row.pk else one
+        if far is not None:
+            found[far] = reason
+    return found
 
 
 def _alike(row: Crisis, *, is_linked: bool, why: str) -> AlikeOut:

@@ -34,8 +34,10 @@ __all__ = [
     "check_in_room",
     "check_leads",
     "check_measure",
+    "check_new_countries",
     "check_triage",
     "check_warn",
+    "check_widen",
     "check_writes",
     "is_in_room",
     "is_insider",
@@ -218,6 +220,22 @@ def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
         raise InvalidError("test", f"there is no test {test[:60]!r}; known are {known}")
     if not facts.at.is_open:
         raise ConflictError("this crisis is closed: its checklist stays as it is")
+
+
+def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room add countries, as how far it reaches is learnt late."""
+    check_leads(facts, by=by, what="adds countries")
+    check_writes(by)
+    if not facts.at.is_open:
+        raise ConflictError("this crisis is closed: its countries stay as they are")
+
+
+def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
+    """Countries to add are countries, and at least one of them is not named yet."""
+    check_countries(codes)
+    if not set(codes) - set(facts.countries):
+        named = ", ".join(facts.countries)
+        raise ConflictError(f"the crisis names {named} already: name another country")
 
 
 def check_measure(facts: CrisisFacts, *, by: Acting) -> None:

@@ -18,6 +18,7 @@ from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.crises import (
     CheckIn,
     CloseIn,
+    CountriesIn,
     CrisisLife,
     InviteIn,
     MeasureIn,
@@ -156,6 +157,25 @@ def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisL
     )
     detail: dict[str, object] = {"country": body.country}
     _record("measure.considered", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def widen(uid: UUID, *, body: CountriesIn, by: Actor, now: datetime) -> CrisisLife:
+    """Add countries that a crisis turns out to concern; none is ever taken away.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for what is no country; ConflictError past
+            the closure, and where all of them are named already.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules.check_widen(facts, by=by)
+    rules.check_new_countries(facts, body.countries)
+    added = sorted(set(body.countries) - set(crisis.countries))
+    crisis.countries = sorted({*crisis.countries, *added})
+    crisis.save(update_fields=["countries"])
+    _record("crisis.widened", crisis, by=by, now=now, detail={"countries": added})
     return reads_life.describe(crisis, viewer=by.party)
 
 

@@ -48,6 +48,7 @@ ACTS = {
     "crisis.resumed": gettext_lazy("made a crisis live again"),
     "crisis.reviewed": gettext_lazy("reviewed a crisis and kept it"),
     "crisis.ended": gettext_lazy("ended a crisis' tail"),
+    "crisis.widened": gettext_lazy("added countries to a crisis"),
     "crisis.linked": gettext_lazy("linked two crises of one event"),
     "crisis.unlinked": gettext_lazy("set a crisis apart from another"),
     "measure.considered": gettext_lazy("recorded a national measure"),

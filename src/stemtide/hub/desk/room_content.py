@@ -18,6 +18,7 @@ from stemtide.hub.signals import reads_clusters, reads_sightings, reads_times
 from stemtide.hub.signals.rows import Cluster, CountTable, CurvePoint, Outcomes
 from stemtide.protocol.crises import CrisisLife
 from stemtide.protocol.frameworks import framework
+from stemtide.protocol.handling import Tlp
 
 CLUSTERS = 12
 """Clusters on the room's own page; the others are one link away."""
@@ -56,6 +57,7 @@ def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
         "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
         "clocks": _clocks(life, times=times, now=now),
         "clusters": found[:CLUSTERS],
+        "cluster_marks": marks_of(found[:CLUSTERS]),
         "cluster_count": len(found),
         "variant_count": sum(len(row.cluster.members) for row in found),
         "table": counted.table,
@@ -73,6 +75,12 @@ def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
         ClusterRow(cluster=one, outcomes=outcomes, preview=_kept_of(one, kept))
         for one, outcomes in _counted(crisis, viewer=viewer).clusters
     ]
+
+
+def marks_of(rows: Iterable[ClusterRow]) -> list[Tlp]:
+    """The TLP marks that stand on some clusters, the strictest first."""
+    found = {row.cluster.tlp for row in rows}
+    return [tlp for tlp in Tlp if tlp in found]
 
 
 @dataclass(frozen=True, slots=True)

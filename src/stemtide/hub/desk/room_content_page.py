@@ -32,6 +32,8 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "life": life,
         "now": datetime.now(UTC),
         "page": pages.get_page(request.GET.get("page")),
+        "cluster_marks": room_content.marks_of(found),
+        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
         "cluster_count": len(found),
         "variant_count": sum(len(row.cluster.members) for row in found),
         "seen": media.seen(uid, by=parties.actor(request.user, viewer=viewer)),

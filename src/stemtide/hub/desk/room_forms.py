@@ -13,6 +13,7 @@ from stemtide.hub.desk.words import PHRASES, Words
 from stemtide.protocol.crises import (
     AnswerIn,
     CheckIn,
+    CountriesIn,
     InviteIn,
     KeepIn,
     LinkIn,
@@ -188,6 +189,20 @@ class CheckForm(RoomForm):
         """The answer."""
         return CheckIn(
             answer=CheckAnswer(self.cleaned_data["answer"]), evidence=self.cleaned_data["evidence"]
+        )
+
+
+class CountriesForm(RoomForm):
+    """Countries that the crisis turns out to concern."""
+
+    countries = forms.CharField(
+        label=_("Countries to add"), max_length=200, help_text=_("Two letters each, as in: BE, NL")
+    )
+
+    def order(self) -> CountriesIn:
+        """The countries."""
+        return CountriesIn(
+            countries=tuple(one.upper() for one in _words(self.cleaned_data["countries"]))
         )
 
 

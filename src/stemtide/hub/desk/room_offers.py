@@ -9,7 +9,8 @@ from stemtide.hub.crises import reads as crises, rules_joining
 from stemtide.hub.crises.rules import CrisisFacts
 from stemtide.hub.desk.people import SignedInRequest
 from stemtide.hub.desk.room_forms import Around
-from stemtide.hub.desk.room_verbs import Offer, Room, Verb, allowed
+from stemtide.hub.desk.room_targets import Room
+from stemtide.hub.desk.room_verbs import Offer, Verb, allowed
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
 from stemtide.protocol.crises import CrisisLife

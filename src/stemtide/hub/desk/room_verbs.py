@@ -22,22 +22,12 @@ from stemtide.hub.crises import (
     writes_joining,
     writes_moves,
 )
-from stemtide.hub.crises.rules import CrisisFacts
-from stemtide.hub.desk import room_forms as forms
+from stemtide.hub.desk import room_forms as forms, room_targets as targets
+from stemtide.hub.desk.room_targets import Room
 from stemtide.hub.desk.words import Words
 from stemtide.hub.parties.reads import Actor
-from stemtide.protocol.crises import CrisisLife, ProposalIn, ProposalOut
-from stemtide.protocol.words import JoinState, ProposalAct, ProposalState
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What the rules ask about when a form is shown."""
-
-    facts: CrisisFacts
-    life: CrisisLife
-    by: Actor
-    now: datetime
+from stemtide.protocol.crises import ProposalIn
+from stemtide.protocol.words import ProposalAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,81 +66,6 @@ class Offer:
         return f"{self.verb.name}-{self.target}" if self.target else self.verb.name
 
 
-def _whole(check: Callable[..., None], **more: object) -> Callable[[Room], list[str]]:
-    """The crisis itself as target, where a rule lets it."""
-    return lambda room: [""] if rules.allows(check, room.facts, by=room.by, **more) else []
-
-
-def _proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
-    """Open proposals as targets."""
-
-    def targets(room: Room) -> list[str]:
-        return [
-            str(one.id)
-            for one in room.life.proposals
-            if one.state is ProposalState.OPEN
-            and rules.allows(
-                check,
-                room.facts,
-                by=room.by,
-                proposal=proposal_facts(one),
-                now=room.now,
-            )
-        ]
-
-    return targets
-
-
-def proposal_facts(one: ProposalOut) -> rules_moves.ProposalFacts:
-    """What the rules must know of a proposal as it travels; its ref is told to its party only."""
-    return rules_moves.ProposalFacts(
-        act=one.act,
-        state=one.state,
-        party=one.by.party,
-        ref=one.by.ref or "",
-        is_machine=one.by.role is None,
-        expires_at=one.expires_at,
-        is_stale=one.is_stale,
-    )
-
-
-def _tests(room: Room) -> list[str]:
-    """The tests that may be answered."""
-    return [
-        test
-        for test in room.facts.framework.tests
-        if rules.allows(rules.check_answer, room.facts, by=room.by, test=test)
-    ]
-
-
-def _invited(room: Room) -> list[str]:
-    """Whose invitation may be taken back."""
-    return [
-        one.party
-        for one in room.life.participants
-        if one.state is JoinState.INVITED
-        and rules.allows(rules_joining.check_uninvite, room.facts, by=room.by, party=one.party)
-    ]
-
-
-def _neighbours(room: Room) -> list[str]:
-    """Mirrored activations that have not ended."""
-    is_allowed = rules.allows(rules_events.check_neighbour, room.facts, by=room.by)
-    own = [one for one in room.life.neighbours if one.crisis == room.life.id]
-    return [str(one.id) for one in own if is_allowed and one.ended_at is None]
-
-
-def _linked(room: Room) -> list[str]:
-    """The crisis itself, where it is linked with others."""
-    has_others = any(one.is_linked for one in room.life.alike)
-    return _whole(rules_events.check_unlink, has_others=has_others)(room)
-
-
-def _linkable(room: Room) -> list[str]:
-    """The crisis itself, where there may be another to link it with."""
-    return _whole(rules_events.check_neighbour)(room)
-
-
 def _propose(act: ProposalAct) -> Callable[[UUID, str, Any, Actor, datetime], object]:
     """The write that proposes an act."""
     return lambda uid, _target, body, by, now: writes_moves.propose(
@@ -165,7 +80,7 @@ VERBS = (
         _("Your party is asked to take part"),
         _("Join this crisis"),
         forms.NothingForm,
-        _whole(rules_joining.check_join),
+        targets.whole(rules_joining.check_join),
         lambda uid, _target, _body, by, now: writes_joining.join(uid, by=by, now=now),
         _("Your party takes part now."),
         help=_("Taking part is voluntary. Your party may leave at any time."),
@@ -177,7 +92,7 @@ VERBS = (
         _("Decline the invitation"),
         _("Decline"),
         forms.MayReasonForm,
-        _whole(rules_joining.check_decline),
+        targets.whole(rules_joining.check_decline),
         lambda uid, _target, body, by, now: writes_joining.decline(uid, body=body, by=by, now=now),
         _("Your party declined."),
     ),
@@ -187,7 +102,7 @@ VERBS = (
         _("Confirm what was proposed"),
         _("Confirm as the second person"),
         forms.NothingForm,
-        _proposals(rules_moves.check_confirm),
+        targets.proposals(rules_moves.check_confirm),
         lambda uid, target, _body, by, now: writes_moves.confirm(uid, UUID(target), by=by, now=now),
         _("Confirmed: it is done."),
         is_loud=True,
@@ -198,7 +113,7 @@ VERBS = (
         _("Decline what was proposed"),
         _("Decline the proposal"),
         forms.ReasonForm,
-        _proposals(rules_moves.check_refuse),
+        targets.proposals(rules_moves.check_refuse),
         lambda uid, target, body, by, now: writes_moves.refuse(
             uid, UUID(target), body=body, by=by, now=now
         ),
@@ -210,7 +125,7 @@ VERBS = (
         _("Withdraw your party's proposal"),
         _("Withdraw the proposal"),
         forms.NothingForm,
-        _proposals(rules_moves.check_withdraw),
+        targets.proposals(rules_moves.check_withdraw),
         lambda uid, target, _body, by, now: writes_moves.withdraw(
             uid, UUID(target), by=by, now=now
         ),
@@ -222,7 +137,7 @@ VERBS = (
         _("Triage: how grave, how fast"),
         _("Rate the warning"),
         forms.TriageForm,
-        _whole(rules.check_triage),
+        targets.whole(rules.check_triage),
         lambda uid, _target, body, by, now: writes.triage(uid, body=body, by=by, now=now),
         _("The rating is noted."),
         help=_("Cheap, and never final: most warnings never become an activation."),
@@ -233,7 +148,7 @@ VERBS = (
         _("Propose activation"),
         _("Propose activation"),
         forms.ReasonForm,
-        _whole(rules_moves.check_propose, act=ProposalAct.ACTIVATE),
+        targets.whole(rules_moves.check_propose, act=ProposalAct.ACTIVATE),
         _propose(ProposalAct.ACTIVATE),
         _("Proposed. Another person confirms it."),
         help=_("Two people activate: you propose, somebody else confirms."),
@@ -244,7 +159,7 @@ VERBS = (
         _("Review: keep it live"),
         _("Keep it live"),
         forms.KeepForm,
-        _whole(rules_moves.check_keep),
+        targets.whole(rules_moves.check_keep),
         lambda uid, _target, body, by, now: writes_moves.keep(uid, body=body, by=by, now=now),
         _("Reviewed: it stays live."),
     ),
@@ -254,7 +169,7 @@ VERBS = (
         _("Let it calm down"),
         _("De-escalate"),
         forms.ReasonForm,
-        _whole(rules_moves.check_deescalate),
+        targets.whole(rules_moves.check_deescalate),
         lambda uid, _target, body, by, now: writes_moves.deescalate(uid, body=body, by=by, now=now),
         _("It calms down now."),
     ),
@@ -264,7 +179,7 @@ VERBS = (
         _("Make it live again"),
         _("Make it live again"),
         forms.ReasonForm,
-        _whole(rules_moves.check_resume),
+        targets.whole(rules_moves.check_resume),
         lambda uid, _target, body, by, now: writes_moves.resume(uid, body=body, by=by, now=now),
         _("It is live again."),
     ),
@@ -274,7 +189,7 @@ VERBS = (
         _("Propose closure"),
         _("Propose closure"),
         forms.ReasonForm,
-        _whole(rules_moves.check_propose, act=ProposalAct.CLOSE),
+        targets.whole(rules_moves.check_propose, act=ProposalAct.CLOSE),
         _propose(ProposalAct.CLOSE),
         _("Proposed. Another person confirms it."),
         is_grave=True,
@@ -285,7 +200,7 @@ VERBS = (
         _("Close the warning"),
         _("Close it"),
         forms.ReasonForm,
-        _whole(rules_moves.check_close),
+        targets.whole(rules_moves.check_close),
         lambda uid, _target, body, by, now: writes_moves.close(uid, body=body, by=by, now=now),
         _("The warning is closed."),
         is_grave=True,
@@ -296,7 +211,7 @@ VERBS = (
         _("Leave this crisis"),
         _("Leave"),
         forms.MayReasonForm,
-        _whole(rules_joining.check_leave),
+        targets.whole(rules_joining.check_leave),
         lambda uid, _target, body, by, now: writes_joining.leave(uid, body=body, by=by, now=now),
         _("Your party left."),
         is_grave=True,
@@ -307,7 +222,7 @@ VERBS = (
         _("Invite parties"),
         _("Invite them"),
         forms.InviteForm,
-        _whole(rules_joining.check_invite),
+        targets.whole(rules_joining.check_invite),
         lambda uid, _target, body, by, now: writes_joining.invite(uid, body=body, by=by, now=now),
         _("Invited. Each party answers for itself."),
     ),
@@ -317,7 +232,7 @@ VERBS = (
         _("Take the invitation back"),
         _("Take back"),
         forms.UninviteForm,
-        _invited,
+        targets.invited,
         lambda uid, _target, body, by, now: writes_joining.uninvite(uid, body=body, by=by, now=now),
         _("The invitation is taken back."),
     ),
@@ -327,11 +242,22 @@ VERBS = (
         _("Answer"),
         _("Answer this test"),
         forms.CheckForm,
-        _tests,
+        targets.tests,
         lambda uid, target, body, by, now: writes.answer(
             uid, test=target, body=body, by=by, now=now
         ),
         _("The answer is noted."),
+    ),
+    Verb(
+        "widen",
+        "checks",
+        _("Add countries"),
+        _("Add them"),
+        forms.CountriesForm,
+        targets.whole(rules.check_widen),
+        lambda uid, _target, body, by, now: writes.widen(uid, body=body, by=by, now=now),
+        _("The countries are added."),
+        help=_("How far it reaches is often learnt late. Their authorities are alerted."),
     ),
     Verb(
         "measure",
@@ -339,7 +265,7 @@ VERBS = (
         _("Record a national measure"),
         _("Record it"),
         forms.MeasureForm,
-        _whole(rules.check_measure),
+        targets.whole(rules.check_measure),
         lambda uid, _target, body, by, now: writes.consider(uid, body=body, by=by, now=now),
         _("The measure is noted."),
         help=_("Activation needs it on record that national measures do not suffice."),
@@ -350,7 +276,7 @@ VERBS = (
         _("Note another mechanism's activation"),
         _("Note it"),
         forms.NeighbourForm,
-        _whole(rules_events.check_neighbour),
+        targets.whole(rules_events.check_neighbour),
         lambda uid, _target, body, by, now: writes_events.mirror(uid, body=body, by=by, now=now),
         _("It is noted."),
     ),
@@ -360,7 +286,7 @@ VERBS = (
         _("What became of it"),
         _("Note it"),
         forms.NeighbourNewsForm,
-        _neighbours,
+        targets.running_neighbours,
         lambda uid, target, body, by, now: writes_events.update_neighbour(
             uid, UUID(target), body=body, by=by, now=now
         ),
@@ -372,7 +298,7 @@ VERBS = (
         _("Link a crisis about the same event"),
         _("Link them"),
         forms.LinkForm,
-        _linkable,
+        targets.linkable,
         lambda uid, _target, body, by, now: writes_events.link(uid, body=body, by=by, now=now),
         _("They are linked."),
     ),
@@ -382,7 +308,7 @@ VERBS = (
         _("Take the link back"),
         _("Unlink"),
         forms.ReasonForm,
-        _linked,
+        targets.linked,
         lambda uid, _target, body, by, now: writes_events.unlink(uid, body=body, by=by, now=now),
         _("The link is taken back."),
     ),

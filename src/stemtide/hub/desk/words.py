@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import alert_words, room_words, situation_words
@@ -179,6 +179,16 @@ def ideology_title(name: str) -> str:
 def tlp_says(tlp: Tlp) -> str:
     """How far a recipient may pass a signal on."""
     return TLP_ALLOWS[tlp].onward
+
+
+def tlp_seen_by(tlp: Tlp) -> str:
+    """Which parties a mark lets in, where no recipients are named."""
+    allowance = TLP_ALLOWS[tlp]
+    if allowance.needs_audience:
+        return gettext("the named recipients only")
+    if PartyKind.OBSERVER in allowance.to_kinds:
+        return gettext("every party")
+    return gettext("every party but observers")
 
 
 def pap_says(pap: Pap) -> str:

@@ -22,13 +22,14 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Sighting, Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.hub.signals.rows import Cluster, Outcomes, Variant
+from stemtide.hub.signals.rules import unpack_audience
 from stemtide.matching.clusters import linked
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Outcome, Severity, SignalState
 
 _COLUMNS = (
     *("pk", "uid", "kind", "value", "url", "state", "severity", "labels", "provenance"),
-    *("tlp", "pap", "is_disputed", "shared_by__name", "shared_at", "content_id"),
+    *("tlp", "pap", "audience", "is_disputed", "shared_by__name", "shared_at", "content_id"),
 )
 
 
@@ -46,6 +47,7 @@ class _Row(NamedTuple):
     provenance: str
     tlp: str
     pap: str
+    audience: str
     is_disputed: bool
     shared_by: str
     shared_at: datetime
@@ -147,6 +149,7 @@ def _cluster(rows: list[_Row]) -> Cluster:
         severity=max((Severity(row.severity) for row in shown), key=lambda one: one.rank),
         tlp=min((Tlp(row.tlp) for row in rows), key=list(Tlp).index),
         pap=min((Pap(row.pap) for row in rows), key=list(Pap).index),
+        audience=tuple(sorted(set().union(*(unpack_audience(row.audience) for row in rows)))),
         is_disputed=any(row.is_disputed for row in live),
         sharers=tuple(sorted({row.shared_by for row in rows})),
         first_at=min(row.shared_at for row in rows),

@@ -116,6 +116,7 @@ class Cluster:
     variants: the live ones first, then the latest first.  members: the ids of all.
     kinds, states: how many signals of each.
     severity: the worst of the live ones; labels: of them; tlp, pap: the strictest of all.
+    audience: the parties that any of them names as its only recipients.
     drawing:  a PDQ value to draw; "" where no picture is in it.
     """
 
@@ -128,6 +129,7 @@ class Cluster:
     severity: Severity
     tlp: Tlp
     pap: Pap
+    audience: tuple[str, ...]
     is_disputed: bool
     sharers: tuple[str, ...]
     first_at: datetime

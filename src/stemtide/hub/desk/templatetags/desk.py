@@ -57,6 +57,12 @@ def tlp_says(tlp: str) -> str:
 
 
 @register.filter
+def tlp_seen_by(tlp: str) -> str:
+    """Which parties a mark lets in, where no recipients are named."""
+    return words.tlp_seen_by(Tlp(tlp))
+
+
+@register.filter
 def pap_says(pap: str) -> str:
     """What an agent may do because of a signal."""
     return words.pap_says(Pap(pap))
