@@ -15,6 +15,7 @@ TABLE = (
 )
 TOLD = {
     Who.WARNED: "agencies; authorities of the countries named",
+    Who.CONCERNED: "authorities of the countries added",
     Who.INVITED: "the party addressed",
     Who.CONFIRMERS: "authorities and agencies in the room",
     Who.ROOM: "those in the room",
