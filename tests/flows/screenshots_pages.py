@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of every page of the desk, for people to look at: all that axe looks at, and paper.
 
-    python -m tests.flows.screenshots_pages --to FOLDER [--only WORD] [--narrow | --dark | --paper]
+python -m tests.flows.screenshots_pages --to FOLDER [--only WORD] [--narrow | --dark | --paper]
 """
 
 import argparse
