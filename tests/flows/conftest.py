@@ -33,12 +33,15 @@ def until(true, *, tries=3000):
 
 
 class House:
-    """One hub with its parties; agents join as the story asks."""
+    """One hub with its parties; agents join as the story asks.
 
-    def __init__(self, folder):
+    script: what makes the parties; it prints keys, email and password.
+    """
+
+    def __init__(self, folder, *, script=ASSEMBLE):
         self.folder = folder
         made = subprocess.run(
-            [sys.executable, "-c", ASSEMBLE, str(folder / "hub")],
+            [sys.executable, "-c", script, str(folder / "hub")],
             env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
             capture_output=True,
             text=True,
