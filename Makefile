@@ -6,11 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup run test lint bench lock clean
+.PHONY: setup run test lint bench messages lock clean
 
 setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
 
-$(VENV)/ready-to-run: requirements.lock pyproject.toml hatch_build.py $(wildcard src/stemtide/kernels/*.c)
+$(VENV)/ready-to-run: requirements.lock pyproject.toml hatch_build.py $(wildcard src/stemtide/kernels/*.c) $(wildcard src/stemtide/hub/locale/*/LC_MESSAGES/*.po)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Stemtide needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }
@@ -39,6 +39,9 @@ lint: $(VENV)/ready-to-test  ## style, types, import contracts, templates, migra
 
 bench: $(VENV)/ready-to-test  ## measure against the bars; prints ratios
 	@$(BIN)/python -m benchmarks
+
+messages: $(VENV)/ready-to-test  ## collect the texts that people see, for translators
+	@$(BIN)/python -m tests.house.messages
 
 lock:  ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

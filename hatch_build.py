@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile the kernels while the package is built, with the compiler that comes as a wheel.
+"""Compile the kernels and the catalogues of texts while the package is built.
 
-The machine needs no compiler of its own: `ziglang` brings clang. Each C file of the kernels room
+The machine needs no compiler of its own: `ziglang` brings clang, and Babel makes of each
+catalogue that people translate (.po) what gettext reads (.mo). Each C file of the kernels room
 goes into one shared library for each level of processor; the one to use is chosen when it is
 loaded (stemtide.kernels.native). docs/decide/0014 says why so and not otherwise.
 """
@@ -15,9 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOM = Path("src/stemtide/kernels")
+LOCALE = Path("src/stemtide/hub/locale")
 LEVELS = {
     "x86_64": {
         "v2": "x86_64_v2",
@@ -33,8 +37,8 @@ FLAGS = (
 )
 
 
-class KernelsHook(BuildHookInterface):
-    """Puts the compiled kernels into the wheel, or beside their source when that is editable."""
+class CompiledHook(BuildHookInterface):
+    """Puts what is compiled into the wheel, or beside its source when that is editable."""
 
     PLUGIN_NAME = "custom"
 
@@ -48,11 +52,12 @@ class KernelsHook(BuildHookInterface):
                 f" {' and '.join(LEVELS)}"
             )
         compile_all(Path(self.root) / ROOM, machine)
+        compile_catalogues(Path(self.root) / LOCALE)
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(
             ".", "_"
         )
-        build_data["artifacts"].append(f"{ROOM}/_native_*")
+        build_data["artifacts"] += [f"{ROOM}/_native_*", f"{LOCALE}/**/*.mo"]
 
 
 def compile_all(room: Path, machine: str) -> None:
@@ -74,6 +79,17 @@ def compile_all(room: Path, machine: str) -> None:
             fresh = room / f"_native_{level}.new"
             fresh.write_bytes(made.read_bytes())
             fresh.replace(room / f"_native_{level}")
+
+
+def compile_catalogues(locale: Path) -> None:
+    """Make the .mo of every .po. Texts that nobody translated yet, or not surely, stay English."""
+    for path in sorted(locale.glob("*/LC_MESSAGES/*.po")):
+        with path.open("rb") as source:
+            catalogue = read_po(source, locale=path.parents[1].name)
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            write_mo(file, catalogue)
+        fresh.replace(path.with_suffix(".mo"))
 
 
 def _target(machine: str) -> str:

@@ -114,7 +114,7 @@ def find(uid: UUID, *, viewer: Party) -> Alert:
     """
     row: Alert | None = _of(viewer).filter(uid=uid).first()
     if row is None:
-        raise NotFoundError(f"there is no alert {uid} to your party: list them first")
+        raise NotFoundError("there is no alert {uid} to your party: list them first", uid=uid)
     return row
 
 

@@ -86,7 +86,9 @@ def find(uid: UUID, *, viewer: Party | None) -> Delivery:
         found = found.filter(alert__party=viewer)
     row = found.first()
     if row is None:
-        raise NotFoundError(f"there is no delivery {uid} that your party may see: list them first")
+        raise NotFoundError(
+            "there is no delivery {uid} that your party may see: list them first", uid=uid
+        )
     return row
 
 
@@ -108,7 +110,9 @@ def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
     found = ContactPoint.objects.filter(party=owner, removed_at=None, channel__in=("mail", "url"))
     rows = [one for one in found.select_related("party") if address in {"", one.address}]
     if not rows:
-        raise NotFoundError(f"{party} has no such contact point: see stemtide party contacts")
+        raise NotFoundError(
+            "{party} has no such contact point: see stemtide party contacts", party=party
+        )
     return rows
 
 

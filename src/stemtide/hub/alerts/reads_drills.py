@@ -70,7 +70,9 @@ def drill(uid: UUID, *, viewer: Party) -> DrillRow:
     """
     found = _visible(viewer).filter(uid=uid).first()
     if found is None:
-        raise NotFoundError(f"there is no drill {uid} that your party may see: list them first")
+        raise NotFoundError(
+            "there is no drill {uid} that your party may see: list them first", uid=uid
+        )
     return _row(found, viewer=viewer)
 
 

@@ -169,7 +169,8 @@ def check_start(running: Sequence[str], *, count: int) -> None:
         raise InvalidError("parties", "nobody is named: name a party, or drill everybody")
     if running:
         raise ConflictError(
-            f"a drill still waits for {', '.join(running)}: let it end, or leave them out"
+            "a drill still waits for {running}: let it end, or leave them out",
+            running=", ".join(running),
         )
 
 
@@ -183,20 +184,28 @@ def check_resolve(*, kind: PartyKind, role: Role | None, own: bool) -> None:
 def check_retry(state: DeliveryState, *, alert: AlertState) -> None:
     """A dead delivery is tried again, as long as its alert waits for an answer."""
     if state is not DeliveryState.DEAD:
-        raise ConflictError(f"this delivery is {state}: only a dead one is retried")
+        raise ConflictError("this delivery is {state}: only a dead one is retried", state=state)
     if alert not in UNSETTLED:
-        raise ConflictError(f"its alert is {alert}: nobody waits for it, so drop it instead")
+        raise ConflictError(
+            "its alert is {alert}: nobody waits for it, so drop it instead", alert=alert
+        )
 
 
 def check_drop(state: DeliveryState, *, reason: str) -> None:
     """A dead delivery is given up by somebody who says why."""
     if not reason.strip() or len(reason) > REASON_LENGTH:
-        raise InvalidError("reason", f"say in 1 to {REASON_LENGTH} letters why it is dropped")
+        raise InvalidError(
+            "reason",
+            "say in 1 to {reason_length} letters why it is dropped",
+            reason_length=REASON_LENGTH,
+        )
     if state is not DeliveryState.DEAD:
-        raise ConflictError(f"this delivery is {state}: only a dead one is dropped")
+        raise ConflictError("this delivery is {state}: only a dead one is dropped", state=state)
 
 
 def check_settle(state: AlertState) -> None:
     """An alert is acknowledged while somebody waits for it."""
     if state not in UNSETTLED:
-        raise ConflictError(f"this alert is {state}: there is nothing left to acknowledge")
+        raise ConflictError(
+            "this alert is {state}: there is nothing left to acknowledge", state=state
+        )

@@ -53,7 +53,9 @@ def find(uid: UUID, *, viewer: Party) -> Crisis:
     """
     row = Crisis.objects.select_related("opened_by").filter(uid=uid).first()
     if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
-        raise NotFoundError(f"there is no crisis {uid} that your party may see: list them first")
+        raise NotFoundError(
+            "there is no crisis {uid} that your party may see: list them first", uid=uid
+        )
     return row
 
 

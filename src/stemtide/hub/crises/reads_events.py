@@ -75,7 +75,7 @@ def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  #
     """
     row = Neighbour.objects.filter(crisis=crisis, uid=uid).first()
     if row is None:
-        raise NotFoundError(f"this crisis mirrors no activation {uid}: see the crisis")
+        raise NotFoundError("this crisis mirrors no activation {uid}: see the crisis", uid=uid)
     return row
 
 

@@ -54,7 +54,7 @@ def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # n
     """
     row = Proposal.objects.select_related("by").filter(crisis=crisis, uid=uid).first()
     if row is None:
-        raise NotFoundError(f"this crisis has no proposal {uid}: see the crisis")
+        raise NotFoundError("this crisis has no proposal {uid}: see the crisis", uid=uid)
     return row
 
 

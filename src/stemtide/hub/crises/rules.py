@@ -151,7 +151,7 @@ def check_leads(facts: CrisisFacts, *, by: Acting, what: str) -> None:
     """Some things only authorities and agencies in the room do. what: as in "activates"."""
     if by.kind not in facts.leads:
         kinds = " or ".join(facts.leads)
-        raise NotAllowedError(f"only {kinds} {what}: ask one")
+        raise NotAllowedError("only {kinds} {what}: ask one", kinds=kinds, what=what)
     check_in_room(facts, by)
 
 
@@ -185,7 +185,7 @@ def check_triage(facts: CrisisFacts, *, by: Acting) -> None:
     check_leads(facts, by=by, what="rates a warning")
     check_writes(by)
     if facts.stage != facts.framework.first_stage:
-        raise ConflictError(f"it stands at {facts.at.title!r}: only a warning is rated")
+        raise ConflictError("it stands at {title!r}: only a warning is rated", title=facts.at.title)
 
 
 def triage_outcome(
@@ -206,7 +206,9 @@ def triage_outcome(
         return suggested, suggested, words
     if not reason.strip():
         raise InvalidError(
-            "reason", f"the matrix says {suggested.replace('_', ' ')}: say why you differ from it"
+            "reason",
+            "the matrix says {suggested}: say why you differ from it",
+            suggested=suggested.replace("_", " "),
         )
     return suggested, wanted or suggested, words
 
@@ -217,7 +219,9 @@ def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
     check_writes(by)
     if test not in facts.framework.tests:
         known = ", ".join(facts.framework.tests)
-        raise InvalidError("test", f"there is no test {test[:60]!r}; known are {known}")
+        raise InvalidError(
+            "test", "there is no test {test!r}; known are {known}", test=test[:60], known=known
+        )
     if not facts.at.is_open:
         raise ConflictError("this crisis is closed: its checklist stays as it is")
 

@@ -85,15 +85,25 @@ def check_mechanism(
     known = mechanisms().get((framework, version))
     if known is not None and known.is_complete and type_ not in known.types:
         raise InvalidError(
-            "type", f"{known.title} has no {type_[:60]!r}; it has {', '.join(known.types)}"
+            "type",
+            "{title} has no {type!r}; it has {types}",
+            title=known.title,
+            type=type_[:60],
+            types=", ".join(known.types),
         )
     if known is None and (versions := sorted(v for f, v in mechanisms() if f == framework)):
         raise InvalidError(
-            "version", f"{framework} is known as {', '.join(versions)}: name one of them"
+            "version",
+            "{framework} is known as {versions}: name one of them",
+            framework=framework,
+            versions=", ".join(versions),
         )
     if (framework, version, type_) in before:
         raise ConflictError(
-            f"{framework} {version} {type_} is mirrored for this event already: update that one"
+            "{framework} {version} {type} is mirrored for this event already: update that one",
+            framework=framework,
+            version=version,
+            type=type_,
         )
 
 

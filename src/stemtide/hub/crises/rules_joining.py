@@ -47,7 +47,7 @@ def check_uninvite(facts: CrisisFacts, *, by: Acting, party: str) -> None:
     """An invitation may be taken back until it is answered."""
     check_invite(facts, by=by)
     if not _may(facts, "uninvite", party):
-        raise ConflictError(f"{party[:60]} has no open invitation: see who takes part")
+        raise ConflictError("{party} has no open invitation: see who takes part", party=party[:60])
 
 
 def check_join(facts: CrisisFacts, *, by: Acting) -> None:

@@ -96,14 +96,16 @@ def check_withdraw(
     check_in_room(facts, by)
     check_person_may_lead(by.role)
     if by.name != proposal.party:
-        raise NotAllowedError(f"{proposal.party} proposed it and may withdraw it: decline it")
+        raise NotAllowedError(
+            "{party} proposed it and may withdraw it: decline it", party=proposal.party
+        )
     check_open(proposal, now=now)
 
 
 def check_open(proposal: ProposalFacts, *, now: datetime) -> None:
     """A proposal is decided once, and before it runs out."""
     if proposal.state is not ProposalState.OPEN:
-        raise ConflictError(f"this proposal was {proposal.state}: propose it anew")
+        raise ConflictError("this proposal was {state}: propose it anew", state=proposal.state)
     if proposal.expires_at <= now:
         raise ConflictError("this proposal has run out: propose it anew")
 
@@ -114,13 +116,15 @@ def check_close(facts: CrisisFacts, *, by: Acting) -> None:
     is_opener = by.name == facts.opened_by and to in facts.at.opener_may
     if by.kind is not PartyKind.AGENCY and not is_opener:
         raise NotAllowedError(
-            f"only {facts.opened_by}, who opened this crisis, or an agency closes it: ask them"
+            "only {opened_by}, who opened this crisis, or an agency closes it: ask them",
+            opened_by=facts.opened_by,
         )
     check_person_may_lead(by.role)
     _check_move(facts, to=to)
     if to in facts.at.two_people:
         raise ConflictError(
-            f"closing it from {facts.at.title!r} takes two people: propose it, and another confirms"
+            "closing it from {title!r} takes two people: propose it, and another confirms",
+            title=facts.at.title,
         )
 
 
@@ -136,7 +140,9 @@ def check_resume(facts: CrisisFacts, *, by: Acting) -> None:
     check_leads(facts, by=by, what="makes a crisis live again")
     check_person_may_lead(by.role)
     if facts.stage != facts.framework.calming_stage:
-        raise ConflictError(f"it stands at {facts.at.title!r}: only one that calms down resumes")
+        raise ConflictError(
+            "it stands at {title!r}: only one that calms down resumes", title=facts.at.title
+        )
     _check_move(facts, to=facts.framework.active_stage)
 
 
@@ -145,7 +151,9 @@ def check_keep(facts: CrisisFacts, *, by: Acting) -> None:
     check_leads(facts, by=by, what="reviews a crisis")
     check_person_may_lead(by.role)
     if facts.at.review_after_h is None:
-        raise ConflictError(f"it stands at {facts.at.title!r}, where nothing is due for review")
+        raise ConflictError(
+            "it stands at {title!r}, where nothing is due for review", title=facts.at.title
+        )
 
 
 def next_spans(
@@ -161,7 +169,9 @@ def next_spans(
     if prompt is None or review is None:
         return None
     if next_h is not None and next_h > review:
-        raise InvalidError("next_h", f"is later than this stage allows: at most {review} hours")
+        raise InvalidError(
+            "next_h", "is later than this stage allows: at most {review} hours", review=review
+        )
     hours = next_h or review
     return timedelta(hours=min(prompt, hours)), timedelta(hours=hours)
 
@@ -182,18 +192,23 @@ def _check_activation(facts: CrisisFacts) -> None:
     framework = facts.framework
     if len(set(facts.countries)) < framework.needs_countries:
         raise ConflictError(
-            f"it touches {len(set(facts.countries))} country: activation needs"
-            f" {framework.needs_countries}; what stays in one Member State is handled there"
+            "it touches {number} country: activation needs {needs_countries}; what stays in one"
+            " Member State is handled there",
+            number=len(set(facts.countries)),
+            needs_countries=framework.needs_countries,
         )
     open_tests = [test for test in framework.tests if facts.answers.get(test) != CheckAnswer.YES]
     if open_tests:
         raise ConflictError(
-            f"not every test of the checklist is answered yes: {', '.join(open_tests)}"
+            "not every test of the checklist is answered yes: {open_tests}",
+            open_tests=", ".join(open_tests),
         )
     if facts.measures < framework.needs_measures:
         raise ConflictError(
-            f"{facts.measures} national measures are recorded as considered: record"
-            f" {framework.needs_measures} at least, and why it does not suffice"
+            "{measures} national measures are recorded as considered: record {needs_measures} at"
+            " least, and why it does not suffice",
+            measures=facts.measures,
+            needs_measures=framework.needs_measures,
         )
 
 
@@ -201,6 +216,7 @@ def _check_move(facts: CrisisFacts, *, to: str) -> None:
     """A crisis moves as its framework's data says."""
     if to not in facts.at.moves:
         raise ConflictError(
-            f"this crisis stands at {facts.at.title!r}, from where it does not move to"
-            f" {facts.framework.stages[to].title!r}"
+            "this crisis stands at {title!r}, from where it does not move to {next!r}",
+            title=facts.at.title,
+            next=facts.framework.stages[to].title,
         )

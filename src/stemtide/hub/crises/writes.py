@@ -85,7 +85,9 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
     if body.close:
         rules_moves.check_close(facts, by=by)
         if outcome is not TriageOutcome.AS_USUAL:
-            raise InvalidError("close", f"it comes to {outcome}: only business as usual closes it")
+            raise InvalidError(
+                "close", "it comes to {outcome}: only business as usual closes it", outcome=outcome
+            )
     Triage.objects.create(
         crisis=crisis,
         harm=body.harm,
@@ -184,7 +186,7 @@ def _invite(crisis: Crisis, names: tuple[str, ...], *, by: Actor, now: datetime)
     try:
         writes_joining.invite(crisis.uid, body=InviteIn(parties=names), by=by, now=now)
     except InvalidError as error:
-        raise InvalidError("invite", error.message) from error
+        raise InvalidError.of("invite", error) from error
 
 
 def _record(

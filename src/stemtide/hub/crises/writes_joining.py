@@ -128,7 +128,9 @@ def _wanted(body: InviteIn, *, by: Actor) -> list[Party]:
         raise InvalidError("parties", "nobody is named: name parties, or kinds of party")
     everyone = {one.name: one for one in parties.parties(viewer=by.party)}
     if unknown := sorted(set(body.parties) - everyone.keys()):
-        raise InvalidError("parties", f"there is no party {unknown[0]!r}: see the list of parties")
+        raise InvalidError(
+            "parties", "there is no party {unknown!r}: see the list of parties", unknown=unknown[0]
+        )
     return [one for name, one in everyone.items() if name in body.parties or one.kind in body.kinds]
 
 

@@ -32,7 +32,9 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
     for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
         known = reads_life.proposal_facts(before, viewer=by.party)
         if not known.is_stale and known.expires_at > now:
-            raise ConflictError(f"{known.party} has proposed it already: confirm or decline that")
+            raise ConflictError(
+                "{party} has proposed it already: confirm or decline that", party=known.party
+            )
         _expire(before, now=now)
     proposal = Proposal.objects.create(
         uid=uuid4(),

@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext, gettext_lazy as _
 
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.parties import reads, reads_people, rules_openid, writes_people
 from stemtide.hub.parties.reads import Someone
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
@@ -180,7 +181,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         try:
             person = _let_in(sociallogin, said=said, now=now)
         except (NotAllowedError, NotFoundError, ConflictError, InvalidError) as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error))
             raise ImmediateHttpResponse(redirect("sign-in")) from error
         if sociallogin.is_existing:
             writes_people.forget_claims(account.pk)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from stemtide.hub.alerts import reads, rules, writes
 from stemtide.hub.alerts.rules import Via, allows
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.protocol.words import Role
@@ -56,7 +57,7 @@ def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
             now=datetime.now(UTC),
         )
     except ConflictError as error:
-        messages.info(request, str(error))
+        messages.info(request, in_words(error))
     else:
         messages.success(request, _("Acknowledged. Nobody else of your party is asked."))
     return redirect("alerts")
@@ -78,7 +79,7 @@ def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
             found = found if is_late else writes.acknowledge_by_link(token, now=now)
             is_done = not is_late
     except NotFoundError as error:
-        raise Http404(str(error)) from error
+        raise Http404(in_words(error)) from error
     facts = {"now": now, "alert": found, "is_done": is_done}
     page = render(request, "desk/alerts/receipt.html", facts, status=409 if is_late else 200)
     page.headers["Referrer-Policy"] = "no-referrer"

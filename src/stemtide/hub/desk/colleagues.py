@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
 from stemtide.hub.parties import reads, reads_people, rules, rules_people, writes_people
 from stemtide.hub.parties.reads import Actor
@@ -45,9 +46,11 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         try:
             person, secret = writes_people.add_colleague(**form.cleaned_data, by=by, now=now)
         except InvalidError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
         except ConflictError as error:
-            form.add_error("email", str(error))
+            form.add_error("email", in_words(error))
         else:
             return _invitation(request, email=person.email, secret=secret)
     form.mark_errors()
@@ -83,7 +86,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
         else:
             _VERBS[verb](number, by=by, now=now)
     except (ConflictError, InvalidError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, str(_DONE[verb]))
     return redirect("colleagues")

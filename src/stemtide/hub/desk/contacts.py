@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import without_field
 from stemtide.hub.desk.words import PHRASES
 from stemtide.hub.parties import reads, reads_contacts, rules, writes_contacts
 from stemtide.hub.parties.reads import Actor
@@ -109,7 +110,9 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
             else:
                 writes_contacts.add_own_contact_point(**form.facts(), by=by, now=now)
         except InvalidError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
         else:
             messages.success(request, _("The contact point is kept."))
             return redirect("own-contacts")
@@ -135,7 +138,7 @@ def set_ladder(request: SignedInRequest) -> HttpResponse:
     try:
         writes_contacts.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
     except InvalidError as error:
-        return _own(request, wrong=error.message)
+        return _own(request, wrong=without_field(error))
     messages.success(request, _("The ladder is kept. It holds from the next alert on."))
     return redirect("own-contacts")
 

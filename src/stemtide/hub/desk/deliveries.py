@@ -15,6 +15,7 @@ from stemtide.hub.alerts import reads_deliveries as reads, rules, writes_deliver
 from stemtide.hub.alerts.reads_deliveries import DeliveryRow
 from stemtide.hub.alerts.rules import DeliveryState, allows
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError
 from stemtide.protocol.words import PartyKind, Role
@@ -55,7 +56,7 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         writes.retry(uid, by=parties.actor(user, viewer=user.party), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("It is tried again now."))
     return redirect("deliveries")
@@ -78,7 +79,7 @@ def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
             now=datetime.now(UTC),
         )
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("Dropped, with your reason."))
     return redirect("deliveries")

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.alerts import reads_drills as reads, rules, writes_drills as writes
 from stemtide.hub.alerts.rules import allows
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.words import PartyKind, Role
@@ -50,7 +51,7 @@ def start(request: SignedInRequest) -> HttpResponse:
             now=datetime.now(UTC),
         )
     except (ConflictError, InvalidError, NotFoundError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("drills")
     messages.success(request, _("The drill has begun. This page shows who answers."))
     return redirect("drill", uid=uid)

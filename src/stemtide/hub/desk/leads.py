@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.situation import actor_of, titles_of
 from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm, uuid_or_none
 from stemtide.hub.parties import reads as parties
@@ -106,7 +107,9 @@ def report(request: SignedInRequest) -> HttpResponse:
         try:
             made = writes.report_lead(body, by=by, now=datetime.now(UTC))
         except InvalidError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))
             return redirect("lead", uid=made.id)
@@ -210,7 +213,7 @@ def _act(
     try:
         act()
     except (ConflictError, InvalidError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, done)
     return redirect("lead", uid=uid)

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
 from stemtide.hub.media import reads, rules, writes
 from stemtide.hub.media.keys import keys_in
@@ -145,7 +146,7 @@ def reveal(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         writes.reveal(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("crises")
     return redirect("look", uid=uid)
 
@@ -211,9 +212,9 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
         )
     except InvalidError as error:
         field = {"expires_at": "days"}.get(error.field, error.field)
-        form.add_error(field if field in form.fields else None, error.message)
+        form.add_error(field if field in form.fields else None, without_field(error))
     except (ConflictError, ValidationError) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, in_words(error))
     else:
         return True
     return False
@@ -226,7 +227,7 @@ def destroy(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         gone = writes.destroy(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("crises")
     messages.success(request, _("The preview is destroyed."))
     return redirect("signal", uid=gone.signal)

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.sittings import organisation_of
 from stemtide.hub.parties import reads_people
 from stemtide.hub.parties.reads import Someone
@@ -77,11 +78,11 @@ def _guarded(
         try:
             return view(cast("SignedInRequest", request), *args, **named)
         except NotFoundError as error:
-            raise Http404(str(error)) from error
+            raise Http404(in_words(error)) from error
         except NotAllowedError as error:
-            raise PermissionDenied(str(error)) from error
+            raise PermissionDenied(in_words(error)) from error
         except ConflictError as error:
-            return render(request, "409.html", {"exception": str(error)}, status=409)
+            return render(request, "409.html", {"exception": in_words(error)}, status=409)
 
     return guarded
 

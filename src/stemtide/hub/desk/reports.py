@@ -14,8 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.entries import ACTS
 from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.report_forms import ActionForm, NoteForm, PublishForm
 from stemtide.hub.desk.situation import actor_of, room_of, titles_of
+from stemtide.hub.desk.words import figure
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError, InvalidError
 from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
@@ -89,7 +91,7 @@ def export(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         found = writes.export_timeline(uid, as_=as_, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("crisis-timeline", uid=uid)
     if as_ == "json":
         body: bytes = found.model_dump_json(indent=1).encode()
@@ -134,7 +136,7 @@ def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         made = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("crisis-report", uid=uid)
     return redirect("report", uid=made.id)
 
@@ -205,7 +207,7 @@ def _allowed(request: SignedInRequest, found: ReportOut) -> dict[str, bool]:
 def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """The report on paper."""
     found = reads.report(uid, viewer=request.user.party)
-    made = paper.report_pdf(found, titles=titles_of(request))
+    made = paper.report_pdf(found, titles=titles_of(request), said=figure)
     return _file(made, name=f"report-{uid}.pdf", media_type="application/pdf")
 
 
@@ -314,7 +316,7 @@ def _act(
     try:
         act()
     except (ConflictError, InvalidError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, done)
     return redirect("report", uid=uid)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from stemtide.hub.crises import reads as crises, rules, writes
 from stemtide.hub.desk import room_blocks, room_offers
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.room_forms import Around, WarningForm
 from stemtide.hub.desk.room_verbs import BY_NAME, Offer
 from stemtide.hub.parties import reads as parties
@@ -61,9 +62,9 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
             offer.verb.do(uid, target, offer.form.order(), by, now)
         except InvalidError as error:
             field = error.field if error.field in offer.form.fields else None
-            offer.form.add_error(field, error.message)
+            offer.form.add_error(field, without_field(error))
         except (ConflictError, ValueError) as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error))
             return redirect("crisis", uid=uid)
         else:
             messages.success(request, str(offer.verb.done))
@@ -105,9 +106,11 @@ def warn(request: SignedInRequest) -> HttpResponse:
             made = writes.warn(form.order(), by=by, now=datetime.now(UTC))
             return redirect("crisis", uid=made.id)
         except InvalidError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
         except ValueError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, in_words(error))
     if is_sent:
         form.mark_errors()
     return render(request, "desk/warn.html", {"form": form}, status=422 if is_sent else 200)

@@ -53,7 +53,9 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
     rows = room_content.clusters(uid, viewer=viewer)
     row = next((one for one in rows if key in one.cluster.members), None)
     if row is None:
-        raise NotFoundError(f"there is no cluster {key} in this crisis that your party may see")
+        raise NotFoundError(
+            "there is no cluster {key} in this crisis that your party may see", key=key
+        )
     pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
     facts = {
         "life": life,

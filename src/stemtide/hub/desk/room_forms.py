@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.words import PHRASES, Words
+from stemtide.hub.desk.words import PHRASES, Words, told
 from stemtide.protocol.crises import (
     AnswerIn,
     CheckIn,
@@ -156,7 +156,7 @@ class TriageForm(RoomForm):
             assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
             field.choices = [
                 ("", _("Choose a level")),
-                *((str(level), f"{level}: {words}") for level, words in enumerate(levels)),
+                *((str(level), f"{level}: {told(words)}") for level, words in enumerate(levels)),
             ]
 
     def order(self) -> TriageIn:
@@ -370,7 +370,7 @@ class WarningForm(RoomForm):
         field, invite = self.fields["framework"], self.fields["invite"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         assert isinstance(invite, forms.ChoiceField)  # noqa: S101  # as declared above
-        field.choices = [(one.name, f"{one.title} ({one.agreed_on})") for one in known]
+        field.choices = [(one.name, f"{told(one.title)} ({one.agreed_on})") for one in known]
         invite.choices = list(self.around.parties)
         self.initial.setdefault("happened_at", datetime.now(UTC) - timedelta(minutes=30))
 

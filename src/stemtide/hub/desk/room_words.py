@@ -48,6 +48,14 @@ PHRASES: dict[str, dict[str, _Words]] = {
         NeighbourStatus.ACTIVE: _("active"),
         NeighbourStatus.ENDED: _("ended"),
     },
+    "party": {
+        PartyKind.AUTHORITY: _("authority"),
+        PartyKind.AGENCY: _("agency"),
+        PartyKind.PROVIDER: _("provider"),
+        PartyKind.CONSORTIUM: _("consortium"),
+        PartyKind.OBSERVER: _("observer"),
+    },
+    "figure": {"all": _("all")},
     "parties": {
         PartyKind.AUTHORITY: _("all authorities"),
         PartyKind.AGENCY: _("all agencies"),

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.leads import reads_them
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import without_field
 from stemtide.hub.desk.situation import actor_of
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.situation import reads_search as reads
@@ -49,7 +50,9 @@ def search(request: SignedInRequest) -> HttpResponse:
             page=int(page) if page.isdigit() and 0 < len(page) < 5 and int(page) else 1,  # noqa: PLR2004  # pages
         )
     except InvalidError as error:
-        return render(request, "desk/search.html", facts | {"error": error.message}, status=422)
+        return render(
+            request, "desk/search.html", facts | {"error": without_field(error)}, status=422
+        )
     facts |= {
         "found": found,
         "taken_for": TAKEN_FOR[found.recognised],

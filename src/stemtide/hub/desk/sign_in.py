@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk import sittings
 from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.parties import reads_people, writes_people, writes_sittings
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
 
@@ -108,9 +109,9 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
         try:
             writes_people.accept_invitation(secret, password=form.cleaned_data["password"], now=now)
         except InvalidError as error:
-            form.add_error("password", error.message)
+            form.add_error("password", without_field(error))
         except NotFoundError as error:
-            raise Http404(str(error)) from error
+            raise Http404(in_words(error)) from error
         else:
             messages.success(request, _("Your password is kept. Sign in with it."))
             return redirect("sign-in")

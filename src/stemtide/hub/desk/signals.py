@@ -14,6 +14,7 @@ from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.media import reads as media, rules as media_rules
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import (
@@ -52,7 +53,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
             role=Role(request.user.role),
         )
     except (ConflictError, InvalidError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(
             request, _("Withdrawn. Agents forget it as they hear of it: see the board.")
@@ -77,7 +78,7 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
             role=Role(request.user.role),
         )
     except (ConflictError, InvalidError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("Your party's opinion is noted, and every reader sees it."))
     return redirect("signal", uid=uid)

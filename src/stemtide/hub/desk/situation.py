@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.situation_forms import LineForm, MessageForm, VoteForm, uuid_or_none
 from stemtide.hub.desk.situation_words import PHRASES
 from stemtide.hub.parties import reads as parties
@@ -168,10 +169,10 @@ def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         writes.post(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
     except InvalidError as error:
-        form.add_error(error.field if error.field in form.fields else None, error.message)
+        form.add_error(error.field if error.field in form.fields else None, without_field(error))
         return _log_page(request, uid, form=form)
     except ConflictError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("Your message stands in the log."))
     return redirect("crisis-log", uid=uid)
@@ -269,6 +270,6 @@ def _act(request: SignedInRequest, act: Callable[[], object], *, done: str) -> N
     try:
         act()
     except (ConflictError, InvalidError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, done)

@@ -7,8 +7,11 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import alert_words, room_words, situation_words
+from stemtide.protocol.crises import TriageOut
+from stemtide.protocol.frameworks import Framework
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import ideologies, labels
+from stemtide.protocol.triage import TriageError, triages
 from stemtide.protocol.words import (
     Action,
     CheckAnswer,
@@ -159,26 +162,66 @@ def phrase(value: str, of: str) -> str:
     return str(PHRASES[of].get(value, value.replace("_", " ")))
 
 
+def figure(word: str, of: str) -> str:
+    """What people read for a stored word among the figures of a report."""
+    if of == "label":
+        return label_title(word)
+    if of == "participants":  # how many parties of a kind stood so
+        kind, _space, state = word.partition(" ")
+        return f"{phrase(kind, 'party')}: {phrase(state, 'joining')}"
+    return phrase("all", "figure") if word == "all" else phrase(word, of)
+
+
 def looks(value: str, of: str) -> str:
     """How a stored word looks: good, warn, bad or calm."""
     return LOOKS.get(of, {}).get(value, "calm")
 
 
+def told(text: str) -> str:
+    """A text from our data in the reader's language; it stands there in English."""
+    return gettext(text) if text else ""
+
+
+def explained(triage: TriageOut, framework: Framework) -> str:
+    """Why a rating comes to what it does: as it was written down, if the matrix changed since."""
+    matrix = triages().get(framework.triage)
+    try:
+        is_so = matrix and triage.explanation == matrix.explain(
+            harm=triage.harm, virality=triage.virality
+        )
+    except TriageError:
+        is_so = False
+    if not matrix or not is_so:
+        return triage.explanation
+    outcome = matrix.rate(harm=triage.harm, virality=triage.virality)
+    said = gettext(
+        "Harm %(harm)d (%(harm_is)s) and virality %(virality)d (%(virality_is)s): the matrix says"
+        " %(outcome)s."
+    ) % {
+        "harm": triage.harm,
+        "harm_is": told(matrix.harm[triage.harm]),
+        "virality": triage.virality,
+        "virality_is": told(matrix.virality[triage.virality]),
+        "outcome": phrase(outcome, "triage"),
+    }
+    return f"{said} {told(matrix.because[outcome])}"
+
+
 def label_title(name: str) -> str:
     """What people read for a label."""
     found = labels().get(name)
-    return found.title if found else name
+    return told(found.title) if found else name
 
 
 def ideology_title(name: str) -> str:
     """What people read for an ideology."""
     found = ideologies().get(name)
-    return found.title if found else name
+    return told(found.title) if found else name
 
 
 def tlp_says(tlp: Tlp) -> str:
     """How far a recipient may pass a signal on."""
-    return TLP_ALLOWS[tlp].onward
+    return told(TLP_ALLOWS[tlp].onward)
 
 
 def tlp_seen_by(tlp: Tlp) -> str:

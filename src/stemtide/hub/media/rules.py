@@ -64,7 +64,8 @@ def check_add(facts: PreviewFacts, *, kind: PartyKind, name: str) -> None:
         raise NotAllowedError("observers send no previews: tell the party that shared the signal")
     if name != facts.shared_by:
         raise NotAllowedError(
-            f"only {facts.shared_by}, who shared this signal, sends a preview of it: ask them"
+            "only {shared_by}, who shared this signal, sends a preview of it: ask them",
+            shared_by=facts.shared_by,
         )
     if not facts.has_crisis:
         raise ConflictError(
@@ -74,7 +75,10 @@ def check_add(facts: PreviewFacts, *, kind: PartyKind, name: str) -> None:
     if facts.state is not SignalState.LIVE:
         raise ConflictError("this signal matches nothing any more: a preview of it serves nobody")
     if facts.previews >= MAX_PREVIEWS:
-        raise ConflictError(f"this signal has {MAX_PREVIEWS} previews, the most that one has")
+        raise ConflictError(
+            "this signal has {max_previews} previews, the most that one has",
+            max_previews=MAX_PREVIEWS,
+        )
 
 
 def check_expiry(expires_at: datetime, *, now: datetime, most: timedelta) -> None:
@@ -84,8 +88,9 @@ def check_expiry(expires_at: datetime, *, now: datetime, most: timedelta) -> Non
     if expires_at > now + most:
         raise InvalidError(
             "expires_at",
-            f"lies too late: this hub keeps a preview for {most.days} days at most; send it again"
-            " then, if it is still needed",
+            "lies too late: this hub keeps a preview for {days} days at most; send it again then,"
+            " if it is still needed",
+            days=most.days,
         )
 
 
@@ -100,8 +105,8 @@ def check_look(facts: PreviewFacts, *, kind: PartyKind, role: Role | None) -> No
         raise NotAllowedError("only a person looks at a preview: sign in at the desk")
     if role not in WRITING_ROLES:
         raise NotAllowedError(
-            f"your role ({role.replace('_', ' ')}) looks at no content: ask a duty officer of your"
-            " party"
+            "your role ({role}) looks at no content: ask a duty officer of your party",
+            role=role.replace("_", " "),
         )
     if not facts.previews or facts.state is not SignalState.LIVE:
         raise ConflictError("no preview is kept of this: its sharer sent none, or it is destroyed")
@@ -119,10 +124,14 @@ def check_destroy(
     """Who sent a preview, or an agency, destroys it before its date; once."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
         raise NotAllowedError(
-            f"only {facts.shared_by}, who sent this preview, or an agency destroys it: ask them"
+            "only {shared_by}, who sent this preview, or an agency destroys it: ask them",
+            shared_by=facts.shared_by,
         )
     if destroyed_at is not None:
-        raise ConflictError(f"this preview was destroyed at {destroyed_at:%Y-%m-%d %H:%M:%S} UTC")
+        raise ConflictError(
+            "this preview was destroyed at {destroyed_at:%Y-%m-%d %H:%M:%S} UTC",
+            destroyed_at=destroyed_at,
+        )
 
 
 def check_see_counts(role: Role) -> None:

@@ -32,8 +32,8 @@ def remake(blob: bytes) -> tuple[bytes, bytes]:
         found = _sandbox().look(blob, asked=_ASKED, modality="image")
         if found.still is None:
             why = "; ".join(found.fingerprints.remarks) or "it is no picture"
-            raise InvalidError("still", f"no picture can be made of it: {why}")
+            raise InvalidError("still", "no picture can be made of it: {why}", why=why)
         still = Still(*found.still)
     except (ContentTooLargeError, ValueError) as error:
-        raise InvalidError("still", f"no picture can be made of it: {error}") from error
+        raise InvalidError("still", "no picture can be made of it: {error}", error=error) from error
     return jpeg(still), veiled(still)

@@ -122,7 +122,7 @@ def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
     found = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
     preview = found.first()
     if preview is None:
-        raise NotFoundError(f"there is no preview {uid} that your party may see")
+        raise NotFoundError("there is no preview {uid} that your party may see", uid=uid)
     row = signals.find(preview.signal.uid, viewer=by.party)
     if by.role is not None:
         check_person_may_write(by.role)

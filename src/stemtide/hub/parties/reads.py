@@ -209,5 +209,5 @@ def _named(name: str) -> Party:
     """A party by its name."""
     found = Party.objects.filter(name=name).first()
     if found is None:
-        raise NotFoundError(f"there is no party {name[:60]!r}: see the list of parties")
+        raise NotFoundError("there is no party {name!r}: see the list of parties", name=name[:60])
     return found

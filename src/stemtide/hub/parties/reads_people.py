@@ -139,7 +139,9 @@ def person_named(email: str, *, by: str) -> Person:  # noqa: ARG001  # an operat
     """
     found = Person.objects.filter(email=email.strip().lower()).select_related("party").first()
     if found is None:
-        raise NotFoundError(f"nobody signs in as {email[:60]!r}: see stemtide person list")
+        raise NotFoundError(
+            "nobody signs in as {email!r}: see stemtide person list", email=email[:60]
+        )
     return found
 
 

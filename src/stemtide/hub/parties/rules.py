@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from stemtide.protocol.words import PartyKind, Role, Scope
 
@@ -67,7 +68,16 @@ _PARTY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
 class RefusalError(Exception):
-    """The hub refuses an act. Its text names the thing and the remedy, and may be shown."""
+    """The hub refuses an act. Its text names the thing and the remedy, and may be shown.
+
+    template: the English text, with {places} for what it is about.
+    facts: what stands in the places. Doors that speak other languages translate the template.
+    """
+
+    def __init__(self, template: str = "", /, **facts: object) -> None:
+        super().__init__(template.format_map(facts) if facts else template)
+        self.template = template
+        self.facts = facts
 
 
 class NotAllowedError(RefusalError):
@@ -83,12 +93,18 @@ class ConflictError(RefusalError):
 
 
 class InvalidError(RefusalError):
-    """One field is not valid. field: its name as it was sent."""
+    """One field is not valid. field: its name as it was sent; template: what is wrong with it."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
+    def __init__(self, field: str, template: str, /, **facts: object) -> None:
+        super().__init__(template, **facts)
         self.field = field
-        self.message = message
+        self.message = str(self)
+        self.args = (f"{field}: {self.message}",)
+
+    @classmethod
+    def of(cls, field: str, why: RefusalError) -> Self:
+        """A refusal of what stands in a field, as the refusal of that field."""
+        return cls(field, why.template, **why.facts)
 
 
 class UnknownKeyError(RefusalError):
@@ -111,7 +127,8 @@ def check_person_may_write(role: Role | None) -> None:
     """
     if role is not None and role not in WRITING_ROLES:
         raise NotAllowedError(
-            f"your role ({role.replace('_', ' ')}) reads only: ask a duty officer of your party"
+            "your role ({role}) reads only: ask a duty officer of your party",
+            role=role.replace("_", " "),
         )
 
 
@@ -119,8 +136,9 @@ def check_person_may_lead(role: Role | None) -> None:
     """Duty officers and coordinators lead. None: a machine, whose key's scope said that it may."""
     if role is not None and role not in LEADING_ROLES:
         raise NotAllowedError(
-            f"your role ({role.replace('_', ' ')}) does not decide this: ask a duty officer or"
-            " the coordinator of your party"
+            "your role ({role}) does not decide this: ask a duty officer or the coordinator of"
+            " your party",
+            role=role.replace("_", " "),
         )
 
 
@@ -132,8 +150,9 @@ def check_person_may_manage(role: Role | None) -> None:
         )
     if role not in MANAGING_ROLES:
         raise NotAllowedError(
-            f"your role ({role.replace('_', ' ')}) does not look after people and contact points:"
-            " ask an administrator of your party"
+            "your role ({role}) does not look after people and contact points: ask an"
+            " administrator of your party",
+            role=role.replace("_", " "),
         )
 
 
@@ -141,7 +160,9 @@ def check_party_name(name: str) -> None:
     """Names are short, stable and lower-case: they stand in addresses, audiences, the ledger."""
     if not _PARTY_NAME.fullmatch(name):
         raise InvalidError(
-            "name", f"{name[:60]!r} is not a name: use 1 to 60 of a-z, 0-9 and - (not at an end)"
+            "name",
+            "{name!r} is not a name: use 1 to 60 of a-z, 0-9 and - (not at an end)",
+            name=name[:60],
         )
 
 
@@ -149,7 +170,7 @@ def check_country(code: str, *, field: str = "country") -> None:
     """A country is named by its two upper-case letters."""
     if code not in COUNTRIES:
         raise InvalidError(
-            field, f"{code[:20]!r} is no ISO 3166-1 alpha-2 code: write it as in BE or DE"
+            field, "{code!r} is no ISO 3166-1 alpha-2 code: write it as in BE or DE", code=code[:20]
         )
 
 
@@ -159,7 +180,9 @@ def check_scopes(scopes: Iterable[str]) -> None:
     unknown = sorted(wanted - set(Scope))
     if unknown or not wanted:
         what = f"there is no scope {unknown[0][:40]!r}" if unknown else "none is given"
-        raise InvalidError("scopes", f"{what}; known are {', '.join(sorted(Scope))}")
+        raise InvalidError(
+            "scopes", "{what}; known are {scopes}", what=what, scopes=", ".join(sorted(Scope))
+        )
 
 
 def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
@@ -179,7 +202,11 @@ def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
 def check_revoke(prefix: str, *, revoked_at: datetime | None) -> None:
     """A key is revoked once."""
     if revoked_at is not None:
-        raise ConflictError(f"key {prefix} was revoked at {revoked_at:%Y-%m-%d %H:%M:%S} UTC")
+        raise ConflictError(
+            "key {prefix} was revoked at {revoked_at:%Y-%m-%d %H:%M:%S} UTC",
+            prefix=prefix,
+            revoked_at=revoked_at,
+        )
 
 
 def may_see_agents(viewer: str, *, kind: PartyKind, owner: str) -> bool:

@@ -66,7 +66,9 @@ def check_time_zone(name: str, *, field: str = "time_zone") -> None:
     """
     if name not in _zones():
         raise InvalidError(
-            field, f"there is no time zone {name[:60]!r}: write it as in Europe/Brussels, or UTC"
+            field,
+            "there is no time zone {name!r}: write it as in Europe/Brussels, or UTC",
+            name=name[:60],
         )
 
 
@@ -80,7 +82,9 @@ def language_tag(text: str, *, field: str = "languages") -> str:
     language = found["language"].lower() if found else ""
     if not found or (len(language) == 2 and language not in _TWO_LETTERS):  # noqa: PLR2004  # ISO 639-1
         raise InvalidError(
-            field, f"{text[:40]!r} is no language tag (BCP 47): write it as in nl, fr-BE or deu"
+            field,
+            "{text!r} is no language tag (BCP 47): write it as in nl, fr-BE or deu",
+            text=text[:40],
         )
     parts = [language]
     if found["script"]:
@@ -106,7 +110,12 @@ def contact_address(channel: str, text: str) -> str:
     """
     if channel not in CHANNELS:
         known = ", ".join(sorted(CHANNELS))
-        raise InvalidError("channel", f"there is no channel {channel[:40]!r}; known are {known}")
+        raise InvalidError(
+            "channel",
+            "there is no channel {channel!r}; known are {known}",
+            channel=channel[:40],
+            known=known,
+        )
     address = text.strip()
     if not address:
         raise InvalidError("address", "is empty: write where somebody is reached")
@@ -119,7 +128,11 @@ def contact_address(channel: str, text: str) -> str:
     }[channel]
     if len(address) > 300 or not shape.fullmatch(address):  # noqa: PLR2004  # the column's width
         raise InvalidError(
-            "address", f"{address[:60]!r} is no address for {channel}: write it as in {example}"
+            "address",
+            "{address!r} is no address for {channel}: write it as in {example}",
+            address=address[:60],
+            channel=channel,
+            example=example,
         )
     return address
 
@@ -153,14 +166,18 @@ def check_ladder(points: Iterable[int], waits: Iterable[int], *, own: Iterable[i
     """A ladder has a few steps; each is a contact point of the party and waits some minutes."""
     steps, minutes, known = list(points), list(waits), set(own)
     if len(steps) > MOST_STEPS:
-        raise InvalidError("steps", f"a ladder has {MOST_STEPS} steps at most")
+        raise InvalidError(
+            "steps", "a ladder has {most_steps} steps at most", most_steps=MOST_STEPS
+        )
     if len(set(steps)) != len(steps):
         raise InvalidError("steps", "a contact point stands on the ladder once")
     if not set(steps) <= known:
         raise InvalidError("steps", "a step must be a contact point of your party")
     if any(not 1 <= one <= LONGEST_WAIT_MINUTES for one in minutes):
         raise InvalidError(
-            "wait_minutes", f"each step waits 1 to {LONGEST_WAIT_MINUTES} whole minutes"
+            "wait_minutes",
+            "each step waits 1 to {longest_wait_minutes} whole minutes",
+            longest_wait_minutes=LONGEST_WAIT_MINUTES,
         )
 
 

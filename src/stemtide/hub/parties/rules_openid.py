@@ -72,18 +72,22 @@ def check_claims(claims: Claims, *, organisation: Organisation) -> None:
     domain = claims.email.rpartition("@")[2].lower()
     if not claims.email or domain not in organisation.mail_domains:
         raise NotAllowedError(
-            f"{organisation.name} may not vouch for this mail address: ask whoever runs the hub"
+            "{name} may not vouch for this mail address: ask whoever runs the hub",
+            name=organisation.name,
         )
     if claims.is_verified is False:
         raise NotAllowedError(
-            f"{organisation.name} has not verified your mail address: verify it there first"
+            "{name} has not verified your mail address: verify it there first",
+            name=organisation.name,
         )
 
 
 def check_speaks_for(party: str, *, organisation: Organisation) -> None:
     """An identity provider signs in the people of the party that it speaks for."""
     if party != organisation.party:
-        raise NotAllowedError(f"{organisation.name} does not sign in people of your party")
+        raise NotAllowedError(
+            "{name} does not sign in people of your party", name=organisation.name
+        )
 
 
 def _organisation(row: Mapping[str, object], number: int) -> Organisation:

@@ -39,7 +39,7 @@ def add_party(
         raise InvalidError("title", "is empty: write the organisation's full name")
     ledger.take_turn()
     if Party.objects.filter(name=name).exists():
-        raise ConflictError(f"there is a party {name} already: choose another name")
+        raise ConflictError("there is a party {name} already: choose another name", name=name)
     party = Party.objects.create(
         name=name, title=title.strip()[:200], kind=word, country=country, joined_at=now
     )
@@ -103,7 +103,9 @@ def new_key(
     ledger.take_turn()
     if ApiKey.objects.filter(party=party, name=name, revoked_at=None).exists():
         raise ConflictError(
-            f"{party.name} has a live key named {name!r}: revoke it or choose another name"
+            "{party} has a live key named {name!r}: revoke it or choose another name",
+            party=party.name,
+            name=name,
         )
     prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
     text = f"st_{prefix}_{secrets.token_urlsafe(32)}"
@@ -130,7 +132,9 @@ def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
     ledger.take_turn()
     key = ApiKey.objects.filter(prefix=prefix).select_related("party").first()
     if key is None:
-        raise NotFoundError(f"there is no key {prefix[:20]!r}: its prefix stands after st_")
+        raise NotFoundError(
+            "there is no key {prefix!r}: its prefix stands after st_", prefix=prefix[:20]
+        )
     rules.check_revoke(prefix, revoked_at=key.revoked_at)
     key.revoked_at = now
     key.save(update_fields=["revoked_at"])
@@ -196,4 +200,6 @@ def _word(words: type[_Word], text: str, *, field: str) -> _Word:
         return words(text)
     except ValueError as error:
         known = ", ".join(words)
-        raise InvalidError(field, f"there is no {text[:40]!r}; known are {known}") from error
+        raise InvalidError(
+            field, "there is no {text!r}; known are {known}", text=text[:40], known=known
+        ) from error

@@ -146,7 +146,9 @@ def verify_contact_point(number: int, *, actor: str, now: datetime) -> None:
     ledger.take_turn()
     point = ContactPoint.objects.filter(pk=number).select_related("party").first()
     if point is None:
-        raise NotFoundError(f"there is no contact point {number}: see the party's contact points")
+        raise NotFoundError(
+            "there is no contact point {number}: see the party's contact points", number=number
+        )
     point.verified_at = now
     point.save(update_fields=["verified_at"])
     detail: dict[str, object] = {"channel": point.channel}
@@ -174,7 +176,9 @@ def _own_point(number: int, *, by: Actor) -> ContactPoint:
     """A contact point of the actor's own party that is in use."""
     point = ContactPoint.objects.filter(pk=number, party=by.party, removed_at=None).first()
     if point is None:
-        raise NotFoundError(f"your party has no contact point {number}: see the list of them")
+        raise NotFoundError(
+            "your party has no contact point {number}: see the list of them", number=number
+        )
     return point
 
 
@@ -190,7 +194,9 @@ def _fill(
 ) -> None:
     """Set what a contact point says, after asking the rules."""
     if len(title) > _TITLE_LENGTH:
-        raise InvalidError("title", f"has {_TITLE_LENGTH} letters at most")
+        raise InvalidError(
+            "title", "has {title_length} letters at most", title_length=_TITLE_LENGTH
+        )
     rules_contacts.check_time_zone(time_zone)
     point.address = rules_contacts.contact_address(channel, address)
     point.languages = rules_contacts.language_tags(languages)

@@ -178,7 +178,9 @@ def change_role(number: int, *, role: str, by: Actor, now: datetime) -> Person:
     person = _colleague(number, by=by)
     rules_people.check_not_oneself(by.ref, subject=person.ref)
     if role not in set(Role):
-        raise InvalidError("role", f"there is no {role[:40]!r}; known are {', '.join(Role)}")
+        raise InvalidError(
+            "role", "there is no {role!r}; known are {roles}", role=role[:40], roles=", ".join(Role)
+        )
     if person.role == role:
         return person
     before, person.role = person.role, role
@@ -293,7 +295,9 @@ def _of_party(number: int, *, by: Actor) -> Person:
     """Somebody of the actor's party; others' people do not exist here."""
     found = Person.objects.filter(pk=number, party=by.party).select_related("party").first()
     if found is None:
-        raise NotFoundError(f"your party has no person {number}: see the list of its people")
+        raise NotFoundError(
+            "your party has no person {number}: see the list of its people", number=number
+        )
     return found
 
 

@@ -9,9 +9,10 @@ source: PDF/UA-1 (ISO 14289-1), PDF/A-2a (ISO 19005-2).
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import typst
 from django.utils.translation import get_language, gettext as _
@@ -25,6 +26,14 @@ TEMPLATES = Path(__file__).parent / "paper"
 
 _STANDARDS = ["a-2a", "ua-1"]
 """For people who hear a page, and for archives. typst then refuses letters that no font has."""
+
+
+Said: TypeAlias = Callable[[str, str], str]
+
+
+def _plainly(word: str, of: str) -> str:  # noqa: ARG001  # as doors that know phrases are asked
+    """A stored word as it is."""
+    return word.replace("_", " ")
 
 
 def timeline_pdf(
@@ -72,8 +81,11 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def report_pdf(report: ReportOut, *, titles: Mapping[str, str]) -> bytes:
-    """A post-crisis report on paper. titles: parties' titles by name."""
+def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _plainly) -> bytes:
+    """A post-crisis report on paper.
+
+    titles: parties' titles by name; said: what people read for a stored word, and of what it is.
+    """
     is_draft = report.published_at is None
     told: dict[str, object] = {
         "title": _("Post-crisis report: %s") % report.crisis_name,
@@ -90,7 +102,7 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str]) -> bytes:
             {"title": _(one.title), "asks": _(one.asks), "source": one.source, "text": one.text}
             for one in report.sections
         ],
-        "figures": _figures(report),
+        "figures": _figures(report, said=said),
         "figures_title": _("Figures"),
         "figures_note": _(
             "Counts of all providers together. A count is withheld where fewer than four providers"
@@ -98,12 +110,12 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str]) -> bytes:
             " would let one of them reckon the other; and the sum is withheld with it."
         ),
         "nothing": _("Nothing is written here."),
-        **_debrief(report, titles=titles),
+        **_debrief(report, titles=titles, said=said),
     }
     return _compile("report.typ", told)
 
 
-def _debrief(report: ReportOut, *, titles: Mapping[str, str]) -> dict[str, object]:
+def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dict[str, object]:
     """Actions and notes."""
     return {
         "actions_title": _("Actions"),
@@ -120,7 +132,7 @@ def _debrief(report: ReportOut, *, titles: Mapping[str, str]) -> dict[str, objec
         "notes_title": _("Debrief notes"),
         "notes_heads": [_("About"), _("Who"), _("Note")],
         "notes": [
-            [_(one.topic.value.replace("_", " ")), titles.get(one.added_by, one.added_by), one.text]
+            [said(one.topic, "topic"), titles.get(one.added_by, one.added_by), one.text]
             for one in report.notes
         ],
     }
@@ -138,25 +150,29 @@ def _hands(report: ReportOut, *, titles: Mapping[str, str]) -> list[list[str]]:
     ]
 
 
-def _figures(report: ReportOut) -> list[dict[str, object]]:
+def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
     """The figures as small tables."""
     found = report.figures
-    tables: list[tuple[str, list[Cell]]] = [
-        (_("Checklist"), found.checks),
-        (_("Participants"), found.participants),
-        (_("Signals by kind"), found.signals_by_kind),
-        (_("Signals by label"), found.signals_by_label),
-        (_("Signals by state"), found.signals_by_state),
-        (_("Withdrawals by reason"), found.withdrawn_by_reason),
-        (_("Opinions"), found.opinions),
-        (_("Outcomes at providers"), [*found.outcomes, Cell(name="all", count=found.matches)]),
-        (_("Messages in the log"), found.messages_by_kind),
+    tables: list[tuple[str, str, list[Cell]]] = [
+        (_("Checklist"), "answer", found.checks),
+        (_("Participants"), "participants", found.participants),
+        (_("Signals by kind"), "kind", found.signals_by_kind),
+        (_("Signals by label"), "label", found.signals_by_label),
+        (_("Signals by state"), "state", found.signals_by_state),
+        (_("Withdrawals by reason"), "reason", found.withdrawn_by_reason),
+        (_("Opinions"), "opinion", found.opinions),
+        (
+            _("Outcomes at providers"),
+            "outcome",
+            [*found.outcomes, Cell(name="all", count=found.matches)],
+        ),
+        (_("Messages in the log"), "message", found.messages_by_kind),
     ]
     told: list[dict[str, object]] = [
         {
             "title": _("Times"),
             "rows": [
-                [_(one.name.replace("_", " ")), _moment(one.at), _after(one.after_s)]
+                [said(one.name, "moment"), _moment(one.at), _after(one.after_s)]
                 for one in found.moments
             ],
         },
@@ -171,8 +187,8 @@ def _figures(report: ReportOut) -> list[dict[str, object]]:
         },
     ]
     return told + [
-        {"title": title, "rows": [[_(one.name), _count(one)] for one in cells]}
-        for title, cells in tables
+        {"title": title, "rows": [[said(one.name, of), _count(one)] for one in cells]}
+        for title, of, cells in tables
         if cells
     ]
 

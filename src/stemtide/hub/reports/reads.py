@@ -55,7 +55,7 @@ def find(uid: UUID, *, viewer: Party) -> Report:
     """
     row = Report.objects.select_related(*_WITH).filter(uid=uid).first()
     if row is None or not _may_read(row, viewer=viewer):
-        raise NotFoundError(f"there is no report {uid} that your party may read")
+        raise NotFoundError("there is no report {uid} that your party may read", uid=uid)
     return row
 
 

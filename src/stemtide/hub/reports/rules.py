@@ -97,8 +97,9 @@ def check_export(*, kind: PartyKind, role: Role | None) -> None:
         raise NotAllowedError("observers read the timeline here: ask the agency for a copy")
     if role is not None and role not in EXPORTING_ROLES:
         raise NotAllowedError(
-            f"your role ({role.replace('_', ' ')}) does not export: ask a duty officer, a"
-            " coordinator or the data protection officer of your party"
+            "your role ({role}) does not export: ask a duty officer, a coordinator or the data"
+            " protection officer of your party",
+            role=role.replace("_", " "),
         )
 
 
@@ -106,7 +107,9 @@ def check_size(entries: int, *, as_: str) -> None:
     """Paper holds so much; JSON has no such bound."""
     if as_ == "pdf" and entries > MOST_ON_PAPER:
         raise ConflictError(
-            f"{entries} entries are too many for paper, which takes {MOST_ON_PAPER}: export JSON"
+            "{entries} entries are too many for paper, which takes {most_on_paper}: export JSON",
+            entries=entries,
+            most_on_paper=MOST_ON_PAPER,
         )
 
 
@@ -131,7 +134,12 @@ def check_section(name: str, *, sections: Iterable[Section]) -> None:
     """A report has the sections of its framework and no other."""
     known = [one.name for one in sections]
     if name not in known:
-        raise InvalidError("section", f"there is no {name[:40]!r}; known are {', '.join(known)}")
+        raise InvalidError(
+            "section",
+            "there is no {name!r}; known are {known}",
+            name=name[:40],
+            known=", ".join(known),
+        )
 
 
 def check_note(facts: ReportFacts, *, kind: PartyKind, role: Role | None) -> None:
@@ -150,7 +158,9 @@ def check_act(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | No
 def check_done(*, owner: str, is_done: bool, name: str, role: Role | None) -> None:
     """Who owns an action says that it is done, also after publication; once."""
     if name != owner:
-        raise NotAllowedError(f"only {owner}, who owns this action, says that it is done")
+        raise NotAllowedError(
+            "only {owner}, who owns this action, says that it is done", owner=owner
+        )
     _check_hand(role)
     if is_done:
         raise ConflictError("this action is done already")
@@ -164,9 +174,9 @@ def check_agree(facts: ReportFacts, *, kind: PartyKind, role: Role | None, by: H
     _check_answers_for(kind=kind, name=by.party, crisis_opened_by=facts.opened_by)
     check_person_may_lead(role)
     if facts.state is not ReportState.DRAFT:
-        raise ConflictError(f"this report is {facts.state} already")
+        raise ConflictError("this report is {state} already", state=facts.state)
     if empty := [name for name, text in facts.texts.items() if not text.strip()]:
-        raise ConflictError(f"these sections say nothing yet: {', '.join(empty)}")
+        raise ConflictError("these sections say nothing yet: {empty}", empty=", ".join(empty))
     for one in facts.authors:
         if one.ref == by.ref or (one.party == by.party and (one.is_key or by.is_key)):
             raise NotAllowedError(

@@ -177,7 +177,7 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
     try:
         owner = parties.party(body.owner, viewer=by.party)
     except NotFoundError as error:
-        raise InvalidError("owner", str(error)) from error
+        raise InvalidError.of("owner", error) from error
     DebriefAction.objects.create(
         uid=uuid_at(now),
         report=row,
@@ -201,7 +201,9 @@ def complete_action(uid: UUID, *, action: UUID, by: Actor, now: datetime) -> Rep
     row = reads.find(uid, viewer=by.party)
     found = row.actions.select_related("owner").filter(uid=action).first()
     if found is None:
-        raise NotFoundError(f"there is no action {action} in this report: see its list")
+        raise NotFoundError(
+            "there is no action {action} in this report: see its list", action=action
+        )
     rules.check_done(
         owner=found.owner.name,
         is_done=found.done_at is not None,

@@ -187,9 +187,11 @@ def check_spending(spent_bytes: int, *, most: int) -> None:
     """
     if spent_bytes > most:
         raise TooManyError(
-            f"your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
-            f" values today, and {most:,} are taken in a day: share digests, or go on after"
-            " midnight UTC, or ask whoever runs the hub for more"
+            "your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
+            " values today, and {most:,} are taken in a day: share digests, or go on after"
+            " midnight UTC, or ask whoever runs the hub for more",
+            spent_bytes=spent_bytes,
+            most=most,
         )
 
 
@@ -197,7 +199,9 @@ def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:
     """A signal joins a crisis that is there for its sharer, open, and as real as itself."""
     if facts is None:
         raise InvalidError(
-            "crisis", f"there is no crisis {body.crisis} that your party may see: leave it out"
+            "crisis",
+            "there is no crisis {crisis} that your party may see: leave it out",
+            crisis=body.crisis,
         )
     if not facts.in_room:
         raise InvalidError(
@@ -207,7 +211,9 @@ def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:
         raise InvalidError("crisis", "is closed and takes no more signals: leave it out")
     if facts.exercise is not body.exercise:
         what = "an exercise" if facts.exercise else "real"
-        raise InvalidError("exercise", f"the crisis is {what} and the signal is not: make both so")
+        raise InvalidError(
+            "exercise", "the crisis is {what} and the signal is not: make both so", what=what
+        )
 
 
 def check_same(facts: Facts, before: Facts) -> None:
@@ -218,8 +224,9 @@ def check_same(facts: Facts, before: Facts) -> None:
         name for name, new, old in zip(Facts._fields, facts, before, strict=True) if new != old
     ]
     raise ConflictError(
-        f"your party shares this value already with another {', '.join(fields)}: withdraw that"
-        " signal first, or send the same facts"
+        "your party shares this value already with another {fields}: withdraw that signal first,"
+        " or send the same facts",
+        fields=", ".join(fields),
     )
 
 
@@ -227,7 +234,9 @@ def check_audience(names: Iterable[str], *, known: Iterable[str]) -> None:
     """An audience names parties that are there: a misspelt one would leave somebody out."""
     if unknown := sorted(set(names) - set(known)):
         raise InvalidError(
-            "audience", f"there is no party {unknown[0][:60]!r}: see the list of parties"
+            "audience",
+            "there is no party {unknown!r}: see the list of parties",
+            unknown=unknown[0][:60],
         )
 
 
@@ -235,8 +244,9 @@ def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
     """Who shared a signal takes it back, or an agency does; once."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
         raise NotAllowedError(
-            f"only {facts.shared_by}, who shared this signal, or an agency withdraws it: dispute"
-            " it instead"
+            "only {shared_by}, who shared this signal, or an agency withdraws it: dispute it"
+            " instead",
+            shared_by=facts.shared_by,
         )
     check_live(facts)
 
@@ -246,7 +256,9 @@ def check_live(facts: SignalFacts) -> None:
     if facts.state is not SignalState.LIVE:
         when = f" at {facts.ended_at:%Y-%m-%d %H:%M:%S} UTC" if facts.ended_at else ""
         word = "was withdrawn" if facts.state is SignalState.WITHDRAWN else "expired"
-        raise ConflictError(f"this signal {word}{when}: it matches nothing any more")
+        raise ConflictError(
+            "this signal {word}{when}: it matches nothing any more", word=word, when=when
+        )
 
 
 def check_opine(facts: SignalFacts, *, kind: PartyKind) -> None:
@@ -331,7 +343,8 @@ def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
     if len(address) > MAX_URL_CHARS:
         raise InvalidError(
             "value",
-            f"is longer than {MAX_URL_CHARS} characters once coded: share the digest instead",
+            "is longer than {max_url_chars} characters once coded: share the digest instead",
+            max_url_chars=MAX_URL_CHARS,
         )
     return url.digest(address).hex(), address, None
 

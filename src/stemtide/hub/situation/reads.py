@@ -92,7 +92,9 @@ def find_message(uid: UUID, *, viewer: Party) -> Message:
     """
     row = _messages(viewer).filter(uid=uid).first()
     if row is None or not _sees_room(row.crisis, viewer=viewer):
-        raise NotFoundError(f"there is no message {uid} that your party may read: see the log")
+        raise NotFoundError(
+            "there is no message {uid} that your party may read: see the log", uid=uid
+        )
     return row
 
 
@@ -143,7 +145,7 @@ def find_line(uid: UUID, *, viewer: Party) -> Line:
     rows = Line.objects.select_related("crisis__opened_by", "proposed_by", "replaces")
     row = rows.filter(uid=uid).first()
     if row is None or not _sees_room(row.crisis, viewer=viewer):
-        raise NotFoundError(f"there is no public line {uid} that your party may read")
+        raise NotFoundError("there is no public line {uid} that your party may read", uid=uid)
     return row
 
 

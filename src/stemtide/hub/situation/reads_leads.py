@@ -56,7 +56,7 @@ def find_lead(uid: UUID, *, viewer: Party) -> Lead:
     """
     row = _visible(viewer).filter(uid=uid).first()
     if row is None:
-        raise NotFoundError(f"there is no lead {uid} that your party may see")
+        raise NotFoundError("there is no lead {uid} that your party may see", uid=uid)
     return row
 
 

@@ -94,7 +94,12 @@ def _recognise(query: str) -> _Query:
     """What a query is. raises: InvalidError."""
     text = query.strip()
     if not MIN_TEXT <= len(text) <= MAX_QUERY:
-        raise InvalidError("q", f"write {MIN_TEXT} to {MAX_QUERY} characters to search for")
+        raise InvalidError(
+            "q",
+            "write {min_text} to {max_query} characters to search for",
+            min_text=MIN_TEXT,
+            max_query=MAX_QUERY,
+        )
     try:
         return _Query(text, Recognised.ID, uid=UUID(text)) if "-" in text else _no_id(text)
     except ValueError:

@@ -93,10 +93,14 @@ def check_post(
 def check_audience(body: MessageIn, *, known: Iterable[str]) -> None:
     """A message reaches somebody: TLP:RED names whom, and who is named is in the room."""
     if TLP_ALLOWS[Tlp(body.tlp)].needs_audience and not body.audience:
-        raise InvalidError("audience", f"TLP:{body.tlp.upper()} needs named recipients: name them")
+        raise InvalidError(
+            "audience", "TLP:{tlp} needs named recipients: name them", tlp=body.tlp.upper()
+        )
     if unknown := sorted(set(body.audience) - set(known)):
         raise InvalidError(
-            "audience", f"{unknown[0][:60]!r} is not in this room: see its participants"
+            "audience",
+            "{unknown!r} is not in this room: see its participants",
+            unknown=unknown[0][:60],
         )
 
 
@@ -112,7 +116,8 @@ def check_agrees_with(
         return
     if corrects.posted_by != by:
         raise NotAllowedError(
-            f"only {corrects.posted_by}, who wrote that message, corrects it: answer it instead"
+            "only {posted_by}, who wrote that message, corrects it: answer it instead",
+            posted_by=corrects.posted_by,
         )
     if corrects.is_corrected:
         raise ConflictError("that message was corrected before: correct its latest correction")
@@ -144,7 +149,7 @@ def check_vote(
     if not room.is_open:
         raise ConflictError("this crisis is closed: its public lines stay as they are")
     if facts.state in {LineState.SUPERSEDED, LineState.WITHDRAWN}:
-        raise ConflictError(f"this line is {facts.state}: look at the one in its place")
+        raise ConflictError("this line is {state}: look at the one in its place", state=facts.state)
     if name == facts.proposed_by:
         raise ConflictError("your party proposed this line: withdraw it if it no longer agrees")
 
@@ -152,10 +157,13 @@ def check_vote(
 def check_withdraw_line(facts: LineFacts, *, name: str, role: Role | None) -> None:
     """Who proposed a line takes it back."""
     if name != facts.proposed_by:
-        raise NotAllowedError(f"only {facts.proposed_by} withdraws this line: object to it instead")
+        raise NotAllowedError(
+            "only {proposed_by} withdraws this line: object to it instead",
+            proposed_by=facts.proposed_by,
+        )
     check_hand(role)
     if facts.state in {LineState.SUPERSEDED, LineState.WITHDRAWN}:
-        raise ConflictError(f"this line is {facts.state} already")
+        raise ConflictError("this line is {state} already", state=facts.state)
 
 
 def state_of_votes(

@@ -101,14 +101,25 @@ def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
     what = f"authority of {country}" if country else "agency"
     if to:
         if to not in candidates:
-            raise InvalidError("to", f"{to[:60]!r} is no {what}: choose {_listed(candidates)}")
+            raise InvalidError(
+                "to",
+                "{to!r} is no {what}: choose {candidates}",
+                to=to[:60],
+                what=what,
+                candidates=_listed(candidates),
+            )
         return to
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise InvalidError("to", f"more than one {what} is here: choose {_listed(candidates)}")
+        raise InvalidError(
+            "to",
+            "more than one {what} is here: choose {candidates}",
+            what=what,
+            candidates=_listed(candidates),
+        )
     remedy = "leave the country out, and it goes to the agency" if country else "call the police"
-    raise InvalidError("country", f"no {what} is in this hub: {remedy}")
+    raise InvalidError("country", "no {what} is in this hub: {remedy}", what=what, remedy=remedy)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -122,7 +133,7 @@ def check_receive(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | 
     if role is not None:
         check_person_may_write(role)
     if facts.state is not LeadState.REPORTED:
-        raise ConflictError(f"this lead is {_word(facts.state)} already")
+        raise ConflictError("this lead is {state} already", state=_word(facts.state))
 
 
 def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
@@ -132,7 +143,7 @@ def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | 
     if facts.state is LeadState.REPORTED:
         raise ConflictError("nobody has received this lead yet: say first that you have it")
     if facts.state is not LeadState.RECEIVED:
-        raise ConflictError(f"this lead is {_word(facts.state)} already")
+        raise ConflictError("this lead is {state} already", state=_word(facts.state))
 
 
 def check_close(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:

@@ -74,7 +74,7 @@ def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Mess
     try:
         found = reads.find_message(uid, viewer=by.party)
     except NotFoundError as error:
-        raise InvalidError(field, str(error)) from error
+        raise InvalidError.of(field, error) from error
     if found.crisis_id != room.pk:
         raise InvalidError(field, "is a message of another crisis: name one of this log")
     return found
@@ -92,7 +92,7 @@ def _signal(uid: UUID | None, *, room: Crisis, by: Actor) -> Signal | None:
     try:
         found = signals.find(uid, viewer=by.party)
     except NotFoundError as error:
-        raise InvalidError("signal", str(error)) from error
+        raise InvalidError.of("signal", error) from error
     if found.crisis_id != room.pk:
         raise InvalidError("signal", "does not belong to this crisis: leave it out")
     return found
@@ -145,7 +145,7 @@ def _replaced(uid: UUID | None, *, room: Crisis, by: Actor) -> Line | None:
     try:
         found = reads.find_line(uid, viewer=by.party)
     except NotFoundError as error:
-        raise InvalidError("replaces", str(error)) from error
+        raise InvalidError.of("replaces", error) from error
     if found.crisis_id != room.pk:
         raise InvalidError("replaces", "is a line of another crisis: leave it out")
     return found

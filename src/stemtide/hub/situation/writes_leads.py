@@ -77,10 +77,12 @@ def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
     try:
         found = crises.find(body.crisis, viewer=by.party)
     except NotFoundError as error:
-        raise InvalidError("crisis", str(error)) from error
+        raise InvalidError.of("crisis", error) from error
     if found.exercise is not body.exercise:
         what = "an exercise" if found.exercise else "real"
-        raise InvalidError("exercise", f"the crisis is {what} and the lead is not: make both so")
+        raise InvalidError(
+            "exercise", "the crisis is {what} and the lead is not: make both so", what=what
+        )
     return found
 
 
@@ -127,9 +129,9 @@ def _next(name: str, *, by: Actor) -> Party:
     try:
         found = parties.party(name, viewer=by.party)
     except NotFoundError as error:
-        raise InvalidError("to", str(error)) from error
+        raise InvalidError.of("to", error) from error
     if found.kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY} or found.pk == by.party.pk:
-        raise InvalidError("to", f"{name} is no other authority or agency: choose one")
+        raise InvalidError("to", "{name} is no other authority or agency: choose one", name=name)
     return found
 
 

@@ -16,6 +16,8 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.alerts import reads as alerts
 from stemtide.hub.desk import glyphs, navigation, times, words
 from stemtide.hub.signals.rows import BoardSignal, Outcomes
+from stemtide.protocol.crises import TriageOut
+from stemtide.protocol.frameworks import Framework
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Outcome, Role, SignalState
 
@@ -30,6 +32,24 @@ _KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
 def phrase(value: str, of: str) -> str:
     """What people read for a stored word."""
     return words.phrase(value, of)
+
+
+@register.filter
+def figure(word: str, of: str) -> str:
+    """What people read for a stored word among the figures of a report."""
+    return words.figure(word, of)
+
+
+@register.filter
+def told(text: str) -> str:
+    """A text from our data, such as the title of a stage, in the reader's language."""
+    return words.told(text)
+
+
+@register.filter
+def explained(triage: TriageOut, framework: Framework) -> str:
+    """Why a rating comes to what it does."""
+    return words.explained(triage, framework)
 
 
 @register.filter

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refusals in the language of whoever reads them. Rooms raise them in English, with templates."""
+
+from django.utils.translation import gettext, gettext_noop as _
+
+from stemtide.hub.parties.rules import InvalidError, RefusalError
+
+
+def in_words(error: Exception) -> str:
+    """What a refusal says, after the name of the field that it is about, if there is one."""
+    said = without_field(error)
+    return f"{error.field}: {said}" if isinstance(error, InvalidError) else said
+
+
+def without_field(error: Exception) -> str:
+    """What a refusal says, to be shown beside the field that it is about."""
+    if not isinstance(error, RefusalError) or not error.template:
+        return str(error)
+    template = gettext(error.template)
+    if not error.facts:
+        return template
+    return template.format_map({name: _said(fact) for name, fact in error.facts.items()})
+
+
+def _said(fact: object) -> object:
+    """A fact that is a word of ours, in the reader's language."""
+    return gettext(fact) if isinstance(fact, str) and fact else fact
+
+
+FACTS = (
+    *(_("duty officer"), _("analyst"), _("coordinator"), _("administrator"), _("observer")),
+    *(_("data protection officer"), _("authority or agency"), _("agency")),
+    *(_("activates the protocol"), _("closes it"), _("rates a warning")),
+    *(_("answers the checklist"), _("records national measures"), _("links crises")),
+    *(_("mirrors other mechanisms"), _("lets a crisis calm down")),
+    *(_("makes a crisis live again"), _("reviews a crisis")),
+    *(_("as usual"), _("monitor"), _("activate")),
+    *(_("an exercise"), _("real"), _("was withdrawn"), _("expired")),
+    *(_("open"), _("confirmed"), _("declined"), _("withdrawn"), _("proposed"), _("agreed")),
+    *(_("objected"), _("superseded"), _("received"), _("passed on"), _("closed")),
+    *(_("draft"), _("published"), _("acknowledged"), _("unanswered"), _("overtaken")),
+    *(_("queued"), _("sending"), _("sent"), _("failed"), _("dead"), _("dropped"), _("stopped")),
+    *(_("leave the country out, and it goes to the agency"), _("call the police")),
+)
+"""Words of rooms that stand as facts in refusals: they are collected from here."""
