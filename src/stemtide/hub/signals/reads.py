@@ -63,9 +63,7 @@ def find(uid: UUID, *, viewer: Party) -> Signal:
     rows = Signal.objects.select_related("shared_by", "content", "crisis")
     row = rows.filter(visible(viewer), uid=uid).first()
     if row is None:
-        raise NotFoundError(
-            "there is no signal {uid} that your party may see: read the feed", uid=uid
-        )
+        raise NotFoundError("there is no signal {uid} that your party may see", uid=uid)
     return row
 
 
@@ -166,8 +164,7 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
         raise ConflictError(
             "this hub's feed ends at {positions}, before {after}: it was set back to an earlier"
             " state; load the snapshot and follow from there",
-            positions=heads.positions,
-            after=after,
+            **{"positions": heads.positions, "after": after},
         )
     size = max(1, min(limit, MAX_PAGE))
     rows = _feed_rows(viewer, exercise=exercise).filter(
