@@ -164,7 +164,8 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
         raise ConflictError(
             "this hub's feed ends at {positions}, before {after}: it was set back to an earlier"
             " state; load the snapshot and follow from there",
-            **{"positions": heads.positions, "after": after},
+            positions=heads.positions,
+            after=after,
         )
     size = max(1, min(limit, MAX_PAGE))
     rows = _feed_rows(viewer, exercise=exercise).filter(
