@@ -239,7 +239,7 @@ def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
     check_countries(codes)
     if not set(codes) - set(facts.countries):
         named = ", ".join(facts.countries)
-        raise ConflictError(f"the crisis names {named} already: name another country")
+        raise ConflictError("the crisis names {named} already: name another country", named=named)
 
 
 def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
