@@ -184,3 +184,12 @@ def test_the_templates_fetch_nothing():
     assert "@preview" not in found
     assert "http" not in found
     assert "eval(" not in found
+
+
+def test_the_tail_of_a_timeline_leaves_out_what_it_is_told_to(busy):
+    told = {"viewer": busy.world.authority, "limit": 4}
+    tail = reads_timeline.tail(busy.crisis.id, **told)
+    without = reads_timeline.tail(busy.crisis.id, **told, without=[tail[0].kind])
+    assert tail[0].number > tail[1].number
+    assert tail[0].kind not in {one.kind for one in without}
+    assert len(without) == 4

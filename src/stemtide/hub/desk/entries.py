@@ -133,15 +133,19 @@ def tail(*, viewer: Viewer) -> list[Line]:
     return _lines(rows[::-1], viewer=viewer)
 
 
+NOISE = ("alerts.raised", "alerts.settled")
+"""What the clock does after every act: left out where a few lines tell of a crisis."""
+
+
 def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
     """The last entries of a crisis that the viewer may see, newest first."""
     try:
-        rows = timelines.tail(crisis, viewer=viewer, limit=limit)
+        rows = timelines.tail(crisis, viewer=viewer, limit=limit, without=NOISE)
     except (
         NotAllowedError,
         NotFoundError,
     ):  # not in the room: names as the ledger alone opens them
-        rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit)
+        rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit, without=NOISE)
     return _lines(rows, viewer=viewer)
 
 

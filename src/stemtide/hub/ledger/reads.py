@@ -111,14 +111,22 @@ def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: A
 
 
 def timeline_tail(
-    crisis: UUID, *, viewer: Viewer, limit: int, opens: Opens | None = None
+    crisis: UUID,
+    *,
+    viewer: Viewer,
+    limit: int,
+    opens: Opens | None = None,
+    without: Collection[str] = (),
 ) -> list[EntryRow]:
     """The last entries of one crisis, which the viewer is known to be allowed to see, newest first.
 
+    without: kinds that are left out, of which there would be so many that they hide the others.
+
     Two look-ups by index, as a database that is asked for both at once may read the whole ledger.
     """
-    about = Entry.objects.filter(subject=f"crisis:{crisis}").order_by("-number")[:limit]
-    inside = Entry.objects.filter(crisis=crisis).order_by("-number")[:limit]
+    shown = Entry.objects.exclude(kind__in=without).order_by("-number")
+    about = shown.filter(subject=f"crisis:{crisis}")[:limit]
+    inside = shown.filter(crisis=crisis)[:limit]
     rows = {row.number: row for row in (*about, *inside)}
     latest = sorted(rows.values(), key=lambda row: row.number, reverse=True)[:limit]
     return _rows(latest, viewer=viewer, opens=opens)

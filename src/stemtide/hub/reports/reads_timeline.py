@@ -62,14 +62,16 @@ def timeline(
     )
 
 
-def tail(uid: UUID, *, viewer: Party, limit: int) -> list[ledger.EntryRow]:
+def tail(
+    uid: UUID, *, viewer: Party, limit: int, without: Collection[str] = ()
+) -> list[ledger.EntryRow]:
     """The last entries of a crisis' timeline, newest first, for a page that shows a few.
 
     raises: NotFoundError for a crisis whose room the viewer is not in.
     """
     room = situation.find_room(uid, viewer=viewer)
     opens = _opens(room, viewer=viewer)
-    return ledger.timeline_tail(uid, viewer=viewer, limit=limit, opens=opens)
+    return ledger.timeline_tail(uid, viewer=viewer, limit=limit, opens=opens, without=without)
 
 
 def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
