@@ -270,5 +270,5 @@ def invite(world, crisis, *names):
 def test_a_list_of_crises_costs_the_same_for_one_and_many(world, django_assert_num_queries):
     for _ in range(5):
         world.activate()
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         reads.crises(viewer=world.agency)

@@ -21,16 +21,20 @@ from stemtide.protocol.words import CheckAnswer, JoinState, PartyKind, ReviewDec
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What stands beside some crises, by their primary keys: the viewer's state, the review."""
+    """What stands beside some crises, by their primary keys.
+
+    states: the viewer's own. reviews: running ones. checks: the latest answers, by test.
+    """
 
     states: Mapping[int, JoinState] = field(default_factory=dict)
     reviews: Mapping[int, Review] = field(default_factory=dict)
+    checks: Mapping[int, Mapping[str, Check]] = field(default_factory=dict)
 
 
 def crises(*, viewer: Party) -> list[CrisisOut]:
     """All crises that a party may see, the latest warning first."""
-    rows = _seen(viewer).select_related("opened_by").prefetch_related("checks__answered_by")
-    around = _around(viewer)
+    rows = _seen(viewer).select_related("opened_by")
+    around = _all_around(viewer)
     return [
         _describe(row, viewer=viewer, around=around)
         for row in rows
@@ -51,12 +55,19 @@ def find(uid: UUID, *, viewer: Party) -> Crisis:
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
+    return _found(uid, viewer=viewer)[0]
+
+
+def _found(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
+    """A crisis, and how the viewer stands to it. raises: NotFoundError."""
     row = Crisis.objects.select_related("opened_by").filter(uid=uid).first()
-    if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
-        raise NotFoundError(
-            "there is no crisis {uid} that your party may see: list them first", uid=uid
-        )
-    return row
+    if row is not None:
+        around = _around(viewer, only=row)
+        if _is_visible(row, viewer=viewer, around=around):
+            return row, around
+    raise NotFoundError(
+        "there is no crisis {uid} that your party may see: list them first", uid=uid
+    )
 
 
 def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
@@ -64,8 +75,8 @@ def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
 
     raises: NotFoundError as find() does; NotAllowedError for one that it has not joined.
     """
-    row = find(uid, viewer=viewer)
-    rules.check_in_room(_own_facts(row, viewer=viewer, around=_around(viewer, only=row)), viewer)
+    row, around = _found(uid, viewer=viewer)
+    rules.check_in_room(_own_facts(row, viewer=viewer, around=around), viewer)
     return row
 
 
@@ -119,7 +130,7 @@ def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:  # noqa: ARG001  
 
 def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
     """A crisis as it travels."""
-    return _describe(row, viewer=viewer, around=_around(viewer, only=row))
+    return _describe(row, viewer=viewer, around=_all_around(viewer, only=row))
 
 
 def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ByOut:
@@ -149,7 +160,8 @@ def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
 def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
     """A crisis as it travels, from what stands beside it."""
     own = _own_facts(row, viewer=viewer, around=around)
-    of, latest, review = own.framework, _latest(row), around.reviews.get(row.pk)
+    of, review = own.framework, around.reviews.get(row.pk)
+    latest = around.checks.get(row.pk, {})
     is_insider = rules.is_insider(own, viewer)
     return CrisisOut(
         id=row.uid,
@@ -191,7 +203,7 @@ def _your_state(own: rules.CrisisFacts, viewer: Party) -> JoinState | None:
 
 
 def _describe_check(
-    test: str, question: str, latest: dict[str, Check], *, viewer: Party, is_insider: bool
+    test: str, question: str, latest: Mapping[str, Check], *, viewer: Party, is_insider: bool
 ) -> CheckOut:
     """One test, with its latest answer where there is one; evidence and author for insiders."""
     check = latest.get(test)
@@ -251,12 +263,25 @@ def _seen(viewer: Party) -> QuerySet[Crisis]:
 
 
 def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:
-    """What stands beside one crisis or all of them."""
+    """How a party stands to one crisis, or to all of them."""
     own = Participation.objects.filter(party=viewer)
-    running = Review.objects.filter(decision="")
     if only is not None:
-        own, running = own.filter(crisis=only), running.filter(crisis=only)
+        own = own.filter(crisis=only)
     return _Around(
-        states={pk: JoinState(state) for pk, state in own.values_list("crisis_id", "state")},
+        states={pk: JoinState(state) for pk, state in own.values_list("crisis_id", "state")}
+    )
+
+
+def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
+    """The same, with all that a description needs."""
+    crises = _seen(viewer) if only is None else [only]
+    running = Review.objects.filter(decision="", crisis__in=crises)
+    checks = Check.objects.filter(crisis__in=crises).select_related("answered_by")
+    latest: dict[int, dict[str, Check]] = {}
+    for check in checks:
+        latest.setdefault(check.crisis_id, {})[check.test] = check
+    return _Around(
+        states=_around(viewer, only=only).states,
         reviews={one.crisis_id: one for one in running},
+        checks=latest,
     )
