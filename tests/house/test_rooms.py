@@ -39,6 +39,8 @@ WITHOUT_AN_ENTRY = {
 """Writes that leave no ledger entry, each with its reason."""
 
 OTHER_FILES = {
+    "ledger/marks.py": "how far the ledger came for each room, for the wake and the desk: 0041",
+    "parties/moment.py": "what readers of one page have read already: 0041",
     "reports/paper.py": "timelines and reports as PDF, for both doors; it knows no table",
     "signals/rows.py": "what its reads hand to doors, where the protocol has no message for it",
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",

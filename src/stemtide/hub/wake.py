@@ -12,10 +12,11 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from typing import Protocol
+from uuid import UUID
 
 from django.db import connection
 
-from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.ledger.marks import marks
 from stemtide.hub.ledger.writes import CHANNEL
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.rows import Change
@@ -56,9 +57,19 @@ class WakesClosedError(Exception):
 class Subscription:
     """One subscriber's pending wake: later positions replace earlier ones, so none is lost."""
 
-    def __init__(self, party: Reader, *, after: int, exercise: bool, all_changes: bool) -> None:
+    def __init__(
+        self,
+        party: Reader,
+        *,
+        after: int,
+        exercise: bool,
+        all_changes: bool,
+        crisis: UUID | None = None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.all_changes = all_changes
+        self._crisis = crisis
+        self._mark = marks.of_page(crisis) if crisis else 0
         self._name = party.name
         self._kind = PartyKind(party.kind)
         self._exercise = exercise
@@ -67,6 +78,13 @@ class Subscription:
         self._ready = asyncio.Event()
         self._is_closed = False
         self._next_at = 0.0
+
+    def is_for_it(self) -> bool:
+        """Whether anything came that a subscriber to all changes, or to one room's, waits for."""
+        if self._crisis is None:
+            return True
+        before, self._mark = self._mark, marks.of_page(self._crisis)
+        return self._mark != before
 
     def concerns(self, change: Change) -> bool:
         """Whether a change is new to the subscriber, who may see it and asked for its kind."""
@@ -117,18 +135,27 @@ class Wakes:
 
     @asynccontextmanager
     async def subscribe(
-        self, party: Reader, *, exercise: bool = False, all_changes: bool = False
+        self,
+        party: Reader,
+        *,
+        exercise: bool = False,
+        all_changes: bool = False,
+        crisis: UUID | None = None,
     ) -> AsyncIterator[Subscription]:
         """Be woken by every change that commits from now on and that a party may see.
 
         exercise:    exercise signals too, as well as real ones.
         all_changes: any commit at all (heartbeats, outcomes), at most four times a second.
+        crisis:      of all changes only those that the room of this crisis may show; whoever
+                     subscribes is known to be allowed to see it.
 
         raises: WakesClosedError while the process is stopping; django.db.Error where there is no
                 database.
         """
         after = await asyncio.to_thread(self._start)
-        subscription = Subscription(party, after=after, exercise=exercise, all_changes=all_changes)
+        subscription = Subscription(
+            party, after=after, exercise=exercise, all_changes=all_changes, crisis=crisis
+        )
         with self._lock:
             self._subscriptions.add(subscription)
         try:
@@ -152,7 +179,7 @@ class Wakes:
     def _start(self) -> int:
         """Start the watcher where none runs yet; returns the position that stands now."""
         try:
-            position = ledger.heads().positions
+            position = marks.look().positions
         finally:
             connection.close()
         with self._lock:
@@ -181,14 +208,16 @@ class Wakes:
         """Hand what changed since the last time to those that it concerns."""
         changes = signals.changes(self._after, viewer=None)
         self._after = max((change.position for change in changes), default=self._after)
+        marks.look()
         with self._lock:  # after the read: who subscribed before a commit hears of it
             everyone = list(self._subscriptions)
         hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
         for one in everyone:
-            seen = [change.position for change in changes if one.concerns(change)]
-            if seen or one.all_changes:
-                position = self._after if one.all_changes else max(seen)
-                hits.setdefault(one.loop, []).append((one, position))
+            if one.all_changes:
+                if one.is_for_it():
+                    hits.setdefault(one.loop, []).append((one, self._after))
+            elif seen := [change.position for change in changes if one.concerns(change)]:
+                hits.setdefault(one.loop, []).append((one, max(seen)))
         for loop, batch in hits.items():
             _tell(loop, batch)
 

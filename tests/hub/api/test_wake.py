@@ -189,3 +189,23 @@ def test_a_lost_connection_of_the_watcher_is_made_anew(wakes, committed_world):
             assert await mine.get() == shared.position
 
     run(story())
+
+
+def test_a_room_is_woken_by_its_own_crisis_and_not_by_anothers(wakes, committed_world):
+    world = committed_world
+    crisis, other = world.warn(), world.warn(name="Another")
+
+    async def story() -> None:
+        async with (
+            wakes.subscribe(world.agency, all_changes=True, crisis=crisis.id) as room,
+            wakes.subscribe(world.agency, all_changes=True) as board,
+        ):
+            await apart(world.share, crisis=other.id, value=hex_value(1))
+            await board.get()
+            assert not room._ready.is_set()
+            await apart(world.share, crisis=crisis.id, value=hex_value(2))
+            await room.get()
+            await apart(world.warn, name="A third, which rooms may link with")
+            await room.get()
+
+    run(story())

@@ -68,6 +68,8 @@ GET  crisis-new                   in  200 200 403 403 200 200 200 200 403 200 40
 POST crisis-new                   in  302 302 403 403 302 302 302 302 403 302 403 302
 GET  crisis-report                in  302 302 302 302 302 302 403 302 302 404 404 403
 POST crisis-report-open           in  302 302 403 403 302 302 403 403 403 404 404 403
+GET  crisis-stream                403 200 200 200 200 200 200 200 200 200 404 404 200
+POST crisis-stream                403 200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-timeline              in  200 200 200 200 200 200 403 200 200 404 404 403
 POST crisis-timeline-export       in  200 403 200 403 403 200 403 200 403 404 404 403
 GET  deliveries                   in  200 200 200 200 200 200 200 200 200 200 200 200

@@ -159,5 +159,5 @@ def test_the_cluster_of_a_signal_is_found_by_any_of_them(world, crisis, share):
 def test_clusters_are_made_once_for_each_position(world, crisis, share, django_assert_num_queries):
     share()
     reads.clusters(crisis.id, viewer=world.agency)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(3):
         reads.clusters(crisis.id, viewer=world.agency)

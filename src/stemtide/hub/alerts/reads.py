@@ -12,6 +12,7 @@ from stemtide.hub.alerts import links, words
 from stemtide.hub.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.alerts.rules import UNSETTLED, AlertState, Urgency, Via, rank
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.moment import once
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.words import PartyKind
 
@@ -97,6 +98,11 @@ def alert(uid: UUID, *, viewer: Party) -> AlertRow:
 
 def waiting(*, viewer: Party) -> Waiting:
     """What the bar of the desk says."""
+    return once(("waiting", viewer), lambda: _waiting(viewer))
+
+
+def _waiting(viewer: Party) -> Waiting:
+    """The same, from the table."""
     found = _of(viewer).filter(state__in=UNSETTLED)
     counts = [one["urgency"] for one in found.values("urgency")]
     latest = found.order_by("-created_at", "-pk").first()

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from stemtide.hub.crises import rules
 from stemtide.hub.crises.models import Check, Crisis, Participation, Review
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.moment import once
 from stemtide.hub.parties.rules import COORDINATING, NotFoundError
 from stemtide.protocol.crises import ByOut, CheckOut, CrisisOut, ReviewOut
 from stemtide.protocol.frameworks import framework
@@ -60,7 +61,7 @@ def find(uid: UUID, *, viewer: Party) -> Crisis:
 
 def _found(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
     """A crisis, and how the viewer stands to it. raises: NotFoundError."""
-    row = Crisis.objects.select_related("opened_by").filter(uid=uid).first()
+    row = _row(uid)
     if row is not None:
         around = _around(viewer, only=row)
         if _is_visible(row, viewer=viewer, around=around):
@@ -82,7 +83,7 @@ def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
 
 def is_in_room(uid: UUID, *, party: Party) -> bool:
     """Whether a party takes part in a crisis; False also for one that there is not."""
-    row = Crisis.objects.select_related("opened_by").filter(uid=uid).first()
+    row = _row(uid)
     return row is not None and rules.is_in_room(
         _own_facts(row, viewer=party, around=_around(party, only=row)), party
     )
@@ -114,6 +115,11 @@ def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
 
 def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:  # noqa: ARG001  # find() said for whom
     """What the rules must know of a crisis."""
+    return once(("facts", row.pk), lambda: _facts(row))
+
+
+def _facts(row: Crisis) -> rules.CrisisFacts:
+    """The same, from the tables."""
     states = row.participations.values_list("party__name", "state")
     return rules.CrisisFacts(
         framework=framework(row.framework),
@@ -155,6 +161,12 @@ def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
         by=by_out(row.by, ref=row.by_ref, role=row.by_role, viewer=viewer) if row.by else None,
         at=row.at,
     )
+
+
+def _row(uid: UUID) -> Crisis | None:
+    """A row, whoever asks; None where there is none."""
+    rows = Crisis.objects.select_related("opened_by").filter(uid=uid)
+    return once(("crisis", uid), rows.first)
 
 
 def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
@@ -264,6 +276,11 @@ def _seen(viewer: Party) -> QuerySet[Crisis]:
 
 def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:
     """How a party stands to one crisis, or to all of them."""
+    return once(("around", viewer, only), lambda: _read_around(viewer, only=only))
+
+
+def _read_around(viewer: Party, *, only: Crisis | None) -> _Around:
+    """The same, from the tables."""
     own = Participation.objects.filter(party=viewer)
     if only is not None:
         own = own.filter(crisis=only)

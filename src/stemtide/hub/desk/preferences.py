@@ -3,6 +3,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -71,10 +72,17 @@ def _reading_as(request: HttpRequest, user: "Someone | AnonymousUser") -> Iterat
     """Make the reader's language and time zone the ones that are active."""
     language = getattr(user, "language", "") or translation.get_language_from_request(request)
     zone = getattr(user, "time_zone", "") or "UTC"
-    if zone not in available_timezones():
-        zone = "UTC"  # one that this machine's tz database has not, or no longer
-    with translation.override(language), timezone.override(ZoneInfo(zone)):
+    with translation.override(language), timezone.override(_zone(zone)):
         yield
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    """A time zone; UTC for one that this machine's tz database has not, or no longer.
+
+    Its list is read from the disk, which takes longer than most pages: once for each name.
+    """
+    return ZoneInfo(name if name in available_timezones() else "UTC")
 
 
 def _marked(answer: HttpResponseBase) -> HttpResponseBase:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the blocks of a crisis' room show, read once for all who may see the same.
 
-Fifty people of seven parties look at one room, and every act wakes all of them. What they see
-depends on their party, role, language and zone, on how far the ledger has come, and on little of
-their own: so blocks are made once for each of these, and handed to everyone they are for.
+Fifty people of seven parties look at one room, and every act wakes all of them. What a block
+shows depends on the reader's party, language and zone, and on how far the ledger has come for this
+crisis; for some blocks on the role, on the acts that are offered, or on what one looked at. Each
+block is made once for each of these, from nothing but what it was said to depend on, and handed to
+everyone it is for.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -20,8 +22,9 @@ from stemtide.hub.crises import reads as crises, reads_life, rules
 from stemtide.hub.desk import leads, room_content, room_offers, situation
 from stemtide.hub.desk.people import SignedInRequest
 from stemtide.hub.desk.room_verbs import Offer
-from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.ledger.marks import marks
 from stemtide.hub.media import reads as media
+from stemtide.hub.parties.moment import moment
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import CrisisLife
@@ -30,7 +33,7 @@ from stemtide.protocol.words import CheckAnswer, ProposalState
 SAME_FOR_S = 10
 """Words such as "3 min ago" are made anew this often, also where nothing happens."""
 
-_KEPT = 128
+_KEPT = 1024
 
 
 class _Made:
@@ -80,9 +83,11 @@ def facts(
     raises: NotFoundError for a crisis that the person's party may not see.
     """
     now = datetime.now(UTC)
-    shared = _shared(request, uid, by=by, now=now)
-    own = _own(uid, by=by, now=now)
-    return {**shared, **own, **_offers(shared, by=by, now=now, wrong=wrong)}
+    with moment():
+        room = _Room(request, uid, by=by, now=now)
+        offered = _offers(room.life(), by=by, now=now, wrong=wrong)
+        own = _own(uid, by=by, now=now)
+        return {**room.content(), **room.life(), **room.said(), **room.acts(), **own, **offered}
 
 
 def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
@@ -91,68 +96,163 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
     raises: NotFoundError.
     """
     now = datetime.now(UTC)
-    shared = _shared(request, uid, by=by, now=now)
-    own = _own(uid, by=by, now=now)
-    mine = any(
-        one.state is ProposalState.OPEN and one.by.party == by.party.name and one.by.ref == by.ref
-        for one in shared["life"].proposals
-    )
-    key = (shared["key"], mine, own["exposure"], frozenset(own["seen"]))
+    with moment():
+        room = _Room(request, uid, by=by, now=now)
+        life, content = room.life(), room.content()
+        own = _own(uid, by=by, now=now)
+        looks = {**own, "key": (own["exposure"], frozenset(own["seen"]))}
+        offered = _offers(life, by=by, now=now, wrong=None)
+        blocks = [_block("head", content, life), _block("next", life, _of("next", offered))]
+        blocks += [_block("curve", content), _block("clusters", content, looks)]
+        blocks += [_block("sightings", content)]
+        if life["is_insider"]:
+            places = ("people", "checks", "neighbours")
+            blocks += [_block(place, life, _of(place, offered)) for place in places]
+        if life["life"].in_room:
+            said = room.said()
+            blocks += [_block(name, said) for name in ("log", "lines", "leads") if name in said]
+        blocks += [_block("ledger", room.acts())]
+        return "".join(blocks) + _bar(request, by=by, now=now) + _moment(now)
+
+
+_TEMPLATES = {"curve": "spread", "ledger": "timeline"}
+
+
+def _block(name: str, *parts: Mapping[str, Any]) -> str:
+    """One block to swap in, made from these parts and nothing else, once for all that are alike."""
 
     def render() -> str:
-        found = {**shared, **own, **_offers(shared, by=by, now=now, wrong=None)}
-        return render_to_string("desk/room/_blocks.html", {**found, "is_fragment": True})
+        found = {name: value for part in parts for name, value in part.items()}
+        html = render_to_string(f"desk/room/_{_TEMPLATES.get(name, name)}.html", found)
+        return f'<div id="block-{name}" hx-swap-oob="innerHTML">{html}</div>\n'
 
-    html: str = made.get(key, render)
-    return html + render_to_string("desk/room/_as_of.html", {"now": now}, request)
+    html: str = made.get((name, *_reading(), *(part["key"] for part in parts)), render)
+    return html
 
 
-def _shared(request: SignedInRequest, uid: UUID, *, by: Actor, now: datetime) -> dict[str, Any]:
-    """What everybody of one party, in one role, sees alike."""
-    heads = ledger.heads()
-    key = (
-        *(
-            uid,
-            by.party.pk,
-            by.role,
-            translation.get_language(),
-            timezone.get_current_timezone_name(),
-        ),
-        *(heads.hub, heads.entries, heads.positions, int(now.timestamp() / SAME_FOR_S)),
+_NAMES = {
+    "next": ("proposals", "next_offers"),
+    "people": ("uninvites", "people_offers"),
+    "checks": ("checks", "check_offers"),
+    "neighbours": ("news", "neighbour_offers"),
+}
+"""What the templates of blocks with forms call them."""
+
+
+def _of(place: str, offered: dict[str, Any]) -> dict[str, Any]:
+    """The forms of one block, and their key: what a form holds depends on the party alone."""
+    here = offered["offers"].get(place, ())
+    forms = {name: offered[name] for name in _NAMES[place]}
+    return {**forms, "key": tuple((one.verb.name, one.target) for one in here)}
+
+
+def _bar(request: SignedInRequest, *, by: Actor, now: datetime) -> str:
+    """The alerts that wait for the party, as the bar above every page tells of them."""
+    heads = marks.look()
+    key = ("bar", by.party.pk, *_reading(), heads.hub, heads.entries, _span(by.party.pk, now))
+    html: str = made.get(
+        key, lambda: render_to_string("desk/alerts/_bar_live.html", {"request": request})
     )
+    return html
 
-    def read() -> dict[str, Any]:
-        facts = crises.facts_of(uid, viewer=by.party)
-        life = reads_life.life(uid, viewer=by.party)
+
+def _moment(now: datetime) -> str:
+    """When the figures were read."""
+    html = render_to_string("desk/_moment.html", {"now": now})
+    return f'<div id="block-moment" hx-swap-oob="innerHTML">{html}</div>'
+
+
+def _reading() -> tuple[str | None, str]:
+    """How the person reads: what every rendering depends on."""
+    return translation.get_language(), timezone.get_current_timezone_name()
+
+
+def _span(party: int, now: datetime) -> int:
+    """A number that stays the same for a while; parties' whiles end at different moments."""
+    return int(now.timestamp() / SAME_FOR_S + party * 0.618)
+
+
+class _Room:
+    """What a room shows, in parts that change for different reasons. Each has its own key."""
+
+    def __init__(self, request: SignedInRequest, uid: UUID, *, by: Actor, now: datetime) -> None:
+        self._request, self._uid, self._by, self._now = request, uid, by, now
+        self._hub = marks.look().hub
+
+    def life(self) -> dict[str, Any]:
+        """Where the crisis stands, who takes part, what is proposed; alike for all of a party."""
+        return self._part("life", ("check", "measure", "proposal", "review"), self._read_life)
+
+    def content(self) -> dict[str, Any]:
+        """Clocks, clusters and sightings; alike for all of a party.
+
+        What this shows of the crisis itself changes with acts that concern every room.
+        """
+        things = ("signal", "signals", "opinion", "outcomes", "preview", "previews")
+        return self._part("content", things, self._read_content)
+
+    def acts(self) -> dict[str, Any]:
+        """The last acts; alike for all of a party."""
+        return self._part("acts", None, self._read_acts)
+
+    def said(self) -> dict[str, Any]:
+        """What was said in the room, for those in it, with what their role may do about it."""
+        things = ("message", "line", "signal", "signals")
+        return self._part("said", things, self._read_said, self._by.role)
+
+    def _part(
+        self,
+        name: str,
+        things: tuple[str, ...] | None,
+        read: Callable[[], dict[str, Any]],
+        *more: Hashable,
+    ) -> dict[str, Any]:
+        """One part, read again once anything happened that it may show."""
+        party = self._by.party.pk
+        at = marks.of_room(self._uid, things)
+        key = (name, self._uid, party, *more, *_reading(), self._hub, at, _span(party, self._now))
+        found: dict[str, Any] = made.get(key, lambda: {**read(), "key": key, "now": self._now})
+        return found
+
+    def _read_life(self) -> dict[str, Any]:
+        """Where it stands."""
+        viewer = self._by.party
+        facts = crises.facts_of(self._uid, viewer=viewer)
+        life = reads_life.life(self._uid, viewer=viewer)
         return {
-            "key": key,
-            "now": now,
+            **room_content.frame(life, viewer=viewer),
             "facts": facts,
-            "life": life,
-            "others": room_offers.linkable(life, viewer=by.party),
-            "is_insider": rules.is_insider(facts, by.party),
+            "others": room_offers.linkable(life, viewer=viewer),
+            "is_insider": rules.is_insider(facts, viewer),
             "checks_yes": sum(one.answer is CheckAnswer.YES for one in life.checks),
             "checks_all": len(life.checks),
-            **room_content.read(life, by=by, now=now),
-            **_said(request, life),
         }
 
-    found: dict[str, Any] = made.get(key, read)
-    return found
-
-
-def _said(request: SignedInRequest, life: CrisisLife) -> dict[str, object]:
-    """What was said in the room, for those in it."""
-    if not life.in_room:
-        return {}
-    try:
-        return (
-            situation.log_facts(request, life.id)
-            | situation.lines_facts(request, life.id)
-            | leads.leads_facts(request, life.id)
+    def _read_content(self) -> dict[str, Any]:
+        """What was shared and met."""
+        viewer = self._by.party
+        life: CrisisLife = self.life()["life"]
+        return room_content.frame(life, viewer=viewer) | room_content.read(
+            life, viewer=viewer, now=self._now
         )
-    except NotFoundError:
-        return {}
+
+    def _read_acts(self) -> dict[str, Any]:
+        """What was done last."""
+        return room_content.acts(self.life()["life"], viewer=self._by.party)
+
+    def _read_said(self) -> dict[str, Any]:
+        """What was said; nothing to those who are not in the room."""
+        if not self.life()["life"].in_room:
+            return {}
+        try:
+            found = (
+                situation.log_facts(self._request, self._uid, asked={})
+                | situation.lines_facts(self._request, self._uid)
+                | leads.leads_facts(self._request, self._uid)
+            )
+        except NotFoundError:
+            return {}
+        return {name: found[name] for name in ("log", "lines", "leads", "titles")}
 
 
 def _own(uid: UUID, *, by: Actor, now: datetime) -> dict[str, Any]:

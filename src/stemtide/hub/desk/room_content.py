@@ -10,10 +10,9 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from stemtide.hub.desk import curves, entries, navigation
-from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.ledger.marks import marks
 from stemtide.hub.media import reads as media
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.reads import Actor
 from stemtide.hub.signals import reads_clusters, reads_sightings, reads_times
 from stemtide.hub.signals.rows import Cluster, CountTable, CurvePoint, Outcomes
 from stemtide.protocol.crises import CrisisLife
@@ -43,18 +42,25 @@ class ClusterRow:
     preview: UUID | None
 
 
-def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
-    """Everything that those of one party in one role see alike."""
-    viewer = by.party
-    times = reads_times.crisis_times(life.id, viewer=viewer)
-    found = clusters(life.id, viewer=viewer)
-    counted = _counted(life.id, viewer=viewer)
+def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
+    """What every block may name: the crisis, its framework, the parties."""
     of = framework(life.framework)
     return {
+        "life": life,
         "viewer": viewer,
         "framework": of,
         "stage": of.stages[life.stage],
         "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
+    }
+
+
+def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str, object]:
+    """Clocks, clusters and sightings, as those of one party see them alike."""
+    times = reads_times.crisis_times(life.id, viewer=viewer)
+    found = clusters(life.id, viewer=viewer)
+    counted = _counted(life.id, viewer=viewer)
+    return {
         "clocks": _clocks(life, times=times, now=now),
         "clusters": found[:CLUSTERS],
         "cluster_marks": marks_of(found[:CLUSTERS]),
@@ -62,9 +68,14 @@ def read(life: CrisisLife, *, by: Actor, now: datetime) -> dict[str, object]:
         "variant_count": sum(len(row.cluster.members) for row in found),
         "table": counted.table,
         "curve": curves.draw(counted.points, marks=_marks(life, times=times)),
+    }
+
+
+def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
+    """The last acts of a crisis."""
+    return {
         "entries": entries.of_crisis(life.id, viewer=viewer) if life.in_room else [],
         "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
-        "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
     }
 
 
@@ -94,9 +105,10 @@ class _Counted:
 
 def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
     """Clusters, table and curve, made once until a signal or an outcome comes."""
-    heads = ledger.heads()
+    heads = marks.look()
+    at = marks.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
     version = reads_sightings.version(crisis, viewer=viewer)
-    return _counted_at(crisis, viewer, at=(heads.hub, heads.positions, version))
+    return _counted_at(crisis, viewer, at=(heads.hub, at, version))
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A crisis' situation log and its public lines: pages, fragments, and the forms on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -53,12 +53,18 @@ def titles_of(request: SignedInRequest) -> dict[str, str]:
     return {one.name: one.title for one in parties.parties(viewer=request.user.party)}
 
 
-def log_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
-    """What the block of the log needs: for this page, and for any other that includes it."""
+def log_facts(
+    request: SignedInRequest, uid: UUID, *, asked: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """What the block of the log needs: for this page, and for any other that includes it.
+
+    asked: which part of the log, as the address of its own page says it.
+    """
+    asked = request.GET if asked is None else asked
     viewer, by = request.user.party, actor_of(request)
     room = room_of(request, uid)
-    before = request.GET.get("before", "")
-    kind = request.GET.get("kind", "")
+    before = asked.get("before", "")
+    kind = asked.get("kind", "")
     kind = kind if kind in set(MessageKind) else ""
     at = int(before) if before.isdigit() and len(before) < 10 else None  # noqa: PLR2004  # fits
     found = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=at, kind=kind)

@@ -26,6 +26,7 @@ urlpatterns = [
     path("crises", room.crises_page, name="crises"),
     path("crises/new", room.warn, name="crisis-new"),
     path("crises/<uuid:uid>", room.room, name="crisis"),
+    path("crises/<uuid:uid>/stream", stream.stream, name="crisis-stream"),
     path("crises/<uuid:uid>/_blocks", room.blocks, name="crisis-blocks"),
     path("crises/<uuid:uid>/do/<slug:verb>", room.act, name="crisis-act"),
     path("crises/<uuid:uid>/content", room_content_page.content, name="crisis-content"),

@@ -42,6 +42,21 @@ class EntryRow:
     crisis: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """What anybody may know of an entry: its number and kind; and where it belongs."""
+
+    number: int
+    kind: str
+    crisis: UUID | None
+
+
+def kinds(*, after: int, until: int, by: str) -> list[KindRow]:  # noqa: ARG001  # the process, for its marks
+    """Numbers and kinds of some entries, oldest first. by: who keeps count of them."""
+    found = Entry.objects.filter(number__gt=after, number__lte=until).order_by("number")
+    return [KindRow(*row) for row in found.values_list("number", "kind", "crisis")]
+
+
 def heads() -> Heads:
     """The hub's id and its highest entry number and feed position, as far as committed."""
     row = Numbering.objects.get()

@@ -26,6 +26,35 @@ it know who was asked into a crisis: those read its timeline, where a room above
 """
 
 
+IN_ITS_ROOM = frozenset(
+    {
+        # What happens inside one crisis, or to a signal of one or of none.
+        *(
+            "check",
+            "measure",
+            "proposal",
+            "review",
+            "message",
+            "line",
+            "preview",
+            "previews",
+        ),
+        *("signal", "signals", "opinion", "outcomes", "report", "action", "timeline"),
+        # What no room shows of others.
+        *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
+        *("contact_point", "ladder", "drill", "delivery"),
+    }
+)
+"""Things that concern the room of their own crisis alone, or none where they have no crisis.
+
+Acts on crises and on who takes part are missing: rooms name other crises, to those who see them.
+Leads are missing, as they leave no trace in their crisis.
+"""
+
+ALERTING = frozenset({"alert", "alerts"})
+"""Things that every page tells of, above its blocks."""
+
+
 class NoTransactionError(RuntimeError):
     """The ledger was written outside a transaction, where its number would not hold."""
 
@@ -44,6 +73,16 @@ def may_read(viewer: Viewer, *, kind: str, actor: str) -> bool:
     """Whether a reader learns who did an act, to what, and its detail."""
     thing = kind.partition(".")[0]
     return actor == viewer.ref or viewer.kind in OPEN_TO.get(thing, ())
+
+
+def stays_in_its_room(kind: str) -> bool:
+    """Whether an entry of a kind is nothing to the rooms of other crises."""
+    return kind.partition(".")[0] in IN_ITS_ROOM
+
+
+def is_of_alerts(kind: str) -> bool:
+    """Whether an entry of a kind is about alerts, of which the bar of every page tells."""
+    return kind.partition(".")[0] in ALERTING
 
 
 def crisis_named(subject: str) -> UUID | None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import rules
 from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
+from stemtide.hub.parties.moment import once
 from stemtide.hub.parties.rules import NotFoundError, UnknownKeyError
 from stemtide.protocol.words import PartyKind, Role, Scope
 
@@ -148,7 +149,7 @@ def party_named(name: str, *, by: str) -> Party:  # noqa: ARG001  # an operator 
 
 def parties(*, viewer: Party) -> list[Party]:  # noqa: ARG001  # every party may see every other
     """All parties, by name."""
-    return list(Party.objects.order_by("name"))
+    return list(once("parties", lambda: list(Party.objects.order_by("name"))))
 
 
 def existing(names: Iterable[str], *, viewer: Party) -> set[str]:  # noqa: ARG001  # every party may see every other

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Sum
+from django.db.models import Max, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.ledger import reads as ledger
@@ -60,8 +60,10 @@ def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
     A cluster's key is the id of its first signal: it stays while variants come, and where two
     clusters grow together the elder's remains.
     """
-    heads = ledger.heads()
-    return _clusters_at(crisis, viewer, hub=heads.hub, position=heads.positions)
+    found = Signal.objects.filter(visible(viewer), crisis__uid=crisis).order_by()
+    handlings = frozenset(found.values_list("tlp", "audience", "shared_by").distinct())
+    last = found.aggregate(last=Max("position"))["last"]
+    return _clusters_of(crisis, handlings, hub=ledger.heads().hub, position=last)
 
 
 def cluster_of(signal: UUID, *, crisis: UUID, viewer: Party) -> Cluster | None:
@@ -86,16 +88,26 @@ def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes], viewer: Party) -> 
 
 
 @lru_cache(maxsize=128)
-def _clusters_at(
+def _clusters_of(
     crisis: UUID,
-    viewer: Party,
+    handlings: frozenset[tuple[str, str, int]],
     *,
     hub: UUID,  # noqa: ARG001  # what the answer depends on
-    position: int,  # noqa: ARG001  # what the answer depends on
+    position: int | None,  # noqa: ARG001  # what the answer depends on
 ) -> tuple[Cluster, ...]:
-    """Clusters, made once for each position of the feed: whatever changes them moves it on."""
-    found = Signal.objects.filter(visible(viewer), crisis__uid=crisis).order_by("pk")
-    rows = [_Row(*one) for one in found.values_list(*_COLUMNS)]
+    """Clusters of the signals with these marks, audiences and sharers, of all and no others.
+
+    Who may see a signal depends on these alone, so parties that see the same share the answer; it
+    is made once for each position that such a signal last moved to: what changes one moves it on.
+    """
+    found = Signal.objects.filter(crisis__uid=crisis).order_by("pk")
+    rows = [
+        _Row(*one)
+        for *one, tlp, audience, sharer in found.values_list(
+            *_COLUMNS, "tlp", "audience", "shared_by"
+        )
+        if (tlp, audience, sharer) in handlings
+    ]
     groups: dict[int, list[_Row]] = {}
     for root, row in zip(_roots(rows), rows, strict=True):
         groups.setdefault(root, []).append(row)

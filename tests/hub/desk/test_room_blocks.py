@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks of a room that are kept for others: each reader gets what would be made for them alone."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.crises import writes as crises, writes_events, writes_joining, writes_moves
+from stemtide.hub.desk import room_blocks
+from stemtide.hub.desk.entries import ACTS
+from stemtide.hub.ledger.marks import Marks
+from stemtide.hub.ledger.rules import is_of_alerts, stays_in_its_room
+from stemtide.hub.parties import writes as parties, writes_people
+from stemtide.hub.parties.models import Person
+from stemtide.hub.situation import writes as situation, writes_leads
+from stemtide.protocol.crises import (
+    AnswerIn,
+    CheckIn,
+    InviteIn,
+    LinkIn,
+    NeighbourIn,
+    ProposalIn,
+    WarningIn,
+)
+from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
+from stemtide.protocol.words import Role
+
+pytestmark = pytest.mark.django_db
+
+READERS = (
+    ("authority", Role.DUTY_OFFICER),
+    ("authority", Role.ANALYST),
+    ("authority", Role.OBSERVER),
+    ("agency", Role.DUTY_OFFICER),
+    ("neighbour", Role.DUTY_OFFICER),
+    ("provider", Role.DUTY_OFFICER),
+    ("provider", Role.DATA_PROTECTION_OFFICER),
+    ("rival", Role.ANALYST),
+)
+PASSING = re.compile(r'<div id="block-moment".*|(?<=>)[^<]*(?=</time>)', re.DOTALL)
+"""What the very second changes: when the blocks were made, and "3 s ago"."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_made_before():
+    room_blocks.made.clear()
+
+
+@pytest.fixture
+def uid(world):
+    """A live crisis of the authority, in which the two providers are."""
+    return world.crisis(active=True, joined=("provider", "rival"))
+
+
+@pytest.fixture
+def desks(world):
+    """Somebody of each party and role, by both."""
+    return {reader: world.desk(*reader) for reader in READERS}
+
+
+def blocks(desk, uid):
+    """All blocks as they come, without what passes."""
+    page = desk.get(f"/crises/{uid}/_blocks", headers={"HX-Request": "true"})
+    assert page.status_code == 200
+    return PASSING.sub("", page.content.decode())
+
+
+def made_for(desk, uid):
+    """The same, with nothing kept."""
+    room_blocks.made.clear()
+    return blocks(desk, uid)
+
+
+def check_each(desks, uid):
+    """Whoever comes first, each reader gets what would be made for them alone."""
+    kept = {reader: blocks(desk, uid) for reader, desk in desks.items()}
+    alone = {reader: made_for(desk, uid) for reader, desk in desks.items()}
+    room_blocks.made.clear()
+    for reader in reversed(desks):
+        assert blocks(desks[reader], uid) == alone[reader], reader
+    for reader in desks:
+        assert kept[reader] == alone[reader], reader
+    return alone
+
+
+def test_nobody_gets_what_was_made_for_another(world, uid, desks):
+    marks = [("green", ()), ("amber", ()), ("amber+strict", ()), ("red", ("agency",))]
+    values = iter(f"{number:02x}" * 32 for number in range(17, 255, 34))
+    for tlp, audience in marks:
+        for by in ("authority", "rival") if tlp == "red" else ("provider",):
+            world.share(by=by, tlp=tlp, audience=audience, crisis=uid, value=next(values))
+    alone = check_each(desks, uid)
+    assert len(set(alone.values())) == len(READERS)
+
+
+def test_nobody_gets_another_language_or_clock(world, uid):
+    desks = {}
+    for language in ("en", "fr"):
+        for zone in ("UTC", "Europe/Brussels", "America/Sao_Paulo"):
+            desk = world.desk("authority", Role.DUTY_OFFICER) if not desks else None
+            person = Person.objects.get(party=world.party["authority"]) if desk else None
+            if person is None:
+                person = parties.add_person(
+                    f"{uuid4().hex}@authority.example",
+                    party=world.party["authority"],
+                    role=Role.DUTY_OFFICER,
+                    password="tide and stem 4711",
+                    actor="operator",
+                    now=world.now,
+                )
+                desk = type(next(iter(desks.values())))()
+                desk.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+            writes_people.set_preferences(person, language=language, time_zone=zone)
+            desks[language, zone] = desk
+    alone = check_each(desks, uid)
+    assert len(set(alone.values())) == len(desks)
+    for (_, zone), told in alone.items():
+        others = {"UTC": "CET", "Europe/Brussels": "UTC-03", "America/Sao_Paulo": "CET"}
+        assert f" {others[zone]}" not in told, zone
+
+
+def act(world, uid):
+    """Acts of every sort, one after the other; yields the name of each once it is done."""
+    authority, agency = world.actor("authority"), world.actor("agency")
+    provider, now = world.actor("provider"), world.now
+    signal = world.share(crisis=uid)
+    yield "share"
+    world.outcome(signal, by="provider")
+    yield "outcome"
+    world.dispute(signal)
+    yield "opinion"
+    message = MessageIn(kind="observation", text="For two alone.", audience=("agency",), tlp="red")
+    situation.post(uid, body=message, by=provider, now=now)
+    yield "message"
+    told = situation.propose_line(uid, body=LineIn(texts={"en": "Stay in."}), by=agency, now=now)
+    yield "line"
+    situation.withdraw_line(told.id, by=agency, now=now)
+    yield "line withdrawn"
+    lead = LeadIn(
+        level="high_specific",
+        bases=("tco_14_5",),
+        country="BE",
+        to="authority",
+        facts="Somebody says that they will shoot.",
+        reasons="Named place and hour.",
+        callback="+32 2 000 00 00",
+        crisis=uid,
+    )
+    writes_leads.report_lead(lead, by=provider, now=now)
+    yield "lead"
+    body = CheckIn(answer="unknown", evidence="One of them took it back.")
+    crises.answer(uid, test="real-world-event", body=body, by=authority, now=now)
+    yield "check"
+    order = ProposalIn(act="close", reason="It is over.")
+    offered = writes_moves.propose(uid, body=order, by=authority, now=now).proposals[-1].id
+    yield "proposal"
+    writes_moves.withdraw(uid, offered, by=authority, now=now)
+    yield "proposal withdrawn"
+    mirrored = NeighbourIn(framework="the-neighbours", version="1", type="alarm", started_at=now)
+    writes_events.mirror(uid, body=mirrored, by=authority, now=now)
+    yield "neighbour"
+    other = WarningIn(name="Another attack", happened_at=now, countries=("BE",))
+    second = crises.warn(other, by=authority, now=now).id
+    yield "another crisis"
+    linked = LinkIn(crisis=second, reason="The same hand.")
+    writes_events.link(uid, body=linked, by=authority, now=now)
+    yield "link"
+    invited = InviteIn(parties=("observer",))
+    writes_joining.invite(uid, body=invited, by=agency, now=now)
+    yield "invitation"
+    writes_joining.leave(uid, body=AnswerIn(reason="Done."), by=world.actor("rival"), now=now)
+    yield "leaving"
+    world.withdraw(signal)
+    yield "withdrawal"
+
+
+def test_after_every_act_each_reader_gets_what_is_new(world, uid):
+    few = [READERS[at] for at in (0, 2, 3, 5, 7)]
+    desks = {reader: world.desk(*reader) for reader in few}
+    before = {reader: blocks(desk, uid) for reader, desk in desks.items()}
+    officer = ("authority", Role.DUTY_OFFICER)
+    for done in act(world, uid):
+        try:
+            now = check_each(desks, uid)
+        except AssertionError as error:
+            raise AssertionError(f"after: {done}") from error
+        assert now[officer] != before[officer] or done == "message", done
+        before = now
+
+
+def test_the_address_of_one_reader_shapes_nobody_elses_log(world, uid, desks):
+    body = MessageIn(kind="observation", text="Two men on the roof.")
+    situation.post(uid, body=body, by=world.actor("agency"), now=world.now)
+    desk = desks["authority", Role.DUTY_OFFICER]
+    asked = desk.get(f"/crises/{uid}/_blocks?kind=question&before=1").content.decode()
+    assert "Two men on the roof." in asked
+    assert "Two men on the roof." in blocks(desk, uid)
+
+
+def test_blocks_hold_no_token(uid, desks):
+    assert "csrfmiddlewaretoken" not in blocks(desks["authority", Role.DUTY_OFFICER], uid)
+
+
+EVERY_ROOM = {"party", "person", "crisis", "participant", "neighbour", "lead"}
+
+
+def test_whom_an_entry_concerns_is_decided_for_every_kind():
+    things = {kind.partition(".")[0] for kind in ACTS}
+    everywhere = {
+        thing
+        for thing in things
+        if not stays_in_its_room(f"{thing}.done") and not is_of_alerts(f"{thing}.done")
+    }
+    assert everywhere == EVERY_ROOM
+
+
+def test_an_unknown_kind_concerns_every_room():
+    assert not stays_in_its_room("novelty.appeared")
+
+
+def test_marks_say_how_far_the_ledger_came_for_each_room(world, uid):
+    other, marks = world.crisis(), Marks()
+    marks.look()
+    start = marks.of_room(uid)
+    assert marks.of_room(other) == start
+    world.share(crisis=other)
+    world.share(value="0f" * 32)
+    marks.look()
+    assert marks.of_room(uid) == start
+    assert marks.of_room(other) == marks.of_room(other, ("signal",)) > start
+    assert marks.of_room(other, ("message",)) == start
+    world.crisis()
+    heads = marks.look()
+    assert marks.of_room(uid, ()) <= heads.entries
+    assert marks.of_room(uid, ()) == marks.of_page(uid) > start
