@@ -5,6 +5,7 @@ import ast
 import re
 from html.parser import HTMLParser
 
+import pytest
 from django.template.base import Lexer, TokenType
 
 from tests.house import messages
@@ -15,6 +16,7 @@ SAID = {"aria-label", "title", "alt", "placeholder"}
 NEVER_TRANSLATED = {"Stemtide", "TLP", "PAP", "UTC", "SHA"}
 FREE = re.compile(r"[^\W\d_]{2,}")
 HOLE = "\x00"
+PLACE = re.compile(r"%\(\w+\)0?\d*[sd]|%[.\d]*[sdf]|%%|\{\w+(?:![rs])?(?::[^}]*)?\}")
 REFUSALS = {"NotAllowedError", "NotFoundError", "ConflictError", "InvalidError", "TooManyError"}
 
 
@@ -88,3 +90,45 @@ def test_refusals_are_templates_with_facts_and_not_put_together():
         and any(isinstance(one, ast.JoinedStr) for one in node.args)
     ]
     assert found == []
+
+
+def ids_of(message):
+    return message.id if isinstance(message.id, tuple) else (message.id,)
+
+
+def strings_of(message):
+    return message.string if isinstance(message.string, tuple) else (message.string,)
+
+
+def said(language):
+    return [one for one in messages.catalogue(language) if one.id]
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_a_catalogue_holds_the_texts_that_there_are_and_no_other(language):
+    wanted = {(one.one, one.plural) if one.plural else (one.one,) for one in messages.texts()}
+    assert {tuple(ids_of(one)) for one in said(language)} == wanted, "run make messages"
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_every_text_is_translated_and_surely(language):
+    missing = [one.id for one in said(language) if not all(strings_of(one)) or one.fuzzy]
+    assert missing == []
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_a_translation_has_the_places_of_its_text(language):
+    wrong = [
+        (own, there)
+        for one in said(language)
+        for own, there in zip(ids_of(one), strings_of(one), strict=True)
+        if sorted(PLACE.findall(own)) != sorted(PLACE.findall(there))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_a_text_with_a_plural_has_as_many_forms_as_its_language(language):
+    forms = messages.catalogue(language).num_plurals
+    wrong = [one.id for one in said(language) if one.pluralizable and len(one.string) != forms]
+    assert wrong == []
