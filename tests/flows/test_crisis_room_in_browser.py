@@ -89,6 +89,7 @@ def test_what_somebody_writes_is_not_lost_while_others_act(played, page_of):
     box.fill("Half a sentence")
     acting = page_of("agency", room)
     is_live(acting)
+    acting.locator("#checks-fold-name").click()
     acting.locator("#verb-answer-real-world-event-name").click()
     acting.locator("#verb-answer-real-world-event input[value=no]").check()
     acting.locator("#verb-answer-real-world-event button").click()
