@@ -35,7 +35,7 @@ def test_a_moment_is_told_on_the_readers_clock_with_its_zone(zone, moment, told)
 
 def test_a_month_is_told_in_the_readers_language():
     with translation.override("nl"):
-        assert times.stamp(NOON.replace(month=5)) == "24 Mei 2026, 12:03:11 UTC"
+        assert times.stamp(NOON.replace(month=5)) == "24 mei 2026, 12:03:11 UTC"
 
 
 def test_a_person_chooses_a_language_and_a_clock(world):
@@ -46,6 +46,18 @@ def test_a_person_chooses_a_language_and_a_clock(world):
     assert page.headers["Content-Language"] == "nl"
     assert b'lang="nl"' in page.content
     assert "Europe/Brussels" in page.content.decode().split("<footer", 1)[1]
+
+
+def test_a_language_is_chosen_before_anybody_is_known(client):
+    answer = client.get("/sign-in?language=fr&next=/crises")
+    assert answer.headers["Location"] == "/sign-in?next=%2Fcrises"
+    page = client.get(answer.headers["Location"], headers={"Accept-Language": "de"})
+    assert page.headers["Content-Language"] == "fr"
+    assert "Se connecter" in page.content.decode()
+
+
+def test_a_language_that_is_none_is_not_chosen(client):
+    assert client.get("/sign-in?language=xx").status_code == 200
 
 
 @pytest.mark.parametrize(

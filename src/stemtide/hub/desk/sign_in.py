@@ -2,6 +2,7 @@
 """Signing in and out: a password and a second factor, or a passkey, or one's organisation."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
@@ -48,6 +49,23 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def get(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
+        """The form; and with a language that was chosen, the same in it from now on."""
+        language = request.GET.get("language", "")
+        if language not in dict(settings.LANGUAGES):
+            return super().get(request, *args, **named)
+        back = {"next": request.GET["next"]} if request.GET.get("next") else {}
+        answer = redirect(f"{request.path}?{urlencode(back)}" if back else request.path)
+        answer.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        return answer
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """The password is right: ask for the second factor, if the person has one."""
         person = form.get_user()
@@ -59,8 +77,11 @@ class SignIn(LoginView):
         return answer
 
     def get_context_data(self, **facts: object) -> dict[str, object]:
-        """Beside the form: the organisations through which one may come in."""
-        return super().get_context_data(**facts) | {"organisations": settings.ORGANISATIONS}
+        """Beside the form: the organisations through which one may come in, and the languages."""
+        return super().get_context_data(**facts) | {
+            "organisations": settings.ORGANISATIONS,
+            "languages": settings.LANGUAGES,
+        }
 
 
 class SignOut(LogoutView):
