@@ -133,6 +133,22 @@ def test_a_dispute_is_told_to_the_sharer_alone(quiet):
     assert told() == [("signal_disputed", "be-crisis-centre")]
 
 
+def test_many_disputes_of_one_party_are_one_alert_until_somebody_has_it(quiet):
+    for number in range(3):
+        shared = quiet.share(value=hex_value(number))
+        for by in (quiet.big_provider, quiet.small_provider):
+            signals.opine(shared.id, body=OpinionIn(opinion="dispute"), by=by, now=NOON)
+    raise_all()
+    rows = Alert.objects.filter(kind="signal_disputed")
+    assert sorted(row.parameters["by"] for row in rows) == ["Big Video", "Small Forum"]
+    for row in rows:
+        writes.acknowledge(row.uid, by=actor(quiet.authority), now=NOON)
+    late = quiet.share(value=hex_value(9))
+    signals.opine(late.id, body=OpinionIn(opinion="dispute"), by=quiet.big_provider, now=NOON)
+    raise_all()
+    assert len(told("signal_disputed")) == 3
+
+
 def test_a_withdrawal_is_told_at_the_desk_to_those_in_the_room_that_saw_the_signal(quiet):
     crisis = quiet.activate()
     shared = quiet.share(crisis=str(crisis.id))

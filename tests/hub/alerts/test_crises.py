@@ -73,6 +73,12 @@ def test_an_invitation_that_is_taken_back_asks_nobody_any_more(world, crisis):
     assert open_to(world.agency) == ["early_warning"]
 
 
+def test_an_observer_hears_nothing_of_a_crisis_that_it_may_not_see_yet(world, crisis):
+    invite(world, crisis, world.observer)
+    raise_all()
+    assert told(world.observer) == []
+
+
 def test_activation_is_told_to_those_who_joined_and_not_to_those_who_only_were_invited(world):
     crisis = world.warn()
     world.join(crisis, world.small_provider)

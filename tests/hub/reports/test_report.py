@@ -64,7 +64,7 @@ def test_who_may_open_and_write(name, kind, role, may):
     ("state", "write", "note", "agree", "publish"),
     [
         ("draft", YES, YES, YES, NO),
-        ("agreed", YES, YES, NO, YES),
+        ("agreed", YES, NO, NO, YES),
         ("published", NO, NO, NO, NO),
     ],
 )
@@ -288,6 +288,29 @@ def test_an_action_belongs_to_a_party(after):
     body = ActionIn(text="Drill.", owner="nobody-here", due=date(2027, 1, 31))
     with pytest.raises(InvalidError, match="owner"):
         writes.add_action(after.opened().id, body=body, by=after.actor("agency"), now=NOON)
+
+
+def test_an_action_is_given_to_a_party_in_the_room(after):
+    body = ActionIn(text="Drill.", owner="rights-watch", due=date(2027, 1, 31))
+    with pytest.raises(InvalidError, match="takes no part"):
+        writes.add_action(after.opened().id, body=body, by=after.actor("agency"), now=NOON)
+
+
+def test_an_action_makes_a_draft_of_an_agreed_report_and_its_author_does_not_agree_to_it(after):
+    report = after.agree(after.written())
+    body = ActionIn(text="Drill.", owner="big-video", due=date(2027, 1, 31))
+    by = after.actor("agency", "coordinator")
+    changed = writes.add_action(report.id, body=body, by=by, now=NOON)
+    assert (changed.state, changed.agreed_by) == ("draft", None)
+    with pytest.raises(NotAllowedError, match="wrote this report"):
+        after.agree(report)
+
+
+def test_nobody_adds_a_note_to_what_was_agreed(after):
+    report = after.agree(after.written())
+    note = NoteIn(topic="went_badly", text="Unseen by who agreed.")
+    with pytest.raises(ConflictError, match="agreed as it stands"):
+        writes.add_note(report.id, body=note, by=after.actor("big_provider"), now=NOON)
 
 
 @pytest.mark.parametrize(("audience", "seen"), [("room", NO), ("parties", YES), ("public", YES)])

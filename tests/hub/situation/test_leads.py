@@ -303,3 +303,12 @@ def test_a_lead_belongs_to_a_crisis_as_real_as_itself(room):
     drill = room.world.warn(name="A rehearsal", exercise=True, invite=("big-video",))
     with pytest.raises(InvalidError, match="the crisis is an exercise"):
         room.lead(crisis=drill.id)
+
+
+def test_nobody_hides_anothers_lead_behind_many_of_their_own(room):
+    for _ in range(reads.AT_ONCE + 2):
+        room.lead(level="high_specific")
+    other = room.lead("small_provider", level="low")
+    found = reads.leads(viewer=room.world.agency, limit=reads.AT_ONCE + 1)
+    assert len(found) == reads.AT_ONCE + 1
+    assert found[-1].id == other.id

@@ -9,7 +9,7 @@ from uuid import UUID
 from stemtide.hub.alerts import rules
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.rules_kinds import Rule, Who
-from stemtide.hub.crises import reads_joining as crises
+from stemtide.hub.crises import reads as crisis_reads, reads_joining as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import reads_contacts as contacts
@@ -151,10 +151,21 @@ def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: 
     The exceptions are an invitation, and a warning or news of it to the countries that it names. An
     exercise is told to those in it alone: its early warning goes to those in its room.
     """
-    told = _WHO[rule.who](matter)
+    told = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
     if rule.who is Who.CONFIRMERS:  # a colleague of the proposer may be the second person
-        return _once(told)
-    return [party for party in _once(told) if party.ref != matter.entry.actor]
+        return told
+    return [party for party in told if party.ref != matter.entry.actor]
+
+
+def _may_know(matter: Matter, *, party: Party) -> bool:
+    """Whether a party may see the crisis of a matter: an observer not in its first stage."""
+    if matter.crisis is None:
+        return True
+    try:
+        crisis_reads.find(matter.crisis.uid, viewer=party)
+    except NotFoundError:
+        return False
+    return True
 
 
 def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone

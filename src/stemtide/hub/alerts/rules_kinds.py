@@ -49,7 +49,8 @@ class Rule:
     """One row. on: ledger kinds that raise it; overtaken_by: those after which it is moot.
 
     of_self: overtaken by acts of the alerted party alone (an invitation by its own answer).
-    once:    not raised again to a party while one about the same party is open.
+    once:    not raised again to a party while one is open in which these parameters are the same:
+             nobody drowns another in alerts.
     opinion: the opinion that the entry must hold; "" where any will do.
     """
 
@@ -60,7 +61,7 @@ class Rule:
     escalates: bool = False
     overtaken_by: frozenset[str] = frozenset()
     of_self: bool = False
-    once: bool = False
+    once: tuple[str, ...] = ()
     opinion: str = ""
 
 
@@ -148,9 +149,14 @@ RULES: Mapping[str, Rule] = {
         urgency=Urgency.SOON,
         on=_kinds("line.proposed"),
         overtaken_by=_kinds("line.agreed", "line.withdrawn"),
+        once=("by", "crisis"),
     ),
     "signal_disputed": Rule(
-        who=Who.SHARER, urgency=Urgency.SOON, on=_kinds("opinion.given"), opinion="dispute"
+        who=Who.SHARER,
+        urgency=Urgency.SOON,
+        on=_kinds("opinion.given"),
+        opinion="dispute",
+        once=("by", "crisis"),
     ),
     "signal_withdrawn": Rule(
         who=Who.READERS,
@@ -159,14 +165,14 @@ RULES: Mapping[str, Rule] = {
         channels=AT_THE_DESK,
     ),
     "unanswered": Rule(
-        who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=True
+        who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=("party",)
     ),
     "dead_letter": Rule(
         who=Who.OWNER,
         urgency=Urgency.SOON,
         on=_kinds("delivery.exhausted"),
         channels=AT_THE_DESK,
-        once=True,
+        once=("party",),
     ),
 }
 """Alerts by kind. One ledger kind may raise several, and one alert come of several kinds."""
@@ -175,7 +181,11 @@ DRILL = Rule(who=Who.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=Tru
 """The alert of a contact drill: raised by the drill, not by the ledger."""
 
 DRILL_DUE = Rule(
-    who=Who.COUNTERPARTS, urgency=Urgency.ROUTINE, on=frozenset(), channels=AT_THE_DESK, once=True
+    who=Who.COUNTERPARTS,
+    urgency=Urgency.ROUTINE,
+    on=frozenset(),
+    channels=AT_THE_DESK,
+    once=("party",),
 )
 """The reminder that no drill was held for a quarter: raised by the clock."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writers of alerts: raise what the ledger calls for, escalate, acknowledge."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -191,10 +192,13 @@ def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
 
 
 def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
-    """Whether a party has not yet acknowledged one of this kind about the same party."""
-    name = matter.parameters.get("party", "")
+    """Whether a party has not yet acknowledged one of this kind that says the same."""
+
+    def said(parameters: Mapping[str, str]) -> list[str]:
+        return [parameters.get(name, "") for name in EVERY_KIND[kind].once]
+
     found = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
-    return any(one.parameters.get("party", "") == name for one in found)
+    return any(said(one.parameters) == said(matter.parameters) for one in found)
 
 
 def _overtake(entry: EntryRow, *, now: datetime) -> None:

@@ -121,9 +121,10 @@ def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
     ledger.take_turn()
     found = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
     preview = found.first()
-    if preview is None:
+    # Not the signal's own refusal: that would name it.
+    if preview is None or not reads.previews(preview.signal.uid, viewer=by.party):
         raise NotFoundError("there is no preview {uid} that your party may see", uid=uid)
-    row = signals.find(preview.signal.uid, viewer=by.party)
+    row = preview.signal
     if by.role is not None:
         check_person_may_write(by.role)
     rules.check_destroy(

@@ -143,11 +143,18 @@ def check_section(name: str, *, sections: Iterable[Section]) -> None:
 
 
 def check_note(facts: ReportFacts, *, kind: PartyKind, role: Role | None) -> None:
-    """Everyone in the room but observers speaks in the debrief, until it is published."""
+    """Everyone in the room but observers speaks in the debrief, until the report is agreed.
+
+    What was agreed to is what is published: nobody adds a word to it unseen.
+    """
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers add no notes: tell the agency")
     _check_hand(role)
     _check_unpublished(facts)
+    if facts.state is ReportState.AGREED:
+        raise ConflictError(
+            "this report is agreed as it stands: ask who wrote it to edit it, then add your note"
+        )
 
 
 def check_act(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
+from stemtide.hub.crises import reads as crises
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
@@ -121,12 +122,7 @@ def write_section(uid: UUID, *, name: str, body: SectionIn, by: Actor, now: date
             "written_at": now,
         },
     )
-    detail: dict[str, object] = {"section": name}
-    if row.state == ReportState.AGREED:
-        detail["from"] = row.state
-        row.state = ReportState.DRAFT
-        row.agreed_by, row.agreed_ref, row.agreed_at = None, "", None
-        row.save(update_fields=["state", "agreed_by", "agreed_ref", "agreed_at"])
+    detail: dict[str, object] = {"section": name} | _redraft(row)
     _sign(row, by=by)
     return _record("report.written", row, by=by, now=now, detail=detail)
 
@@ -135,6 +131,16 @@ def _check_write(row: Report, *, by: Actor) -> None:
     """Refuse who may not write into a report. raises: NotAllowedError, ConflictError."""
     facts = reads.facts(row, viewer=by.party)
     rules.check_write(facts, kind=by.kind, name=by.party.name, role=by.role)
+
+
+def _redraft(row: Report) -> dict[str, object]:
+    """Make a draft of an agreed report: what was agreed to has changed. Says from what, if so."""
+    if row.state != ReportState.AGREED:
+        return {}
+    before, row.state = row.state, ReportState.DRAFT
+    row.agreed_by, row.agreed_ref, row.agreed_at = None, "", None
+    row.save(update_fields=["state", "agreed_by", "agreed_ref", "agreed_at"])
+    return {"from": before}
 
 
 def _sign(row: Report, *, by: Actor) -> None:
@@ -146,7 +152,7 @@ def _sign(row: Report, *, by: Actor) -> None:
 def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
     """Say something in the debrief.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is published.
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is agreed or published.
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
@@ -166,7 +172,9 @@ def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
 
 @transaction.atomic
 def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> ReportOut:
-    """Give out something to be done, with its owner and the day until which.
+    """Give out something to be done, to a party in the room, with the day until which.
+
+    An agreed report is a draft again, as after every edit.
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown owner, ConflictError.
     """
@@ -178,6 +186,10 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
         owner = parties.party(body.owner, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("owner", error) from error
+    if not crises.is_in_room(row.crisis.uid, party=owner):
+        raise InvalidError(
+            "owner", "{name} takes no part in this crisis: name one that does", name=owner.name
+        )
     DebriefAction.objects.create(
         uid=uuid_at(now),
         report=row,
@@ -187,7 +199,8 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
         added_by=by.party,
         added_at=now,
     )
-    detail: dict[str, object] = {"owner": owner.ref, "due": body.due.isoformat()}
+    detail: dict[str, object] = {"owner": owner.ref, "due": body.due.isoformat()} | _redraft(row)
+    _sign(row, by=by)
     return _record("action.added", row, by=by, now=now, detail=detail)
 
 

@@ -4,7 +4,8 @@
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models.functions import RowNumber
 
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
@@ -13,6 +14,9 @@ from stemtide.hub.situation.rules_leads import LeadFacts
 from stemtide.protocol.situation import LeadOut
 from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, LeadState, PartyKind
 
+AT_ONCE = 50
+"""Leads of one sender in a list that is too short for all."""
+
 _WORDS = ("facts", "reasons", "address", "locate", "callback")
 
 
@@ -20,6 +24,9 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
     """Leads that a party sees: those still open first, the gravest and then the oldest first.
 
     is_open: only those that are still open, or only closed ones.
+
+    Where there are more than limit, the list holds the first AT_ONCE of each sender: nobody hides
+    another's lead behind many of their own.
     """
     found = _visible(viewer)
     if is_open is not None:
@@ -31,8 +38,13 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
     over = Case(
         When(state=LeadState.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField()
     )
-    ordered = found.annotate(gravity=gravity, over=over).order_by("over", "gravity", "reported_at")
-    return [describe_lead(row, viewer=viewer) for row in ordered[:limit]]
+    how = ("over", "gravity", "reported_at")
+    found = found.annotate(gravity=gravity, over=over)
+    if found.count() > limit:
+        place = Window(RowNumber(), partition_by=[F("sent_by")], order_by=how)
+        first = list(found.annotate(place=place).filter(place__lte=AT_ONCE).order_by(*how)[:limit])
+        return [describe_lead(row, viewer=viewer) for row in first]
+    return [describe_lead(row, viewer=viewer) for row in found.order_by(*how)]
 
 
 def of_crisis(uid: UUID, *, viewer: Party) -> list[LeadOut]:

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a party is not in looks, at every endpoint, like what is not there."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.api.urls import api
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.parties import writes as parties
+from stemtide.protocol.words import Scope
+from tests import scene
+from tests.hub.api.conftest import Machine
+from tests.hub.desk.conftest import World
+
+UID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+
+PART_OF = {
+    "crises": "crisis",
+    "messages": "message",
+    "lines": "line",
+    "leads": "lead",
+    "reports": "report",
+    "signals": "signal",
+    "previews": "preview",
+    "alerts": "alert",
+}
+"""What stands behind the first word of an address."""
+
+BODIES = {
+    "triage_crisis": {"harm": 1, "virality": 1},
+    "answer_check": {"answer": "yes", "evidence": "seen"},
+    "consider_measure": {"country": "BE", "measure": "referrals", "insufficient": "abroad"},
+    "propose_move": {"act": "close", "reason": "it is over"},
+    "decline_proposal": {"reason": "not yet"},
+    "deescalate_crisis": {"reason": "fewer"},
+    "resume_crisis": {"reason": "again"},
+    "review_crisis": {"reason": "still"},
+    "close_crisis": {"reason": "nothing"},
+    "invite_parties": {"parties": ["rival"]},
+    "widen_crisis": {"countries": ["DE"]},
+    "uninvite_party": {"party": "rival"},
+    "decline_crisis": {},
+    "leave_crisis": {},
+    "link_crises": {"crisis": str(uuid4()), "reason": "the same"},
+    "unlink_crisis": {"reason": "another"},
+    "mirror_neighbour": {
+        "framework": "gifct",
+        "version": "2025",
+        "type": "perpetrator-content-incident",
+        "started_at": "2020-01-01T10:00:00Z",
+    },
+    "update_neighbour": {"status": "ended", "ended_at": "2020-01-02T10:00:00Z"},
+    "post_message": {"kind": "observation", "text": "Seen."},
+    "propose_line": {"texts": {"en": "Stay calm."}},
+    "vote_on_line": {"vote": "agree"},
+    "pass_on_lead": {},
+    "close_lead": {"outcome": "no_threat"},
+    "write_section": {"text": "All of it."},
+    "add_debrief_note": {"topic": "went_well", "text": "The phone."},
+    "add_debrief_action": {"text": "Drill it.", "owner": "rival", "due": "2030-01-31"},
+    "publish_report": {"audience": "parties"},
+    "send_preview": {"excerpt": "A shot.", "expires_at": "2030-01-01T00:00:00Z"},
+    "withdraw_signal": {"reason": "mistake"},
+    "give_opinion": {"opinion": "dispute"},
+}
+"""A body that would do, by operation."""
+
+
+OPERATIONS = [
+    (method, path, facts["operationId"])
+    for path, methods in api.get_openapi_schema()["paths"].items()
+    for method, facts in methods.items()
+    if "{" in path and not path.startswith("/api/v1/agents")
+]
+"""Every operation with an id in its address, out of the schema itself."""
+
+
+@pytest.fixture
+def desk_world(db):  # noqa: ARG001  # it must come first
+    """The scene's own cast."""
+    return World()
+
+
+@pytest.fixture
+def stage(desk_world, settings, tmp_path):
+    settings.MEDIA_KEY_FILE = tmp_path / "media.key"
+    return scene.assemble(desk_world)
+
+
+def _address(path, given):
+    """An address of the scene; what has no part there gets an id of its own."""
+    named = PART_OF[path.split("/")[3]]
+    return path.format(
+        uid=given[named],
+        test="cross-border",
+        name="parameters",
+        proposal=uuid4(),
+        neighbour=uuid4(),
+        action=given["action"],
+    )
+
+
+def _machine(world, party):
+    _, text = parties.new_key(
+        f"key {party}",
+        party=world.party[party],
+        scopes=list(Scope),
+        actor="operator",
+        now=world.now,
+    )
+    return Machine(text)
+
+
+def _bare(answer):
+    return UID.sub("", answer.content.decode())
+
+
+@pytest.mark.parametrize("party", ["rival", "observer"])
+def test_a_stranger_cannot_tell_what_is_there_from_what_is_not(desk_world, stage, party):
+    machine = _machine(desk_world, party)
+    nothing = {name: str(uuid4()) if UID.fullmatch(one) else one for name, one in stage.items()}
+    before = Entry.objects.count()
+    for method, path, operation in OPERATIONS:
+        if party == "rival" and PART_OF[path.split("/")[3]] == "signal":
+            continue  # a signal that is shared with all providers is no secret to one of them
+        seen, unseen = (
+            machine(method.upper(), _address(path, given), BODIES.get(operation))
+            for given in (stage, nothing)
+        )
+        assert (seen.status_code, unseen.status_code) == (404, 404), (operation, _bare(seen))
+        assert _bare(seen) == _bare(unseen), operation
+    assert Entry.objects.count() == before
+
+
+def test_every_operation_that_takes_a_body_has_one_here():
+    wanted = {
+        facts["operationId"]
+        for path, methods in api.get_openapi_schema()["paths"].items()
+        for facts in methods.values()
+        if "{" in path and "requestBody" in facts and not path.startswith("/api/v1/agents")
+    }
+    assert wanted == set(BODIES)
