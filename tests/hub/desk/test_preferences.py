@@ -38,6 +38,11 @@ def test_a_month_is_told_in_the_readers_language():
         assert times.stamp(NOON.replace(month=5)) == "24 mei 2026, 12:03:11 UTC"
 
 
+def test_an_axis_names_months_in_the_readers_language():
+    with translation.override("fr"):
+        assert times.of_minute(NOON.replace(month=4)) == "24 Avr 12:03"
+
+
 def test_a_person_chooses_a_language_and_a_clock(world):
     client = world.desk("provider")
     page = client.post("/you/preferences", {"language": "nl", "time_zone": "Europe/Brussels"})

@@ -42,7 +42,8 @@ def of_day(moment: datetime) -> str:
 
 def of_minute(moment: datetime) -> str:
     """Day and minute on the reader's clock, short enough for an axis: "24 Nov 13:03"."""
-    return f"{timezone.localtime(moment):%-d %b %H:%M}"
+    there = timezone.localtime(moment)
+    return f"{date_format(there, 'j M')} {there:%H:%M}"
 
 
 def relative(moment: datetime, *, now: datetime) -> str:
