@@ -45,11 +45,18 @@ ELSEWHERE = {
 """Pages that need a second factor: test_sign_in_in_browser.py looks at them on the way."""
 
 PIECES = {
-    *("board-blocks", "board-stream", "crisis-blocks", "crisis-log-block", "crisis-lines-block"),
-    *("crisis-leads-block", "leads-block", "alerts-blocks", "alerts-bar", "drill-block"),
+    *("board-blocks", "board-stream", "crisis-stream", "crisis-blocks", "crisis-log-block"),
+    *(
+        "crisis-lines-block",
+        "crisis-leads-block",
+        "leads-block",
+        "alerts-blocks",
+        "alerts-bar",
+        "drill-block",
+    ),
     *("look-still", "report-pdf"),
 }
-"""What is no page: blocks, which stand on pages above, the stream, a picture, paper."""
+"""What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
 ACTS = {
     *("signal-withdraw", "signal-opinion", "crisis-act", "preview-destroy", "look-reveal"),

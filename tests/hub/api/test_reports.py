@@ -46,7 +46,7 @@ def test_a_report_is_written_agreed_and_printed(room):
     note = {"topic": "idea", "text": "Call earlier."}
     assert machines["big_provider"]("POST", f"{path}/notes", note).status_code == 201
     action = {"text": "Drill it.", "owner": "big-video", "due": "2027-01-31"}
-    made = machines["agency"]("POST", f"{path}/actions", action).json()["actions"][0]["id"]
+    made = machines["authority"]("POST", f"{path}/actions", action).json()["actions"][0]["id"]
     done = machines["big_provider"]("POST", f"{path}/actions/{made}/done").json()
     assert done["actions"][0]["done_at"]
     assert machines["authority"]("POST", f"{path}/agree").status_code == 403

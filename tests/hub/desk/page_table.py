@@ -122,7 +122,7 @@ POST openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 40
 GET  own-contacts                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  preferences                  in  200 200 200 200 200 200 200 200 200 200 200 200
 POST preferences                  in  302 302 302 302 302 302 302 302 302 302 302 302
-POST preview-destroy              in  302 302 403 403 302 302 403 403 403 403 404 403
+POST preview-destroy              in  302 302 403 403 302 302 404 403 403 404 404 404
 GET  preview-send                 in  200 200 403 403 200 403 403 403 403 403 404 403
 POST preview-send                 in  302 302 403 403 302 403 403 403 403 403 404 403
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
