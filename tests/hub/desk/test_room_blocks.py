@@ -189,6 +189,34 @@ def test_after_every_act_each_reader_gets_what_is_new(world, uid):
         before = now
 
 
+SWAPPED = re.compile(
+    r'<div id="block-([a-z]+)" hx-swap-oob="innerHTML">(.*?)</div>\n\s*(?=<div id=")', re.DOTALL
+)
+TOKEN = re.compile(r'<input type="hidden" name="csrfmiddlewaretoken"[^>]*>')
+
+
+def plain(html):
+    """HTML without tokens, without what passes, and without the spaces between."""
+    return " ".join(re.sub(r"(?<=>)[^<]*(?=</time>)", "", TOKEN.sub("", html)).split())
+
+
+def test_a_block_that_comes_later_is_the_one_on_the_page(world, uid, desks):
+    """A template may name what one of its two ways of being made does not hand it: all at once."""
+    acts = act(world, uid)
+    while next(acts) != "invitation":
+        pass
+    seen = set()
+    for reader, desk in desks.items():
+        page = plain(desk.get(f"/crises/{uid}").content.decode())
+        later = desk.get(f"/crises/{uid}/_blocks", headers={"HX-Request": "true"})
+        pieces = SWAPPED.findall(later.content.decode())
+        for name, html in pieces:
+            assert plain(html) in page, (reader, name)
+        seen |= {name for name, _ in pieces}
+    assert seen >= {"head", "next", "people", "checks", "curve", "clusters", "sightings"}
+    assert seen >= {"log", "lines", "leads", "neighbours", "ledger"}
+
+
 def test_the_address_of_one_reader_shapes_nobody_elses_log(world, uid, desks):
     body = MessageIn(kind="observation", text="Two men on the roof.")
     situation.post(uid, body=body, by=world.actor("agency"), now=world.now)
