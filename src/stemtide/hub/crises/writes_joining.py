@@ -150,11 +150,11 @@ def _answer(
 
 def _record(kind: str, crisis: Crisis, *, by: Actor, now: datetime, parties: list[str]) -> None:
     """Append to the ledger: who did it, and of whom."""
-    ledger.append(
+    ledger.append_by(
         kind,
-        actor=by.party.ref,
+        by=by,
         subject=crisis.ref,
         now=now,
-        detail={"parties": parties, "through": by.ref},
+        detail={"parties": parties},
         exercise=crisis.exercise,
     )

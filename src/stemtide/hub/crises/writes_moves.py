@@ -310,13 +310,8 @@ def _record(
     kind: str, crisis: Crisis, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> None:
     """Append to the ledger: who did it, and through which hand."""
-    ledger.append(
-        kind,
-        actor=by.party.ref,
-        subject=crisis.ref,
-        now=now,
-        detail={**detail, "through": by.ref},
-        exercise=crisis.exercise,
+    ledger.append_by(
+        kind, by=by, subject=crisis.ref, now=now, detail=detail, exercise=crisis.exercise
     )
 
 

@@ -13,9 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.alerts import reads, rules, writes
 from stemtide.hub.alerts.rules import Via, allows
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.protocol.words import Role
 
@@ -51,7 +50,7 @@ def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         writes.acknowledge(
             uid,
-            by=parties.actor(user, viewer=user.party),
+            by=actor_of(request),
             person=user,
             via=Via.PAGE,
             now=datetime.now(UTC),

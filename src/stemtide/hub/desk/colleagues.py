@@ -15,10 +15,10 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
-from stemtide.hub.parties import reads, reads_people, rules, rules_people, writes_people
+from stemtide.hub.parties import reads_people, rules, rules_people, writes_people
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
 from stemtide.protocol.words import Role
@@ -39,7 +39,7 @@ class ColleagueForm(MarkedForm):
 @signed_in
 def colleagues(request: SignedInRequest) -> HttpResponse:
     """The list, and a form to add somebody for whoever may."""
-    by, now = _actor(request), datetime.now(UTC)
+    by, now = actor_of(request), datetime.now(UTC)
     rules_people.check_see_people(by.role)
     form = ColleagueForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -73,7 +73,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
     """Do one thing about a colleague, and say so; an invitation shows its link, once."""
     if verb not in _DONE:
         raise Http404
-    by, now = _actor(request), datetime.now(UTC)
+    by, now = actor_of(request), datetime.now(UTC)
     try:
         if verb == "invite":
             person, secret = writes_people.invite_again(number, by=by, now=now)
@@ -140,8 +140,3 @@ def _invitation(request: SignedInRequest, *, email: str, secret: str) -> HttpRes
     link = request.build_absolute_uri(reverse("invited", kwargs={"secret": secret}))
     hours = int(rules_people.INVITED_FOR.total_seconds() // 3600)
     return render(request, "desk/invitation.html", {"email": email, "link": link, "hours": hours})
-
-
-def _actor(request: SignedInRequest) -> Actor:
-    """Who acts."""
-    return reads.actor(request.user, viewer=request.user.party)

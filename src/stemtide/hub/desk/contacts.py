@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import without_field
 from stemtide.hub.desk.words import PHRASES
-from stemtide.hub.parties import reads, reads_contacts, rules, writes_contacts
+from stemtide.hub.parties import reads_contacts, rules, writes_contacts
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError, allows
 
@@ -90,7 +90,7 @@ def own_contacts(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
     """A form for one contact point; 0 for a new one."""
-    by, now = _actor(request), datetime.now(UTC)
+    by, now = actor_of(request), datetime.now(UTC)
     rules.check_person_may_manage(by.role)
     found = [
         one
@@ -125,7 +125,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
 @signed_in
 def remove_contact(request: SignedInRequest, number: int) -> HttpResponse:
     """Take a contact point out of use."""
-    writes_contacts.remove_contact_point(number, by=_actor(request), now=datetime.now(UTC))
+    writes_contacts.remove_contact_point(number, by=actor_of(request), now=datetime.now(UTC))
     messages.success(request, _("The contact point is removed, from the ladder as well."))
     return redirect("own-contacts")
 
@@ -134,7 +134,7 @@ def remove_contact(request: SignedInRequest, number: int) -> HttpResponse:
 @signed_in
 def set_ladder(request: SignedInRequest) -> HttpResponse:
     """Set the ladder: points with a step, in that order, with their minutes."""
-    by, now = _actor(request), datetime.now(UTC)
+    by, now = actor_of(request), datetime.now(UTC)
     try:
         writes_contacts.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
     except InvalidError as error:
@@ -154,7 +154,7 @@ def _own(request: SignedInRequest, *, wrong: str = "") -> HttpResponse:
         "rows": [(one, places.get(one.number)) for one in rows],
         "has_ladder": bool(steps),
         "reached": reads_contacts.ladder(viewer, viewer=viewer, now=now),
-        "may_manage": allows(rules.check_person_may_manage, _actor(request).role),
+        "may_manage": allows(rules.check_person_may_manage, actor_of(request).role),
         "wrong": wrong,
     }
     return render(request, "desk/own_contacts.html", facts, status=422 if wrong else 200)
@@ -187,8 +187,3 @@ def _initial(row: reads_contacts.ContactRow) -> dict[str, Any]:
         "time_zone": row.time_zone,
         "is_24_7": row.is_24_7,
     }
-
-
-def _actor(request: SignedInRequest) -> Actor:
-    """Who acts."""
-    return reads.actor(request.user, viewer=request.user.party)

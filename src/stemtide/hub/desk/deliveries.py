@@ -14,10 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.alerts import reads_deliveries as reads, rules, writes_deliveries as writes
 from stemtide.hub.alerts.reads_deliveries import DeliveryRow
 from stemtide.hub.alerts.rules import DeliveryState, allows
-from stemtide.hub.desk.people import SignedInRequest, signed_in
-from stemtide.hub.desk.refusals import in_words
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.protocol.words import PartyKind, Role
 
 
@@ -52,13 +50,11 @@ def deliveries(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Try a dead delivery again."""
-    user = request.user
-    try:
-        writes.retry(uid, by=parties.actor(user, viewer=user.party), now=datetime.now(UTC))
-    except ConflictError as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(request, _("It is tried again now."))
+    carry_out(
+        request,
+        lambda: writes.retry(uid, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("It is tried again now."),
+    )
     return redirect("deliveries")
 
 
@@ -66,22 +62,16 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Give a dead delivery up."""
-    user = request.user
     form = DropForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Say why it is dropped."))
         return redirect("deliveries")
-    try:
-        writes.drop(
-            uid,
-            reason=form.cleaned_data["reason"],
-            by=parties.actor(user, viewer=user.party),
-            now=datetime.now(UTC),
-        )
-    except ConflictError as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(request, _("Dropped, with your reason."))
+    reason = form.cleaned_data["reason"]
+    carry_out(
+        request,
+        lambda: writes.drop(uid, reason=reason, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Dropped, with your reason."),
+    )
     return redirect("deliveries")
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.alerts import reads_drills as reads, rules, writes_drills as writes
 from stemtide.hub.alerts.rules import allows
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
@@ -41,13 +41,12 @@ def drills(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def start(request: SignedInRequest) -> HttpResponse:
     """Start a drill of the chosen parties; of everybody where that was asked for."""
-    user = request.user
     names = request.POST.getlist("party")
     everybody = request.POST.get("who") == EVERYBODY
     try:
         uid = writes.start(
             None if everybody else names,
-            by=parties.actor(user, viewer=user.party),
+            by=actor_of(request),
             now=datetime.now(UTC),
         )
     except (ConflictError, InvalidError, NotFoundError) as error:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leads to a threat to life at the desk: for sender, addressees and agencies alone."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
-from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation import actor_of, titles_of
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.refusals import without_field
+from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm, uuid_or_none
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.situation import (
     reads_leads as reads,
     rules_leads as rules,
@@ -161,12 +160,12 @@ def _allowed(found: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
 @writing
 def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Say that somebody has it."""
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.receive_lead(uid, by=actor_of(request), now=datetime.now(UTC)),
+        lambda: writes.receive_lead(uid, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Received. Its sender sees that you have it."),
     )
+    return redirect("lead", uid=uid)
 
 
 @require_POST
@@ -178,14 +177,12 @@ def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if not form.is_valid():
         return redirect("lead", uid=uid)
     body = form.order()
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.pass_on_lead(
-            uid, body=body, by=actor_of(request), now=datetime.now(UTC)
-        ),
+        lambda: writes.pass_on_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Passed on."),
     )
+    return redirect("lead", uid=uid)
 
 
 @require_POST
@@ -198,22 +195,9 @@ def close(request: SignedInRequest, uid: UUID) -> HttpResponse:
         messages.error(request, _("Choose an outcome."))
         return redirect("lead", uid=uid)
     body = form.order()
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.close_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        lambda: writes.close_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Closed. Its words are erased in 30 days, or before."),
     )
-
-
-def _act(
-    request: SignedInRequest, uid: UUID, *, act: Callable[[], object], done: str
-) -> HttpResponse:
-    """Do something, say how it went, and show the lead again."""
-    try:
-        act()
-    except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(request, done)
     return redirect("lead", uid=uid)

@@ -17,12 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from pydantic import ValidationError
 
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
 from stemtide.hub.media import reads, rules, writes
 from stemtide.hub.media.keys import keys_in
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError, check_person_may_write
 from stemtide.hub.signals import reads as signals, reads_clusters as clusters
@@ -79,11 +78,6 @@ class PreviewForm(MarkedForm):
             sent = base64.b64encode(said["still"].read()).decode()
             return PreviewIn(still=sent, expires_at=ends)
         return PreviewIn(excerpt=said["excerpt"], expires_at=ends)
-
-
-def actor_of(request: SignedInRequest) -> Actor:
-    """Who stands at the desk."""
-    return parties.actor(request.user, viewer=request.user.party)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -14,10 +15,11 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.sittings import organisation_of
-from stemtide.hub.parties import reads_people
-from stemtide.hub.parties.reads import Someone
+from stemtide.hub.parties import reads as parties, reads_people
+from stemtide.hub.parties.reads import Actor, Someone
 from stemtide.hub.parties.rules import (
     ConflictError,
+    InvalidError,
     NotAllowedError,
     NotFoundError,
     check_person_may_write,
@@ -35,6 +37,21 @@ class SignedInRequest(HttpRequest):
 
 
 _View = Callable[Concatenate[SignedInRequest, _Rest], HttpResponse]
+
+
+def actor_of(request: SignedInRequest) -> Actor:
+    """Who stands at the desk, as writes ask it."""
+    return parties.actor(request.user, viewer=request.user.party)
+
+
+def carry_out(request: SignedInRequest, act: Callable[[], object], *, done: str) -> None:
+    """Do something, and say on the next page how it went."""
+    try:
+        act()
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, in_words(error))
+    else:
+        messages.success(request, done)
 
 
 def signed_in(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:

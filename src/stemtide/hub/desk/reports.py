@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stays of a crisis, at the desk: its timeline, its report, and both on paper."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,13 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.entries import ACTS
-from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.report_forms import ActionForm, NoteForm, PublishForm
-from stemtide.hub.desk.situation import actor_of, room_of, titles_of
+from stemtide.hub.desk.situation import room_of, titles_of
 from stemtide.hub.desk.words import figure
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
 from stemtide.protocol.reports import ReportOut, SectionIn, TimelineEntry
 
@@ -221,12 +220,12 @@ def write(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
         messages.error(request, _("That is too long: a section has at most 20,000 characters."))
         return redirect("report", uid=uid)
     body, by = SectionIn(text=text), actor_of(request)
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.write_section(uid, name=name, body=body, by=by, now=datetime.now(UTC)),
+        lambda: writes.write_section(uid, name=name, body=body, by=by, now=datetime.now(UTC)),
         done=_("Written."),
     )
+    return redirect("report", uid=uid)
 
 
 @require_POST
@@ -238,12 +237,12 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
     body = form.order() if form.is_valid() else None
     if body is None:
         return _page(request, uid, note_form=form)
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.add_note(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        lambda: writes.add_note(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Your note stands in the debrief."),
     )
+    return redirect("report", uid=uid)
 
 
 @require_POST
@@ -256,12 +255,12 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     body = form.order() if form.is_valid() else None
     if body is None:
         return _page(request, uid, action_form=form)
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.add_action(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        lambda: writes.add_action(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("The action has an owner and a day."),
     )
+    return redirect("report", uid=uid)
 
 
 @require_POST
@@ -270,12 +269,12 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
     """Say that an action is done."""
     by = actor_of(request)
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.complete_action(uid, action=action, by=by, now=datetime.now(UTC)),
+        lambda: writes.complete_action(uid, action=action, by=by, now=datetime.now(UTC)),
         done=_("Done."),
     )
+    return redirect("report", uid=uid)
 
 
 @require_POST
@@ -283,12 +282,12 @@ def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
 @writing
 def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """The second pair of eyes."""
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.agree(uid, by=actor_of(request), now=datetime.now(UTC)),
+        lambda: writes.agree(uid, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Agreed. An edit makes a draft of it again."),
     )
+    return redirect("report", uid=uid)
 
 
 @require_POST
@@ -301,22 +300,9 @@ def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
         messages.error(request, _("Choose who reads it."))
         return redirect("report", uid=uid)
     body = form.order()
-    return _act(
+    carry_out(
         request,
-        uid,
-        act=lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Published. It stays as it is; the next version may follow it."),
     )
-
-
-def _act(
-    request: SignedInRequest, uid: UUID, *, act: Callable[[], object], done: str
-) -> HttpResponse:
-    """Do something, say how it went, and show the report again."""
-    try:
-        act()
-    except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(request, done)
     return redirect("report", uid=uid)

@@ -12,20 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.crises import reads as crises, rules, writes
 from stemtide.hub.desk import room_blocks, room_offers
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.room_forms import Around, WarningForm
 from stemtide.hub.desk.room_verbs import BY_NAME, Offer
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError
 
 RELOAD_S = "15"
-
-
-def actor_of(request: SignedInRequest) -> Actor:
-    """Who stands at the desk."""
-    return parties.actor(request.user, viewer=request.user.party)
 
 
 @require_safe

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import room_content
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.media import reads as media
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import NotFoundError
@@ -36,7 +36,7 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
         "cluster_count": len(found),
         "variant_count": sum(len(row.cluster.members) for row in found),
-        "seen": media.seen(uid, by=parties.actor(request.user, viewer=viewer)),
+        "seen": media.seen(uid, by=actor_of(request)),
     }
     return render(request, "desk/content.html", facts)
 
@@ -63,6 +63,6 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "row": row,
         "page": pages.get_page(request.GET.get("page")),
         "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
-        "seen": media.seen(uid, by=parties.actor(request.user, viewer=viewer)),
+        "seen": media.seen(uid, by=actor_of(request)),
     }
     return render(request, "desk/cluster.html", facts)

@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.leads import reads_them
-from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.desk.situation import actor_of
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.situation import reads_search as reads
 from stemtide.protocol.search import FoundKind, Recognised

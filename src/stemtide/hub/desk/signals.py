@@ -4,7 +4,6 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,13 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
-from stemtide.hub.desk.people import SignedInRequest, signed_in
-from stemtide.hub.desk.refusals import in_words
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.media import reads as media, rules as media_rules
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
     NotFoundError,
     allows,
     check_person_may_write,
@@ -43,21 +39,18 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
     form = WithdrawForm(request.POST, prefix="withdraw")
     if not form.is_valid():
         return _page(request, uid, withdraw_form=form)
-    try:
-        writes.withdraw(
+    carry_out(
+        request,
+        lambda: writes.withdraw(
             uid,
             body=form.order(),
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,
             role=Role(request.user.role),
-        )
-    except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(
-            request, _("Withdrawn. Agents forget it as they hear of it: see the board.")
-        )
+        ),
+        done=_("Withdrawn. Agents forget it as they hear of it: see the board."),
+    )
     return redirect("signal", uid=uid)
 
 
@@ -68,19 +61,18 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
     form = OpinionForm(request.POST, prefix="opinion")
     if not form.is_valid():
         return _page(request, uid, opinion_form=form)
-    try:
-        writes.opine(
+    carry_out(
+        request,
+        lambda: writes.opine(
             uid,
             body=form.order(),
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,
             role=Role(request.user.role),
-        )
-    except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(request, _("Your party's opinion is noted, and every reader sees it."))
+        ),
+        done=_("Your party's opinion is noted, and every reader sees it."),
+    )
     return redirect("signal", uid=uid)
 
 
@@ -134,7 +126,7 @@ def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
 
 def _previews(found: SignalOut, *, request: SignedInRequest) -> dict[str, object]:
     """The signal's previews, and what the viewer may do with them, by the rules of the writes."""
-    by = parties.actor(request.user, viewer=request.user.party)
+    by = actor_of(request)
     facts = media.facts(reads.find(found.id, viewer=by.party), viewer=by.party)
     may_write = allows(check_person_may_write, Role(request.user.role))
     return {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A crisis' situation log and its public lines: pages, fragments, and the forms on them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
-from stemtide.hub.desk.people import SignedInRequest, signed_in, writing
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.situation_forms import LineForm, MessageForm, VoteForm, uuid_or_none
 from stemtide.hub.desk.situation_words import PHRASES
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError
 from stemtide.hub.situation import reads, rules, writes
 from stemtide.protocol.situation import LineOut
@@ -35,11 +34,6 @@ class LineRow:
     line: LineOut
     may_vote: bool
     may_withdraw: bool
-
-
-def actor_of(request: SignedInRequest) -> Actor:
-    """Who stands at the desk."""
-    return parties.actor(request.user, viewer=request.user.party)
 
 
 def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
@@ -234,7 +228,7 @@ def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if body is None:
         return _lines_page(request, uid, form=form)
     done = _("Proposed. It may be used once others agree.")
-    _act(
+    carry_out(
         request,
         lambda: writes.propose_line(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=done,
@@ -250,7 +244,7 @@ def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     form = VoteForm(request.POST)
     if form.is_valid():
         body = form.order()
-        _act(
+        carry_out(
             request,
             lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),
             done=_("Your party's word is noted."),
@@ -263,19 +257,9 @@ def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
 @writing
 def withdraw(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     """Take one's own line back."""
-    _act(
+    carry_out(
         request,
         lambda: writes.withdraw_line(line, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Withdrawn. It may not be used any more."),
     )
     return redirect("crisis-lines", uid=uid)
-
-
-def _act(request: SignedInRequest, act: Callable[[], object], *, done: str) -> None:
-    """Do something, and say on the next page how it went."""
-    try:
-        act()
-    except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
-    else:
-        messages.success(request, done)

@@ -69,6 +69,18 @@ class Viewer(Protocol):
         """How the ledger names the reader."""
 
 
+class Hand(Protocol):
+    """Who acts: a party, through one person's or one key's hand."""
+
+    @property
+    def party(self) -> Viewer:
+        """For which party."""
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names the person or the key."""
+
+
 def may_read(viewer: Viewer, *, kind: str, actor: str) -> bool:
     """Whether a reader learns who did an act, to what, and its detail."""
     thing = kind.partition(".")[0]

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 
 from stemtide.hub.ledger.models import Entry, Numbering
-from stemtide.hub.ledger.rules import NoTransactionError, crisis_named
+from stemtide.hub.ledger.rules import Hand, NoTransactionError, crisis_named
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
@@ -70,6 +70,31 @@ def append(
     )
     _announce(entry.number)
     return entry
+
+
+def append_by(
+    kind: str,
+    *,
+    by: Hand,
+    subject: str,
+    now: datetime,
+    detail: dict[str, object] | None = None,
+    exercise: bool = False,
+    crisis: UUID | None = None,
+) -> Entry:
+    """Record one act of somebody: their party is the actor, the detail says through which hand.
+
+    raises: NoTransactionError outside transaction.atomic().
+    """
+    return append(
+        kind,
+        actor=by.party.ref,
+        subject=subject,
+        now=now,
+        detail={**(detail or {}), "through": by.ref},
+        exercise=exercise,
+        crisis=crisis,
+    )
 
 
 def _advance(statement: str, count: int) -> int:

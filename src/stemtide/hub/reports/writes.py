@@ -45,12 +45,12 @@ def export_timeline(uid: UUID, *, as_: str, by: Actor, now: datetime) -> Timelin
     """
     room = situation.find_room(uid, viewer=by.party)
     rules.check_export(kind=by.kind, role=by.role)
-    ledger.append(
+    ledger.append_by(
         "timeline.exported",
-        actor=by.party.ref,
+        by=by,
         subject=f"crisis:{room.uid}",
         now=now,
-        detail={"as": as_, "through": by.ref},
+        detail={"as": as_},
         exercise=room.exercise,
     )
     found = reads_timeline.whole(uid, viewer=by.party, now=now)
@@ -269,12 +269,12 @@ def _record(
     kind: str, row: Report, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> ReportOut:
     """Append to the ledger and the crisis' timeline, and say how the report stands now."""
-    ledger.append(
+    ledger.append_by(
         kind,
-        actor=by.party.ref,
+        by=by,
         subject=row.ref,
         now=now,
-        detail={**detail, "through": by.ref},
+        detail=detail,
         exercise=row.exercise,
         crisis=row.crisis.uid,
     )

@@ -227,12 +227,12 @@ def _record(
     kind: str, row: Message | Line, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> None:
     """Append an act in a room to the ledger, and to the timeline of its crisis."""
-    ledger.append(
+    ledger.append_by(
         kind,
-        actor=by.party.ref,
+        by=by,
         subject=row.ref,
         now=now,
-        detail={**detail, "through": by.ref},
+        detail=detail,
         exercise=row.exercise,
         crisis=row.crisis.uid,
     )

@@ -180,12 +180,12 @@ def _record(
     kind: str, row: Lead, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> LeadOut:
     """Append to the ledger, and say how the lead stands now."""
-    ledger.append(
+    ledger.append_by(
         kind,
-        actor=by.party.ref,
+        by=by,
         subject=row.ref,
         now=now,
-        detail={**detail, "through": by.ref},
+        detail=detail,
         exercise=row.exercise,
     )
     return reads.describe_lead(row, viewer=by.party)
