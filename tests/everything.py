@@ -2,10 +2,11 @@
 """Every test: first on SQLite with all stories, then the hub's rooms and doors on PostgreSQL.
 
 Says plainly what is left out for want of a browser or a database server. With
-STEMTIDE_REQUIRE_ALL=1 nothing may be left out.
+STEMTIDE_REQUIRE_ALL=1 nothing may be left out. One process for each core runs tests.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +15,21 @@ from tests import postgres
 
 ROOT = Path(__file__).parents[1]
 ON_POSTGRES = ["tests/hub", "-m", "not browser and not flow"]
+SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4"]
 
 
 def _pytest(*words: str, **environment: str) -> int:
     """Run pytest in a process of its own."""
-    command = [sys.executable, "-m", "pytest", "-q", *words]
+    command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, *words]
     print("$", " ".join(command[1:]), flush=True)
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
 
 
 def main() -> int:
     """Run everything; the worst exit code."""
+    # Who starts us in the background makes us ignore Ctrl-C, and with us the commands that
+    # the stories stop with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     left_out = []
     if not any(Path(one).exists() for one in ("/usr/bin/chromium", "/usr/bin/chromium-browser")):
         left_out.append("the stories in a browser (apt install chromium)")

@@ -201,7 +201,7 @@ def test_a_withdrawn_signal_stops_matching_in_an_open_stream_and_is_undone(
         assert (after["alarms"], after["matches"]) == ([], [])
         assert after["decision"]["action"] is None
         until(lambda: provider.told()[1:] == [("content.release", ref)], what="the release")
-    until(lambda: hub.outcomes, what="outcomes")
+        until(lambda: hub.outcomes, what="outcomes")
 
 
 @pytest.mark.usefixtures("film")

@@ -36,17 +36,22 @@ class _InOneThread(ASGIHandler):
         return await sync_to_async(self.get_response)(request)
 
 
-_pages = weighed(cast("Application", _people))
-_machines = weighed(cast("Application", _InOneThread()))
+_streams = weighed(cast("Application", _people))
+_answers = weighed(cast("Application", _InOneThread()))
+
+STREAM = "/stream"
+"""How the addresses of the desk's streams end: those alone need Django's asynchronous half."""
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one connection."""
-    if scope["type"] != "http" or not is_machines(scope["path"]):
-        await _pages(scope, receive, send)
+    if scope["type"] != "http":
+        await _streams(scope, receive, send)
     # An open stream would keep one of Django's threads and database connections each;
     # a thousand agents hold a thousand streams.
     elif scope["path"] == ADDRESS:
         await stream(scope, receive, send)
+    elif scope["path"].endswith(STREAM) and not is_machines(scope["path"]):
+        await _streams(scope, receive, send)
     else:
-        await _machines(scope, receive, send)
+        await _answers(scope, receive, send)
