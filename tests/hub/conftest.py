@@ -18,7 +18,10 @@ from tests.world import World, make_world
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory):
+def django_db_modify_db_settings(
+    tmp_path_factory,
+    django_db_modify_db_settings_parallel_suffix,  # noqa: ARG001  # one database for each process
+):
     """Put SQLite's test database into a file: threads then meet as processes would."""
     from django.conf import settings
 
