@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What data decides of frameworks.md, made from it: python -m tests.house.diagrams."""
+"""Pages of docs made from what data decides: python -m tests.house.diagrams."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,12 @@ from pathlib import Path
 from stemtide.hub.crises.rules_joining import JOINING
 from stemtide.hub.crises.rules_moves import PROPOSING
 from stemtide.protocol.frameworks import Framework, frameworks
+from stemtide.protocol.machines import Machine, machines
 from stemtide.protocol.neighbours import mechanisms
 from stemtide.protocol.triage import triages
 
 PAGE = Path(__file__).parents[2] / "docs/understand/frameworks.md"
+MACHINES = PAGE.with_name("machines.md")
 START, END = "<!-- made from data: {} -->", "<!-- end of {} -->"
 
 
@@ -121,17 +123,53 @@ def parts() -> dict[str, str]:
     }
 
 
+def machine(one: Machine) -> str:
+    """One machine: where it comes from, its moves as a table and as a diagram."""
+    rows = [
+        [
+            f"`{move.name}`",
+            ", ".join(f"`{state}`" for state in move.source),
+            f"`{move.target}`",
+            ", ".join(move.by),
+        ]
+        for move in one.moves.values()
+    ]
+    lines = [
+        f"[*] --> {one.first}",
+        *(
+            f"{state} --> {move.target}: {move.title}"
+            for move in one.moves.values()
+            for state in move.source
+        ),
+        *(f"{state.name} --> [*]" for state in one.states.values() if state.is_end),
+    ]
+    parts = [f"## `{one.name}`: {one.title}", f"Source: {one.source}." if one.source else ""]
+    parts += [table(["move", "from", "to", "by"], rows), diagram(lines)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def machines_page() -> str:
+    """The page of machines with its part made anew."""
+    made = "\n\n".join(machine(one) for one in machines().values()) or "There are none yet."
+    return _filled(MACHINES, {"machines": made})
+
+
 def page() -> str:
-    """The page with its parts made anew."""
-    told = PAGE.read_text("utf-8")
-    for name, made in parts().items():
+    """The page of frameworks with its parts made anew."""
+    return _filled(PAGE, parts())
+
+
+def _filled(page: Path, parts: dict[str, str]) -> str:
+    told = page.read_text("utf-8")
+    for name, made in parts.items():
         start, end = START.format(name), END.format(name)
         found = re.compile(f"{re.escape(start)}\n.*?\n{re.escape(end)}", re.DOTALL)
-        assert found.search(told), f"{PAGE.name} has no place for {name}: {start}"
+        assert found.search(told), f"{page.name} has no place for {name}: {start}"
         told = found.sub(lambda _, m=made, s=start, e=end: f"{s}\n\n{m}\n\n{e}", told)
     return told
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
-    print(f"{PAGE.name} says what the data says")
+    MACHINES.write_text(machines_page(), "utf-8")
+    print(f"{PAGE.name} and {MACHINES.name} say what the data says")

@@ -194,6 +194,10 @@ def test_the_page_of_frameworks_says_what_the_data_says():
     assert told == diagrams.page(), "python -m tests.house.diagrams"
 
 
+def test_the_page_of_machines_is_what_their_data_says():
+    assert read("docs/understand/machines.md") == diagrams.machines_page()
+
+
 @pytest.mark.parametrize("name", frameworks())
 def test_the_diagram_of_a_framework_has_its_moves_and_no_other(name):
     framework = frameworks()[name]
