@@ -35,6 +35,7 @@ DATA = {
     "protocol/labels.toml": {"title", "meaning", "refuse_to"},
     "protocol/ideologies.toml": {"title", "meaning"},
     "protocol/neighbours.toml": {"title"},
+    "protocol/personal.toml": {"title"},
     "protocol/reports.toml": {"title", "asks"},
 }
 """Which keys of which data files hold texts for people."""
