@@ -11,6 +11,7 @@ FLOORS = [
     {"signals"},
     {"situation"},
     {"media"},
+    {"referrals"},
     {"reports"},
     {"alerts"},
 ]

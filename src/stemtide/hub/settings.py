@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "stemtide.hub.signals",
     "stemtide.hub.situation",
     "stemtide.hub.media",
+    "stemtide.hub.referrals",
     "stemtide.hub.reports",
     "stemtide.hub.alerts",
     "stemtide.hub.desk",
