@@ -30,6 +30,7 @@ WITHOUT_AN_ENTRY = {
     "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
     "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
     "parties.start_sitting": "signing in is no act in the protocol; the row lives for a day",
+    "parties.next_reference": "a number for a row; whoever makes the row records it",
     "parties.go_on": "that somebody is still there, once a minute",
     "parties.end_sitting": "signing oneself out",
     "parties.end_others": "signing oneself out elsewhere",

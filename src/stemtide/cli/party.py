@@ -8,7 +8,7 @@ import typer
 
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
-from stemtide.protocol.words import PartyKind, Scope
+from stemtide.protocol.words import Duty, PartyKind, Scope
 
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
 key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
@@ -116,6 +116,51 @@ def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         )
 
 
+@party.command("competent")
+def name_competent(
+    name: Annotated[str, typer.Argument(help="Name of the authority.")],
+    duty: Annotated[Duty, typer.Option("--for", help="What its Member State named it for.")],
+    end: Annotated[bool, typer.Option("--end", help="It is so no longer.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name an authority competent under Regulation (EU) 2021/784, Article 12."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads, rules, writes_competences as writes
+
+    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+        found = reads.party_named(name, by=OPERATOR)
+        change = writes.end_competence if end else writes.name_competent
+        made = change(found, duty, actor=OPERATOR, now=now())
+    give(
+        {"party": name, "duty": duty, "named_at": made.named_at, "ended_at": made.ended_at},
+        as_json=as_json,
+        line=f"{name} is {'no longer ' if end else ''}competent to {duty}.",
+    )
+
+
+@party.command("register")
+def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the competent authorities and what each is named for."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import reads_competences
+
+    rows = reads_competences.whole_register(by=OPERATOR)
+    if not rows:
+        tell("No competent authority yet. Name one: stemtide party competent NAME --for issue")
+    for row in rows:
+        give(
+            {
+                "party": row.party,
+                "country": row.country,
+                "duty": row.duty,
+                "named_at": row.named_at,
+            },
+            as_json=as_json,
+            line=f"{row.country:2} {row.party:30} {row.duty}",
+        )
+
+
 @key.command("new")
 def new_key(
     party_name: Annotated[str, typer.Option("--party", help="Name of the party.")],
@@ -123,7 +168,8 @@ def new_key(
     scope: Annotated[
         list[Scope] | None,
         typer.Option(
-            help="What it may do; give it several times. Default: all but metrics and leads."
+            help="What it may do; give it several times. Default: all but metrics, leads and"
+            " what binds: orders, answers, complaints."
         ),
     ] = None,
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
@@ -135,7 +181,10 @@ def new_key(
     from stemtide.hub.parties import reads, rules, writes
 
     moment = now()
-    apart = {Scope.METRICS_READ, Scope.LEADS_WRITE}
+    apart = {
+        *(Scope.METRICS_READ, Scope.LEADS_WRITE),
+        *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
+    }
     scopes = scope or [one for one in Scope if one not in apart]
     with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
         made, text = writes.new_key(

@@ -34,6 +34,23 @@ class Scope(StrEnum):
     CRISES_WRITE = "crises:write"
     METRICS_READ = "metrics:read"
     LEADS_WRITE = "leads:write"
+    REQUESTS_READ = "requests:read"
+    REFERRALS_WRITE = "referrals:write"
+    ORDERS_WRITE = "orders:write"
+    ANSWERS_WRITE = "answers:write"
+    COMPLAINTS_WRITE = "complaints:write"
+
+
+class Duty(StrEnum):
+    """For what a Member State names an authority.
+
+    source: Regulation (EU) 2021/784 Art. 12(1)(a) to (d), in this order.
+    """
+
+    ISSUE = "issue"
+    SCRUTINISE = "scrutinise"
+    MEASURES = "measures"
+    PENALTIES = "penalties"
 
 
 class Severity(StrEnum):

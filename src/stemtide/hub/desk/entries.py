@@ -18,6 +18,8 @@ TAIL = 12
 
 ACTS = {
     "party.added": gettext_lazy("took a party in"),
+    "competence.named": gettext_lazy("named an authority competent"),
+    "competence.ended": gettext_lazy("ended an authority's competence"),
     "person.added": gettext_lazy("added a person"),
     "person.invited": gettext_lazy("invited a person"),
     "person.joined": gettext_lazy("joined the desk"),

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words import Duty, PartyKind, Role
 
 
 class Party(models.Model):
@@ -122,6 +122,45 @@ class LadderStep(models.Model):
 
     def __str__(self) -> str:
         return f"step {self.position} of {self.party_id}"
+
+
+class Competence(models.Model):
+    """That a Member State named an authority for a duty. ended_at: None while it stands.
+
+    source: Regulation (EU) 2021/784 Art. 12(1).
+    """
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="competences")
+    duty = models.CharField(max_length=20, choices=[(d, d) for d in Duty])
+    named_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["party__name", "duty"]
+        constraints = [
+            models.UniqueConstraint(
+                "party", "duty", condition=models.Q(ended_at=None), name="one_live_competence"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_id} may {self.duty}"
+
+
+class Series(models.Model):
+    """How far one party's file references of one kind have come in one year."""
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="series")
+    name = models.CharField(max_length=4)
+    year = models.PositiveSmallIntegerField()
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "series"
+        constraints = [models.UniqueConstraint("party", "name", "year", name="one_series_a_year")]
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.year} of {self.party_id}"
 
 
 class ApiKey(models.Model):
