@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of complaints: for the provider's reviewers, and for whoever complained."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from stemtide.hub.complaints import rules, seals
+from stemtide.hub.complaints.models import Complaint
+from stemtide.hub.complaints.rules import ComplaintFacts, GroundFacts
+from stemtide.hub.complaints.seals import Ticket
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import InvalidError, NotFoundError
+from stemtide.hub.signals import reads as signals
+from stemtide.hub.signals.models import Signal
+from stemtide.protocol.complaints import (
+    Basis,
+    ComplaintOut,
+    ComplaintState,
+    DecisionIn,
+    Exemption,
+    Finding,
+    LinkOut,
+    Measure,
+    RedressState,
+    StandingOut,
+)
+from stemtide.protocol.handling import Pap
+from stemtide.protocol.machines import machine
+
+COMPLAINANT = "complainant"
+"""Who complains, wherever the hub must name them: it knows no more of them."""
+
+AT_ONCE = 200
+"""Complaints in one list."""
+
+
+def link(decision: DecisionIn, *, by: Actor, home: str, now: datetime) -> LinkOut:
+    """A link for the statement of reasons of one decision. Nothing is kept of it before it is used.
+
+    home: the hub's own address.
+    raises: NotAllowedError for all but providers; InvalidError naming the field.
+    """
+    rules.check_link(kind=by.kind, role=by.role)
+    ground(decision, party=by.party, now=now)
+    expires_at = rules.link_ends(now).replace(microsecond=0)
+    token = seals.make_link(Ticket(by.name, decision, expires_at))
+    return LinkOut(
+        reference=decision.reference,
+        link=f"{home}/complain/{token}",
+        token=token,
+        expires_at=expires_at,
+    )
+
+
+def ground(decision: DecisionIn, *, party: Party, now: datetime) -> Signal | None:
+    """The signal that a decision rests on, if it does.
+
+    raises: InvalidError naming the field, also for a signal that the party may not see.
+    """
+    row = None
+    if decision.basis is Basis.SIGNAL and decision.ground is not None:
+        try:
+            row = signals.find(decision.ground, viewer=party)
+        except NotFoundError as error:
+            raise InvalidError.of("ground", error) from error
+    facts = None
+    if row is not None:
+        facts = GroundFacts(row.shared_by.name, pap=Pap(row.pap), exercise=row.exercise)
+    rules.check_decision(decision, ground=facts, now=now)
+    return row
+
+
+def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintOut]:
+    """A party's complaints: those that wait first, what is due soonest at the top; at most 200."""
+    rows = _own(viewer)
+    waiting = machine("complaint").open_states
+    if is_open is not None:
+        rows = rows.filter(state__in=waiting) if is_open else rows.exclude(state__in=waiting)
+    over = Case(
+        When(state__in=waiting, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    found = rows.annotate(over=over).order_by("over", "due_at", "pk")[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in found]
+
+
+def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
+    """One complaint about one's own decision.
+
+    raises: NotFoundError, also for one about somebody else's.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Complaint:
+    """The row of a complaint, for writes.
+
+    raises: NotFoundError, also for one about somebody else's decision.
+    """
+    row = _own(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no complaint {uid} that your party may see", uid=uid)
+    return row
+
+
+def of_ground(signal: UUID, *, viewer: Party) -> list[ComplaintOut]:
+    """A party's complaints about one signal, oldest first."""
+    rows = _own(viewer).filter(signal__uid=signal)[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in rows]
+
+
+def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
+    """What the rules must know of a complaint."""
+    return ComplaintFacts(
+        state=ComplaintState(row.state),
+        party=row.party.name,
+        basis=Basis(row.basis),
+        own_hands=frozenset(_own_hands(row, viewer=viewer)),
+    )
+
+
+def standing(code: str, *, by: str) -> StandingOut:
+    """Where the complaint stands that a code goes with.
+
+    raises: NotFoundError for a code that goes with none.
+    """
+    return _tell(coded(code, by=by))
+
+
+def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has the code
+    """The row that a code goes with, for writes. by: who has it, as the ledger names them.
+
+    raises: NotFoundError.
+    """
+    row = _rows().filter(code_hash=seals.hash_code(code)).first()
+    if row is None:
+        raise NotFoundError(
+            "no complaint goes with this code: look at it again, or open the link that you were"
+            " sent"
+        )
+    return row
+
+
+def linked(token: str, *, by: str, now: datetime) -> StandingOut:
+    """What a link is about, and where its complaint stands, if somebody complained.
+
+    raises: NotFoundError, the same for a link that is wrong and one that has expired.
+    """
+    ticket = seals.read_link(token, now=now)
+    row = behind(ticket, by=by)
+    if row is not None:
+        return _tell(row)
+    said = ticket.decision
+    return StandingOut(
+        provider=parties.party_named(ticket.party, by=by).title,
+        reference=said.reference,
+        measure=said.measure,
+        basis=said.basis,
+        acted_at=said.acted_at,
+        is_automatic=said.is_automatic,
+        exercise=said.exercise,
+    )
+
+
+def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
+    """The complaint about the decision that a link stands for; None where nobody complained."""
+    said = ticket.decision
+    return (
+        _rows()
+        .filter(party__name=ticket.party, reference=said.reference, exercise=said.exercise)
+        .first()
+    )
+
+
+def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001  # find() said for whom
+    """A complaint as its provider reads it, with its words opened."""
+    return ComplaintOut(
+        id=row.uid,
+        number=row.number,
+        state=ComplaintState(row.state),
+        reference=row.reference,
+        basis=Basis(row.basis),
+        ground=row.signal.uid if row.signal else None,
+        measure=Measure(row.measure),
+        acted_at=row.acted_at,
+        acted_by=row.acted_by or None,
+        is_automatic=row.is_automatic,
+        exercise=row.exercise,
+        text=seals.unseal(row.text),
+        language=row.language,
+        filed_at=row.filed_at,
+        due_at=row.due_at,
+        taken_at=row.taken_at,
+        reviewer=row.reviewer or None,
+        decided_at=row.decided_at,
+        exemption=Exemption(row.exemption) if row.exemption else None,
+        finding=Finding(row.finding) if row.finding else None,
+        reasons=seals.unseal(row.reasons),
+        note=row.note,
+        redress=RedressState(row.redress) if row.redress else None,
+        answer=row.answer,
+        answered_at=row.answered_at,
+        erase_due=row.erase_due,
+        erased_at=row.erased_at,
+        seal=row.salt,
+    )
+
+
+def _tell(row: Complaint) -> StandingOut:
+    """Where a complaint stands, for whoever complained: nothing of the signal or of its sharer."""
+    return StandingOut(
+        provider=row.party.title,
+        reference=row.reference,
+        measure=Measure(row.measure),
+        basis=Basis(row.basis),
+        acted_at=row.acted_at,
+        is_automatic=row.is_automatic,
+        exercise=row.exercise,
+        state=ComplaintState(row.state),
+        filed_at=row.filed_at,
+        due_at=row.due_at,
+        decided_at=row.decided_at,
+        reasons=seals.unseal(row.reasons),
+        is_erased=row.erased_at is not None,
+    )
+
+
+def _own_hands(row: Complaint, *, viewer: Party) -> Iterable[str]:
+    """Who acted, and who shared the signal, as far as provider and ledger say.
+
+    A signal shared in bulk has no entry of its own, and so nobody who shared it.
+    """
+    if row.acted_by:
+        yield row.acted_by
+    if row.signal is None:
+        return
+    for entry in ledger.entries(viewer=viewer, subject=row.signal.ref, limit=AT_ONCE):
+        through = entry.detail.get("through")
+        if entry.kind == "signal.shared" and isinstance(through, str):
+            yield through
+
+
+def _rows() -> QuerySet[Complaint]:
+    """Complaints with what they name."""
+    return Complaint.objects.select_related("party", "signal__shared_by")
+
+
+def _own(viewer: Party) -> QuerySet[Complaint]:
+    """Complaints about a party's own decisions."""
+    return _rows().filter(party=viewer)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only this hub can open or make: links for complaints, codes, and the words of both sides.
+
+All of it hangs on the hub's secret (secret.key): whoever holds the database alone reads no word.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+from stemtide.hub.parties.rules import NotFoundError
+from stemtide.protocol.complaints import Basis, DecisionIn, Measure
+
+MAX_TOKEN_CHARS = 2000
+"""No link of ours is longer; what is longer is not even tried."""
+
+CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no I, L, O or U, so that a code survives being read out and typed."""
+
+CODE_CHARS = 16
+"""Eighty bits: nobody guesses one."""
+
+_LOOKS_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a link stands for: one decision of one provider, and how long one may complain."""
+
+    party: str
+    decision: DecisionIn
+    expires_at: datetime
+
+
+def make_link(ticket: Ticket) -> str:
+    """The token of a link. It says nothing to whoever reads it, the uploader included."""
+    said = ticket.decision
+    row = (
+        ticket.party,
+        said.reference,
+        said.basis.value,
+        said.ground.bytes if said.ground else b"",
+        said.measure.value,
+        int(said.acted_at.timestamp()),
+        said.acted_by or "",
+        said.is_automatic,
+        said.exercise,
+        int(ticket.expires_at.timestamp()),
+    )
+    return _box("links").encrypt(msgspec.msgpack.encode(row)).decode().rstrip("=")
+
+
+def read_link(token: str, *, now: datetime) -> Ticket:
+    """What a token stands for.
+
+    raises: NotFoundError, the same for one that is wrong and one that has expired.
+    """
+    if len(token) > MAX_TOKEN_CHARS or not token.isascii():
+        raise _unknown()
+    try:
+        row = msgspec.msgpack.decode(_box("links").decrypt(token + "=" * (-len(token) % 4)))
+    except InvalidToken as error:
+        raise _unknown() from error
+    party, reference, basis, ground, measure, acted_at, acted_by, automatic, exercise, until = row
+    if datetime.fromtimestamp(until, UTC) <= now:
+        raise _unknown()
+    decision = DecisionIn(
+        reference=reference,
+        basis=Basis(basis),
+        ground=UUID(bytes=ground) if ground else None,
+        measure=Measure(measure),
+        acted_at=datetime.fromtimestamp(acted_at, UTC),
+        acted_by=acted_by or None,
+        is_automatic=automatic,
+        exercise=exercise,
+    )
+    return Ticket(party, decision, datetime.fromtimestamp(until, UTC))
+
+
+def code_of(party: str, *, reference: str, exercise: bool) -> str:
+    """The code that goes with a complaint about a decision: four groups of four letters."""
+    named = f"{party}\n{reference}\n{exercise}".encode()
+    digest = hmac.digest(_key("codes", settings.SECRET_KEY), named, "sha256")
+    number = int.from_bytes(digest[: CODE_CHARS * 5 // 8])
+    letters = [CODE_LETTERS[number >> 5 * place & 31] for place in range(CODE_CHARS)]
+    return "-".join("".join(letters[at : at + 4]) for at in range(0, CODE_CHARS, 4))
+
+
+def hash_code(code: str) -> str:
+    """What is kept of a code, however its letters were typed."""
+    plain = code.upper().translate(_LOOKS_LIKE)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def seal(words: str) -> str:
+    """Words that the database alone does not open."""
+    return _box("words").encrypt(words.encode()).decode() if words else ""
+
+
+def unseal(sealed: str) -> str:
+    """What was sealed.
+
+    raises: InvalidToken where the hub's secret is another one than then.
+    """
+    return _box("words").decrypt(sealed).decode() if sealed else ""
+
+
+def _box(use: str) -> MultiFernet:
+    """A box for one use. What an earlier secret of the hub sealed still opens."""
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    keys = (_key(use, str(one)) for one in secrets)
+    return MultiFernet(Fernet(base64.urlsafe_b64encode(key)) for key in keys)
+
+
+def _key(use: str, secret: str) -> bytes:
+    """A key made from a secret, for one use alone."""
+    return hashlib.sha256(f"stemtide complaints {use} {secret}".encode()).digest()
+
+
+def _unknown() -> NotFoundError:
+    """What is said of every link that opens nothing."""
+    return NotFoundError(
+        "this link is not known here, or no longer: ask the service that sent it to you"
+    )

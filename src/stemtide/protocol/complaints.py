@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about complaints: a provider's link for one decision, what is said, what is decided."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+_ORDERS = ConfigDict(extra="forbid", frozen=True)
+
+MAX_WORDS = 4000
+"""Characters that somebody has to say why, and a provider to answer."""
+
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,119}$")]
+"""A provider's own name of a decision: opaque, without an at sign, so that it is no address."""
+
+Hand = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$")]
+"""A provider's own name of whoever decided: opaque as well, and no address."""
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+"""A language as its tag says it. source: RFC 5646, its primary part."""
+
+
+class Basis(StrEnum):
+    """What the decision complained of rests on."""
+
+    SIGNAL = "signal"
+    REFERRAL = "referral"
+    ORDER = "order"
+    OWN = "own"
+
+
+class Measure(StrEnum):
+    """What was done to the content, mildest first."""
+
+    HELD = "held"
+    RESTRICTED = "restricted"
+    BLOCKED = "blocked"
+    REMOVED = "removed"
+
+
+class ComplaintState(StrEnum):
+    """Where a complaint stands: the states of machines/complaint.toml."""
+
+    FILED = "filed"
+    IN_REVIEW = "in_review"
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class RedressState(StrEnum):
+    """Where what was asked of a sharer stands: the states of machines/redress.toml."""
+
+    ASKED = "asked"
+    KEPT = "kept"
+    GRANTED = "granted"
+    ACCEPTED = "accepted"
+    MOOT = "moot"
+
+
+class Exemption(StrEnum):
+    """Why content is no terrorist content in its context, or that none of it applies.
+
+    source: Regulation (EU) 2021/784 Art. 1(3); evidence: our own, for records of crimes.
+    """
+
+    NEWS = "news"
+    EDUCATION = "education"
+    ART = "art"
+    RESEARCH = "research"
+    COUNTER_SPEECH = "counter_speech"
+    EVIDENCE = "evidence"
+    NONE = "none"
+
+
+class Finding(StrEnum):
+    """What an upheld complaint found to be wrong.
+
+    content: this content alone; what the decision rests on stands.
+    ground:  what the decision rests on: the signal is wrong wherever it matches.
+    """
+
+    CONTENT = "content"
+    GROUND = "ground"
+
+
+class DecisionIn(BaseModel):
+    """One decision of a provider that somebody may complain of. Nothing in it about a user.
+
+    reference:    the provider's own name of the decision; one complaint for each.
+    basis:        what it rests on; ground: the id of that signal, referral or order.
+    acted_at:     when the provider acted. acted_by: who decided, as its own tools name them.
+    is_automatic: no person looked before it was done.
+    """
+
+    model_config = _ORDERS
+
+    reference: Reference
+    basis: Basis
+    ground: UUID | None = None
+    measure: Measure
+    acted_at: AwareDatetime
+    acted_by: Hand | None = None
+    is_automatic: bool = False
+    exercise: bool = False
+
+
+class LinkOut(BaseModel):
+    """A link for the statement of reasons. It opens the page to complain on until expires_at."""
+
+    reference: str
+    link: str
+    token: str
+    expires_at: AwareDatetime
+
+
+class ComplaintIn(DecisionIn):
+    """A complaint that reached the provider in its own way, filed on the uploader's behalf."""
+
+    text: str = Field(min_length=10, max_length=MAX_WORDS)
+    language: Language = "en"
+
+
+class OutcomeIn(BaseModel):
+    """What a reviewer decides.
+
+    exemption:   the context that makes the content lawful; "none" where no such context does.
+    finding:     upheld only: what was wrong. ground: the signal itself.
+    reasons:     for the uploader, who reads them as they stand.
+    note:        for the sharer of the signal, or the sender of what was asked: no personal data.
+    reviewed_by: who reviewed, as the provider's own tools name them; needed from a machine.
+    """
+
+    model_config = _ORDERS
+
+    is_upheld: bool
+    exemption: Exemption
+    finding: Finding | None = None
+    reasons: str = Field(min_length=10, max_length=MAX_WORDS)
+    note: str = Field(default="", max_length=500)
+    reviewed_by: Hand | None = None
+
+
+class TakeIn(BaseModel):
+    """Take a complaint up. reviewed_by: who does, as the provider's own tools name them."""
+
+    model_config = _ORDERS
+
+    reviewed_by: Hand | None = None
+
+
+class AnswerIn(BaseModel):
+    """What the sharer of a signal answers: keep it, or withdraw it. No personal data."""
+
+    model_config = _ORDERS
+
+    keep: bool
+    reason: str = Field(default="", max_length=500)
+
+
+class ComplaintOut(BaseModel):
+    """A complaint as the provider whose decision it is about reads it.
+
+    number:  the provider's own count. due_at: when the uploader must know the outcome.
+    text, reasons: empty once erased_at is set.
+    redress: where what was asked of the signal's sharer stands; None: nothing was asked.
+    seal:    with the text it gives the digest that the ledger keeps; see docs.
+    """
+
+    id: UUID
+    number: str
+    state: ComplaintState
+    reference: str
+    basis: Basis
+    ground: UUID | None
+    measure: Measure
+    acted_at: AwareDatetime
+    acted_by: str | None
+    is_automatic: bool
+    exercise: bool
+    text: str
+    language: str
+    filed_at: AwareDatetime
+    due_at: AwareDatetime
+    taken_at: AwareDatetime | None
+    reviewer: str | None
+    decided_at: AwareDatetime | None
+    exemption: Exemption | None
+    finding: Finding | None
+    reasons: str
+    note: str
+    redress: RedressState | None
+    answer: str
+    answered_at: AwareDatetime | None
+    erase_due: AwareDatetime
+    erased_at: AwareDatetime | None
+    seal: str
+
+
+class FiledOut(BaseModel):
+    """A complaint that was just filed. code: what the uploader asks with where it stands."""
+
+    complaint: ComplaintOut
+    code: str
+
+
+class RedressOut(BaseModel):
+    """What an upheld complaint asks of a signal's sharer: nothing of what the uploader said."""
+
+    id: UUID
+    signal: UUID
+    provider: str
+    measure: Measure
+    exemption: Exemption
+    note: str
+    state: RedressState
+    asked_at: AwareDatetime
+    answer: str
+    answered_at: AwareDatetime | None
+    exercise: bool
+
+
+class StandingOut(BaseModel):
+    """Where a complaint stands, as whoever complained reads it. Nobody is named but the provider.
+
+    state: None where nobody has complained yet.
+    """
+
+    provider: str
+    reference: str
+    measure: Measure
+    basis: Basis
+    acted_at: AwareDatetime
+    is_automatic: bool
+    exercise: bool
+    state: ComplaintState | None = None
+    filed_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+    decided_at: AwareDatetime | None = None
+    reasons: str = ""
+    is_erased: bool = False
