@@ -12,6 +12,7 @@ FLOORS = [
     {"situation"},
     {"media"},
     {"referrals"},
+    {"orders"},
     {"complaints"},
     {"reports"},
     {"alerts"},

@@ -112,6 +112,7 @@ INSTALLED_APPS = [
     "stemtide.hub.situation",
     "stemtide.hub.media",
     "stemtide.hub.referrals",
+    "stemtide.hub.orders",
     "stemtide.hub.complaints",
     "stemtide.hub.reports",
     "stemtide.hub.alerts",

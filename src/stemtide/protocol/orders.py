@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about removal orders. What stands in their forms is data: see forms/."""
+
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from stemtide.protocol.forms import MAX_LONG_TEXT
+from stemtide.protocol.labels import IdeologyName
+from stemtide.protocol.words_referrals import ContentType, ReceiptVia
+
+_ORDERS = ConfigDict(extra="forbid")
+
+MAX_LINKED = 200
+"""Signals that one order names at most."""
+
+Value: TypeAlias = str | bool | list[str] | None
+"""What stands in one field of a form."""
+
+Values: TypeAlias = dict[str, Value]
+"""What stands in a form, by field."""
+
+
+class OrderState(StrEnum):
+    """Where a removal order stands. The moves between them are data: machines/order.toml."""
+
+    DRAFTED = "drafted"
+    DISCARDED = "discarded"
+    ISSUED = "issued"
+    RECEIVED = "received"
+    SUSPENDED = "suspended"
+    EXECUTED = "executed"
+    WITHDRAWN = "withdrawn"
+    ANNULLED = "annulled"
+    UNDONE = "undone"
+    REINSTATED = "reinstated"
+
+
+class ScrutinyState(StrEnum):
+    """Where the scrutiny of an order stands: machines/scrutiny.toml."""
+
+    OPENED = "opened"
+    ANNOUNCED = "announced"
+    UPHELD = "upheld"
+    INFRINGED = "infringed"
+    CLOSED = "closed"
+
+
+class ScrutinyBasis(StrEnum):
+    """Why an order is examined, and from when the time for it runs."""
+
+    OWN_INITIATIVE = "own_initiative"
+    PROVIDER = "provider"
+    CONTENT_PROVIDER = "content_provider"
+
+
+class Measure(StrEnum):
+    """What a provider did to carry out an order: Annex II, section B."""
+
+    REMOVED = "removed"
+    DISABLED = "disabled"
+
+
+class AccessPurpose(StrEnum):
+    """For what preserved content may be used.
+
+    source: Regulation (EU) 2021/784 Art. 6(1).
+    """
+
+    REVIEW = "review"
+    COMPLAINT = "complaint"
+    PROSECUTION = "prosecution"
+
+
+class OrderIn(BaseModel):
+    """A draft of a removal order: what the issuer fills in of Annex I, and what goes with it.
+
+    to:       the provider's name. annex: fields of form tco-annex-1, as far as they are known.
+    emergency: why the provider was not informed twelve hours before its first order; "" otherwise.
+    language: the tag of the language that the order is written in.
+    signals:  your own signals that were shared for this content: withdrawn if the order falls.
+    """
+
+    model_config = _ORDERS
+
+    to: str = Field(min_length=1, max_length=60)
+    annex: Values = Field(default={}, max_length=60)
+    emergency: str = Field(default="", max_length=2000)
+    language: str = Field(default="en", min_length=2, max_length=12)
+    content_type: ContentType = ContentType.OTHER
+    ideology: IdeologyName | None = None
+    signals: tuple[UUID, ...] = Field(default=(), max_length=MAX_LINKED)
+    crisis: UUID | None = None
+    exercise: bool = False
+
+
+class DraftIn(BaseModel):
+    """What changes in a draft; what is not said stays, also of the annex, field by field."""
+
+    model_config = _ORDERS
+
+    annex: Values | None = Field(default=None, max_length=60)
+    emergency: str | None = Field(default=None, max_length=2000)
+    language: str | None = Field(default=None, min_length=2, max_length=12)
+    content_type: ContentType | None = None
+    ideology: IdeologyName | None = None
+    signals: tuple[UUID, ...] | None = Field(default=None, max_length=MAX_LINKED)
+
+
+class InformIn(BaseModel):
+    """Tell a provider of procedures and deadlines before its first order: Art. 3(2)."""
+
+    model_config = _ORDERS
+
+    to: str = Field(min_length=1, max_length=60)
+    text: str = Field(min_length=20, max_length=MAX_LONG_TEXT)
+    exercise: bool = False
+
+
+class AnswerIn(BaseModel):
+    """An answer to an order: the fields of Annex II or III that the provider fills in."""
+
+    model_config = _ORDERS
+
+    annex: Values = Field(max_length=60)
+
+
+class WordsIn(BaseModel):
+    """An act on an order, with its reason or its clarification in words."""
+
+    model_config = _ORDERS
+
+    text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
+
+
+class ClarifyIn(BaseModel):
+    """What clears a ground of Annex III away. annex: fields of Annex I that it corrects."""
+
+    model_config = _ORDERS
+
+    text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
+    annex: Values = Field(default={}, max_length=60)
+
+
+class SecrecyIn(BaseModel):
+    """Extend the time in which the content provider is not told. until: at most 12 weeks in all."""
+
+    model_config = _ORDERS
+
+    until: AwareDatetime
+    reason: str = Field(min_length=3, max_length=2000)
+
+
+class ScrutinyIn(BaseModel):
+    """Ask for scrutiny, or open one.
+
+    informed_at: for a content provider: when they were told of the removal or had the order.
+    """
+
+    model_config = _ORDERS
+
+    basis: ScrutinyBasis
+    reasons: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
+    informed_at: AwareDatetime | None = None
+
+
+class PreserveIn(BaseModel):
+    """Ask that what was removed is preserved longer. reference: the case that needs it."""
+
+    model_config = _ORDERS
+
+    until: AwareDatetime
+    reference: str = Field(min_length=2, max_length=200)
+    reason: str = Field(min_length=3, max_length=2000)
+
+
+class AccessIn(BaseModel):
+    """Note that somebody had access to what is preserved. who: an office, not a person."""
+
+    model_config = _ORDERS
+
+    purpose: AccessPurpose
+    who: str = Field(min_length=2, max_length=200)
+    reference: str = Field(default="", max_length=200)
+
+
+class Finding(BaseModel):
+    """What the lint found. field: of Annex I, or of the draft; is_error: it forbids to issue."""
+
+    field: str
+    is_error: bool
+    message: str
+
+
+class ReceiptOut(BaseModel):
+    """One way in which an order arrived."""
+
+    via: ReceiptVia
+    at: AwareDatetime
+    proof: str
+
+
+class AnswerOut(BaseModel):
+    """One answer: form is tco-annex-2 or tco-annex-3. resumed_at: when its ground had ended."""
+
+    form: str
+    values: Values
+    answered_at: AwareDatetime
+    was_late: bool
+    resumed_at: AwareDatetime | None
+    resumed_by: str
+    clarification: str
+
+
+class CopyOut(BaseModel):
+    """A copy at an authority of the provider's Member State. scrutiny_until: its own initiative."""
+
+    to: str
+    sent_at: AwareDatetime
+    received_at: AwareDatetime | None
+    scrutiny_until: AwareDatetime | None
+
+
+class ScrutinyOut(BaseModel):
+    """The scrutiny of an order. due_at: by when it must be decided."""
+
+    id: UUID
+    state: ScrutinyState
+    basis: ScrutinyBasis
+    by: str
+    reasons: str
+    opened_at: AwareDatetime
+    due_at: AwareDatetime
+    announced_at: AwareDatetime | None
+    announcement: str
+    decided_at: AwareDatetime | None
+    decision: str
+    was_late: bool
+
+
+class AccessOut(BaseModel):
+    """One access to what is preserved."""
+
+    purpose: AccessPurpose
+    who: str
+    reference: str
+    at: AwareDatetime
+
+
+class PreservationOut(BaseModel):
+    """What a provider preserves: until when, on whose request longer, who had access."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    extended_by: str
+    reference: str
+    destroyed_at: AwareDatetime | None
+    accesses: list[AccessOut]
+
+
+class OrderOut(BaseModel):
+    """A removal order as its issuer, its addressee, or an authority with a copy reads it.
+
+    due_at:  when it must have been executed; null while the clock stands still or has not begun.
+    moves:   what the reader's party may do with it now, by the names of the machine and of the API.
+    """
+
+    id: UUID
+    reference: str
+    state: OrderState
+    issued_by: str
+    addressee: str
+    language: str
+    annex: Values
+    urls: list[str]
+    is_first: bool
+    emergency: str
+    is_cross_border: bool
+    content_type: ContentType
+    ideology: str | None
+    signals: list[UUID]
+    crisis: UUID | None
+    exercise: bool
+    drafted_at: AwareDatetime
+    issued_at: AwareDatetime | None
+    received_at: AwareDatetime | None
+    acknowledged_at: AwareDatetime | None
+    due_at: AwareDatetime | None
+    missed_at: AwareDatetime | None
+    executed_at: AwareDatetime | None
+    answered_at: AwareDatetime | None
+    measure: Measure | None
+    minutes_taken: float | None
+    secret_until: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    end_reason: str
+    reinstated_at: AwareDatetime | None
+    receipts: list[ReceiptOut]
+    answers: list[AnswerOut]
+    copies: list[CopyOut]
+    scrutinies: list[ScrutinyOut]
+    preservation: PreservationOut | None
+    moves: list[str]
+
+
+class OrderHead(BaseModel):
+    """A removal order in a list: enough to find it, not its content."""
+
+    id: UUID
+    reference: str
+    state: OrderState
+    issued_by: str
+    addressee: str
+    exercise: bool
+    is_cross_border: bool
+    issued_at: AwareDatetime | None
+    received_at: AwareDatetime | None
+    due_at: AwareDatetime | None
+    missed_at: AwareDatetime | None
+    executed_at: AwareDatetime | None
+    measure: Measure | None
+
+
+class InformationOut(BaseModel):
+    """What a provider was told before its first order."""
+
+    id: UUID
+    sent_by: str
+    to: str
+    text: str
+    sent_at: AwareDatetime
+    order_from: AwareDatetime
+    exercise: bool
