@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A signed POST to an address that a party gave: an address that is not to be trusted.
 
-1 The address must be https, on a usual port, without a user in it (reach.py).
-2 Its name is looked up once; every address found must be a public one (reach.py).
-3 The connection is made to the address that was checked, not to the name (wire.py).
+1 The address must be https, on a usual port, without a user in it (outside/addresses.py).
+2 Its name is looked up once; every address found must be a public one (outside/addresses.py).
+3 The connection is made to the address that was checked, not to the name (outside/wire.py).
 4 The body is signed by every secret that is valid now (Standard Webhooks).
 5 The whole takes at most TIMEOUT_S; a redirect is not followed; of the answer at most 16 KiB are
   read, and it is never shown to anybody.
@@ -14,19 +14,25 @@ source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 import json
 import ssl
 import time
+from urllib.parse import urlsplit
 
 import httpcore
 
 from stemtide import __version__
 from stemtide.hub.alerts.channels import letter
 from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result
-from stemtide.hub.alerts.channels.webhook.reach import UnreachableError, check_url
-from stemtide.hub.alerts.channels.webhook.wire import CheckedBackend, OutOfTimeError
+from stemtide.hub.outside.addresses import Reach, UnreachableError, check_url
+from stemtide.hub.outside.wire import CheckedBackend, OutOfTimeError
 
 TIMEOUT_S = 10.0
 """How long all of one attempt may take, from the first connection to the end of the answer."""
 
 MAX_ANSWER_BYTES = 16 * 1024
+
+PORTS = frozenset({443, 8443})
+"""Ports of https; others belong to services that never asked for a POST."""
+
+_SCHEMES = frozenset({"https"})
 
 _OK, _REDIRECT, _WRONG, _GONE = 200, 300, 400, 410
 
@@ -34,8 +40,8 @@ _OK, _REDIRECT, _WRONG, _GONE = 200, 300, 400, 410
 def send(parcel: Parcel, *, post: Post) -> Result:
     """Post the alert once."""
     try:
-        url = check_url(parcel.address, loopback=post.loopback)
-        status, answer = _post(url, parcel, loopback=post.loopback)
+        reach = Reach(schemes=_SCHEMES, ports=PORTS, loopback=post.loopback)
+        status, answer = _post(check_url(parcel.address, reach=reach), parcel, reach=reach)
     except UnreachableError as error:
         return Result(Fate.REFUSED, str(error))
     except (OutOfTimeError, httpcore.TimeoutException):
@@ -47,7 +53,7 @@ def send(parcel: Parcel, *, post: Post) -> Result:
     return _judge(status, answer)
 
 
-def _post(url: str, parcel: Parcel, *, loopback: bool) -> tuple[int, bytes]:
+def _post(url: str, parcel: Parcel, *, reach: Reach) -> tuple[int, bytes]:
     """The status and the first bytes of the answer."""
     content = letter.body(parcel)
     headers: dict[bytes | str, bytes | str] = {
@@ -59,8 +65,8 @@ def _post(url: str, parcel: Parcel, *, loopback: bool) -> tuple[int, bytes]:
         **letter.headers(parcel, content),
     }
     backend = CheckedBackend(
-        loopback=loopback,
-        is_secure=url.lower().startswith("https:"),
+        scheme=urlsplit(url).scheme,
+        reach=reach,
         until=time.monotonic() + TIMEOUT_S,
     )
     with (

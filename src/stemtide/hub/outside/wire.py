@@ -8,7 +8,7 @@ from typing import Any
 
 import httpcore
 
-from stemtide.hub.alerts.channels.webhook.reach import UnknownHostError, resolve
+from stemtide.hub.outside.addresses import Reach, UnknownHostError, resolve
 
 _TRIES = 2
 """Addresses of one name that are tried."""
@@ -21,13 +21,14 @@ class OutOfTimeError(Exception):
 class CheckedBackend(httpcore.NetworkBackend):
     """Looks a name up once and connects to what it found: no second look-up can lead elsewhere.
 
+    scheme: of the address that is asked for; reach: what of it is allowed.
     until: of time.monotonic(): when the whole attempt must be over, however slowly bytes trickle.
     """
 
-    def __init__(self, *, loopback: bool, is_secure: bool, until: float) -> None:
+    def __init__(self, *, scheme: str, reach: Reach, until: float) -> None:
         self._inner = httpcore.SyncBackend()
-        self._loopback = loopback
-        self._is_secure = is_secure
+        self._scheme = scheme
+        self._reach = reach
         self._until = until
 
     def connect_tcp(
@@ -40,7 +41,7 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to one of the checked addresses of a name."""
         try:
-            found = resolve(host, port, loopback=self._loopback, is_secure=self._is_secure)
+            found = resolve(host, port, scheme=self._scheme, reach=self._reach)
         except UnknownHostError as error:
             raise httpcore.ConnectError(str(error)) from error
         *others, last = found[:_TRIES]

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which addresses a webhook may go to: public ones, over https. Everything else is refused."""
+"""Which addresses the hub may reach for others: public ones. Everything else is refused."""
 
 import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-PORTS = frozenset({443, 8443})
-"""Ports of https; others belong to services that never asked for a POST."""
-
-_MAX_URL = 300
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _NEVER = tuple(
     ip_network(one)
@@ -42,18 +41,31 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 class UnreachableError(Exception):
-    """The hub does not send there. Its text says why and what to do, and names no address."""
+    """The hub does not go there. Its text says why and what to do, and names no address."""
 
 
 class UnknownHostError(Exception):
     """A name could not be looked up, now."""
 
 
-def check_url(url: str, *, loopback: bool) -> str:
-    """An address as it is asked for.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where one kind of errand may go.
 
-    loopback: whether plain http and any port are let through too; where its name leads is then
-              checked all the same: only this machine may be reached so.
+    schemes:   of public addresses, and ports of them: others belong to services that never asked.
+    loopback:  whether this machine may be reached too, then also over plain http and on any port:
+               for demos and tests.
+    max_chars: an address is no longer.
+    """
+
+    schemes: frozenset[str]
+    ports: frozenset[int]
+    loopback: bool = False
+    max_chars: int = 300
+
+
+def check_url(url: str, *, reach: Reach) -> str:
+    """An address as it is asked for. Where its name leads is checked when it is connected to.
 
     raises: UnreachableError.
     """
@@ -63,19 +75,23 @@ def check_url(url: str, *, loopback: bool) -> str:
     except ValueError as error:
         raise UnreachableError("this is no address: write it as https://host/path") from error
     odd = any(not " " < letter <= "~" for letter in url)
-    if not host or odd or len(url) > _MAX_URL or "@" in parts.netloc:
+    if not host or odd or "@" in parts.netloc:
         raise UnreachableError("this is no address: write it as https://host/path, in ASCII")
-    if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
-        raise UnreachableError("webhooks go out over https only: give an https address")
-    if not loopback and (port or 443) not in PORTS:
-        raise UnreachableError("webhooks go to port 443 or 8443 only")
+    if len(url) > reach.max_chars:
+        raise UnreachableError(f"this address is longer than {reach.max_chars} characters")
+    is_usual = parts.scheme in reach.schemes
+    if not is_usual and not (reach.loopback and parts.scheme in _DEFAULT_PORTS):
+        raise UnreachableError(
+            f"only {_listed(reach.schemes or _DEFAULT_PORTS)} addresses are reached: give one"
+        )
+    port = _DEFAULT_PORTS[parts.scheme] if port is None else port
+    if not reach.loopback and port not in reach.ports:
+        raise UnreachableError(f"only port {_listed(map(str, reach.ports))} is reached")
     return url
 
 
-def resolve(host: str, port: int, *, loopback: bool, is_secure: bool) -> list[str]:
+def resolve(host: str, port: int, *, scheme: str, reach: Reach) -> list[str]:
     """The addresses of a name, looked up once, all of them checked.
-
-    is_secure: whether https was asked for; without it only this machine may be reached.
 
     raises: UnknownHostError; UnreachableError where one of its addresses may not be reached.
     """
@@ -83,12 +99,13 @@ def resolve(host: str, port: int, *, loopback: bool, is_secure: bool) -> list[st
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UnknownHostError("its name cannot be looked up") from error
+    is_usual = scheme in reach.schemes and port in reach.ports
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     for address in addresses:
-        if loopback and _plain(address).is_loopback:
+        if reach.loopback and _plain(address).is_loopback:
             continue
-        if not is_secure or not is_public(address):
-            # Which address it was is not told: whoever may write a webhook may not map a network.
+        if not is_usual or not is_public(address):
+            # Which address it was is not told: whoever may name one may not map a network.
             raise UnreachableError("the receiver's name leads to an address that is not public")
     return addresses
 
@@ -113,3 +130,8 @@ def _plain(address: str) -> IPv4Address | IPv6Address:
     found = ip_address(address.partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return mapped or found
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Words in a row."""
+    return " or ".join(sorted(words))
