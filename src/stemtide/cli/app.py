@@ -20,6 +20,7 @@ from stemtide.cli.preview import previews
 from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
 from stemtide.cli.situation import lead, search, situation
+from stemtide.cli.statement import statement
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +51,7 @@ for _noun, _name in (
     (situation, "situation"),
     (lead, "lead"),
     (report, "report"),
+    (statement, "statement"),
     (signal, "signal"),
     (feed, "feed"),
     (party, "party"),

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide statement: statements of reasons for the DSA Transparency Database."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stemtide.cli.speech import fail, give, tell
+
+if TYPE_CHECKING:
+    from stemtide.protocol.dsa import RowProblem
+
+statement = typer.Typer(
+    no_args_is_help=True, help="Statements of reasons for the DSA Transparency Database."
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Source = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Statements: a .csv, .json or .jsonl file.")
+]
+
+
+@statement.command("lint")
+def lint_file(source: Source, as_json: AsJson = False) -> None:
+    """Say what is wrong with the statements of a file; exit 1 if anything is."""
+    from stemtide.protocol.dsa import lint_all
+
+    rows = read_file(source)
+    found = list(lint_all(rows))
+    tell_problems(found, as_json=as_json)
+    tell(f"{len(rows):,} statements, {len({one.row for one in found}):,} with problems.")
+    if found:
+        raise typer.Exit(1)
+
+
+@statement.command("batch")
+def batch_file(
+    source: Source,
+    out: Annotated[Path, typer.Option("--out", help="The folder to write to; made if missing.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a file's statements as bodies of calls, 100 in each. One with problems stays out."""
+    write_batches(read_file(source), out=out, as_json=as_json)
+
+
+def read_file(source: Path) -> list[object]:
+    """The statements of a file; what cannot be read ends the command."""
+    from stemtide.protocol.dsa_files import StatementFileError, read_statements
+
+    try:
+        text = source.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{source} cannot be read: {error}", code=2)
+    try:
+        return read_statements(text, form=source.suffix.removeprefix(".").lower())
+    except StatementFileError as error:
+        fail(f"{source}: {error}", code=2)
+
+
+def write_batches(rows: list[object], *, out: Path, as_json: bool) -> None:
+    """Write those without problems in batches; exit 1 if any stayed out."""
+    from stemtide.protocol.dsa import batches, lint_all
+
+    found = list(lint_all(rows))
+    wrong = {one.row for one in found}
+    sound = [one for row, one in enumerate(rows, 1) if row not in wrong and isinstance(one, dict)]
+    tell_problems(found, as_json=as_json)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.glob("statements-*.json")):
+            fail(f"{out} holds batches already: name another folder, or empty it", code=2)
+        for number, body in enumerate(batches(sound), 1):
+            path = out / f"statements-{number:04d}.json"
+            path.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", "utf-8")
+            tell(f"{path}: {min(100, len(sound) - 100 * (number - 1))} statements.")
+    except OSError as error:
+        fail(f"{out} cannot be written: {error}")
+    tell(f"{len(sound):,} statements written, {len(wrong):,} left out. Nothing was sent anywhere.")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def tell_problems(found: "Iterable[RowProblem]", *, as_json: bool) -> None:
+    """Hand out each problem with its row and field."""
+    for one in found:
+        name, message = one.problem.name, one.problem.message
+        row: dict[str, object] = {"row": one.row, "field": name, "message": message}
+        give(row, as_json=as_json, line=f"row {one.row}  {name}: {message}")
