@@ -8,8 +8,9 @@ from datetime import datetime
 from stemtide.hub.desk import times
 from stemtide.hub.signals.rows import CurvePoint
 
-WIDTH, HEIGHT = 460, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 6, 28, 22
+WIDTH, HEIGHT = 460, 202
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 6, 40, 22
+_ROWS, _LETTER = (10, 22, 34), 6.5
 _TICKS = 4
 _MOMENTS = 2
 _HOURS = 12
@@ -18,7 +19,10 @@ _HOURS = 12
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened, as a line through the drawing. row: its words dodge others'."""
+    """Something that happened, as a line through the drawing.
+
+    y: where its word stands, so that it lies on no other; no word where no row has room for it.
+    """
 
     word: str
     x: float
@@ -106,12 +110,17 @@ def _steps(points: Sequence[tuple[float, float]], *, start: tuple[float, float])
 
 
 def _placed(marks: Sequence[tuple[str, float, datetime]]) -> list[Mark]:
-    """Marks with their words where they do not lie on each other."""
+    """Marks with their words in the first row that has room for them."""
     made: list[Mark] = []
+    taken = dict.fromkeys(_ROWS, float("-inf"))
     for word, x, at in sorted(marks, key=lambda one: one[1]):
-        near = bool(made) and abs(made[-1].x - x) < 90  # noqa: PLR2004  # the width of a word
-        y = (10 if made[-1].y > 10 else 22) if near else 10  # noqa: PLR2004  # the other of two rows
-        made.append(Mark(word, x, at, "end" if x > WIDTH * 0.75 else "start", y))
+        wide = len(word) * _LETTER
+        anchor = "end" if x + wide > WIDTH - _RIGHT else "start"
+        starts = x - wide if anchor == "end" else x
+        row = next((y for y in _ROWS if taken[y] <= starts), None)
+        if row is not None:
+            taken[row] = starts + wide + _LETTER
+        made.append(Mark(word if row else "", x, at, anchor, row or _ROWS[0]))
     return made
 
 
