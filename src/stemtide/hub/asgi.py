@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hub as an ASGI application: the stream and the size of bodies here, the rest by Django."""
+"""The hub as an ASGI application: streams, sizes and threads here, the rest by Django."""
 
 import os
 import warnings
 from typing import cast
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
@@ -19,6 +19,7 @@ _people = get_asgi_application()  # makes Django ready, which what follows needs
 from stemtide.hub.api.door import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.api.wire import Application, Receive, Scope, Send, weighed  # noqa: E402
+from stemtide.hub.lanes import Precedence, Threads, is_refresh, one_thread  # noqa: E402
 
 
 class _InOneThread(ASGIHandler):
@@ -32,12 +33,29 @@ class _InOneThread(ASGIHandler):
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer in the request's own thread."""
-        return await sync_to_async(self.get_response)(request)
+        """Answer in the request's thread: pages first, what they fetch by themselves after them.
+
+        Only making an answer counts, not sending it: who reads slowly holds nobody up. Machines
+        neither wait nor are waited for; they may always be there.
+        """
+        if is_refresh(request.path):
+            return await sync_to_async(self._answer_after_pages)(request)
+        if is_machines(request.path):
+            return await sync_to_async(self.get_response)(request)
+        with _precedence.first():
+            return await sync_to_async(self.get_response)(request)
+
+    def _answer_after_pages(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer once no page is under way."""
+        _precedence.give_way()
+        return self.get_response(request)
 
 
 _streams = weighed(cast("Application", _people))
 _answers = weighed(cast("Application", _InOneThread()))
+_precedence, _threads = Precedence(), Threads()
+_for_refreshes = one_thread("refreshes")
+_for_streams = one_thread("streams")
 
 STREAM = "/stream"
 """How the addresses of the desk's streams end: those alone need Django's asynchronous half."""
@@ -48,10 +66,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         await _streams(scope, receive, send)
     # An open stream would keep one of Django's threads and database connections each;
-    # a thousand agents hold a thousand streams.
+    # a thousand agents hold a thousand streams. Those of the desk share one.
     elif scope["path"] == ADDRESS:
         await stream(scope, receive, send)
     elif scope["path"].endswith(STREAM) and not is_machines(scope["path"]):
-        await _streams(scope, receive, send)
+        async with ThreadSensitiveContext(executor=_for_streams):
+            await _streams(scope, receive, send)
+    elif is_refresh(scope["path"]):
+        async with ThreadSensitiveContext(executor=_for_refreshes):
+            await _answers(scope, receive, send)
     else:
-        await _answers(scope, receive, send)
+        async with _threads.one():
+            await _answers(scope, receive, send)

@@ -163,7 +163,7 @@ def _database() -> "dj_database_url.DBConfig":
     """SQLite in the data directory, or what STEMTIDE_DATABASE_URL names."""
     url = _secret("STEMTIDE_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'hub.sqlite3'}"
     try:
-        database = dj_database_url.parse(url)
+        database = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
     except ValueError as error:
         raise ImproperlyConfigured(
             "STEMTIDE_DATABASE_URL is not understood: write it as postgres://user:password@host/name"

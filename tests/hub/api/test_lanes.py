@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads are used again; what pages fetch by themselves waits for pages, and not for ever."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from stemtide.hub import lanes
+from stemtide.hub.lanes import Precedence, Threads, is_refresh
+
+here = sync_to_async(threading.current_thread)
+
+
+async def one_after_the_other(threads: Threads, *, requests: int) -> list[threading.Thread]:
+    found = []
+    for _ in range(requests):
+        async with threads.one():
+            found.append(await here())
+    return found
+
+
+async def at_a_time(threads: Threads, *, requests: int) -> list[threading.Thread]:
+    everyone = asyncio.Barrier(requests)
+
+    async def ask() -> threading.Thread:
+        async with threads.one():
+            await everyone.wait()
+            return await here()
+
+    return await asyncio.gather(*(ask() for _ in range(requests)))
+
+
+def test_a_later_request_uses_the_thread_of_an_earlier_one():
+    first, second = asyncio.run(one_after_the_other(Threads(), requests=2))
+
+    assert first is second is not threading.current_thread()
+
+
+def test_two_requests_at_a_time_have_a_thread_each():
+    first, second = asyncio.run(at_a_time(Threads(), requests=2))
+
+    assert first is not second
+
+
+def test_a_rush_of_requests_leaves_only_so_many_threads_behind():
+    threads = Threads()
+    found = asyncio.run(at_a_time(threads, requests=lanes.KEPT + 4))
+    while sum(one.is_alive() for one in found) > lanes.KEPT:
+        time.sleep(0.01)
+
+    assert set(asyncio.run(at_a_time(threads, requests=lanes.KEPT))) <= set(found)
+
+
+async def failing(threads: Threads) -> threading.Thread:
+    async with threads.one():
+        await here()
+        raise ZeroDivisionError
+
+
+def test_a_thread_comes_back_from_a_request_that_failed():
+    threads = Threads()
+    (first,) = asyncio.run(one_after_the_other(threads, requests=1))
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(failing(threads))
+
+    assert asyncio.run(one_after_the_other(threads, requests=1)) == [first]
+
+
+def refreshing(precedence: Precedence) -> tuple[threading.Thread, threading.Event]:
+    """A refresh on its way, and what says that it was answered."""
+    answered = threading.Event()
+
+    def refresh() -> None:
+        precedence.give_way()
+        answered.set()
+
+    thread = threading.Thread(target=refresh)
+    thread.start()
+    return thread, answered
+
+
+def test_a_refresh_waits_for_all_pages_that_are_under_way(monkeypatch):
+    monkeypatch.setattr(lanes, "PATIENCE_S", 600)
+    precedence = Precedence()
+    with precedence.first():
+        with precedence.first():
+            thread, answered = refreshing(precedence)
+        assert not answered.is_set()
+    thread.join()
+
+    assert answered.is_set()
+
+
+def test_a_refresh_does_not_wait_where_no_page_is_under_way(monkeypatch):
+    monkeypatch.setattr(lanes, "PATIENCE_S", 1e6)
+
+    Precedence().give_way()
+
+
+def test_a_page_that_fails_is_waited_for_no_longer(monkeypatch):
+    monkeypatch.setattr(lanes, "PATIENCE_S", 1e6)
+    precedence = Precedence()
+    with pytest.raises(ZeroDivisionError), precedence.first():
+        raise ZeroDivisionError
+
+    precedence.give_way()
+
+
+def test_a_page_that_never_ends_does_not_stop_refreshes():
+    precedence = Precedence()
+    with precedence.first():
+        precedence.give_way()
+
+
+@pytest.mark.parametrize(
+    ("path", "is_so"),
+    [
+        ("/board/_blocks", True),
+        ("/crises/2b1f/_blocks", True),
+        ("/crises/2b1f", False),
+        ("/crises/2b1f/stream", False),
+        ("/api/v1/feed", False),
+    ],
+)
+def test_what_open_pages_fetch_by_themselves_is_known_by_its_address(path, is_so):
+    assert is_refresh(path) is is_so
