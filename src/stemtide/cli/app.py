@@ -12,6 +12,7 @@ from stemtide.cli.agent import agent
 from stemtide.cli.alert import alert, delivery, drill
 from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
+from stemtide.cli.document import document
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
 from stemtide.cli.party import key, party
@@ -61,6 +62,7 @@ for _noun, _name in (
     (delivery, "delivery"),
     (drill, "drill"),
     (previews, "previews"),
+    (document, "document"),
 ):
     app.add_typer(_noun, name=_name)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.house import DataDir, open_hub
-from stemtide.cli.speech import give, tell
+from stemtide.cli.speech import give, tell, told
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 
@@ -24,10 +24,12 @@ def start(
     """
     open_hub(data_dir)
     from stemtide.hub import boot
+    from stemtide.hub.papers.keeping import SealFileError
 
     def ready(address: str) -> None:
         give({"hub": address}, as_json=as_json, line=f"The hub listens at {address}")
         if not as_json:
             tell("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
 
-    boot.serve(host, port, ready=ready)
+    with told(SealFileError):
+        boot.serve(host, port, ready=ready)

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 DRAIN_S = 3
 """How long answers under way may take to finish once the process is told to stop."""
@@ -36,10 +37,11 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 
     port: 0 takes a free one. ready is called with the address once it listens.
 
-    raises: OSError where the address cannot be listened on.
+    raises: OSError where the address cannot be listened on; SealFileError.
     """
     start()
     migrate()
+    _check_seal()
     import uvicorn  # noqa: PLC0415  # needed by nobody who does not serve
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
@@ -75,6 +77,16 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
         finally:
             wakes.close()
             clock.stop()
+
+
+def _check_seal() -> None:
+    """Refuse to begin with a sealing key that seals nothing.
+
+    raises: SealFileError.
+    """
+    from stemtide.hub.papers import own  # noqa: PLC0415  # needs start() first
+
+    own.hub_trust(datetime.now(UTC))
 
 
 def _listen(host: str, port: int) -> socket.socket:

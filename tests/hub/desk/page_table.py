@@ -75,6 +75,8 @@ POST crisis-timeline-export       in  200 403 200 403 403 200 403 200 403 404 40
 GET  deliveries                   in  200 200 200 200 200 200 200 200 200 200 200 200
 POST delivery-drop                in  302 302 403 403 302 302 404 404 404 404 404 404
 POST delivery-retry               in  302 302 403 403 302 302 404 404 404 404 404 404
+GET  document-verify              in  200 200 200 200 200 200 200 200 200 200 200 200
+POST document-verify              in  422 422 422 422 422 422 422 422 422 422 422 422
 GET  drill                        in  200 200 200 200 200 200 404 404 404 404 404 404
 GET  drill-block                  in  200 200 200 200 200 200 404 404 404 404 404 404
 POST drill-start                  in  302 403 403 403 403 302 403 403 403 403 403 403

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
-from pathlib import Path
 
 import pytest
 
@@ -168,22 +167,6 @@ def test_a_report_is_printed_with_its_sections_figures_and_debrief(busy):
     busy.publish(report, "public")
     again = reads.report(report.id, viewer=busy.world.agency)
     assert "TLP:CLEAR" in text_of(paper.report_pdf(again, titles={}))
-
-
-def test_an_error_of_a_template_is_no_missing_letter(monkeypatch, tmp_path):
-    import typst
-
-    (tmp_path / "broken.typ").write_text("#panic()")
-    monkeypatch.setattr(paper, "TEMPLATES", tmp_path)
-    with pytest.raises(typst.TypstError):
-        paper._compile("broken.typ", {})
-
-
-def test_the_templates_fetch_nothing():
-    found = "".join(one.read_text("utf-8") for one in Path(paper.__file__).parent.rglob("*.typ"))
-    assert "@preview" not in found
-    assert "http" not in found
-    assert "eval(" not in found
 
 
 def test_the_tail_of_a_timeline_leaves_out_what_it_is_told_to(busy):

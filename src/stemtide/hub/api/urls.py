@@ -7,6 +7,7 @@ from stemtide.hub.api import (
     agents,
     alerts,
     crises,
+    documents,
     feed,
     health,
     leads,
@@ -25,6 +26,7 @@ api = machine()
 for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
+    *(documents,),
 ):
     api.add_router("", _room.router)
 

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import leads, reports, search, situation
+from stemtide.hub.desk import documents, leads, reports, search, situation
 
 urlpatterns = [
     path("crises/<uuid:uid>/log", situation.log, name="crisis-log"),
@@ -37,6 +37,7 @@ urlpatterns = [
     ),
     path("reports/<uuid:uid>/agree", reports.agree, name="report-agree"),
     path("reports/<uuid:uid>/publish", reports.publish, name="report-publish"),
+    path("documents/verify", documents.verify, name="document-verify"),
     path("search", search.search, name="search"),
     path("leads", leads.leads, name="leads"),
     path("leads/_list", leads.all_block, name="leads-block"),

@@ -1,32 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timelines and reports as PDF, by typst, from templates of ours and data alone.
 
-What people wrote reaches typst as JSON and is shown as text: it is never read as typst's language.
-The templates name no package, so nothing is fetched.
-
-source: PDF/UA-1 (ISO 14289-1), PDF/A-2a (ISO 19005-2).
+How data becomes PDF stands in papers/typesetting.py.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-import typst
 from django.utils.translation import get_language, gettext as _
 
+from stemtide.hub.papers.typesetting import typeset
 from stemtide.protocol.reports import Cell, ReportOut, TimelineEntry, TimelineExport
 
-_LONG_WORD = re.compile(r"[^\W_]{60,}")
-"""Letters in a row that no column holds. Ids are shorter: they are copied as they stand."""
-
 TEMPLATES = Path(__file__).parent / "paper"
-
-_STANDARDS = ["a-2a", "ua-1"]
-"""For people who hear a page, and for archives. typst then refuses letters that no font has."""
-
 
 Said: TypeAlias = Callable[[str, str], str]
 
@@ -61,7 +49,7 @@ def timeline_pdf(
         "heads": [_("No."), _("Time"), _("Who"), _("What"), _("On what, and facts")],
         "rows": [_row(one, titles=titles, acts=acts) for one in export.entries],
     }
-    return _compile("timeline.typ", told)
+    return _typeset("timeline.typ", told)
 
 
 def _row(entry: TimelineEntry, *, titles: Mapping[str, str], acts: Mapping[str, str]) -> list[str]:
@@ -112,7 +100,7 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _pl
         "nothing": _("Nothing is written here."),
         **_debrief(report, titles=titles, said=said),
     }
-    return _compile("report.typ", told)
+    return _typeset("report.typ", told)
 
 
 def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dict[str, object]:
@@ -210,37 +198,6 @@ def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _compile(template: str, told: Mapping[str, object]) -> bytes:
-    """Make a PDF of a template and data.
-
-    1. Tagged, for archives, with the fonts that typst brings.
-    2. Where these lack a letter: the same with the machine's fonts.
-    3. Where nobody has it: tagged, but without the claim to the standards; the letter is a box.
-    """
-    data = json.dumps({**told, "lang": (get_language() or "en")[:2]}, ensure_ascii=False)
-    inputs = {"data": _LONG_WORD.sub(_broken, data)}
-    for is_own in (True, False):
-        try:
-            return _run(template, inputs, standards=_STANDARDS, is_own=is_own)
-        except typst.TypstError as error:
-            if "could not be displayed" not in str(error):
-                raise
-    return _run(template, inputs, standards=[], is_own=False)
-
-
-def _broken(word: re.Match[str]) -> str:
-    """A word too long for a line, with places where it may break."""
-    return "\N{ZERO WIDTH SPACE}".join(re.findall(".{1,16}", word[0]))
-
-
-def _run(template: str, inputs: dict[str, str], *, standards: list[str], is_own: bool) -> bytes:
-    """One run of typst."""
-    made: bytes = typst.compile(  # type: ignore[call-overload]  # its stub wants one type for both
-        TEMPLATES / template,
-        root=TEMPLATES,
-        format="pdf",
-        ignore_system_fonts=is_own,
-        sys_inputs=inputs,
-        pdf_standards=standards,
-    )
-    return made
+def _typeset(template: str, told: Mapping[str, object]) -> bytes:
+    """A PDF of one of this room's templates, in the language that is active."""
+    return typeset(TEMPLATES / template, told, lang=(get_language() or "en")[:2])

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for documents: is a PDF as it was when it was sealed, and by whom."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from stemtide.hub.api.bodies import answer, check_content_type
+from stemtide.hub.api.callers import now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.papers import own
+from stemtide.hub.papers.verifying import verify_pdf
+from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealCertificate, Verification
+from stemtide.protocol.problems import ProblemType
+
+router = Router(tags=["documents"])
+
+PDF = "application/pdf"
+
+_PDF_BODY = {
+    "required": True,
+    "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
+}
+
+
+@router.post(
+    "/documents/verify",
+    **needs(None, requestBody=_PDF_BODY),
+    response=Verification,
+    operation_id="verify_document",
+)
+def verify(request: HttpRequest) -> HttpResponse:
+    """Say of a PDF who sealed it, and whether it is unchanged. It is not kept."""
+    check_content_type(request, PDF)
+    if len(request.body) > MAX_DOCUMENT_BYTES:
+        raise ProblemError(
+            ProblemType.TOO_LARGE,
+            f"the document is too large: at most {MAX_DOCUMENT_BYTES:,} bytes are looked at",
+        )
+    at = now()
+    return answer(verify_pdf(request.body, trusted=own.hub_trust(at), now=at))
+
+
+@router.get("/seal", **needs(None), response=SealCertificate, operation_id="read_seal")
+def read_seal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
+    """The certificate that this hub seals documents with, for you to trust."""
+    return answer(own.certificate(now()))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A page to show the hub a document: who sealed it, and whether it is unchanged."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.people import SignedInRequest, signed_in
+from stemtide.hub.papers import own
+from stemtide.hub.papers.verifying import verify_pdf
+from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, Trust, Verdict
+
+VERDICTS = {
+    Verdict.GENUINE: (
+        gettext_lazy("Genuine"),
+        gettext_lazy("It was sealed by somebody whom this hub trusts, and nothing was changed."),
+    ),
+    Verdict.UNTRUSTED: (
+        gettext_lazy("Nobody vouches for it"),
+        gettext_lazy(
+            "Nothing was changed since it was sealed, but this hub does not know who sealed it."
+            " Anybody can make such a seal: ask the sender on a way that you know."
+        ),
+    ),
+    Verdict.CHANGED: (
+        gettext_lazy("Changed"),
+        gettext_lazy(
+            "It is not as it was when it was sealed. Do not act on it: ask the sender for it anew."
+        ),
+    ),
+    Verdict.UNSEALED: (
+        gettext_lazy("No seal"),
+        gettext_lazy("It bears no seal. What stands in it, anybody may have written."),
+    ),
+    Verdict.UNREADABLE: (
+        gettext_lazy("Cannot be read"),
+        gettext_lazy("It is no PDF that can be read here: a document of a hub always is."),
+    ),
+}
+"""What people read for a verdict: a word, and what follows from it."""
+
+TRUSTS = {
+    Trust.OWN: gettext_lazy("this hub's own seal"),
+    Trust.NAMED: gettext_lazy("known to this hub"),
+    Trust.NONE: gettext_lazy("not known to this hub, or expired"),
+}
+
+
+class DocumentForm(MarkedForm):
+    """The document that is looked at."""
+
+    document = forms.FileField(
+        label=gettext_lazy("The PDF"),
+        help_text=gettext_lazy("It is looked at and not kept."),
+        widget=forms.ClearableFileInput(attrs={"accept": "application/pdf"}),
+    )
+
+    def clean_document(self) -> "UploadedFile[Any]":
+        """Refuse what is larger than is looked at."""
+        sent: UploadedFile[Any] = self.cleaned_data["document"]
+        if sent.size is None or sent.size > MAX_DOCUMENT_BYTES:
+            most = MAX_DOCUMENT_BYTES >> 20
+            raise forms.ValidationError(_("Give a PDF of at most %(most)d MB.") % {"most": most})
+        return sent
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def verify(request: SignedInRequest) -> HttpResponse:
+    """The form, and what was found out about the document."""
+    now = datetime.now(UTC)
+    form = DocumentForm(request.POST or None, request.FILES or None)
+    facts: dict[str, object] = {"form": form, "seal": own.certificate(now)}
+    if request.method != "POST":
+        return render(request, "desk/document_verify.html", facts)
+    if not form.is_valid():
+        form.mark_errors()
+        return render(request, "desk/document_verify.html", facts, status=422)
+    sent = form.cleaned_data["document"]
+    found = verify_pdf(sent.read(), trusted=own.hub_trust(now), now=now)
+    word, follows = VERDICTS[found.verdict]
+    facts |= {
+        "found": found,
+        "name": sent.name,
+        "word": word,
+        "follows": follows,
+        "seals": [(one, TRUSTS[one.trust]) for one in found.seals],
+    }
+    return render(request, "desk/document_verify.html", facts)

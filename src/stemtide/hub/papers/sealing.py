@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub's electronic seal on a PDF, by pyHanko: whoever alters the file afterwards breaks it.
+
+The seal is one invisible field that stands in the tagged structure, so that what the file claims
+to be (PDF/A-2a, PDF/UA-1) stays true. Nothing may be added to the file after it.
+
+source: ETSI EN 319 142-1 (PAdES, baseline B-B); Regulation (EU) No 910/2014, Articles 35-37:
+        what is made here is an electronic seal, and no qualified one.
+"""
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asn1crypto import keys, x509
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import fields, signers
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+_FIELD = "Seal"
+
+_BOX = fields.InvisSigSettings(box_out_of_bounds=True)
+"""Invisible and printable: what PDF/A wants of a field, and PDF/UA of one outside the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A key and its certificate. chain: the certificates above it, if there are any."""
+
+    key: keys.PrivateKeyInfo
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def is_self_signed(self) -> bool:
+        """Whether nobody but the hub itself vouches for it."""
+        return bool(self.certificate.self_issued)
+
+
+class _Writer(IncrementalPdfFileWriter):
+    """Adds to a file and leaves what it says about itself alone: who made it, and when."""
+
+    def _update_meta(self) -> None:
+        """Leave it as typst wrote it."""
+
+
+class _Signer(signers.PdfSigner):
+    """Signs at the moment that it is told."""
+
+    def __init__(self, *told: Any, now: datetime, **more: Any) -> None:  # noqa: ANN401  # pyHanko's
+        super().__init__(*told, **more)
+        self._now = now
+
+    def init_signing_session(
+        self,
+        pdf_out: Any,  # noqa: ANN401  # pyHanko's
+        existing_fields_only: bool = False,  # noqa: FBT001, FBT002  # pyHanko's
+    ) -> Any:  # noqa: ANN401  # pyHanko's
+        """Begin to sign, at that moment."""
+        session = super().init_signing_session(pdf_out, existing_fields_only)
+        session.system_time = self._now
+        return session
+
+
+def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) -> bytes:
+    """A PDF of ours with the seal in it.
+
+    title: what is read aloud for the field; reason: what the seal is for, as readers show it.
+    """
+    store = SimpleCertificateStore()
+    store.register_multiple([seal.certificate, *seal.chain])
+    writer = _Writer(io.BytesIO(pdf))
+    spec = fields.SigFieldSpec(_FIELD, invis_sig_settings=_BOX, readable_field_name=title)
+    fields.append_signature_field(writer, spec)
+    _tag(writer)
+    about = signers.PdfSignatureMetadata(
+        field_name=_FIELD,
+        md_algorithm="sha256",
+        subfilter=fields.SigSeedSubFilter.PADES,
+        certify=True,
+        docmdp_permissions=fields.MDPPerm.NO_CHANGES,
+        reason=reason,
+    )
+    hand = signers.SimpleSigner(
+        signing_cert=seal.certificate, signing_key=seal.key, cert_registry=store
+    )
+    made = _Signer(about, signer=hand, now=now).sign_pdf(writer, existing_fields_only=True)
+    return bytes(made.getvalue())
+
+
+def _tag(writer: IncrementalPdfFileWriter) -> None:
+    """Put the field into the structure that programs read aloud, as its last element.
+
+    source: ISO 14289-1, 7.18.4: a widget stands within a Form element.
+    """
+    root = writer.root
+    if "/StructTreeRoot" not in root:
+        return
+    tree = root["/StructTreeRoot"]
+    field = root["/AcroForm"]["/Fields"].raw_get(0)
+    widget = field.get_object()
+    holder, number = _top(tree), int(tree["/ParentTreeNextKey"])
+    widget["/StructParent"] = generic.NumberObject(number)
+    about = generic.DictionaryObject(
+        {pdf_name("/Type"): pdf_name("/OBJR"), pdf_name("/Obj"): field}
+    )
+    about[pdf_name("/Pg")] = widget.raw_get("/P")
+    form = writer.add_object(
+        generic.DictionaryObject(
+            {
+                pdf_name("/Type"): pdf_name("/StructElem"),
+                pdf_name("/S"): pdf_name("/Form"),
+                pdf_name("/P"): holder,
+                pdf_name("/K"): generic.ArrayObject([about]),
+            }
+        )
+    )
+    _append(writer, holder.get_object(), "/K", form)
+    parents = tree["/ParentTree"]
+    _append(writer, parents, "/Nums", generic.NumberObject(number), form)
+    tree["/ParentTreeNextKey"] = generic.NumberObject(number + 1)
+    writer.update_container(tree)
+    writer.update_container(widget)
+
+
+def _top(tree: generic.DictionaryObject) -> generic.IndirectObject:
+    """The element that holds the whole document."""
+    top = tree.raw_get("/K")
+    found = top.get_object() if isinstance(top, generic.IndirectObject) else top
+    if isinstance(found, generic.ArrayObject):
+        top = found.raw_get(0)
+    if not isinstance(top, generic.IndirectObject):
+        raise TypeError("the structure of this PDF is not as typst writes it")
+    return top
+
+
+def _append(
+    writer: IncrementalPdfFileWriter,
+    holder: generic.DictionaryObject,
+    name: str,
+    *more: Any,  # noqa: ANN401  # PDF objects
+) -> None:
+    """Append to an array that stands in a dictionary."""
+    each = holder[name]
+    each.extend(more)
+    writer.update_container(each)

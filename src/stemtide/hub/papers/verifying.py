@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a PDF is as it was when it was sealed, and by whom: looked at in another process.
+
+A PDF from a stranger may be a bomb. The process that serves people never parses one: it hands the
+bytes to a process with little time and memory, no network and nothing to write to, and reads a
+small answer that it checks.
+
+source: ETSI EN 319 102-1 (validation of signatures), of which time stamps and revocation are left
+        out: no certificate is asked for elsewhere.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asn1crypto import x509
+from pydantic import ValidationError
+
+from stemtide.protocol.documents import (
+    MAX_DOCUMENT_BYTES,
+    SealSeen,
+    Trust,
+    Verdict,
+    Verification,
+)
+
+_WALL_S = 30.0
+_ONE_AT_A_TIME = threading.BoundedSemaphore(2)
+"""Documents that are looked at at once in this process; further ones wait their turn."""
+
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""What the other process gets of ours: no secret can leak from what it was never given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """Whom the hub trusts. own: its own certificate; None where it has none."""
+
+    own: x509.Certificate | None = None
+    named: Sequence[x509.Certificate] = ()
+
+
+def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime) -> Verification:
+    """What can be said of a PDF. It raises nothing that the document brings about."""
+    told = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
+    if len(pdf) > MAX_DOCUMENT_BYTES:
+        why = f"it is larger than {MAX_DOCUMENT_BYTES:,} bytes"
+        return Verification(verdict=Verdict.UNREADABLE, why=why, **told)
+    try:
+        with _ONE_AT_A_TIME:
+            seals = _look(pdf, trusted=trusted, now=now)
+    except _UnreadableError as error:
+        return Verification(verdict=Verdict.UNREADABLE, why=str(error), **told)
+    return Verification(verdict=_verdict(seals), seals=seals, **told)
+
+
+def _verdict(seals: Sequence[SealSeen]) -> Verdict:
+    """One word for all seals: the worst that any of them says."""
+    if not seals:
+        return Verdict.UNSEALED
+    if not all(one.is_intact for one in seals) or not any(one.is_whole for one in seals):
+        return Verdict.CHANGED
+    whole = [one for one in seals if one.is_whole]
+    is_trusted = any(one.trust is not Trust.NONE for one in whole)
+    return Verdict.GENUINE if is_trusted else Verdict.UNTRUSTED
+
+
+class _UnreadableError(Exception):
+    """It cannot be read. The message says why in a few words."""
+
+
+def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...]:
+    """The seals in a PDF, as the other process finds them.
+
+    raises: _UnreadableError.
+    """
+    asked = {
+        "now": now.isoformat(),
+        "own": trusted.own.dump().hex() if trusted.own else "",
+        "named": [one.dump().hex() for one in trusted.named],
+    }
+    try:
+        done = subprocess.run(  # a program of ours; the document is its input alone
+            [sys.executable, "-I", "-m", "stemtide.hub.papers._verifier"],
+            input=json.dumps(asked).encode() + b"\n" + pdf,
+            capture_output=True,
+            timeout=_WALL_S,
+            check=False,
+            env=_ENVIRONMENT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _UnreadableError("to look at it takes too long") from error
+    if done.returncode != 0:
+        raise _UnreadableError("to look at it takes too much time or memory")
+    try:
+        found = json.loads(done.stdout)
+        if "why" in found:
+            raise _UnreadableError(str(found["why"])[:200])
+        return tuple(SealSeen.model_validate(one) for one in found["seals"])
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        raise _UnreadableError("what was found in it makes no sense") from error
