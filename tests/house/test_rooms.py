@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
-ROOMS = ["ledger", "parties", "crises", "signals", "situation", "media", "reports", "alerts"]
+ROOMS = [
+    "ledger",
+    "parties",
+    "crises",
+    "signals",
+    "situation",
+    "media",
+    "referrals",
+    "reports",
+    "alerts",
+]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
 SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
 """A file that outgrew its size is split by subject: decision 0022."""
@@ -31,6 +41,7 @@ WITHOUT_AN_ENTRY = {
     "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
     "parties.start_sitting": "signing in is no act in the protocol; the row lives for a day",
     "parties.next_reference": "a number for a row; whoever makes the row records it",
+    "parties.next_references": "numbers for rows; whoever makes the rows records it",
     "parties.go_on": "that somebody is still there, once a minute",
     "parties.end_sitting": "signing oneself out",
     "parties.end_others": "signing oneself out elsewhere",

@@ -90,6 +90,14 @@ def canonical(url: str) -> str:
     raise UrlError(f"{_shown(url)} has no stable spelling: check that it is a web address")
 
 
+def address(url: str) -> str:
+    """An address as a browser takes it: unclickable spellings undone, with its scheme, no more.
+
+    raises: UrlError for what has another scheme than http or https.
+    """
+    return _fang(url, shown=url)
+
+
 def digest(canonical_url: str) -> bytes:
     """Return the SHA-256 of an address that `canonical` spelled: what travels instead of it."""
     return hashlib.sha256(canonical_url.encode()).digest()

@@ -13,6 +13,7 @@ from stemtide.hub.alerts import writes as alerts, writes_drills as drills
 from stemtide.hub.alerts.sending import Sending, home_of_settings, post_of_settings
 from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.media import writes as media
+from stemtide.hub.referrals import writes_holds as holds
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
 
@@ -27,7 +28,7 @@ class Done:
 
     expired: signals that ran out. erased: words of leads. destroyed: previews.
     raised, escalated: alerts made, and taken a step further. ended: drills.
-    noted: what fell due in crises.
+    noted: what fell due in crises. holds: that ran out, of referrals.
     """
 
     expired: int
@@ -37,6 +38,7 @@ class Done:
     escalated: int = 0
     ended: int = 0
     noted: int = 0
+    holds: int = 0
 
 
 def run_once(now: datetime) -> Done:
@@ -50,6 +52,7 @@ def run_once(now: datetime) -> Done:
         escalated=alerts.escalate_due(now),
         ended=drills.end_due(now),
         noted=crises.note_due(now),
+        holds=holds.expire_due(now),
     )
 
 

@@ -54,9 +54,13 @@ class RowsIn(BaseModel):
     again: bool = False
 
 
-class CheckRowsIn(RowsIn):
+class CheckRowsIn(BaseModel):
     """Rows to be tried without sending any: what would become of them in such a batch."""
 
+    model_config = _ORDERS
+
+    rows: tuple[BatchRowIn, ...] = Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)
+    again: bool = False
     crisis: UUID | None = None
     exercise: bool = False
 

@@ -64,16 +64,22 @@ def heads() -> Heads:
 
 
 def entries(
-    *, viewer: Viewer, after: int = 0, limit: int = 100, subject: str | None = None
+    *,
+    viewer: Viewer,
+    after: int = 0,
+    limit: int = 100,
+    subject: str | None = None,
+    opens: Opens | None = None,
 ) -> list[EntryRow]:
     """Entries after a number, oldest first; names that the viewer may not learn are withheld.
 
     subject: only entries about one thing, which the viewer is known to be allowed to see.
+    opens:   asked about subjects that the ledger alone must withhold: a room above knows more.
     """
     found = Entry.objects.filter(number__gt=after)
     if subject is not None:
         found = found.filter(subject=subject)
-    return [_row(entry, viewer=viewer) for entry in found.order_by("number")[:limit]]
+    return _rows(list(found.order_by("number")[:limit]), viewer=viewer, opens=opens)
 
 
 def timeline(

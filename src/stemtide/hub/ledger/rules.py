@@ -43,6 +43,7 @@ IN_ITS_ROOM = frozenset(
         # What no room shows of others.
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery"),
+        *("referral", "referrals", "batch", "hold"),
     }
 )
 """Things that concern the room of their own crisis alone, or none where they have no crisis.

@@ -51,12 +51,21 @@ def next_reference(party: Party, series: str, *, now: datetime) -> str:
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
+    return next_references(party, series, count=1, now=now)[0]
+
+
+def next_references(party: Party, series: str, *, count: int, now: datetime) -> list[str]:
+    """The next file references of a party, in order, as next_reference() gives one.
+
+    raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
+    """
     ledger.take_turn()
     year = now.astimezone(UTC).year
     row, _ = Series.objects.get_or_create(party=party, name=series, year=year)
-    Series.objects.filter(pk=row.pk).update(last=F("last") + 1)
+    Series.objects.filter(pk=row.pk).update(last=F("last") + count)
     row.refresh_from_db()
-    return rules.reference(series, year=year, number=row.last)
+    numbers = range(row.last - count + 1, row.last + 1)
+    return [rules.reference(series, year=year, number=one) for one in numbers]
 
 
 def _standing(party: Party, duty: Duty) -> Competence | None:

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.models import Party
+from stemtide.hub.referrals.rules import STANDING
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.words_referrals import (
     Answer,
@@ -19,12 +20,6 @@ from stemtide.protocol.words_referrals import (
     RowOutcome,
     TakeBackReason,
 )
-
-STANDING = (
-    *(ReferralState.ASSESSED, ReferralState.HELD),
-    *(ReferralState.SENT, ReferralState.ACKNOWLEDGED, ReferralState.NEEDS_CONTEXT),
-)
-"""States in which somebody still has to do something."""
 
 
 class Batch(models.Model):

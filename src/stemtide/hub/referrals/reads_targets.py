@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom and what a referral names, looked up for its sender; what does not fit is a bad field."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.crises.models import Crisis
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import InvalidError, NotFoundError
+from stemtide.hub.referrals import rules
+from stemtide.hub.signals import reads as signals
+from stemtide.protocol.words import PartyKind
+
+
+def provider(name: str, *, viewer: Party) -> Party:
+    """A provider by its name. raises: InvalidError for what is none."""
+    try:
+        found = parties.party(name, viewer=viewer)
+    except NotFoundError as error:
+        raise InvalidError.of("provider", error) from error
+    rules.check_provider(found.name, kind=PartyKind(found.kind))
+    return found
+
+
+def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
+    """Those of these names that are providers'."""
+    return {
+        one.name: one
+        for one in parties.parties(viewer=viewer)
+        if one.name in names and one.kind == PartyKind.PROVIDER
+    }
+
+
+def crisis(uid: UUID | None, *, exercise: bool, viewer: Party) -> Crisis | None:
+    """The crisis that a referral belongs to. raises: InvalidError for one that does not fit."""
+    if uid is None:
+        return None
+    try:
+        found = crises.find(uid, viewer=viewer)
+    except NotFoundError as error:
+        raise InvalidError.of("crisis", error) from error
+    rules.check_same_mark(exercise=exercise, of_what="crisis", is_exercise=found.exercise)
+    return found
+
+
+def linked(uids: Collection[UUID], *, exercise: bool, viewer: Party) -> list[int]:
+    """Primary keys of the signals that a referral names. raises: InvalidError."""
+    known = signals.seen_by_uid(uids, viewer=viewer)
+    for uid in uids:
+        if uid not in known:
+            raise InvalidError(
+                "signals", "there is no signal {uid} that your party may see", uid=uid
+            )
+        is_exercise = known[uid].exercise
+        rules.check_same_mark(exercise=exercise, of_what="signal", is_exercise=is_exercise)
+    return [one.pk for one in known.values()]
