@@ -16,6 +16,7 @@ ROOMS = [
     "situation",
     "media",
     "referrals",
+    "complaints",
     "reports",
     "alerts",
 ]
@@ -37,6 +38,8 @@ FOR_NOBODY_IN_PARTICULAR = {
 
 WITHOUT_AN_ENTRY = {
     "parties.set_preferences": "how one person reads; it touches nobody else",
+    "complaints.withdraw_all": "withdrawals, each of which signals record",
+    "complaints.opine_all": "opinions, each of which signals record",
     "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
     "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
     "parties.start_sitting": "signing in is no act in the protocol; the row lives for a day",
@@ -58,6 +61,7 @@ OTHER_FILES = {
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",
     "media/keys.py": "the file of keys that previews are sealed with, apart from the database",
     "media/stills.py": "the sandbox that makes pictures anew, for its writes alone",
+    "complaints/seals.py": "what only the hub opens: links, codes, words; for its reads and writes",
     "signals/statements.py": "SQL for many rows at once, for its writes alone",
     "alerts/links.py": "signs and reads the links that acknowledge, for its reads and writes",
     "alerts/sending.py": "takes what is due to the channels, outside every transaction: 0030",

@@ -11,6 +11,7 @@ from django.db import connection
 
 from stemtide.hub.alerts import writes as alerts, writes_drills as drills
 from stemtide.hub.alerts.sending import Sending, home_of_settings, post_of_settings
+from stemtide.hub.complaints import writes as complaints, writes_redress as redress
 from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.media import writes as media
 from stemtide.hub.referrals import writes_holds as holds
@@ -26,7 +27,7 @@ TICK_S = 1.0
 class Done:
     """What one look at the clock did.
 
-    expired: signals that ran out. erased: words of leads. destroyed: previews.
+    expired: signals that ran out. erased: words of leads and complaints. destroyed: previews.
     raised, escalated: alerts made, and taken a step further. ended: drills.
     noted: what fell due in crises. holds: that ran out, of referrals.
     """
@@ -44,9 +45,11 @@ class Done:
 def run_once(now: datetime) -> Done:
     """Do everything that is due. Two clocks at once are safe: each row is changed by one."""
     drills.remind_due(now)
+    complaints.note_overdue(now)
+    redress.lapse_due(now)
     return Done(
         expired=signals.expire_due(now),
-        erased=leads.erase_due_leads(now),
+        erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
         destroyed=media.destroy_due(now),
         raised=alerts.raise_from_ledger(now),
         escalated=alerts.escalate_due(now),

@@ -51,7 +51,7 @@ class ComplaintState(StrEnum):
 
 
 class RedressState(StrEnum):
-    """Where what was asked of a sharer stands: the states of machines/redress.toml."""
+    """Where what was asked of somebody stands: the states of machines/redress.toml."""
 
     ASKED = "asked"
     KEPT = "kept"
@@ -79,7 +79,7 @@ class Finding(StrEnum):
     """What an upheld complaint found to be wrong.
 
     content: this content alone; what the decision rests on stands.
-    ground:  what the decision rests on: the signal is wrong wherever it matches.
+    ground:  what the decision rests on: a wrong signal is wrong wherever it matches.
     """
 
     CONTENT = "content"
@@ -129,7 +129,7 @@ class OutcomeIn(BaseModel):
     exemption:   the context that makes the content lawful; "none" where no such context does.
     finding:     upheld only: what was wrong. ground: the signal itself.
     reasons:     for the uploader, who reads them as they stand.
-    note:        for the sharer of the signal, or the sender of what was asked: no personal data.
+    note:        for whoever asked for the measure: no personal data.
     reviewed_by: who reviewed, as the provider's own tools name them; needed from a machine.
     """
 
@@ -152,7 +152,7 @@ class TakeIn(BaseModel):
 
 
 class AnswerIn(BaseModel):
-    """What the sharer of a signal answers: keep it, or withdraw it. No personal data."""
+    """What is answered to that: keep it and say why, or take it back. No personal data."""
 
     model_config = _ORDERS
 
@@ -165,7 +165,7 @@ class ComplaintOut(BaseModel):
 
     number:  the provider's own count. due_at: when the uploader must know the outcome.
     text, reasons: empty once erased_at is set.
-    redress: where what was asked of the signal's sharer stands; None: nothing was asked.
+    redress: where what was asked of asked_of stands; None: nothing was asked of anybody.
     seal:    with the text it gives the digest that the ledger keeps; see docs.
     """
 
@@ -192,6 +192,7 @@ class ComplaintOut(BaseModel):
     reasons: str
     note: str
     redress: RedressState | None
+    asked_of: str | None
     answer: str
     answered_at: AwareDatetime | None
     erase_due: AwareDatetime
@@ -207,11 +208,16 @@ class FiledOut(BaseModel):
 
 
 class RedressOut(BaseModel):
-    """What an upheld complaint asks of a signal's sharer: nothing of what the uploader said."""
+    """What a complaint asks of whoever asked for the measure: nothing of what the uploader said.
+
+    basis, ground: what it is about. is_upheld: False where the provider obeys, and has doubts.
+    """
 
     id: UUID
-    signal: UUID
+    basis: Basis
+    ground: UUID
     provider: str
+    is_upheld: bool
     measure: Measure
     exemption: Exemption
     note: str

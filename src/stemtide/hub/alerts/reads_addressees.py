@@ -145,6 +145,11 @@ def _lead(name: str, entry: EntryRow) -> Matter:
     return Matter(entry=entry, addressed=tuple(one for one in told if one is not None))
 
 
+def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
+    """A complaint, or what is asked because of one: the entry names whom it is for."""
+    return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
+
+
 def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
     """The parties that are told; never the one that acted, and nobody that has not joined.
 
@@ -262,6 +267,7 @@ _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "alert": _alert,
     "delivery": _delivery,
     "lead": _lead,
+    "complaint": _complaint,
 }
 """How a subject is read, by what stands before its colon."""
 

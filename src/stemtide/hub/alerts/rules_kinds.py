@@ -164,6 +164,40 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("signal.withdrawn"),
         channels=AT_THE_DESK,
     ),
+    "complaint": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("complaint.filed"),
+        overtaken_by=_kinds("complaint.taken", "complaint.withdrawn"),
+        once=("party",),
+    ),
+    "complaint_overdue": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("complaint.prompted"),
+        overtaken_by=_kinds("complaint.decided", "complaint.withdrawn"),
+        once=("party",),
+    ),
+    "redress_asked": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("redress.asked"),
+        overtaken_by=_kinds("redress.declined", "redress.granted", "redress.lapsed"),
+        once=("by",),
+    ),
+    "redress_declined": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("redress.declined"),
+        overtaken_by=_kinds("redress.accepted", "redress.granted", "redress.lapsed"),
+        once=("by",),
+    ),
+    "redress_granted": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("redress.granted"),
+        channels=AT_THE_DESK,
+    ),
     "unanswered": Rule(
         who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=("party",)
     ),

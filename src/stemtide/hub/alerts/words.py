@@ -28,6 +28,11 @@ TITLES: Mapping[str, Words] = {
     "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
     "signal_disputed": gettext_lazy("A signal of yours is disputed"),
     "signal_withdrawn": gettext_lazy("A signal was withdrawn"),
+    "complaint": gettext_lazy("Somebody complains of a decision of yours"),
+    "complaint_overdue": gettext_lazy("A complaint has waited for two weeks"),
+    "redress_asked": gettext_lazy("%(by)s asks you to look again"),
+    "redress_declined": gettext_lazy("%(by)s keeps what you asked about"),
+    "redress_granted": gettext_lazy("%(by)s took it back"),
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
     "drill": gettext_lazy("Contact drill: please acknowledge"),
@@ -74,6 +79,22 @@ TEXTS: Mapping[str, Words] = {
     ),
     "signal_withdrawn": gettext_lazy(
         "%(by)s took it back. Agents forget it and undo what they did because of it."
+    ),
+    "complaint": gettext_lazy(
+        "Look at it and decide within two weeks. What they wrote is at the desk only."
+    ),
+    "complaint_overdue": gettext_lazy(
+        "Whoever complained should know the outcome by now. Decide it, and say why."
+    ),
+    "redress_asked": gettext_lazy(
+        "A complaint about what you shared or asked for was decided there. See what they say of it,"
+        " and take it back or keep it with a reason."
+    ),
+    "redress_declined": gettext_lazy(
+        "Read their reason. If it convinces you, accept it: your dispute is then taken back."
+    ),
+    "redress_granted": gettext_lazy(
+        "You had upheld a complaint about it, or asked. Agents undo what they did because of it."
     ),
     "unanswered": gettext_lazy(
         "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"

@@ -3,6 +3,7 @@
 
 from django.db import models
 
+from stemtide.hub.orders.models import Order
 from stemtide.hub.parties.models import Party
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals.models import Signal
@@ -24,8 +25,8 @@ class Complaint(models.Model):
     salt:      what makes the digest in the ledger say nothing to those who guess.
     code_hash: SHA-256 of the code that its uploader asks with.
     reviewer:  who reviews: a person of the desk, or the provider's own name of one.
-    redress:   what was asked of the signal's sharer; "" where nothing was.
-    note, answer: what provider and sharer say to each other.
+    redress:   what was asked of asked_of, who asked for the measure; "" where nothing was.
+    note, answer: what provider and they say to each other.
     """
 
     uid = models.UUIDField(unique=True)
@@ -40,6 +41,7 @@ class Complaint(models.Model):
     basis = models.CharField(max_length=10, choices=[(b.value, b.value) for b in Basis])
     signal = models.ForeignKey(Signal, models.PROTECT, null=True, related_name="complaints")
     referral = models.ForeignKey(Referral, models.PROTECT, null=True, related_name="complaints")
+    order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="complaints")
     measure = models.CharField(max_length=12, choices=[(m.value, m.value) for m in Measure])
     acted_at = models.DateTimeField()
     acted_by = models.CharField(max_length=80, blank=True)
@@ -63,6 +65,7 @@ class Complaint(models.Model):
     )
     reasons = models.TextField(blank=True)
     note = models.CharField(max_length=500, blank=True)
+    asked_of = models.ForeignKey(Party, models.PROTECT, null=True, related_name="redress_asked")
     redress = models.CharField(
         max_length=10, blank=True, choices=[(r.value, r.value) for r in RedressState]
     )

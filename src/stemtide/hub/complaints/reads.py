@@ -7,17 +7,15 @@ from uuid import UUID
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
-from stemtide.hub.complaints import rules, seals
+from stemtide.hub.complaints import reads_grounds as grounds, rules, seals
 from stemtide.hub.complaints.models import Complaint
-from stemtide.hub.complaints.rules import ComplaintFacts, GroundFacts
+from stemtide.hub.complaints.rules import ComplaintFacts
 from stemtide.hub.complaints.seals import Ticket
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
-from stemtide.hub.signals import reads as signals
-from stemtide.hub.signals.models import Signal
+from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import (
     Basis,
     ComplaintOut,
@@ -30,7 +28,6 @@ from stemtide.protocol.complaints import (
     RedressState,
     StandingOut,
 )
-from stemtide.protocol.handling import Pap
 from stemtide.protocol.machines import machine
 
 COMPLAINANT = "complainant"
@@ -47,7 +44,7 @@ def link(decision: DecisionIn, *, by: Actor, home: str, now: datetime) -> LinkOu
     raises: NotAllowedError for all but providers; InvalidError naming the field.
     """
     rules.check_link(kind=by.kind, role=by.role)
-    ground(decision, party=by.party, now=now)
+    grounds.ground(decision, party=by.party, now=now)
     expires_at = rules.link_ends(now).replace(microsecond=0)
     token = seals.make_link(Ticket(by.name, decision, expires_at))
     return LinkOut(
@@ -56,24 +53,6 @@ def link(decision: DecisionIn, *, by: Actor, home: str, now: datetime) -> LinkOu
         token=token,
         expires_at=expires_at,
     )
-
-
-def ground(decision: DecisionIn, *, party: Party, now: datetime) -> Signal | None:
-    """The signal that a decision rests on, if it does.
-
-    raises: InvalidError naming the field, also for a signal that the party may not see.
-    """
-    row = None
-    if decision.basis is Basis.SIGNAL and decision.ground is not None:
-        try:
-            row = signals.find(decision.ground, viewer=party)
-        except NotFoundError as error:
-            raise InvalidError.of("ground", error) from error
-    facts = None
-    if row is not None:
-        facts = GroundFacts(row.shared_by.name, pap=Pap(row.pap), exercise=row.exercise)
-    rules.check_decision(decision, ground=facts, now=now)
-    return row
 
 
 def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintOut]:
@@ -121,6 +100,7 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
         party=row.party.name,
         basis=Basis(row.basis),
         own_hands=frozenset(_own_hands(row, viewer=viewer)),
+        binds=row.order is not None and row.order.ended_at is None,
     )
 
 
@@ -185,7 +165,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         state=ComplaintState(row.state),
         reference=row.reference,
         basis=Basis(row.basis),
-        ground=row.signal.uid if row.signal else None,
+        ground=grounds.ground_id(row, viewer=row.party),
         measure=Measure(row.measure),
         acted_at=row.acted_at,
         acted_by=row.acted_by or None,
@@ -203,6 +183,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         reasons=seals.unseal(row.reasons),
         note=row.note,
         redress=RedressState(row.redress) if row.redress else None,
+        asked_of=row.asked_of.name if row.asked_of else None,
         answer=row.answer,
         answered_at=row.answered_at,
         erase_due=row.erase_due,
@@ -247,7 +228,9 @@ def _own_hands(row: Complaint, *, viewer: Party) -> Iterable[str]:
 
 def _rows() -> QuerySet[Complaint]:
     """Complaints with what they name."""
-    return Complaint.objects.select_related("party", "signal__shared_by")
+    return Complaint.objects.select_related(
+        "party", "signal__shared_by", "referral__sender", "order__issued_by", "asked_of"
+    )
 
 
 def _own(viewer: Party) -> QuerySet[Complaint]:

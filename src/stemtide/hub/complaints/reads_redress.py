@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of redress: what upheld complaints ask of those who shared a signal."""
+"""The only readers of redress: what complaints ask of those who asked for a measure."""
 
 from uuid import UUID
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
+from stemtide.hub.complaints import reads_grounds as grounds
 from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.complaints.rules_redress import RedressFacts
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
-from stemtide.protocol.complaints import Exemption, Measure, RedressOut, RedressState
+from stemtide.protocol.complaints import (
+    Basis,
+    ComplaintState,
+    Exemption,
+    Measure,
+    RedressOut,
+    RedressState,
+)
 
 AT_ONCE = 200
 """Rows in one list."""
 
 
 def asked(*, viewer: Party) -> list[RedressOut]:
-    """What is asked of a party about its signals: what it has not answered first, oldest first."""
+    """What is asked of a party: what it has not answered first, the oldest at the top."""
     first = Case(
         When(redress=RedressState.ASKED, then=Value(0)),
         default=Value(1),
@@ -47,20 +55,23 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
 
 def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # find() said for whom
     """What the rules must know of it."""
-    assert row.signal is not None  # noqa: S101  # redress is asked about a signal
+    assert row.asked_of is not None  # noqa: S101  # redress is asked of somebody
     return RedressFacts(
-        state=RedressState(row.redress), party=row.party.name, sharer=row.signal.shared_by.name
+        state=RedressState(row.redress), party=row.party.name, author=row.asked_of.name
     )
 
 
-def describe(row: Complaint, *, viewer: Party) -> RedressOut:  # noqa: ARG001  # find() said for whom
-    """What the sharer reads: who upheld what and why, nothing of the uploader or their words."""
-    assert row.signal is not None  # noqa: S101  # redress is asked about a signal
+def describe(row: Complaint, *, viewer: Party) -> RedressOut:
+    """What they read: who decided what and why, nothing of the uploader or their words."""
+    ground = grounds.ground_id(row, viewer=viewer)
+    assert ground is not None  # noqa: S101  # redress is asked about something
     assert row.decided_at is not None  # noqa: S101  # by the decision that asked
     return RedressOut(
         id=row.uid,
-        signal=row.signal.uid,
+        basis=Basis(row.basis),
+        ground=ground,
         provider=row.party.name,
+        is_upheld=row.state == ComplaintState.UPHELD,
         measure=Measure(row.measure),
         exemption=Exemption(row.exemption),
         note=row.note,
@@ -74,5 +85,5 @@ def describe(row: Complaint, *, viewer: Party) -> RedressOut:  # noqa: ARG001  #
 
 def _of(viewer: Party) -> QuerySet[Complaint]:
     """Complaints whose redress is asked of a party."""
-    rows = Complaint.objects.select_related("party", "signal__shared_by")
-    return rows.filter(signal__shared_by=viewer).exclude(redress="")
+    rows = Complaint.objects.select_related("party", "signal", "referral", "order", "asked_of")
+    return rows.filter(asked_of=viewer).exclude(redress="")

@@ -38,6 +38,7 @@ __all__ = [
     "GroundFacts",
     "allows",
     "answer_due",
+    "asks_author",
     "check_asked",
     "check_decide",
     "check_decision",
@@ -75,11 +76,14 @@ _FUTURE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class GroundFacts:
-    """What the rules must know of the signal that a decision rests on."""
+    """What the rules must know of what a decision rests on.
 
-    shared_by: str
-    pap: Pap
+    pap: of a signal. secret_until: of an order that its content provider must not be told of.
+    """
+
     exercise: bool
+    pap: Pap | None = None
+    secret_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,14 @@ class ComplaintFacts:
     """What the rules must know of a complaint. party: the provider whose decision it is about.
 
     own_hands: who acted, or shared the signal: they do not reject a complaint about it.
+    binds:     it rests on a removal order that has its effect.
     """
 
     state: ComplaintState
     party: str
     basis: Basis
     own_hands: frozenset[str]
+    binds: bool = False
 
 
 def check_link(*, kind: PartyKind, role: Role | None) -> None:
@@ -106,7 +112,7 @@ def check_link(*, kind: PartyKind, role: Role | None) -> None:
 def check_decision(decision: DecisionIn, *, ground: GroundFacts | None, now: datetime) -> None:
     """A decision that one may complain of: it was taken, and what it rests on may be told of.
 
-    ground: the signal that it rests on, if it does.
+    ground: what it rests on, if that is in this hub.
     raises: InvalidError naming the field.
     """
     if decision.acted_at > now + _FUTURE:
@@ -125,10 +131,18 @@ def check_decision(decision: DecisionIn, *, ground: GroundFacts | None, now: dat
         raise InvalidError(
             "ground", "is a PAP:RED signal: it allows no action, and nobody may be told of it"
         )
+    if ground.secret_until is not None and ground.secret_until > now:
+        raise InvalidError(
+            "ground",
+            "is an order that nobody may be told of before {until:%Y-%m-%d %H:%M} UTC: wait",
+            until=ground.secret_until,
+        )
     if ground.exercise is not decision.exercise:
         what = "an exercise" if ground.exercise else "real"
         raise InvalidError(
-            "exercise", "the signal is {what} and the decision is not: make both so", what=what
+            "exercise",
+            "what it rests on is {what} and the decision is not: make both so",
+            what=what,
         )
 
 
@@ -207,13 +221,31 @@ def check_decide(
 
 
 def _check_upheld(facts: ComplaintFacts, outcome: OutcomeIn) -> None:
-    """What is found wrong is something there: the content's restriction, or the signal too."""
+    """What is found wrong is something there, and the provider's to undo.
+
+    source: Regulation (EU) 2021/784 Art. 3(1) and 4(4): an order is obeyed, and then disputed.
+    """
+    if facts.binds:
+        raise ConflictError(
+            "a removal order binds you while it has its effect: ask its authority in the note and"
+            " reject, or ask for scrutiny, and name the court to whoever complained"
+        )
     if outcome.finding is None:
         raise InvalidError("finding", "is missing: say what was wrong, content or ground")
     if outcome.finding is Finding.GROUND and facts.basis is Basis.OWN:
         raise InvalidError("finding", "your own decision rests on nothing else: choose content")
     if outcome.finding is Finding.GROUND and not outcome.note.strip():
-        raise InvalidError("note", "is missing: say to who asked for it what is wrong with it")
+        raise InvalidError("note", "is missing: say to whoever asked for it what is wrong")
+
+
+def asks_author(outcome: OutcomeIn, *, basis: Basis) -> bool:
+    """Whether whoever asked for the measure is asked to look again.
+
+    Where it was found wrong; and with a rejection, where a provider must obey and has doubts.
+    """
+    if outcome.is_upheld:
+        return outcome.finding is Finding.GROUND
+    return basis is Basis.ORDER and bool(outcome.note.strip())
 
 
 def own_hand(facts: ComplaintFacts, hand: str) -> bool:
@@ -224,7 +256,7 @@ def own_hand(facts: ComplaintFacts, hand: str) -> bool:
 def check_asked(redress: str) -> None:
     """Something was asked of the signal's sharer."""
     if not redress:
-        raise ConflictError("nothing was asked of anybody: the signal stands as it did")
+        raise ConflictError("nothing was asked of anybody: it stands as it did")
 
 
 def hand_of(ref: str, reviewed_by: str | None) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sharer may answer when a complaint against their signal was upheld elsewhere."""
+"""What may be answered by whoever asked for a measure that a complaint is about."""
 
 from dataclasses import dataclass
 
@@ -11,37 +11,37 @@ from stemtide.protocol.words import Role
 
 @dataclass(frozen=True, slots=True)
 class RedressFacts:
-    """What the rules must know of redress. party: who upheld the complaint; sharer: who answers."""
+    """What the rules must know of it. party: who decided the complaint; author: who answers."""
 
     state: RedressState
     party: str
-    sharer: str
+    author: str
 
 
 def check_answer(facts: RedressFacts, answer: AnswerIn, *, name: str, role: Role | None) -> None:
-    """The sharer withdraws the signal, or keeps it and says why.
+    """They take it back, or keep it and say why.
 
-    raises: NotAllowedError, ConflictError, InvalidError for a signal kept without a reason.
+    raises: NotAllowedError, ConflictError, InvalidError for what is kept without a reason.
     """
-    check_sharer(facts, is_kept=answer.keep, name=name, role=role)
+    check_author(facts, is_kept=answer.keep, name=name, role=role)
     if answer.keep and not answer.reason.strip():
-        raise InvalidError("reason", "is missing: say why the signal stays as it is")
+        raise InvalidError("reason", "is missing: say why it stays as it is")
     check_impersonal("reason", answer.reason)
 
 
-def check_sharer(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | None) -> None:
+def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | None) -> None:
     """Who answers, and whether there is still something to answer."""
-    if name != facts.sharer:
-        raise NotAllowedError("only who shared the signal answers for it")
+    if name != facts.author:
+        raise NotAllowedError("only who asked for the measure answers for it")
     if role is not None:
         check_person_may_write(role)
-    moved("redress", facts.state, "keep" if is_kept else "grant", by="sharer")
+    moved("redress", facts.state, "keep" if is_kept else "grant", by="author")
 
 
 def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
-    """Who upheld the complaint accepts the sharer's reason, and takes its dispute back."""
+    """Who decided the complaint accepts the reason, and takes its dispute back."""
     if name != facts.party:
-        raise NotAllowedError("only the provider that upheld the complaint accepts the reason")
+        raise NotAllowedError("only the provider that decided the complaint accepts the reason")
     if role is not None:
         check_person_may_write(role)
     moved("redress", facts.state, "accept", by="reviewer")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _, gettext_lazy
 
+from stemtide.hub.complaints.reads import COMPLAINANT
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
@@ -121,6 +122,17 @@ ACTS = {
     "hold.expired": gettext_lazy("let a hold run out"),
     "hold.met": gettext_lazy("met a hold"),
     "hold.overridden": gettext_lazy("sent a referral over a hold, in an emergency"),
+    "complaint.filed": gettext_lazy("complained of a provider's decision"),
+    "complaint.taken": gettext_lazy("took up a complaint"),
+    "complaint.decided": gettext_lazy("decided a complaint"),
+    "complaint.withdrawn": gettext_lazy("took a complaint back"),
+    "complaint.prompted": gettext_lazy("found a complaint overdue"),
+    "complaint.erased": gettext_lazy("erased the words of a complaint"),
+    "redress.asked": gettext_lazy("asked for redress after a complaint"),
+    "redress.declined": gettext_lazy("kept what a complaint was about"),
+    "redress.granted": gettext_lazy("took back what a complaint was about"),
+    "redress.accepted": gettext_lazy("accepted why it was kept"),
+    "redress.lapsed": gettext_lazy("found that nothing is left to answer"),
     "alerts.raised": gettext_lazy("alerted parties"),
     "alerts.settled": gettext_lazy("ended alerts that had become moot"),
     "alert.acknowledged": gettext_lazy("acknowledged an alert"),
@@ -190,6 +202,8 @@ def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
         who = _("Someone else")
     elif row.actor == "clock":
         who = _("The hub's clock")
+    elif row.actor == COMPLAINANT:
+        who = _("An uploader")
     else:
         who = titles.get(row.actor, _("The hub's operator"))
     return Line(

@@ -40,6 +40,7 @@ IN_ITS_ROOM = frozenset(
             "previews",
         ),
         *("signal", "signals", "opinion", "outcomes", "report", "action", "timeline"),
+        *("complaint", "redress"),
         # What no room shows of others.
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery"),
