@@ -37,6 +37,7 @@ DATA = {
     "protocol/neighbours.toml": {"title"},
     "protocol/personal.toml": {"title"},
     "protocol/reports.toml": {"title", "asks"},
+    "protocol/forms/*.toml": {"source"},
 }
 """Which keys of which data files hold texts for people."""
 

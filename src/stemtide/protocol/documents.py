@@ -2,6 +2,7 @@
 """What is said of a document that somebody shows: who sealed it, and whether it is as it was."""
 
 from enum import StrEnum
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 
@@ -76,3 +77,20 @@ class SealCertificate(BaseModel):
     self_signed: bool
     valid_until: AwareDatetime
     pem: str
+
+
+class FormDocument(BaseModel):
+    """A form of the law that somebody filled in, for programs.
+
+    form:   the name of the form's data, such as tco-annex-1.
+    values: what stands in it, by field. titles: what the fields are called in its language.
+    """
+
+    form: str
+    title: str
+    source: str
+    language: str
+    reference: str
+    exercise: bool
+    values: dict[str, Any]
+    titles: dict[str, str]

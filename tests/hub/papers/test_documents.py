@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annexes and referrals on paper and as JSON: complete, tagged, in four languages, never alike."""
+
+import io
+import json
+import re
+
+import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from stemtide.hub.papers.documents import form_json, form_pdf, referral_json, referral_pdf
+from stemtide.hub.papers.keeping import own_seal
+from stemtide.hub.papers.sealing import seal_pdf
+from stemtide.hub.papers.verifying import Trusted, verify_pdf
+from stemtide.protocol.documents import Verdict
+from stemtide.protocol.forms import form
+from tests.hub.papers.filled import ANSWER, LONG_URL, ORDER, referral
+from tests.hub.papers.papers import text_of
+from tests.world import NOON
+
+LANGUAGES = ("en", "nl", "fr", "de")
+ANNEXES = (("tco-annex-1", ORDER), ("tco-annex-2", ANSWER), ("tco-annex-3", ANSWER))
+
+
+def plainly(word, of):  # noqa: ARG001  # as doors are asked
+    return word
+
+
+def joined(pdf):
+    """The letters of a PDF without its spaces and line breaks."""
+    return re.sub(r"\s+", "", text_of(pdf))
+
+
+def letter(**facts):
+    return referral_pdf(referral(**facts), titles={}, said=plainly, language="en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("name", "values"), ANNEXES)
+def test_a_form_says_every_section_and_field_in_its_language(name, values, language):
+    one = form(name)
+    told = joined(form_pdf(one, values, language=language))
+    titles = [one.title, *(part.title for part in one.sections)]
+    asked = [field for field in one.fields if field.is_asked(values)]
+    titles += [field.title for field in asked]
+    titles += [option.title for field in asked for option in field.options]
+    titles += one.preamble
+    missing = [one for one in titles if re.sub(r"\s+", "", one.within(language)) not in told]
+    assert missing == []
+
+
+def test_an_order_says_what_stands_in_it():
+    told = text_of(form_pdf(form("tco-annex-1"), ORDER, language="en", reference="RO-2026-00001"))
+    for said in ("2026-11-24 12:00:00 UTC", "Court of First Instance", "+32 2 555 01 99"):
+        assert said in told
+    assert told.count("☒") == 5
+    assert told.count("☐") == 6
+    assert "$x$ #panic() <b>" in told
+
+
+def test_no_letter_slips_into_an_address():
+    for pdf in (form_pdf(form("tco-annex-1"), ORDER, language="en"), letter()):
+        assert LONG_URL in joined(pdf)
+        assert "\u200b" not in text_of(pdf).partition("https://")[2].partition("here")[0]
+
+
+def test_an_order_binds_and_a_referral_does_not():
+    order = text_of(form_pdf(form("tco-annex-1"), ORDER, language="en"))
+    assert "It binds" in order
+    assert "referral" not in order.lower()
+    asked = text_of(letter())
+    assert "VOLUNTARY: this is a referral, not a removal order" in asked
+    assert "no penalty" in " ".join(asked.split())
+    assert "It binds" not in asked
+    assert "hour" not in asked
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_of_an_exercise_bears_its_mark(language):
+    word = {"en": "EXERCISE", "nl": "OEFENING", "fr": "EXERCICE", "de": "ÜBUNG"}[language]
+    pdf = form_pdf(form("tco-annex-1"), ORDER, language=language, is_exercise=True)
+    import pypdfium2
+
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
+    assert len(pages) > 1
+    assert all(page.count(word) >= 2 for page in pages)
+    assert "It binds" not in text_of(pdf)
+
+
+def test_a_draft_says_that_it_binds_nobody():
+    told = text_of(form_pdf(form("tco-annex-1"), ORDER, language="en", is_draft=True))
+    assert "binds nobody" in told
+    assert "It binds." not in told
+
+
+def test_what_is_not_asked_for_is_left_out_and_what_is_missing_is_said():
+    hushed = ORDER | {"non_disclosure": True}
+    told = text_of(form_pdf(form("tco-annex-1"), hushed, language="en"))
+    assert "Not before" in told
+    del hushed["redress_body"], hushed["redress_deadline"], hushed["redress_link"]
+    told = text_of(form_pdf(form("tco-annex-1"), hushed, language="en"))
+    assert "does not apply" in told.partition("G. Possibilities of redress")[2]
+    empty = text_of(form_pdf(form("tco-annex-1"), {}, language="xx"))
+    assert "not stated" in empty
+
+
+def test_values_that_are_not_as_their_kind_wants_stand_as_they_are():
+    odd = {"issued_at": "soon", "signed_on": "today", "urls": None, "grounds": "a"}
+    told = text_of(form_pdf(form("tco-annex-1"), odd, language="en"))
+    assert "soon" in told
+    assert "today" in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["tco-annex-1", "tco-annex-2", "tco-annex-3", "referral"])
+def test_a_document_is_tagged_and_says_which_standards_it_keeps(kind, language, tmp_path):
+    if kind == "referral":
+        pdf = referral_pdf(referral(), titles={}, said=plainly, language=language)
+    else:
+        pdf = form_pdf(form(kind), ORDER | ANSWER, language=language)
+    seal = own_seal(tmp_path / "seal.pem", name="hub.example", now=NOON)
+    sealed = seal_pdf(pdf, seal, title="Seal", reason="", now=NOON)
+    assert verify_pdf(sealed, trusted=Trusted(own=seal.certificate), now=NOON).verdict is (
+        Verdict.GENUINE
+    )
+    root = PdfFileReader(io.BytesIO(sealed)).root
+    about = root["/Metadata"].data.decode()
+    assert re.search(r"pdfaid:part[>=\"]+2", about)
+    assert re.search(r"pdfaid:conformance[>=\"]+A", about)
+    assert re.search(r"pdfuaid:part[>=\"]+1", about)
+    assert (root["/Lang"], root["/MarkInfo"]["/Marked"]) == (language, True)
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert {"/H1", "/H2", "/P", "/Form"} <= _kinds(root["/StructTreeRoot"]["/K"])
+
+
+def _kinds(part):
+    part = part.get_object()
+    if isinstance(part, list):
+        return {kind for one in part for kind in _kinds(one)}
+    if not isinstance(part, dict):
+        return set()
+    return {part["/S"]} | _kinds(part.get("/K", [])) if "/S" in part else set()
+
+
+def test_a_referral_says_what_it_is_about_and_leaves_out_what_is_not_said():
+    told = text_of(letter())
+    for said in ("RF-2026-00001", "Community rules, section 4", "It glorifies an attack.", "All."):
+        assert said in told
+    bare = letter(terms="", ideology=None, language=None, sent_at=None, questions=[], exercise=True)
+    told = text_of(bare)
+    assert "Your terms" not in told
+    assert "EXERCISE" in told
+
+
+def test_a_form_as_json_holds_every_value_with_what_it_is_called():
+    values = ORDER | {"issued_at": NOON}
+    told = json.loads(
+        form_json(form("tco-annex-1"), values, language="nl", reference="RO-1", is_exercise=True)
+    )
+    assert (told["form"], told["language"], told["exercise"]) == ("tco-annex-1", "nl", True)
+    assert told["values"]["urls"] == ORDER["urls"]
+    assert told["values"]["issued_at"] == NOON.isoformat()
+    assert told["titles"]["reference"] == "Referentienummer van het verwijderingsbevel"
+
+
+def test_a_referral_as_json_is_what_the_api_says():
+    told = json.loads(referral_json(referral()))
+    assert (told["url"], told["reference"]) == (LONG_URL, "RF-2026-00001")
