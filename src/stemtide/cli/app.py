@@ -18,6 +18,7 @@ from stemtide.cli.media import hash_files, match_files
 from stemtide.cli.party import key, party
 from stemtide.cli.person import person
 from stemtide.cli.preview import previews
+from stemtide.cli.progress import progress
 from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
 from stemtide.cli.situation import lead, search, situation
@@ -52,6 +53,7 @@ for _noun, _name in (
     (situation, "situation"),
     (lead, "lead"),
     (report, "report"),
+    (progress, "progress"),
     (statement, "statement"),
     (signal, "signal"),
     (feed, "feed"),

@@ -13,6 +13,7 @@ from stemtide.hub.api import (
     leads,
     participants,
     previews,
+    progress,
     reports,
     search,
     signals,
@@ -26,7 +27,7 @@ api = machine()
 for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
-    *(documents,),
+    *(documents, progress),
 ):
     api.add_router("", _room.router)
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for progress: how far referrals came and, apart from them, how far orders did."""
+
+from datetime import date
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.reports import reads_orders, reads_referrals
+from stemtide.protocol.progress import (
+    OrderProgress,
+    ProgressAsked,
+    ProgressBy,
+    ProgressOf,
+    ReferralProgress,
+)
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["progress"])
+
+First = Annotated[date, Query(alias="from", description="The first day.")]
+Last = Annotated[date, Query(alias="to", description="The last day; it is in the period.")]
+By = Annotated[ProgressBy | None, Query(description="What the rows are; none: no rows.")]
+Of = Annotated[ProgressOf, Query(description="Your party's own, or everybody's of a quarter.")]
+Zone = Annotated[str, Query(max_length=60, description="Where days begin: Europe/Brussels.")]
+
+
+@router.get(
+    "/progress/referrals",
+    **needs(Scope.REQUESTS_READ),
+    response=ReferralProgress,
+    operation_id="read_referral_progress",
+)
+def referrals(
+    request: HttpRequest,
+    *,
+    first: First,
+    last: Last,
+    by: By = None,
+    of: Of = ProgressOf.OWN,
+    zone: Zone = "UTC",
+    exercise: bool = False,
+) -> HttpResponse:
+    """How far the referrals of a period came: counts, times, reasons of refusals."""
+    asked = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
+    viewer = caller_of(request).party
+    return answer(reads_referrals.referrals(asked, viewer=viewer, now=now()))
+
+
+@router.get(
+    "/progress/orders",
+    **needs(Scope.REQUESTS_READ),
+    response=OrderProgress,
+    operation_id="read_order_progress",
+)
+def orders(
+    request: HttpRequest,
+    *,
+    first: First,
+    last: Last,
+    by: By = None,
+    of: Of = ProgressOf.OWN,
+    zone: Zone = "UTC",
+    exercise: bool = False,
+) -> HttpResponse:
+    """How far the removal orders of a period came. They are in no figure of referrals."""
+    asked = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
+    viewer = caller_of(request).party
+    return answer(reads_orders.orders(asked, viewer=viewer, now=now()))

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of progress, against a real hub on loopback."""
+
+import pytest
+
+from tests.cli.conftest import run
+from tests.hub.api.conftest import serving
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with serving() as running:
+        yield running
+
+
+def say(hub, *words, code=0):
+    key = hub.keys["be-crisis-centre"]
+    said = run("progress", *words, STEMTIDE_HUB_URL=hub.address, STEMTIDE_KEY=key)
+    assert said.code == code, said.err
+    return said
+
+
+def test_the_sum_is_told_even_of_nothing(hub):
+    [row] = say(hub, "referrals", "--json", "--by", "provider").rows
+    assert (row["name"], row["assessed"], row["to_removal"]["median_s"]) == ("total", 0, None)
+    assert "issued 0" in say(hub, "orders", "--from", "2026-01-01", "--to", "2026-12-31").out
+
+
+def test_a_table_is_told(hub):
+    heading, total = say(hub, "orders", "--csv").out.splitlines()
+    assert heading.startswith("name,issued,received,executed")
+    assert total.startswith("total,0,0,0")
+
+
+def test_two_forms_are_misuse_and_a_wrong_period_is_the_hubs_answer(hub):
+    assert "choose one" in say(hub, "orders", "--csv", "--json", code=2).err
+    told = say(hub, "referrals", "--from", "2026-02-01", "--to", "2026-01-01", code=1)
+    assert "lies before from" in told.err
