@@ -28,6 +28,8 @@ LANGUAGES = ("nl", "fr", "de")
 _CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 _PLURAL_CALLS = {"ngettext", "ngettext_lazy"}
 _REFUSALS = {"NotAllowedError", "NotFoundError", "ConflictError", "TooManyError"}
+_OF_FIELDS = {"InvalidError", "Flaw", "Doubt"}
+"""What names a field first, then says what is wrong with it."""
 
 DATA = {
     "protocol/frameworks/*.toml": {"title", "prompts", "question"},
@@ -85,7 +87,7 @@ def _in_python(path: Path) -> Iterator[Text]:
             yield Text(str(said[0]), str(said[1]), where)
         elif name in _REFUSALS and said and isinstance(said[0], str):
             yield Text(said[0], "", where)
-        elif name == "InvalidError" and len(said) > 1 and isinstance(said[1], str):
+        elif name in _OF_FIELDS and len(said) > 1 and isinstance(said[1], str):
             yield Text(said[1], "", where)
 
 

@@ -16,6 +16,7 @@ ROOMS = [
     "situation",
     "media",
     "referrals",
+    "orders",
     "complaints",
     "reports",
     "alerts",

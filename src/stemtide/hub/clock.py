@@ -14,6 +14,7 @@ from stemtide.hub.alerts.sending import Sending, home_of_settings, post_of_setti
 from stemtide.hub.complaints import writes as complaints, writes_redress as redress
 from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.media import writes as media
+from stemtide.hub.orders import writes_due as orders
 from stemtide.hub.referrals import writes_holds as holds
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
@@ -45,6 +46,7 @@ class Done:
 def run_once(now: datetime) -> Done:
     """Do everything that is due. Two clocks at once are safe: each row is changed by one."""
     drills.remind_due(now)
+    orders.note_due(now)
     complaints.note_overdue(now)
     redress.lapse_due(now)
     return Done(

@@ -135,15 +135,6 @@ class WordsIn(BaseModel):
     text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
 
 
-class ClarifyIn(BaseModel):
-    """What clears a ground of Annex III away. annex: fields of Annex I that it corrects."""
-
-    model_config = _ORDERS
-
-    text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
-    annex: Values = Field(default={}, max_length=60)
-
-
 class SecrecyIn(BaseModel):
     """Extend the time in which the content provider is not told. until: at most 12 weeks in all."""
 

@@ -101,6 +101,7 @@ class WithdrawReason(StrEnum):
     NOT_VIOLATING = "not_violating"
     CONTEXT = "context"
     COMPLAINT_UPHELD = "complaint_upheld"
+    ORDER_ANNULLED = "order_annulled"
     SUPERSEDED = "superseded"
     OTHER = "other"
 

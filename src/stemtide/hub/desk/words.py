@@ -72,6 +72,7 @@ PHRASES: dict[str, dict[str, Words]] = {
         WithdrawReason.NOT_VIOLATING: _("the content breaks no rule"),
         WithdrawReason.CONTEXT: _("the context makes it lawful (news, research, art)"),
         WithdrawReason.COMPLAINT_UPHELD: _("a complaint was upheld"),
+        WithdrawReason.ORDER_ANNULLED: _("the removal order behind it has no effect any more"),
         WithdrawReason.SUPERSEDED: _("another signal takes its place"),
         WithdrawReason.OTHER: _("another reason"),
     },

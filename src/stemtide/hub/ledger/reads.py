@@ -2,7 +2,7 @@
 """The only readers of the ledger."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -80,6 +80,13 @@ def entries(
     if subject is not None:
         found = found.filter(subject=subject)
     return _rows(list(found.order_by("number")[:limit]), viewer=viewer, opens=opens)
+
+
+def without_hands(row: EntryRow, *, viewer: Viewer) -> EntryRow:
+    """The same entry; through whose hand it was done is told to their own party only."""
+    if row.actor == viewer.ref:
+        return row
+    return replace(row, detail={key: one for key, one in row.detail.items() if key != "through"})
 
 
 def timeline(

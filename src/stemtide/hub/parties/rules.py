@@ -111,7 +111,7 @@ class UnknownKeyError(RefusalError):
     """The key opens nothing. Why is not said: unknown, wrong, expired and revoked look alike."""
 
 
-def allows(check: Callable[..., None], *facts: object, **named: object) -> bool:
+def allows(check: Callable[..., object], *facts: object, **named: object) -> bool:
     """Whether a check would pass: what a page asks before it shows a button."""
     try:
         check(*facts, **named)

@@ -249,14 +249,15 @@ def _is_blank(value: object) -> bool:
 def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR0911  # one for each kind
     """What is wrong with a value that is there, or None."""
     names = {one.name for one in field.options}
+    if isinstance(value, str) and len(value) > MAX_LONG_TEXT:
+        return FaultKind.TOO_LONG
     match field.kind:
         case FieldKind.TICK:
             return None if isinstance(value, bool) else FaultKind.NOT_TICK
         case FieldKind.CHOICE:
             return None if isinstance(value, str) and value in names else FaultKind.NOT_OPTION
         case FieldKind.CHOICES:
-            is_right = isinstance(value, list | tuple) and set(map(str, value)) <= names
-            return None if is_right else FaultKind.NOT_OPTION
+            return None if _are_options(value, names) else FaultKind.NOT_OPTION
         case FieldKind.URLS:
             return _wrong_urls(value)
         case FieldKind.MOMENT:
@@ -265,6 +266,13 @@ def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR091
             return None if date_of(value) else FaultKind.NOT_DATE
         case _:
             return _wrong_text(field.kind, value)
+
+
+def _are_options(value: object, names: set[str]) -> bool:
+    """Whether a value is a list of options, each at most once."""
+    if not isinstance(value, list | tuple) or len(value) > len(names):
+        return False
+    return all(isinstance(one, str) and one in names for one in value)
 
 
 def _wrong_text(kind: FieldKind, value: object) -> FaultKind | None:
@@ -290,6 +298,8 @@ def _wrong_urls(value: object) -> FaultKind | None:
         return FaultKind.NOT_URL
     if len(value) > MAX_URLS:
         return FaultKind.TOO_MANY
+    if any(isinstance(one, str) and len(one) > MAX_URL for one in value):
+        return FaultKind.TOO_LONG
     is_right = all(isinstance(one, str) and is_web_address(one) for one in value)
     return None if is_right else FaultKind.NOT_URL
 

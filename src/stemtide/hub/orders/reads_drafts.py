@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a draft of an order begins with, and what its lint must know beside the form."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from stemtide.fingerprints.url import UrlError, canonical, digest
+from stemtide.hub.orders import reads, rules_lint
+from stemtide.hub.orders.models import Information, Order, OrderAddress
+from stemtide.hub.orders.rules import IN_EFFECT
+from stemtide.hub.orders.rules_lint import LintFacts
+from stemtide.hub.parties import (
+    reads as parties,
+    reads_competences as competences,
+    reads_contacts as contacts,
+)
+from stemtide.hub.parties.models import Party
+from stemtide.protocol.orders import Finding, Values
+from stemtide.protocol.words import Duty
+
+_KEPT = (
+    *("authority_type", "authority_name", "representative", "authority_address"),
+    *("authority_phone", "authority_fax", "authority_mail", "signature", "feedback_contact"),
+    *("redress_body", "redress_deadline", "redress_link"),
+)
+"""Fields of Annex I that an authority writes alike each time."""
+
+
+def start(to: str, *, viewer: Party, now: datetime) -> Values:
+    """What is known of Annex I before anybody wrote into it.
+
+    What describes the authority is taken from its last order, and the rest from the register and
+    the contact points.
+
+    raises: NotFoundError for a provider that there is not.
+    """
+    provider = parties.party(to, viewer=viewer)
+    last = Order.objects.filter(issued_by=viewer).order_by("-drafted_at", "-pk").first()
+    kept: Values = {name: last.annex[name] for name in _KEPT if name in last.annex} if last else {}
+    is_abroad = bool(provider.country) and provider.country != viewer.country
+    made: Values = {
+        "authority_name": viewer.title,
+        **kept,
+        "contact_point": _contact(provider, viewer=viewer, now=now),
+        "home_state": provider.country,
+        "cross_border": is_abroad,
+        "copy_sent": is_abroad,
+        "non_disclosure": False,
+        "signed_on": now.astimezone(UTC).date().isoformat(),
+    }
+    if is_abroad:
+        homes = competences.competent(provider.country, Duty.SCRUTINISE, viewer=viewer)
+        told = [f"{one.title}: {_contact(one, viewer=viewer, now=now)}" for one in homes]
+        made["home_contact"] = "\n".join(one.removesuffix(": ") for one in told)
+    return {name: value for name, value in made.items() if value not in ("", None)}
+
+
+def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[Finding]:
+    """What is to be said of a draft before it is issued.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(uid, viewer=viewer)
+    return [
+        Finding(field=one.field, is_error=one.is_error, message=one.message)
+        for one in findings(row, viewer=viewer, now=now)
+    ]
+
+
+def findings(row: Order, *, viewer: Party, now: datetime) -> list[rules_lint.Finding]:
+    """The same, for writes and for pages that speak other languages."""
+    return rules_lint.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
+
+
+def is_first(row: Order, *, viewer: Party) -> bool:
+    """Whether an authority never issued an order to the provider of a draft.
+
+    Exercises do not count for real orders, nor real orders for exercises.
+    """
+    before = Order.objects.filter(
+        issued_by=viewer,
+        addressee=row.addressee,
+        exercise=row.exercise,
+        issued_at__isnull=False,
+    )
+    return not before.exclude(pk=row.pk).exists()
+
+
+def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads nothing of anybody
+    """The digest by which equal addresses are found; "" for a text that is no address."""
+    try:
+        return digest(canonical(url)).hex()
+    except UrlError:
+        return ""
+
+
+def orders_for(url: str, *, viewer: Party, exercise: bool = False) -> list[tuple[str, bool]]:
+    """Who has an order in effect for an address: the authority's name, and whether it was received.
+
+    For deconfliction, so it says no more than that, and that to authorities and agencies alone.
+    """
+    found = OrderAddress.objects.filter(
+        digest=address_digest(url, by=viewer),
+        order__state__in=IN_EFFECT,
+        order__exercise=exercise,
+    ).exclude(digest="")
+    rows = found.values_list("order__issued_by__name", "order__received_at").distinct()
+    return sorted({(name, received_at is not None) for name, received_at in rows})
+
+
+def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
+    """What the lint must know."""
+    told = Information.objects.filter(
+        sent_by=row.issued_by, sent_to=row.addressee, exercise=row.exercise
+    )
+    # Of several the first counts: whoever was told in time is not told anew by being told again.
+    first = told.order_by("sent_at").first()
+    home = row.addressee.country
+    homes = competences.competent(home, Duty.SCRUTINISE, viewer=viewer) if home else []
+    points = contacts.contact_points(viewer=viewer, now=now)
+    languages = {
+        tag.partition("-")[0]
+        for point in points
+        if point.party == row.addressee.name
+        for tag in point.languages
+    }
+    return LintFacts(
+        issuing_state=row.issued_by.country,
+        home_state=home,
+        homes=tuple(one.name for one in homes),
+        is_first=is_first(row, viewer=row.issued_by),
+        now=now,
+        emergency=row.emergency,
+        informed_at=first.sent_at if first else None,
+        language=row.language,
+        languages=frozenset(languages),
+        same=_same(row),
+    )
+
+
+def _same(row: Order) -> tuple[str, ...]:
+    """Addresses of a draft that another order in effect names already."""
+    mine = row.addresses.exclude(digest="").values_list("digest", "url")
+    others = OrderAddress.objects.filter(
+        digest__in=[one for one, _ in mine],
+        order__state__in=IN_EFFECT,
+        order__exercise=row.exercise,
+    )
+    found = set(others.exclude(order=row).values_list("digest", flat=True))
+    return tuple(url[:200] for one, url in mine if one in found)
+
+
+def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
+    """Where a party is reached by mail, or else somehow; "" where the viewer may not know."""
+    points = [
+        one for one in contacts.contact_points(viewer=viewer, now=now) if one.party == party.name
+    ]
+    ordered = sorted(points, key=lambda one: one.channel != "mail")
+    return ordered[0].address if ordered else ""
