@@ -25,6 +25,7 @@ TOLD = {
     Who.READERS: "those in the room who may see the signal",
     Who.COUNTERPARTS: "agencies; who opened the crisis",
     Who.OWNER: "the party itself; agencies",
+    Who.SIDES: "both sides of the request",
 }
 
 

@@ -19,6 +19,7 @@ from stemtide.cli.party import key, party
 from stemtide.cli.person import person
 from stemtide.cli.preview import previews
 from stemtide.cli.progress import progress
+from stemtide.cli.recheck import recheck
 from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
 from stemtide.cli.situation import lead, search, situation
@@ -65,6 +66,7 @@ for _noun, _name in (
     (drill, "drill"),
     (previews, "previews"),
     (document, "document"),
+    (recheck, "recheck"),
 ):
     app.add_typer(_noun, name=_name)
 

@@ -25,6 +25,7 @@ PART_OF = {
     "signals": "signal",
     "previews": "preview",
     "alerts": "alert",
+    "rechecks": "recheck",
 }
 """What stands behind the first word of an address."""
 

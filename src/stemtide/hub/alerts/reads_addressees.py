@@ -15,6 +15,8 @@ from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import reads_contacts as contacts
 from stemtide.hub.parties.models import ContactPoint, Party
 from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.rechecks import reads as rechecks
+from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.situation.models import Lead
@@ -150,6 +152,14 @@ def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the ent
     return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
 
 
+def _recheck(name: str, entry: EntryRow) -> Matter:
+    """The re-check of a request: its alert names the request's number, and no address."""
+    row = Recheck.objects.select_related("referral", "order").get(uid=name)
+    told = rechecks.sides(row, by=_CLOCK)
+    parameters = {"reference": row.request.reference, "provider": told[1].title}
+    return Matter(entry=entry, addressed=told, parameters=parameters, exercise=row.exercise)
+
+
 def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
     """The parties that are told; never the one that acted, and nobody that has not joined.
 
@@ -260,6 +270,7 @@ _WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
     Who.READERS: _readers,
     Who.COUNTERPARTS: _counterparts,
     Who.OWNER: _owner,
+    Who.SIDES: _invited,
 }
 
 _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
@@ -268,6 +279,7 @@ _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "delivery": _delivery,
     "lead": _lead,
     "complaint": _complaint,
+    "recheck": _recheck,
 }
 """How a subject is read, by what stands before its colon."""
 

@@ -38,6 +38,8 @@ class Who(StrEnum):
     """Agencies, and who opened the crisis: those who wanted the party to be told."""
     OWNER = "owner"
     """The party itself whose contact point fails, and agencies."""
+    SIDES = "sides"
+    """Who asked for content to go, and the provider that said it is gone."""
 
 
 ALL = frozenset(Channel)
@@ -197,6 +199,18 @@ RULES: Mapping[str, Rule] = {
         urgency=Urgency.ROUTINE,
         on=_kinds("redress.granted"),
         channels=AT_THE_DESK,
+    ),
+    "still_there": Rule(
+        who=Who.SIDES,
+        urgency=Urgency.SOON,
+        on=_kinds("recheck.contradicted"),
+        overtaken_by=_kinds("recheck.confirmed"),
+    ),
+    "came_back": Rule(
+        who=Who.SIDES,
+        urgency=Urgency.SOON,
+        on=_kinds("recheck.returned"),
+        overtaken_by=_kinds("recheck.confirmed"),
     ),
     "unanswered": Rule(
         who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=("party",)

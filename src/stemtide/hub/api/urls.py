@@ -14,6 +14,7 @@ from stemtide.hub.api import (
     participants,
     previews,
     progress,
+    rechecks,
     reports,
     search,
     signals,
@@ -27,7 +28,7 @@ api = machine()
 for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
-    *(documents, progress),
+    *(documents, progress, rechecks),
 ):
     api.add_router("", _room.router)
 
