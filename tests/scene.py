@@ -17,9 +17,12 @@ from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.media import writes as media
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.parties import writes_contacts, writes_people
+from stemtide.hub.rechecks import reads as rechecks_reads, writes as rechecks
+from stemtide.hub.referrals import writes as referrals, writes_answers
 from stemtide.hub.reports import writes as reports
 from stemtide.hub.situation import writes as situation, writes_leads
 from stemtide.protocol.previews import PreviewIn, Purpose
+from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.reports import ActionIn
 from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
 from stemtide.protocol.words import Role
@@ -62,9 +65,27 @@ def assemble(world) -> dict[str, str]:
         "lead": str(_lead(world, crisis)),
         "report": str(written.id),
         "action": str(written.actions[0].id),
+        "recheck": _recheck(world),
         **_alerts(world),
         **_people(world),
     }
+
+
+def _recheck(world):
+    """The re-check of a referral that the provider says it removed."""
+    body = AssessIn(
+        provider=world.party["provider"].name,
+        url="https://video.example/watch/12",
+        labels=["perpetrator-content"],
+        reason="It praises the attack.",
+    )
+    sent = referrals.refer(body, how=SendIn(), by=world.actor("authority"), now=world.now)
+    said = AnswerIn(answer="removed")
+    writes_answers.answer(sent.id, body=said, by=world.actor("provider"), now=world.now)
+    while rechecks.follow_requests(world.now):
+        pass
+    (one,) = rechecks_reads.rechecks(viewer=world.party["provider"], referral=sent.id)
+    return str(one.id)
 
 
 def _lead(world, crisis):

@@ -197,9 +197,9 @@ def seen_by(world, row):
     return found
 
 
-def test_both_sides_of_a_referral_see_its_recheck_and_nobody_else(requests, world):
+def test_both_sides_of_a_referral_and_agencies_see_its_recheck(requests, world):
     row = requests.recheck(requests.referral())
-    assert seen_by(world, row) == {"be-crisis-centre", "big-video"}
+    assert seen_by(world, row) == {"be-crisis-centre", "big-video", "eu-referral-unit"}
 
 
 def test_who_has_a_copy_of_an_order_sees_its_recheck_too(requests, world):
@@ -221,7 +221,8 @@ def test_lists_are_narrowed_by_request_and_verdict(requests, world):
     assert listed(verdict=Verdict.THERE) == listed(returned=True) == ["RO-2026-00002"]
     assert listed(returned=False) == ["RF-2026-00001"]
     assert listed(limit=1) == ["RO-2026-00002"]
-    assert reads.rechecks(viewer=world.agency) == []
+    assert [one.reference for one in reads.rechecks(viewer=world.agency)] == ["RF-2026-00001"]
+    assert reads.rechecks(viewer=world.other_authority) == []
 
 
 @pytest.mark.parametrize(

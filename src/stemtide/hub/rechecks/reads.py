@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of re-checks: for the two sides of a request, and who has a copy of an order."""
+"""The only readers of re-checks: for those who see the referral or the order."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from stemtide.hub.rechecks.models import Recheck, Visit
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals import reads_sightings
 from stemtide.protocol.rechecks import MetAgain, RecheckOut, VisitOut
+from stemtide.protocol.words import PartyKind
 from stemtide.protocol.words_rechecks import Reason, Verdict
 
 MAX_VISITS = 50
@@ -173,6 +174,8 @@ def _visible(viewer: Party) -> QuerySet[Recheck]:
     mine = Q(referral__sender=viewer) | Q(referral__provider=viewer)
     mine |= Q(order__issued_by=viewer) | Q(order__addressee=viewer)
     copied = Q(order__in=Order.objects.filter(copies__sent_to=viewer))
+    if viewer.kind == PartyKind.AGENCY:  # which sees every referral, so that two are not sent
+        mine |= Q(referral__isnull=False)
     return (
         Recheck.objects.filter(mine | copied)
         .select_related(
