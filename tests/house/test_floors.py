@@ -13,7 +13,6 @@ FLOORS = [
     {"media"},
     {"referrals"},
     {"orders"},
-    {"rechecks"},
     {"complaints"},
     {"reports"},
     {"alerts"},

@@ -6,18 +6,14 @@ from django.urls import URLPattern, URLResolver, path
 from stemtide.hub.api import (
     agents,
     alerts,
-    batches,
     crises,
     documents,
     feed,
     health,
-    holds,
     leads,
     participants,
     previews,
     progress,
-    rechecks,
-    referrals,
     reports,
     search,
     signals,
@@ -31,8 +27,7 @@ api = machine()
 for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
-    *(documents, progress, rechecks),
-    *(referrals, batches, holds),
+    *(documents, progress),
 ):
     api.add_router("", _room.router)
 
