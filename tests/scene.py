@@ -17,9 +17,19 @@ from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.media import writes as media
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.parties import writes_contacts, writes_people
+from stemtide.hub.rechecks import reads as rechecks_reads, writes as rechecks
+from stemtide.hub.referrals import (
+    writes as referrals,
+    writes_answers,
+    writes_batches,
+    writes_holds,
+)
 from stemtide.hub.reports import writes as reports
 from stemtide.hub.situation import writes as situation, writes_leads
+from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
+from stemtide.protocol.holds import HoldIn
 from stemtide.protocol.previews import PreviewIn, Purpose
+from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.reports import ActionIn
 from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
 from stemtide.protocol.words import Role
@@ -62,9 +72,28 @@ def assemble(world) -> dict[str, str]:
         "lead": str(_lead(world, crisis)),
         "report": str(written.id),
         "action": str(written.actions[0].id),
+        "recheck": _recheck(world),
+        **_referrals(world),
         **_alerts(world),
         **_people(world),
     }
+
+
+def _recheck(world):
+    """The re-check of a referral that the provider says it removed."""
+    body = AssessIn(
+        provider=world.party["provider"].name,
+        url="https://video.example/watch/12",
+        labels=["perpetrator-content"],
+        reason="It praises the attack.",
+    )
+    sent = referrals.refer(body, how=SendIn(), by=world.actor("authority"), now=world.now)
+    said = AnswerIn(answer="removed")
+    writes_answers.answer(sent.id, body=said, by=world.actor("provider"), now=world.now)
+    while rechecks.follow_requests(world.now):
+        pass
+    (one,) = rechecks_reads.rechecks(viewer=world.party["provider"], referral=sent.id)
+    return str(one.id)
 
 
 def _lead(world, crisis):
@@ -79,6 +108,34 @@ def _lead(world, crisis):
         crisis=crisis,
     )
     return writes_leads.report_lead(body, by=world.actor("provider"), now=world.now).id
+
+
+def _referrals(world):
+    """A referral of the authority that awaits its answer, one that waits for a hold, a batch."""
+    by = world.actor("authority")
+    facts = {"provider": "provider", "labels": ("incitement",), "reason": "It calls for murder."}
+    sent = referrals.refer(
+        AssessIn(url="https://video.example/watch?v=1", **facts), how=SendIn(), by=by, now=world.now
+    )
+    held = HoldIn(
+        url="https://video.example/watch?v=2",
+        until=world.now + timedelta(days=1),
+        reason="investigation",
+        contact="+32 2 555 0100, duty desk",
+        case_reference="BR 26-17",
+    )
+    hold = writes_holds.place(held, by=by, now=world.now)
+    body = BatchIn(name="Action day")
+    batch = writes_batches.open_batch(body, by=by, now=world.now)
+    row = BatchRowIn(
+        number=1,
+        url="https://video.example/watch?v=2",
+        provider="provider",
+        labels="incitement",
+        reason="It calls for murder.",
+    )
+    writes_batches.add_rows(batch.id, body=RowsIn(rows=(row,)), by=by, now=world.now)
+    return {"referral": str(sent.id), "hold": str(hold.id), "batch": str(batch.id)}
 
 
 def _alerts(world):

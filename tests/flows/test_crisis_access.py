@@ -22,7 +22,7 @@ PAGES = {
         *("board", "crises", "crisis-new", "crisis", "crisis-content", "cluster", "signal"),
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *("drill", "deliveries", "leads", "lead", "report", "reports", "contacts", "preferences"),
-        "document-verify",
+        *("document-verify", "progress", "progress-orders"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
     MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),

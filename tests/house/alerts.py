@@ -25,6 +25,7 @@ TOLD = {
     Who.READERS: "those in the room who may see the signal",
     Who.COUNTERPARTS: "agencies; who opened the crisis",
     Who.OWNER: "the party itself; agencies",
+    Who.SIDES: "both sides of the request",
 }
 
 
@@ -33,8 +34,7 @@ def table() -> str:
     rows = []
     for kind, rule in EVERY_KIND.items():
         on = ", ".join(f"`{one}`" for one in sorted(rule.on))
-        held = rule.opinion or rule.answer
-        on += f" ({held})" if held else ""
+        on += f" ({rule.opinion})" if rule.opinion else ""
         ways = ", ".join(one for one in Channel if one in rule.channels)
         waits = "yes" if rule.escalates else "no"
         by = on or ("a contact drill" if kind == "drill" else "the clock")

@@ -13,6 +13,7 @@ FLOORS = [
     {"media"},
     {"referrals"},
     {"orders"},
+    {"rechecks"},
     {"complaints"},
     {"reports"},
     {"alerts"},

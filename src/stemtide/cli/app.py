@@ -7,18 +7,25 @@ from typing import Annotated
 import typer
 
 from stemtide import __version__
-from stemtide.cli import crisis_joining, crisis_moves  # noqa: F401  # they add their verbs to crisis
+from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis and referral
+    crisis_joining,
+    crisis_moves,
+    referral_batch,
+)
 from stemtide.cli.agent import agent
 from stemtide.cli.alert import alert, delivery, drill
 from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
 from stemtide.cli.document import document
+from stemtide.cli.hold import hold
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
 from stemtide.cli.party import key, party
 from stemtide.cli.person import person
 from stemtide.cli.preview import previews
 from stemtide.cli.progress import progress
+from stemtide.cli.recheck import recheck
+from stemtide.cli.referral import referral
 from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
 from stemtide.cli.situation import lead, search, situation
@@ -55,6 +62,8 @@ for _noun, _name in (
     (report, "report"),
     (progress, "progress"),
     (statement, "statement"),
+    (referral, "referral"),
+    (hold, "hold"),
     (signal, "signal"),
     (feed, "feed"),
     (party, "party"),
@@ -65,6 +74,7 @@ for _noun, _name in (
     (drill, "drill"),
     (previews, "previews"),
     (document, "document"),
+    (recheck, "recheck"),
 ):
     app.add_typer(_noun, name=_name)
 

@@ -15,6 +15,8 @@ from stemtide.hub.complaints import writes as complaints, writes_redress as redr
 from stemtide.hub.crises import writes_moves as crises
 from stemtide.hub.media import writes as media
 from stemtide.hub.orders import writes_due as orders
+from stemtide.hub.rechecks import writes as rechecks
+from stemtide.hub.rechecks.visiting import Visiting, way_of_settings
 from stemtide.hub.referrals import writes_holds as holds
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
@@ -31,6 +33,7 @@ class Done:
     expired: signals that ran out. erased: words of leads and complaints. destroyed: previews.
     raised, escalated: alerts made, and taken a step further. ended: drills.
     noted: what fell due in crises. holds: that ran out, of referrals.
+    followed: requests whose re-checks were begun or ended.
     """
 
     expired: int
@@ -41,6 +44,7 @@ class Done:
     ended: int = 0
     noted: int = 0
     holds: int = 0
+    followed: int = 0
 
 
 def run_once(now: datetime) -> Done:
@@ -58,6 +62,7 @@ def run_once(now: datetime) -> Done:
         ended=drills.end_due(now),
         noted=crises.note_due(now),
         holds=holds.expire_due(now),
+        followed=rechecks.follow_requests(now),
     )
 
 
@@ -79,6 +84,7 @@ class Clock:
             now=now_utc,
             chance=random.random,
         )
+        self._visiting = Visiting(way=way_of_settings(), now=now_utc)
 
     def start(self) -> None:
         """Begin."""
@@ -89,6 +95,7 @@ class Clock:
         self._stop.set()
         self._thread.join()
         self._sending.close()
+        self._visiting.close()
 
     def _run(self) -> None:
         """Tick."""
@@ -98,6 +105,7 @@ class Clock:
                 if done.expired:
                     log.info("%d signals expired", done.expired)
                 self._sending.start_due(now_utc())
+                self._visiting.start_due(now_utc())
                 if done.noted:
                     log.info("%d things fell due in crises", done.noted)
             except Exception:

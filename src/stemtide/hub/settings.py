@@ -113,6 +113,7 @@ INSTALLED_APPS = [
     "stemtide.hub.media",
     "stemtide.hub.referrals",
     "stemtide.hub.orders",
+    "stemtide.hub.rechecks",
     "stemtide.hub.complaints",
     "stemtide.hub.reports",
     "stemtide.hub.alerts",
@@ -246,6 +247,8 @@ SEAL_PASSWORD = _secret("STEMTIDE_SEAL_PASSWORD")
 SEAL_TRUST_FILE = os.environ.get("STEMTIDE_SEAL_TRUST_FILE", "")
 HUB_ADDRESS = os.environ.get("STEMTIDE_ADDRESS", "").rstrip("/")
 WEBHOOK_LOOPBACK = _is_on("STEMTIDE_WEBHOOK_LOOPBACK")
+RECHECKS = _one_of("STEMTIDE_RECHECKS", "on", "off") == "on"
+RECHECK_LOOPBACK = _is_on("STEMTIDE_RECHECK_LOOPBACK")
 
 
 _MAIL_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
@@ -272,7 +275,6 @@ EMAIL_HOST_USER: str = unquote(_mail.username or "")
 EMAIL_HOST_PASSWORD: str = unquote(_mail.password or "")
 EMAIL_USE_TLS = _mail.scheme == "smtp"
 EMAIL_USE_SSL = _mail.scheme == "smtps"
-MAIL_IS_RECEIPT = _is_on("STEMTIDE_MAIL_IS_RECEIPT")
 DEFAULT_FROM_EMAIL = os.environ.get("STEMTIDE_MAIL_FROM", "stemtide@localhost")
 
 USE_TZ = True

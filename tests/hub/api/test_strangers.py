@@ -25,6 +25,10 @@ PART_OF = {
     "signals": "signal",
     "previews": "preview",
     "alerts": "alert",
+    "rechecks": "recheck",
+    "referrals": "referral",
+    "holds": "hold",
+    "batches": "batch",
 }
 """What stands behind the first word of an address."""
 
@@ -64,6 +68,15 @@ BODIES = {
     "send_preview": {"excerpt": "A shot.", "expires_at": "2030-01-01T00:00:00Z"},
     "withdraw_signal": {"reason": "mistake"},
     "give_opinion": {"opinion": "dispute"},
+    "send_referral": {},
+    "drop_referral": {"reason": "gone"},
+    "withdraw_referral": {"reason": "mistake"},
+    "give_context": {"context": "From 2:10 on."},
+    "acknowledge_referral": {},
+    "answer_referral": {"answer": "removed"},
+    "reinstate_referred": {},
+    "extend_hold": {"until": "2030-01-01T00:00:00Z"},
+    "add_rows": {"rows": [{"number": 1, "url": "https://video.example/1"}]},
 }
 """A body that would do, by operation."""
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from stemtide.hub.alerts import reads_requests, rules
+from stemtide.hub.alerts import rules
 from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND, Rule, Who
+from stemtide.hub.alerts.rules_kinds import Rule, Who
 from stemtide.hub.crises import reads as crisis_reads, reads_joining as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import reads_contacts as contacts
 from stemtide.hub.parties.models import ContactPoint, Party
 from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.rechecks import reads as rechecks
+from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.situation.models import Lead
@@ -41,7 +43,6 @@ class Matter:
     """What an entry is about, and what the text of its alert names.
 
     addressed: the parties that the entry names, where it names any.
-    about:     the alert that it is about, where it is about one.
     """
 
     entry: EntryRow
@@ -50,7 +51,6 @@ class Matter:
     addressed: tuple[Party, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
     exercise: bool = False
-    about: Alert | None = None
 
 
 def ladder(*, party: Party, now: datetime) -> list[Step]:
@@ -122,8 +122,7 @@ def _alert(name: str, entry: EntryRow) -> Matter:
         entry=entry,
         crisis=row.crisis,
         addressed=(row.party,),
-        parameters={"kind": row.kind, "reference": row.parameters.get("reference", "")},
-        about=row,
+        parameters={"kind": row.kind},
         exercise=row.exercise,
     )
 
@@ -135,12 +134,7 @@ def _delivery(name: str, entry: EntryRow) -> Matter:
         entry=entry,
         crisis=row.alert.crisis,
         addressed=(row.alert.party,),
-        parameters={
-            "channel": row.channel,
-            "error": row.last_error,
-            "reference": row.alert.parameters.get("reference", ""),
-        },
-        about=row.alert,
+        parameters={"channel": row.channel, "error": row.last_error},
         exercise=row.alert.exercise,
     )
 
@@ -153,29 +147,17 @@ def _lead(name: str, entry: EntryRow) -> Matter:
     return Matter(entry=entry, addressed=tuple(one for one in told if one is not None))
 
 
-def _request(name: str, entry: EntryRow) -> Matter:
-    """A removal order, a referral, a hold: the entry names whom it is for.
-
-    Its crisis is left out: neither side need see it, and what ends in the one ends nothing in the
-    other.
-    """
-    thing = entry.subject.partition(":")[0]
-    told = {one: str(entry.detail.get(one, "")) for one in ("count", "first", "last")}
-    told["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
-    return Matter(entry=entry, addressed=_named(entry), parameters=told)
-
-
-def _named(entry: EntryRow) -> tuple[Party, ...]:
-    """The parties that an entry names: several by name, or one as the ledger names it."""
-    names = entry.detail.get("parties")
-    refs = [f"party:{one}" for one in names] if isinstance(names, list) else []
-    refs = refs or [str(entry.detail.get("party", ""))]
-    return tuple(party for ref in refs for party in _party(ref))
-
-
 def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
     """A complaint, or what is asked because of one: the entry names whom it is for."""
     return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
+
+
+def _recheck(name: str, entry: EntryRow) -> Matter:
+    """The re-check of a request: its alert names the request's number, and no address."""
+    row = Recheck.objects.select_related("referral", "order").get(uid=name)
+    told = rechecks.sides(row, by=_CLOCK)
+    parameters = {"reference": row.request.reference, "provider": told[1].title}
+    return Matter(entry=entry, addressed=told, parameters=parameters, exercise=row.exercise)
 
 
 def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
@@ -268,27 +250,12 @@ def _counterparts(matter: Matter) -> list[Party]:
     if matter.parameters.get("kind") == "drill":
         return []
     opener = [matter.crisis.opened_by] if matter.crisis else []
-    told = (*_onlookers(matter), *opener, *_senders(matter))
-    return [one for one in told if one not in matter.addressed]
+    return [one for one in (*agencies(by=_CLOCK), *opener) if one not in matter.addressed]
 
 
 def _owner(matter: Matter) -> list[Party]:
     """The party whose contact point fails, and agencies."""
-    return [*_invited(matter), *_senders(matter), *_onlookers(matter)]
-
-
-def _onlookers(matter: Matter) -> list[Party]:
-    """Agencies, unless an alert is between the two sides of a request."""
-    is_sealed = matter.about is not None and EVERY_KIND[matter.about.kind].sealed
-    return [] if is_sealed else agencies(by=_CLOCK)
-
-
-def _senders(matter: Matter) -> list[Party]:
-    """Whose request an alert carries, if it carries one: they must know that it did not arrive."""
-    if matter.about is None:
-        return []
-    thing, _, name = matter.about.subject.partition(":")
-    return reads_requests.senders(thing, name, by=_CLOCK)
+    return [*_invited(matter), *agencies(by=_CLOCK)]
 
 
 _WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
@@ -303,6 +270,7 @@ _WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
     Who.READERS: _readers,
     Who.COUNTERPARTS: _counterparts,
     Who.OWNER: _owner,
+    Who.SIDES: _invited,
 }
 
 _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
@@ -311,7 +279,7 @@ _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "delivery": _delivery,
     "lead": _lead,
     "complaint": _complaint,
-    **dict.fromkeys(reads_requests.THINGS, _request),
+    "recheck": _recheck,
 }
 """How a subject is read, by what stands before its colon."""
 

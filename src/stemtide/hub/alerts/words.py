@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils.translation import gettext as _, gettext_lazy
 
-from stemtide.hub.alerts import words_requests
 from stemtide.hub.alerts.rules import Urgency
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ TITLES: Mapping[str, Words] = {
     "redress_asked": gettext_lazy("%(by)s asks you to look again"),
     "redress_declined": gettext_lazy("%(by)s keeps what you asked about"),
     "redress_granted": gettext_lazy("%(by)s took it back"),
-    **words_requests.TITLES,
+    "still_there": gettext_lazy("Still there: %(reference)s"),
+    "came_back": gettext_lazy("It came back: %(reference)s"),
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
     "drill": gettext_lazy("Contact drill: please acknowledge"),
@@ -98,7 +98,14 @@ TEXTS: Mapping[str, Words] = {
     "redress_granted": gettext_lazy(
         "You had upheld a complaint about it, or asked. Agents undo what they did because of it."
     ),
-    **words_requests.TEXTS,
+    "still_there": gettext_lazy(
+        "%(provider)s says that the content is gone, and its address still answers. Look at what"
+        " the re-check saw, and tell each other."
+    ),
+    "came_back": gettext_lazy(
+        "An address whose content was gone answers again. Look at what the re-check saw, and tell"
+        " each other."
+    ),
     "unanswered": gettext_lazy(
         "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"
         " on without them."

@@ -6,14 +6,18 @@ from django.urls import URLPattern, URLResolver, path
 from stemtide.hub.api import (
     agents,
     alerts,
+    batches,
     crises,
     documents,
     feed,
     health,
+    holds,
     leads,
     participants,
     previews,
     progress,
+    rechecks,
+    referrals,
     reports,
     search,
     signals,
@@ -27,7 +31,8 @@ api = machine()
 for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
-    *(documents, progress),
+    *(documents, progress, rechecks),
+    *(referrals, batches, holds),
 ):
     api.add_router("", _room.router)
 

@@ -93,7 +93,7 @@ def draw(points: Sequence[CurvePoint], *, marks: Sequence[tuple[str, datetime]])
         blocked=blocked,
         under=f"{blocked}V{y(0)}H{x(since)}z",
         marks=_placed([(word, x(at), at) for word, at in marks]),
-        ticks_y=[(y(count), count) for count in _round_counts(top)],
+        ticks_y=[(y(count), count) for count in round_counts(top)],
         ticks_x=_moments(since, span=span),
         rows=_thinned(points),
         total=points[-1].seen,
@@ -124,7 +124,7 @@ def _placed(marks: Sequence[tuple[str, float, datetime]]) -> list[Mark]:
     return made
 
 
-def _round_counts(top: int) -> list[int]:
+def round_counts(top: int) -> list[int]:
     """A few round numbers up to the largest count."""
     step = max(top // _TICKS, 1)
     size = 10 ** (len(str(step)) - 1)

@@ -17,6 +17,7 @@ PAGES = (
     ("crises", _("Crises")),
     ("leads", _("Leads")),
     ("reports", _("Reports")),
+    ("progress", _("Progress")),
     ("contacts", _("Contacts")),
     ("colleagues", _("People")),
     ("look-counts", _("Looks")),

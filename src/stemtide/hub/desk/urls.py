@@ -13,6 +13,7 @@ from stemtide.hub.desk import (
     stream,
     urls_alerts,
     urls_people,
+    urls_progress,
     urls_situation,
 )
 
@@ -40,6 +41,7 @@ urlpatterns = [
     path("looks/<uuid:uid>/<uuid:preview>", looks.still, name="look-still"),
     *doors.urlpatterns,
     *urls_people.urlpatterns,
+    *urls_progress.urlpatterns,
     *urls_situation.urlpatterns,
     *urls_alerts.urlpatterns,
 ]

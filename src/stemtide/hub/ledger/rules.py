@@ -47,6 +47,7 @@ IN_ITS_ROOM = frozenset(
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery"),
         *("referral", "referrals", "batch", "hold"),
+        "recheck",
     }
 )
 """Things that concern the room of their own crisis alone, or none where they have no crisis.

@@ -60,9 +60,9 @@ def add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
 
     raises: NotFoundError, NotAllowedError; ConflictError where the batch is full.
     """
-    check_open(kind=by.kind, role=by.role)
     ledger.take_turn()
     batch = reads.find_batch(uid, viewer=by.party)
+    check_open(kind=by.kind, role=by.role)
     check_owner(batch.sender.name, name=by.name)
     known = {
         row.number: row

@@ -70,6 +70,19 @@ def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts
     return found
 
 
+def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which decides who learns it
+    """How often agents met content of some signals so far, by party.
+
+    by: who counts. What was undone is not counted; an upload that matches two signals counts twice.
+    """
+    sums: dict[str, int] = {}
+    for some in batches(uids):
+        rows = Sighting.objects.filter(signal__uid__in=some).exclude(outcome=Outcome.REVERSED)
+        for name, count in rows.order_by().values_list("party__name").annotate(Sum("count")):
+            sums[name] = sums.get(name, 0) + count
+    return sums
+
+
 def _by_provider(met: QuerySet[Sighting]) -> list[CountRow]:
     """One row for each provider, the one that met most first."""
     sums: dict[tuple[str, str], dict[str, int]] = {}

@@ -4,19 +4,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from stemtide.hub.alerts.rules import Channel, Urgency
-
-
-@dataclass(frozen=True, slots=True)
-class Enclosed:
-    """One file that goes with a mail."""
-
-    name: str
-    content: bytes
-    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +20,6 @@ class Parcel:
     secrets:  sign what leaves, the newest first; more than one during a rotation.
     now:      the time of this attempt.
     link:     acknowledges without signing in; "" where the hub does not know its own address.
-    request:  what is asked of the addressee, as the API says it; None where nothing is.
-    files:    papers that go with a mail: each is sealed, or has its signature beside it.
     """
 
     delivery: UUID
@@ -52,8 +41,6 @@ class Parcel:
     secrets: tuple[str, ...] = ()
     link: str = ""
     desk: str = ""
-    request: dict[str, Any] | None = None
-    files: tuple[Enclosed, ...] = ()
 
 
 class Fate(StrEnum):
@@ -71,13 +58,11 @@ class Result:
     """What became of an attempt. words: what is wrong and what to do, for people.
 
     is_acknowledged: the receiver said in its answer that somebody has the alert.
-    proof: what the other side's server said as it took it, kept as it came.
     """
 
     fate: Fate
     words: str = ""
     is_acknowledged: bool = False
-    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +70,6 @@ class Post:
     """How this hub sends. mail_host: "" where it sends no mail.
 
     mail_security: "starttls", "tls" or "none".
-    mail_is_receipt: whether the mail server answers for the addressee's own, by handing over to it
-              while this hub waits.
     loopback: whether webhooks may go to this machine over plain HTTP: demos and tests.
     """
 
@@ -96,7 +79,6 @@ class Post:
     mail_password: str = ""
     mail_security: str = "starttls"
     mail_from: str = ""
-    mail_is_receipt: bool = False
     loopback: bool = False
 
 

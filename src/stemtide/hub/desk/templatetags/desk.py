@@ -101,6 +101,12 @@ def of(titles: Mapping[str, str], name: str) -> str:
 
 
 @register.filter
+def beside(cells: Sequence[object], heads: Sequence[object]) -> list[tuple[object, object]]:
+    """Cells of a row with the heads of their columns."""
+    return list(zip(heads, cells, strict=True))
+
+
+@register.filter
 def lead(signals: Sequence[BoardSignal]) -> BoardSignal:
     """The signal that stands for a piece of content: a live one, the first in kind."""
     return min(signals, key=lambda one: (one.state != SignalState.LIVE, _KINDS.index(one.kind)))

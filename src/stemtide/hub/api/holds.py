@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for holds: please do not act on this yet."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.referrals import reads_holds as reads, writes_holds as writes
+from stemtide.protocol.holds import ExtendIn, HoldIn, HoldOut
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["holds"])
+
+_Holds = RootModel[list[HoldOut]]
+
+
+@router.post(
+    "/holds", **needs(Scope.REFERRALS_WRITE), response={201: HoldOut}, operation_id="place_hold"
+)
+def place(request: HttpRequest, body: HoldIn) -> HttpResponse:
+    """Ask that content be left alone until a moment. It delays referrals, and no removal order."""
+    return answer(writes.place(body, by=caller_of(request).actor, now=now()), status=201)
+
+
+@router.get(
+    "/holds", **needs(Scope.REQUESTS_READ), response=list[HoldOut], operation_id="list_holds"
+)
+def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
+    """Your party's holds, the next to end first; agencies see all of them."""
+    return answer(_Holds(reads.holds(viewer=caller_of(request).party, is_open=open)))
+
+
+@router.get(
+    "/holds/{uid}", **needs(Scope.REQUESTS_READ), response=HoldOut, operation_id="read_hold"
+)
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One hold."""
+    return answer(reads.hold(uid, viewer=caller_of(request).party))
+
+
+@router.post(
+    "/holds/{uid}/extend",
+    **needs(Scope.REFERRALS_WRITE),
+    response=HoldOut,
+    operation_id="extend_hold",
+)
+def extend(request: HttpRequest, uid: UUID, body: ExtendIn) -> HttpResponse:
+    """Let a hold stand longer."""
+    return answer(writes.extend(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/holds/{uid}/lift",
+    **needs(Scope.REFERRALS_WRITE),
+    response=HoldOut,
+    operation_id="lift_hold",
+)
+def lift(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """End a hold before its time; senders of what waited for it are told."""
+    return answer(writes.lift(uid, by=caller_of(request).actor, now=now()))

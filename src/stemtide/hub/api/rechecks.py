@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for re-checks: whether removed content is gone, and whether it came back."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.rechecks import reads, writes
+from stemtide.protocol.rechecks import RecheckOut
+from stemtide.protocol.words import Scope
+from stemtide.protocol.words_rechecks import Verdict
+
+router = Router(tags=["rechecks"])
+
+_Rechecks = RootModel[list[RecheckOut]]
+
+
+@router.get(
+    "/rechecks",
+    **needs(Scope.REQUESTS_READ),
+    response=list[RecheckOut],
+    operation_id="list_rechecks",
+)
+def read_all(
+    request: HttpRequest,
+    *,
+    referral: UUID | None = None,
+    order: UUID | None = None,
+    verdict: Verdict | None = None,
+    returned: bool | None = None,
+) -> HttpResponse:
+    """Re-checks of requests that your party made or got, latest first; at most 200."""
+    found = reads.rechecks(
+        viewer=caller_of(request).party,
+        referral=referral,
+        order=order,
+        verdict=verdict,
+        returned=returned,
+    )
+    return answer(_Rechecks(found))
+
+
+@router.get(
+    "/rechecks/{uid}",
+    **needs(Scope.REQUESTS_READ),
+    response=RecheckOut,
+    operation_id="read_recheck",
+)
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One re-check with its visits."""
+    return answer(reads.recheck(uid, viewer=caller_of(request).party))
+
+
+@router.post(
+    "/rechecks/{uid}/visit",
+    **needs(Scope.REQUESTS_READ),
+    response=RecheckOut,
+    operation_id="ask_for_visit",
+)
+def visit(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Ask that the address be visited now. It changes nothing of the request."""
+    return answer(writes.ask(uid, by=caller_of(request).actor, now=now()))

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses of the pages of progress."""
+
+from django.urls import path
+
+from stemtide.hub.desk import progress
+
+urlpatterns = [
+    path("progress", progress.referrals, name="progress"),
+    path("progress/orders", progress.orders, name="progress-orders"),
+]
