@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from stemtide.protocol.forms import MAX_LONG_TEXT
 from stemtide.protocol.labels import IdeologyName
@@ -324,3 +324,31 @@ class InformationOut(BaseModel):
     sent_at: AwareDatetime
     order_from: AwareDatetime
     exercise: bool
+
+
+class StandingOut(BaseModel):
+    """Who has an order in effect for an address. parties: their names, and nothing of the case.
+
+    is_received: whether one of them has begun its hour: no hold delays it any more.
+    """
+
+    parties: list[str]
+    is_received: bool
+
+
+class FormOut(BaseModel):
+    """A form that was filled in, as data."""
+
+    form: str
+    values: Values
+    exercise: bool
+
+
+class EntryOut(BaseModel):
+    """One entry of the ledger about an order."""
+
+    number: int
+    kind: str
+    actor: str
+    detail: dict[str, JsonValue]
+    recorded_at: AwareDatetime

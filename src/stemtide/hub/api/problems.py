@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from stemtide.hub.orders.rules_lint import FlawedError
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
@@ -40,6 +41,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     ConflictError: ProblemType.CONFLICT,
     InvalidError: ProblemType.INVALID,
     BulkRefusedError: ProblemType.INVALID,
+    FlawedError: ProblemType.INVALID,
     TooManyError: ProblemType.TOO_MANY,
     RefusedLabelError: ProblemType.REFUSED_AND_ROUTED,
     DataError: ProblemType.INVALID,
@@ -201,6 +203,8 @@ def _errors_of(error: Exception) -> list[FieldProblem]:
     """The fields that an error of the rooms names."""
     if isinstance(error, InvalidError):
         return [FieldProblem(field=error.field, message=error.message)]
+    if isinstance(error, FlawedError):
+        return [FieldProblem(field=one.field, message=one.message) for one in error.findings]
     if isinstance(error, BulkRefusedError):
         return [
             FieldProblem(

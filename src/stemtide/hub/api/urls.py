@@ -13,6 +13,8 @@ from stemtide.hub.api import (
     health,
     holds,
     leads,
+    order_answers,
+    orders,
     participants,
     previews,
     progress,
@@ -33,6 +35,7 @@ for _room in (
     *(situation, leads, reports, search, agents, alerts),
     *(documents, progress, rechecks),
     *(referrals, batches, holds),
+    *(orders, order_answers),
 ):
     api.add_router("", _room.router)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from stemtide.fingerprints.url import UrlError, canonical, digest
-from stemtide.hub.orders import reads, rules_lint
+from stemtide.hub.orders import reads, rules, rules_lint
 from stemtide.hub.orders.models import Information, Order, OrderAddress
 from stemtide.hub.orders.rules import IN_EFFECT
 from stemtide.hub.orders.rules_lint import LintFacts
@@ -15,8 +15,8 @@ from stemtide.hub.parties import (
     reads_contacts as contacts,
 )
 from stemtide.hub.parties.models import Party
-from stemtide.protocol.orders import Finding, Values
-from stemtide.protocol.words import Duty
+from stemtide.protocol.orders import Finding, StandingOut, Values
+from stemtide.protocol.words import Duty, PartyKind
 
 _KEPT = (
     *("authority_type", "authority_name", "representative", "authority_address"),
@@ -94,18 +94,22 @@ def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads n
         return ""
 
 
-def orders_for(url: str, *, viewer: Party, exercise: bool = False) -> list[tuple[str, bool]]:
-    """Who has an order in effect for an address: the authority's name, and whether it was received.
+def standing(url: str, *, viewer: Party, exercise: bool = False) -> StandingOut:
+    """Who has an order in effect for an address: for those who coordinate, and no more than that.
 
-    For deconfliction, so it says no more than that, and that to authorities and agencies alone.
+    raises: NotAllowedError for all but authorities and agencies.
     """
+    rules.check_look(kind=PartyKind(viewer.kind))
     found = OrderAddress.objects.filter(
         digest=address_digest(url, by=viewer),
         order__state__in=IN_EFFECT,
         order__exercise=exercise,
     ).exclude(digest="")
-    rows = found.values_list("order__issued_by__name", "order__received_at").distinct()
-    return sorted({(name, received_at is not None) for name, received_at in rows})
+    rows = list(found.values_list("order__issued_by__name", "order__received_at"))
+    return StandingOut(
+        parties=sorted({name for name, _ in rows}),
+        is_received=any(received_at is not None for _, received_at in rows),
+    )
 
 
 def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:

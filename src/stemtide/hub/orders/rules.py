@@ -36,6 +36,7 @@ __all__ = [
     "check_extend",
     "check_inform",
     "check_link",
+    "check_look",
     "check_mark",
     "check_move",
     "check_note_access",
@@ -140,6 +141,12 @@ def check_draft(*, kind: PartyKind, is_competent: bool, role: Role | None) -> No
 def check_inform(*, kind: PartyKind, is_competent: bool, role: Role | None) -> None:
     """Who may order may inform before."""
     check_draft(kind=kind, is_competent=is_competent, role=role)
+
+
+def check_look(*, kind: PartyKind) -> None:
+    """Who asks providers for things looks whether somebody else does already."""
+    if kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY}:
+        raise NotAllowedError("only authorities and agencies look up others' orders")
 
 
 def check_addressee(name: str, *, kind: PartyKind) -> None:

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for removal orders until they leave: inform, draft, lint, issue, read.
+
+An addressee that fetches an order has received it, and an authority its copy: reading one is then
+an act, and recorded. A list says nothing of the content and is no receipt.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+from pydantic import RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.orders import reads, reads_drafts, writes, writes_answers
+from stemtide.hub.orders.rules import Side
+from stemtide.protocol.orders import (
+    DraftIn,
+    EntryOut,
+    Finding,
+    FormOut,
+    InformationOut,
+    InformIn,
+    OrderHead,
+    OrderIn,
+    OrderOut,
+    OrderState,
+    StandingOut,
+)
+from stemtide.protocol.words import Scope
+from stemtide.protocol.words_referrals import ReceiptVia
+
+router = Router(tags=["orders"])
+
+_Heads = RootModel[list[OrderHead]]
+_Findings = RootModel[list[Finding]]
+_Entries = RootModel[list[EntryOut]]
+_Informations = RootModel[list[InformationOut]]
+
+
+@router.post(
+    "/order-information",
+    **needs(Scope.ORDERS_WRITE),
+    response={201: InformationOut},
+    operation_id="inform_provider",
+)
+def inform(request: HttpRequest, body: InformIn) -> HttpResponse:
+    """Tell a provider of procedures and deadlines, twelve hours before your first order to it."""
+    made = writes.inform(body, by=caller_of(request).actor, now=now())
+    return answer(made, status=201)
+
+
+@router.get(
+    "/order-information",
+    **needs(Scope.REQUESTS_READ),
+    response=list[InformationOut],
+    operation_id="list_order_information",
+)
+def read_information(request: HttpRequest) -> HttpResponse:
+    """What your party told providers before first orders, or was told."""
+    return answer(_Informations(reads.informations(viewer=caller_of(request).party)))
+
+
+@router.get(
+    "/order-standing",
+    **needs(Scope.REQUESTS_READ),
+    response=StandingOut,
+    operation_id="read_order_standing",
+)
+def standing(
+    request: HttpRequest,
+    *,
+    url: Annotated[str, Query(min_length=1, max_length=4096)],
+    exercise: bool = False,
+) -> HttpResponse:
+    """Who has an order in effect for an address: for authorities and agencies, and no more."""
+    viewer = caller_of(request).party
+    return answer(reads_drafts.standing(url, viewer=viewer, exercise=exercise))
+
+
+@router.post(
+    "/orders", **needs(Scope.ORDERS_WRITE), response={201: OrderOut}, operation_id="draft_order"
+)
+def draft(request: HttpRequest, body: OrderIn) -> HttpResponse:
+    """Begin a removal order. Nobody else sees it before it is issued."""
+    made = writes.draft(body, by=caller_of(request).actor, now=now())
+    return answer(made, status=201)
+
+
+@router.get(
+    "/orders",
+    **needs(Scope.REQUESTS_READ),
+    response=list[OrderHead],
+    operation_id="list_orders",
+)
+def read_all(
+    request: HttpRequest,
+    *,
+    side: Side | None = None,
+    state: OrderState | None = None,
+    open: bool | None = None,  # noqa: A002  # the query's own word
+    limit: Annotated[int, Query(ge=1, le=reads.MAX_LIST)] = 100,
+) -> HttpResponse:
+    """Orders that your party issued, was addressed or has a copy of; those that wait come first."""
+    viewer = caller_of(request).party
+    return answer(
+        _Heads(reads.orders(viewer=viewer, side=side, state=state, is_open=open, limit=limit))
+    )
+
+
+@router.get(
+    "/orders/{uid}", **needs(Scope.REQUESTS_READ), response=OrderOut, operation_id="read_order"
+)
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One order. Its addressee has received it by that, and an authority its copy."""
+    actor, moment = caller_of(request).actor, now()
+    found = reads.order(uid, viewer=actor.party, now=moment)
+    if found.issued_at is not None and found.issued_by != actor.name:
+        _note_arrival(found, request=request)
+        found = reads.order(uid, viewer=actor.party, now=moment)
+    return answer(found)
+
+
+def _note_arrival(order: OrderOut, *, request: HttpRequest) -> None:
+    """Record that an addressee, or an authority with a copy, fetched an order; each once."""
+    actor, moment = caller_of(request).actor, now()
+    if order.addressee == actor.name:
+        if all(one.via is not ReceiptVia.API for one in order.receipts):
+            via = ReceiptVia.API
+            writes_answers.record_receipt(order.id, via=via, at=moment, now=moment, by=actor)
+    elif any(one.to == actor.name and one.received_at is None for one in order.copies):
+        writes_answers.receive_copy(order.id, by=actor, now=moment)
+
+
+@router.patch(
+    "/orders/{uid}", **needs(Scope.ORDERS_WRITE), response=OrderOut, operation_id="change_order"
+)
+def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
+    """Change a draft, field by field."""
+    return answer(writes.change(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.get(
+    "/orders/{uid}/lint",
+    **needs(Scope.ORDERS_WRITE),
+    response=list[Finding],
+    operation_id="lint_order",
+)
+def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """What is missing in a draft or contradicts itself: errors first, then what may stand."""
+    viewer = caller_of(request).party
+    return answer(_Findings(reads_drafts.lint(uid, viewer=viewer, now=now())))
+
+
+@router.post(
+    "/orders/{uid}/issue",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="issue_order",
+)
+def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Issue a draft: it gets its reference, leaves, and does not change any more."""
+    return answer(writes.issue(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/discard",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="discard_order",
+)
+def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Throw a draft away."""
+    return answer(writes.discard(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.get(
+    "/orders/{uid}/annex-1",
+    **needs(Scope.REQUESTS_READ),
+    response=FormOut,
+    operation_id="read_annex_1",
+)
+def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Annex I of an order as data, with the fields that the hub fills in. It is a receipt, too."""
+    actor, moment = caller_of(request).actor, now()
+    found = reads.order(uid, viewer=actor.party, now=moment)
+    if found.issued_at is not None and found.issued_by != actor.name:
+        _note_arrival(found, request=request)
+    return answer(FormOut(form="tco-annex-1", values=found.annex, exercise=found.exercise))
+
+
+@router.get(
+    "/orders/{uid}/history",
+    **needs(Scope.REQUESTS_READ),
+    response=list[EntryOut],
+    operation_id="read_order_history",
+)
+def history(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """What the ledger says of an order, oldest first."""
+    rows = reads.history(uid, viewer=caller_of(request).party)
+    told = [
+        EntryOut(
+            number=one.number,
+            kind=one.kind,
+            actor=one.actor,
+            detail=one.detail,
+            recorded_at=one.recorded_at,
+        )
+        for one in rows
+    ]
+    return answer(_Entries(told))
