@@ -16,7 +16,12 @@ from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.media import writes as media
 from stemtide.hub.media.keys import keys_in
-from stemtide.hub.parties import writes_contacts, writes_people
+from stemtide.hub.orders import writes as orders, writes_answers as order_answers
+from stemtide.hub.parties import (
+    writes_competences as competences,
+    writes_contacts,
+    writes_people,
+)
 from stemtide.hub.rechecks import reads as rechecks_reads, writes as rechecks
 from stemtide.hub.referrals import (
     writes as referrals,
@@ -28,11 +33,13 @@ from stemtide.hub.reports import writes as reports
 from stemtide.hub.situation import writes as situation, writes_leads
 from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.holds import HoldIn
+from stemtide.protocol.orders import OrderIn
 from stemtide.protocol.previews import PreviewIn, Purpose
 from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.reports import ActionIn
 from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
-from stemtide.protocol.words import Role
+from stemtide.protocol.words import Duty, Role
+from stemtide.protocol.words_referrals import ReceiptVia
 from tests.fingerprints.pictures import encoded, photo
 
 OFFICER, COORDINATOR = Role.DUTY_OFFICER, Role.COORDINATOR
@@ -74,6 +81,7 @@ def assemble(world) -> dict[str, str]:
         "action": str(written.actions[0].id),
         "recheck": _recheck(world),
         **_referrals(world),
+        **_orders(world),
         **_alerts(world),
         **_people(world),
     }
@@ -136,6 +144,40 @@ def _referrals(world):
     )
     writes_batches.add_rows(batch.id, body=RowsIn(rows=(row,)), by=by, now=world.now)
     return {"referral": str(sent.id), "hold": str(hold.id), "batch": str(batch.id)}
+
+
+ANNEX_1 = {
+    "contact_point": "tco@provider.example",
+    "urls": ["https://provider.example/thread/7"],
+    "grounds": ["a"],
+    "reasons": "It praises the attack of this morning and calls on others to repeat it.",
+    "authority_type": "law_enforcement",
+    "representative": "Head of unit",
+    "file_number": "2026/114",
+    "authority_address": "Rue Ducale 53, 1000 Brussels",
+    "authority_phone": "+32 2 555 01 23",
+    "authority_mail": "duty@authority.example",
+    "signature": "Head of unit",
+    "feedback_contact": "duty@authority.example",
+    "home_contact": "tco@home.example",
+    "redress_body": "Council of State, Brussels",
+    "redress_deadline": "60 days from receipt",
+    "redress_link": "https://law.example/tco",
+}
+"""What the authority writes into Annex I; the hub knows the rest."""
+
+
+def _orders(world):
+    """A removal order of the authority that the provider has received, and a draft."""
+    party, by = world.party["authority"], world.actor("authority")
+    for duty in (Duty.ISSUE, Duty.SCRUTINISE):
+        competences.name_competent(party, duty, actor="operator", now=world.now)
+    body = OrderIn(to="provider", annex=ANNEX_1, emergency="An attack is under way.")
+    order = orders.draft(body, by=by, now=world.now).id
+    orders.issue(order, by=by, now=world.now)
+    order_answers.record_receipt(order, via=ReceiptVia.WEBHOOK, at=world.now, now=world.now)
+    draft = orders.draft(OrderIn(to="provider"), by=by, now=world.now).id
+    return {"order": str(order), "draft": str(draft)}
 
 
 def _alerts(world):

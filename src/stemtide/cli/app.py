@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from stemtide import __version__
-from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis and referral
+from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis, order and referral
     crisis_joining,
     crisis_moves,
+    order_answers,
     referral_batch,
 )
 from stemtide.cli.agent import agent
@@ -20,6 +21,7 @@ from stemtide.cli.document import document
 from stemtide.cli.hold import hold
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
+from stemtide.cli.order import order
 from stemtide.cli.party import key, party
 from stemtide.cli.person import person
 from stemtide.cli.preview import previews
@@ -59,6 +61,7 @@ for _noun, _name in (
     (crisis, "crisis"),
     (situation, "situation"),
     (lead, "lead"),
+    (order, "order"),
     (report, "report"),
     (progress, "progress"),
     (statement, "statement"),

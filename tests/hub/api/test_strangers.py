@@ -29,6 +29,7 @@ PART_OF = {
     "referrals": "referral",
     "holds": "hold",
     "batches": "batch",
+    "orders": "order",
 }
 """What stands behind the first word of an address."""
 
@@ -77,6 +78,24 @@ BODIES = {
     "reinstate_referred": {},
     "extend_hold": {"until": "2030-01-01T00:00:00Z"},
     "add_rows": {"rows": [{"number": 1, "url": "https://video.example/1"}]},
+    "change_order": {"language": "fr"},
+    "execute_order": {"annex": {"measure": "removed"}},
+    "suspend_order": {"annex": {"grounds": ["impossibility"]}},
+    "resume_order": {"text": "It is over."},
+    "clarify_order": {"text": "Message 417."},
+    "withdraw_order": {"text": "A mistake."},
+    "prolong_secrecy": {"until": "2030-01-01T00:00:00Z", "reason": "It goes on."},
+    "ask_scrutiny": {"basis": "provider", "reasons": "It is news."},
+    "open_scrutiny": {"basis": "own_initiative", "reasons": "It is news."},
+    "announce_infringement": {"text": "It is news."},
+    "uphold_order": {"text": "It stands."},
+    "find_infringement": {"text": "It is news."},
+    "extend_preservation": {
+        "until": "2030-01-01T00:00:00Z",
+        "reference": "2026/114",
+        "reason": "An appeal.",
+    },
+    "note_access": {"purpose": "review", "who": "A court"},
 }
 """A body that would do, by operation."""
 

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide order: what comes back to an order, and how it ends."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemtide.cli.order import AnnexFile, AsJson, Fields, OrderId, fields_of, order, tell_order
+from stemtide.cli.speech import fail
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.protocol.orders import AccessPurpose, Measure, ScrutinyBasis
+
+Words = Annotated[str, typer.Argument(help="Why, or what, in words.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it.")]
+
+
+@order.command("acknowledge")
+def acknowledge(
+    order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Say that somebody of yours has an order. Its hour goes on."""
+    _post(order_id, "acknowledge", None, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("execute")
+def execute(
+    order_id: OrderId,
+    measure: Annotated[Measure | None, typer.Option(help="What was done.")] = None,
+    at: Annotated[str, typer.Option(help="When, with its time zone.")] = "",
+    set_: Fields = None,
+    annex: AnnexFile = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Answer by Annex II: removed, or access disabled in all Member States."""
+    own = {"measure": measure and measure.value, "measure_at": at}
+    body = _answer("tco-annex-2", annex, set_, own)
+    _post(order_id, "execute", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("suspend")
+def suspend(
+    order_id: OrderId,
+    ground: Annotated[list[str] | None, typer.Option(help="A ground of Annex III.")] = None,
+    explanation: Annotated[str, typer.Option(help="Further information on it.")] = "",
+    set_: Fields = None,
+    annex: AnnexFile = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Answer by Annex III: it cannot be executed. The clock stands still."""
+    body = _answer("tco-annex-3", annex, set_, {"grounds": ground, "explanation": explanation})
+    _post(order_id, "suspend", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("resume")
+def resume(
+    order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Say, as the addressee, that the ground is over. The hour starts anew."""
+    _post(order_id, "resume", {"text": words}, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("clarify")
+def clarify(
+    order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Clear up, as the issuer, what Annex III asked. The hour starts anew."""
+    _post(order_id, "clarify", {"text": words}, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("reinstate")
+def reinstate(
+    order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Say that the content of an order that lost its effect is there again."""
+    _post(order_id, "reinstate", None, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("withdraw")
+def withdraw(
+    order_id: OrderId,
+    words: Words,
+    yes: Yes = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take an order back. The signals that it names are withdrawn with it."""
+    if not yes:
+        fail(f"this ends order {order_id} and withdraws its signals; say --yes to do it", code=2)
+    _post(order_id, "withdraw", {"text": words}, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("prolong")
+def prolong(
+    order_id: OrderId,
+    reason: Words,
+    until: Annotated[str, typer.Option(help="Until when, with its time zone.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep an order from its content provider for longer: at most twelve weeks in all."""
+    body = {"until": until, "reason": reason}
+    _post(order_id, "prolong", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("ask-scrutiny")
+def ask_scrutiny(
+    order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Ask the authority of your Member State to examine an order, within 48 hours of receipt."""
+    body = {"basis": ScrutinyBasis.PROVIDER.value, "reasons": words}
+    _post(order_id, "ask-scrutiny", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("scrutiny")
+def open_scrutiny(
+    order_id: OrderId,
+    words: Words,
+    informed_at: Annotated[
+        str, typer.Option(help="For a content provider: when it was informed, with its zone.")
+    ] = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Examine an order that you have a copy of, by yourself or for a content provider."""
+    basis = ScrutinyBasis.CONTENT_PROVIDER if informed_at else ScrutinyBasis.OWN_INITIATIVE
+    body = {"basis": basis.value, "reasons": words, "informed_at": informed_at or None}
+    _post(order_id, "scrutiny", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("announce")
+def announce(
+    order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Tell the issuer that you intend to find an infringement, and why."""
+    _post(order_id, "scrutiny/announce", {"text": words}, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("uphold")
+def uphold(
+    order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Find no infringement: the order stands."""
+    _post(order_id, "scrutiny/uphold", {"text": words}, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("infringe")
+def infringe(
+    order_id: OrderId,
+    words: Words,
+    yes: Yes = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Find an infringement: the order loses its effect, and its content is to be reinstated."""
+    if not yes:
+        fail(f"this takes the effect from order {order_id}; say --yes to do it", code=2)
+    _post(order_id, "scrutiny/infringe", {"text": words}, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("preserve")
+def preserve(
+    order_id: OrderId,
+    reason: Words,
+    until: Annotated[str, typer.Option(help="Until when, with its time zone.")],
+    reference: Annotated[str, typer.Option(help="The case that needs it.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask the provider to preserve what it removed for longer."""
+    body = {"until": until, "reference": reference, "reason": reason}
+    _post(order_id, "preservation", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("note-access")
+def note_access(
+    order_id: OrderId,
+    who: Annotated[str, typer.Argument(help="The office that had access; not a person.")],
+    purpose: Annotated[AccessPurpose, typer.Option(help="For what.")],
+    reference: Annotated[str, typer.Option(help="Its case.")] = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note that somebody had access to what you preserve."""
+    body = {"who": who, "purpose": purpose, "reference": reference}
+    _post(order_id, "preservation/access", body, hub=hub, key=key, as_json=as_json)
+
+
+@order.command("note-destroyed")
+def note_destroyed(
+    order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Note that you destroyed what you preserved, once its time was over."""
+    _post(order_id, "preservation/destroyed", None, hub=hub, key=key, as_json=as_json)
+
+
+def _answer(
+    name: str, file: Path | None, said: list[str] | None, own: dict[str, Any]
+) -> dict[str, Any]:
+    """The body of an answer by a form."""
+    found = fields_of(name, file, said)
+    return {"annex": found | {field: one for field, one in own.items() if one}}
+
+
+def _post(
+    order_id: str, act: str, body: dict[str, Any] | None, *, hub: str, key: str, as_json: bool
+) -> None:
+    """Do something with an order, and say how it stands."""
+    with hub_client(hub, key) as client:
+        path = f"/api/v1/orders/{order_id}/{act}"
+        made = checked(client.post(path, json=body) if body is not None else client.post(path))
+    tell_order(made, as_json=as_json)

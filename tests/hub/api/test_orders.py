@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removal orders at the door for machines."""
+
+import pytest
+
+from stemtide.hub.parties import writes_competences as competences
+from stemtide.protocol.words import Duty
+from tests.hub.orders import cast
+
+NOTICE = "Orders come by webhook and mail; you have one hour from receipt."
+
+
+@pytest.fixture
+def named(world):
+    cast.name_competent(world)
+    return world
+
+
+@pytest.fixture
+def issuer(machine, named):
+    return machine(named.authority)
+
+
+@pytest.fixture
+def provider(machine, named):
+    return machine(named.small_provider)
+
+
+@pytest.fixture
+def home(machine, named):
+    return machine(named.other_authority)
+
+
+def today(**annex):
+    from datetime import UTC, datetime
+
+    day = datetime.now(UTC).date().isoformat()
+    return cast.ANNEX_1 | {"signed_on": day} | annex
+
+
+def draft(issuer, **facts):
+    body = {"to": "small-forum", "annex": today(), "emergency": "An attack is under way."}
+    made = issuer("POST", "/api/v1/orders", body | facts)
+    assert made.status_code == 201, made.content
+    return made.json()["id"]
+
+
+def issue(issuer, **facts):
+    uid = draft(issuer, **facts)
+    made = issuer("POST", f"/api/v1/orders/{uid}/issue")
+    assert made.status_code == 200, made.content
+    return uid
+
+
+def now_text():
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat()
+
+
+def test_a_provider_is_informed_and_reads_it(issuer, provider):
+    made = issuer("POST", "/api/v1/order-information", {"to": "small-forum", "text": NOTICE})
+    assert made.status_code == 201
+    assert provider("GET", "/api/v1/order-information").json()[0]["text"] == NOTICE
+
+
+def test_the_lint_says_what_is_missing_and_issue_refuses_with_the_same(issuer):
+    uid = draft(issuer, annex={"urls": ["https://a.example/1"]}, emergency="")
+    found = issuer("GET", f"/api/v1/orders/{uid}/lint").json()
+    errors = {one["field"] for one in found if one["is_error"]}
+    assert {"grounds", "reasons", "emergency", "authority_type"} <= errors
+    refused = issuer("POST", f"/api/v1/orders/{uid}/issue")
+    assert refused.status_code == 422
+    assert {one["field"] for one in refused.json()["errors"]} == errors
+
+
+def test_a_draft_is_changed_and_discarded(issuer):
+    uid = draft(issuer)
+    changed = issuer("PATCH", f"/api/v1/orders/{uid}", {"annex": {"location": "message 417"}})
+    assert changed.json()["annex"]["location"] == "message 417"
+    gone = issuer("POST", f"/api/v1/orders/{uid}/discard")
+    assert gone.json()["state"] == "discarded"
+    assert issuer("GET", f"/api/v1/orders/{uid}").json()["moves"] == []
+
+
+def test_a_list_is_no_receipt_and_reading_one_is(issuer, provider):
+    uid = issue(issuer)
+    listed = provider("GET", "/api/v1/orders?side=addressee&open=1").json()
+    assert [one["state"] for one in listed] == ["issued"]
+    assert "annex" not in listed[0]
+    read = provider("GET", f"/api/v1/orders/{uid}").json()
+    assert (read["state"], [one["via"] for one in read["receipts"]]) == ("received", ["api"])
+    again = provider("GET", f"/api/v1/orders/{uid}/annex-1").json()
+    assert again["values"]["reference"] == read["reference"]
+    assert provider("GET", f"/api/v1/orders/{uid}").json()["due_at"] == read["due_at"]
+
+
+def test_annex_1_fetched_as_data_is_a_receipt(issuer, provider):
+    uid = issue(issuer)
+    assert provider("GET", f"/api/v1/orders/{uid}/annex-1").json()["form"] == "tco-annex-1"
+    assert issuer("GET", f"/api/v1/orders/{uid}").json()["state"] == "received"
+
+
+def test_an_order_goes_from_acknowledgement_to_annex_ii(issuer, provider):
+    uid = issue(issuer)
+    seen = provider("POST", f"/api/v1/orders/{uid}/acknowledge").json()
+    assert seen["acknowledged_at"]
+    body = {"annex": cast.ANNEX_2 | {"measure_at": now_text()}}
+    done = provider("POST", f"/api/v1/orders/{uid}/execute", body).json()
+    assert (done["state"], done["measure"]) == ("executed", "removed")
+    refused = provider("POST", f"/api/v1/orders/{uid}/execute", body)
+    assert refused.status_code == 409
+    kinds = [one["kind"] for one in issuer("GET", f"/api/v1/orders/{uid}/history").json()]
+    assert kinds == [
+        *("order.drafted", "order.issued", "order.copied", "order.received"),
+        *("order.acknowledged", "order.executed", "preservation.started"),
+    ]
+    theirs = provider("GET", f"/api/v1/orders/{uid}/history").json()
+    assert theirs[0]["kind"] == "order.issued"
+    assert "through" not in theirs[0]["detail"]
+    assert "through" in theirs[-1]["detail"]
+
+
+def test_annex_iii_stops_the_clock_until_the_issuer_clarifies(issuer, provider):
+    uid = issue(issuer)
+    provider("GET", f"/api/v1/orders/{uid}")
+    told = provider("POST", f"/api/v1/orders/{uid}/suspend", {"annex": cast.ANNEX_3}).json()
+    assert (told["state"], told["due_at"]) == ("suspended", None)
+    told = issuer("POST", f"/api/v1/orders/{uid}/clarify", {"text": "Message 417."}).json()
+    assert told["state"] == "received"
+    provider("POST", f"/api/v1/orders/{uid}/suspend", {"annex": cast.ANNEX_3})
+    told = provider("POST", f"/api/v1/orders/{uid}/resume", {"text": "Found it."}).json()
+    assert told["due_at"]
+
+
+def test_scrutiny_ends_an_order_and_the_content_is_reinstated(issuer, provider, home):
+    uid = issue(issuer)
+    body = {"annex": cast.ANNEX_2 | {"measure_at": now_text()}}
+    provider("POST", f"/api/v1/orders/{uid}/execute", body)
+    ask = {"basis": "provider", "reasons": "It is a news report."}
+    asked = provider("POST", f"/api/v1/orders/{uid}/ask-scrutiny", ask)
+    assert asked.status_code == 200, asked.content
+    assert home("GET", f"/api/v1/orders/{uid}").json()["copies"][0]["received_at"]
+    words = {"text": "It is a news report: Art. 1(3)."}
+    refused = home("POST", f"/api/v1/orders/{uid}/scrutiny/infringe", words)
+    assert refused.status_code == 409
+    assert home("POST", f"/api/v1/orders/{uid}/scrutiny/announce", words).status_code == 200
+    ended = home("POST", f"/api/v1/orders/{uid}/scrutiny/infringe", words).json()
+    assert ended["state"] == "undone"
+    done = provider("POST", f"/api/v1/orders/{uid}/reinstate").json()
+    assert done["state"] == "reinstated"
+
+
+def test_an_authority_examines_by_itself_and_finds_nothing(issuer, home):
+    uid = issue(issuer)
+    body = {"basis": "own_initiative", "reasons": "It may be news."}
+    assert home("POST", f"/api/v1/orders/{uid}/scrutiny", body).status_code == 200
+    found = home("POST", f"/api/v1/orders/{uid}/scrutiny/uphold", {"text": "It stands."}).json()
+    assert found["scrutinies"][0]["state"] == "upheld"
+    assert found["state"] == "issued"
+
+
+def test_an_order_is_withdrawn_and_its_secrecy_prolonged(issuer):
+    from datetime import UTC, datetime, timedelta
+
+    now = datetime.now(UTC)
+    annex = today(
+        non_disclosure=True,
+        non_disclosure_until=(now + timedelta(weeks=5)).isoformat(),
+        **dict.fromkeys(("redress_body", "redress_deadline", "redress_link"), ""),
+    )
+    uid = issue(issuer, annex=annex)
+    until = (now + timedelta(weeks=10)).isoformat()
+    body = {"until": until, "reason": "It goes on."}
+    assert issuer("POST", f"/api/v1/orders/{uid}/prolong", body).json()["secret_until"]
+    gone = issuer("POST", f"/api/v1/orders/{uid}/withdraw", {"text": "The wrong thread."})
+    assert gone.json()["state"] == "withdrawn"
+
+
+def test_what_is_preserved_is_kept_in_a_record(issuer, provider):
+    from datetime import UTC, datetime, timedelta
+
+    uid = issue(issuer)
+    body = {"annex": cast.ANNEX_2 | {"measure_at": now_text()}}
+    provider("POST", f"/api/v1/orders/{uid}/execute", body)
+    until = (datetime.now(UTC) + timedelta(days=300)).isoformat()
+    longer = {"until": until, "reference": "2026/114", "reason": "An appeal."}
+    told = issuer("POST", f"/api/v1/orders/{uid}/preservation", longer).json()
+    assert told["preservation"]["reference"] == "2026/114"
+    access = {"purpose": "review", "who": "Court of Brussels"}
+    told = provider("POST", f"/api/v1/orders/{uid}/preservation/access", access).json()
+    assert told["preservation"]["accesses"][0]["who"] == "Court of Brussels"
+    refused = provider("POST", f"/api/v1/orders/{uid}/preservation/destroyed")
+    assert refused.status_code == 409
+
+
+def test_who_coordinates_learns_that_an_address_is_ordered_and_no_more(
+    issuer, provider, machine, named
+):
+    issue(issuer)
+    path = "/api/v1/order-standing?url=http%3A%2F%2Fwww.small-forum.example%2Fthread%2F7%2F"
+    found = machine(named.agency)("GET", path)
+    assert found.json() == {"parties": ["be-crisis-centre"], "is_received": False}
+    assert provider("GET", path).status_code == 403
+    nothing = machine(named.agency)("GET", "/api/v1/order-standing?url=ftp%3A%2F%2Fx")
+    assert nothing.json() == {"parties": [], "is_received": False}
+
+
+@pytest.mark.parametrize("who", ["agency", "big_provider", "consortium", "observer"])
+def test_an_order_does_not_exist_for_strangers(issuer, machine, named, who):
+    uid = issue(issuer)
+    stranger = machine(getattr(named, who))
+    assert stranger("GET", f"/api/v1/orders/{uid}").status_code == 404
+    assert stranger("GET", "/api/v1/orders").json() == []
+
+
+def test_a_key_without_the_scope_does_nothing(issuer, machine, named):
+    uid = issue(issuer)
+    reader = machine(named.authority, scopes=["requests:read"])
+    assert reader("GET", f"/api/v1/orders/{uid}").status_code == 200
+    assert reader("POST", f"/api/v1/orders/{uid}/withdraw", {"text": "No."}).status_code == 403
+
+
+def test_who_lost_its_competence_examines_no_more(issuer, home, named):
+    uid = issue(issuer)
+    competences.end_competence(
+        named.other_authority, Duty.SCRUTINISE, actor="operator", now=named.noon
+    )
+    body = {"basis": "own_initiative", "reasons": "It may be news."}
+    refused = home("POST", f"/api/v1/orders/{uid}/scrutiny", body)
+    assert refused.status_code == 403
+    assert "Art. 12(1)(b)" in refused.json()["detail"]
