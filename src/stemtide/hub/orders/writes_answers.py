@@ -40,7 +40,7 @@ def record_receipt(
     Arrived is arrived: nothing is recorded for a draft, and nothing twice for one way.
 
     raises: NotFoundError for an order that there is not.
-    source: decision 0044 on what counts as receipt.
+    source: decision 0055 on what counts as receipt.
     """
     ledger.take_turn()
     row = Order.objects.select_related("issued_by", "addressee").filter(uid=uid).first()
