@@ -14,6 +14,7 @@ from stemtide.hub.alerts import links, writes_deliveries, writes_drills
 from stemtide.hub.alerts.channels.port import Fate, Result
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
+from stemtide.hub.complaints import reads as complaint_reads, writes as complaints
 from stemtide.hub.media import writes as media
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.orders import writes as orders, writes_answers as order_answers
@@ -32,6 +33,12 @@ from stemtide.hub.referrals import (
 from stemtide.hub.reports import writes as reports
 from stemtide.hub.situation import writes as situation, writes_leads
 from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
+from stemtide.protocol.complaints import (
+    ComplaintIn,
+    ComplaintLinkIn,
+    ComplaintOutcomeIn,
+    ComplaintTakeIn,
+)
 from stemtide.protocol.holds import HoldIn
 from stemtide.protocol.orders import OrderIn
 from stemtide.protocol.previews import PreviewIn, Purpose
@@ -42,6 +49,7 @@ from stemtide.protocol.words import Duty, Role
 from stemtide.protocol.words_referrals import ReceiptVia
 from tests.fingerprints.pictures import encoded, photo
 
+PDQ = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 OFFICER, COORDINATOR = Role.DUTY_OFFICER, Role.COORDINATOR
 
 
@@ -82,6 +90,7 @@ def assemble(world) -> dict[str, str]:
         "recheck": _recheck(world),
         **_referrals(world),
         **_orders(world),
+        **_complaints(world),
         **_alerts(world),
         **_people(world),
     }
@@ -178,6 +187,41 @@ def _orders(world):
     order_answers.record_receipt(order, via=ReceiptVia.WEBHOOK, at=world.now, now=world.now)
     draft = orders.draft(OrderIn(to="provider"), by=by, now=world.now).id
     return {"order": str(order), "draft": str(draft)}
+
+
+def _complaints(world):
+    """The provider's complaints: one that waits, one that asks the authority, an unused link."""
+    by, now = world.actor("provider"), world.now
+    signal = world.share(value=PDQ[::-1])
+
+    def decision(reference):
+        facts = {"reference": reference, "basis": "signal", "ground": signal, "acted_at": now}
+        return {**facts, "measure": "blocked"}
+
+    filed = [
+        complaints.file_for(
+            ComplaintIn(**decision(name), text="It is the evening news."), by=by, now=now
+        )
+        for name in ("waits", "asks")
+    ]
+    for one in filed:
+        taken = ComplaintTakeIn(reviewed_by="moderator-1")
+        complaints.take(one.complaint.id, body=taken, by=by, now=now)
+    found = ComplaintOutcomeIn(
+        is_upheld=True,
+        exemption="news",
+        finding="ground",
+        reasons="It is the evening news.",
+        note="It is the opening of a news programme.",
+        reviewed_by="moderator-1",
+    )
+    complaints.decide(filed[1].complaint.id, body=found, by=by, now=now)
+    link = complaint_reads.link(ComplaintLinkIn(**decision("unused")), by=by, home="", now=now)
+    return {
+        "complaint": str(filed[0].complaint.id),
+        "redress": str(filed[1].complaint.id),
+        "ticket": link.token,
+    }
 
 
 def _alerts(world):

@@ -129,8 +129,9 @@ class FakeHub:
         self._put(made)
         return made
 
-    def dispute(self, signal):
-        self._put(signal.model_copy(update={"disputed": True, "position": self.head + 1}))
+    def dispute(self, signal, *, by_you=False):
+        marks = {"disputed": True, "disputed_by_you": by_you}
+        self._put(signal.model_copy(update={**marks, "position": self.head + 1}))
 
     def withdraw(self, signal, *, state=SignalState.WITHDRAWN):
         self._put(Tombstone(id=signal.id, position=self.head + 1, state=state))

@@ -119,6 +119,16 @@ def test_a_withdrawal_turns_a_block_into_a_hold_that_another_signal_asks_for(hub
     assert provider.heard[1]["data"]["undoes"] == "block"
 
 
+def test_a_dispute_of_its_own_party_releases_what_an_agent_blocked(hub, agent, provider):
+    signal = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    hub.dispute(signal, by_you=True)
+    until(lambda: len(provider.heard) == 2)
+    assert provider.told()[1] == ("content.release", "post-1")
+    assert provider.heard[1]["data"]["action"] == "log"
+
+
 def test_a_dispute_turns_a_block_into_a_hold(hub, agent, provider):
     signal = share(hub, agent)
     agent.ask({"ref": "post-1", "sha256": ONE})

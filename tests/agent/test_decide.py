@@ -96,6 +96,12 @@ CAPS = [
 ]
 
 
+def test_what_ones_own_party_disputes_only_logs():
+    decision = decide([hit(disputed=True, disputed_by_you=True)], BLOCK_ALL)
+    assert decision.action == "log"
+    assert "your own party disputes this signal" in decision.why
+
+
 @pytest.mark.parametrize(("pap", "disputed", "exercise", "action"), CAPS)
 def test_caps_hold_whatever_the_policy_says(pap, disputed, exercise, action):
     decision = decide([hit(pap=pap, disputed=disputed, exercise=exercise)], BLOCK_ALL)

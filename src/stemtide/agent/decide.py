@@ -2,7 +2,8 @@
 """What to do with content that matched: pure, and able to say why.
 
 1 For each matched signal, the first rule of the policy that fits it names an action.
-2 Caps: an exercise only logs; the PAP label allows so much; a disputed signal holds at most.
+2 Caps: an exercise only logs; the PAP label allows so much; a disputed signal holds at most,
+  and one that the agent's own party disputes only logs.
 3 The signal with the strongest action decides; of equals a real one, then the nearest.
 """
 
@@ -152,7 +153,9 @@ def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
     signal = hit.signal
     pap = PAP_ALLOWS[signal.pap]
     caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
-    if signal.disputed:
+    if signal.disputed_by_you:
+        caps.append((Action.LOG, "your own party disputes this signal, which then only logs"))
+    elif signal.disputed:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
     if hit.match_percent < SURE_PERCENT:
         why = f"a match that is {hit.match_percent} % sure leads to hold at most"

@@ -15,6 +15,7 @@ from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis, orde
 )
 from stemtide.cli.agent import agent
 from stemtide.cli.alert import alert, delivery, drill
+from stemtide.cli.complaint import complaint
 from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
 from stemtide.cli.document import document
@@ -62,6 +63,7 @@ for _noun, _name in (
     (situation, "situation"),
     (lead, "lead"),
     (order, "order"),
+    (complaint, "complaint"),
     (report, "report"),
     (progress, "progress"),
     (statement, "statement"),

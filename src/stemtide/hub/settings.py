@@ -94,6 +94,7 @@ DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 SECRET_KEY = _secret("STEMTIDE_SECRET_KEY") or _kept_secret(DATA_DIR / "secret.key")
+SECRET_KEY_FALLBACKS = _secret("STEMTIDE_OLD_SECRET_KEYS").split()
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("STEMTIDE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 

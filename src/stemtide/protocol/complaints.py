@@ -22,7 +22,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """A language as its tag says it. source: RFC 5646, its primary part."""
 
 
-class Basis(StrEnum):
+class ComplaintBasis(StrEnum):
     """What the decision complained of rests on."""
 
     SIGNAL = "signal"
@@ -31,7 +31,7 @@ class Basis(StrEnum):
     OWN = "own"
 
 
-class Measure(StrEnum):
+class Restriction(StrEnum):
     """What was done to the content, mildest first."""
 
     HELD = "held"
@@ -75,7 +75,7 @@ class Exemption(StrEnum):
     NONE = "none"
 
 
-class Finding(StrEnum):
+class ComplaintFinding(StrEnum):
     """What an upheld complaint found to be wrong.
 
     content: this content alone; what the decision rests on stands.
@@ -86,7 +86,7 @@ class Finding(StrEnum):
     GROUND = "ground"
 
 
-class DecisionIn(BaseModel):
+class ComplaintLinkIn(BaseModel):
     """One decision of a provider that somebody may complain of. Nothing in it about a user.
 
     reference:    the provider's own name of the decision; one complaint for each.
@@ -98,16 +98,16 @@ class DecisionIn(BaseModel):
     model_config = _ORDERS
 
     reference: Reference
-    basis: Basis
+    basis: ComplaintBasis
     ground: UUID | None = None
-    measure: Measure
+    measure: Restriction
     acted_at: AwareDatetime
     acted_by: Hand | None = None
     is_automatic: bool = False
     exercise: bool = False
 
 
-class LinkOut(BaseModel):
+class ComplaintLinkOut(BaseModel):
     """A link for the statement of reasons. It opens the page to complain on until expires_at."""
 
     reference: str
@@ -116,14 +116,14 @@ class LinkOut(BaseModel):
     expires_at: AwareDatetime
 
 
-class ComplaintIn(DecisionIn):
+class ComplaintIn(ComplaintLinkIn):
     """A complaint that reached the provider in its own way, filed on the uploader's behalf."""
 
     text: str = Field(min_length=10, max_length=MAX_WORDS)
     language: Language = "en"
 
 
-class OutcomeIn(BaseModel):
+class ComplaintOutcomeIn(BaseModel):
     """What a reviewer decides.
 
     exemption:   the context that makes the content lawful; "none" where no such context does.
@@ -137,13 +137,13 @@ class OutcomeIn(BaseModel):
 
     is_upheld: bool
     exemption: Exemption
-    finding: Finding | None = None
+    finding: ComplaintFinding | None = None
     reasons: str = Field(min_length=10, max_length=MAX_WORDS)
     note: str = Field(default="", max_length=500)
     reviewed_by: Hand | None = None
 
 
-class TakeIn(BaseModel):
+class ComplaintTakeIn(BaseModel):
     """Take a complaint up. reviewed_by: who does, as the provider's own tools name them."""
 
     model_config = _ORDERS
@@ -151,7 +151,7 @@ class TakeIn(BaseModel):
     reviewed_by: Hand | None = None
 
 
-class AnswerIn(BaseModel):
+class RedressIn(BaseModel):
     """What is answered to that: keep it and say why, or take it back. No personal data."""
 
     model_config = _ORDERS
@@ -173,9 +173,9 @@ class ComplaintOut(BaseModel):
     number: str
     state: ComplaintState
     reference: str
-    basis: Basis
+    basis: ComplaintBasis
     ground: UUID | None
-    measure: Measure
+    measure: Restriction
     acted_at: AwareDatetime
     acted_by: str | None
     is_automatic: bool
@@ -188,7 +188,7 @@ class ComplaintOut(BaseModel):
     reviewer: str | None
     decided_at: AwareDatetime | None
     exemption: Exemption | None
-    finding: Finding | None
+    finding: ComplaintFinding | None
     reasons: str
     note: str
     redress: RedressState | None
@@ -200,7 +200,7 @@ class ComplaintOut(BaseModel):
     seal: str
 
 
-class FiledOut(BaseModel):
+class ComplaintFiledOut(BaseModel):
     """A complaint that was just filed. code: what the uploader asks with where it stands."""
 
     complaint: ComplaintOut
@@ -214,11 +214,11 @@ class RedressOut(BaseModel):
     """
 
     id: UUID
-    basis: Basis
+    basis: ComplaintBasis
     ground: UUID
     provider: str
     is_upheld: bool
-    measure: Measure
+    measure: Restriction
     exemption: Exemption
     note: str
     state: RedressState
@@ -236,8 +236,8 @@ class StandingOut(BaseModel):
 
     provider: str
     reference: str
-    measure: Measure
-    basis: Basis
+    measure: Restriction
+    basis: ComplaintBasis
     acted_at: AwareDatetime
     is_automatic: bool
     exercise: bool

@@ -25,6 +25,7 @@ class FeedSignal(BaseModel):
     value:    hex, whole, also where it is as long as its content.
     reach:    of a url that is more than one address; None: that address alone, or another kind.
     ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
+    disputed_by_you: the party whose feed this is says itself that the signal is wrong.
     """
 
     op: Literal["put"] = "put"
@@ -51,6 +52,7 @@ class FeedSignal(BaseModel):
     reach: Reach | None = None
     ideology: str | None = None
     entity: str | None = None
+    disputed_by_you: bool = False
 
 
 class Tombstone(BaseModel):

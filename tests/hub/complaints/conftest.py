@@ -7,7 +7,13 @@ from datetime import timedelta
 import pytest
 
 from stemtide.hub.complaints import reads, reads_redress, writes, writes_redress
-from stemtide.protocol.complaints import AnswerIn, ComplaintIn, DecisionIn, OutcomeIn, TakeIn
+from stemtide.protocol.complaints import (
+    ComplaintIn,
+    ComplaintLinkIn,
+    ComplaintOutcomeIn,
+    ComplaintTakeIn,
+    RedressIn,
+)
 from tests.world import NOON
 
 WORDS = "This is my own report for the evening news, nothing else."
@@ -37,7 +43,7 @@ class Bench:
         return plain | facts
 
     def link(self, party="big_provider", role="duty_officer", now=NOON, **facts):
-        body = DecisionIn(**self.decision(**facts))
+        body = ComplaintLinkIn(**self.decision(**facts))
         return reads.link(body, by=self.actor(party, role), home=HOME, now=now)
 
     def complain(self, now=NOON, text=WORDS, **facts):
@@ -54,7 +60,7 @@ class Bench:
         return writes.file_for(body, by=self.actor(party, role), now=now)
 
     def take(self, complaint, party="big_provider", role="duty_officer", now=NOON, **named):
-        body = TakeIn(**named)
+        body = ComplaintTakeIn(**named)
         return writes.take(complaint.id, body=body, by=self.actor(party, role), now=now)
 
     def decide(self, complaint, *, now=NOON, by=None, **facts):
@@ -64,7 +70,7 @@ class Bench:
             "finding": "content",
             "reasons": "It reports on the attack and shows none of it.",
         }
-        body = OutcomeIn(**(plain | facts))
+        body = ComplaintOutcomeIn(**(plain | facts))
         return writes.decide(complaint.id, body=body, by=by or self.actor(), now=now)
 
     def uphold(self, complaint, **facts):
@@ -80,7 +86,7 @@ class Bench:
         return self.decide(complaint, **(plain | facts))
 
     def answer(self, complaint, *, keep, reason="", party="authority", role="duty_officer"):
-        body = AnswerIn(keep=keep, reason=reason)
+        body = RedressIn(keep=keep, reason=reason)
         return writes_redress.answer(complaint.id, body=body, by=self.actor(party, role), now=NOON)
 
     def accept(self, complaint, party="big_provider", role="duty_officer"):

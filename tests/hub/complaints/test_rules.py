@@ -6,11 +6,11 @@ import pytest
 from stemtide.hub.complaints import rules, rules_redress
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, RefusalError
 from stemtide.protocol.complaints import (
-    AnswerIn,
-    Basis,
+    ComplaintBasis,
+    ComplaintLinkIn,
+    ComplaintOutcomeIn,
     ComplaintState,
-    DecisionIn,
-    OutcomeIn,
+    RedressIn,
     RedressState,
 )
 from stemtide.protocol.handling import Pap
@@ -33,7 +33,7 @@ def facts(state="in_review", basis="signal", own=()):
     return rules.ComplaintFacts(
         state=ComplaintState(state),
         party="big-video",
-        basis=Basis(basis),
+        basis=ComplaintBasis(basis),
         own_hands=frozenset(own),
     )
 
@@ -42,12 +42,12 @@ def outcome(*, upheld=True, **more):
     plain = {"exemption": "news", "finding": "content", "reasons": "It is a news report."}
     if not upheld:
         plain |= {"exemption": "none", "finding": None}
-    return OutcomeIn(is_upheld=upheld, **(plain | more))
+    return ComplaintOutcomeIn(is_upheld=upheld, **(plain | more))
 
 
 def decision(**more):
     plain = {"reference": "1", "basis": "own", "measure": "blocked", "acted_at": NOON}
-    return DecisionIn(**(plain | more))
+    return ComplaintLinkIn(**(plain | more))
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_how_redress_moves(state, keep, grant, accept, lapse):
     asked = rules_redress.RedressFacts(RedressState(state), party="big-video", author="be")
     sharer = {"name": "be", "role": Role.ANALYST}
     said = [
-        allowed(rules_redress.check_answer, asked, AnswerIn(keep=True, reason="It is."), **sharer),
-        allowed(rules_redress.check_answer, asked, AnswerIn(keep=False), **sharer),
+        allowed(rules_redress.check_answer, asked, RedressIn(keep=True, reason="It is."), **sharer),
+        allowed(rules_redress.check_answer, asked, RedressIn(keep=False), **sharer),
         allowed(rules_redress.check_accept, asked, name="big-video", role=Role.ANALYST),
         allowed(rules.moved, "redress", state, "lapse", by="clock"),
     ]
@@ -158,7 +158,7 @@ def test_who_answers_for_a_signal_and_who_accepts(name, role, answer, accept):
     role = role and Role(role)
     asked = rules_redress.RedressFacts(RedressState.KEPT, party="big-video", author="be")
     said = [
-        allowed(rules_redress.check_answer, asked, AnswerIn(keep=False), name=name, role=role),
+        allowed(rules_redress.check_answer, asked, RedressIn(keep=False), name=name, role=role),
         allowed(rules_redress.check_accept, asked, name=name, role=role),
     ]
     assert said == [answer, accept]
@@ -168,8 +168,8 @@ def test_a_signal_is_not_kept_without_a_reason_nor_with_a_person_in_it():
     asked = rules_redress.RedressFacts(RedressState.ASKED, party="big-video", author="be")
     me = {"name": "be", "role": None}
     with pytest.raises(InvalidError, match="reason"):
-        rules_redress.check_answer(asked, AnswerIn(keep=True, reason=" "), **me)
-    said = AnswerIn(keep=True, reason="Ask jan@police.example about it.")
+        rules_redress.check_answer(asked, RedressIn(keep=True, reason=" "), **me)
+    said = RedressIn(keep=True, reason="Ask jan@police.example about it.")
     with pytest.raises(InvalidError, match="personal data"):
         rules_redress.check_answer(asked, said, **me)
 

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from stemtide.hub.complaints import seals
 from stemtide.hub.parties.rules import NotFoundError
-from stemtide.protocol.complaints import DecisionIn
+from stemtide.protocol.complaints import ComplaintLinkIn
 from tests.world import NOON
 
 GROUND = UUID("019abcde-0000-7000-8000-00000000beef")
@@ -18,7 +18,7 @@ UNTIL = NOON + timedelta(days=200)
 def ticket(**more):
     plain = {"reference": "case/4711", "basis": "signal", "ground": GROUND, "measure": "blocked"}
     plain |= {"acted_at": NOON, "acted_by": "m12", "is_automatic": True}
-    return seals.Ticket("big-video", DecisionIn(**(plain | more)), UNTIL)
+    return seals.Ticket("big-video", ComplaintLinkIn(**(plain | more)), UNTIL)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -138,6 +139,27 @@ def test_one_dispute_marks_a_signal_and_moves_it_up_the_feed(world):
     assert world.last_entry().detail == {"opinion": "dispute", "disputed": True}
 
 
+def test_the_feed_and_the_snapshot_tell_a_party_of_its_own_dispute(world):
+    shared = world.share()
+    opine(shared.id, "dispute", by=world.big_provider)
+    world.share(value=hex_value(2))
+    told = {}
+    for party in (world.big_provider, world.small_provider):
+        page = reads.feed(0, viewer=party)
+        told[party.name] = [one.disputed_by_you for one in page.entries]
+    assert told == {"big-video": [True, False], "small-forum": [False, False]}
+    lines = b"".join(reads.snapshot(viewer=world.big_provider)).splitlines()
+    assert [json.loads(one).get("disputed_by_you") for one in lines[1:-1]] == [True, False]
+
+
+def test_a_second_partys_dispute_moves_the_signal_so_that_its_agents_learn_of_it(world):
+    shared = world.share()
+    first = opine(shared.id, "dispute", by=world.big_provider)
+    second = opine(shared.id, "dispute", by=world.small_provider)
+    assert second.position == first.position + 1
+    assert opine(shared.id, "seen", by=world.small_provider).position == second.position + 1
+
+
 def test_an_opinion_that_changes_no_mark_does_not_move_the_signal(world):
     shared = world.share()
     opine(shared.id, "agree", by=world.big_provider)
@@ -154,7 +176,7 @@ def test_a_party_has_one_opinion_and_the_mark_goes_with_the_last_dispute(world):
     assert opine(shared.id, "seen", by=world.big_provider).disputed
     out = opine(shared.id, "agree", by=world.small_provider, now=world.at(minutes=1))
     assert not out.disputed
-    assert out.position == 3
+    assert out.position == 5
     assert OpinionRow.objects.count() == 2
     assert world.ledger_kinds() == ["signal.shared", *["opinion.given"] * 4]
 

@@ -7,6 +7,7 @@ from stemtide.hub.api import (
     agents,
     alerts,
     batches,
+    complaints,
     crises,
     documents,
     feed,
@@ -36,6 +37,7 @@ for _room in (
     *(documents, progress, rechecks),
     *(referrals, batches, holds),
     *(orders, order_answers),
+    complaints,
 ):
     api.add_router("", _room.router)
 

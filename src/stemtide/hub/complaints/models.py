@@ -8,12 +8,12 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.complaints import (
-    Basis,
+    ComplaintBasis,
+    ComplaintFinding,
     ComplaintState,
     Exemption,
-    Finding,
-    Measure,
     RedressState,
+    Restriction,
 )
 
 
@@ -38,11 +38,11 @@ class Complaint(models.Model):
         default=ComplaintState.FILED.value,
     )
     reference = models.CharField(max_length=120)
-    basis = models.CharField(max_length=10, choices=[(b.value, b.value) for b in Basis])
+    basis = models.CharField(max_length=10, choices=[(b.value, b.value) for b in ComplaintBasis])
     signal = models.ForeignKey(Signal, models.PROTECT, null=True, related_name="complaints")
     referral = models.ForeignKey(Referral, models.PROTECT, null=True, related_name="complaints")
     order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="complaints")
-    measure = models.CharField(max_length=12, choices=[(m.value, m.value) for m in Measure])
+    measure = models.CharField(max_length=12, choices=[(m.value, m.value) for m in Restriction])
     acted_at = models.DateTimeField()
     acted_by = models.CharField(max_length=80, blank=True)
     is_automatic = models.BooleanField(default=False)
@@ -61,7 +61,7 @@ class Complaint(models.Model):
         max_length=15, blank=True, choices=[(e.value, e.value) for e in Exemption]
     )
     finding = models.CharField(
-        max_length=10, blank=True, choices=[(f.value, f.value) for f in Finding]
+        max_length=10, blank=True, choices=[(f.value, f.value) for f in ComplaintFinding]
     )
     reasons = models.TextField(blank=True)
     note = models.CharField(max_length=500, blank=True)

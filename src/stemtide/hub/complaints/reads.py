@@ -17,15 +17,15 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import (
-    Basis,
+    ComplaintBasis,
+    ComplaintFinding,
+    ComplaintLinkIn,
+    ComplaintLinkOut,
     ComplaintOut,
     ComplaintState,
-    DecisionIn,
     Exemption,
-    Finding,
-    LinkOut,
-    Measure,
     RedressState,
+    Restriction,
     StandingOut,
 )
 from stemtide.protocol.machines import machine
@@ -37,7 +37,7 @@ AT_ONCE = 200
 """Complaints in one list."""
 
 
-def link(decision: DecisionIn, *, by: Actor, home: str, now: datetime) -> LinkOut:
+def link(decision: ComplaintLinkIn, *, by: Actor, home: str, now: datetime) -> ComplaintLinkOut:
     """A link for the statement of reasons of one decision. Nothing is kept of it before it is used.
 
     home: the hub's own address.
@@ -47,7 +47,7 @@ def link(decision: DecisionIn, *, by: Actor, home: str, now: datetime) -> LinkOu
     grounds.ground(decision, party=by.party, now=now)
     expires_at = rules.link_ends(now).replace(microsecond=0)
     token = seals.make_link(Ticket(by.name, decision, expires_at))
-    return LinkOut(
+    return ComplaintLinkOut(
         reference=decision.reference,
         link=f"{home}/complain/{token}",
         token=token,
@@ -98,7 +98,7 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
     return ComplaintFacts(
         state=ComplaintState(row.state),
         party=row.party.name,
-        basis=Basis(row.basis),
+        basis=ComplaintBasis(row.basis),
         own_hands=frozenset(_own_hands(row, viewer=viewer)),
         binds=row.order is not None and row.order.ended_at is None,
     )
@@ -164,9 +164,9 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         number=row.number,
         state=ComplaintState(row.state),
         reference=row.reference,
-        basis=Basis(row.basis),
+        basis=ComplaintBasis(row.basis),
         ground=grounds.ground_id(row, viewer=row.party),
-        measure=Measure(row.measure),
+        measure=Restriction(row.measure),
         acted_at=row.acted_at,
         acted_by=row.acted_by or None,
         is_automatic=row.is_automatic,
@@ -179,7 +179,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         reviewer=row.reviewer or None,
         decided_at=row.decided_at,
         exemption=Exemption(row.exemption) if row.exemption else None,
-        finding=Finding(row.finding) if row.finding else None,
+        finding=ComplaintFinding(row.finding) if row.finding else None,
         reasons=seals.unseal(row.reasons),
         note=row.note,
         redress=RedressState(row.redress) if row.redress else None,
@@ -197,8 +197,8 @@ def _tell(row: Complaint) -> StandingOut:
     return StandingOut(
         provider=row.party.title,
         reference=row.reference,
-        measure=Measure(row.measure),
-        basis=Basis(row.basis),
+        measure=Restriction(row.measure),
+        basis=ComplaintBasis(row.basis),
         acted_at=row.acted_at,
         is_automatic=row.is_automatic,
         exercise=row.exercise,

@@ -19,7 +19,7 @@ from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.complaints import Basis, DecisionIn
+from stemtide.protocol.complaints import ComplaintBasis, ComplaintLinkIn
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.words import SignalState
 
@@ -33,7 +33,7 @@ class Ground:
     order: Order | None = None
 
 
-def ground(decision: DecisionIn, *, party: Party, now: datetime) -> Ground:
+def ground(decision: ComplaintLinkIn, *, party: Party, now: datetime) -> Ground:
     """What a decision rests on.
 
     raises: InvalidError naming the field, also for what the party may not see.
@@ -43,7 +43,7 @@ def ground(decision: DecisionIn, *, party: Party, now: datetime) -> Ground:
     return found
 
 
-def linked_ground(decision: DecisionIn, *, party: Party) -> Ground:
+def linked_ground(decision: ComplaintLinkIn, *, party: Party) -> Ground:
     """What a decision rested on when its link was made, whatever became of it since."""
     return _find(decision.basis, decision.ground, party=party)
 
@@ -84,16 +84,16 @@ def signals_of(row: Complaint, *, viewer: Party) -> list[Signal]:
     return list(rows.order_by("pk"))
 
 
-def _find(basis: Basis, uid: UUID | None, *, party: Party) -> Ground:
+def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> Ground:
     """What an id names. raises: InvalidError for what the party may not see."""
     if uid is None:
         return Ground()
     try:
-        if basis is Basis.SIGNAL:
+        if basis is ComplaintBasis.SIGNAL:
             return Ground(signal=signals.find(uid, viewer=party))
-        if basis is Basis.REFERRAL:
+        if basis is ComplaintBasis.REFERRAL:
             return Ground(referral=_referral(uid, party=party))
-        if basis is Basis.ORDER:
+        if basis is ComplaintBasis.ORDER:
             return Ground(order=_order(uid, party=party))
     except NotFoundError as error:
         raise InvalidError.of("ground", error) from error

@@ -11,12 +11,12 @@ from stemtide.hub.complaints.rules_redress import RedressFacts
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import (
-    Basis,
+    ComplaintBasis,
     ComplaintState,
     Exemption,
-    Measure,
     RedressOut,
     RedressState,
+    Restriction,
 )
 
 AT_ONCE = 200
@@ -68,11 +68,11 @@ def describe(row: Complaint, *, viewer: Party) -> RedressOut:
     assert row.decided_at is not None  # noqa: S101  # by the decision that asked
     return RedressOut(
         id=row.uid,
-        basis=Basis(row.basis),
+        basis=ComplaintBasis(row.basis),
         ground=ground,
         provider=row.party.name,
         is_upheld=row.state == ComplaintState.UPHELD,
-        measure=Measure(row.measure),
+        measure=Restriction(row.measure),
         exemption=Exemption(row.exemption),
         note=row.note,
         state=RedressState(row.redress),

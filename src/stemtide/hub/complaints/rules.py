@@ -15,18 +15,18 @@ from stemtide.hub.parties.rules import (
     allows,
     check_person_may_write,
 )
+from stemtide.hub.referrals.rules import check_impersonal
 from stemtide.protocol.clocks import COMPLAINT_WEEKS, months_after, weeks_after
 from stemtide.protocol.complaints import (
-    Basis,
+    ComplaintBasis,
+    ComplaintFinding,
+    ComplaintLinkIn,
+    ComplaintOutcomeIn,
     ComplaintState,
-    DecisionIn,
     Exemption,
-    Finding,
-    OutcomeIn,
 )
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.machines import WrongMoveError, machine
-from stemtide.protocol.personal import find_personal
 from stemtide.protocol.words import PartyKind, Role
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "check_decide",
     "check_decision",
     "check_file",
-    "check_impersonal",
     "check_link",
     "check_read",
     "check_take",
@@ -96,7 +95,7 @@ class ComplaintFacts:
 
     state: ComplaintState
     party: str
-    basis: Basis
+    basis: ComplaintBasis
     own_hands: frozenset[str]
     binds: bool = False
 
@@ -109,7 +108,7 @@ def check_link(*, kind: PartyKind, role: Role | None) -> None:
         check_person_may_write(role)
 
 
-def check_decision(decision: DecisionIn, *, ground: GroundFacts | None, now: datetime) -> None:
+def check_decision(decision: ComplaintLinkIn, *, ground: GroundFacts | None, now: datetime) -> None:
     """A decision that one may complain of: it was taken, and what it rests on may be told of.
 
     ground: what it rests on, if that is in this hub.
@@ -121,9 +120,9 @@ def check_decision(decision: DecisionIn, *, ground: GroundFacts | None, now: dat
         raise InvalidError(
             "acted_at", "lies more than six months back: the time to complain is over"
         )
-    if decision.basis is Basis.OWN and decision.ground is not None:
+    if decision.basis is ComplaintBasis.OWN and decision.ground is not None:
         raise InvalidError("ground", "your own decision rests on nothing here: leave it out")
-    if decision.basis is not Basis.OWN and decision.ground is None:
+    if decision.basis is not ComplaintBasis.OWN and decision.ground is None:
         raise InvalidError("ground", "is missing: name what your decision rests on by its id")
     if ground is None:
         return
@@ -165,20 +164,6 @@ def check_file(*, is_there: bool) -> None:
         raise ConflictError("somebody has complained of this decision already: see where it stands")
 
 
-def check_impersonal(field: str, text: str) -> None:
-    """What travels to another party, or to the uploader, names no person.
-
-    raises: InvalidError that says what stands where, without repeating it.
-    """
-    if places := find_personal(text):
-        raise InvalidError(
-            field,
-            "holds personal data, {what} at character {start}: leave it out",
-            what=places[0].kind.word,
-            start=places[0].start + 1,
-        )
-
-
 def check_read(role: Role | None) -> None:
     """People who only watch read no complaints: whoever complains may write of themselves."""
     if role is Role.OBSERVER:
@@ -192,7 +177,7 @@ def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
 
 
 def check_decide(
-    facts: ComplaintFacts, outcome: OutcomeIn, *, name: str, role: Role | None, hand: str
+    facts: ComplaintFacts, outcome: ComplaintOutcomeIn, *, name: str, role: Role | None, hand: str
 ) -> None:
     """The provider's reviewer decides, and says why.
 
@@ -203,8 +188,8 @@ def check_decide(
     """
     _check_reviewer(facts, name=name, role=role)
     moved("complaint", facts.state, "uphold" if outcome.is_upheld else "reject", by="reviewer")
-    check_impersonal("reasons", outcome.reasons)
-    check_impersonal("note", outcome.note)
+    check_impersonal(outcome.reasons, field="reasons")
+    check_impersonal(outcome.note, field="note")
     if outcome.is_upheld:
         _check_upheld(facts, outcome)
         return
@@ -220,7 +205,7 @@ def check_decide(
         raise InvalidError("finding", "a rejected complaint found nothing wrong: leave it out")
 
 
-def _check_upheld(facts: ComplaintFacts, outcome: OutcomeIn) -> None:
+def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
     """What is found wrong is something there, and the provider's to undo.
 
     source: Regulation (EU) 2021/784 Art. 3(1) and 4(4): an order is obeyed, and then disputed.
@@ -232,20 +217,20 @@ def _check_upheld(facts: ComplaintFacts, outcome: OutcomeIn) -> None:
         )
     if outcome.finding is None:
         raise InvalidError("finding", "is missing: say what was wrong, content or ground")
-    if outcome.finding is Finding.GROUND and facts.basis is Basis.OWN:
+    if outcome.finding is ComplaintFinding.GROUND and facts.basis is ComplaintBasis.OWN:
         raise InvalidError("finding", "your own decision rests on nothing else: choose content")
-    if outcome.finding is Finding.GROUND and not outcome.note.strip():
+    if outcome.finding is ComplaintFinding.GROUND and not outcome.note.strip():
         raise InvalidError("note", "is missing: say to whoever asked for it what is wrong")
 
 
-def asks_author(outcome: OutcomeIn, *, basis: Basis) -> bool:
+def asks_author(outcome: ComplaintOutcomeIn, *, basis: ComplaintBasis) -> bool:
     """Whether whoever asked for the measure is asked to look again.
 
     Where it was found wrong; and with a rejection, where a provider must obey and has doubts.
     """
     if outcome.is_upheld:
-        return outcome.finding is Finding.GROUND
-    return basis is Basis.ORDER and bool(outcome.note.strip())
+        return outcome.finding is ComplaintFinding.GROUND
+    return basis is ComplaintBasis.ORDER and bool(outcome.note.strip())
 
 
 def own_hand(facts: ComplaintFacts, hand: str) -> bool:

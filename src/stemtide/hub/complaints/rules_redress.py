@@ -3,9 +3,10 @@
 
 from dataclasses import dataclass
 
-from stemtide.hub.complaints.rules import check_impersonal, moved
+from stemtide.hub.complaints.rules import moved
 from stemtide.hub.parties.rules import InvalidError, NotAllowedError, check_person_may_write
-from stemtide.protocol.complaints import AnswerIn, RedressState
+from stemtide.hub.referrals.rules import check_impersonal
+from stemtide.protocol.complaints import RedressIn, RedressState
 from stemtide.protocol.words import Role
 
 
@@ -18,7 +19,7 @@ class RedressFacts:
     author: str
 
 
-def check_answer(facts: RedressFacts, answer: AnswerIn, *, name: str, role: Role | None) -> None:
+def check_answer(facts: RedressFacts, answer: RedressIn, *, name: str, role: Role | None) -> None:
     """They take it back, or keep it and say why.
 
     raises: NotAllowedError, ConflictError, InvalidError for what is kept without a reason.
@@ -26,7 +27,7 @@ def check_answer(facts: RedressFacts, answer: AnswerIn, *, name: str, role: Role
     check_author(facts, is_kept=answer.keep, name=name, role=role)
     if answer.keep and not answer.reason.strip():
         raise InvalidError("reason", "is missing: say why it stays as it is")
-    check_impersonal("reason", answer.reason)
+    check_impersonal(answer.reason, field="reason")
 
 
 def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | None) -> None:

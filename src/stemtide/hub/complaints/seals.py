@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from stemtide.hub.parties.rules import NotFoundError
-from stemtide.protocol.complaints import Basis, DecisionIn, Measure
+from stemtide.protocol.complaints import ComplaintBasis, ComplaintLinkIn, Restriction
 
 MAX_TOKEN_CHARS = 2000
 """No link of ours is longer; what is longer is not even tried."""
@@ -35,7 +35,7 @@ class Ticket:
     """What a link stands for: one decision of one provider, and how long one may complain."""
 
     party: str
-    decision: DecisionIn
+    decision: ComplaintLinkIn
     expires_at: datetime
 
 
@@ -71,11 +71,11 @@ def read_link(token: str, *, now: datetime) -> Ticket:
     party, reference, basis, ground, measure, acted_at, acted_by, automatic, exercise, until = row
     if datetime.fromtimestamp(until, UTC) <= now:
         raise _unknown()
-    decision = DecisionIn(
+    decision = ComplaintLinkIn(
         reference=reference,
-        basis=Basis(basis),
+        basis=ComplaintBasis(basis),
         ground=UUID(bytes=ground) if ground else None,
-        measure=Measure(measure),
+        measure=Restriction(measure),
         acted_at=datetime.fromtimestamp(acted_at, UTC),
         acted_by=acted_by or None,
         is_automatic=automatic,

@@ -20,22 +20,24 @@ from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.writes_competences import next_reference
+from stemtide.hub.referrals import writes_answers as referral_answers
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.protocol.complaints import (
-    Basis,
+    ComplaintBasis,
+    ComplaintFiledOut,
+    ComplaintFinding,
     ComplaintIn,
+    ComplaintLinkIn,
     ComplaintOut,
-    DecisionIn,
-    FiledOut,
-    Finding,
-    OutcomeIn,
+    ComplaintOutcomeIn,
+    ComplaintTakeIn,
     RedressState,
     StandingOut,
-    TakeIn,
 )
 from stemtide.protocol.machines import machine
+from stemtide.protocol.referrals import ReinstateIn
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.words import Opinion, WithdrawReason
 
@@ -44,7 +46,7 @@ ERASE_AT_ONCE = 100
 
 
 @transaction.atomic
-def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> FiledOut:
+def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOut:
     """File a complaint that reached the provider in its own way, on the uploader's behalf.
 
     raises: NotAllowedError for all but providers; InvalidError naming the field; ConflictError
@@ -55,7 +57,7 @@ def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> FiledOut:
     found = grounds.ground(body, party=by.party, now=now)
     row = _file(body, party=by.party, ground=found, text=body.text, language=body.language, now=now)
     _record_by("complaint.filed", row, by=by, now=now, detail=_filed(row))
-    return FiledOut(complaint=reads.describe(row, viewer=by.party), code=_code(row))
+    return ComplaintFiledOut(complaint=reads.describe(row, viewer=by.party), code=_code(row))
 
 
 @transaction.atomic
@@ -75,7 +77,7 @@ def file_by_link(token: str, *, text: str, language: str, now: datetime) -> tupl
 
 
 def _file(
-    decision: DecisionIn,
+    decision: ComplaintLinkIn,
     *,
     party: Party,
     ground: Ground,
@@ -137,7 +139,7 @@ def withdraw(code: str, *, now: datetime) -> StandingOut:
 
 
 @transaction.atomic
-def take(uid: UUID, *, body: TakeIn, by: Actor, now: datetime) -> ComplaintOut:
+def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> ComplaintOut:
     """Take a complaint up, or over from a colleague.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that was decided.
@@ -153,7 +155,7 @@ def take(uid: UUID, *, body: TakeIn, by: Actor, now: datetime) -> ComplaintOut:
 
 
 @transaction.atomic
-def decide(uid: UUID, *, body: OutcomeIn, by: Actor, now: datetime) -> ComplaintOut:
+def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> ComplaintOut:
     """Decide a complaint, in numbered steps and one transaction.
 
     1. Ask the rules.  2. Store outcome and reasons.  3. Put right what it rests on, and ask
@@ -182,29 +184,41 @@ def decide(uid: UUID, *, body: OutcomeIn, by: Actor, now: datetime) -> Complaint
     return reads.describe(row, viewer=by.party)
 
 
-def _put_right(row: Complaint, *, body: OutcomeIn, by: Actor, now: datetime) -> str:
+def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> str:
     """Do what follows for what was found wrong; in one word, what that was.
 
     1. Signals of one's own are withdrawn, those of others disputed.
-    2. Whoever asked for the measure, if that is somebody else, is asked to take it back.
+    2. A referral is answered: the content is there again.
+    3. Whoever asked for the measure, if that is somebody else, is asked to take it back.
     """
     told = "stands"
-    if body.finding is Finding.GROUND:  # 1
+    if body.finding is ComplaintFinding.GROUND:  # 1
         wrong = grounds.signals_of(row, viewer=by.party)
         own = [one for one in wrong if one.shared_by_id == by.party.pk]
         others = [one for one in wrong if one.shared_by_id != by.party.pk]
         withdraw_all(own, note=body.note, by=by, now=now)
         opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
         told = "disputed" if others else "withdrawn" if own else "gone"
-    author = grounds.author(row, viewer=by.party)  # 2
+    if body.is_upheld and _may_reinstate(row):  # 2
+        assert row.referral is not None  # noqa: S101  # it was just asked
+        again = ReinstateIn(note=body.note)
+        referral_answers.reinstate(row.referral.uid, body=again, by=by, now=now)
+    author = grounds.author(row, viewer=by.party)  # 3
     is_gone = row.signal is not None and told == "gone"
     if (
-        rules.asks_author(body, basis=Basis(row.basis))
+        rules.asks_author(body, basis=ComplaintBasis(row.basis))
         and author not in (None, by.party)
         and not is_gone
     ):
         row.redress, row.asked_of = RedressState.ASKED, author
     return told
+
+
+def _may_reinstate(row: Complaint) -> bool:
+    """Whether the content of a referral was taken away, and can be given back."""
+    if row.referral is None:
+        return False
+    return "reinstate" in machine("referral").open_to(row.referral.state, by="addressee")
 
 
 def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime) -> None:

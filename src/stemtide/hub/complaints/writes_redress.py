@@ -18,13 +18,18 @@ from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.complaints.writes import opine_all, withdraw_all
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
+from stemtide.hub.referrals import writes as referrals
 from stemtide.protocol.complaints import (
-    AnswerIn,
     ComplaintOut,
+    Exemption,
+    RedressIn,
     RedressOut,
     RedressState,
 )
+from stemtide.protocol.machines import machine
+from stemtide.protocol.referrals import TakeBackIn
 from stemtide.protocol.words import Opinion, SignalState
+from stemtide.protocol.words_referrals import TakeBackReason
 
 NOTE_AT_ONCE = 100
 """Rows that one transaction of lapse_due changes, so that others get their turn."""
@@ -40,7 +45,7 @@ _GONE = (
 
 
 @transaction.atomic
-def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> RedressOut:
+def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOut:
     """Answer for what one asked for: keep it with a reason, or take it back.
 
     Signals of one's own that belong to it are then withdrawn, which reaches every agent.
@@ -59,9 +64,20 @@ def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> RedressOut
         linked = grounds.signals_of(row, viewer=by.party)
         wrong = [one for one in linked if one.shared_by_id == by.party.pk]
         withdraw_all(wrong, note=body.reason, by=by, now=now)
+        _take_back(row, note=body.reason, by=by, now=now)
     kind = "redress.declined" if body.keep else "redress.granted"
     _record_by(kind, row, by=by, now=now, detail={"party": row.party.ref})
     return reads_redress.describe(row, viewer=by.party)
+
+
+def _take_back(row: Complaint, *, note: str, by: Actor, now: datetime) -> None:
+    """Withdraw the referral that a complaint is about, unless its content is back already."""
+    found = row.referral
+    if found is None or "withdraw" not in machine("referral").open_to(found.state, by="sender"):
+        return
+    is_exempt = row.exemption not in ("", Exemption.NONE)
+    reason = TakeBackReason.CONTEXT if is_exempt else TakeBackReason.NOT_VIOLATING
+    referrals.take_back(found.uid, body=TakeBackIn(reason=reason, note=note), by=by, now=now)
 
 
 @transaction.atomic

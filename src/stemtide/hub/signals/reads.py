@@ -14,7 +14,7 @@ from stemtide.hub.crises import reads as crises
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
-from stemtide.hub.signals import statements
+from stemtide.hub.signals import reads_disputes, statements
 from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
 from stemtide.hub.signals.models import ContentItem, Sighting, Signal
 from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, Seen, SightingRow, board_row
@@ -342,7 +342,7 @@ def _named(
     seen, at = crises.seen(viewer=viewer), names.index("crisis")
     if seen is not None:
         rows = (row if row[at] in seen else (*row[:at], None, *row[at + 1 :]) for row in rows)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return reads_disputes.mark_own((dict(zip(names, one, strict=True)) for one in rows), viewer)
 
 
 def _entry(row: Row) -> FeedEntry:

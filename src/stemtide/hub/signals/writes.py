@@ -303,7 +303,7 @@ def opine(
     """Say what a party thinks of a signal, in place of what it said before.
 
     One dispute marks a signal as disputed, which stops automatic action; when the mark comes or
-    goes, the feed says so.
+    goes, the feed says so. A provider's agents are told of its own dispute as well.
 
     role: what a person does for the party; None for a machine.
 
@@ -313,13 +313,16 @@ def opine(
     ledger.take_turn()
     row = reads.find(uid, viewer=by)
     rules.check_opine(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
+    was_own = row.opinions.filter(party=by, opinion=Opinion.DISPUTE).exists()
     OpinionRow.objects.update_or_create(
         signal=row,
         party=by,
         defaults={"opinion": body.opinion, "note": body.note, "given_at": now},
     )
     is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
-    if is_disputed is not row.is_disputed:
+    is_own = body.opinion is Opinion.DISPUTE
+    tells_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
+    if is_disputed is not row.is_disputed or tells_agents:
         row.is_disputed = is_disputed
         row.position = ledger.take_positions(1)
         row.save(update_fields=["is_disputed", "position"])

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for complaints: links to complain with, the queue of a provider, and redress.
+
+Whoever complains uses the public page, not these.
+"""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.complaints import reads, reads_redress, writes, writes_redress
+from stemtide.protocol.complaints import (
+    ComplaintFiledOut,
+    ComplaintIn,
+    ComplaintLinkIn,
+    ComplaintLinkOut,
+    ComplaintOut,
+    ComplaintOutcomeIn,
+    ComplaintTakeIn,
+    RedressIn,
+    RedressOut,
+)
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["complaints"])
+
+_Complaints = RootModel[list[ComplaintOut]]
+_Redress = RootModel[list[RedressOut]]
+
+_NEEDS = needs(Scope.COMPLAINTS_WRITE)
+
+
+@router.post(
+    "/complaint-links",
+    **_NEEDS,
+    response={201: ComplaintLinkOut},
+    operation_id="make_complaint_link",
+)
+def make_link(request: HttpRequest, body: ComplaintLinkIn) -> HttpResponse:
+    """A link for the statement of reasons of one decision of yours. Nothing is kept of it."""
+    home = settings.HUB_ADDRESS or request.build_absolute_uri("/").rstrip("/")
+    made = reads.link(body, by=caller_of(request).actor, home=home, now=now())
+    return answer(made, status=201)
+
+
+@router.post(
+    "/complaints", **_NEEDS, response={201: ComplaintFiledOut}, operation_id="file_complaint"
+)
+def file(request: HttpRequest, body: ComplaintIn) -> HttpResponse:
+    """File a complaint that reached you in your own way, on the uploader's behalf."""
+    made = writes.file_for(body, by=caller_of(request).actor, now=now())
+    return answer(made, status=201)
+
+
+@router.get("/complaints", **_NEEDS, response=list[ComplaintOut], operation_id="list_complaints")
+def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
+    """Complaints about your decisions: those that wait first, at most 200."""
+    return answer(_Complaints(reads.complaints(viewer=caller_of(request).party, is_open=open)))
+
+
+@router.get("/complaints/{uid}", **_NEEDS, response=ComplaintOut, operation_id="read_complaint")
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One complaint about a decision of yours."""
+    return answer(reads.complaint(uid, viewer=caller_of(request).party))
+
+
+@router.post(
+    "/complaints/{uid}/take", **_NEEDS, response=ComplaintOut, operation_id="take_complaint"
+)
+def take(request: HttpRequest, uid: UUID, body: ComplaintTakeIn) -> HttpResponse:
+    """Say who reviews it."""
+    return answer(writes.take(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/complaints/{uid}/decide", **_NEEDS, response=ComplaintOut, operation_id="decide_complaint"
+)
+def decide(request: HttpRequest, uid: UUID, body: ComplaintOutcomeIn) -> HttpResponse:
+    """Pass on what a person decided, with the reasons that the uploader reads."""
+    return answer(writes.decide(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/complaints/{uid}/accept", **_NEEDS, response=ComplaintOut, operation_id="accept_answer"
+)
+def accept(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Accept why it was kept: your dispute is taken back."""
+    return answer(writes_redress.accept(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.get("/redress", **_NEEDS, response=list[RedressOut], operation_id="list_redress")
+def read_asked(request: HttpRequest) -> HttpResponse:
+    """What decided complaints ask of you, about what you shared or asked for."""
+    return answer(_Redress(reads_redress.asked(viewer=caller_of(request).party)))
+
+
+@router.get("/redress/{uid}", **_NEEDS, response=RedressOut, operation_id="read_redress")
+def read_one(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One of them."""
+    return answer(reads_redress.redress(uid, viewer=caller_of(request).party))
+
+
+@router.post("/redress/{uid}/answer", **_NEEDS, response=RedressOut, operation_id="answer_redress")
+def answer_one(request: HttpRequest, uid: UUID, body: RedressIn) -> HttpResponse:
+    """Take it back, which reaches every agent, or keep it and say why."""
+    return answer(writes_redress.answer(uid, body=body, by=caller_of(request).actor, now=now()))
