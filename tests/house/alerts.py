@@ -34,7 +34,8 @@ def table() -> str:
     rows = []
     for kind, rule in EVERY_KIND.items():
         on = ", ".join(f"`{one}`" for one in sorted(rule.on))
-        on += f" ({rule.opinion})" if rule.opinion else ""
+        held = rule.opinion or rule.answer
+        on += f" ({held})" if held else ""
         ways = ", ".join(one for one in Channel if one in rule.channels)
         waits = "yes" if rule.escalates else "no"
         by = on or ("a contact drill" if kind == "drill" else "the clock")

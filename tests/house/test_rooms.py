@@ -43,6 +43,8 @@ WITHOUT_AN_ENTRY = {
     "complaints.withdraw_all": "withdrawals, each of which signals record",
     "complaints.opine_all": "opinions, each of which signals record",
     "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
+    "alerts.note_arrival": "the room of the request records its receipt",
+    "alerts.settle_request": "the room of the request records its acknowledgement",
     "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
     "parties.start_sitting": "signing in is no act in the protocol; the row lives for a day",
     "parties.next_reference": "a number for a row; whoever makes the row records it",
@@ -70,6 +72,8 @@ OTHER_FILES = {
     "rechecks/visiting.py": "makes the visits that are due, outside every transaction: 0050",
     "alerts/links.py": "signs and reads the links that acknowledge, for its reads and writes",
     "alerts/sending.py": "takes what is due to the channels, outside every transaction: 0030",
+    "alerts/enclosures.py": "papers and JSON that go out with an alert, for sending alone: 0049",
+    "alerts/words_requests.py": "the same of orders, referrals and holds, by subject: 0022",
     "alerts/words.py": "what an alert says, for channels and doors alike: 0030",
 }
 """Files of rooms beside the usual ones, each with its reason."""

@@ -201,6 +201,7 @@ def _tell_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
         "queued_at": row.queued_at,
         "sent_at": row.sent_at,
         "last_error": row.last_error,
+        "proof": row.proof,
         "exercise": row.exercise,
     }
     line = f"{row.uid}  {row.party:20} {row.channel:8} {row.state:12} {row.attempts}  {row.title}"

@@ -276,6 +276,7 @@ EMAIL_HOST_USER: str = unquote(_mail.username or "")
 EMAIL_HOST_PASSWORD: str = unquote(_mail.password or "")
 EMAIL_USE_TLS = _mail.scheme == "smtp"
 EMAIL_USE_SSL = _mail.scheme == "smtps"
+MAIL_IS_RECEIPT = _is_on("STEMTIDE_MAIL_IS_RECEIPT")
 DEFAULT_FROM_EMAIL = os.environ.get("STEMTIDE_MAIL_FROM", "stemtide@localhost")
 
 USE_TZ = True

@@ -85,7 +85,7 @@ class Delivery(models.Model):
     """One alert on its way through one channel. uid: what receivers know a repeat by.
 
     next_at: queued, failed: when it is tried; sending: when another clock may take it over.
-    rank: 0 for the most urgent.
+    rank: 0 for the most urgent. proof: what the other side's server said as it took it.
     """
 
     uid = models.UUIDField(unique=True)
@@ -101,6 +101,7 @@ class Delivery(models.Model):
     sent_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, blank=True)
     drop_reason = models.CharField(max_length=300, blank=True)
+    proof = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["-queued_at", "-pk"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from stemtide.hub.alerts import rules
+from stemtide.hub.alerts import reads_requests, rules
 from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.rules_kinds import Rule, Who
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND, Rule, Who
 from stemtide.hub.crises import reads as crisis_reads, reads_joining as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger.reads import EntryRow
@@ -43,6 +43,7 @@ class Matter:
     """What an entry is about, and what the text of its alert names.
 
     addressed: the parties that the entry names, where it names any.
+    about:     the alert that it is about, where it is about one.
     """
 
     entry: EntryRow
@@ -51,6 +52,7 @@ class Matter:
     addressed: tuple[Party, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
     exercise: bool = False
+    about: Alert | None = None
 
 
 def ladder(*, party: Party, now: datetime) -> list[Step]:
@@ -122,7 +124,8 @@ def _alert(name: str, entry: EntryRow) -> Matter:
         entry=entry,
         crisis=row.crisis,
         addressed=(row.party,),
-        parameters={"kind": row.kind},
+        parameters={"kind": row.kind, "reference": row.parameters.get("reference", "")},
+        about=row,
         exercise=row.exercise,
     )
 
@@ -134,7 +137,12 @@ def _delivery(name: str, entry: EntryRow) -> Matter:
         entry=entry,
         crisis=row.alert.crisis,
         addressed=(row.alert.party,),
-        parameters={"channel": row.channel, "error": row.last_error},
+        parameters={
+            "channel": row.channel,
+            "error": row.last_error,
+            "reference": row.alert.parameters.get("reference", ""),
+        },
+        about=row.alert,
         exercise=row.alert.exercise,
     )
 
@@ -145,6 +153,26 @@ def _lead(name: str, entry: EntryRow) -> Matter:
     is_passed_on = entry.kind == "lead.forwarded"
     told = (row.passed_to,) if is_passed_on else (row.addressed_to, row.copied_to)
     return Matter(entry=entry, addressed=tuple(one for one in told if one is not None))
+
+
+def _request(name: str, entry: EntryRow) -> Matter:
+    """A removal order, a referral, a hold: the entry names whom it is for.
+
+    Its crisis is left out: neither side need see it, and what ends in the one ends nothing in the
+    other.
+    """
+    thing = entry.subject.partition(":")[0]
+    told = {one: str(entry.detail.get(one, "")) for one in ("count", "first", "last")}
+    told["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
+    return Matter(entry=entry, addressed=_named(entry), parameters=told)
+
+
+def _named(entry: EntryRow) -> tuple[Party, ...]:
+    """The parties that an entry names: several by name, or one as the ledger names it."""
+    names = entry.detail.get("parties")
+    refs = [f"party:{one}" for one in names] if isinstance(names, list) else []
+    refs = refs or [str(entry.detail.get("party", ""))]
+    return tuple(party for ref in refs for party in _party(ref))
 
 
 def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
@@ -250,12 +278,27 @@ def _counterparts(matter: Matter) -> list[Party]:
     if matter.parameters.get("kind") == "drill":
         return []
     opener = [matter.crisis.opened_by] if matter.crisis else []
-    return [one for one in (*agencies(by=_CLOCK), *opener) if one not in matter.addressed]
+    told = (*_onlookers(matter), *opener, *_senders(matter))
+    return [one for one in told if one not in matter.addressed]
 
 
 def _owner(matter: Matter) -> list[Party]:
     """The party whose contact point fails, and agencies."""
-    return [*_invited(matter), *agencies(by=_CLOCK)]
+    return [*_invited(matter), *_senders(matter), *_onlookers(matter)]
+
+
+def _onlookers(matter: Matter) -> list[Party]:
+    """Agencies, unless an alert is between the two sides of a request."""
+    is_sealed = matter.about is not None and EVERY_KIND[matter.about.kind].sealed
+    return [] if is_sealed else agencies(by=_CLOCK)
+
+
+def _senders(matter: Matter) -> list[Party]:
+    """Whose request an alert carries, if it carries one: they must know that it did not arrive."""
+    if matter.about is None:
+        return []
+    thing, _, name = matter.about.subject.partition(":")
+    return reads_requests.senders(thing, name, by=_CLOCK)
 
 
 _WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
@@ -280,6 +323,7 @@ _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "lead": _lead,
     "complaint": _complaint,
     "recheck": _recheck,
+    **dict.fromkeys(reads_requests.THINGS, _request),
 }
 """How a subject is read, by what stands before its colon."""
 

@@ -10,12 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from stemtide.hub.alerts import links, rules, words
 from stemtide.hub.alerts.channels.port import Parcel
 from stemtide.hub.alerts.models import Delivery, SigningKey
 from stemtide.hub.alerts.rules import Channel, DeliveryState, Urgency
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import ContactPoint, Party
 from stemtide.hub.parties.rules import NotFoundError
@@ -23,6 +24,9 @@ from stemtide.protocol.words import PartyKind
 
 ROWS = 200
 """Deliveries in one list."""
+
+_SEALED = tuple(name for name, rule in EVERY_KIND.items() if rule.sealed)
+"""Alerts of removal orders: agencies know of those alone that they were copied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One delivery as people see it. address: of their own party's contact points only."""
+    """One delivery as people see it. address: of their own party's contact points only.
+
+    proof: what the other side's server said as it took it.
+    """
 
     uid: UUID
     alert: UUID
@@ -51,6 +58,7 @@ class DeliveryRow:
     sent_at: datetime | None
     last_error: str
     drop_reason: str
+    proof: str
     exercise: bool
     is_own: bool
 
@@ -59,7 +67,7 @@ def deliveries(
     *, viewer: Party, state: DeliveryState | None = None, limit: int = ROWS
 ) -> list[DeliveryRow]:
     """The deliveries to a party, latest first; an agency sees those to everybody."""
-    found = _all() if viewer.kind == PartyKind.AGENCY else _all().filter(alert__party=viewer)
+    found = _all().filter(_seen_by(viewer))
     if state is not None:
         found = found.filter(state=state)
     return [_row(one, is_own=one.alert.party_id == viewer.pk) for one in found[:limit]]
@@ -82,8 +90,8 @@ def find(uid: UUID, *, viewer: Party | None) -> Delivery:
     raises: NotFoundError, also for one to another party; an agency sees everybody's.
     """
     found = _all().filter(uid=uid)
-    if viewer is not None and viewer.kind != PartyKind.AGENCY:
-        found = found.filter(alert__party=viewer)
+    if viewer is not None:
+        found = found.filter(_seen_by(viewer))
     row = found.first()
     if row is None:
         raise NotFoundError(
@@ -94,9 +102,7 @@ def find(uid: UUID, *, viewer: Party | None) -> Delivery:
 
 def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
     """How many deliveries to a party stand in each state, by channel; an agency counts all."""
-    found = Delivery.objects.order_by()
-    if viewer.kind != PartyKind.AGENCY:
-        found = found.filter(alert__party=viewer)
+    found = Delivery.objects.order_by().filter(_seen_by(viewer))
     rows = found.values_list("channel", "state").annotate(Count("pk"))
     return {(channel, state): number for channel, state, number in rows}
 
@@ -168,6 +174,14 @@ def _language(wanted: Iterable[str], *, known: frozenset[str]) -> str:
     return next((one for one in wanted if one in known), "en")
 
 
+def _seen_by(viewer: Party) -> Q:
+    """Deliveries that a party sees: its own; an agency all, but for what is between two others."""
+    own = Q(alert__party=viewer)
+    if viewer.kind != PartyKind.AGENCY:
+        return own
+    return own | ~Q(alert__kind__in=_SEALED)
+
+
 def _all() -> QuerySet[Delivery]:
     """All deliveries with what rows and parcels name."""
     return Delivery.objects.select_related("alert__party", "alert__crisis", "point")
@@ -191,6 +205,7 @@ def _row(one: Delivery, *, is_own: bool) -> DeliveryRow:
         sent_at=one.sent_at,
         last_error=one.last_error,
         drop_reason=one.drop_reason,
+        proof=one.proof,
         exercise=alert.exercise,
         is_own=is_own,
     )

@@ -9,6 +9,7 @@ it is addressed to; reads_addressees.py holds to that, whatever stands here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from stemtide.hub.alerts.rules import Channel, Urgency
 
@@ -53,7 +54,9 @@ class Rule:
     of_self: overtaken by acts of the alerted party alone (an invitation by its own answer).
     once:    not raised again to a party while one is open in which these parameters are the same:
              nobody drowns another in alerts.
-    opinion: the opinion that the entry must hold; "" where any will do.
+    opinion, answer: what the entry must hold; "" where any will do.
+    at_once: every step of the ladder is asked at the same moment, for the time is short.
+    sealed:  between the sides of a request: no agency learns that it was not answered, or failed.
     """
 
     who: Who
@@ -65,12 +68,103 @@ class Rule:
     of_self: bool = False
     once: tuple[str, ...] = ()
     opinion: str = ""
+    answer: str = ""
+    at_once: bool = False
+    sealed: bool = False
+
+    def fits(self, detail: Mapping[str, object]) -> bool:
+        """Whether an entry holds what the row asks for."""
+        asked = {"opinion": self.opinion, "answer": self.answer}
+        return all(detail.get(name) == value for name, value in asked.items() if value)
 
 
 def _kinds(*names: str) -> frozenset[str]:
     """Ledger kinds."""
     return frozenset(names)
 
+
+_ENDED = _kinds("order.withdrawn", "order.annulled")
+_ANSWERED = _kinds("order.executed", "order.suspended") | _ENDED
+"""After these nobody waits for an answer to a removal order."""
+
+
+def _order(
+    *on: str,
+    urgency: Urgency = Urgency.NOW,
+    until: frozenset[str] = _ENDED,
+    **more: Any,  # noqa: ANN401  # of Rule
+) -> Rule:
+    """What is told of a removal order, to those whom the entry names."""
+    return Rule(
+        who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=until, sealed=True, **more
+    )
+
+
+def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> Rule:  # noqa: ANN401  # of Rule
+    """What is told of a referral or a hold, to those whom the entry names."""
+    ends = _kinds("referral.withdrawn", *until.split())
+    return Rule(who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more)
+
+
+REQUESTS: Mapping[str, Rule] = {
+    "order_information": _order("information.given", urgency=Urgency.SOON, until=frozenset()),
+    "order": _order(
+        "order.issued",
+        until=_ANSWERED | {"order.acknowledged"},
+        escalates=True,
+        at_once=True,
+    ),
+    "order_copy": _order("order.copied", urgency=Urgency.SOON, until=_ENDED | {"copy.received"}),
+    "order_executed": _order("order.executed", urgency=Urgency.SOON),
+    "order_suspended": _order(
+        "order.suspended", until=_ENDED | {"order.resumed", "order.executed"}, escalates=True
+    ),
+    "order_resumed": _order("order.resumed", until=_ANSWERED, escalates=True, at_once=True),
+    "order_missed": _order("order.missed", until=_ANSWERED),
+    "order_ended": _order(
+        "order.withdrawn", "order.annulled", until=_kinds("order.reinstated"), escalates=True
+    ),
+    "order_prolonged": _order("order.prolonged", urgency=Urgency.SOON),
+    "order_reinstated": _order("order.reinstated", urgency=Urgency.SOON, until=frozenset()),
+    "scrutiny": _order(
+        "scrutiny.requested",
+        "scrutiny.opened",
+        urgency=Urgency.SOON,
+        until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
+        escalates=True,
+    ),
+    "scrutiny_announced": _order(
+        "scrutiny.announced",
+        until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
+        escalates=True,
+    ),
+    "scrutiny_decided": _order("scrutiny.confirmed", urgency=Urgency.SOON),
+    "scrutiny_missed": _order(
+        "scrutiny.missed",
+        until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
+    ),
+    "referral": _referral("referral.sent", until="referral.acknowledged referral.answered"),
+    "referrals": _referral("referrals.sent"),
+    "referral_explained": _referral("referral.explained", until="referral.answered"),
+    "referral_question": _referral(
+        "referral.answered", until="referral.explained", answer="needs_context"
+    ),
+    "referral_answer": _referral(
+        "referral.answered",
+        "referral.reinstated",
+        urgency=Urgency.ROUTINE,
+        channels=AT_THE_DESK,
+        once=("by",),
+    ),
+    "referral_withdrawn": _referral("referral.withdrawn"),
+    "referral_freed": _referral(
+        "referral.freed", until="referral.sent referral.dropped", once=("by",)
+    ),
+    "referral_overlap": _referral("referral.overlapped", once=("by",)),
+    "hold_met": _referral("hold.met", until="hold.lifted hold.expired", once=("by",)),
+    "hold_overridden": _referral("hold.overridden", urgency=Urgency.NOW),
+}
+"""What is told of removal orders, referrals and holds: to their two sides, and to nobody else."""
 
 _REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
 """What ends the wait for a review."""
@@ -212,15 +306,19 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("recheck.returned"),
         overtaken_by=_kinds("recheck.confirmed"),
     ),
+    **REQUESTS,
     "unanswered": Rule(
-        who=Who.COUNTERPARTS, urgency=Urgency.SOON, on=_kinds("alert.exhausted"), once=("party",)
+        who=Who.COUNTERPARTS,
+        urgency=Urgency.SOON,
+        on=_kinds("alert.exhausted"),
+        once=("party", "reference"),
     ),
     "dead_letter": Rule(
         who=Who.OWNER,
         urgency=Urgency.SOON,
         on=_kinds("delivery.exhausted"),
         channels=AT_THE_DESK,
-        once=("party",),
+        once=("party", "reference"),
     ),
 }
 """Alerts by kind. One ledger kind may raise several, and one alert come of several kinds."""

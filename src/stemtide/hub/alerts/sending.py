@@ -9,7 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from stemtide.hub.alerts import writes, writes_deliveries
+from stemtide.hub.alerts import enclosures, writes, writes_deliveries, writes_requests
 from stemtide.hub.alerts.channels import mail, page, webhook
 from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result, Send
 from stemtide.hub.alerts.reads_deliveries import Home
@@ -37,6 +37,7 @@ def post_of_settings() -> Post:
         mail_password=settings.EMAIL_HOST_PASSWORD,
         mail_security=security,
         mail_from=settings.DEFAULT_FROM_EMAIL,
+        mail_is_receipt=settings.MAIL_IS_RECEIPT,
         loopback=settings.WEBHOOK_LOOPBACK,
     )
 
@@ -46,6 +47,11 @@ def home_of_settings() -> Home:
     return Home(
         address=settings.HUB_ADDRESS, languages=frozenset(code for code, _ in settings.LANGUAGES)
     )
+
+
+def _is_theirs(parcel: Parcel, *, post: Post) -> bool:
+    """Whether the machine that took a parcel is its addressee's own."""
+    return parcel.channel is Channel.WEBHOOK or post.mail_is_receipt
 
 
 class Sending:
@@ -94,6 +100,8 @@ class Sending:
         result = attempt(parcel, post=self._post)
         now = self._now()
         won = writes_deliveries.note(parcel, result=result, chance=self._chance(), now=now)
+        if won and result.fate is Fate.SENT and _is_theirs(parcel, post=self._post):
+            writes_requests.note_arrival(parcel, result=result, now=now)
         if won and result.is_acknowledged:
             writes.acknowledge_by_answer(parcel.delivery, now=now)
         return result
@@ -112,7 +120,7 @@ class Sending:
 def attempt(parcel: Parcel, *, post: Post) -> Result:
     """Try one delivery; what goes wrong unexpectedly is a failure like others."""
     try:
-        return CHANNELS[parcel.channel](parcel, post=post)
+        return CHANNELS[parcel.channel](enclosures.enclose(parcel), post=post)
     except Exception:
         log.exception("channel %s failed for delivery %s", parcel.channel, parcel.delivery)
         return Result(Fate.FAILED, "the hub itself failed; its operator finds why in its log")

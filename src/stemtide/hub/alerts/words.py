@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils.translation import gettext as _, gettext_lazy
 
+from stemtide.hub.alerts import words_requests
 from stemtide.hub.alerts.rules import Urgency
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ TITLES: Mapping[str, Words] = {
     "redress_granted": gettext_lazy("%(by)s took it back"),
     "still_there": gettext_lazy("Still there: %(reference)s"),
     "came_back": gettext_lazy("It came back: %(reference)s"),
+    **words_requests.TITLES,
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
     "drill": gettext_lazy("Contact drill: please acknowledge"),
@@ -106,6 +108,7 @@ TEXTS: Mapping[str, Words] = {
         "An address whose content was gone answers again. Look at what the re-check saw, and tell"
         " each other."
     ),
+    **words_requests.TEXTS,
     "unanswered": gettext_lazy(
         "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"
         " on without them."

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Q
 
-from stemtide.hub.alerts import links, reads, reads_addressees, rules
+from stemtide.hub.alerts import links, reads, reads_addressees, rules, writes_requests
 from stemtide.hub.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_addressees import Matter, Step
@@ -54,8 +54,11 @@ class Draft:
 def make(draft: Draft, *, now: datetime) -> Alert:
     """An alert and what goes out for it at once. Its caller records the act, and holds the turn."""
     rule = draft.rule
-    first = next(iter(reads_addressees.ladder(party=draft.party, now=now)), None)
+    ladder = reads_addressees.ladder(party=draft.party, now=now)
+    first = next(iter(ladder), None)
     wait = (first.wait if first else rules.STEP) if rule.escalates else None
+    if rule.at_once and wait is not None:
+        wait = max(one.wait for one in ladder) if ladder else rules.STEP
     alert = Alert.objects.create(
         uid=uuid4(),
         kind=draft.kind,
@@ -72,8 +75,8 @@ def make(draft: Draft, *, now: datetime) -> Alert:
         created_at=now,
     )
     _queue(alert, step=0, point=None, channel=Channel.PAGE, now=now)
-    if first:
-        _ask(alert, first, at=0, now=now)
+    for at, step in enumerate(ladder if rule.at_once else ladder[:1]):
+        _ask(alert, step, at=at, now=now)
     return alert
 
 
@@ -124,7 +127,7 @@ def acknowledge(
     rules.check_acknowledge(role=by.role)
     ledger.take_turn()
     alert = reads.find(uid, viewer=by.party)
-    _settle(alert, person=person, delivery=None, via=via, through=by.ref, now=now)
+    _settle(alert, person=person, delivery=None, via=via, by=by, now=now)
     return reads.alert(uid, viewer=by.party)
 
 
@@ -142,7 +145,8 @@ def acknowledge_by_link(token: str, *, now: datetime) -> AlertRow:
     if delivery is None:
         raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
     alert = delivery.alert
-    _settle(alert, person=None, delivery=delivery, via=Via.LINK, through=delivery.ref, now=now)
+    by = Actor(alert.party, delivery.ref)
+    _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now)
     return reads.alert(alert.uid, viewer=alert.party)
 
 
@@ -154,7 +158,8 @@ def acknowledge_by_answer(delivery_uid: UUID, *, now: datetime) -> bool:
     alert = delivery.alert
     if alert.state not in rules.UNSETTLED:
         return False
-    _settle(alert, person=None, delivery=delivery, via=Via.WEBHOOK, through=delivery.ref, now=now)
+    by = Actor(alert.party, delivery.ref)
+    _settle(alert, person=None, delivery=delivery, via=Via.WEBHOOK, by=by, now=now)
     return True
 
 
@@ -163,7 +168,7 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
     raised = 0
     for kind in RAISES.get(entry.kind, ()):
         rule = EVERY_KIND[kind]
-        if rule.opinion and entry.detail.get("opinion") != rule.opinion:
+        if not rule.fits(entry.detail):
             continue
         matter = reads_addressees.matter(entry, by=CLOCK)
         made = [
@@ -270,10 +275,10 @@ def _settle(
     person: Person | None,
     delivery: Delivery | None,
     via: Via,
-    through: str,
+    by: Actor,
     now: datetime,
 ) -> None:
-    """Acknowledge an alert: its receipt, its deliveries, the ledger."""
+    """Acknowledge an alert: receipt, deliveries, ledger, and the request that it carries."""
     rules.check_settle(AlertState(alert.state))
     Alert.objects.filter(pk=alert.pk).update(state=AlertState.ACKNOWLEDGED, step_due=None)
     step = delivery.step if delivery else alert.step
@@ -286,7 +291,7 @@ def _settle(
     if delivery is not None and delivery.point is not None:
         # Whoever answered has read what went there: that is what a contact drill wants to know.
         contacts.verify_contact_point(delivery.point.pk, actor=alert.party.ref, now=now)
-    detail: dict[str, object] = {"via": via, "step": step, "through": through}
+    detail: dict[str, object] = {"via": via, "step": step, "through": by.ref}
     ledger.append(
         "alert.acknowledged",
         actor=alert.party.ref,
@@ -295,6 +300,7 @@ def _settle(
         detail=detail,
         exercise=alert.exercise,
     )
+    writes_requests.settle_request(alert, by=by, via=via, now=now)
 
 
 def _stop(alerts: list[int]) -> None:

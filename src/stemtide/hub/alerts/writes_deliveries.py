@@ -77,7 +77,8 @@ def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> boo
         uid=parcel.delivery, state=DeliveryState.SENDING, attempts=parcel.attempt
     )
     if result.fate is Fate.SENT:
-        won = same.update(state=DeliveryState.SENT, sent_at=now, last_error="")
+        proof = result.proof[:300]
+        won = same.update(state=DeliveryState.SENT, sent_at=now, last_error="", proof=proof)
     elif result.fate is Fate.REFUSED or parcel.attempt >= rules.MAX_ATTEMPTS:
         won = same.update(state=DeliveryState.DEAD, last_error=_words(result))
     else:

@@ -11,15 +11,20 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.papers.typesetting import typeset
 from stemtide.protocol.documents import FormDocument
 from stemtide.protocol.forms import FieldKind, Form, FormField, date_of, is_empty, moment_of
+from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.referrals import ReferralOut
+from stemtide.protocol.words_referrals import ContentType
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 SHEETS = Path(__file__).parent / "sheets"
 
@@ -32,6 +37,31 @@ Said: TypeAlias = Callable[[str, str], str]
 """What people read for a stored word, and of what it is."""
 
 
+CONTENT_TYPES: Mapping[str, "str | _StrPromise"] = {
+    ContentType.VIDEO: gettext_lazy("video"),
+    ContentType.IMAGE: gettext_lazy("picture"),
+    ContentType.AUDIO: gettext_lazy("sound"),
+    ContentType.TEXT: gettext_lazy("text"),
+    ContentType.DOCUMENT: gettext_lazy("document"),
+    ContentType.LIVE_STREAM: gettext_lazy("live stream"),
+    ContentType.ARCHIVE: gettext_lazy("archive of files"),
+    ContentType.LINKS: gettext_lazy("list of links"),
+    ContentType.ACCOUNT: gettext_lazy("account"),
+    ContentType.GROUP: gettext_lazy("group or channel"),
+    ContentType.OTHER: gettext_lazy("something else"),
+}
+"""Kinds of content in words."""
+
+
+def said_plainly(word: str, of: str) -> str:
+    """What people read for a stored word of a referral, in the language that is active."""
+    if of == "label" and word in labels():
+        return _(labels()[word].title)
+    if of == "ideology" and word in ideologies():
+        return _(ideologies()[word].title)
+    return str(CONTENT_TYPES.get(word, word)) if of == "content_type" else word
+
+
 def form_pdf(
     form: Form,
     values: Mapping[str, object],
@@ -42,7 +72,7 @@ def form_pdf(
     is_draft: bool = False,
 ) -> bytes:
     """A form of the law, filled in. language: English where the desk does not speak it."""
-    lang = _spoken(language)
+    lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
         kind, word, said = _what(form, is_exercise=is_exercise, is_draft=is_draft)
@@ -87,7 +117,7 @@ def form_json(
     is_exercise: bool = False,
 ) -> bytes:
     """The same for programs: what stands in it by field, with the words of one language."""
-    lang = _spoken(language)
+    lang = spoken(language)
     made = FormDocument(
         form=form.name,
         title=form.title.within(lang),
@@ -105,14 +135,14 @@ def referral_pdf(
     referral: ReferralOut, *, titles: Mapping[str, str], said: Said, language: str
 ) -> bytes:
     """A referral as its addressee reads it. titles: parties' titles by name."""
-    lang = _spoken(language)
+    lang = spoken(language)
     with translation.override(lang):
         told: dict[str, object] = {
             "title": _("Referral %s") % referral.reference,
             "exercise": _("EXERCISE") if referral.exercise else "",
             "tlp": "",
             "word": _("VOLUNTARY: this is a referral, not a removal order"),
-            "said": _exercise_said() if referral.exercise else _voluntary_said(),
+            "said": exercise_said() if referral.exercise else _voluntary_said(),
             "facts": _facts(referral, titles=titles, said=said),
             "content_title": _("The content"),
             "address_title": _("Web address"),
@@ -133,7 +163,7 @@ def referral_json(referral: ReferralOut) -> bytes:
     return referral.model_dump_json(indent=2).encode()
 
 
-def _spoken(language: str) -> str:
+def spoken(language: str) -> str:
     """A language of the desk; English where it has no other."""
     code = language[:2].lower()
     return code if code in LANGUAGES else "en"
@@ -142,10 +172,10 @@ def _spoken(language: str) -> str:
 def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
     """What a form is: the look of its band, the word in it, and what follows from it."""
     if form.name != "tco-annex-1":
-        said = _exercise_said() if is_exercise else ""
+        said = exercise_said() if is_exercise else ""
         return "answer", _("Answer of the addressee to a removal order"), said
     if is_exercise:
-        return "order", _("REMOVAL ORDER"), _exercise_said()
+        return "order", _("REMOVAL ORDER"), exercise_said()
     if is_draft:
         return (
             "order",
@@ -156,7 +186,7 @@ def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, s
     return "order", _("REMOVAL ORDER"), binding
 
 
-def _exercise_said() -> str:
+def exercise_said() -> str:
     """What stands on every paper of an exercise."""
     return _("This is an exercise. It has no legal effect, and nothing in it is real.")
 
@@ -211,13 +241,13 @@ def _text(kind: FieldKind, value: object) -> str:
     if is_empty(value):
         return ""
     if kind is FieldKind.MOMENT and (at := moment_of(value)):
-        return _moment(at)
+        return moment_said(at)
     if kind is FieldKind.DATE and (day := date_of(value)):
         return day.isoformat()
     return str(value)
 
 
-def _moment(at: datetime) -> str:
+def moment_said(at: datetime) -> str:
     """A time as it stands on paper."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
@@ -239,7 +269,7 @@ def _dashed(told: Mapping[str, object]) -> dict[str, object]:
 
 def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> list[list[str]]:
     """What stands at the head of a referral."""
-    sent = [[_("Sent"), _moment(referral.sent_at)]] if referral.sent_at else []
+    sent = [[_("Sent"), moment_said(referral.sent_at)]] if referral.sent_at else []
     return [
         [_("Reference"), referral.reference],
         [_("From"), titles.get(referral.sender, referral.sender)],

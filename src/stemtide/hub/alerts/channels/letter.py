@@ -32,6 +32,7 @@ def body(parcel: Parcel) -> bytes:
         "text": text,
         "acknowledge": parcel.link or None,
         "desk": parcel.desk or None,
+        **({"request": parcel.request} if parcel.request is not None else {}),
     }
     whole = {
         "type": f"alert.{parcel.kind}",

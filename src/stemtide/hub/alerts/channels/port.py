@@ -4,10 +4,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from stemtide.hub.alerts.rules import Channel, Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """One file that goes with a mail."""
+
+    name: str
+    content: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,8 @@ class Parcel:
     secrets:  sign what leaves, the newest first; more than one during a rotation.
     now:      the time of this attempt.
     link:     acknowledges without signing in; "" where the hub does not know its own address.
+    request:  what is asked of the addressee, as the API says it; None where nothing is.
+    files:    papers that go with a mail: each is sealed, or has its signature beside it.
     """
 
     delivery: UUID
@@ -41,6 +52,8 @@ class Parcel:
     secrets: tuple[str, ...] = ()
     link: str = ""
     desk: str = ""
+    request: dict[str, Any] | None = None
+    files: tuple[Enclosed, ...] = ()
 
 
 class Fate(StrEnum):
@@ -58,11 +71,13 @@ class Result:
     """What became of an attempt. words: what is wrong and what to do, for people.
 
     is_acknowledged: the receiver said in its answer that somebody has the alert.
+    proof: what the other side's server said as it took it, kept as it came.
     """
 
     fate: Fate
     words: str = ""
     is_acknowledged: bool = False
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,8 @@ class Post:
     """How this hub sends. mail_host: "" where it sends no mail.
 
     mail_security: "starttls", "tls" or "none".
+    mail_is_receipt: whether the mail server answers for the addressee's own, by handing over to it
+              while this hub waits.
     loopback: whether webhooks may go to this machine over plain HTTP: demos and tests.
     """
 
@@ -79,6 +96,7 @@ class Post:
     mail_password: str = ""
     mail_security: str = "starttls"
     mail_from: str = ""
+    mail_is_receipt: bool = False
     loopback: bool = False
 
 

@@ -3,14 +3,14 @@
 
 import smtplib
 from contextlib import closing
-from typing import Any
 
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from stemtide.hub.alerts import words
 from stemtide.hub.alerts.channels import letter
+from stemtide.hub.alerts.channels.mail.listening import ListeningBackend
 from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result
 from stemtide.hub.alerts.rules import LINK_VALID_FOR, Urgency
 
@@ -18,8 +18,6 @@ TIMEOUT_S = 15
 
 _FIRST_PERMANENT = 500
 """source: RFC 5321, section 4.2.1: replies of 5xx are permanent."""
-
-_SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
 def send(parcel: Parcel, *, post: Post) -> Result:
@@ -34,7 +32,7 @@ def send(parcel: Parcel, *, post: Post) -> Result:
         return _judge(error)
     except ValueError:  # Django refuses line breaks in headers, and what is no address
         return Result(Fate.REFUSED, "this is no mail address: correct the contact point")
-    return Result(Fate.SENT)
+    return Result(Fate.SENT, proof=connection.said)
 
 
 def _judge(error: smtplib.SMTPException | OSError) -> Result:
@@ -50,7 +48,7 @@ def _judge(error: smtplib.SMTPException | OSError) -> Result:
     return Result(Fate.FAILED, f"the mail server cannot be used ({type(error).__name__})")
 
 
-def _message(parcel: Parcel, *, post: Post, connection: Any) -> EmailMessage:  # noqa: ANN401  # Django's
+def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> EmailMessage:
     """The mail, in the contact point's language."""
     with translation.override(parcel.language):
         title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
@@ -74,6 +72,8 @@ def _message(parcel: Parcel, *, post: Post, connection: Any) -> EmailMessage:  #
     message.attach("alert.json", content, "application/json")
     lines = "".join(f"{name!s}: {value!s}\n" for name, value in signed.items())
     message.attach("alert.json.sig", lines, "text/plain")
+    for one in parcel.files:
+        message.attach(one.name, one.content, one.media_type)
     return message
 
 
@@ -83,6 +83,8 @@ def _text(parcel: Parcel) -> str:
     parts.append(words.text(parcel.kind, parcel.parameters))
     said = {"party": parcel.party_title, "urgency": words.URGENCIES[parcel.urgency]}
     parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % said)
+    if parcel.files:
+        parts.append(_files(parcel))
     if parcel.link:
         hours = int(LINK_VALID_FOR.total_seconds() // 3600)
         told = {"link": parcel.link, "hours": hours}
@@ -93,10 +95,18 @@ def _text(parcel: Parcel) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _connection(post: Post) -> Any:  # noqa: ANN401  # Django's
+def _files(parcel: Parcel) -> str:
+    """What is said of the files."""
+    names = ", ".join(one.name for one in parcel.files)
+    return _(
+        "Attached: %(files)s. A PDF bears the electronic seal of this hub; a .p7s file is its"
+        " signature on the JSON beside it."
+    ) % {"files": names}
+
+
+def _connection(post: Post) -> ListeningBackend:
     """A connection to the mail server, which is opened when the mail is sent."""
-    return get_connection(
-        _SMTP,
+    return ListeningBackend(
         host=post.mail_host,
         port=post.mail_port,
         username=post.mail_user,

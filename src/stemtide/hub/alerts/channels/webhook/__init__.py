@@ -91,7 +91,7 @@ def _first_bytes(answer: httpcore.Response) -> bytes:
 def _judge(status: int, answer: bytes) -> Result:
     """What an answer means."""
     if _OK <= status < _REDIRECT:
-        return Result(Fate.SENT, is_acknowledged=_acknowledges(answer))
+        return Result(Fate.SENT, is_acknowledged=_acknowledges(answer), proof=f"HTTP {status}")
     if _REDIRECT <= status < _WRONG:
         words = f"the receiver redirects ({status}); this is not followed: give the final address"
         return Result(Fate.FAILED, words)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an alert's way means for the request that it carries: its receipt, its acknowledgement.
+
+The rooms of the requests write and record; this file says what counts. Decision 0049.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.hub.alerts.channels.port import Parcel, Result
+from stemtide.hub.alerts.models import Alert
+from stemtide.hub.alerts.rules import Channel, Via
+from stemtide.hub.orders import writes_answers as orders
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.referrals import reads as referrals, writes_answers as answers
+from stemtide.protocol.referrals import AcknowledgeIn
+from stemtide.protocol.words_referrals import ReceiptVia
+
+_CLOCK = "clock"
+
+_VIA = {Channel.WEBHOOK: ReceiptVia.WEBHOOK, Channel.MAIL: ReceiptVia.MAIL}
+
+
+def note_arrival(parcel: Parcel, *, result: Result, now: datetime) -> bool:
+    """Record that a request reached its addressee's own server; whether that is news.
+
+    Only where the other side's machine took it: the caller says so of a mail, which most hubs hand
+    to a server of their own.
+    """
+    via = _VIA.get(parcel.channel)
+    note = _ARRIVES.get(parcel.kind)
+    if via is None or note is None:
+        return False
+    party = parties.party_named(parcel.party, by=_CLOCK)
+    return note(UUID(parcel.subject.partition(":")[2]), party, via, result.proof, now)
+
+
+def settle_request(alert: Alert, *, by: Actor, via: Via, now: datetime) -> bool:
+    """Acknowledge the request that an acknowledged alert carries; whether that is news.
+
+    raises: nothing that a request's state brings about: the alert is acknowledged all the same.
+    """
+    settle = _SETTLES.get(alert.kind)
+    if settle is None:
+        return False
+    try:
+        settle(UUID(alert.subject.partition(":")[2]), by, via, now)
+    except (ConflictError, NotAllowedError, NotFoundError):
+        return False
+    return True
+
+
+def _order_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
+    """A removal order: its hour begins."""
+    del party  # the order knows its addressee
+    return orders.record_receipt(uid, via=via, at=now, now=now, proof=proof)
+
+
+def _copy_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
+    """A copy of an order at an authority: its 72 hours begin."""
+    del via, proof  # a copy's receipt has its moment alone
+    return orders.receive_copy(uid, by=Actor(party, _CLOCK), now=now)
+
+
+def _referral_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
+    """A referral."""
+    del proof  # it stands in the delivery
+    return answers.record_receipt(uid, provider=party, via=via, at=now)
+
+
+def _batch_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
+    """The referrals of a batch that travelled."""
+    del proof
+    uids = referrals.unreceived(viewer=party, batch=uid)
+    return answers.record_receipts(uids, provider=party, via=via, at=now) > 0
+
+
+_ARRIVES: Mapping[str, Callable[[UUID, Party, ReceiptVia, str, datetime], bool]] = {
+    "order": _order_arrived,
+    "order_copy": _copy_arrived,
+    "referral": _referral_arrived,
+    "referrals": _batch_arrived,
+}
+
+
+def _settle_order(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
+    """Somebody at the provider has the order. By a link, that is its receipt as well."""
+    if via is Via.LINK:
+        orders.record_receipt(uid, via=ReceiptVia.LINK, at=now, now=now, by=by)
+    orders.acknowledge(uid, by=by, now=now)
+
+
+def _settle_referral(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
+    """Somebody at the provider has the referral."""
+    if via is Via.LINK:
+        answers.record_receipt(uid, provider=by.party, via=ReceiptVia.LINK, at=now, by=by)
+    answers.acknowledge(uid, body=AcknowledgeIn(), by=by, now=now)
+
+
+def _settle_copy(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
+    """Somebody at the authority has its copy."""
+    del via
+    orders.receive_copy(uid, by=by, now=now)
+
+
+_SETTLES: Mapping[str, Callable[[UUID, Actor, Via, datetime], None]] = {
+    "order": _settle_order,
+    "order_copy": _settle_copy,
+    "referral": _settle_referral,
+}
