@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with an order, and when: the tables are written out, never computed."""
+
+from datetime import timedelta
+
+import pytest
+
+from stemtide.hub.orders import rules, rules_offers, rules_scrutiny
+from stemtide.hub.orders.rules import (
+    OrderFacts,
+    PreservationFacts,
+    ScrutinyFacts,
+    Side,
+)
+from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.protocol.clocks import Pause
+from stemtide.protocol.machines import machine
+from stemtide.protocol.orders import OrderState, ScrutinyBasis, ScrutinyState
+from stemtide.protocol.words import PartyKind, Role
+from tests.hub.orders.cast import after
+from tests.world import NOON
+
+ISSUER, ADDRESSEE, HOME, STRANGER = "be", "forum", "fr", "stranger"
+
+OPEN_TO = {
+    # state: moves of issuer, of addressee, of an authority with a copy
+    "drafted": ({"discard", "issue"}, set(), set()),
+    "discarded": (set(), set(), set()),
+    "issued": ({"withdraw"}, {"receive"}, {"annul"}),
+    "received": ({"withdraw"}, {"execute", "suspend"}, {"annul"}),
+    "suspended": ({"withdraw", "resume"}, {"execute", "resume"}, {"annul"}),
+    "executed": ({"revoke"}, set(), {"undo"}),
+    "undone": (set(), {"reinstate"}, set()),
+    "withdrawn": (set(), set(), set()),
+    "annulled": (set(), set(), set()),
+    "reinstated": (set(), set(), set()),
+}
+
+LEADS = {"issue", "withdraw", "revoke", "annul", "undo"}
+"""Moves that a person makes only as duty officer or coordinator."""
+
+READS_ONLY = {Role.OBSERVER, Role.DATA_PROTECTION_OFFICER}
+LEADERS = {Role.DUTY_OFFICER, Role.COORDINATOR}
+MOVES = sorted(machine("order").moves)
+
+
+def facts(state="received", **more):
+    plain = {
+        "state": OrderState(state),
+        "issued_by": ISSUER,
+        "addressee": ADDRESSEE,
+        "homes": ((HOME, NOON),),
+        "is_cross_border": True,
+        "issued_at": None if state in {"drafted", "discarded"} else NOON,
+        "received_at": None if state in {"drafted", "discarded", "issued"} else NOON,
+    }
+    return OrderFacts(**(plain | more))
+
+
+def test_the_words_of_the_states_are_those_of_the_machines():
+    assert {*OrderState} == set(machine("order").states)
+    assert {*ScrutinyState} == set(machine("scrutiny").states)
+    assert set(OPEN_TO) == {*OrderState}
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("state", OPEN_TO)
+@pytest.mark.parametrize(("side", "name"), list(enumerate([ISSUER, ADDRESSEE, HOME, STRANGER])))
+def test_a_party_makes_its_own_moves_in_their_states_alone(state, move, side, name):
+    is_open = side < 3 and move in OPEN_TO[state][side]
+    if side < 3 and state in {"drafted", "discarded"} and name == ADDRESSEE:
+        is_open = False
+    told = rules.allows(rules.check_move, facts(state), move, name=name, role=None)
+    assert told is is_open
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("move", MOVES)
+def test_a_person_makes_the_moves_of_their_role_alone(move, role):
+    where = {
+        one: (state, [ISSUER, ADDRESSEE, HOME][side])
+        for state, sides in OPEN_TO.items()
+        for side, moves in enumerate(sides)
+        for one in moves
+    }
+    state, name = where[move]
+    expected = role in LEADERS if move in LEADS else role not in READS_ONLY
+    assert rules.allows(rules.check_move, facts(state), move, name=name, role=role) is expected
+
+
+def test_a_stranger_and_a_wrong_moment_are_told_apart_in_words():
+    with pytest.raises(NotAllowedError, match="no part in this order"):
+        rules.check_move(facts(), "execute", name=STRANGER, role=None)
+    with pytest.raises(ConflictError, match="this order is Executed"):
+        rules.check_move(facts("executed"), "execute", name=ADDRESSEE, role=None)
+
+
+@pytest.mark.parametrize(
+    ("state", "side", "expected"),
+    [
+        ("issued", Side.ISSUER, "withdraw"),
+        ("received", Side.ISSUER, "withdraw"),
+        ("suspended", Side.ISSUER, "withdraw"),
+        ("executed", Side.ISSUER, "revoke"),
+        ("issued", Side.HOME, "annul"),
+        ("received", Side.HOME, "annul"),
+        ("suspended", Side.HOME, "annul"),
+        ("executed", Side.HOME, "undo"),
+    ],
+)
+def test_what_was_executed_is_undone_and_the_rest_simply_ends(state, side, expected):
+    assert rules.ending_move(OrderState(state), side=side) == expected
+
+
+# Drafting
+
+
+@pytest.mark.parametrize("kind", PartyKind)
+@pytest.mark.parametrize("competent", [True, False])
+def test_only_a_competent_authority_drafts(kind, competent):
+    expected = kind is PartyKind.AUTHORITY and competent
+    check = {"kind": kind, "is_competent": competent, "role": None}
+    assert rules.allows(rules.check_draft, **check) is expected
+    assert rules.allows(rules.check_inform, **check) is expected
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_only_reads_drafts_nothing(role):
+    check = {"kind": PartyKind.AUTHORITY, "is_competent": True, "role": role}
+    assert rules.allows(rules.check_draft, **check) is (role not in READS_ONLY)
+
+
+@pytest.mark.parametrize("kind", PartyKind)
+def test_orders_are_addressed_to_providers(kind):
+    told = rules.allows(rules.check_addressee, "forum", kind=kind)
+    assert told is (kind is PartyKind.PROVIDER)
+
+
+@pytest.mark.parametrize("kind", PartyKind)
+def test_authorities_and_agencies_look_up_others_orders(kind):
+    expected = kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
+    assert rules.allows(rules.check_look, kind=kind) is expected
+
+
+def test_marks_must_agree():
+    rules.check_mark(crisis=True, exercise=True)
+    with pytest.raises(InvalidError, match="the crisis is real"):
+        rules.check_mark(crisis=False, exercise=True)
+
+
+# Sides
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "expected"),
+    [
+        ("drafted", ISSUER, Side.ISSUER),
+        ("drafted", ADDRESSEE, None),
+        ("issued", ADDRESSEE, Side.ADDRESSEE),
+        ("issued", HOME, Side.HOME),
+        ("issued", STRANGER, None),
+    ],
+)
+def test_a_draft_has_no_addressee_yet(state, name, expected):
+    assert rules.side_of(facts(state), name=name) is expected
+
+
+# Acknowledging, resuming
+
+
+@pytest.mark.parametrize("state", OPEN_TO)
+@pytest.mark.parametrize("name", [ISSUER, ADDRESSEE, HOME])
+def test_the_addressee_acknowledges_while_something_is_to_do(state, name):
+    expected = name == ADDRESSEE and state in {"issued", "received", "suspended"}
+    told = rules.allows(rules.check_acknowledge, facts(state), name=name, role=None)
+    assert told is expected
+
+
+@pytest.mark.parametrize(
+    ("grounds", "by_issuer"),
+    [
+        ({"impossibility"}, False),
+        ({"manifest_error"}, True),
+        ({"insufficient_information"}, True),
+        ({"impossibility", "manifest_error"}, True),
+    ],
+)
+def test_who_may_end_a_pause_depends_on_its_ground(grounds, by_issuer):
+    told = facts("suspended", grounds=frozenset(grounds))
+    assert rules.allows(rules.check_resume, told, name=ISSUER, role=None) is by_issuer
+    assert rules.allows(rules.check_resume, told, name=ADDRESSEE, role=None)
+    assert not rules.allows(rules.check_resume, told, name=HOME, role=None)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pauses", "expected"),
+    [
+        (59, [], False),
+        (60, [], False),
+        (61, [], True),
+        (200, [(10, None)], False),
+        (69, [(10, 20)], False),
+        (81, [(10, 20)], True),
+    ],
+)
+def test_a_measure_is_late_after_the_hour_and_never_in_a_pause(minutes, pauses, expected):
+    told = [Pause(after(one), None if two is None else after(two)) for one, two in pauses]
+    assert rules.is_late(after(minutes), received_at=NOON, pauses=told) is expected
+
+
+# Secrecy and preservation
+
+WEEKS = timedelta(weeks=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "weeks", "expected"),
+    [
+        ("received", ISSUER, (6, 12, 1), None),
+        ("executed", ISSUER, (6, 7, 1), None),
+        ("received", ADDRESSEE, (6, 12, 1), NotAllowedError),
+        ("received", HOME, (6, 12, 1), NotAllowedError),
+        ("withdrawn", ISSUER, (6, 12, 1), ConflictError),
+        ("drafted", ISSUER, (6, 12, 1), ConflictError),
+        ("received", ISSUER, (None, 12, 1), ConflictError),
+        ("received", ISSUER, (6, 12, 6), ConflictError),
+        ("received", ISSUER, (6, 6, 1), InvalidError),
+        ("received", ISSUER, (6, 13, 1), InvalidError),
+    ],
+)
+def test_secrecy_is_prolonged_by_its_issuer_in_time(state, name, weeks, expected):
+    """weeks: until when it is secret, until when it is to be, and now."""
+    secret, until, now = weeks
+    told = facts(state, secret_until=NOON + secret * WEEKS if secret else None)
+    check = {"name": name, "role": None, "until": NOON + until * WEEKS, "now": NOON + now * WEEKS}
+    if expected is None:
+        rules.check_prolong(told, **check)
+        return
+    with pytest.raises(expected):
+        rules.check_prolong(told, **check)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_who_leads_prolongs_and_extends(role):
+    told = facts("executed", secret_until=NOON + WEEKS, preservation=PreservationFacts(NOON))
+    check = {"name": ISSUER, "role": role, "until": NOON + 2 * WEEKS, "now": NOON}
+    assert rules.allows(rules.check_prolong, told, **check) is (role in LEADERS)
+    assert rules.allows(rules.check_extend, told, **check) is (role in LEADERS)
+
+
+@pytest.mark.parametrize(("name", "expected"), [(ISSUER, True), (HOME, True), (ADDRESSEE, False)])
+def test_authorities_ask_for_longer_preservation(name, expected):
+    told = facts("executed", preservation=PreservationFacts(NOON))
+    check = {"name": name, "role": None, "until": NOON + WEEKS, "now": NOON}
+    assert rules.allows(rules.check_extend, told, **check) is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [(ISSUER, False), (HOME, False), (ADDRESSEE, True)])
+def test_the_provider_keeps_the_record_of_what_it_preserves(name, expected):
+    told = facts("executed", preservation=PreservationFacts(NOON))
+    assert rules.allows(rules.check_note_access, told, name=name, role=None) is expected
+    check = {"name": name, "role": None, "now": NOON}
+    assert rules.allows(rules.check_note_destroyed, told, **check) is expected
+
+
+# Scrutiny
+
+OWN, PROVIDER, CONTENT = (
+    ScrutinyBasis.OWN_INITIATIVE,
+    ScrutinyBasis.PROVIDER,
+    ScrutinyBasis.CONTENT_PROVIDER,
+)
+
+
+@pytest.mark.parametrize("state", OPEN_TO)
+@pytest.mark.parametrize("basis", ScrutinyBasis)
+@pytest.mark.parametrize("name", [ISSUER, ADDRESSEE, HOME, STRANGER])
+def test_scrutiny_is_opened_by_its_own_side_while_an_order_has_effect(state, basis, name):
+    has_effect = state in {"issued", "received", "suspended", "executed"}
+    expected = has_effect and name == (ADDRESSEE if basis is PROVIDER else HOME)
+    check = {"name": name, "role": None, "informed_at": NOON, "now": NOON}
+    told = rules.allows(rules_scrutiny.check_open, facts(state), basis, **check)
+    assert told is expected
+
+
+@pytest.mark.parametrize(
+    ("basis", "hours", "expected"),
+    [
+        (OWN, 72, True),
+        (OWN, 73, False),
+        (PROVIDER, 48, True),
+        (PROVIDER, 49, False),
+        (CONTENT, 48, True),
+        (CONTENT, 49, False),
+    ],
+)
+def test_scrutiny_is_opened_within_its_hours(basis, hours, expected):
+    name = ADDRESSEE if basis is PROVIDER else HOME
+    check = {"name": name, "role": None, "informed_at": NOON, "now": NOON + timedelta(hours=hours)}
+    assert rules.allows(rules_scrutiny.check_open, facts(), basis, **check) is expected
+
+
+@pytest.mark.parametrize(
+    ("basis", "since"), [(OWN, NOON), (PROVIDER, after(600)), (CONTENT, after(600))]
+)
+def test_the_72_hours_run_from_the_copy_or_from_the_request(basis, since):
+    name = ADDRESSEE if basis is PROVIDER else HOME
+    told = rules_scrutiny.check_open(
+        facts(), basis, name=name, role=None, informed_at=NOON, now=after(600)
+    )
+    assert told == since
+
+
+def test_a_copy_that_nobody_had_opened_is_received_by_opening_scrutiny():
+    told = facts(homes=((HOME, None),))
+    check = {"name": HOME, "role": None, "informed_at": None, "now": after(9000)}
+    assert rules_scrutiny.check_open(told, OWN, **check) == after(9000)
+
+
+@pytest.mark.parametrize("informed_at", [None, NOON + WEEKS])
+def test_a_content_provider_was_informed_at_some_time(informed_at):
+    with pytest.raises(InvalidError, match="informed_at"):
+        rules_scrutiny.check_open(
+            facts(), CONTENT, name=HOME, role=None, informed_at=informed_at, now=NOON
+        )
+
+
+def test_scrutiny_needs_a_copy_and_is_open_once():
+    check = {"name": ADDRESSEE, "role": None, "informed_at": None, "now": NOON}
+    with pytest.raises(ConflictError, match="no authority has a copy"):
+        rules_scrutiny.check_open(facts(homes=()), PROVIDER, **check)
+    told = facts(scrutinies=(ScrutinyFacts(ScrutinyState.ANNOUNCED, HOME),))
+    with pytest.raises(ConflictError, match="is open already"):
+        rules_scrutiny.check_open(told, PROVIDER, **check)
+
+
+STEPS = {
+    "opened": {"announce", "uphold"},
+    "announced": {"uphold", "infringe"},
+    "upheld": set(),
+    "infringed": set(),
+    "closed": set(),
+}
+
+
+@pytest.mark.parametrize("state", STEPS)
+@pytest.mark.parametrize("step", ["announce", "uphold", "infringe"])
+@pytest.mark.parametrize("name", [ISSUER, ADDRESSEE, HOME, STRANGER])
+def test_the_steps_of_scrutiny_are_its_authoritys_in_their_order(state, step, name):
+    told = rules.allows(
+        rules_scrutiny.check_decide,
+        facts(),
+        ScrutinyFacts(ScrutinyState(state)),
+        step,
+        name=name,
+        role=None,
+        is_competent=True,
+    )
+    assert told is (name == HOME and step in STEPS[state])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"is_competent": False}, "not in the register for scrutiny"),
+        ({"scrutiny": ScrutinyFacts(ScrutinyState.OPENED, "de")}, "de examines this order"),
+        ({"role": Role.ANALYST}, "does not decide this"),
+        ({"step": "infringe"}, "tell the issuer first"),
+        ({"scrutiny": ScrutinyFacts(ScrutinyState.UPHELD)}, "is decided: No infringement"),
+    ],
+)
+def test_a_step_that_is_refused_says_why(change, words):
+    plain = {"scrutiny": ScrutinyFacts(ScrutinyState.OPENED), "step": "uphold", "role": None}
+    said = plain | {"is_competent": True} | change
+    scrutiny, step = said.pop("scrutiny"), said.pop("step")
+    with pytest.raises(RefusalError, match=words):
+        rules_scrutiny.check_decide(facts(), scrutiny, step, name=HOME, **said)
+
+
+# What is offered
+
+KEPT = PreservationFacts(NOON + WEEKS)
+OVER = PreservationFacts(NOON - WEEKS)
+OPENED = (ScrutinyFacts(ScrutinyState.OPENED),)
+ANNOUNCED = (ScrutinyFacts(ScrutinyState.ANNOUNCED, HOME),)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "expected"),
+    [
+        (ISSUER, facts("drafted"), ["change", "discard", "issue"]),
+        (ISSUER, facts("issued"), ["withdraw"]),
+        (
+            ISSUER,
+            facts("suspended", grounds=frozenset({"manifest_error"})),
+            ["resume", "withdraw"],
+        ),
+        (ISSUER, facts(secret_until=NOON + 6 * WEEKS), ["withdraw", "prolong"]),
+        (ISSUER, facts("executed", preservation=KEPT), ["withdraw", "extend"]),
+        (ISSUER, facts("annulled"), []),
+        (ADDRESSEE, facts("drafted"), []),
+        (ADDRESSEE, facts("issued"), ["acknowledge", "execute", "suspend", "ask_scrutiny"]),
+        (
+            ADDRESSEE,
+            facts(is_acknowledged=True, homes=()),
+            ["execute", "suspend"],
+        ),
+        (ADDRESSEE, facts("suspended", homes=()), ["acknowledge", "execute", "resume"]),
+        (
+            ADDRESSEE,
+            facts("executed", homes=(), preservation=OVER),
+            ["note_access", "note_destroyed"],
+        ),
+        (ADDRESSEE, facts("executed", homes=(), preservation=KEPT), ["note_access"]),
+        (ADDRESSEE, facts("undone"), ["reinstate"]),
+        (
+            HOME,
+            facts(),
+            ["open_scrutiny_own_initiative", "open_scrutiny_content_provider"],
+        ),
+        (HOME, facts(scrutinies=OPENED), ["announce", "uphold"]),
+        (HOME, facts(scrutinies=ANNOUNCED, preservation=KEPT), ["uphold", "infringe", "extend"]),
+        (STRANGER, facts(), []),
+    ],
+)
+def test_a_party_is_offered_what_its_writes_allow(name, told, expected):
+    offered = rules_offers.offers(
+        told, name=name, role=None, may_issue=True, may_scrutinise=True, now=NOON
+    )
+    assert offered == expected
+
+
+def test_without_competence_nothing_is_issued_or_examined():
+    lost = {"role": None, "may_issue": False, "may_scrutinise": False, "now": NOON}
+    assert rules_offers.offers(facts("drafted"), name=ISSUER, **lost) == ["change", "discard"]
+    assert rules_offers.offers(facts(scrutinies=OPENED), name=HOME, **lost) == []

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from stemtide.hub.orders import reads, writes_due, writes_endings
+from stemtide.hub.parties.rules import ConflictError, NotAllowedError
+from stemtide.hub.signals import reads as signals
+from stemtide.protocol.orders import OrderState, ScrutinyIn, WordsIn
+from tests.hub.orders import cast
+from tests.hub.orders.cast import after
+from tests.world import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(world, uid, *, at=None):
+    body = ScrutinyIn(basis="provider", reasons="It is a news report.")
+    by = world.actor(world.small_provider)
+    return writes_endings.open_scrutiny(uid, body=body, by=by, now=at or after(30))
+
+
+def test_an_infringement_ends_the_order_its_signals_and_asks_to_reinstate(orders):
+    signal = orders.share()
+    uid = cast.issue(orders, signals=(signal.id,)).id
+    cast.execute(orders, uid)
+    cast.examine(orders, uid)
+    told = cast.decide(orders, uid, "announce", "infringe")
+    assert told.state is OrderState.UNDONE
+    assert told.end_reason == "It is a news report: Art. 1(3)."
+    assert told.scrutinies[0].state == "infringed"
+    found = signals.signal(signal.id, viewer=orders.small_provider)
+    assert (found.state, found.withdraw_reason) == ("withdrawn", "order_annulled")
+    assert orders.ledger_kinds()[-5:] == [
+        *("scrutiny.opened", "scrutiny.announced", "scrutiny.infringed"),
+        *("signal.withdrawn", "order.annulled"),
+    ]
+    assert orders.last_entry().detail["parties"] == ["small-forum", "be-crisis-centre"]
+
+
+def test_an_order_that_was_not_executed_simply_has_no_effect(orders):
+    uid = cast.issue(orders).id
+    cast.receive(uid)
+    cast.examine(orders, uid)
+    told = cast.decide(orders, uid, "announce", "infringe")
+    assert (told.state, told.due_at) == (OrderState.ANNULLED, None)
+    assert writes_due.note_due(after(500)) == 0
+
+
+def test_an_order_that_stands_goes_on(orders):
+    uid = cast.issue(orders).id
+    cast.receive(uid)
+    cast.examine(orders, uid)
+    told = cast.decide(orders, uid, "uphold")
+    assert (told.state, told.due_at) == (OrderState.RECEIVED, after(60))
+    with pytest.raises(ConflictError, match="is decided: No infringement"):
+        cast.decide(orders, uid, "announce")
+
+
+def test_a_request_of_the_provider_is_taken_up_by_an_authority_with_a_copy(orders):
+    uid = cast.issue(orders).id
+    told = ask(orders, uid)
+    assert (told.scrutinies[0].basis, told.scrutinies[0].by) == ("provider", "")
+    assert told.scrutinies[0].due_at == after(30 + 72 * 60)
+    assert orders.last_entry().detail["parties"] == ["fr-referral-unit", "be-crisis-centre"]
+    assert cast.decide(orders, uid, "announce").scrutinies[0].by == "fr-referral-unit"
+
+
+def test_a_request_changes_nothing_in_the_hour(orders):
+    uid = cast.issue(orders).id
+    cast.receive(uid)
+    assert ask(orders, uid).due_at == after(60)
+
+
+def test_an_authority_enters_the_request_of_a_content_provider(orders):
+    uid = cast.issue(orders).id
+    body = ScrutinyIn(
+        basis="content_provider", reasons="My report on the attack.", informed_at=after(5)
+    )
+    by = orders.actor(orders.other_authority)
+    told = writes_endings.open_scrutiny(uid, body=body, by=by, now=after(60))
+    assert told.scrutinies[0].by == "fr-referral-unit"
+
+
+def test_scrutiny_that_is_overdue_is_noted_once_and_decided_all_the_same(orders):
+    uid = cast.issue(orders).id
+    ask(orders, uid)
+    late = after(31 + 72 * 60)
+    assert writes_due.note_due(late) == 1
+    assert writes_due.note_due(late) == 0
+    told = cast.decide(orders, uid, "announce", "infringe", at=late)
+    assert told.scrutinies[0].was_late
+    assert told.state is OrderState.ANNULLED
+
+
+def test_an_overdue_scrutiny_of_an_authority_is_told_to_it(orders):
+    uid = cast.issue(orders).id
+    cast.examine(orders, uid)
+    assert writes_due.note_due(after(31 + 72 * 60)) == 1
+    assert orders.last_entry().detail["parties"] == ["fr-referral-unit", "small-forum"]
+
+
+def test_an_order_that_is_withdrawn_closes_its_scrutiny(orders):
+    uid = cast.issue(orders).id
+    cast.examine(orders, uid)
+    by = orders.actor(orders.authority)
+    told = writes_endings.withdraw(uid, body=WordsIn(text="A mistake."), by=by, now=after(40))
+    assert told.scrutinies[0].state == "closed"
+    assert "scrutiny.closed" in orders.ledger_kinds()
+
+
+def test_nothing_is_decided_that_nobody_opened(orders):
+    uid = cast.issue(orders).id
+    with pytest.raises(ConflictError, match="open one first"):
+        cast.decide(orders, uid, "announce")
+
+
+@pytest.mark.parametrize("who", ["authority", "small_provider"])
+def test_issuer_and_provider_do_not_decide(orders, who):
+    uid = cast.issue(orders).id
+    cast.examine(orders, uid)
+    by = orders.actor(getattr(orders, who))
+    with pytest.raises(NotAllowedError):
+        writes_endings.decide_scrutiny(
+            uid, step="uphold", body=WordsIn(text="Fine."), by=by, now=after(40)
+        )
+
+
+def test_lists_show_what_waits_first_and_each_side_its_own(orders):
+    first = cast.issue(orders).id
+    second = cast.issue(orders).id
+    cast.receive(second)
+    cast.receive(first, at=after(1))
+    third = cast.issue(orders).id
+    cast.execute(orders, third)
+    listed = [one.id for one in reads.orders(viewer=orders.small_provider)]
+    assert listed == [second, first, third]
+    assert [one.id for one in reads.orders(viewer=orders.authority, is_open=False)] == [third]
+    assert len(reads.orders(viewer=orders.other_authority, side=reads.Side.HOME)) == 3
+    assert reads.orders(viewer=orders.other_authority, side=reads.Side.ISSUER) == []
+    assert len(reads.inbox(viewer=orders.small_provider)) == 3
+    assert reads.waiting(viewer=orders.small_provider) == 2
+    only = reads.orders(viewer=orders.authority, state=OrderState.EXECUTED, limit=1)
+    assert [one.id for one in only] == [third]
+
+
+def test_what_was_told_before_a_first_order_is_read_by_both(orders):
+    told = reads.informations(viewer=orders.small_provider)
+    assert [one.sent_by for one in told] == ["be-crisis-centre"]
+    assert told[0].order_from == NOON.replace(hour=11)
+    assert reads.informations(viewer=orders.big_provider) == []
