@@ -23,6 +23,9 @@ PAGES = {
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *("drill", "deliveries", "leads", "lead", "report", "reports", "contacts", "preferences"),
         *("document-verify", "progress", "progress-orders"),
+        "document-verify",
+        *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
+        "hold-new",
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
     MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),
@@ -55,7 +58,7 @@ PIECES = {
         "alerts-bar",
         "drill-block",
     ),
-    *("look-still", "report-pdf"),
+    *("look-still", "report-pdf", "batch-file"),
 }
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
@@ -66,7 +69,7 @@ ACTS = {
     *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-section"),
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
-    *("delivery-drop", "drill-start"),
+    *("delivery-drop", "drill-start", "referral-act", "hold-act"),
 }
 """What only takes a form, and leads back to a page."""
 

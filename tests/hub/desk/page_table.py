@@ -35,6 +35,11 @@ POST alert-acknowledge            in  302 302 403 403 302 404 404 404 403 404 40
 GET  alerts                       in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  alerts-bar                   in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  alerts-blocks                in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  batch                        in  200 200 200 200 200 200 404 404 404 404 404 404
+GET  batch-file                   in  200 200 200 200 200 200 404 404 404 404 404 404
+GET  batch-new                    in  200 403 403 403 403 200 200 403 403 403 403 403
+POST batch-new                    in  200 403 403 403 403 200 200 403 403 403 403 403
+GET  batches                      in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  board                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  board-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  board-stream                 403 200 200 200 200 200 200 200 200 200 200 200 200
@@ -81,6 +86,10 @@ GET  drill                        in  200 200 200 200 200 200 404 404 404 404 40
 GET  drill-block                  in  200 200 200 200 200 200 404 404 404 404 404 404
 POST drill-start                  in  302 403 403 403 403 302 403 403 403 403 403 403
 GET  drills                       in  200 200 200 200 200 200 200 200 200 200 200 200
+POST hold-act                     in  302 403 403 403 403 403 404 404 403 404 404 404
+GET  hold-new                     in  200 403 403 403 403 200 200 403 403 403 403 403
+POST hold-new                     in  302 403 403 403 403 302 302 403 403 403 403 403
+GET  holds                        in  200 200 200 200 200 200 200 403 403 403 403 403
 GET  invited                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST invited                      422 422 422 422 422 422 422 422 422 422 422 422 422
 POST ladder                       in  403 403 403 403 302 302 403 403 403 403 403 403
@@ -131,6 +140,11 @@ GET  progress                     in  200 200 200 200 200 200 200 200 200 200 20
 GET  progress-orders              in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
+GET  referral                     in  200 200 200 200 200 200 404 200 200 404 404 404
+POST referral-act                 in  302 403 403 403 403 403 404 403 403 404 404 404
+GET  referral-new                 in  200 200 403 403 200 200 200 403 403 403 403 403
+POST referral-new                 in  200 200 403 403 200 200 200 403 403 403 403 403
+GET  referrals                    in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  report                       in  200 200 200 200 200 200 404 200 200 404 404 404
 POST report-action                in  302 302 403 403 302 302 404 403 403 404 404 404
 POST report-action-done           in  302 302 403 403 302 403 404 403 403 404 404 404
@@ -176,6 +190,11 @@ PARTS = {
     "lead-receive": {"uid": "lead"},
     "lead-pass-on": {"uid": "lead"},
     "lead-close": {"uid": "lead"},
+    "referral": {"uid": "referral"},
+    "referral-act": {"uid": "referral"},
+    "batch": {"uid": "batch"},
+    "batch-file": {"uid": "batch"},
+    "hold-act": {"uid": "hold"},
     "report": {"uid": "report"},
     "report-pdf": {"uid": "report"},
     "report-note": {"uid": "report"},
@@ -197,6 +216,8 @@ PARTS = {
 }
 FIXED = {
     "crisis-act": {"verb": "keep"},
+    "referral-act": {"verb": "withdraw"},
+    "hold-act": {"verb": "lift"},
     "report-section": {"name": "lessons"},
     "colleague-act": {"verb": "deactivate"},
     "mfa_remove_webauthn": {"pk": 1},
@@ -225,7 +246,24 @@ WARNING = {
     "warning-countries": "BE",
     "warning-framework": "eucp-2023",
 }
+REFERRAL = {
+    "url": "https://video.example/watch?v=3",
+    "provider": "provider",
+    "content_type": "video",
+    "labels": ["incitement"],
+    "reason": "It calls for murder.",
+}
+HOLD = {
+    "url": "https://video.example/watch?v=4",
+    "hours": "24",
+    "reason": "evidence",
+    "contact": "the duty desk",
+}
 DATA = {
+    "batch-new": {"name": "Another day", "rows": "url\nhttps://video.example/watch?v=5"},
+    "hold-new": HOLD,
+    "referral-act": {"withdraw-reason": "mistake"},
+    "referral-new": REFERRAL,
     "crisis-act": {"keep-reason": "variants still come"},
     "crisis-line-vote": {"vote": "agree"},
     "crisis-lines-propose": {"line-language_0": "en", "line-text_0": "Stay away."},

@@ -198,7 +198,7 @@ def tail(*, viewer: Viewer) -> list[Line]:
     """The last entries, newest first."""
     head = ledger.heads().entries
     rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
-    return _lines(rows[::-1], viewer=viewer)
+    return in_words(rows[::-1], viewer=viewer)
 
 
 NOISE = ("alerts.raised", "alerts.settled")
@@ -214,15 +214,15 @@ def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
         NotFoundError,
     ):  # not in the room: names as the ledger alone opens them
         rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit, without=NOISE)
-    return _lines(rows, viewer=viewer)
+    return in_words(rows, viewer=viewer)
 
 
 def about(subject: str, *, viewer: Viewer) -> list[Line]:
     """The entries about one thing that the viewer may see, oldest first."""
-    return _lines(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
+    return in_words(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
 
 
-def _lines(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
+def in_words(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
     """Entries in words."""
     titles = {one.ref: one.title for one in parties.parties(viewer=viewer)}
     return [_line(row, titles=titles) for row in rows]

@@ -16,6 +16,7 @@ PAGES = (
     ("board", _("Board")),
     ("crises", _("Crises")),
     ("leads", _("Leads")),
+    ("referrals", _("Referrals")),
     ("reports", _("Reports")),
     ("progress", _("Progress")),
     ("contacts", _("Contacts")),

@@ -14,6 +14,7 @@ from stemtide.hub.desk import (
     urls_alerts,
     urls_people,
     urls_progress,
+    urls_referrals,
     urls_situation,
 )
 
@@ -44,4 +45,5 @@ urlpatterns = [
     *urls_progress.urlpatterns,
     *urls_situation.urlpatterns,
     *urls_alerts.urlpatterns,
+    *urls_referrals.urlpatterns,
 ]

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from stemtide.fingerprints import url as urls
 from stemtide.hub.parties.rules import (
+    WRITING_ROLES,
     ConflictError,
     InvalidError,
     NotAllowedError,
@@ -33,6 +34,7 @@ __all__ = [
     "MOVE_OF",
     "REFERRING",
     "STANDING",
+    "WRITING_ROLES",
     "Around",
     "ReferralFacts",
     "allows",

@@ -35,6 +35,12 @@ def phrase(value: str, of: str) -> str:
 
 
 @register.filter
+def looks(value: str, of: str) -> str:
+    """How a stored word looks: good, warn, bad or calm."""
+    return words.looks(value, of)
+
+
+@register.filter
 def figure(word: str, of: str) -> str:
     """What people read for a stored word among the figures of a report."""
     return words.figure(word, of)

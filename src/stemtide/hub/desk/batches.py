@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of referrals at the desk: upload, try, send, and what became of each row."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.referral_forms import BatchForm
+from stemtide.hub.desk.refusals import without_field
+from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+from stemtide.hub.referrals import (
+    reads_batches as reads,
+    rules_batches as rules,
+    writes_batches as writes,
+)
+from stemtide.protocol.batch_files import BatchFileError, read_rows, write_rows
+from stemtide.protocol.batches import (
+    MAX_ROWS_AT_ONCE,
+    BatchIn,
+    BatchOut,
+    BatchRowIn,
+    BatchRowOut,
+    CheckRowsIn,
+    RowsIn,
+)
+from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_referrals import RowOutcome
+
+SHOWN = 200
+"""Rows of a dry run on a page, those that are not simply sent first."""
+
+
+@require_safe
+@signed_in
+def batches(request: SignedInRequest) -> HttpResponse:
+    """The batches of the reader's party, the latest first."""
+    by = actor_of(request)
+    facts = {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "rows": reads.batches(viewer=by.party),
+        "may_open": allows(rules.check_open, kind=by.kind, role=by.role),
+    }
+    return render(request, "desk/referrals/batches.html", facts)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@writing
+def new(request: SignedInRequest) -> HttpResponse:
+    """A file of addresses: tried first, then sent."""
+    by = actor_of(request)
+    rules.check_open(kind=by.kind, role=by.role)
+    providers = [
+        (one.name, one.title)
+        for one in parties.parties(viewer=by.party)
+        if one.kind == PartyKind.PROVIDER
+    ]
+    if request.method != "POST":
+        form = BatchForm(providers=providers)
+        return render(request, "desk/referrals/batch_new.html", {"form": form})
+    form = BatchForm(request.POST, request.FILES, providers=providers)
+    text = form.text() if form.is_valid() else None
+    rows = _read(form, text) if text is not None else None
+    if rows is not None and text is not None:
+        try:
+            if request.POST.get("do") == "send":
+                batch = _send(form, rows, by=by)
+                messages.success(request, _("Done. Below is what became of each row."))
+                return redirect("batch", uid=batch.id)
+            return _tried(request, form, text=text, rows=rows, by=by)
+        except (ConflictError, InvalidError) as error:
+            form.add_error(None, without_field(error))
+    form.mark_errors()
+    return render(request, "desk/referrals/batch_new.html", {"form": form}, status=422)
+
+
+@require_safe
+@signed_in
+def batch(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """One batch: how many rows met each outcome, and the rows."""
+    viewer = request.user.party
+    found = reads.batch(uid, viewer=viewer)
+    after = request.GET.get("after", "0")
+    page = reads.rows(
+        uid,
+        viewer=viewer,
+        after=int(after) if after.isdecimal() and len(after) < 8 else 0,  # noqa: PLR2004  # digits
+        limit=SHOWN,
+    )
+    facts = {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "batch": found,
+        "outcomes": _in_order(found.outcomes),
+        "rows": page.rows,
+        "after": page.next if page.more else 0,
+    }
+    return render(request, "desk/referrals/batch.html", facts)
+
+
+@require_safe
+@signed_in
+def file(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """What became of each row, as a file of comma-separated values."""
+    viewer = request.user.party
+    found = reads.batch(uid, viewer=viewer)
+    rows: list[BatchRowOut] = []
+    more, after = True, 0
+    while more:
+        page = reads.rows(uid, viewer=viewer, after=after)
+        rows += page.rows
+        more, after = page.more, page.next
+    answer = HttpResponse(write_rows(rows), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="batch-{found.id}.csv"'
+    return answer
+
+
+def _read(form: BatchForm, text: str) -> list[BatchRowIn] | None:
+    """The rows of a file; None where it is none: then the form says why."""
+    try:
+        return read_rows(text, defaults=form.defaults())
+    except BatchFileError as error:
+        form.add_error("file", str(error))
+        return None
+
+
+def _send(form: BatchForm, rows: Sequence[BatchRowIn], *, by: Actor) -> BatchOut:
+    """Send all rows, part by part."""
+    said = form.cleaned_data
+    body = BatchIn(name=said["name"], exercise=said["exercise"])
+    opened = writes.open_batch(body, by=by, now=datetime.now(UTC))
+    for first in range(0, len(rows), MAX_ROWS_AT_ONCE):
+        part = RowsIn(rows=tuple(rows[first : first + MAX_ROWS_AT_ONCE]), again=said["again"])
+        writes.add_rows(opened.id, body=part, by=by, now=datetime.now(UTC))
+    return opened
+
+
+def _tried(
+    request: SignedInRequest,
+    form: BatchForm,
+    *,
+    text: str,
+    rows: Sequence[BatchRowIn],
+    by: Actor,
+) -> HttpResponse:
+    """What would become of each row, with the button that sends them."""
+    said = form.cleaned_data
+    body = CheckRowsIn(rows=tuple(rows), again=said["again"], exercise=said["exercise"])
+    found = reads.check_rows(body, viewer=by.party, role=by.role, now=datetime.now(UTC)).rows
+    counts = Counter(one.outcome for one in found)
+    first = sorted(found, key=lambda one: (one.outcome is RowOutcome.SENT, one.number))
+    facts = {
+        "form": form,
+        "text": text,
+        "titles": titles_of(request),
+        "outcomes": _in_order(counts),
+        "count": len(found),
+        "going": counts[RowOutcome.SENT] + counts[RowOutcome.HELD],
+        "rows": first[:SHOWN],
+        "hidden": max(0, len(first) - SHOWN),
+    }
+    return render(request, "desk/referrals/batch_tried.html", facts)
+
+
+def _in_order(counts: dict[RowOutcome, int]) -> list[tuple[RowOutcome, int]]:
+    """How many rows met each outcome, in the order of the words."""
+    return [(one, counts[one]) for one in RowOutcome if counts.get(one)]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds at the desk: those that stand, the form to ask for one, extending and lifting."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.referral_forms import ExtendForm, HoldForm
+from stemtide.hub.desk.refusals import without_field
+from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.parties.rules import InvalidError, NotAllowedError, allows
+from stemtide.hub.referrals import (
+    reads_holds as reads,
+    rules_holds as rules,
+    writes_holds as writes,
+)
+from stemtide.hub.referrals.rules import REFERRING
+
+
+@require_safe
+@signed_in
+def holds(request: SignedInRequest) -> HttpResponse:
+    """The holds of the reader's party; those that stand first."""
+    by, now = actor_of(request), datetime.now(UTC)
+    if by.kind not in REFERRING:
+        raise NotAllowedError("only an authority or an agency asks for a hold: tell one of them")
+    rows = [
+        (
+            one,
+            allows(
+                rules.check_move,
+                rules.HoldFacts(state=one.state, holder=one.holder),
+                "lift",
+                by=by,
+            ),
+        )
+        for one in reads.holds(viewer=by.party)
+    ]
+    facts = {
+        "now": now,
+        "titles": titles_of(request),
+        "rows": rows,
+        "may_place": allows(rules.check_place, kind=by.kind, role=by.role),
+        "form": ExtendForm(),
+    }
+    return render(request, "desk/referrals/holds.html", facts)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@writing
+def new(request: SignedInRequest) -> HttpResponse:
+    """The form to ask for a hold, and what it sends."""
+    by, now = actor_of(request), datetime.now(UTC)
+    rules.check_place(kind=by.kind, role=by.role)
+    if request.method != "POST":
+        first = {name: request.GET.get(name, "") for name in ("url", "signal")}
+        return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=first)})
+    form = HoldForm(request.POST)
+    body = form.order(now) if form.is_valid() else None
+    if body is not None:
+        try:
+            writes.place(body, by=by, now=now)
+        except InvalidError as error:
+            field = error.field if error.field in form.fields else None
+            form.add_error(field, without_field(error))
+        else:
+            messages.success(request, _("Placed. Referrals of this content wait from now on."))
+            return redirect("holds")
+    form.mark_errors()
+    return render(request, "desk/referrals/hold_new.html", {"form": form}, status=422)
+
+
+@require_POST
+@signed_in
+@writing
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Extend or lift a hold."""
+    by, now = actor_of(request), datetime.now(UTC)
+    reads.find_hold(uid, viewer=by.party)
+    if verb == "lift":
+        carry_out(
+            request,
+            lambda: writes.lift(uid, by=by, now=now),
+            done=_("Lifted. The senders of what waited for it are told."),
+        )
+        return redirect("holds")
+    if verb != "extend":
+        raise Http404
+    form = ExtendForm(request.POST)
+    body = form.order(now) if form.is_valid() else None
+    if body is None:
+        messages.error(request, _("Choose for how long."))
+        return redirect("holds")
+    carry_out(
+        request,
+        lambda: writes.extend(uid, body=body, by=by, now=now),
+        done=_("Extended."),
+    )
+    return redirect("holds")
