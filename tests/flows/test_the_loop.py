@@ -34,6 +34,8 @@ def test_the_demo_blocks_what_it_should_and_nothing_else(tmp_path):
     assert told["agents"] == len(cast.PROVIDERS)
     assert told["feedback_received"] == told["webhooks_heard"] == known
     assert told["ledger_entries"] > len(pictures.SHARED)
+    assert told["referrals"] == {"removed": 1, "held": 1}
+    assert told["orders"] == {"executed": 1}
     assert 0 < told["share_to_block_ms"]["p50"] <= told["share_to_block_ms"]["p99"]
 
 

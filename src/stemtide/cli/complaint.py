@@ -8,7 +8,12 @@ import typer
 
 from stemtide.cli.speech import give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.complaints import ComplaintBasis, ComplaintFinding, Exemption, Restriction
+from stemtide.protocol.words_complaints import (
+    ComplaintBasis,
+    ComplaintFinding,
+    Exemption,
+    Restriction,
+)
 
 complaint = typer.Typer(no_args_is_help=True, help="Complaints of uploaders, and redress.")
 

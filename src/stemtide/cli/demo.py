@@ -26,7 +26,8 @@ def demo(
 
     It prints the board's address and a sign-in that works. Ctrl-C stops everything.
     """
-    from stemtide.exercises.crisis import DemoError, play
+    from stemtide.exercises.crisis import play
+    from stemtide.exercises.stage import DemoError
 
     if as_json and not once:
         fail("--json goes with --once", code=2)

@@ -9,8 +9,7 @@ import typer
 
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.forms import FieldKind, FormError, form
-from stemtide.protocol.orders import OrderState
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import ContentType
 
 order = typer.Typer(no_args_is_help=True, help="Removal orders: Regulation (EU) 2021/784 Art. 3.")
@@ -192,6 +191,8 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
     tell_order(found, as_json=as_json)
     if as_json:
         return
+    from stemtide.protocol.forms import form
+
     for one in form("tco-annex-1").fields:
         value = found["annex"].get(one.name)
         if value not in (None, "", []):
@@ -278,6 +279,8 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 def _value(name: str, field: str, text: str) -> str | bool | list[str]:
     """A field's value from the command line: lists by commas or lines, ticks as yes or no."""
+    from stemtide.protocol.forms import FieldKind, FormError, form
+
     try:
         kind = form(name).field(field).kind
     except FormError as error:

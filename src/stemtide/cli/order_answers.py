@@ -9,7 +9,7 @@ import typer
 from stemtide.cli.order import AnnexFile, AsJson, Fields, OrderId, fields_of, order, tell_order
 from stemtide.cli.speech import fail
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.orders import AccessPurpose, Measure, ScrutinyBasis
+from stemtide.protocol.words_orders import AccessPurpose, Measure, ScrutinyBasis
 
 Words = Annotated[str, typer.Argument(help="Why, or what, in words.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it.")]

@@ -8,7 +8,7 @@ import typer
 
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.progress import ProgressBy, ProgressOf
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 
 progress = typer.Typer(
     no_args_is_help=True, help="How far referrals came and, apart from them, how far orders did."

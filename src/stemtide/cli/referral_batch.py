@@ -12,12 +12,12 @@ import typer
 from stemtide.cli.referral import AsJson, Exercise, Provider, referral
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.batch_files import BatchFileError, read_rows, write_rows
-from stemtide.protocol.batches import BatchRowIn, BatchRowOut
 from stemtide.protocol.words_referrals import ContentType, RowOutcome
 
 if TYPE_CHECKING:
     import httpx
+
+    from stemtide.protocol.batches import BatchRowIn
 
 AT_ONCE = 500
 """Rows that travel in one request: small enough that the bar moves."""
@@ -64,6 +64,8 @@ def batch(
     The same file under the same name again is harmless: what was done is told, not done twice.
     Exits with 1 where a row must be corrected.
     """
+    from stemtide.protocol.batch_files import BatchFileError, read_rows
+
     defaults = {
         "provider": provider,
         "reason": reason,
@@ -87,7 +89,7 @@ def batch(
 
 
 def _send(
-    client: "httpx.Client", rows: list[BatchRowIn], batch: dict[str, Any], *, again: bool
+    client: "httpx.Client", rows: "list[BatchRowIn]", batch: dict[str, Any], *, again: bool
 ) -> Iterator[dict[str, Any]]:
     """Send the rows part by part, and show how far it is."""
     opened = checked(client.post("/api/v1/batches", json=batch))
@@ -104,6 +106,9 @@ def _hand_out(
     found: list[dict[str, Any]], *, out: Path | None, as_json: bool, dry_run: bool
 ) -> None:
     """Say what became of each row, and how it went altogether."""
+    from stemtide.protocol.batch_files import write_rows
+    from stemtide.protocol.batches import BatchRowOut
+
     for row in found:
         line = f"{row['number']:>6}  {row['outcome']:18} {row['reference']:14} {row['url']}"
         give(row, as_json=as_json, line=f"{line}  {row['message']}".rstrip())

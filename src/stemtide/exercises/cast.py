@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stemtide.protocol.words import PartyKind, Role, Scope
+from stemtide.protocol.words import Duty, PartyKind, Role, Scope
 
 _PARTIES = (
     ("be-crisis-centre", "Crisis Centre (Belgium)", PartyKind.AUTHORITY, "BE"),
@@ -16,6 +16,11 @@ _PARTIES = (
     ("small-pictures", "Small Pictures", PartyKind.PROVIDER, "EE"),
     ("paste-corner", "Paste Corner", PartyKind.PROVIDER, "PL"),
 )
+_OTHERS = (
+    ("duty@authority.example", "be-crisis-centre", Role.DUTY_OFFICER),
+    ("duty@big-videos.example", "big-videos", Role.DUTY_OFFICER),
+    ("duty@small-pictures.example", "small-pictures", Role.DUTY_OFFICER),
+)
 PROVIDERS = tuple(name for name, _, kind, _ in _PARTIES if kind is PartyKind.PROVIDER)
 AUTHORITY = "be-crisis-centre"
 COORDINATOR = "eu-referral-unit"
@@ -23,11 +28,15 @@ COORDINATOR = "eu-referral-unit"
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """keys: an API key a party. email and password: someone who signs in for the coordinator."""
+    """keys: an API key a party. email and password: someone who signs in for the coordinator.
+
+    emails: all who sign in, with the same password, each for another party.
+    """
 
     keys: dict[str, str]
     email: str
     password: str
+    emails: tuple[str, ...] = ()
 
 
 def assemble(data_dir: Path) -> Cast:
@@ -40,7 +49,7 @@ def assemble(data_dir: Path) -> Cast:
 
     boot.start()
     boot.migrate()
-    from stemtide.hub.parties import writes
+    from stemtide.hub.parties import writes, writes_competences
 
     now = datetime.now(UTC)
     keys = {}
@@ -52,13 +61,13 @@ def assemble(data_dir: Path) -> Cast:
         _, keys[name] = writes.new_key(
             "exercise", party=people[name], scopes=list(Scope), actor="exercise", now=now
         )
+    for duty in (Duty.ISSUE, Duty.SCRUTINISE):
+        writes_competences.name_competent(people[AUTHORITY], duty, actor="exercise", now=now)
     email, password = "duty@coordinator.example", secrets.token_urlsafe(12)
-    writes.add_person(
-        email,
-        party=people[COORDINATOR],
-        role=Role.COORDINATOR,
-        password=password,
-        actor="exercise",
-        now=now,
-    )
-    return Cast(keys=keys, email=email, password=password)
+    signing_in = ((email, COORDINATOR, Role.COORDINATOR), *_OTHERS)
+    for address, name, role in signing_in:
+        writes.add_person(
+            address, party=people[name], role=role, password=password, actor="exercise", now=now
+        )
+    emails = tuple(address for address, _, _ in signing_in)
+    return Cast(keys=keys, email=email, password=password, emails=emails)

@@ -4,29 +4,26 @@
 1 start the hub and the agents; 2 an authority warns, rates, answers the checklist and proposes; the
 agency confirms, and the providers join; 3 the authority shares pictures, a film, a text and an
 address, and each is uploaded at every provider at once; 4 altered copies and what is unrelated
-follow; 5 the counts come back to the board.
+follow; 5 content elsewhere is referred, held and ordered away; 6 the counts come back to the board.
 """
 
 import contextlib
 import json
 import signal
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from stemtide.exercises import cast, media, pictures, processes, provider
-from stemtide.exercises.tally import Tally
+from stemtide.exercises import cast, media, pictures, processes, provider, requests
+from stemtide.exercises.stage import DemoError, Stage, good
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.looks import Asked
@@ -36,35 +33,6 @@ from stemtide.protocol.frameworks import framework
 FRAMEWORK = "eucp-2023"
 SHARED_MEDIA = ("film.mp4", "document.html")
 _ANSWERED_WITHIN_S = 30.0
-
-
-class DemoError(Exception):
-    """The demo cannot go on; the message says why and what to do."""
-
-
-@dataclass(slots=True)
-class Stage:
-    """What is on stage: processes, clients and the clock that the narration shows."""
-
-    folder: Path
-    began: float = field(default_factory=time.monotonic)
-    running: list[processes.Running] = field(default_factory=list)
-    receivers: list[provider.Receiver] = field(default_factory=list)
-    agents: dict[str, httpx.Client] = field(default_factory=dict)
-    tally: Tally = field(default_factory=Tally)
-
-    def say(self, words: str) -> None:
-        """Narrate, with the seconds since the curtain rose."""
-        print(f"[{time.monotonic() - self.began:6.2f} s] {words}", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Stop everything, agents first."""
-        for client in self.agents.values():
-            client.close()
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            list(pool.map(processes.Running.stop, reversed(self.running)))
-        for receiver in self.receivers:
-            receiver.stop()
 
 
 def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
@@ -129,10 +97,10 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
 
 
 def _play(stage: Stage, people: cast.Cast) -> None:
-    """2 to 5: from the warning to the counts."""
+    """2 to 6: from the warning to the counts."""
     files = pictures.photographs()
     files |= {"film.mp4": media.film(files), "document.html": media.document()}
-    with _client(stage, people, cast.AUTHORITY) as authority:
+    with stage.client(people, cast.AUTHORITY) as authority:
         crisis = _activate(stage, people, authority=authority)
         with Sandbox() as sandbox:
             for name in (*pictures.SHARED, *SHARED_MEDIA):
@@ -145,13 +113,8 @@ def _play(stage: Stage, people: cast.Cast) -> None:
             f"{max(stage.tally.share_to_block_ms):.0f} ms"
         )
     _upload_the_rest(stage, files)
+    requests.ask(stage, people, crisis=crisis)
     _gather(stage)
-
-
-def _client(stage: Stage, people: cast.Cast, party: str) -> httpx.Client:
-    """A party's client of the hub."""
-    headers = {"Authorization": f"Bearer {people.keys[party]}"}
-    return httpx.Client(base_url=stage.running[0].address, headers=headers, timeout=60)
 
 
 def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> str:
@@ -166,38 +129,27 @@ def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> st
         "happened_at": datetime.now(UTC).isoformat(),
         "countries": ["BE", "FR"],
     }
-    crisis = str(_good(authority.post("/api/v1/crises", json=warning))["id"])
+    crisis = str(good(authority.post("/api/v1/crises", json=warning))["id"])
     path = f"/api/v1/crises/{crisis}"
-    rated = _good(authority.post(f"{path}/triage", json={"harm": 4, "virality": 3}))
+    rated = good(authority.post(f"{path}/triage", json={"harm": 4, "virality": 3}))
     outcome = rated["triages"][-1]["outcome"]
     stage.say(f"An authority raises an early warning and rates it: {outcome}.")
     for test in framework(FRAMEWORK).tests:
         body = {"answer": "yes", "evidence": "played"}
-        _good(authority.put(f"{path}/checks/{test}", json=body))
+        good(authority.put(f"{path}/checks/{test}", json=body))
     measure = {"country": "BE", "measure": "referrals (played)", "insufficient": "hosts abroad"}
-    _good(authority.post(f"{path}/measures", json=measure))
+    good(authority.post(f"{path}/measures", json=measure))
     proposal = {"act": "activate", "reason": "it spreads across borders (played)"}
-    proposed = _good(authority.post(f"{path}/proposals", json=proposal))["proposals"][-1]["id"]
-    with _client(stage, people, cast.COORDINATOR) as agency:
-        _good(agency.post(f"{path}/proposals/{proposed}/confirm"))
+    proposed = good(authority.post(f"{path}/proposals", json=proposal))["proposals"][-1]["id"]
+    with stage.client(people, cast.COORDINATOR) as agency:
+        good(agency.post(f"{path}/proposals/{proposed}/confirm"))
         stage.say("Six tests are answered yes; one party proposed, another confirmed: active.")
-        _good(agency.post(f"{path}/invite", json={"kinds": ["provider"]}))
+        good(agency.post(f"{path}/invite", json={"kinds": ["provider"]}))
     for name in cast.PROVIDERS:
-        with _client(stage, people, name) as one:
-            _good(one.post(f"{path}/join"))
+        with stage.client(people, name) as one:
+            good(one.post(f"{path}/join"))
     stage.say(f"{len(cast.PROVIDERS)} providers were invited, and joined.")
     return crisis
-
-
-def _good(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON of an answer that must be good.
-
-    raises: DemoError with the problem's words.
-    """
-    if answer.is_error:
-        raise DemoError(f"the hub said {answer.status_code}: {answer.text[:500]}")
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def _share(
@@ -246,7 +198,7 @@ def _share_rows(
 ) -> None:
     """Share signals, and ask every provider's agent as soon as it has them."""
     began = time.monotonic()
-    shared = _good(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
+    shared = good(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
     position = max(one["position"] for one in shared["signals"])
     stage.tally.signals_shared += shared["created"]
 
@@ -320,7 +272,7 @@ def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
 
 
 def _gather(stage: Stage) -> None:
-    """5: wait until the counts are back at the hub, and the providers' own systems have heard."""
+    """6: wait until the counts are back at the hub, and the providers' own systems have heard."""
     ends = time.monotonic() + _ANSWERED_WITHIN_S
     told = stage.tally
     while time.monotonic() < ends:
@@ -358,6 +310,8 @@ def _stay(stage: Stage, people: cast.Cast) -> None:
     hub = stage.running[0].address
     stage.say("Everything stays up. Ctrl-C stops it.")
     stage.say(f"The board: {hub}/  sign in as {people.email}  password {people.password}")
+    others = ", ".join(one for one in people.emails if one != people.email)
+    stage.say(f"With the same password, for what others see: {others}")
     stage.say(f"Try it: stemtide match FILE --against {next(iter(stage.agents.values())).base_url}")
     while not over.wait(1.0):
         for one in stage.running:

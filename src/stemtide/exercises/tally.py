@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class Tally:
-    """Everything counted from what the processes really did."""
+    """Everything counted from what the processes really did.
+
+    referrals, orders: how many stand in each state at the end.
+    """
 
     agents: int = 0
     signals_shared: int = 0
@@ -20,6 +23,8 @@ class Tally:
     webhooks_heard: int = 0
     ledger_entries: int = 0
     feedback_received: int = 0
+    referrals: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, int] = field(default_factory=dict)
     share_to_block_ms: list[float] = field(default_factory=list)
 
     def count(self, *, action: str, is_known: bool) -> None:
@@ -60,6 +65,8 @@ class Tally:
             "ledger_entries": self.ledger_entries,
             "feedback_received": self.feedback_received,
             "webhooks_heard": self.webhooks_heard,
+            "referrals": self.referrals,
+            "orders": self.orders,
         }
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages about removal orders. What stands in their forms is data: see forms/."""
 
-from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
@@ -9,6 +8,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from stemtide.protocol.forms import MAX_LONG_TEXT
 from stemtide.protocol.labels import IdeologyName
+from stemtide.protocol.words_orders import (
+    AccessPurpose,
+    Measure,
+    OrderState,
+    ScrutinyBasis,
+    ScrutinyState,
+)
 from stemtide.protocol.words_referrals import ContentType, ReceiptVia
 
 _ORDERS = ConfigDict(extra="forbid")
@@ -21,57 +27,6 @@ Value: TypeAlias = str | bool | list[str] | None
 
 Values: TypeAlias = dict[str, Value]
 """What stands in a form, by field."""
-
-
-class OrderState(StrEnum):
-    """Where a removal order stands. The moves between them are data: machines/order.toml."""
-
-    DRAFTED = "drafted"
-    DISCARDED = "discarded"
-    ISSUED = "issued"
-    RECEIVED = "received"
-    SUSPENDED = "suspended"
-    EXECUTED = "executed"
-    WITHDRAWN = "withdrawn"
-    ANNULLED = "annulled"
-    UNDONE = "undone"
-    REINSTATED = "reinstated"
-
-
-class ScrutinyState(StrEnum):
-    """Where the scrutiny of an order stands: machines/scrutiny.toml."""
-
-    OPENED = "opened"
-    ANNOUNCED = "announced"
-    UPHELD = "upheld"
-    INFRINGED = "infringed"
-    CLOSED = "closed"
-
-
-class ScrutinyBasis(StrEnum):
-    """Why an order is examined, and from when the time for it runs."""
-
-    OWN_INITIATIVE = "own_initiative"
-    PROVIDER = "provider"
-    CONTENT_PROVIDER = "content_provider"
-
-
-class Measure(StrEnum):
-    """What a provider did to carry out an order: Annex II, section B."""
-
-    REMOVED = "removed"
-    DISABLED = "disabled"
-
-
-class AccessPurpose(StrEnum):
-    """For what preserved content may be used.
-
-    source: Regulation (EU) 2021/784 Art. 6(1).
-    """
-
-    REVIEW = "review"
-    COMPLAINT = "complaint"
-    PROSECUTION = "prosecution"
 
 
 class OrderIn(BaseModel):

@@ -6,28 +6,12 @@ providers together what would let one reckon another's.
 """
 
 from datetime import date
-from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
+
 _ASKED = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProgressOf(StrEnum):
-    """Whose referrals or orders are counted: those that one's party sent or got, or everybody's."""
-
-    OWN = "own"
-    ALL = "all"
-
-
-class ProgressBy(StrEnum):
-    """What the rows of the figures are."""
-
-    PROVIDER = "provider"
-    AUTHORITY = "authority"
-    LANGUAGE = "language"
-    CONTENT_TYPE = "content_type"
-    IDEOLOGY = "ideology"
 
 
 class ProgressAsked(BaseModel):

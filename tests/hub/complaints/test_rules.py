@@ -5,16 +5,10 @@ import pytest
 
 from stemtide.hub.complaints import rules, rules_redress
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, RefusalError
-from stemtide.protocol.complaints import (
-    ComplaintBasis,
-    ComplaintLinkIn,
-    ComplaintOutcomeIn,
-    ComplaintState,
-    RedressIn,
-    RedressState,
-)
+from stemtide.protocol.complaints import ComplaintLinkIn, ComplaintOutcomeIn, RedressIn
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words_complaints import ComplaintBasis, ComplaintState, RedressState
 from tests.world import NOON
 
 YES, NO = True, False

@@ -15,8 +15,8 @@ from stemtide.hub.orders.rules import (
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, RefusalError
 from stemtide.protocol.clocks import Pause
 from stemtide.protocol.machines import machine
-from stemtide.protocol.orders import OrderState, ScrutinyBasis, ScrutinyState
 from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words_orders import OrderState, ScrutinyBasis, ScrutinyState
 from tests.hub.orders.cast import after
 from tests.world import NOON
 

@@ -4,7 +4,8 @@ import pytest
 from stemtide.hub.orders import reads, writes_due, writes_endings
 from stemtide.hub.parties.rules import ConflictError, NotAllowedError
 from stemtide.hub.signals import reads as signals
-from stemtide.protocol.orders import OrderState, ScrutinyIn, WordsIn
+from stemtide.protocol.orders import ScrutinyIn, WordsIn
+from stemtide.protocol.words_orders import OrderState
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.world import NOON

@@ -25,11 +25,11 @@ from stemtide.protocol.orders import (
     AnswerIn,
     DraftIn,
     OrderIn,
-    OrderState,
     PreserveIn,
     SecrecyIn,
     WordsIn,
 )
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import ReceiptVia
 from tests.hub.orders import cast
 from tests.hub.orders.cast import ANNEX_3, after

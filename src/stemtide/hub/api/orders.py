@@ -27,10 +27,10 @@ from stemtide.protocol.orders import (
     OrderHead,
     OrderIn,
     OrderOut,
-    OrderState,
     StandingOut,
 )
 from stemtide.protocol.words import Scope
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import ReceiptVia
 
 router = Router(tags=["orders"])

@@ -11,14 +11,9 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
 from stemtide.hub.reports import reads_orders, reads_referrals
-from stemtide.protocol.progress import (
-    OrderProgress,
-    ProgressAsked,
-    ProgressBy,
-    ProgressOf,
-    ReferralProgress,
-)
+from stemtide.protocol.progress import OrderProgress, ProgressAsked, ReferralProgress
 from stemtide.protocol.words import Scope
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 
 router = Router(tags=["progress"])
 

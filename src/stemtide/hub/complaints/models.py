@@ -7,7 +7,7 @@ from stemtide.hub.orders.models import Order
 from stemtide.hub.parties.models import Party
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.complaints import (
+from stemtide.protocol.words_complaints import (
     ComplaintBasis,
     ComplaintFinding,
     ComplaintState,

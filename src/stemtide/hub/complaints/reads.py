@@ -17,18 +17,20 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import (
-    ComplaintBasis,
-    ComplaintFinding,
     ComplaintLinkIn,
     ComplaintLinkOut,
     ComplaintOut,
+    StandingOut,
+)
+from stemtide.protocol.machines import machine
+from stemtide.protocol.words_complaints import (
+    ComplaintBasis,
+    ComplaintFinding,
     ComplaintState,
     Exemption,
     RedressState,
     Restriction,
-    StandingOut,
 )
-from stemtide.protocol.machines import machine
 
 COMPLAINANT = "complainant"
 """Who complains, wherever the hub must name them: it knows no more of them."""

@@ -19,9 +19,10 @@ from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.complaints import ComplaintBasis, ComplaintLinkIn
+from stemtide.protocol.complaints import ComplaintLinkIn
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.words import SignalState
+from stemtide.protocol.words_complaints import ComplaintBasis
 
 
 @dataclass(frozen=True, slots=True)

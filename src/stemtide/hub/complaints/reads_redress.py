@@ -10,11 +10,11 @@ from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.complaints.rules_redress import RedressFacts
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
-from stemtide.protocol.complaints import (
+from stemtide.protocol.complaints import RedressOut
+from stemtide.protocol.words_complaints import (
     ComplaintBasis,
     ComplaintState,
     Exemption,
-    RedressOut,
     RedressState,
     Restriction,
 )

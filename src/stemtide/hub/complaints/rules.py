@@ -17,17 +17,16 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.hub.referrals.rules import check_impersonal
 from stemtide.protocol.clocks import COMPLAINT_WEEKS, months_after, weeks_after
-from stemtide.protocol.complaints import (
-    ComplaintBasis,
-    ComplaintFinding,
-    ComplaintLinkIn,
-    ComplaintOutcomeIn,
-    ComplaintState,
-    Exemption,
-)
+from stemtide.protocol.complaints import ComplaintLinkIn, ComplaintOutcomeIn
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words_complaints import (
+    ComplaintBasis,
+    ComplaintFinding,
+    ComplaintState,
+    Exemption,
+)
 
 __all__ = [
     "ERASE_AT_LAST_MONTHS",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from stemtide.hub.complaints.rules import moved
 from stemtide.hub.parties.rules import InvalidError, NotAllowedError, check_person_may_write
 from stemtide.hub.referrals.rules import check_impersonal
-from stemtide.protocol.complaints import RedressIn, RedressState
+from stemtide.protocol.complaints import RedressIn
 from stemtide.protocol.words import Role
+from stemtide.protocol.words_complaints import RedressState
 
 
 @dataclass(frozen=True, slots=True)

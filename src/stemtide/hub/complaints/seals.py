@@ -16,7 +16,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from stemtide.hub.parties.rules import NotFoundError
-from stemtide.protocol.complaints import ComplaintBasis, ComplaintLinkIn, Restriction
+from stemtide.protocol.complaints import ComplaintLinkIn
+from stemtide.protocol.words_complaints import ComplaintBasis, Restriction
 
 MAX_TOKEN_CHARS = 2000
 """No link of ours is longer; what is longer is not even tried."""

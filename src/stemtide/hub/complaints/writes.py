@@ -25,21 +25,19 @@ from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.protocol.complaints import (
-    ComplaintBasis,
     ComplaintFiledOut,
-    ComplaintFinding,
     ComplaintIn,
     ComplaintLinkIn,
     ComplaintOut,
     ComplaintOutcomeIn,
     ComplaintTakeIn,
-    RedressState,
     StandingOut,
 )
 from stemtide.protocol.machines import machine
 from stemtide.protocol.referrals import ReinstateIn
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.words import Opinion, WithdrawReason
+from stemtide.protocol.words_complaints import ComplaintBasis, ComplaintFinding, RedressState
 
 ERASE_AT_ONCE = 100
 """Complaints that one transaction empties or notes as overdue, so that others get their turn."""

@@ -19,16 +19,11 @@ from stemtide.hub.complaints.writes import opine_all, withdraw_all
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.referrals import writes as referrals
-from stemtide.protocol.complaints import (
-    ComplaintOut,
-    Exemption,
-    RedressIn,
-    RedressOut,
-    RedressState,
-)
+from stemtide.protocol.complaints import ComplaintOut, RedressIn, RedressOut
 from stemtide.protocol.machines import machine
 from stemtide.protocol.referrals import TakeBackIn
 from stemtide.protocol.words import Opinion, SignalState
+from stemtide.protocol.words_complaints import Exemption, RedressState
 from stemtide.protocol.words_referrals import TakeBackReason
 
 NOTE_AT_ONCE = 100

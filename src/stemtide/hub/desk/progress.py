@@ -22,13 +22,13 @@ from stemtide.hub.reports import reads_orders, reads_referrals, rules_progress a
 from stemtide.protocol.progress import (
     OrderFigures,
     OrderProgress,
-    ProgressBy,
     ReferralFigures,
     ReferralProgress,
     Times,
 )
 from stemtide.protocol.progress_table import progress_csv
 from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_progress import ProgressBy
 
 Progress = ReferralProgress | OrderProgress
 Figures = ReferralFigures | OrderFigures

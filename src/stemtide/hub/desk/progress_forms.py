@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.progress_words import BY, OF
 from stemtide.hub.reports import rules_progress as rules
-from stemtide.protocol.progress import ProgressAsked, ProgressBy, ProgressOf
+from stemtide.protocol.progress import ProgressAsked
 from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 
 
 class ProgressForm(MarkedForm):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.protocol.progress import ProgressBy, ProgressOf
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 from stemtide.protocol.words_referrals import ContentType, RefusalReason
 
 if TYPE_CHECKING:

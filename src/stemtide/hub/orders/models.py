@@ -6,7 +6,7 @@ from django.db import models
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.orders import (
+from stemtide.protocol.words_orders import (
     AccessPurpose,
     Measure,
     OrderState,

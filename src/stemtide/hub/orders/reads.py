@@ -23,22 +23,24 @@ from stemtide.protocol.clocks import Pause
 from stemtide.protocol.machines import machine
 from stemtide.protocol.orders import (
     AccessOut,
-    AccessPurpose,
     AnswerOut,
     CopyOut,
     InformationOut,
-    Measure,
     OrderHead,
     OrderOut,
-    OrderState,
     PreservationOut,
     ReceiptOut,
-    ScrutinyBasis,
     ScrutinyOut,
-    ScrutinyState,
     Values,
 )
 from stemtide.protocol.words import Duty
+from stemtide.protocol.words_orders import (
+    AccessPurpose,
+    Measure,
+    OrderState,
+    ScrutinyBasis,
+    ScrutinyState,
+)
 from stemtide.protocol.words_referrals import ContentType, ReceiptVia
 
 MAX_LIST = 200

@@ -19,8 +19,8 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.protocol import clocks
 from stemtide.protocol.machines import WrongMoveError, machine
-from stemtide.protocol.orders import OrderState, ScrutinyState
 from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words_orders import OrderState, ScrutinyState
 
 __all__ = [
     "IN_EFFECT",

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from stemtide.hub.orders import rules, rules_scrutiny
 from stemtide.hub.orders.rules import OrderFacts, Side, allows
-from stemtide.protocol.orders import OrderState, ScrutinyBasis
 from stemtide.protocol.words import Role
+from stemtide.protocol.words_orders import OrderState, ScrutinyBasis
 
 _MOMENT = timedelta(seconds=1)
 

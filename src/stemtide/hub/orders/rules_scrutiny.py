@@ -16,8 +16,8 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.protocol import clocks
 from stemtide.protocol.machines import WrongMoveError, machine
-from stemtide.protocol.orders import ScrutinyBasis, ScrutinyState
 from stemtide.protocol.words import Role
+from stemtide.protocol.words_orders import ScrutinyBasis, ScrutinyState
 
 
 def check_open(

@@ -24,16 +24,9 @@ from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.protocol.forms import moment_of
-from stemtide.protocol.orders import (
-    DraftIn,
-    InformationOut,
-    InformIn,
-    OrderIn,
-    OrderOut,
-    OrderState,
-    Values,
-)
+from stemtide.protocol.orders import DraftIn, InformationOut, InformIn, OrderIn, OrderOut, Values
 from stemtide.protocol.words import Duty
+from stemtide.protocol.words_orders import OrderState
 
 SERIES, EXERCISE_SERIES = "RO", "XRO"
 """Series of file references: an exercise leaves no gap in the real one."""

@@ -15,7 +15,8 @@ from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol import clocks
 from stemtide.protocol.forms import moment_of
-from stemtide.protocol.orders import AnswerIn, OrderOut, OrderState, WordsIn
+from stemtide.protocol.orders import AnswerIn, OrderOut, WordsIn
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import ReceiptVia
 
 CLOCK = "clock"

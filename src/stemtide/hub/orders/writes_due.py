@@ -7,7 +7,7 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.orders.models import Order, Scrutiny
-from stemtide.protocol.orders import ScrutinyState
+from stemtide.protocol.words_orders import ScrutinyState
 
 AT_ONCE = 100
 """Orders, and scrutinies, that one look of the clock notes."""

@@ -18,17 +18,10 @@ from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.protocol import clocks
-from stemtide.protocol.orders import (
-    OrderOut,
-    OrderState,
-    ScrutinyBasis,
-    ScrutinyIn,
-    ScrutinyState,
-    SecrecyIn,
-    WordsIn,
-)
+from stemtide.protocol.orders import OrderOut, ScrutinyIn, SecrecyIn, WordsIn
 from stemtide.protocol.signals import WithdrawIn
 from stemtide.protocol.words import Duty, SignalState, WithdrawReason
+from stemtide.protocol.words_orders import OrderState, ScrutinyBasis, ScrutinyState
 
 _KINDS = {
     "announce": "scrutiny.announced",

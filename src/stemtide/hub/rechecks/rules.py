@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from stemtide.fingerprints.url import UrlClass, UrlError, canonical, url_class
 from stemtide.hub.outside.looking import Seen, Trouble
 from stemtide.hub.parties.rules import ConflictError, NotAllowedError, check_person_may_write
-from stemtide.protocol.orders import OrderState
 from stemtide.protocol.rechecks import PASSING, Plan, plan
 from stemtide.protocol.words import Role
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_rechecks import Reason, Verdict
 from stemtide.protocol.words_referrals import ReferralState
 

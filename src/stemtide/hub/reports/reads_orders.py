@@ -15,17 +15,10 @@ from stemtide.hub.orders.models import Order
 from stemtide.hub.parties.models import Party
 from stemtide.hub.reports import rules_progress as rules
 from stemtide.protocol.clocks import Pause, execute_due, time_taken
-from stemtide.protocol.orders import OrderState, ScrutinyState
-from stemtide.protocol.progress import (
-    OrderFigures,
-    OrderProgress,
-    ProgressAsked,
-    ProgressBy,
-    ProgressOf,
-    Span,
-    Times,
-)
+from stemtide.protocol.progress import OrderFigures, OrderProgress, ProgressAsked, Span, Times
 from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_orders import OrderState, ScrutinyState
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 
 OUTCOMES = ("executed", "not_executed", "withdrawn", "annulled", "open")
 """What may have become of an order that was issued: each of them exactly one."""

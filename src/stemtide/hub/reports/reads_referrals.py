@@ -11,16 +11,9 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.reports import rules_progress as rules
-from stemtide.protocol.progress import (
-    ProgressAsked,
-    ProgressBy,
-    ProgressOf,
-    ReferralFigures,
-    ReferralProgress,
-    Span,
-    Times,
-)
+from stemtide.protocol.progress import ProgressAsked, ReferralFigures, ReferralProgress, Span, Times
 from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 from stemtide.protocol.words_referrals import Answer, ReferralState
 
 OUTCOMES = (

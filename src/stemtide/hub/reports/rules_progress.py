@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from stemtide.hub.parties.rules import InvalidError, NotAllowedError
 from stemtide.hub.reports.rules import may_publish_counts
-from stemtide.protocol.progress import NamedCount, ProgressAsked, ProgressOf, Span, Times
+from stemtide.protocol.progress import NamedCount, ProgressAsked, Span, Times
 from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_progress import ProgressOf
 
 _Row = TypeVar("_Row")
 

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of providers in an exercise: a referral, one that meets a hold, a removal order."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from stemtide.exercises import cast
+from stemtide.exercises.stage import Stage, good
+
+_REFERRED = "https://big-videos.example/watch?v=played-{}"
+_ORDERED = "https://small-pictures.example/album/played"
+
+_OF_THE_AUTHORITY = {
+    "contact_point": "orders@small-pictures.example",
+    "authority_type": "law_enforcement",
+    "authority_name": "Crisis Centre (played)",
+    "representative": "The duty officer (played)",
+    "file_number": "2026/114",
+    "authority_address": "1 Played Street, Brussels",
+    "authority_phone": "+32 2 555 01 00",
+    "authority_mail": "orders@authority.example",
+    "signature": "The duty officer (played)",
+    "feedback_contact": "orders@authority.example",
+    "home_contact": "not known here (played)",
+    "redress_body": "Court of first instance, Brussels (played)",
+    "redress_deadline": "60 days from receipt (played)",
+    "redress_link": "https://authority.example/redress",
+}
+"""Sections A, E, F and G of Annex I, as the authority writes them."""
+
+
+def ask(stage: Stage, people: cast.Cast, *, crisis: str) -> None:
+    """An agency refers, twice, and meets a hold; an authority orders; the providers answer.
+
+    raises: DemoError.
+    """
+    with (
+        stage.client(people, cast.COORDINATOR) as agency,
+        stage.client(people, cast.AUTHORITY) as authority,
+    ):
+        _refer(stage, people, agency=agency, crisis=crisis)
+        _hold(stage, agency=agency, authority=authority, crisis=crisis)
+        _order(stage, people, authority=authority, crisis=crisis)
+
+
+def _referral(crisis: str, *, number: int) -> dict[str, Any]:
+    """What is referred."""
+    return {
+        "provider": cast.PROVIDERS[0],
+        "url": _REFERRED.format(number),
+        "content_type": "video",
+        "language": "fr",
+        "labels": ["perpetrator-content"],
+        "terms": "4.2 Violent extremism (played)",
+        "reason": "A copy of the film that its perpetrator made (played).",
+        "crisis": crisis,
+    }
+
+
+def _refer(stage: Stage, people: cast.Cast, *, agency: httpx.Client, crisis: str) -> None:
+    """A referral that is acknowledged and answered: removed, by the provider's own choice."""
+    body = _referral(crisis, number=1)
+    sent = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
+    with stage.client(people, cast.PROVIDERS[0]) as big:
+        path = f"/api/v1/referrals/{sent['id']}"
+        good(big.get(path))
+        good(big.post(f"{path}/acknowledge", json={}))
+        found = good(big.post(f"{path}/answer", json={"answer": "removed"}))
+    stage.tally.referrals[found["state"]] = stage.tally.referrals.get(found["state"], 0) + 1
+    stage.say(f"The agency refers an address; {cast.PROVIDERS[0]} looks, and removes it.")
+
+
+def _hold(stage: Stage, *, agency: httpx.Client, authority: httpx.Client, crisis: str) -> None:
+    """A referral that waits, as an authority asked that the content be left alone for now."""
+    body = _referral(crisis, number=2)
+    hold = {
+        "url": body["url"],
+        "until": (datetime.now(UTC) + timedelta(hours=6)).isoformat(),
+        "reason": "investigation",
+        "contact": "duty desk (played)",
+        "case_reference": "2026/114",
+    }
+    good(authority.post("/api/v1/holds", json=hold))
+    found = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
+    stage.tally.referrals[found["state"]] = stage.tally.referrals.get(found["state"], 0) + 1
+    stage.say("Another address is held by the authority: the agency's referral of it waits.")
+
+
+def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: str) -> None:
+    """A removal order, in an emergency, executed within its hour."""
+    body = {
+        "to": cast.PROVIDERS[1],
+        "emergency": "The attack is under way (played).",
+        "content_type": "image",
+        "crisis": crisis,
+        "annex": {
+            "urls": [_ORDERED],
+            "grounds": ["a"],
+            "reasons": "It praises the attack of this morning and calls for more (played).",
+            "signed_on": datetime.now(UTC).date().isoformat(),
+            **_OF_THE_AUTHORITY,
+        },
+    }
+    draft = good(authority.post("/api/v1/orders", json=body))
+    path = f"/api/v1/orders/{draft['id']}"
+    good(authority.post(f"{path}/issue"))
+    with stage.client(people, cast.PROVIDERS[1]) as small:
+        good(small.get(path))
+        good(small.post(f"{path}/acknowledge"))
+        annex = {
+            "measure": "removed",
+            "measure_at": datetime.now(UTC).isoformat(),
+            "provider_name": "Small Pictures (played)",
+            "provider_state": "EE",
+            "authorised_person": "Duty desk (played)",
+            "contact_mail": "orders@small-pictures.example",
+            "signed_on": datetime.now(UTC).date().isoformat(),
+        }
+        found = good(small.post(f"{path}/execute", json={"annex": annex}))
+    stage.tally.orders[found["state"]] = stage.tally.orders.get(found["state"], 0) + 1
+    stage.say(f"The authority orders content away; {cast.PROVIDERS[1]} executes within the hour.")

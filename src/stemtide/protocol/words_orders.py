@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of orders, each once. docs/glossary.md explains them."""
+
+from enum import StrEnum
+
+
+class OrderState(StrEnum):
+    """Where a removal order stands. The moves between them are data: machines/order.toml."""
+
+    DRAFTED = "drafted"
+    DISCARDED = "discarded"
+    ISSUED = "issued"
+    RECEIVED = "received"
+    SUSPENDED = "suspended"
+    EXECUTED = "executed"
+    WITHDRAWN = "withdrawn"
+    ANNULLED = "annulled"
+    UNDONE = "undone"
+    REINSTATED = "reinstated"
+
+
+class ScrutinyState(StrEnum):
+    """Where the scrutiny of an order stands: machines/scrutiny.toml."""
+
+    OPENED = "opened"
+    ANNOUNCED = "announced"
+    UPHELD = "upheld"
+    INFRINGED = "infringed"
+    CLOSED = "closed"
+
+
+class ScrutinyBasis(StrEnum):
+    """Why an order is examined, and from when the time for it runs."""
+
+    OWN_INITIATIVE = "own_initiative"
+    PROVIDER = "provider"
+    CONTENT_PROVIDER = "content_provider"
+
+
+class Measure(StrEnum):
+    """What a provider did to carry out an order: Annex II, section B."""
+
+    REMOVED = "removed"
+    DISABLED = "disabled"
+
+
+class AccessPurpose(StrEnum):
+    """For what preserved content may be used.
+
+    source: Regulation (EU) 2021/784 Art. 6(1).
+    """
+
+    REVIEW = "review"
+    COMPLAINT = "complaint"
+    PROSECUTION = "prosecution"
