@@ -82,6 +82,13 @@ def elapsed(since: datetime, *, until: datetime) -> str:
     return _("%(days)d d ") % {"days": past.days} + clock if past.days else clock
 
 
+def remaining(due: datetime, *, now: datetime) -> str:
+    """A clock that counts down: "00:42:10"; once it is over, by how much: "over by 00:03:07"."""
+    if now <= due:
+        return elapsed(now, until=due)
+    return _("over by %(clock)s") % {"clock": elapsed(due, until=now)}
+
+
 def span(seconds: float) -> str:
     """How long something lasts: "12.3 s", "1 min 12 s", "1 h 02 min"."""
     if seconds < _MINUTE_S:

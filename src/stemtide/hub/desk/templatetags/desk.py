@@ -11,6 +11,7 @@ from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.alerts import reads as alerts
@@ -197,6 +198,19 @@ def clock(since: datetime, now: datetime) -> SafeString:
         _machine(since),
         times.stamp(since),
         times.elapsed(since, until=now),
+    )
+
+
+@register.simple_tag
+def countdown(due: datetime, now: datetime) -> SafeString:
+    """A clock that counts down to a moment, and goes on past it; the script keeps it running."""
+    return format_html(
+        '<time class="clock__value{}" data-due datetime="{}" title="{}" data-over="{}">{}</time>',
+        " clock__value--over" if now > due else "",
+        _machine(due),
+        times.stamp(due),
+        _("over by %(clock)s"),
+        times.remaining(due, now=now),
     )
 
 

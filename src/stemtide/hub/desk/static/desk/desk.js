@@ -31,13 +31,25 @@
     return String(number).padStart(2, "0");
   }
 
+  function asClock(lengthMs) {
+    const seconds = Math.max(0, Math.floor(lengthMs / 1000));
+    const days = Math.floor(seconds / 86400);
+    const time = [Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
+    return (days ? `${days} d ` : "") + time.map(two).join(":");
+  }
+
   function runClocks() {
+    const now = Date.now() + skewMs;
     for (const clock of document.querySelectorAll("[data-clock]")) {
-      const elapsed = Date.now() + skewMs - Date.parse(clock.dateTime);
-      const seconds = Math.max(0, Math.floor(elapsed / 1000));
-      const days = Math.floor(seconds / 86400);
-      const time = [Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
-      clock.textContent = (days ? `${days} d ` : "") + time.map(two).join(":");
+      clock.textContent = asClock(now - Date.parse(clock.dateTime));
+    }
+    for (const clock of document.querySelectorAll("[data-due]")) {
+      const due = Date.parse(clock.dateTime);
+      const isOver = now > due;
+      clock.textContent = isOver
+        ? clock.dataset.over.replace("%(clock)s", asClock(now - due))
+        : asClock(due - now);
+      clock.classList.toggle("clock__value--over", isOver);
     }
   }
 
