@@ -68,7 +68,7 @@ def find(uid: UUID, *, viewer: Party) -> Referral:
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
-    row = _whole(_visible(viewer), viewer=viewer).filter(uid=uid).first()
+    row = whole(_visible(viewer), viewer=viewer).filter(uid=uid).first()
     if row is None:
         raise NotFoundError("there is no referral {uid} that your party may see", uid=uid)
     return row
@@ -122,7 +122,7 @@ def counts(*, viewer: Party, filters: Filters | None = None) -> dict[ReferralSta
 
 def inbox(*, viewer: Party, limit: int = 200) -> list[ReferralOut]:
     """Referrals that wait for a provider's answer, the oldest first. It is asked, not ordered."""
-    rows = _whole(_waiting(viewer), viewer=viewer).order_by("sent_at", "pk")
+    rows = whole(_waiting(viewer), viewer=viewer).order_by("sent_at", "pk")
     return describe_all(list(rows[:limit]), viewer=viewer)
 
 
@@ -251,7 +251,7 @@ def _waiting(viewer: Party) -> QuerySet[Referral]:
     return Referral.objects.filter(provider=viewer, state__in=AWAITING)
 
 
-def _whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
+def whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
     """The same rows with all that describing them needs; of signals those that the viewer sees."""
     known = Signal.objects.filter(signals_visible(viewer)).only("uid")
     return rows.select_related("sender", "provider", "crisis", "batch").prefetch_related(
@@ -261,7 +261,7 @@ def _whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
 
 def _filtered(viewer: Party, filters: Filters) -> QuerySet[Referral]:
     """The wanted ones of those that a party sees, ready to be described."""
-    return _whole(_narrowed(_visible(viewer), filters), viewer=viewer)
+    return whole(_narrowed(_visible(viewer), filters), viewer=viewer)
 
 
 def _narrowed(rows: QuerySet[Referral], filters: Filters) -> QuerySet[Referral]:

@@ -39,9 +39,11 @@ __all__ = [
     "ReferralFacts",
     "allows",
     "check_answer",
+    "check_answer_to_many",
     "check_assess",
     "check_hand",
     "check_impersonal",
+    "check_inbox",
     "check_measure",
     "check_move",
     "check_provider",
@@ -229,6 +231,18 @@ def check_move(facts: ReferralFacts, name: str, *, by: Acting) -> ReferralState:
 def check_answer(facts: ReferralFacts, answer: Answer, *, by: Acting) -> ReferralState:
     """The state after a provider's answer. raises: NotAllowedError, ConflictError."""
     return check_move(facts, MOVE_OF[answer], by=by)
+
+
+def check_answer_to_many(answer: Answer) -> None:
+    """Several referrals are answered alike, unless a question is asked: that is about one."""
+    if answer is Answer.NEEDS_CONTEXT:
+        raise InvalidError("answer", "a question is about one referral: ask it on that one's page")
+
+
+def check_inbox(kind: PartyKind) -> None:
+    """Only providers are sent referrals and removal orders."""
+    if kind is not PartyKind.PROVIDER:
+        raise NotAllowedError("only a provider has an inbox: what your party sent is on its lists")
 
 
 def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> None:

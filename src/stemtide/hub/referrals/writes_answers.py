@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of what a provider says to a referral. It may say anything, or nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +19,13 @@ from stemtide.protocol.referrals import (
     ReferralOut,
     ReinstateIn,
 )
-from stemtide.protocol.words_referrals import Answer, ReceiptVia
+from stemtide.protocol.words_referrals import Answer, ReceiptVia, ReferralState
+
+_SAID = (
+    *("state", "provider_reference", "received_at", "received_via", "acknowledged_at"),
+    *("measure_at", "answer", "answered_at", "countries", "refusal_reason", "answer_note"),
+)
+"""Fields of a referral that answers to several change."""
 
 
 @transaction.atomic
@@ -102,8 +108,7 @@ def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> ReferralOu
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.
     """
-    for field, text in (("note", body.note), ("question", body.question)):
-        rules.check_impersonal(text, field=field)
+    _check_words(body)
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_answer(reads.facts(row, viewer=by.party), body.answer, by=by)
@@ -132,6 +137,65 @@ def reinstate(uid: UUID, *, body: ReinstateIn, by: Actor, now: datetime) -> Refe
     return _record("referral.reinstated", row, by=by, now=now)
 
 
+@transaction.atomic
+def acknowledge_many(
+    uids: Collection[UUID], *, body: AcknowledgeIn, by: Actor, now: datetime
+) -> int:
+    """Say that a person has several referrals; how many of them nobody had before.
+
+    raises: NotAllowedError.
+    """
+    ledger.take_turn()
+    rows = [one for one in _undecided(uids, by=by) if one.state == ReferralState.SENT]
+    for row in rows:
+        row.state = rules.check_move(reads.facts(row, viewer=by.party), "acknowledge", by=by)
+        row.provider_reference = body.reference or row.provider_reference
+        _note_seen(row, by=by, now=now)
+    _save_all("referral.acknowledged", rows, by=by, now=now)
+    return len(rows)
+
+
+@transaction.atomic
+def answer_many(uids: Collection[UUID], *, body: AnswerIn, by: Actor, now: datetime) -> int:
+    """Say the same of several referrals that wait; of how many it was said.
+
+    What was decided or withdrawn in the meantime is left as it stands. Each has an entry of its
+    own, as its sender, its history and its re-check hang on it. A question is about one referral.
+
+    raises: NotAllowedError, ConflictError; InvalidError naming the field.
+    """
+    rules.check_answer_to_many(body.answer)
+    _check_words(body)
+    ledger.take_turn()
+    rows = _undecided(uids, by=by)
+    for row in rows:
+        row.state = rules.check_answer(reads.facts(row, viewer=by.party), body.answer, by=by)
+        row.provider_reference = body.reference or row.provider_reference
+        _note_seen(row, by=by, now=now)
+        _decide(row, body, now=now)
+    _save_all("referral.answered", rows, by=by, now=now, answer=body.answer.value)
+    return len(rows)
+
+
+def _undecided(uids: Collection[UUID], *, by: Actor) -> list[Referral]:
+    """Those of some referrals that wait for a party's answer, oldest first."""
+    rows = Referral.objects.filter(provider=by.party, state__in=rules.AWAITING, uid__in=list(uids))
+    return list(rows.select_related("sender", "provider", "crisis").order_by("pk"))
+
+
+def _save_all(kind: str, rows: list[Referral], *, by: Actor, now: datetime, **more: object) -> None:
+    """Store what was said of several referrals, and append it to the ledger, one by one."""
+    Referral.objects.bulk_update(rows, _SAID, batch_size=200)
+    for row in rows:
+        _append(kind, row, by=by, now=now, **more)
+
+
+def _check_words(body: AnswerIn) -> None:
+    """What a provider says in words holds no personal data. raises: InvalidError."""
+    for field, text in (("note", body.note), ("question", body.question)):
+        rules.check_impersonal(text, field=field)
+
+
 def _note_seen(row: Referral, *, by: Actor, now: datetime) -> None:
     """Who answers has received it, and somebody there has it."""
     if row.received_at is None:
@@ -154,7 +218,13 @@ def _decide(row: Referral, body: AnswerIn, *, now: datetime) -> None:
 
 
 def _record(kind: str, row: Referral, *, by: Actor, now: datetime, **more: object) -> ReferralOut:
-    """Append to the ledger, and say how the referral stands now. Its sender is told."""
+    """Append to the ledger, and say how the referral stands now."""
+    _append(kind, row, by=by, now=now, **more)
+    return reads.referral(row.uid, viewer=by.party)
+
+
+def _append(kind: str, row: Referral, *, by: Actor, now: datetime, **more: object) -> None:
+    """Append to the ledger. The referral's sender is told."""
     ledger.append_by(
         kind,
         by=by,
@@ -164,4 +234,3 @@ def _record(kind: str, row: Referral, *, by: Actor, now: datetime, **more: objec
         exercise=row.exercise,
         crisis=row.crisis.uid if row.crisis else None,
     )
-    return reads.referral(row.uid, viewer=by.party)
