@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from stemtide.hub.api import metrics, problems
-from stemtide.protocol.problems import MEDIA_TYPE
+from stemtide.hub.api.tongues import TONGUES, Tongue, tongue_at
 
 _PATHS = ("/api/", "/health", "/metrics")
 _FIRST_ERROR = 400
@@ -20,7 +20,7 @@ Respond = Callable[[HttpRequest], HttpResponseBase]
 
 def is_machines(path: str) -> bool:
     """Whether an address belongs to the door for machines."""
-    return path == "/api" or path.startswith(_PATHS)
+    return path == "/api" or path.startswith((*_PATHS, *TONGUES))
 
 
 @sync_and_async_middleware
@@ -45,9 +45,10 @@ def door(respond: Respond) -> Callable[..., HttpResponseBase | Awaitable[HttpRes
 
 def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> HttpResponseBase:
     """Replace what is not a problem document, add our headers, count."""
+    tongue = tongue_at(request.path)
     media_type = answer.headers.get("Content-Type", "")
-    if answer.status_code >= _FIRST_ERROR and media_type != MEDIA_TYPE:
-        answer = _replace(answer)
+    if answer.status_code >= _FIRST_ERROR and media_type != tongue.media_type:
+        answer = _replace(answer, tongue=tongue)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Request-Id"] = uuid4().hex
     match = request.resolver_match
@@ -60,10 +61,10 @@ def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> Htt
     return answer
 
 
-def _replace(answer: HttpResponseBase) -> HttpResponse:
-    """The same trouble as a problem document."""
+def _replace(answer: HttpResponseBase, *, tongue: Tongue) -> HttpResponse:
+    """The same trouble as a problem document, or as the protocol of that address says it."""
     allow = answer.headers.get("Allow", "")
-    given = problems.answer(problems.below(answer.status_code, allow=allow))
+    given = problems.answer(problems.below(answer.status_code, allow=allow), tongue=tongue)
     if allow:
         given.headers["Allow"] = allow
     return given

@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from stemtide.hub.api.tongues import OURS, Tongue
 from stemtide.hub.orders.rules_lint import FlawedError
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -23,7 +24,7 @@ from stemtide.hub.parties.rules import (
 from stemtide.hub.signals.rules import BulkRefusedError, TooManyError
 from stemtide.hub.wake import WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
-from stemtide.protocol.problems import MEDIA_TYPE, FieldProblem, Problem, ProblemType, problem
+from stemtide.protocol.problems import FieldProblem, Problem, ProblemType, problem
 from stemtide.protocol.signals import RowError
 
 log = logging.getLogger(__name__)
@@ -100,21 +101,19 @@ class ProblemError(Exception):
         self.problem = problem(which, detail, errors=list(errors))
 
 
-def answer(found: Problem) -> HttpResponse:
-    """A problem document as an answer."""
-    given = HttpResponse(
-        found.model_dump_json(exclude_none=True), status=found.status, content_type=MEDIA_TYPE
-    )
-    for name, value in headers(found).items():
+def answer(found: Problem, *, tongue: Tongue = OURS) -> HttpResponse:
+    """A problem document as an answer, or the same in another protocol's shape."""
+    given = HttpResponse(tongue.write(found), status=found.status, content_type=tongue.media_type)
+    for name, value in headers(found, tongue=tongue).items():
         given.headers[name] = value
     return given
 
 
-def headers(found: Problem) -> dict[str, str]:
+def headers(found: Problem, *, tongue: Tongue = OURS) -> dict[str, str]:
     """The headers that a problem needs besides its media type."""
     which = ProblemType(found.type.rpartition("/")[2])
     if which is ProblemType.UNAUTHENTICATED:
-        return {"WWW-Authenticate": "Bearer"}
+        return {"WWW-Authenticate": tongue.challenge}
     return {"Retry-After": _RETRY_AFTER_S} if which is ProblemType.NOT_READY else {}
 
 

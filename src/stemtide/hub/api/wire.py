@@ -10,7 +10,8 @@ from typing import Any
 from stemtide.hub.api import problems
 from stemtide.hub.api.door import is_machines
 from stemtide.hub.api.problems import MAX_BODY_BYTES
-from stemtide.protocol.problems import MEDIA_TYPE, Problem
+from stemtide.hub.api.tongues import OURS, Tongue, tongue_at
+from stemtide.protocol.problems import Problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,14 +35,15 @@ def header(scope: Scope, name: bytes) -> str | None:
     return found[-1].decode("latin-1") if found else None
 
 
-async def send_problem(found: Problem, send: Send) -> None:
-    """Answer with a problem document, and close the connection."""
-    body = found.model_dump_json(exclude_none=True).encode()
+async def send_problem(found: Problem, send: Send, *, tongue: Tongue = OURS) -> None:
+    """Answer with a problem document, or in another protocol's shape; close the connection."""
+    body = tongue.write(found).encode()
     more = [
-        (name.lower().encode(), value.encode()) for name, value in problems.headers(found).items()
+        (name.lower().encode(), value.encode())
+        for name, value in problems.headers(found, tongue=tongue).items()
     ]
     sent = [
-        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-type", tongue.media_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
         NO_STORE,
@@ -74,7 +76,10 @@ def weighed(application: Application) -> Application:
         except _TooLargeError:
             await _drain(receive)
             found = problems.below(413)
-            await (send_problem if is_machines(scope["path"]) else _send_plain)(found, send)
+            if is_machines(scope["path"]):
+                await send_problem(found, send, tongue=tongue_at(scope["path"]))
+            else:
+                await _send_plain(found, send)
 
     return weigh
 
