@@ -3,6 +3,7 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,3 +72,14 @@ def assemble(data_dir: Path) -> Cast:
         )
     emails = tuple(address for address, _, _ in signing_in)
     return Cast(keys=keys, email=email, password=password, emails=emails)
+
+
+def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:
+    """One more key for a party that assemble() made, for less than everything."""
+    from stemtide.hub.parties import reads, writes
+
+    owner = reads.party_named(party, by="exercise")
+    _, text = writes.new_key(
+        name, party=owner, scopes=scopes, actor="exercise", now=datetime.now(UTC)
+    )
+    return text

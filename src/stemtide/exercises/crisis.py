@@ -9,15 +9,12 @@ follow; 5 content elsewhere is referred, held and ordered away; 6 the counts com
 
 import contextlib
 import json
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from uuid import uuid4
 
 import httpx
@@ -62,10 +59,7 @@ def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
 def _set_up(stage: Stage, *, port: int) -> cast.Cast:
     """1: the hub, three agents, their parties and keys."""
     pictures.photographs()  # fail before anything is started
-    hub_folder = stage.folder / "hub"
-    if (hub_folder / "hub.sqlite3").exists():
-        raise DemoError(f"{hub_folder} holds a hub already: name an empty --folder")
-    hub_folder.mkdir(parents=True, exist_ok=True)
+    hub_folder = stage.hub_folder()
     people = cast.assemble(hub_folder)
     hub = processes.hub(hub_folder, port=port)
     stage.running.append(hub)
@@ -300,21 +294,10 @@ def _at_the_hub() -> tuple[int, int]:
 
 def _stay(stage: Stage, people: cast.Cast) -> None:
     """Stay up until somebody stops us, or a process dies."""
-    over = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        over.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
     hub = stage.running[0].address
     stage.say("Everything stays up. Ctrl-C stops it.")
     stage.say(f"The board: {hub}/  sign in as {people.email}  password {people.password}")
     others = ", ".join(one for one in people.emails if one != people.email)
     stage.say(f"With the same password, for what others see: {others}")
     stage.say(f"Try it: stemtide match FILE --against {next(iter(stage.agents.values())).base_url}")
-    while not over.wait(1.0):
-        for one in stage.running:
-            if not one.is_alive():
-                raise DemoError(f"{one.name} has died; the end of its log: {one.tail()}")
-    stage.say("Stopping.")
+    stage.stay()

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stage of an exercise: its processes, its clients, its tally, and the narrator."""
 
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -41,6 +44,29 @@ class Stage:
             list(pool.map(processes.Running.stop, reversed(self.running)))
         for receiver in self.receivers:
             receiver.stop()
+
+    def hub_folder(self) -> Path:
+        """An empty folder for a hub's files. raises: DemoError where one lives there already."""
+        folder = self.folder / "hub"
+        if (folder / "hub.sqlite3").exists():
+            raise DemoError(f"{folder} holds a hub already: name an empty --folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def stay(self) -> None:
+        """Stay up until somebody stops us. raises: DemoError where a process dies."""
+        over = threading.Event()
+
+        def end(_number: int, _frame: FrameType | None) -> None:
+            over.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, end)
+        while not over.wait(1.0):
+            for one in self.running:
+                if not one.is_alive():
+                    raise DemoError(f"{one.name} has died; the end of its log: {one.tail()}")
+        self.say("Stopping.")
 
     def client(self, people: cast.Cast, party: str) -> httpx.Client:
         """A party's client of the hub."""

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A throw-away hub for a client to be tried against: its addresses and secrets in one file.
+
+1 start a hub with the cast of the exercises, which may call webhooks on this machine; 2 make a key
+for each kind of client; 3 raise three crises, so that the TAXII account has collections of every
+kind: what it joined is its to read and write, what was closed to read, what it was only asked into
+neither (and the collection of feedback is always to write alone); 4 write the file; 5 stay up.
+"""
+
+import contextlib
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from stemtide.exercises import cast, processes
+from stemtide.exercises.stage import DemoError, Stage, good
+from stemtide.protocol.words import Scope
+
+ACCOUNT = cast.PROVIDERS[0]
+"""Whose keys are written: a provider, which shares, reports and judges."""
+
+_READS = (Scope.FEED_READ,)
+_SHARES = (Scope.SIGNALS_WRITE,)
+_JUDGES = (Scope.FEEDBACK_WRITE,)
+
+
+def stand(*, env_file: Path, folder: Path | None, port: int) -> None:
+    """Start the hub, write its variables, and stay up until Ctrl-C or SIGTERM.
+
+    raises: DemoError.
+    """
+    with contextlib.ExitStack() as stack:
+        where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
+        stage = Stage(folder=where)
+        stack.callback(stage.clear)
+        try:
+            people = _raise_hub(stage, port=port)
+            _raise_crises(stage, people)
+            _write(env_file, _variables(stage, people))
+        except processes.ProcessError as error:
+            raise DemoError(str(error)) from error
+        except httpx.HTTPError as error:
+            raise DemoError(f"the hub broke off: {error}; its log is in {where}") from error
+        except OSError as error:
+            raise DemoError(f"{env_file} cannot be written: {error.strerror}") from error
+        stack.callback(env_file.unlink, missing_ok=True)
+        stage.say(f"Addresses and secrets are in {env_file}; it goes when the hub does.")
+        stage.stay()
+
+
+def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
+    """1: the hub and its cast."""
+    folder = stage.hub_folder()
+    people = cast.assemble(folder)
+    allowed = {"STEMTIDE_WEBHOOK_LOOPBACK": "1"}
+    hub = processes.hub(folder, port=port, environment=allowed)
+    stage.running.append(hub)
+    hub.start()
+    stage.say(f"The hub is up: {hub.address}")
+    stage.say(f"The board: {hub.address}/  sign in as {people.email}  password {people.password}")
+    return people
+
+
+def _raise_crises(stage: Stage, people: cast.Cast) -> None:
+    """3: one that the account joined, one that was closed after it did, one it is asked into."""
+    with stage.client(people, cast.AUTHORITY) as authority, stage.client(people, ACCOUNT) as asked:
+        for name in ("joined", "closed", "asked"):
+            warning = {
+                "name": f"Crisis that was {name} (played)",
+                "happened_at": datetime.now(UTC).isoformat(),
+                "countries": ["BE", "IE"],
+            }
+            path = f"/api/v1/crises/{good(authority.post('/api/v1/crises', json=warning))['id']}"
+            good(authority.post(f"{path}/invite", json={"parties": [ACCOUNT]}))
+            if name != "asked":
+                good(asked.post(f"{path}/join"))
+            if name == "closed":
+                good(authority.post(f"{path}/close", json={"reason": "a false alarm (played)"}))
+
+
+def _variables(stage: Stage, people: cast.Cast) -> dict[str, str]:
+    """2: what a client is told."""
+    hub = stage.running[0].address
+    fetch = cast.new_key(ACCOUNT, "stopncii fetch", _READS)
+    submit = cast.new_key(ACCOUNT, "stopncii submit", (*_READS, *_SHARES))
+    feedback = cast.new_key(ACCOUNT, "stopncii feedback", (*_READS, *_JUDGES))
+    return {
+        "HUB_URL": hub,
+        "HUB_TOKEN": people.keys[cast.AUTHORITY],
+        "TAXII_URL": f"{hub}/taxii2/",
+        "TAXII_USER": ACCOUNT,
+        "TAXII_PASSWORD": cast.new_key(ACCOUNT, "taxii", (*_READS, *_SHARES, *_JUDGES)),
+        "STOPNCII_KEYS": f"{fetch},{fetch},{hub}/stopncii/v1",
+        "STOPNCII_SUBMIT_KEY": submit,
+        "STOPNCII_FEEDBACK_KEY": feedback,
+    }
+
+
+def _write(path: Path, variables: dict[str, str]) -> None:
+    """4: the file, whole or not at all, for its owner only: whoever waits for it may read it."""
+    made = path.with_name(f".{path.name}.new")
+    made.unlink(missing_ok=True)
+    made.touch(mode=0o600)
+    made.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")
+    made.replace(path)
