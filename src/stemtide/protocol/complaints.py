@@ -17,6 +17,9 @@ from stemtide.protocol.words_complaints import (
 
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
 
+MIN_WORDS = 10
+"""Characters that say nothing yet."""
+
 MAX_WORDS = 4000
 """Characters that somebody has to say why, and a provider to answer."""
 
@@ -63,7 +66,7 @@ class ComplaintLinkOut(BaseModel):
 class ComplaintIn(ComplaintLinkIn):
     """A complaint that reached the provider in its own way, filed on the uploader's behalf."""
 
-    text: str = Field(min_length=10, max_length=MAX_WORDS)
+    text: str = Field(min_length=MIN_WORDS, max_length=MAX_WORDS)
     language: Language = "en"
 
 
@@ -82,7 +85,7 @@ class ComplaintOutcomeIn(BaseModel):
     is_upheld: bool
     exemption: Exemption
     finding: ComplaintFinding | None = None
-    reasons: str = Field(min_length=10, max_length=MAX_WORDS)
+    reasons: str = Field(min_length=MIN_WORDS, max_length=MAX_WORDS)
     note: str = Field(default="", max_length=500)
     reviewed_by: Hand | None = None
 

@@ -48,6 +48,10 @@ GET  cluster                      in  200 200 200 200 200 200 200 200 200 404 40
 POST colleague-act                in  403 403 403 403 302 404 403 403 403 403 403 403
 GET  colleagues                   in  403 403 200 403 200 200 403 403 403 403 403 403
 POST colleagues                   in  403 403 403 403 200 200 403 403 403 403 403 403
+GET  complain                     200 200 200 200 200 200 200 200 200 200 200 200 200
+POST complain                     302 302 302 302 302 302 302 302 302 302 302 302 302
+GET  complain-code                200 200 200 200 200 200 200 200 200 200 200 200 200
+POST complain-code                422 422 422 422 422 422 422 422 422 422 422 422 422
 GET  contact                      in  403 403 403 403 200 404 403 403 403 403 403 403
 POST contact                      in  403 403 403 403 422 404 403 403 403 403 403 403
 GET  contact-new                  in  403 403 403 403 200 200 403 403 403 403 403 403
@@ -213,6 +217,7 @@ PARTS = {
     "contact": {"number": "contact"},
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
+    "complain": {"token": "ticket"},
 }
 FIXED = {
     "crisis-act": {"verb": "keep"},
@@ -260,6 +265,8 @@ HOLD = {
     "contact": "the duty desk",
 }
 DATA = {
+    "complain": {"text": "This is my report for the evening news.", "language": "en"},
+    "complain-code": {"code": "ABCD-EFGH-JKMN-PQRS"},
     "batch-new": {"name": "Another day", "rows": "url\nhttps://video.example/watch?v=5"},
     "hold-new": HOLD,
     "referral-act": {"withdraw-reason": "mistake"},

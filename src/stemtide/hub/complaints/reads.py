@@ -149,6 +149,18 @@ def linked(token: str, *, by: str, now: datetime) -> StandingOut:
     )
 
 
+def link_code(token: str, *, by: str, now: datetime) -> str:
+    """The code that goes with a link's complaint, for whoever has the link; "" before there is one.
+
+    raises: NotFoundError, the same for a link that is wrong and one that has expired.
+    """
+    ticket = seals.read_link(token, now=now)
+    if behind(ticket, by=by) is None:
+        return ""
+    said = ticket.decision
+    return seals.code_of(ticket.party, reference=said.reference, exercise=said.exercise)
+
+
 def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
     """The complaint about the decision that a link stands for; None where nobody complained."""
     said = ticket.decision

@@ -12,6 +12,7 @@ from stemtide.hub.desk import (
     signals,
     stream,
     urls_alerts,
+    urls_complaints,
     urls_people,
     urls_progress,
     urls_referrals,
@@ -46,4 +47,5 @@ urlpatterns = [
     *urls_situation.urlpatterns,
     *urls_alerts.urlpatterns,
     *urls_referrals.urlpatterns,
+    *urls_complaints.urlpatterns,
 ]

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.desk import alert_words, referral_words, room_words, situation_words
+from stemtide.hub.desk import (
+    alert_words,
+    complaint_words,
+    referral_words,
+    room_words,
+    situation_words,
+)
 from stemtide.protocol.crises import TriageOut
 from stemtide.protocol.frameworks import Framework
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp
@@ -125,7 +131,7 @@ PHRASES: dict[str, dict[str, Words]] = {
 }
 """Phrases by what is spoken of, then by the stored word."""
 PHRASES |= situation_words.PHRASES | alert_words.PHRASES | room_words.PHRASES
-PHRASES |= referral_words.PHRASES
+PHRASES |= referral_words.PHRASES | complaint_words.PHRASES
 
 LOOKS: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
@@ -135,7 +141,7 @@ LOOKS: dict[str, dict[str, str]] = {
 }
 """How a word looks beside its text; what is not listed looks calm."""
 LOOKS |= situation_words.LOOKS | alert_words.LOOKS | room_words.LOOKS
-LOOKS |= referral_words.LOOKS
+LOOKS |= referral_words.LOOKS | complaint_words.LOOKS
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

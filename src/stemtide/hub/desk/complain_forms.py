@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What whoever was hit fills in: why it was wrong, a code, and that they take it back."""
+
+from typing import Any
+
+from django import forms
+from django.conf.global_settings import LANGUAGES
+from django.conf.locale import LANG_INFO
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.hub.desk.complaint_words import PHRASES
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.protocol.complaints import MAX_WORDS, MIN_WORDS
+from stemtide.protocol.personal import find_personal
+
+SPOKEN = sorted(
+    ((code, LANG_INFO[code]["name_local"]) for code, _name in LANGUAGES if code.isalpha()),
+    key=lambda one: one[1].casefold(),
+)
+"""Languages that somebody may write in, each by its own name. Django knows a hundred of them."""
+
+
+class ComplainForm(MarkedForm):
+    """Why it was wrong. is_sure: send it although it seems to name somebody."""
+
+    text = forms.CharField(
+        label=gettext_lazy("Why was it wrong?"),
+        help_text=gettext_lazy(
+            "Say what the content shows, and what it was for. Do not write who you are: nobody here"
+            " needs to know it."
+        ),
+        min_length=MIN_WORDS,
+        max_length=MAX_WORDS,
+        widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
+    )
+    language = forms.ChoiceField(label=gettext_lazy("You write in"), choices=SPOKEN)
+    is_sure = forms.BooleanField(
+        label=gettext_lazy("Send it as it stands: I know that the service reads it."),
+        required=False,
+        widget=forms.HiddenInput,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Once, before it is sent, say what looks like personal data, and let them decide."""
+        said = super().clean() or {}
+        places = find_personal(said.get("text", ""))
+        if not places:
+            return said
+        self.fields["is_sure"].widget = forms.CheckboxInput()
+        if not said.get("is_sure"):
+            found = sorted({str(PHRASES["personal"][one.kind]) for one in places})
+            self.add_error(
+                "text",
+                _(
+                    "This looks like personal data: %(found)s. Nothing was sent. Leave it out, or"
+                    " tick the box below."
+                )
+                % {"found": ", ".join(found)},
+            )
+        return said
+
+
+class CodeForm(MarkedForm):
+    """A code, as it was told or written down."""
+
+    code = forms.CharField(
+        label=gettext_lazy("Your code"),
+        help_text=gettext_lazy(
+            "Sixteen letters and digits. Dashes, blanks and case do not matter."
+        ),
+        max_length=60,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "class": "form__code"}
+        ),
+    )
+
+
+class WithdrawComplaintForm(MarkedForm):
+    """Take a complaint back, and surely."""
+
+    confirm = forms.BooleanField(
+        label=gettext_lazy(
+            "I take it back. Nobody reviews it any more, and I cannot complain of this decision"
+            " again."
+        ),
+        error_messages={"required": gettext_lazy("Tick this box to say that you mean it.")},
+    )
