@@ -3,6 +3,7 @@ import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +13,8 @@ from stemtide.hub.ledger import reads, writes
 from stemtide.hub.ledger.models import Entry, Numbering
 from stemtide.hub.ledger.rules import NoTransactionError
 from tests.world import NOON
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 def append(kind="thing.done", **more):
@@ -25,7 +28,7 @@ class FailedError(Exception):
 @transaction.atomic
 def act_and_fail():
     append()
-    writes.take_positions(10)
+    writes.take_positions(10, now=NOON)
     raise FailedError
 
 
@@ -81,7 +84,9 @@ def test_the_database_refuses_to_truncate(table):
         connection.cursor().execute(f"TRUNCATE {table}")
 
 
-@pytest.mark.parametrize("act", [append, writes.take_turn, lambda: writes.take_positions(1)])
+@pytest.mark.parametrize(
+    "act", [append, writes.take_turn, lambda: writes.take_positions(1, now=NOON)]
+)
 @pytest.mark.usefixtures("transactional_db")
 def test_nothing_is_numbered_outside_a_transaction(act):
     with pytest.raises(NoTransactionError, match="inside transaction"):
@@ -91,7 +96,11 @@ def test_nothing_is_numbered_outside_a_transaction(act):
 
 @pytest.mark.usefixtures("world")
 def test_positions_are_given_out_in_runs():
-    assert [writes.take_positions(1), writes.take_positions(5), writes.take_positions(2)] == [
+    assert [
+        writes.take_positions(1, now=NOON),
+        writes.take_positions(5, now=NOON),
+        writes.take_positions(2, now=NOON),
+    ] == [
         1,
         2,
         7,
@@ -107,7 +116,7 @@ def test_an_act_that_fails_leaves_no_gap():
         act_and_fail()
     with transaction.atomic():
         assert append().number == 2
-        assert writes.take_positions(1) == 1
+        assert writes.take_positions(1, now=NOON) == 1
 
 
 @pytest.mark.usefixtures("transactional_db")
@@ -245,3 +254,31 @@ def test_a_ledger_can_be_taken_down_and_set_up_again():
     told = pytest.raises(IntegrityError, match="ledger_is_append_only")
     with told, transaction.atomic():
         connection.cursor().execute("DELETE FROM ledger_entry")
+
+
+@pytest.mark.usefixtures("world")
+def test_every_position_has_a_moment_of_its_own_also_when_the_clock_goes_back():
+    with transaction.atomic():
+        writes.take_positions(3, now=NOON)
+        writes.take_positions(2, now=NOON - timedelta(hours=1))
+        writes.take_positions(1, now=NOON + timedelta(seconds=1))
+    found = reads.moments([6, 1, 2, 3, 4, 5], by="test")
+    moments = [found[position].at for position in range(1, 7)]
+    assert moments == sorted(set(moments))
+    assert moments[0] == NOON
+    assert moments[5] == NOON + timedelta(seconds=1)
+    assert found[3].act_at == found[1].act_at
+    assert reads.acts_at([found[5].act_at], by="test") == [(4, 5)]
+
+
+@pytest.mark.usefixtures("world")
+def test_a_moment_leads_back_to_its_position():
+    assert reads.until(NOON, by="test") == (0, timedelta())
+    with transaction.atomic():
+        writes.take_positions(3, now=NOON)
+        writes.take_positions(1, now=NOON + timedelta(seconds=9))
+    for position, moment in reads.moments([1, 2, 3, 4], by="test").items():
+        assert reads.until(moment.at, by="test") == (position, timedelta())
+        assert reads.until(moment.at + MICROSECOND, by="test") == (position, MICROSECOND)
+    assert reads.until(NOON - MICROSECOND, by="test")[0] == 0
+    assert reads.until(NOON + timedelta(seconds=5), by="test")[0] == 3

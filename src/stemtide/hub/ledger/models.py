@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's two tables: entries, and the numbers given out so far."""
+"""The ledger's tables: entries, the numbers given out so far, and when positions were."""
 
 from django.db import models
 
@@ -50,3 +50,18 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.kind} {self.subject}"
+
+
+class Placement(models.Model):
+    """When consecutive feed positions were given out: every position gets a moment of its own.
+
+    at: of the first of them; each later one has its moment SPACING after the one before. No earlier
+        than the moments of all positions given out before, whatever the clock says.
+    """
+
+    first = models.BigIntegerField(primary_key=True)
+    count = models.BigIntegerField()
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.first} at {self.at:%Y-%m-%d %H:%M:%S.%f}"

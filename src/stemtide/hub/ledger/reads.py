@@ -3,14 +3,20 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
-from stemtide.hub.ledger.models import Entry, Numbering
-from stemtide.hub.ledger.rules import Viewer, may_read
+from stemtide.hub.ledger.models import Entry, Numbering, Placement
+from stemtide.hub.ledger.rules import SPACING, Viewer, may_read
+
+_FIRSTS = (
+    "SELECT wanted.column1, (SELECT max(first) FROM ledger_placement"
+    " WHERE first <= wanted.column1) FROM (VALUES {marks}) AS wanted"
+)
 
 WITHHELD = "withheld"
 """Stands for a name that the reader may not learn."""
@@ -61,6 +67,47 @@ def heads() -> Heads:
     """The hub's id and its highest entry number and feed position, as far as committed."""
     row = Numbering.objects.get()
     return Heads(hub=row.hub, entries=row.entries, positions=row.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a position was given out. act_at: when the act began; at: the position's own moment."""
+
+    act_at: datetime
+    at: datetime
+
+
+def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noqa: ARG001  # times only
+    """The moments of some positions, as many as one query can ask for. by: the door that asks."""
+    if not positions:
+        return {}
+    marks = ", ".join(["(%s)"] * len(positions))
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRSTS.format(marks=marks), list(positions))
+        firsts = dict(cursor.fetchall())
+    acts = Placement.objects.in_bulk(set(firsts.values()))
+    return {
+        position: Moment(acts[first].at, acts[first].at + (position - first) * SPACING)
+        for position, first in firsts.items()
+    }
+
+
+def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  # times only
+    """The last position whose moment is no later than a time, and how much later the time is.
+
+    0 where there is none. by: the door that asks.
+    """
+    act = Placement.objects.filter(at__lte=at).order_by("-at").first()
+    if act is None:
+        return 0, timedelta()
+    position = min(act.first + (at - act.at) // SPACING, act.first + act.count - 1)
+    return position, at - act.at - (position - act.first) * SPACING
+
+
+def acts_at(times: Collection[datetime], *, by: str) -> list[tuple[int, int]]:  # noqa: ARG001  # times only
+    """First and last positions of the acts that began at some times. by: the door that asks."""
+    acts = Placement.objects.filter(at__in=times).values_list("first", "count")
+    return [(first, first + count - 1) for first, count in acts]
 
 
 def entries(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may read what of the ledger. Numbers, kinds and times are open to all; names may not be."""
 
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -58,6 +59,10 @@ Leads are missing, as they leave no trace in their crisis.
 
 ALERTING = frozenset({"alert", "alerts"})
 """Things that every page tells of, above its blocks."""
+
+
+SPACING = timedelta(microseconds=2)
+"""Between the moments of two positions: room for what is told beside a signal."""
 
 
 class NoTransactionError(RuntimeError):

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from stemtide.hub.ledger.models import Entry, Numbering
-from stemtide.hub.ledger.rules import Hand, NoTransactionError, crisis_named
+from stemtide.hub.ledger.models import Entry, Numbering, Placement
+from stemtide.hub.ledger.rules import SPACING, Hand, NoTransactionError, crisis_named
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
@@ -30,13 +30,20 @@ def take_turn() -> None:
         Numbering.objects.select_for_update().get()
 
 
-def take_positions(count: int) -> int:
+def take_positions(count: int, *, now: datetime) -> int:
     """Give out feed positions; returns the first of count consecutive ones.
+
+    Each gets a moment of its own, later than that of every position before it: readers who ask by
+    time then lose and repeat no more than those who ask by position (decision 0061).
 
     raises: NoTransactionError outside transaction.atomic().
     """
     _check_transaction()
-    return _advance(_POSITIONS, count) - count + 1
+    first = _advance(_POSITIONS, count) - count + 1
+    before = Placement.objects.order_by("-first").first()
+    at = max(now, before.at + SPACING * before.count) if before else now
+    Placement.objects.create(first=first, count=count, at=at)
+    return first
 
 
 def append(

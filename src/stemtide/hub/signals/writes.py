@@ -217,7 +217,7 @@ def _place(
     is_bulk: bool,
 ) -> None:
     """Give drafts of one mark and crisis their positions, store them, and record the act."""
-    first = ledger.take_positions(len(drafts))
+    first = ledger.take_positions(len(drafts), now=now)
     for position, draft in enumerate(drafts, start=first):
         draft.position = position
     exercise = drafts[0].body.exercise
@@ -281,7 +281,7 @@ def withdraw(
     row = reads.find(uid, viewer=by)
     rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
     row.state = SignalState.WITHDRAWN
-    row.position = ledger.take_positions(1)
+    row.position = ledger.take_positions(1, now=now)
     row.withdrawn_at = now
     row.withdraw_reason = body.reason
     row.withdraw_note = body.note
@@ -324,7 +324,7 @@ def opine(
     tells_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
     if is_disputed is not row.is_disputed or tells_agents:
         row.is_disputed = is_disputed
-        row.position = ledger.take_positions(1)
+        row.position = ledger.take_positions(1, now=now)
         row.save(update_fields=["is_disputed", "position"])
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
     return _record("opinion.given", row, by=by, now=now, detail=detail, through=actor_ref)
@@ -378,7 +378,7 @@ def _expire_some(
     pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
     if not pks:
         return 0
-    first = ledger.take_positions(len(pks))
+    first = ledger.take_positions(len(pks), now=now)
     statements.move(pks, state=SignalState.EXPIRED, first=first)
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
