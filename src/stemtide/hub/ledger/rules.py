@@ -43,7 +43,7 @@ IN_ITS_ROOM = frozenset(
         *("signal", "signals", "opinion", "outcomes", "report", "action", "timeline"),
         *("complaint", "redress"),
         # What is asked of providers leaves no trace in a crisis.
-        *("information", "order", "copy", "scrutiny", "preservation"),
+        *("competence", "information", "order", "copy", "scrutiny", "preservation"),
         # What no room shows of others.
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery"),
