@@ -58,7 +58,7 @@ PIECES = {
         "alerts-bar",
         "drill-block",
     ),
-    *("look-still", "report-pdf", "batch-file"),
+    *("look-still", "report-pdf", "batch-file", "receipt-file"),
 }
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
@@ -69,7 +69,7 @@ ACTS = {
     *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-section"),
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
-    *("delivery-drop", "drill-start", "referral-act", "hold-act"),
+    *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
 }
 """What only takes a form, and leads back to a page."""
 

@@ -4,6 +4,7 @@
 import socket
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
 from stemtide.hub.alerts.channels.port import Parcel
@@ -34,6 +35,7 @@ def parcel(address, *, channel=Channel.WEBHOOK, **facts):
         "address": address,
         "secrets": (SECRET,),
         "link": "https://hub.example/acknowledge/token",
+        "link_ends_at": NOON + timedelta(hours=24),
         "desk": "https://hub.example/alerts",
     }
     return Parcel(**plain | facts)

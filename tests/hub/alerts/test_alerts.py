@@ -8,7 +8,15 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from stemtide.hub.alerts import links, reads, reads_deliveries, words, writes, writes_deliveries
+from stemtide.hub.alerts import (
+    links,
+    reads,
+    reads_deliveries,
+    reads_links,
+    words,
+    writes,
+    writes_deliveries,
+)
 from stemtide.hub.alerts.channels.port import Fate, Result
 from stemtide.hub.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.alerts.reads_deliveries import Home
@@ -316,7 +324,7 @@ def test_a_link_acknowledges_without_signing_in_until_it_expires(world):
     alert = warned_agency(world)
     delivery = alert.deliveries.exclude(point=None).get()
     link = token(delivery, until=world.at(hours=1))
-    assert reads.linked(link, by="holder", now=NOON).uid == alert.uid
+    assert reads_links.linked(link, by="holder", now=NOON).alert.uid == alert.uid
     with pytest.raises(NotFoundError):
         writes.acknowledge_by_link(link, now=world.at(hours=1))
     row = writes.acknowledge_by_link(link, now=world.at(minutes=59))
@@ -337,7 +345,7 @@ def test_a_link_to_what_is_gone_opens_nothing(world):
     with pytest.raises(NotFoundError):
         writes.acknowledge_by_link(link, now=NOON)
     with pytest.raises(NotFoundError):
-        reads.linked(link, by="holder", now=NOON)
+        reads_links.linked(link, by="holder", now=NOON)
 
 
 def test_every_kind_has_its_words():

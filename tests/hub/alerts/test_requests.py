@@ -3,7 +3,7 @@
 
 import pytest
 
-from stemtide.hub.alerts import links, reads, reads_deliveries, writes
+from stemtide.hub.alerts import links, reads, reads_deliveries, reads_links, writes
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules_kinds import REQUESTS
@@ -121,7 +121,7 @@ def test_a_link_is_receipt_and_acknowledgement_in_one(orders):  # noqa: F811
     raise_all()
     letter = Delivery.objects.get(alert__kind="order", channel="mail")
     token = links.make(letter.uid, until=after(60))
-    reads.linked(token, by="whoever", now=after(1))
+    reads_links.linked(token, by="whoever", now=after(1))
     seen = orders_reads.order(made.id, viewer=orders.authority, now=after(1))
     assert seen.received_at is None  # a program that checks mail opens links
     writes.acknowledge_by_link(token, now=after(2))

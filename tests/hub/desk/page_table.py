@@ -144,6 +144,8 @@ GET  progress                     in  200 200 200 200 200 200 200 200 200 200 20
 GET  progress-orders              in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
+GET  receipt-file                 404 404 404 404 404 404 404 404 404 404 404 404 404
+POST receipt-renew                409 409 409 409 409 409 409 409 409 409 409 409 409
 GET  referral                     in  200 200 200 200 200 200 404 200 200 404 404 404
 POST referral-act                 in  302 403 403 403 403 403 404 403 403 404 404 404
 GET  referral-new                 in  200 200 403 403 200 200 200 403 403 403 403 403
@@ -208,6 +210,8 @@ PARTS = {
     "report-action-done": {"uid": "report", "action": "action"},
     "alert-acknowledge": {"uid": "alert"},
     "receipt": {"token": "token"},
+    "receipt-file": {"token": "token"},
+    "receipt-renew": {"token": "token"},
     "delivery-retry": {"uid": "delivery"},
     "delivery-drop": {"uid": "delivery"},
     "drill": {"uid": "drill"},
@@ -220,6 +224,7 @@ PARTS = {
     "complain": {"token": "ticket"},
 }
 FIXED = {
+    "receipt-file": {"what": "paper"},
     "crisis-act": {"verb": "keep"},
     "referral-act": {"verb": "withdraw"},
     "hold-act": {"verb": "lift"},

@@ -163,11 +163,24 @@ def test_a_link_shows_the_alert_and_acknowledges_nothing_until_its_button_is_pre
     assert "analyst" not in stranger.get(address).content.decode()
 
 
-def test_a_link_that_expired_or_was_changed_is_not_there(world):
+def test_a_link_that_was_changed_is_not_there(world):
     drill(world, "provider")
-    for address in (link_to(world, "provider", hours=-1), link_to(world, "provider") + "x"):
-        assert Client().get(address).status_code == 404
-        assert Client().post(address).status_code == 404
+    address = link_to(world, "provider") + "x"
+    page = Client().get(address)
+    assert (page.status_code, "not known here" in page.content.decode()) == (404, True)
+    assert Client().post(address).status_code == 404
+    assert Client().post(reverse("receipt-renew", args=["x"])).status_code == 404
+    assert Client().get(reverse("receipt-file", args=["x", "paper"])).status_code == 404
+    assert not Receipt.objects.exists()
+
+
+def test_a_link_that_expired_says_so_and_acknowledges_nothing(world):
+    drill(world, "provider")
+    address = link_to(world, "provider", hours=-1)
+    for page in (Client().get(address), Client().post(address)):
+        assert page.status_code == 410
+        assert "This link has expired" in page.content.decode()
+        assert "Contact drill" not in page.content.decode()
     assert not Receipt.objects.exists()
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes out with an alert about a request: the request as JSON, and papers under the seal.
 
-It is made in the thread that sends, outside every transaction: a paper takes half a second.
+It is made in the thread that sends, outside every transaction: a paper takes half a second. The
+page of a link gives out the same.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,13 +14,21 @@ from uuid import UUID
 from django.utils import translation
 from pydantic import BaseModel
 
+from stemtide.hub.alerts import words_notes
 from stemtide.hub.alerts.channels.port import Enclosed, Parcel
 from stemtide.hub.alerts.rules import Channel
+from stemtide.hub.alerts.words_notes import Note
 from stemtide.hub.orders import reads as orders
 from stemtide.hub.papers import own
-from stemtide.hub.papers.documents import LANGUAGES, form_pdf, referral_pdf, said_plainly
+from stemtide.hub.papers.documents import (
+    LANGUAGES,
+    form_json,
+    form_pdf,
+    referral_pdf,
+    said_plainly,
+)
 from stemtide.hub.papers.letters import information_pdf
-from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties import reads as parties, reads_contacts as contacts
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals
@@ -33,13 +43,33 @@ MOST_IN_ONE = 500
 _JSON, _PDF, _SIGNATURE = "application/json", "application/pdf", "application/pkcs7-signature"
 
 
+_LASTING = {
+    *("id", "reference", "sender", "provider", "url", "content_type", "language", "ideology"),
+    *("labels", "terms", "reason", "sent_at", "exercise"),
+}
+"""What a referral says as long as it is there, whatever becomes of it."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """A request. name: of its files; draws: makes the paper, where there is one."""
+class Request:
+    """What an alert carries. name: of its files; draws: makes the paper, where there is one.
+
+    lasting: what it says as bytes that stay the same whatever becomes of it, for proof.
+    is_drawn: whether the paper goes out with the mail.
+    notes:   what is to be known at once, in the language that is active.
+    """
 
     name: str
     request: dict[str, object]
+    lasting: bytes
     draws: Callable[[], bytes] | None = None
+    is_drawn: bool = True
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it says, in hex."""
+        return hashlib.sha256(self.lasting).hexdigest()
 
 
 def enclose(parcel: Parcel) -> Parcel:
@@ -47,37 +77,56 @@ def enclose(parcel: Parcel) -> Parcel:
 
     raises: SealFileError.
     """
+    if parcel.channel is Channel.PAGE:
+        return parcel
+    with translation.override(parcel.language):
+        made = request_of(parcel)
+        if made is None:
+            return parcel
+        if parcel.channel is Channel.WEBHOOK:
+            return replace(parcel, request=made.request)
+        files = _files(made, parcel)
+    return replace(parcel, request=made.request, files=files, notes=made.notes)
+
+
+def request_of(parcel: Parcel) -> Request | None:
+    """The request that an alert is about; None where it is none, or its party sees it no more."""
     find = _ABOUT.get(parcel.subject.partition(":")[0])
-    if parcel.channel is Channel.PAGE or find is None:
-        return parcel
-    party = parties.party_named(parcel.party, by=_ENCLOSER)
+    if find is None:
+        return None
     try:
-        made = find(parcel, party)
-    except NotFoundError:  # the party may not see it any more: the alert alone goes out
-        return parcel
-    if made is None:
-        return parcel
-    if parcel.channel is Channel.WEBHOOK:
-        return replace(parcel, request=made.request)
-    return replace(parcel, request=made.request, files=_files(made, parcel))
+        return find(parcel, parties.party_named(parcel.party, by=_ENCLOSER))
+    except NotFoundError:  # the alert alone goes out
+        return None
 
 
-def _files(made: _Made, parcel: Parcel) -> tuple[Enclosed, ...]:
+def _files(made: Request, parcel: Parcel) -> tuple[Enclosed, ...]:
     """The files of a mail: JSON with its signature, and the paper under the seal."""
     content = json.dumps(made.request, ensure_ascii=False, indent=2).encode()
-    signature = own.signed(content, now=parcel.now)
-    files = [
-        Enclosed(f"{made.name}.json", content, _JSON),
-        Enclosed(f"{made.name}.json.p7s", signature, _SIGNATURE),
-    ]
-    if made.draws is not None:
-        with translation.override(parcel.language):
-            pdf = own.sealed(made.draws(), reason=made.name, now=parcel.now)
-        files.append(Enclosed(f"{made.name}.pdf", pdf, _PDF))
+    files = list(signed(f"{made.name}.json", content, parcel=parcel))
+    if made.draws is not None and made.is_drawn:
+        files.append(paper(made, parcel=parcel))
     return tuple(files)
 
 
-def _order(parcel: Parcel, party: Party) -> _Made | None:
+def signed(name: str, content: bytes, *, parcel: Parcel) -> tuple[Enclosed, Enclosed]:
+    """JSON, and the signature on it. raises: SealFileError."""
+    signature = own.signed(content, now=parcel.now)
+    return (
+        Enclosed(name, content, _JSON),
+        Enclosed(f"{name}.p7s", signature, _SIGNATURE),
+    )
+
+
+def paper(made: Request, *, parcel: Parcel) -> Enclosed:
+    """The paper of a request that has one, under the seal. raises: SealFileError."""
+    if made.draws is None:
+        raise ValueError("this request has no paper")
+    pdf = own.sealed(made.draws(), reason=made.name, now=parcel.now)
+    return Enclosed(f"{made.name}.pdf", pdf, _PDF)
+
+
+def _order(parcel: Parcel, party: Party) -> Request | None:
     """A removal order: Annex I; or what was answered to it: Annex II or III."""
     found = orders.order(_uid(parcel), viewer=party, now=parcel.now)
     language = found.language if found.language[:2] in LANGUAGES else parcel.language
@@ -89,8 +138,8 @@ def _order(parcel: Parcel, party: Party) -> _Made | None:
         annex, language = latest.form, parcel.language
         name = f"{found.reference}-{annex.removeprefix('tco-')}"
 
-    def draw() -> bytes:
-        return form_pdf(
+    def make(write: Callable[..., bytes]) -> bytes:
+        return write(
             form(annex),
             values,
             language=language,
@@ -98,43 +147,71 @@ def _order(parcel: Parcel, party: Party) -> _Made | None:
             is_exercise=found.exercise,
         )
 
-    has_paper = parcel.kind in {"order", "order_copy", "order_executed", "order_suspended"}
-    return _Made(name, _plain(found), draw if has_paper else None)
+    is_addressee = found.addressee == party.name
+    return Request(
+        name,
+        _plain(found),
+        make(form_json),
+        draws=lambda: make(form_pdf),
+        is_drawn=parcel.kind in _DRAWN,
+        notes=words_notes.order_notes(found) if is_addressee else words_notes.copy_notes(found),
+    )
 
 
-def _information(parcel: Parcel, party: Party) -> _Made | None:
+def _information(parcel: Parcel, party: Party) -> Request | None:
     """What a provider is told before its first order."""
     known = orders.informations(viewer=party)
     found = next((one for one in known if one.id == _uid(parcel)), None)
     if found is None:
         return None
+    return Request(
+        "information",
+        _plain(found),
+        found.model_dump_json(indent=2).encode(),
+        draws=lambda: information_pdf(found, titles=_titles(party), language=parcel.language),
+        notes=(words_notes.ask_note(*_sender(found.sent_by, party=party, parcel=parcel)),),
+    )
 
-    def draw() -> bytes:
-        return information_pdf(found, titles=_titles(party), language=parcel.language)
 
-    return _Made("information", _plain(found), draw)
-
-
-def _referral(parcel: Parcel, party: Party) -> _Made | None:
+def _referral(parcel: Parcel, party: Party) -> Request | None:
     """A referral, to its provider alone."""
     found = referrals.referral(_uid(parcel), viewer=party)
     if found.provider != party.name:
         return None
+    asked = _sender(found.sender, party=party, parcel=parcel)
+    return Request(
+        found.reference,
+        _plain(found),
+        found.model_dump_json(include=_LASTING, indent=2).encode(),
+        draws=lambda: _letter(found, party=party, language=parcel.language),
+        is_drawn=parcel.kind in _DRAWN,
+        notes=words_notes.referral_notes(*asked),
+    )
 
-    def draw() -> bytes:
-        return _letter(found, party=party, language=parcel.language)
 
-    is_paper = parcel.kind in {"referral", "referral_explained"}
-    return _Made(found.reference, _plain(found), draw if is_paper else None)
-
-
-def _batch(parcel: Parcel, party: Party) -> _Made | None:
+def _batch(parcel: Parcel, party: Party) -> Request | None:
     """The referrals of a batch to one provider: as JSON alone, for nobody reads 2,000 letters."""
     uid = _uid(parcel)
     filters = referrals.Filters(batch=uid, provider=party.name)
     page = referrals.referrals(viewer=party, filters=filters, limit=MOST_IN_ONE)
-    request = {"batch": str(uid), **_plain(page)}
-    return _Made("referrals", request) if page.referrals else None
+    if not page.referrals:
+        return None
+    lasting = [one.model_dump(mode="json", include=_LASTING) for one in page.referrals]
+    asked = _sender(page.referrals[0].sender, party=party, parcel=parcel)
+    return Request(
+        "referrals",
+        {"batch": str(uid), **_plain(page)},
+        json.dumps({"batch": str(uid), "referrals": lasting}, indent=2).encode(),
+        notes=words_notes.referral_notes(*asked),
+    )
+
+
+def _sender(name: str, *, party: Party, parcel: Parcel) -> tuple[str, ...]:
+    """Who sent a request, and the first place where its addressee may reach them now."""
+    sender = parties.party_named(name, by=_ENCLOSER)
+    steps = contacts.ladder(sender, viewer=party, now=parcel.now)
+    reached = (steps[0].contact.address,) if steps else ()
+    return (sender.title, *reached)
 
 
 def _letter(found: ReferralOut, *, party: Party, language: str) -> bytes:
@@ -142,7 +219,13 @@ def _letter(found: ReferralOut, *, party: Party, language: str) -> bytes:
     return referral_pdf(found, titles=_titles(party), said=said_plainly, language=language)
 
 
-_ABOUT: Mapping[str, Callable[[Parcel, Party], _Made | None]] = {
+_DRAWN = {
+    *("order", "order_copy", "order_resumed", "order_executed", "order_suspended"),
+    *("referral", "referral_explained"),
+}
+"""Alerts whose mail brings the paper; of the others it lies behind the link."""
+
+_ABOUT: Mapping[str, Callable[[Parcel, Party], Request | None]] = {
     "order": _order,
     "information": _information,
     "referral": _referral,

@@ -121,6 +121,7 @@ class Receipt(models.Model):
     """Who said that they have the alert; the first to say so counts.
 
     person: None where a link or a machine answered. delivery: the one that was answered, if any.
+    shown: SHA-256 of the request that lay behind the link, in hex; "" where none did.
     """
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="receipt")
@@ -129,6 +130,7 @@ class Receipt(models.Model):
     via = models.CharField(max_length=20, choices=[(v, v) for v in Via])
     step = models.PositiveSmallIntegerField()
     received_at = models.DateTimeField()
+    shown = models.CharField(max_length=64, blank=True, db_default="")
 
     def __str__(self) -> str:
         return f"alert {self.alert_id} by {self.via}"

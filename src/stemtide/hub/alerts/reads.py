@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of alerts: of a party, their number, and the one that a link stands for."""
+"""The only readers of alerts: of a party, and their number."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
-from stemtide.hub.alerts import links, words
-from stemtide.hub.alerts.models import Alert, Delivery, Receipt
+from stemtide.hub.alerts import words
+from stemtide.hub.alerts.models import Alert, Receipt
 from stemtide.hub.alerts.rules import UNSETTLED, AlertState, Urgency, Via, rank
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.moment import once
@@ -22,12 +22,16 @@ ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """Who acknowledged, when and how. by: a person's address for their own party, else ""."""
+    """Who acknowledged, when and how. by: a person's address for their own party, else "".
+
+    shown: SHA-256 of the request that lay behind the link; "" where none did.
+    """
 
     received_at: datetime
     via: Via
     step: int
     by: str
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +128,6 @@ def find(uid: UUID, *, viewer: Party) -> Alert:
     return row
 
 
-def linked(token: str, *, by: str, now: datetime) -> AlertRow:  # noqa: ARG001  # the link says for whom
-    """The alert that a link stands for. by: whoever holds it.
-
-    raises: NotFoundError, the same for a wrong link and one that has expired.
-    """
-    delivery = Delivery.objects.filter(uid=links.read(token, now=now)).first()
-    if delivery is None:
-        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
-    return _row(_ranked().get(pk=delivery.alert_id))
-
-
 def counts(*, viewer: Party) -> dict[str, int]:
     """How many alerts to a party stand in each state; an agency counts all."""
     found = Alert.objects.order_by()
@@ -190,4 +183,5 @@ def _receipt(one: Alert) -> ReceiptRow | None:
         via=Via(found.via),
         step=found.step,
         by=found.person.email if found.person else "",
+        shown=found.shown,
     )

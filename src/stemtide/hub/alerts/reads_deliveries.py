@@ -125,7 +125,8 @@ def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
 def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee
     """A delivery as its channel takes it. The row knows its alert, party, crisis and point."""
     alert, point = row.alert, row.point
-    link = links.make(row.uid, until=now + rules.LINK_VALID_FOR)
+    ends_at = now + rules.link_valid_for(alert.subject)
+    link = links.make(row.uid, until=ends_at)
     base = home.address.rstrip("/")
     return Parcel(
         delivery=row.uid,
@@ -147,6 +148,7 @@ def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # n
         secrets=secrets(point, by=alert.party.name, now=now) if point else (),
         link=f"{base}/acknowledge/{link}" if base else "",
         desk=f"{base}/alerts" if base else "",
+        link_ends_at=ends_at if base else None,
     )
 
 

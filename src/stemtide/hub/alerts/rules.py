@@ -25,10 +25,12 @@ __all__ = [
     "check_acknowledge",
     "check_drill",
     "check_drop",
+    "check_renew",
     "check_resolve",
     "check_retry",
     "check_settle",
     "check_start",
+    "link_valid_for",
 ]
 
 
@@ -118,6 +120,18 @@ STEP = timedelta(minutes=10)
 LINK_VALID_FOR = timedelta(hours=24)
 """How long a link in a message acknowledges."""
 
+REQUEST_LINK_VALID_FOR = timedelta(days=7)
+"""The same of a request: whoever has no account answers it by its link as well.
+
+source: decision 0059.
+"""
+
+_REQUESTS = frozenset({"order", "information", "referral", "batch"})
+"""Subjects of alerts that are requests."""
+
+ANEW_AFTER = timedelta(minutes=10)
+"""How long whoever holds a link that has expired waits between two new ones."""
+
 OVERLAP = timedelta(hours=24)
 """How long the secret before a rotation still signs beside the new one."""
 
@@ -201,6 +215,29 @@ def check_drop(state: DeliveryState, *, reason: str) -> None:
         )
     if state is not DeliveryState.DEAD:
         raise ConflictError("this delivery is {state}: only a dead one is dropped", state=state)
+
+
+def link_valid_for(subject: str) -> timedelta:
+    """How long the link of an alert works. subject: what the alert is about."""
+    thing = subject.partition(":")[0]
+    return REQUEST_LINK_VALID_FOR if thing in _REQUESTS else LINK_VALID_FOR
+
+
+def check_renew(*, is_open: bool, has_point: bool, since_last: timedelta) -> None:
+    """A link that has expired is sent anew to where it went, while there is something to answer.
+
+    is_open: whether there is. has_point: whether that contact point is still there.
+    since_last: how long ago the last one was queued.
+    """
+    if not is_open:
+        raise ConflictError("nothing is left to answer: no new link is needed")
+    if not has_point:
+        raise ConflictError(
+            "the address that this link went to is no contact point any more: ask whoever looks"
+            " after your party's contact points"
+        )
+    if since_last < ANEW_AFTER:
+        raise ConflictError("a new link is on its way already: look into the mailbox")
 
 
 def check_settle(state: AlertState) -> None:

@@ -9,7 +9,14 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Q
 
-from stemtide.hub.alerts import links, reads, reads_addressees, rules, writes_requests
+from stemtide.hub.alerts import (
+    links,
+    reads,
+    reads_addressees,
+    reads_links,
+    rules,
+    writes_requests,
+)
 from stemtide.hub.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_addressees import Matter, Step
@@ -21,7 +28,6 @@ from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import writes_contacts as contacts
 from stemtide.hub.parties.models import ContactPoint, Party, Person
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 
 ENTRIES = 200
 """Ledger entries read at one look of the clock."""
@@ -132,22 +138,42 @@ def acknowledge(
 
 
 @transaction.atomic
-def acknowledge_by_link(token: str, *, now: datetime) -> AlertRow:
-    """Say that somebody has the alert, by the link in a message.
+def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertRow:
+    """Say that somebody has the alert, by the link in a message. shown: the digest of the request.
 
     raises: NotFoundError for a link that opens nothing; ConflictError for an alert that is settled.
     """
     ledger.take_turn()
-    found = Delivery.objects.filter(uid=links.read(token, now=now)).select_related(
-        "alert__party", "point"
-    )
-    delivery = found.first()
-    if delivery is None:
-        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
+    delivery = reads_links.find(links.read(token, now=now), by=CLOCK)
     alert = delivery.alert
     by = Actor(alert.party, delivery.ref)
-    _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now)
+    _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now, shown=shown)
     return reads.alert(alert.uid, viewer=alert.party)
+
+
+@transaction.atomic
+def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
+    """Send a new link to where one went that has expired. is_open: there is something to answer.
+
+    raises: NotFoundError for a link that this hub never made; ConflictError.
+    """
+    ledger.take_turn()
+    delivery = reads_links.find(links.opened(token).delivery, by=CLOCK)
+    alert, point = delivery.alert, delivery.point
+    last = alert.deliveries.filter(point=point).latest("queued_at").queued_at
+    has_point = point is not None and point.removed_at is None
+    rules.check_renew(is_open=is_open, has_point=has_point, since_last=now - last)
+    channel = Channel(delivery.channel)
+    _queue(alert, step=delivery.step, point=point, channel=channel, now=now)
+    detail: dict[str, object] = {"kind": alert.kind, "through": delivery.ref}
+    ledger.append(
+        "link.renewed",
+        actor=alert.party.ref,
+        subject=alert.ref,
+        now=now,
+        detail=detail,
+        exercise=alert.exercise,
+    )
 
 
 @transaction.atomic
@@ -277,13 +303,20 @@ def _settle(
     via: Via,
     by: Actor,
     now: datetime,
+    shown: str = "",
 ) -> None:
     """Acknowledge an alert: receipt, deliveries, ledger, and the request that it carries."""
     rules.check_settle(AlertState(alert.state))
     Alert.objects.filter(pk=alert.pk).update(state=AlertState.ACKNOWLEDGED, step_due=None)
     step = delivery.step if delivery else alert.step
     Receipt.objects.create(
-        alert=alert, person=person, delivery=delivery, via=via, step=step, received_at=now
+        alert=alert,
+        person=person,
+        delivery=delivery,
+        via=via,
+        step=step,
+        received_at=now,
+        shown=shown,
     )
     sent = Delivery.objects.filter(alert=alert, state=DeliveryState.SENT)
     sent.update(state=DeliveryState.ACKNOWLEDGED)
@@ -292,6 +325,8 @@ def _settle(
         # Whoever answered has read what went there: that is what a contact drill wants to know.
         contacts.verify_contact_point(delivery.point.pk, actor=alert.party.ref, now=now)
     detail: dict[str, object] = {"via": via, "step": step, "through": by.ref}
+    if shown:
+        detail["shown"] = shown
     ledger.append(
         "alert.acknowledged",
         actor=alert.party.ref,

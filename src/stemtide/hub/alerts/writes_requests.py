@@ -101,6 +101,13 @@ def _settle_referral(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
     answers.acknowledge(uid, body=AcknowledgeIn(), by=by, now=now)
 
 
+def _settle_batch(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
+    """Somebody at the provider has a batch: by a link, that is the receipt of each in it."""
+    if via is Via.LINK:
+        uids = referrals.unreceived(viewer=by.party, batch=uid)
+        answers.record_receipts(uids, provider=by.party, via=ReceiptVia.LINK, at=now, by=by)
+
+
 def _settle_copy(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
     """Somebody at the authority has its copy."""
     del via
@@ -111,4 +118,5 @@ _SETTLES: Mapping[str, Callable[[UUID, Actor, Via, datetime], None]] = {
     "order": _settle_order,
     "order_copy": _settle_copy,
     "referral": _settle_referral,
+    "referrals": _settle_batch,
 }

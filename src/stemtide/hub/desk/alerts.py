@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alerts at the desk: the list, the count in the bar, acknowledging, and the page of a link."""
+"""Alerts at the desk: the list, the count in the bar, acknowledging."""
 
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.alerts import reads, rules, writes
 from stemtide.hub.alerts.rules import Via, allows
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
+from stemtide.hub.parties.rules import ConflictError
 from stemtide.protocol.words import Role
-
-HOLDER = "holder of a link"
 
 
 @require_safe
@@ -60,29 +57,6 @@ def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
     else:
         messages.success(request, _("Acknowledged. Nobody else of your party is asked."))
     return redirect("alerts")
-
-
-@csrf_exempt  # the token itself says who may; no session is asked, so none can be misused
-@require_http_methods(["GET", "HEAD", "POST"])
-def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The page of a link in a message: GET shows the alert, POST acknowledges it.
-
-    GET changes nothing, because programs that check mail open links.
-    """
-    now = datetime.now(UTC)
-    is_done, is_late = False, False
-    try:
-        found = reads.linked(token, by=HOLDER, now=now)
-        if request.method == "POST":
-            is_late = not found.is_waiting
-            found = found if is_late else writes.acknowledge_by_link(token, now=now)
-            is_done = not is_late
-    except NotFoundError as error:
-        raise Http404(in_words(error)) from error
-    facts = {"now": now, "alert": found, "is_done": is_done}
-    page = render(request, "desk/alerts/receipt.html", facts, status=409 if is_late else 200)
-    page.headers["Referrer-Policy"] = "no-referrer"
-    return page
 
 
 def _facts(request: SignedInRequest) -> dict[str, object]:

@@ -169,6 +169,7 @@ ACTS = {
     "alerts.settled": gettext_lazy("ended alerts that had become moot"),
     "alert.acknowledged": gettext_lazy("acknowledged an alert"),
     "alert.escalated": gettext_lazy("asked the next step of a ladder"),
+    "link.renewed": gettext_lazy("asked for a new link in place of one that had expired"),
     "alert.exhausted": gettext_lazy("came to the end of a ladder without an answer"),
     "delivery.arrived": gettext_lazy("delivered an alert"),
     "delivery.exhausted": gettext_lazy("gave up delivering an alert"),

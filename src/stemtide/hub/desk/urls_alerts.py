@@ -3,14 +3,16 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import alerts, deliveries, drills
+from stemtide.hub.desk import alerts, deliveries, drills, receipts
 
 urlpatterns = [
     path("alerts", alerts.alerts, name="alerts"),
     path("alerts/_blocks", alerts.blocks, name="alerts-blocks"),
     path("alerts/_bar", alerts.bar, name="alerts-bar"),
     path("alerts/<uuid:uid>/acknowledge", alerts.acknowledge, name="alert-acknowledge"),
-    path("acknowledge/<str:token>", alerts.receipt, name="receipt"),
+    path("acknowledge/<str:token>", receipts.receipt, name="receipt"),
+    path("acknowledge/<str:token>/renew", receipts.renew, name="receipt-renew"),
+    path("acknowledge/<str:token>/files/<slug:what>", receipts.file, name="receipt-file"),
     path("deliveries", deliveries.deliveries, name="deliveries"),
     path("deliveries/<uuid:uid>/retry", deliveries.retry, name="delivery-retry"),
     path("deliveries/<uuid:uid>/drop", deliveries.drop, name="delivery-drop"),

@@ -31,6 +31,8 @@ class Parcel:
     link:     acknowledges without signing in; "" where the hub does not know its own address.
     request:  what is asked of the addressee, as the API says it; None where nothing is.
     files:    papers that go with a mail: each is sealed, or has its signature beside it.
+    notes:    what is to be known beside the text, in the parcel's language: of what, and what.
+    link_ends_at: from when the link opens nothing; None where there is none.
     """
 
     delivery: UUID
@@ -54,6 +56,8 @@ class Parcel:
     desk: str = ""
     request: dict[str, Any] | None = None
     files: tuple[Enclosed, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    link_ends_at: datetime | None = None
 
 
 class Fate(StrEnum):

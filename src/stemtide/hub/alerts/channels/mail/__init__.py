@@ -12,7 +12,7 @@ from stemtide.hub.alerts import words
 from stemtide.hub.alerts.channels import letter
 from stemtide.hub.alerts.channels.mail.listening import ListeningBackend
 from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result
-from stemtide.hub.alerts.rules import LINK_VALID_FOR, Urgency
+from stemtide.hub.alerts.rules import Urgency
 
 TIMEOUT_S = 15
 
@@ -83,12 +83,13 @@ def _text(parcel: Parcel) -> str:
     parts.append(words.text(parcel.kind, parcel.parameters))
     said = {"party": parcel.party_title, "urgency": words.URGENCIES[parcel.urgency]}
     parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % said)
+    parts += [f"{title}: {note}" for title, note in parcel.notes]
     if parcel.files:
         parts.append(_files(parcel))
-    if parcel.link:
-        hours = int(LINK_VALID_FOR.total_seconds() // 3600)
-        told = {"link": parcel.link, "hours": hours}
-        parts.append(_("Acknowledge it (works for %(hours)d hours):\n%(link)s") % told)
+    if parcel.link and parcel.link_ends_at:
+        until = f"{parcel.link_ends_at:%Y-%m-%d %H:%M} UTC"
+        told = {"link": parcel.link, "until": until}
+        parts.append(_("Acknowledge it (the link works until %(until)s):\n%(link)s") % told)
         parts.append(_("At the desk:\n%(desk)s") % {"desk": parcel.desk})
     else:
         parts.append(_("Sign in at the desk to acknowledge it."))

@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A link in a mail, for whoever has nothing else: what it shows, what it does, when it ends."""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from stemtide.hub.alerts import links, reads_links, sending, writes, writes_deliveries, writes_links
+from stemtide.hub.alerts.models import Alert, Delivery, Receipt
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.orders import reads as orders_reads, writes_endings
+from stemtide.hub.papers import own
+from stemtide.hub.papers.signing import verify_bytes
+from stemtide.hub.papers.verifying import verify_pdf
+from stemtide.hub.parties.rules import ConflictError, NotFoundError
+from stemtide.hub.referrals import reads as referrals, writes as referring
+from stemtide.protocol.documents import Verdict
+from stemtide.protocol.orders import AnswerIn, ScrutinyIn, WordsIn
+from stemtide.protocol.referrals import AnswerIn as ReferralAnswerIn, TakeBackIn
+from tests.hub.alerts.test_enclosures import HOME, own_folder  # noqa: F401  # the same seal
+from tests.hub.alerts.test_mail import post, server
+from tests.hub.alerts.test_requests import WORDS, contact, raise_all
+from tests.hub.orders import cast
+from tests.hub.orders.cast import after
+from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
+from tests.hub.papers.papers import text_of
+from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same desk
+from tests.world import NOON
+
+pytestmark = pytest.mark.django_db
+FOREVER = NOON + timedelta(days=3650)
+
+
+def token_of(kind, *, until=FOREVER):
+    """The link in the mail of an alert."""
+    letter = Delivery.objects.filter(alert__kind=kind, channel="mail").latest("pk")
+    return links.make(letter.uid, until=until)
+
+
+def ordered(world, **facts):
+    """An order to a provider that has a mail address alone."""
+    contact(world.small_provider, "moderator@small.example")
+    made = cast.issue(world, **facts)
+    raise_all()
+    return made
+
+
+def referred(desk):  # noqa: F811
+    contact(desk.world.big_provider)
+    made = desk.refer()
+    raise_all()
+    return made
+
+
+def page_of(token, **how):
+    return Client(enforce_csrf_checks=True).get(reverse("receipt", args=[token]), **how)
+
+
+def fetched(token, what):
+    return Client().get(reverse("receipt-file", args=[token, what]))
+
+
+# The mail
+
+
+def mail_of(kind):
+    """The words of a mail, as a real server took it."""
+    found = writes_deliveries.claim_due(NOON, limit=50, home=HOME)
+    (parcel,) = [one for one in found if (one.kind, one.channel) == (kind, "mail")]
+    with server() as inbox:
+        assert sending.attempt(parcel, post=post(inbox)).fate == "sent"
+    (message,) = inbox.messages
+    return message.get_body(("plain",)).get_content().replace("\r\n", "\n")
+
+
+def test_the_mail_of_an_order_says_the_clock_and_whom_to_ask_and_how_to_answer(orders):  # noqa: F811
+    ordered(orders)
+    told = mail_of("order")
+    assert "It binds." in told
+    assert "Clock: One hour from receipt." in told
+    assert "Whom to ask: Belgian Crisis Centre, +32 2 555 01 23, duty@crisis.example" in told
+    assert "send Annex II or Annex III of the Regulation to: duty@crisis.example, +32 2" in told
+    assert "the link works until 2026-12-01 12:00 UTC" in told
+    assert cast.URL not in told
+
+
+def test_the_mail_of_a_referral_says_that_no_clock_runs_and_whom_to_ask(desk):  # noqa: F811
+    contact(desk.world.authority, "duty@crisis.example")
+    referred(desk)
+    told = mail_of("referral")
+    assert "no removal order" in told
+    assert "Clock: None runs. A referral is voluntary" in told
+    assert "Whom to ask: Belgian Crisis Centre, duty@crisis.example" in told
+
+
+def test_a_mail_speaks_the_language_of_its_reader_throughout(orders):  # noqa: F811
+    point = contact(orders.small_provider, "moderator@small.example")
+    point.languages = ["nl"]
+    point.save()
+    cast.issue(orders)
+    raise_all()
+    told = mail_of("order")
+    assert "Op de desk:" in told
+    assert "At the desk:" not in told
+
+
+def test_of_an_exercise_no_clock_runs(orders):  # noqa: F811
+    cast.inform(orders, exercise=True)
+    ordered(orders, exercise=True)
+    assert "Clock: It is an exercise: no time limit has any effect." in mail_of("order")
+
+
+# The page
+
+
+def test_to_open_a_link_or_fetch_its_files_is_no_receipt(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    page = page_of(token)
+    assert page.status_code == 200
+    for what in ("paper", "content", "signature"):
+        assert fetched(token, what).status_code == 200
+    Client().head(reverse("receipt", args=[token]))
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert (found.received_at, found.receipts) == (None, [])
+    assert not Receipt.objects.exists()
+
+
+def test_the_page_of_an_order_has_its_papers_and_no_address_of_content(orders):  # noqa: F811
+    made = ordered(orders)
+    page = page_of(token_of("order"))
+    told = page.content.decode()
+    assert cast.URL not in told
+    assert f"{made.reference}.pdf" in told
+    assert "Belgian Crisis Centre, +32 2 555 01 23" in told
+    assert (page["Referrer-Policy"], page["Cache-Control"]) == ("no-referrer", "no-store")
+    assert page["X-Robots-Tag"] == "noindex, nofollow"
+
+
+def test_its_files_are_sealed_and_signed_and_say_the_same(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    pdf, told, signature = (fetched(token, one) for one in ("paper", "content", "signature"))
+    trusted = own.hub_trust(NOON)
+    now = datetime.now(UTC)
+    assert verify_pdf(pdf.content, trusted=trusted, now=now).verdict is Verdict.GENUINE
+    seen = verify_bytes(told.content, signature.content, own=trusted.own, now=now)
+    assert (seen.is_intact, seen.trust) == (True, "own")
+    assert json.loads(told.content)["values"]["urls"] == [cast.URL]
+    assert cast.URL in "".join(text_of(pdf.content).split())
+    assert pdf["Content-Disposition"] == f'attachment; filename="{made.reference}.pdf"'
+    assert fetched(token, "receipt").status_code == 404  # nobody has it yet
+    assert fetched(token, "passwords").status_code == 404
+
+
+def test_the_button_records_what_lay_behind_the_link(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    shown = hashlib.sha256(fetched(token, "content").content).hexdigest()
+    done = Client(enforce_csrf_checks=True).post(reverse("receipt", args=[token]))
+    assert (done.status_code, shown in done.content.decode()) == (200, True)
+    assert Receipt.objects.get().shown == shown
+    assert Entry.objects.get(kind="alert.acknowledged").detail["shown"] == shown
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert [one.via for one in found.receipts] == ["link"]
+    assert found.due_at == found.received_at + timedelta(hours=1)
+    later = hashlib.sha256(fetched(token, "content").content).hexdigest()
+    assert later == shown  # what becomes of an order changes nothing in what was shown
+
+
+def test_the_receipt_is_a_sealed_paper_that_both_sides_can_hold_against_the_file(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    Client().post(reverse("receipt", args=[token]))
+    paper = fetched(token, "receipt")
+    told = "".join(text_of(paper.content).split())
+    assert Receipt.objects.get().shown in told
+    assert "SmallForum" in told
+    assert made.reference in told
+    again = Client().post(reverse("receipt", args=[token]))
+    assert (again.status_code, "acknowledged it" in again.content.decode()) == (409, True)
+
+
+def test_a_link_to_a_drill_has_no_files(world):
+    from stemtide.hub.alerts import writes_drills
+
+    contact(world.big_provider)
+    writes_drills.start([world.big_provider.name], by=None, now=NOON)
+    token = token_of("drill")
+    assert "What came with it" not in page_of(token).content.decode()
+    Client().post(reverse("receipt", args=[token]))
+    assert Receipt.objects.get().shown == ""
+    for what in ("paper", "content", "receipt"):
+        assert fetched(token, what).status_code == 404
+
+
+def test_the_page_speaks_the_language_of_its_reader(orders):  # noqa: F811
+    ordered(orders)
+    told = page_of(token_of("order"), headers={"accept-language": "fr"}).content.decode()
+    assert '<html lang="fr"' in told
+
+
+def test_the_copy_at_the_home_authority_is_received_by_its_link(orders):  # noqa: F811
+    contact(orders.other_authority, "tco@fr.example")
+    made = cast.issue(orders)
+    raise_all()
+    token = token_of("order_copy")
+    found = reads_links.linked(token, by="holder", now=NOON)
+    assert found.may == ()  # what a home authority decides, it decides at the desk
+    writes_links.acknowledge_as_shown(token, now=after(4))
+    told = orders_reads.order(made.id, viewer=orders.authority, now=after(4))
+    assert told.copies[0].received_at == after(4)
+
+
+# When nothing is left, and when the time is over
+
+
+def test_a_withdrawn_order_says_so_and_what_follows(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    by = orders.actor(orders.authority)
+    writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
+    raise_all()
+    told = page_of(token).content.decode()
+    assert "has no effect any more" in told
+    assert WORDS.text in told
+    assert Client().post(reverse("receipt", args=[token])).status_code == 409
+    assert not Receipt.objects.exists()
+
+
+def test_an_executed_order_says_that_nothing_is_left(orders):  # noqa: F811
+    made = ordered(orders)
+    cast.receive(made.id)
+    cast.execute(orders, made.id)
+    raise_all()
+    assert "executed already" in page_of(token_of("order")).content.decode()
+
+
+def test_an_order_undone_after_it_was_executed_is_to_be_reinstated(orders):  # noqa: F811
+    made = ordered(orders)
+    cast.receive(made.id)
+    cast.execute(orders, made.id)
+    by = orders.actor(orders.authority)
+    writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(30))
+    raise_all()
+    assert "put the content back" in page_of(token_of("order")).content.decode()
+    writes_links.act_on_order(token_of("order_ended"), "reinstate", body=None, now=after(40))
+    found = orders_reads.order(made.id, viewer=orders.authority, now=after(40))
+    assert (found.state, found.reinstated_at) == ("reinstated", after(40))
+
+
+def test_a_withdrawn_referral_says_so(desk):  # noqa: F811
+    made = referred(desk)
+    body = TakeBackIn(reason="mistake")
+    referring.take_back(made.id, body=body, by=desk.actor(), now=NOON)
+    raise_all()
+    assert "nothing is asked of you any more" in page_of(token_of("referral")).content.decode()
+
+
+def test_an_expired_link_gives_nothing_out_and_is_sent_anew_to_the_same_address(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order", until=NOON)
+    page = page_of(token)
+    assert page.status_code == 410
+    assert made.reference not in page.content.decode()
+    for what in ("paper", "content", "signature", "receipt"):
+        assert fetched(token, what).status_code == 404
+    with pytest.raises(NotFoundError):
+        writes_links.acknowledge_as_shown(token, now=after(1))
+    done = Client(enforce_csrf_checks=True).post(reverse("receipt-renew", args=[token]))
+    assert (done.status_code, "on its way" in done.content.decode()) == (200, True)
+    letter = Delivery.objects.filter(alert__kind="order", channel="mail").latest("pk")
+    assert (letter.state, letter.point.address) == ("queued", "moderator@small.example")
+    again = Client().post(reverse("receipt-renew", args=[token]))
+    assert (again.status_code, "on its way already" in again.content.decode()) == (409, True)
+    assert Entry.objects.filter(kind="link.renewed").count() == 1
+
+
+def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order", until=NOON)
+    later = after(60)
+    letter = Delivery.objects.filter(alert__kind="order", channel="mail").get()
+    letter.point.removed_at = NOON
+    letter.point.save()
+    with pytest.raises(ConflictError, match="no contact point any more"):
+        writes_links.send_anew(token, now=later)
+    by = orders.actor(orders.authority)
+    writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
+    raise_all()
+    with pytest.raises(ConflictError, match="nothing is left"):
+        writes_links.send_anew(token, now=later)
+    assert "Nothing waits" in page_of(token).content.decode()
+
+
+def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811
+    ordered(orders)
+    token = token_of("order")
+    writes_links.acknowledge_as_shown(token, now=after(1))
+    with pytest.raises(ConflictError):
+        writes.acknowledge_by_link(token, now=after(1))
+    assert Receipt.objects.count() == 1
+
+
+# Answers without an account
+
+
+def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    assert set(reads_links.linked(token, by="holder", now=after(5)).may) == {
+        "execute",
+        "suspend",
+        "ask_scrutiny",
+    }
+    writes_links.act_on_order(token, "execute", body=AnswerIn(annex=cast.ANNEX_2), now=after(25))
+    found = orders_reads.order(made.id, viewer=orders.authority, now=after(25))
+    assert (found.state, found.received_at) == ("executed", after(25))
+    assert [one.via for one in found.receipts] == ["link"]
+    assert Alert.objects.get(kind="order").state == "acknowledged"
+    hand = Entry.objects.get(kind="order.executed").detail["through"]
+    assert hand.startswith("delivery:")
+
+
+def test_annex_iii_stops_the_clock_and_the_end_of_its_ground_starts_it(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    writes_links.act_on_order(token, "suspend", body=AnswerIn(annex=cast.ANNEX_3), now=after(10))
+    found = orders_reads.order(made.id, viewer=orders.authority, now=after(10))
+    assert (found.state, found.due_at) == ("suspended", None)
+    writes_links.act_on_order(token, "resume", body=WordsIn(text="We found it."), now=after(20))
+    found = orders_reads.order(made.id, viewer=orders.authority, now=after(20))
+    assert (found.state, found.due_at) == ("received", after(80))
+
+
+def test_a_provider_asks_for_scrutiny_by_its_link(orders):  # noqa: F811
+    made = ordered(orders)
+    body = ScrutinyIn(basis="provider", reasons="It is a news report.")
+    writes_links.act_on_order(token_of("order"), "ask_scrutiny", body=body, now=after(30))
+    found = orders_reads.order(made.id, viewer=orders.authority, now=after(30))
+    assert [one.basis for one in found.scrutinies] == ["provider"]
+
+
+@pytest.mark.parametrize("verb", ["reinstate", "resume", "withdraw", "issue", "announce"])
+def test_a_link_does_nothing_else_with_an_order(orders, verb):  # noqa: F811
+    ordered(orders)
+    with pytest.raises(ConflictError):
+        writes_links.act_on_order(token_of("order"), verb, body=None, now=after(5))
+    assert not Receipt.objects.exists()  # what is refused leaves no trace
+
+
+def test_the_issuers_link_acts_on_nothing(orders):  # noqa: F811
+    contact(orders.authority, "duty@crisis.example")
+    made = ordered(orders)
+    cast.receive(made.id)
+    cast.suspend(orders, made.id)
+    raise_all()
+    found = reads_links.linked(token_of("order_suspended"), by="holder", now=after(20))
+    assert found.may == ()
+    with pytest.raises(ConflictError):
+        writes_links.act_on_order(token_of("order_suspended"), "resume", body=WORDS, now=after(20))
+
+
+def test_a_referral_is_answered_by_its_link(desk):  # noqa: F811
+    made = referred(desk)
+    token = token_of("referral")
+    body = ReferralAnswerIn(answer="removed", reference="case 7")
+    writes_links.answer_referrals(token, uids=[made.id], body=body, now=after(9))
+    found = referrals.referral(made.id, viewer=desk.world.authority)
+    assert (found.state, found.received_via, found.received_at) == ("removed", "link", after(9))
+    assert Alert.objects.get(kind="referral").state == "acknowledged"
+
+
+def test_another_referral_is_not_answered_by_that_link(desk):  # noqa: F811
+    referred(desk)
+    other = desk.refer(url="https://video.example/other")
+    body = ReferralAnswerIn(answer="removed")
+    for uids in ([other.id], []):
+        with pytest.raises(ConflictError):
+            writes_links.answer_referrals(token_of("referral"), uids=uids, body=body, now=after(9))
+    assert referrals.referral(other.id, viewer=desk.world.authority).state == "sent"
+
+
+def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa: F811
+    contact(desk.world.big_provider)
+    desk.add(desk.open(), [row(number) for number in range(1, 6)])
+    raise_all()
+    token = token_of("referrals")
+    told = page_of(token).content.decode()
+    assert re.search(r"referrals-as-shown\.json", told)
+    assert fetched(token, "paper").status_code == 404
+    waiting = reads_links.linked(token, by="holder", now=after(1)).referrals
+    assert len(waiting) == 5
+    writes_links.acknowledge_as_shown(token, now=after(1))
+    found = referrals.referrals(viewer=desk.world.authority).referrals
+    assert {(one.received_via, one.received_at) for one in found} == {("link", after(1))}
+    body = ReferralAnswerIn(answer="not_found")
+    some = [one.id for one in waiting[:4]]
+    assert writes_links.answer_referrals(token, uids=some, body=body, now=after(9)) == 4
+    states = [one.state for one in referrals.referrals(viewer=desk.world.authority).referrals]
+    assert sorted(states) == ["not_found"] * 4 + ["sent"]
+
+
+def test_an_expired_link_answers_nothing(orders):  # noqa: F811
+    ordered(orders)
+    token = token_of("order", until=NOON)
+    annex = AnswerIn(annex=cast.ANNEX_2)
+    with pytest.raises(NotFoundError):
+        writes_links.act_on_order(token, "execute", body=annex, now=after(1))
+    body = ReferralAnswerIn(answer="removed")
+    with pytest.raises(NotFoundError):
+        writes_links.answer_referrals(token, uids=[], body=body, now=after(1))
