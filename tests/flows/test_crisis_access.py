@@ -25,7 +25,7 @@ PAGES = {
         *("document-verify", "progress", "progress-orders"),
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
-        "hold-new",
+        *("hold-new", "complaints", "redress"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
     MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),
@@ -33,7 +33,10 @@ PAGES = {
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),
-    PROVIDER: ("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
+    PROVIDER: (
+        *("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
+        *("complaints", "complaint", "complaint-new", "complaint-link-new"),
+    ),
 }
 """Whose eyes see which page, by the names of addresses."""
 
@@ -70,6 +73,7 @@ ACTS = {
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
+    *("complaint-act", "redress-act"),
 }
 """What only takes a form, and leads back to a page."""
 

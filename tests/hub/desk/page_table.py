@@ -52,6 +52,13 @@ GET  complain                     200 200 200 200 200 200 200 200 200 200 200 20
 POST complain                     302 302 302 302 302 302 302 302 302 302 302 302 302
 GET  complain-code                200 200 200 200 200 200 200 200 200 200 200 200 200
 POST complain-code                422 422 422 422 422 422 422 422 422 422 422 422 422
+POST complaint-act                in  404 404 403 403 404 404 404 302 403 404 404 404
+GET  complaint                    in  404 404 404 403 404 404 404 200 403 404 404 404
+GET  complaint-link-new           in  403 403 403 403 403 403 403 200 403 200 403 403
+POST complaint-link-new           in  403 403 403 403 403 403 403 200 403 200 403 403
+GET  complaint-new                in  403 403 403 403 403 403 403 200 403 200 403 403
+POST complaint-new                in  403 403 403 403 403 403 403 302 403 302 403 403
+GET  complaints                   in  200 200 200 403 200 200 200 200 403 200 200 200
 GET  contact                      in  403 403 403 403 200 404 403 403 403 403 403 403
 POST contact                      in  403 403 403 403 422 404 403 403 403 403 403 403
 GET  contact-new                  in  403 403 403 403 200 200 403 403 403 403 403 403
@@ -146,6 +153,8 @@ GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 20
 POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 GET  receipt-file                 404 404 404 404 404 404 404 404 404 404 404 404 404
 POST receipt-renew                409 409 409 409 409 409 409 409 409 409 409 409 409
+GET  redress                      in  200 200 200 403 200 404 404 404 403 404 404 404
+POST redress-act                  in  302 302 403 403 302 404 404 404 403 404 404 404
 GET  referral                     in  200 200 200 200 200 200 404 200 200 404 404 404
 POST referral-act                 in  302 403 403 403 403 403 404 403 403 404 404 404
 GET  referral-new                 in  200 200 403 403 200 200 200 403 403 403 403 403
@@ -222,10 +231,16 @@ PARTS = {
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
     "complain": {"token": "ticket"},
+    "complaint": {"uid": "complaint"},
+    "complaint-act": {"uid": "complaint"},
+    "redress": {"uid": "redress"},
+    "redress-act": {"uid": "redress"},
 }
 FIXED = {
     "receipt-file": {"what": "paper"},
+    "complaint-act": {"verb": "take"},
     "crisis-act": {"verb": "keep"},
+    "redress-act": {"verb": "keep"},
     "referral-act": {"verb": "withdraw"},
     "hold-act": {"verb": "lift"},
     "report-section": {"name": "lessons"},
@@ -269,9 +284,13 @@ HOLD = {
     "reason": "evidence",
     "contact": "the duty desk",
 }
+DECISION = {"reference": "case-7", "measure": "blocked", "basis": "own"}
 DATA = {
     "complain": {"text": "This is my report for the evening news.", "language": "en"},
     "complain-code": {"code": "ABCD-EFGH-JKMN-PQRS"},
+    "complaint-link-new": DECISION,
+    "complaint-new": {**DECISION, "text": "It is the evening news.", "language": "en"},
+    "redress-act": {"keep-reason": "It shows the attack itself."},
     "batch-new": {"name": "Another day", "rows": "url\nhttps://video.example/watch?v=5"},
     "hold-new": HOLD,
     "referral-act": {"withdraw-reason": "mistake"},

@@ -67,6 +67,16 @@ class AlertRow:
         """The id of the lead that it is about; "" where it is about something else."""
         return self._about("lead")
 
+    @property
+    def complaint(self) -> str:
+        """The id of the complaint about a decision of the party's own; "" for all else."""
+        return "" if self.kind == "redress_asked" else self._about("complaint")
+
+    @property
+    def redress(self) -> str:
+        """The id of the complaint because of which the party is asked to look again."""
+        return self._about("complaint") if self.kind == "redress_asked" else ""
+
     def _about(self, wanted: str) -> str:
         """The id of its subject, if that is such a thing."""
         thing, _, name = self.subject.partition(":")

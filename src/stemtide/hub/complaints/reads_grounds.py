@@ -21,8 +21,23 @@ from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.complaints import ComplaintLinkIn
 from stemtide.protocol.handling import Pap
+from stemtide.protocol.machines import machine
 from stemtide.protocol.words import SignalState
 from stemtide.protocol.words_complaints import ComplaintBasis
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """What upholding a complaint does. withdrawn, disputed: only where its ground is found wrong.
+
+    withdrawn, disputed: signals of the provider's own, and of others.
+    asked: who is asked to look again, as a name; "" where nobody is.
+    """
+
+    withdrawn: tuple[UUID, ...]
+    disputed: tuple[tuple[UUID, str], ...]
+    asked: str
+    is_reinstated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,44 @@ def signals_of(row: Complaint, *, viewer: Party) -> list[Signal]:
     else:
         return []
     rows = Signal.objects.filter(signals.visible(viewer), them, state=SignalState.LIVE)
-    return list(rows.order_by("pk"))
+    return list(rows.select_related("shared_by").order_by("pk"))
+
+
+def parted(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list[Signal]]:
+    """The live signals that a complaint speaks against: the viewer's own, and those of others."""
+    them = signals_of(row, viewer=viewer)
+    own = [one for one in them if one.shared_by_id == viewer.pk]
+    return own, [one for one in them if one.shared_by_id != viewer.pk]
+
+
+def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # find() said for whom
+    """Whether the content of a referral was taken away, and can be given back."""
+    if row.referral is None:
+        return False
+    return "reinstate" in machine("referral").open_to(row.referral.state, by="addressee")
+
+
+def asked(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | None:
+    """Who is asked to look again. is_gone: no live signal is left of what it rests on.
+
+    None where that is the provider itself, nobody, or where nothing is left to take back.
+    """
+    found = author(row, viewer=viewer)
+    if found is None or found == viewer or (row.signal is not None and is_gone):
+        return None
+    return found
+
+
+def follows(row: Complaint, *, viewer: Party) -> Follows:
+    """What upholding a complaint would do now, by what the write itself asks."""
+    own, others = parted(row, viewer=viewer)
+    whom = asked(row, viewer=viewer, is_gone=not own and not others)
+    return Follows(
+        withdrawn=tuple(one.uid for one in own),
+        disputed=tuple((one.uid, one.shared_by.name) for one in others),
+        asked=whom.name if whom is not None else "",
+        is_reinstated=may_reinstate(row, viewer=viewer),
+    )
 
 
 def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> Ground:

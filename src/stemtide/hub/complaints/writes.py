@@ -191,32 +191,19 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
     """
     told = "stands"
     if body.finding is ComplaintFinding.GROUND:  # 1
-        wrong = grounds.signals_of(row, viewer=by.party)
-        own = [one for one in wrong if one.shared_by_id == by.party.pk]
-        others = [one for one in wrong if one.shared_by_id != by.party.pk]
+        own, others = grounds.parted(row, viewer=by.party)
         withdraw_all(own, note=body.note, by=by, now=now)
         opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
         told = "disputed" if others else "withdrawn" if own else "gone"
-    if body.is_upheld and _may_reinstate(row):  # 2
+    if body.is_upheld and grounds.may_reinstate(row, viewer=by.party):  # 2
         assert row.referral is not None  # noqa: S101  # it was just asked
         again = ReinstateIn(note=body.note)
         referral_answers.reinstate(row.referral.uid, body=again, by=by, now=now)
-    author = grounds.author(row, viewer=by.party)  # 3
-    is_gone = row.signal is not None and told == "gone"
-    if (
-        rules.asks_author(body, basis=ComplaintBasis(row.basis))
-        and author not in (None, by.party)
-        and not is_gone
-    ):
-        row.redress, row.asked_of = RedressState.ASKED, author
+    if rules.asks_author(body, basis=ComplaintBasis(row.basis)):  # 3
+        whom = grounds.asked(row, viewer=by.party, is_gone=told == "gone")
+        if whom is not None:
+            row.redress, row.asked_of = RedressState.ASKED, whom
     return told
-
-
-def _may_reinstate(row: Complaint) -> bool:
-    """Whether the content of a referral was taken away, and can be given back."""
-    if row.referral is None:
-        return False
-    return "reinstate" in machine("referral").open_to(row.referral.state, by="addressee")
 
 
 def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime) -> None:

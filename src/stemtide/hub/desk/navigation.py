@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.hub.complaints.rules import check_read as check_read_complaints
 from stemtide.hub.media.rules import check_see_counts
 from stemtide.hub.parties.rules import allows
 from stemtide.hub.parties.rules_people import check_see_people
@@ -17,6 +18,7 @@ PAGES = (
     ("crises", _("Crises")),
     ("leads", _("Leads")),
     ("referrals", _("Referrals")),
+    ("complaints", _("Complaints")),
     ("reports", _("Reports")),
     ("progress", _("Progress")),
     ("contacts", _("Contacts")),
@@ -28,6 +30,7 @@ PAGES = (
 
 CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
+    "complaints": check_read_complaints,
     "look-counts": check_see_counts,
 }
 """Pages that a role may not open: the same rule opens them and shows the way there."""

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redress at the desk: what a decided complaint asks of whoever asked for the measure."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.complaints import reads_redress as reads, rules, rules_redress, writes_redress
+from stemtide.hub.desk import complaint_grounds
+from stemtide.hub.desk.complaint_forms import GrantForm, KeepForm
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.refusals import in_words, without_field
+from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.desk.situation_forms import OrderForm
+from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+
+
+@require_safe
+@signed_in
+def asked(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """What is asked: what the provider found, and nothing of the uploader or their words."""
+    rules.check_read(actor_of(request).role)
+    return _page(request, uid)
+
+
+@require_POST
+@signed_in
+@writing
+def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Take it back, which reaches every agent, or keep it and say why."""
+    by = actor_of(request)
+    reads.find(uid, viewer=by.party)
+    kind = {"grant": GrantForm, "keep": KeepForm}.get(verb)
+    if kind is None:
+        raise Http404
+    form = kind(request.POST, prefix=verb)
+    body = form.order() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    if body is None:
+        return _page(request, uid, wrong={verb: form})
+    try:
+        writes_redress.answer(uid, body=body, by=by, now=datetime.now(UTC))
+    except InvalidError as error:
+        form.add_error("reason", without_field(error))
+        return _page(request, uid, wrong={verb: form})
+    except ConflictError as error:
+        messages.error(request, in_words(error))
+    else:
+        done = {
+            "grant": _("Taken back. Agents undo what they did as they hear of it."),
+            "keep": _("Kept. The provider reads your reason."),
+        }
+        messages.success(request, done[verb])
+    return redirect("redress", uid=uid)
+
+
+def _page(
+    request: SignedInRequest, uid: UUID, *, wrong: dict[str, OrderForm] | None = None
+) -> HttpResponse:
+    """The page, with forms where the rules allow their acts; 422 where a form was wrong."""
+    by, now = actor_of(request), datetime.now(UTC)
+    row = reads.find(uid, viewer=by.party)
+    found = reads.describe(row, viewer=by.party)
+    known = reads.facts(row, viewer=by.party)
+    for form in (wrong or {}).values():
+        form.mark_errors()
+    may = {
+        verb: allows(
+            rules_redress.check_author, known, is_kept=verb == "keep", name=by.name, role=by.role
+        )
+        for verb in ("grant", "keep")
+    }
+    facts = {
+        "now": now,
+        "titles": titles_of(request),
+        "redress": found,
+        "forms": {
+            "grant": GrantForm(prefix="grant"),
+            "keep": KeepForm(prefix="keep"),
+            **(wrong or {}),
+        },
+        "may": may,
+        **complaint_grounds.ground(found.basis, found.ground, by=by, now=now),
+    }
+    return render(request, "desk/complaints/redress.html", facts, status=422 if wrong else 200)

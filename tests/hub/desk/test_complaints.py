@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Complaints at the desk: the queue and its clock, what follows, deciding, looking again."""
+
+import re
+
+import pytest
+
+from stemtide.hub.alerts import writes as alerts
+from stemtide.hub.complaints import reads, writes
+from stemtide.hub.complaints.models import Complaint
+from stemtide.hub.desk.words import label_title
+from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.referrals import reads as referrals, writes as referring, writes_answers
+from stemtide.hub.signals.models import Signal
+from stemtide.protocol.complaints import ComplaintIn, ComplaintTakeIn
+from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
+from stemtide.protocol.words import Role
+from tests import scene
+
+pytestmark = pytest.mark.django_db
+WORDS = "This is my own report for the evening news."
+REASONS = "It reports on the attack and shows none of it."
+RIGHT = {"uphold-exemption": "news", "uphold-finding": "content", "uphold-reasons": REASONS}
+LINK = {"reference": "case-9", "basis": "own", "measure": "removed"}
+WRONG = RIGHT | {"uphold-finding": "ground", "uphold-note": "It shows a fire brigade."}
+
+
+@pytest.fixture
+def reviewer(world):
+    return world.desk("provider", Role.DUTY_OFFICER)
+
+
+@pytest.fixture
+def sharer(world):
+    return world.desk("authority", Role.DUTY_OFFICER)
+
+
+def said(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def file(world, **facts):
+    """A complaint about what the provider did because of a signal of the authority."""
+    plain = {
+        "reference": "case-1",
+        "basis": "signal",
+        "ground": facts["ground"] if "ground" in facts else world.share(),
+        "measure": "blocked",
+        "acted_at": world.now,
+        "text": WORDS,
+    }
+    body = ComplaintIn(**(plain | facts))
+    made = writes.file_for(body, by=world.actor("provider"), now=world.now)
+    return made.complaint
+
+
+def page_of(complaint):
+    return f"/complaints/{complaint.id}"
+
+
+def taken(world, client, **facts):
+    """A complaint that the client's person took up; the address of its page."""
+    page = page_of(file(world, **facts))
+    client.post(f"{page}/do/take")
+    return page
+
+
+def state(uid=None):
+    row = Complaint.objects.get(uid=uid) if uid else Complaint.objects.get()
+    return row.state, row.redress
+
+
+def test_the_queue_is_empty_and_says_how_it_fills(reviewer):
+    page = said(reviewer.get("/complaints"))
+    assert "Nobody waits for a decision of yours." in page
+    assert "Put a link into each statement of reasons" in page
+    assert "Nobody asks you to look at anything again." in page
+
+
+def test_the_queue_shows_what_is_due_soonest_first_and_what_is_overdue(world, reviewer):
+    first, second = file(world), file(world, reference="case-2", basis="own", ground=None)
+    Complaint.objects.filter(uid=second.id).update(due_at="2020-01-01T00:00:00Z")
+    page = said(reviewer.get("/complaints"))
+    assert page.index(second.number) < page.index(first.number)
+    assert page.count("overdue") == 1
+    assert "due <time" in page
+
+
+def test_a_page_shows_words_and_facts_and_no_media(world, reviewer):
+    page = said(reviewer.get(taken(world, reviewer)))
+    for told in (WORDS, label_title("livestream"), "The authority", "case-1", "two weeks"):
+        assert told in page
+    assert not re.search("<(img|video|audio)", page)
+
+
+def test_words_are_text_and_never_code(world, reviewer):
+    page = said(reviewer.get(taken(world, reviewer, text="<script>alert(1)</script> news")))
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; news" in page
+
+
+def test_what_follows_is_said_before_it_is_decided(world, reviewer):
+    page = said(reviewer.get(taken(world, reviewer)))
+    assert "1 signal of others is disputed" in page
+    assert "The authority is asked to look again" in page
+    own = world.share(by="provider", value="a" * 64)
+    page = said(reviewer.get(taken(world, reviewer, reference="case-2", ground=own)))
+    assert "1 signal of yours is withdrawn" in page
+    assert "is asked to look again" not in page
+
+
+def test_upheld_against_the_signal_it_is_disputed_and_its_sharer_asked(world, reviewer, sharer):
+    page = taken(world, reviewer)
+    done = reviewer.post(f"{page}/do/uphold", WRONG, follow=True)
+    assert "Whoever complained reads your answer from now on." in said(done)
+    assert state() == ("upheld", "asked")
+    assert Signal.objects.get().is_disputed
+    queue = said(sharer.get("/complaints"))
+    assert "It shows a fire brigade." in queue
+
+
+def test_upheld_for_this_content_alone_nothing_else_changes(world, reviewer):
+    page = taken(world, reviewer)
+    reviewer.post(f"{page}/do/uphold", RIGHT)
+    assert state() == ("upheld", "")
+
+
+def test_who_is_asked_reads_the_note_and_nothing_of_the_uploader(world, reviewer, sharer):
+    page = taken(world, reviewer)
+    reviewer.post(f"{page}/do/uphold", WRONG)
+    told = said(sharer.get(f"/complaints/asked/{Complaint.objects.get().uid}"))
+    assert "It shows a fire brigade." in told
+    for secret in (WORDS, "case-1", REASONS):
+        assert secret not in told
+
+
+def test_a_sharer_takes_it_back_after_a_tick(world, reviewer, sharer):
+    page = taken(world, reviewer)
+    reviewer.post(f"{page}/do/uphold", WRONG)
+    asked = f"/complaints/asked/{Complaint.objects.get().uid}"
+    unsure = sharer.post(f"{asked}/do/grant", {})
+    assert unsure.status_code == 422
+    assert "Tick this box" in said(unsure)
+    sharer.post(f"{asked}/do/grant", {"grant-confirm": "on"})
+    assert state() == ("upheld", "granted")
+    assert Signal.objects.get().state == "withdrawn"
+    assert "It is over." in said(sharer.get(asked))
+
+
+def test_a_sharer_keeps_it_and_the_provider_accepts_why(world, reviewer, sharer):
+    page = taken(world, reviewer)
+    reviewer.post(f"{page}/do/uphold", WRONG)
+    asked = f"/complaints/asked/{Complaint.objects.get().uid}"
+    assert sharer.post(f"{asked}/do/keep", {"keep-reason": ""}).status_code == 422
+    sharer.post(f"{asked}/do/keep", {"keep-reason": "It shows the attacker's own film."})
+    assert "own film" in said(reviewer.get(page))
+    accepted = reviewer.post(f"{page}/do/accept", follow=True)
+    assert "Your dispute is taken back, and agents act on the signal again." in said(accepted)
+    assert not Signal.objects.get().is_disputed
+    assert state() == ("upheld", "accepted")
+
+
+def test_a_rejection_needs_reasons_and_is_told_in_them(world, reviewer):
+    page = taken(world, reviewer)
+    short = reviewer.post(f"{page}/do/reject", {"reject-reasons": "No."})
+    assert short.status_code == 422
+    assert "at least 10" in said(short)
+    reviewer.post(f"{page}/do/reject", {"reject-reasons": "It is the attacker's film."})
+    assert state() == ("rejected", "")
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"uphold-exemption": ""}, "required"),
+        ({"uphold-reasons": "Ask piet@example.org about it."}, "holds personal data"),
+        ({"uphold-note": ""}, "say to whoever asked for it what is wrong"),
+        ({"uphold-note": "Call +32 2 555 01 23"}, "holds personal data"),
+    ],
+)
+def test_a_decision_that_does_not_fit_says_so_beside_its_field(world, reviewer, facts, told):
+    page = reviewer.post(f"{taken(world, reviewer)}/do/uphold", WRONG | facts)
+    assert page.status_code == 422
+    assert told in said(page)
+    assert 'aria-invalid="true"' in said(page)
+    assert state() == ("in_review", "")
+
+
+def test_whoever_acted_may_admit_it_and_not_deny_it(world, reviewer):
+    ref = f"person:{reviewer.session['_auth_user_id']}"
+    page = taken(world, reviewer, acted_by=ref)
+    shown = said(reviewer.get(page))
+    assert "only a colleague may find" in shown
+    assert "Reject the complaint" not in shown
+    denied = reviewer.post(f"{page}/do/reject", {"reject-reasons": "It was right, I say."})
+    assert denied.status_code == 403
+    reviewer.post(f"{page}/do/uphold", RIGHT)
+    assert state() == ("upheld", "")
+
+
+def test_a_colleague_takes_it_over(world, reviewer):
+    page = taken(world, reviewer)
+    colleague = world.desk("provider", Role.ANALYST)
+    assert "a colleague at this desk" in said(colleague.get(page))
+    colleague.post(f"{page}/do/take")
+    assert "a colleague at this desk" in said(reviewer.get(page))
+
+
+def test_what_is_decided_offers_nothing_more(world, reviewer):
+    page = taken(world, reviewer)
+    reviewer.post(f"{page}/do/reject", {"reject-reasons": "It is the attacker's film."})
+    again = reviewer.post(f"{page}/do/uphold", RIGHT, follow=True)
+    assert "it is rejected and cannot become upheld" in said(again)
+    assert "Uphold the complaint" not in said(again)
+
+
+def test_an_order_binds_and_its_issuer_reads_the_doubts(world, reviewer, sharer):
+    order = scene._orders(world)["order"]
+    page = taken(world, reviewer, basis="order", ground=order, measure="removed")
+    shown = said(reviewer.get(page))
+    assert "A removal order binds you while it has its effect." in shown
+    assert "Uphold the complaint" not in shown
+    reasons = {"reject-reasons": "An order binds us: the court is named above."}
+    reviewer.post(f"{page}/do/reject", reasons | {"reject-note": "It is a news programme."})
+    assert state() == ("rejected", "asked")
+    told = said(sharer.get(f"/complaints/asked/{Complaint.objects.get().uid}"))
+    assert "the provider has doubts" in told
+
+
+def test_a_referral_that_was_acted_on_is_reinstated(world, reviewer):
+    body = AssessIn(
+        provider="provider",
+        url="https://video.example/watch?v=9",
+        labels=["incitement"],
+        reason="It calls for an attack.",
+    )
+    sent = referring.refer(body, how=SendIn(), by=world.actor("authority"), now=world.now)
+    said_so = AnswerIn(answer="removed")
+    writes_answers.answer(sent.id, body=said_so, by=world.actor("provider"), now=world.now)
+    page = taken(world, reviewer, basis="referral", ground=sent.id, measure="removed")
+    assert "The referral is marked as reinstated" in said(reviewer.get(page))
+    reviewer.post(f"{page}/do/uphold", RIGHT)
+    found = referrals.referral(sent.id, viewer=world.party["authority"])
+    assert found.state == "reinstated"
+
+
+def test_a_decision_of_ones_own_asks_nobody(world, reviewer):
+    page = taken(world, reviewer, basis="own", ground=None)
+    shown = said(reviewer.get(page))
+    assert "Nothing but the provider's own decision." in shown
+    assert "What was wrong?" not in shown
+    reviewer.post(f"{page}/do/uphold", {k: v for k, v in RIGHT.items() if "finding" not in k})
+    assert state() == ("upheld", "")
+
+
+def test_a_signal_that_is_seen_no_more_is_said_to_be_so(world, reviewer):
+    page = taken(world, reviewer)
+    Signal.objects.update(tlp="red")
+    assert "Your party may not see it any more." in said(reviewer.get(page))
+
+
+def test_erased_words_leave_the_facts(world, reviewer):
+    page = taken(world, reviewer)
+    Complaint.objects.update(erase_due=world.now)
+    writes.erase_due_words(world.now)
+    shown = said(reviewer.get(page))
+    assert "Its words were erased" in shown
+    assert WORDS not in shown
+
+
+def test_a_link_is_made_at_the_desk_and_opens(reviewer):
+    page = said(reviewer.post("/complaints/links/new", LINK))
+    path = re.search(r"/complain/[\w-]+", page).group()
+    assert "case-9" in said(reviewer.get(path))
+    assert not Complaint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"reference": "piet@example.org"}, "match pattern"),
+        ({"basis": "signal"}, "is missing: name what your decision rests on"),
+        ({"ground": "nonsense"}, "This is no id."),
+        ({"acted_at": "2020-01-01T10:00"}, "the time to complain is over"),
+    ],
+)
+def test_a_link_that_does_not_fit_says_so_beside_its_field(reviewer, facts, told):
+    page = reviewer.post("/complaints/links/new", LINK | facts)
+    assert page.status_code == 422
+    assert told in said(page)
+
+
+def test_a_complaint_by_letter_is_filed_and_its_code_passed_on(reviewer):
+    facts = LINK | {"language": "nl", "text": WORDS}
+    page = said(reviewer.post("/complaints/new", facts, follow=True))
+    code = re.search(r"Its code is ([0-9A-Z-]{19})", page).group(1)
+    assert "It has arrived" in said(reviewer.post("/complain", {"code": code}))
+    again = reviewer.post("/complaints/new", facts)
+    assert again.status_code == 422
+    assert "complained of this decision already" in said(again)
+
+
+def test_observers_have_no_way_to_complaints(world):
+    observer = world.desk("provider", Role.OBSERVER)
+    assert "/complaints" not in said(observer.get("/"))
+    assert observer.get("/complaints").status_code == 403
+
+
+def test_an_alert_leads_to_its_complaint(world, reviewer, sharer):
+    signal = str(world.share())
+    made = reviewer.post("/complaints/links/new", LINK | {"basis": "signal", "ground": signal})
+    path = re.search(r"/complain/[\w-]+", said(made)).group()
+    reviewer.post(path, {"text": WORDS, "language": "en"})
+    page = page_of(reads.complaints(viewer=world.party["provider"])[0])
+    alerts.raise_from_ledger(world.now)
+    assert f'href="{page}"' in said(reviewer.get("/alerts"))
+    reviewer.post(f"{page}/do/take")
+    reviewer.post(f"{page}/do/uphold", WRONG)
+    alerts.raise_from_ledger(world.now)
+    asked = page.replace("/complaints/", "/complaints/asked/")
+    assert f'href="{asked}"' in said(sharer.get("/alerts"))
+
+
+def test_taking_up_needs_no_name_at_the_desk_and_one_from_a_machine(world, reviewer):
+    page = file(world)
+    with pytest.raises(InvalidError, match="reviewed_by"):
+        writes.take(page.id, body=ComplaintTakeIn(), by=world.actor("provider"), now=world.now)
+    reviewer.post(f"{page_of(page)}/do/take")
+    (row,) = reads.complaints(viewer=world.party["provider"])
+    assert row.reviewer.startswith("person:")
