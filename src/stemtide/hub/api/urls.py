@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The addresses of the door for machines."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from stemtide.hub.api import (
     agents,
@@ -43,6 +43,7 @@ for _room in (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
+    path("stopncii/v1/", include("stemtide.hub.api.stopncii")),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),
 ]

@@ -40,10 +40,13 @@ class Signal(models.Model):
               for kinds as long as their content the SHA-256 of the value, which is a LongValue.
     reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    stamp_s:  when it last changed or was judged, in seconds, for readers who count in them. Given
+              in the order of commits and never lower than one given before: decision 0063.
     """
 
     uid = models.UUIDField(unique=True)
     position = models.BigIntegerField(unique=True)
+    stamp_s = models.BigIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=10, default=SignalState.LIVE)
     kind = models.CharField(max_length=10, choices=[(k, k) for k in Kind])
     value = models.CharField(max_length=64)
@@ -85,6 +88,7 @@ class Signal(models.Model):
             )
         ]
         indexes = [
+            models.Index(fields=["stamp_s", "id"], name="signals_by_stamp"),
             models.Index(
                 "expires_at",
                 condition=models.Q(state=SignalState.LIVE, expires_at__isnull=False),

@@ -33,6 +33,10 @@ _LIVE_VALUES = (
     "SELECT value FROM signals_signal"
     " WHERE state = 'live' AND shared_by_id = %s AND value IN ({marks})"
 )
+_LIVE_WITH = (
+    "SELECT id FROM signals_signal WHERE state = 'live' AND kind = %s AND value IN ({marks})"
+)
+_LAST_STAMP = "SELECT coalesce(max(stamp_s), 0) FROM signals_signal"
 _ADD_SIGHTING = """
 INSERT INTO signals_sighting AS had (signal_id, party_id, outcome, count, first_at, last_at)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -63,7 +67,13 @@ def insert(
 ) -> None:
     """Store drafts as live signals. items, crises: primary keys by id, None to None."""
     each = {"state": SignalState.LIVE.value, "is_disputed": False, "shared_by_id": by.pk}
-    each |= {"shared_at": now, "withdrawn_at": None, "withdraw_reason": "", "withdraw_note": ""}
+    each |= {
+        "stamp_s": stamp(now),
+        "shared_at": now,
+        "withdrawn_at": None,
+        "withdraw_reason": "",
+        "withdraw_note": "",
+    }
     for_all = {name: _prepared(name, value) for name, value in each.items()}
     prepared: dict[tuple[str, object], object] = {}
 
@@ -124,6 +134,24 @@ def live_values(values: Iterable[str], *, by: Party) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def live_with(kind: str, values: Iterable[str]) -> list[int]:
+    """Primary keys of live signals of a kind that have one of these values, whoever shares them."""
+    found = []
+    with connection.cursor() as cursor:
+        for some in batches(values):
+            marks = ", ".join(["%s"] * len(some))
+            cursor.execute(_LIVE_WITH.format(marks=marks), [kind, *some])
+            found += [pk for (pk,) in cursor.fetchall()]
+    return found
+
+
+def stamp(now: datetime) -> int:
+    """The stamp of what changes now, for a write that has its turn: no lower than any before."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_STAMP)
+        return max(int(now.timestamp()), int(cursor.fetchone()[0]))
+
+
 def add_spans(
     rows: Iterable[OutcomeRow],
     *,
@@ -151,11 +179,12 @@ def add_spans(
     _run_many(_ADD_SPAN, [(*key, count) for key, count in sums.items()])
 
 
-def move(pks: Iterable[int], *, state: SignalState, first: int) -> None:
-    """Give signals a state, and consecutive feed positions from first on."""
+def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -> None:
+    """Give signals a state, a stamp, and consecutive feed positions from first on."""
+    at_s = stamp(now)
     _run_many(
-        "UPDATE signals_signal SET state = %s, position = %s WHERE id = %s",
-        [(state.value, position, pk) for position, pk in enumerate(pks, start=first)],
+        "UPDATE signals_signal SET state = %s, stamp_s = %s, position = %s WHERE id = %s",
+        [(state.value, at_s, position, pk) for position, pk in enumerate(pks, start=first)],
     )
 
 

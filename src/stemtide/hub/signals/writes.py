@@ -282,6 +282,7 @@ def withdraw(
     rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
     row.state = SignalState.WITHDRAWN
     row.position = ledger.take_positions(1, now=now)
+    row.stamp_s = statements.stamp(now)
     row.withdrawn_at = now
     row.withdraw_reason = body.reason
     row.withdraw_note = body.note
@@ -322,10 +323,11 @@ def opine(
     is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
     is_own = body.opinion is Opinion.DISPUTE
     tells_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
+    row.stamp_s = statements.stamp(now)
     if is_disputed is not row.is_disputed or tells_agents:
         row.is_disputed = is_disputed
         row.position = ledger.take_positions(1, now=now)
-        row.save(update_fields=["is_disputed", "position"])
+    row.save(update_fields=["is_disputed", "position", "stamp_s"])
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
     return _record("opinion.given", row, by=by, now=now, detail=detail, through=actor_ref)
 
@@ -379,7 +381,7 @@ def _expire_some(
     if not pks:
         return 0
     first = ledger.take_positions(len(pks), now=now)
-    statements.move(pks, state=SignalState.EXPIRED, first=first)
+    statements.move(pks, state=SignalState.EXPIRED, first=first, now=now)
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.expired",

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A picture made for the purpose, whose hashes stand in every list: what proves a line works.
+
+An index of one PDQ hash loses it when tx or HMA store it, so the first hash of a crisis would match
+nothing. Two that are always there prevent it, and whoever looks the picture up sees that the whole
+line works, from the hub to the answer.
+"""
+
+import io
+from functools import cache
+
+import numpy as np
+import PIL.Image
+
+from stemtide.protocol.stopncii import Feedback, FeedbackOut, RecordOut, Status
+
+SOURCE = "stemtide-canary"
+STAMP_S = 1_700_000_000
+"""Older than any signal of a hub."""
+
+HASHES = (
+    "c272500742f8588f42f0700781f0788fc5f0fdd2abc4757c80fbfeb542ebfaa8",
+    "94670d52152d2d52172d2d52942529d291a52a87ff91286995eeabe097baaffd",
+)
+"""PDQ of the picture and of its mirror image. A test holds them against the picture."""
+
+_SIZE = 256
+_WAVES = ((1, 2, 0.4), (3, 1, 1.9), (2, 5, 2.6), (5, 3, 0.9), (7, 6, 1.3), (4, 7, 2.2))
+
+
+@cache
+def picture() -> bytes:
+    """The picture as a PNG file: waves across waves, of nothing and nobody."""
+    y, x = np.mgrid[0:_SIZE, 0:_SIZE] * (np.pi / _SIZE)
+    waves = sum(np.cos(across * x + shift) * np.cos(down * y) for across, down, shift in _WAVES)
+    grey = np.interp(waves, (-3.0, 3.0), (0, 255)).astype(np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(grey).save(file, "PNG")
+    return file.getvalue()
+
+
+def records() -> list[RecordOut]:
+    """The canary as records. Nobody says that it is to be blocked."""
+    said = FeedbackOut(source=SOURCE, feedbackValue=Feedback.NONE, tags=["canary"])
+    return [
+        RecordOut(
+            lastModtimestamp=STAMP_S,
+            signalType="ImagePDQ",
+            hashValue=value,
+            hashStatus=Status.ACTIVE,
+            caseNumbers={},
+            CSPFeedbacks=[said],
+        )
+        for value in HASHES
+    ]
