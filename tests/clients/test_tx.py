@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real `tx`, unchanged, from an empty state: fetch, match, opinions, withdrawal."""
+
+import io
+import re
+import subprocess
+
+import httpx
+import PIL.Image
+import PIL.ImageDraw
+import pytest
+
+from tests.clients.conftest import BIN, plain_environment
+
+pytestmark = pytest.mark.flow
+
+
+def drawing(seed: int) -> PIL.Image.Image:
+    """A picture of nothing, another one for each seed."""
+    picture = PIL.Image.new("RGB", (640, 480), (40, 70, 90))
+    pen = PIL.ImageDraw.Draw(picture)
+    for number in range(24):
+        x, y = (number * 97 * seed) % 560, (number * 61 + 37 * seed) % 400
+        colour = ((number * 53) % 255, (number * 31 * seed) % 255, (number * 17) % 255)
+        pen.ellipse((x, y, x + 60 + number * 3, y + 40 + number * 5), fill=colour)
+    return picture
+
+
+class Tx:
+    """`tx` with a state of its own."""
+
+    def __init__(self, folder, keys=""):
+        self.folder = folder
+        self._environment = plain_environment() | {"TX_STATEDIR": str(folder / "state")}
+        if keys:
+            self._environment["TX_STOPNCII_KEYS"] = keys
+
+    def __call__(self, *words, code=0):
+        done = subprocess.run(
+            [str(BIN / "tx"), *words],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+
+    def save(self, name, picture, **how):
+        picture.save(self.folder / name, **how)
+        return name
+
+
+class Authority:
+    """Who shares, at a throw-away hub."""
+
+    def __init__(self, http):
+        self._http = http
+
+    def share(self, **facts):
+        body = {"labels": ["perpetrator-content"], "severity": "high", **facts}
+        answer = self._http.post("/signals", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def withdraw(self, uid):
+        answer = self._http.post(f"/signals/{uid}/withdraw", json={"reason": "mistake"})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+def tx(hub, tmp_path):
+    made = Tx(tmp_path, hub["STOPNCII_KEYS"])
+    made("config", "collab", "edit", "stop_ncii", "--create", "EU Crisis")
+    return made
+
+
+@pytest.fixture
+def authority(hub):
+    headers = {"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
+    with httpx.Client(base_url=f"{hub['HUB_URL']}/api/v1", headers=headers) as http:
+        yield Authority(http)
+
+
+def test_tx_matches_a_reencoded_picture_and_is_told_of_its_withdrawal(tx, authority):
+    picture = drawing(3)
+    value = tx("hash", "photo", tx.save("one.png", picture)).split()[1]
+    shared = authority.share(kind="pdq", value=value, quality=100)
+
+    tx("fetch")
+    altered = tx.save("again.jpg", picture.resize((500, 375)), quality=40)
+    said = tx("match", "photo", altered)
+    assert re.fullmatch(r"pdq \d+ \(EU Crisis\) POSITIVE_CLASS \+1 \+be-crisis-centre\n", said)
+    assert tx("match", "photo", tx.save("other.png", drawing(8))) == ""
+
+    authority.withdraw(shared)
+    tx("fetch")
+    assert "DISPUTED -1 -be-crisis-centre" in tx("match", "photo", altered)
+
+    tx("fetch", "--clear")
+    tx("fetch")
+    assert tx("match", "photo", altered) == ""
+
+
+def test_the_first_hash_of_a_crisis_matches(hub, tmp_path, authority):
+    """An index of one PDQ hash loses it: the canary is there so that none has one."""
+    value = "0f" * 16 + "a5c3" * 8
+    authority.share(kind="pdq", value=value, quality=100)
+    tx = Tx(tmp_path, hub["STOPNCII_KEYS"])
+    tx("config", "collab", "edit", "stop_ncii", "--create", "EU Crisis")
+    tx("fetch")
+    (tmp_path / "hash.txt").write_text(value)
+    assert "POSITIVE_CLASS" in tx("match", "-H", "photo", "hash.txt")
+
+
+def test_opinions_are_shown(tx, hub, authority):
+    authority.share(kind="url", value="https://bad.example/opinions")
+    provider = {
+        "x-functions-key": hub["STOPNCII_FEEDBACK_KEY"],
+        "Ocp-Apim-Subscription-Key": hub["STOPNCII_KEYS"].split(",")[1],
+    }
+    base = hub["STOPNCII_KEYS"].split(",")[2]
+    for says, shown in [
+        ("Blocked", "POSITIVE_CLASS +2 +be-crisis-centre,+big-videos"),
+        ("NotBlocked", "DISPUTED 0 +be-crisis-centre,-big-videos"),
+    ]:
+        said = {"feedbackValue": says, "hashValue": "https://bad.example/opinions", "tags": []}
+        answer = httpx.post(
+            f"{base}/SubmitFeedback", json={"count": 1, "hashFeedbacks": [said]}, headers=provider
+        )
+        assert answer.status_code == 200, answer.text
+        tx("fetch")
+        told = tx("match", "url", "--", "https://bad.example/opinions")
+        assert shown in told.replace("+0", "0")
+
+
+def test_a_wrong_key_is_said_by_tx_itself(tmp_path, hub):
+    address = hub["STOPNCII_KEYS"].split(",")[2]
+    tx = Tx(tmp_path, f"st_nobody_x,st_nobody_x,{address}")
+    tx("config", "collab", "edit", "stop_ncii", "--create", "EU Crisis")
+    tx("fetch", code=3)
+
+
+def test_the_canary_matches_on_a_hub_with_nothing(tx, hub):
+    address = hub["STOPNCII_KEYS"].split(",")[2]
+    picture = PIL.Image.open(io.BytesIO(httpx.get(f"{address}/canary.png").content))
+    tx("fetch")
+    assert "INVESTIGATION_SEED 0" in tx(
+        "match", "photo", tx.save("canary.jpg", picture, quality=60)
+    )
