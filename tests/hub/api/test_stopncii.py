@@ -11,11 +11,11 @@ import PIL.Image
 import pytest
 
 from stemtide.fingerprints.pdq import hash_luma
-from stemtide.hub.api import canary
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals import reads, writes
 from stemtide.hub.signals.models import Signal
+from stemtide.protocol import canary
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.words import Opinion, Scope, WithdrawReason
 from tests.hub.api.conftest import Machine

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 from pydantic import BaseModel, ValidationError
 
-from stemtide.hub.api import canary, problems
+from stemtide.hub.api import problems
 from stemtide.hub.api.bodies import JSON, answer, check_content_type, read_json
 from stemtide.hub.api.callers import check_scope, now
 from stemtide.hub.api.machine import answer_to
@@ -27,6 +27,7 @@ from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads_records, writes
 from stemtide.hub.signals.reads_records import Place
 from stemtide.hub.signals.rules import BulkRefusedError
+from stemtide.protocol import canary
 from stemtide.protocol.problems import ProblemType
 from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
 from stemtide.protocol.stopncii import (
