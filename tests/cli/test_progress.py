@@ -36,3 +36,28 @@ def test_two_forms_are_misuse_and_a_wrong_period_is_the_hubs_answer(hub):
     assert "choose one" in say(hub, "orders", "--csv", "--json", code=2).err
     told = say(hub, "referrals", "--from", "2026-02-01", "--to", "2026-01-01", code=1)
     assert "lies before from" in told.err
+
+
+def test_a_yearly_report_is_told_and_written_to_files(hub, tmp_path):
+    key = hub.keys["be-crisis-centre"]
+
+    def report(*words, code=0):
+        said = run("report", "tco", *words, STEMTIDE_HUB_URL=hub.address, STEMTIDE_KEY=key)
+        assert said.code == code, said.err
+        return said
+
+    told = report("--year", 2025)
+    assert "not known  Decisions that impose a penalty" in told.out
+    assert "0  Removal orders issued in the year" in told.out
+    assert "The hub counted nothing for this year." in told.err
+    assert "A draft" in told.err
+    rows = report("--year", 2025, "--json").rows
+    assert {one["name"]: one["count"] for one in rows}["penalties"] is None
+    report("--year", 2025, "--out", tmp_path / "report.pdf")
+    report("--year", 2025, "--out", tmp_path / "report.csv")
+    report("--year", 2025, "--out", tmp_path / "report.json")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert "penalties,,no,,," in (tmp_path / "report.csv").read_text("utf-8")
+    assert '"tco-art-8"' in (tmp_path / "report.json").read_text("utf-8")
+    assert "ask for a year from 2022" in report("--year", 2019, code=1).err
+    assert "name a .pdf" in report("--year", 2025, "--out", tmp_path / "report.doc", code=2).err

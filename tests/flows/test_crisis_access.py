@@ -23,6 +23,7 @@ PAGES = {
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *("drill", "deliveries", "leads", "lead", "report", "reports", "contacts", "preferences"),
         *("document-verify", "progress", "progress-orders"),
+        "progress-yearly",
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
         *("hold-new", "complaints", "redress"),

@@ -40,6 +40,7 @@ DATA = {
     "protocol/personal.toml": {"title"},
     "protocol/reports.toml": {"title", "asks"},
     "protocol/forms/*.toml": {"source"},
+    "protocol/yearly/*.toml": {"title", "note", "remark", "caution", "nothing"},
 }
 """Which keys of which data files hold texts for people."""
 
@@ -127,6 +128,9 @@ def _block(tokens: Iterator, *, is_trimmed: bool) -> tuple[str, str]:
 
 def _values(told: object, keys: Iterable[str]) -> Iterator[str]:
     """What stands under some keys, however deep; a list under one of them is many texts."""
+    if isinstance(told, list):
+        for one in told:
+            yield from _values(one, keys)
     if not isinstance(told, dict):
         return
     for key, value in told.items():

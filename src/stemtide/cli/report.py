@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide report: a crisis' timeline and its post-crisis report."""
+"""stemtide report: a crisis' timeline and report, and the yearly report that the law asks for."""
 
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,9 @@ from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
 from stemtide.protocol.words import NoteTopic, ReportAudience
 
-report = typer.Typer(no_args_is_help=True, help="What stays of a crisis: timeline and report.")
+report = typer.Typer(
+    no_args_is_help=True, help="What stays of a crisis, and what the law asks for once a year."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
@@ -166,6 +168,76 @@ def print_report(report_id: ReportId, out: Out, hub: Hub = DEFAULT_HUB, key: Key
     """Write a report to a PDF."""
     with hub_client(hub, key) as client:
         _keep(client.get(f"/api/v1/reports/{report_id}/pdf"), out)
+
+
+@report.command("tco")
+def tco(
+    year: Annotated[int, typer.Option(help="The year that is reported on.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A .pdf, .csv or .json file to write.")
+    ] = None,
+    zone: Annotated[str, typer.Option(help="Where days begin, such as Europe/Brussels.")] = "UTC",
+    exercise: Annotated[bool, typer.Option("--exercise", help="Count exercises instead.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Report on a year under Regulation (EU) 2021/784: providers Article 7, authorities Article 8.
+
+    What the hub cannot count is written at the desk; until then the report says that it is not
+    known, and is a draft.
+    """
+    form = out.suffix.removeprefix(".") if out else "lines"
+    if form not in {"pdf", "csv", "json", "lines"}:
+        fail(f"--out {out}: name a .pdf, a .csv or a .json file", code=2)
+    asked: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
+    with hub_client(hub, key) as client:
+        if out is not None and form == "pdf":
+            _keep(client.get("/api/v1/yearly/tco/pdf", params=asked), out)
+            return
+        answer = client.get("/api/v1/yearly/tco", params=asked)
+        found = checked(answer)
+    if out is not None and form == "json":
+        _keep(answer, out)
+    elif out is not None:
+        _keep_csv(found, out)
+    else:
+        _tell_yearly(found, as_json=as_json)
+
+
+def _keep_csv(found: dict[str, Any], out: Path) -> None:
+    """Write a yearly report as a table."""
+    from stemtide.protocol.yearly import YearlyReport
+    from stemtide.protocol.yearly_table import yearly_csv
+
+    out.write_text(yearly_csv(YearlyReport.model_validate(found)), "utf-8", newline="")
+    tell(f"{out}: written.")
+
+
+def _tell_yearly(found: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out a yearly report, a figure a line; and say what it still lacks."""
+    figures = [(part, one) for part in found["parts"] for one in part["figures"]]
+    for part, one in figures:
+        is_missing = not (one["is_known"] or one["is_given"])
+        count = "-" if one["count"] is None else f"{one['count']:,}"
+        told = "not known" if is_missing else "stated" if one["kind"] == "words" else count
+        line = f"{part['article']:14}  {told:>9}  {one['title']}"
+        give(one | {"article": part["article"]}, as_json=as_json, line=line)
+        for words in [] if as_json else one["text"].splitlines():
+            print(f"{'':27}{words}")
+        for piece in [] if as_json else one["pieces"]:
+            print(f"{'':14}  {piece['count']:>9,}    {piece['title']}")
+    if found["exercise"]:
+        tell("EXERCISE: only exercises are counted.")
+    if found["is_empty"]:
+        tell(found["nothing"])
+    if not found["is_over"]:
+        tell(f"The year is not over: counted until {found['until']}.")
+    if not found["is_whole"]:
+        tell("A draft: write what is not known at the desk, under Progress, Yearly report.")
+    if found["due"]:
+        tell(f"To be published before {found['due']}.")
+    tell(found["caution"])
 
 
 def _keep(answer: Any, out: Path) -> None:  # noqa: ANN401  # an answer of httpx, imported late

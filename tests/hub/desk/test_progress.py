@@ -51,13 +51,28 @@ def test_a_provider_reads_nothing_of_what_went_before(busy):
     ("by", "row"),
     [
         ("language", "not known 1 1 1 1 0"),
-        ("language", "nl 2 2 1 1 1 10 min 00 s"),
+        ("language", "Dutch (nl) 2 2 1 1 1 10 min 00 s"),
         ("content_type", "video 3 3 2 2 1"),
         ("ideology", "Jihadist 1 1 0 0 0"),
     ],
 )
 def test_rows_are_named_in_words(busy, by, row):
     assert row in text(busy.desk("authority").get(f"/progress?{PERIOD}&by={by}"))
+
+
+def test_a_language_without_a_name_keeps_its_code(world):
+    cast = SimpleNamespace(
+        authority=Party.objects.get(name="authority"),
+        big_provider=Party.objects.get(name="provider"),
+    )
+    referral(cast, language="tlh")
+    assert "tlh 1 1 1" in text(world.desk("authority").get(f"/progress?{PERIOD}&by=language"))
+
+
+def test_days_without_anything_say_so(world):
+    told = text(world.desk("authority").get(f"/progress?{PERIOD}"))
+    assert "No referral of these days is counted here" in told
+    assert "Over time" not in told
 
 
 def test_orders_have_a_page_of_their_own(busy):

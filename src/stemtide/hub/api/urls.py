@@ -25,6 +25,7 @@ from stemtide.hub.api import (
     search,
     signals,
     situation,
+    yearly,
 )
 from stemtide.hub.api.machine import machine
 
@@ -34,7 +35,7 @@ api = machine()
 for _room in (
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
-    *(documents, progress, rechecks),
+    *(documents, progress, yearly, rechecks),
     *(referrals, batches, holds),
     *(orders, order_answers),
     complaints,

@@ -95,6 +95,7 @@ ACTS = {
     "action.completed": gettext_lazy("completed an action of the debrief"),
     "report.agreed": gettext_lazy("agreed to a post-crisis report"),
     "report.published": gettext_lazy("published a post-crisis report"),
+    "yearly.written": gettext_lazy("wrote into its yearly report"),
     "lead.reported": gettext_lazy("reported a lead to a threat to life"),
     "lead.received": gettext_lazy("received a lead to a threat to life"),
     "lead.forwarded": gettext_lazy("passed on a lead to a threat to life"),

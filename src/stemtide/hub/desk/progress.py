@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language_info, gettext as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk import progress_charts as charts, progress_words as words
@@ -18,7 +18,12 @@ from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.desk.words import ideology_title
 from stemtide.hub.parties.rules import RefusalError
-from stemtide.hub.reports import reads_orders, reads_referrals, rules_progress as rules
+from stemtide.hub.reports import (
+    reads_orders,
+    reads_referrals,
+    rules_progress as rules,
+    rules_yearly,
+)
 from stemtide.protocol.progress import (
     OrderFigures,
     OrderProgress,
@@ -76,6 +81,7 @@ def _page(
     if found is not None and request.GET.get("as") == "csv":
         return _csv(found, what)
     facts: dict[str, object] = {"form": form, "what": what, "now": now, "found": found}
+    facts["has_yearly"] = rules_yearly.allows(rules_yearly.form_for, kind)
     if found is not None:
         facts |= _facts(found, titles=titles_of(request)) | {"query": request.GET.urlencode()}
     return render(request, "desk/progress/page.html", facts, status=200 if found else 422)
@@ -107,6 +113,7 @@ def _facts(found: Progress, *, titles: Mapping[str, str]) -> dict[str, object]:
     counts = _counts(total)
     return {
         "total": total,
+        "is_empty": not any(one != 0 for one in _told(counts, steps).values()),
         "steps": charts.bars(steps, _told(counts, steps), whole=None),
         "outcomes": charts.bars(outcomes, counts, whole=whole),
         "beside": [
@@ -169,4 +176,12 @@ def _name(name: str, by: ProgressBy | None, *, titles: Mapping[str, str]) -> str
         return titles.get(name, name)
     if by is ProgressBy.CONTENT_TYPE:
         return str(words.CONTENT_TYPES.get(name, name))
-    return ideology_title(name) if by is ProgressBy.IDEOLOGY else name
+    return ideology_title(name) if by is ProgressBy.IDEOLOGY else _language(name)
+
+
+def _language(code: str) -> str:
+    """A language by its name and its code; by its code alone where Django knows no name."""
+    try:
+        return f"{get_language_info(code)['name_translated']} ({code})"
+    except KeyError:
+        return code

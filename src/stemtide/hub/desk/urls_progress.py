@@ -3,9 +3,11 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import progress
+from stemtide.hub.desk import progress, yearly
 
 urlpatterns = [
     path("progress", progress.referrals, name="progress"),
     path("progress/orders", progress.orders, name="progress-orders"),
+    path("progress/yearly", yearly.yearly, name="progress-yearly"),
+    path("progress/yearly/write", yearly.write, name="progress-yearly-write"),
 ]

@@ -42,6 +42,7 @@ IN_ITS_ROOM = frozenset(
         ),
         *("signal", "signals", "opinion", "outcomes", "report", "action", "timeline"),
         *("complaint", "redress"),
+        "yearly",
         # What is asked of providers leaves no trace in a crisis.
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
         # What no room shows of others.

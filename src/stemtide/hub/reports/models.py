@@ -123,3 +123,30 @@ class DebriefAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.text[:40]} {self.due_on}"
+
+
+class YearlyLine(models.Model):
+    """What a party writes into its yearly report of what the hub cannot count.
+
+    figure: its name in the report's file; count, text: by its kind. ref: whose hand wrote it.
+    """
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="yearly_lines")
+    year = models.PositiveSmallIntegerField()
+    figure = models.CharField(max_length=40)
+    exercise = models.BooleanField(default=False)
+    count = models.PositiveIntegerField(null=True)
+    text = models.TextField(blank=True)
+    ref = models.CharField(max_length=80)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["year", "figure"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party", "year", "figure", "exercise"], name="one_line_a_year_and_figure"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.figure} of {self.year}"

@@ -13,6 +13,7 @@ from django.utils.translation import get_language, gettext as _
 
 from stemtide.hub.papers.typesetting import typeset
 from stemtide.protocol.reports import Cell, ReportOut, TimelineEntry, TimelineExport
+from stemtide.protocol.yearly import YearlyFigure, YearlyKind, YearlyReport
 
 TEMPLATES = Path(__file__).parent / "paper"
 
@@ -179,6 +180,58 @@ def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
         for title, of, cells in tables
         if cells
     ]
+
+
+def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
+    """A yearly report on paper. title: its party's. It is a draft while something is missing.
+
+    What whoever writes it should know stands on drafts alone: the whole one is for everybody.
+    """
+    made = _("EXERCISE") if report.exercise else "" if report.is_whole else _("DRAFT")
+    due = [[_("To be published before"), report.due.isoformat()]] if report.due else []
+    told: dict[str, object] = {
+        "title": f"{_(report.title)}, {report.year}",
+        "exercise": made,
+        "tlp": "",
+        "facts": [
+            [_("Of"), title],
+            [_("Source"), report.source],
+            [_("Counted until"), _moment(report.until)],
+            *due,
+            [_("Made"), _moment(report.made_at)],
+            [_("Ledger's highest number then"), str(report.head)],
+        ],
+        "empty": _(report.nothing) if report.is_empty else "",
+        "parts": [
+            {
+                "title": f"{one.name}) {_(one.title)}",
+                "article": one.article,
+                "note": _(one.note) if one.note else "",
+                "figures": [_yearly_figure(figure) for figure in one.figures],
+            }
+            for one in report.parts
+        ],
+        "heads": [_("Figure"), _("Count")],
+        "caution": "" if report.is_whole else _(report.caution),
+        "remark": _(report.remark) if report.from_memory and not report.is_whole else "",
+    }
+    return _typeset("yearly.typ", told)
+
+
+def _yearly_figure(figure: YearlyFigure) -> dict[str, object]:
+    """One figure as the sheet takes it."""
+    is_missing = not (figure.is_known or figure.is_given)
+    beside = "" if figure.is_asked else _("Not asked for by the article.")
+    given = _("As the party states it.") if figure.is_given else ""
+    return {
+        "title": _(figure.title),
+        "notes": [one for one in (beside, given, _(figure.note) if figure.note else "") if one],
+        "is-words": figure.kind is YearlyKind.WORDS,
+        "text": figure.text,
+        "count": "" if figure.count is None else f"{figure.count:,}",
+        "missing": _("not known") if is_missing else "",
+        "pieces": [[_(one.title), f"{one.count:,}"] for one in figure.pieces],
+    }
 
 
 def _count(cell: Cell) -> str:

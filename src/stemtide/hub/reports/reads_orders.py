@@ -37,11 +37,6 @@ _BESIDE = (
     *("infringed", "undone", "reinstated"),
 )
 _UNDONE = frozenset({OrderState.UNDONE, OrderState.REINSTATED})
-_ENDED = {
-    OrderState.SUSPENDED: "not_executed",
-    OrderState.WITHDRAWN: "withdrawn",
-    OrderState.ANNULLED: "annulled",
-}
 
 
 def orders(asked: ProgressAsked, *, viewer: Party, now: datetime) -> OrderProgress:
@@ -127,10 +122,8 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
 
 
 def _outcome_of(row: Order) -> str:
-    """What became of an order that was issued. One executed stays so, also when it is undone."""
-    if row.executed_at is not None:
-        return "executed"
-    return _ENDED.get(OrderState(row.state), "open")
+    """What became of an order that was issued."""
+    return rules.order_outcome(row.state, is_executed=row.executed_at is not None)
 
 
 def _pauses_of(row: Order) -> list[Pause]:
@@ -142,12 +135,7 @@ def _pauses_of(row: Order) -> list[Pause]:
 
 def _grounds_of(row: Order) -> set[str]:
     """The grounds of Annex III that were named for an order."""
-    told: set[str] = set()
-    for one in row.answers.all():
-        if one.form == ANNEX_3:
-            grounds = one.annex.get("grounds") or []
-            told.update([grounds] if isinstance(grounds, str) else grounds)
-    return told
+    return rules.grounds_in(one.annex for one in row.answers.all() if one.form == ANNEX_3)
 
 
 def _is_in_time(row: Order) -> bool:

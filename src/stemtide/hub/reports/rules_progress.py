@@ -13,6 +13,7 @@ from stemtide.hub.parties.rules import InvalidError, NotAllowedError
 from stemtide.hub.reports.rules import may_publish_counts
 from stemtide.protocol.progress import NamedCount, ProgressAsked, Span, Times
 from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_progress import ProgressOf
 
 _Row = TypeVar("_Row")
@@ -22,6 +23,13 @@ LONGEST = timedelta(days=3660)
 
 MOST_DAYS, MOST_WEEKS = 62, 400
 """Up to so many days a span is a day, then a week, then a month: an axis holds no more."""
+
+_ENDED: Mapping[str, str] = {
+    OrderState.SUSPENDED: "not_executed",
+    OrderState.WITHDRAWN: "withdrawn",
+    OrderState.ANNULLED: "annulled",
+}
+"""What became of orders that were not executed and are not open."""
 
 _QUARTERS = {(1, 1): (3, 31), (4, 1): (6, 30), (7, 1): (9, 30), (10, 1): (12, 31)}
 
@@ -185,6 +193,23 @@ def times(taken: Sequence[timedelta]) -> Times:
     middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
     ninetieth = ordered[ceil(len(ordered) * 9 / 10) - 1]
     return Times(count=len(ordered), median_s=middle, p90_s=ninetieth)
+
+
+def order_outcome(state: str, *, is_executed: bool) -> str:
+    """What became of an order that was issued. One executed stays so, also when it is undone."""
+    return "executed" if is_executed else _ENDED.get(state, "open")
+
+
+def grounds_in(annexes: Iterable[Mapping[str, object]]) -> set[str]:
+    """The grounds of Annex III that some answers to one order name."""
+    told: set[str] = set()
+    for annex in annexes:
+        grounds = annex.get("grounds")
+        if isinstance(grounds, str):
+            told.add(grounds)
+        elif isinstance(grounds, list):
+            told.update(map(str, grounds))
+    return told
 
 
 def withheld(parts: Mapping[str, Counter[str]]) -> set[str]:
