@@ -27,6 +27,7 @@ PAGES = {
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
         *("hold-new", "complaints", "redress"),
+        *("orders", "order", "order-new", "order-draft", "order-inform"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
     MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),
@@ -37,6 +38,7 @@ PAGES = {
     PROVIDER: (
         *("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
         *("complaints", "complaint", "complaint-new", "complaint-link-new"),
+        *("orders", "order", "order-answer", "order-inform"),
     ),
 }
 """Whose eyes see which page, by the names of addresses."""
@@ -63,6 +65,7 @@ PIECES = {
         "drill-block",
     ),
     *("look-still", "report-pdf", "batch-file", "receipt-file"),
+    *("orders-blocks", "order-blocks", "order-paper"),
 }
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
@@ -74,7 +77,7 @@ ACTS = {
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
-    *("complaint-act", "redress-act"),
+    *("complaint-act", "redress-act", "order-act"),
 }
 """What only takes a form, and leads back to a page."""
 

@@ -141,6 +141,20 @@ GET  openid_connect_callback      404 404 404 404 404 404 404 404 404 404 404 40
 POST openid_connect_callback      404 404 404 404 404 404 404 404 404 404 404 404 404
 GET  openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 404 404
 POST openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 404 404
+GET  order                         in  200 200 200 200 200 404 404 200 200 404 404 404
+POST order-act                     in  302 403 403 403 403 404 404 302 403 404 404 404
+GET  order-answer                  in  302 302 403 403 302 404 404 200 403 404 404 404
+POST order-answer                  in  302 302 403 403 302 404 404 302 403 404 404 404
+GET  order-blocks                  in  200 200 200 200 200 404 404 200 200 404 404 404
+GET  order-draft                   in  200 200 403 403 200 404 404 404 403 404 404 404
+POST order-draft                   in  302 302 403 403 302 404 404 404 403 404 404 404
+GET  order-inform                  in  200 200 200 200 200 200 200 200 200 200 200 200
+POST order-inform                  in  302 302 403 403 302 403 403 403 403 403 403 403
+GET  order-new                     in  200 200 403 403 200 403 403 403 403 403 403 403
+POST order-new                     in  302 302 403 403 302 403 403 403 403 403 403 403
+GET  order-paper                   in  200 200 200 200 200 404 404 200 200 404 404 404
+GET  orders                        in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  orders-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  own-contacts                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  preferences                  in  200 200 200 200 200 200 200 200 200 200 200 200
 POST preferences                  in  302 302 302 302 302 302 302 302 302 302 302 302
@@ -209,6 +223,12 @@ PARTS = {
     "lead-close": {"uid": "lead"},
     "referral": {"uid": "referral"},
     "referral-act": {"uid": "referral"},
+    "order": {"uid": "order"},
+    "order-act": {"uid": "order"},
+    "order-answer": {"uid": "order"},
+    "order-blocks": {"uid": "order"},
+    "order-draft": {"uid": "draft"},
+    "order-paper": {"uid": "order"},
     "batch": {"uid": "batch"},
     "batch-file": {"uid": "batch"},
     "hold-act": {"uid": "hold"},
@@ -244,6 +264,9 @@ FIXED = {
     "crisis-act": {"verb": "keep"},
     "redress-act": {"verb": "keep"},
     "referral-act": {"verb": "withdraw"},
+    "order-act": {"verb": "withdraw"},
+    "order-answer": {"name": "annex-2"},
+    "order-paper": {"name": "annex-1", "kind": "json"},
     "hold-act": {"verb": "lift"},
     "report-section": {"name": "lessons"},
     "colleague-act": {"verb": "deactivate"},
@@ -287,12 +310,26 @@ HOLD = {
     "contact": "the duty desk",
 }
 DECISION = {"reference": "case-7", "measure": "blocked", "basis": "own"}
+ORDER_ANSWER = {
+    "annex-measure": "removed",
+    "annex-measure_at": "2026-01-01T10:00:00",
+    "annex-provider_name": "The provider",
+    "annex-provider_state": "IE",
+    "annex-authorised_person": "A. Moderator",
+    "annex-contact_mail": "tco@provider.example",
+    "annex-signed_on": "2026-01-01",
+}
 DATA = {
     "complain": {"text": "This is my report for the evening news.", "language": "en"},
     "complain-code": {"code": "ABCD-EFGH-JKMN-PQRS"},
     "complaint-link-new": DECISION,
     "complaint-new": {**DECISION, "text": "It is the evening news.", "language": "en"},
     "redress-act": {"keep-reason": "It shows the attack itself."},
+    "order-act": {"withdraw-text": "A mistake.", "withdraw-confirm": "on"},
+    "order-answer": ORDER_ANSWER,
+    "order-draft": {"language": "en", "content_type": "video"},
+    "order-inform": {"to": "provider", "text": "Orders come by webhook and by mail."},
+    "order-new": {"to": "provider"},
     "batch-new": {"name": "Another day", "rows": "url\nhttps://video.example/watch?v=5"},
     "hold-new": HOLD,
     "referral-act": {"withdraw-reason": "mistake"},

@@ -19,6 +19,7 @@ PAGES = (
     ("leads", _("Leads")),
     ("referrals", _("Referrals")),
     ("complaints", _("Complaints")),
+    ("orders", _("Orders")),
     ("reports", _("Reports")),
     ("progress", _("Progress")),
     ("contacts", _("Contacts")),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refusals in the language of whoever reads them. Rooms raise them in English, with templates."""
 
+from collections.abc import Mapping
+
 from django.utils.translation import gettext, gettext_noop as _
 
 from stemtide.hub.parties.rules import InvalidError, RefusalError
@@ -16,10 +18,13 @@ def without_field(error: Exception) -> str:
     """What a refusal says, to be shown beside the field that it is about."""
     if not isinstance(error, RefusalError) or not error.template:
         return str(error)
-    template = gettext(error.template)
-    if not error.facts:
-        return template
-    return template.format_map({name: _said(fact) for name, fact in error.facts.items()})
+    return filled(error.template, error.facts)
+
+
+def filled(template: str, facts: Mapping[str, object]) -> str:
+    """A sentence of a room in the reader's language, with its facts in their places."""
+    said = gettext(template)
+    return said.format_map({name: _said(fact) for name, fact in facts.items()}) if facts else said
 
 
 def _said(fact: object) -> object:

@@ -13,6 +13,7 @@ from stemtide.hub.desk import (
     stream,
     urls_alerts,
     urls_complaints,
+    urls_orders,
     urls_people,
     urls_progress,
     urls_referrals,
@@ -48,4 +49,5 @@ urlpatterns = [
     *urls_alerts.urlpatterns,
     *urls_referrals.urlpatterns,
     *urls_complaints.urlpatterns,
+    *urls_orders.urlpatterns,
 ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from stemtide.fingerprints.url import UrlError, canonical, digest
 from stemtide.hub.orders import reads, rules, rules_lint
-from stemtide.hub.orders.models import Information, Order, OrderAddress
+from stemtide.hub.orders.models import Information, Order, OrderAddress, OrderAnswer
 from stemtide.hub.orders.rules import IN_EFFECT
 from stemtide.hub.orders.rules_lint import LintFacts
 from stemtide.hub.parties import (
@@ -15,6 +15,7 @@ from stemtide.hub.parties import (
     reads_contacts as contacts,
 )
 from stemtide.hub.parties.models import Party
+from stemtide.protocol.forms import form
 from stemtide.protocol.orders import Finding, StandingOut, Values
 from stemtide.protocol.words import Duty, PartyKind
 
@@ -24,6 +25,9 @@ _KEPT = (
     *("redress_body", "redress_deadline", "redress_link"),
 )
 """Fields of Annex I that an authority writes alike each time."""
+
+_SIGNED = ("provider_name", "provider_state", "authorised_person", "contact_mail", "signature")
+"""Fields of Annexes II and III that a provider writes alike each time."""
 
 
 def start(to: str, *, viewer: Party, now: datetime) -> Values:
@@ -53,6 +57,27 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
         told = [f"{one.title}: {_contact(one, viewer=viewer, now=now)}" for one in homes]
         made["home_contact"] = "\n".join(one.removesuffix(": ") for one in told)
     return {name: value for name, value in made.items() if value not in ("", None)}
+
+
+def start_answer(name: str, *, viewer: Party, now: datetime) -> Values:
+    """What a provider knows of an answer before it wrote into it: who it is, as it said last.
+
+    name: of Annex II or III.
+    """
+    last = OrderAnswer.objects.filter(order__addressee=viewer).order_by("-answered_at", "-pk")
+    kept = first.annex if (first := last.first()) else {}
+    moment = now.astimezone(UTC).replace(microsecond=0)
+    made: Values = {
+        "provider_name": viewer.title,
+        "provider_state": viewer.country,
+        "contact_mail": _contact(viewer, viewer=viewer, now=now),
+        **{one: kept[one] for one in _SIGNED if one in kept},
+        "measure_at": moment.isoformat(),
+        "signed_on": moment.date().isoformat(),
+        "signed_at": moment.isoformat(),
+    }
+    asked = {one.name for one in form(name).fields if not one.is_filled_in}
+    return {one: value for one, value in made.items() if one in asked and value}
 
 
 def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[Finding]:

@@ -133,15 +133,18 @@ def check_answer(values: Mapping[str, object], *, name: str, now: datetime) -> N
     raises: InvalidError naming the field.
     """
     check_values(values, name=name)
-    found = form(name)
-    filled_in = {one.name for one in found.fields if one.is_filled_in}
-    for fault in found.faults(values):
-        if fault.field not in filled_in:
-            flaw = _worded(fault, found)
-            raise InvalidError(_in_annex(fault.field), flaw.template, **flaw.facts)
+    for flaw in answer_flaws(values, name=name):
+        raise InvalidError(_in_annex(flaw.field), flaw.template, **flaw.facts)
     measure_at = moment_of(values.get("measure_at"))
     if measure_at is not None and measure_at > now + timedelta(minutes=5):
         raise InvalidError("annex.measure_at", "lies in the future: say when it was done")
+
+
+def answer_flaws(values: Mapping[str, object], *, name: str) -> list[Finding]:
+    """All that is wrong with the fields of an answer by Annex II or III, in their order."""
+    found = form(name)
+    filled_in = {one.name for one in found.fields if one.is_filled_in}
+    return [_worded(fault, found) for fault in found.faults(values) if fault.field not in filled_in]
 
 
 def _in_annex(field: str) -> str:

@@ -215,6 +215,20 @@ def countdown(due: datetime, now: datetime) -> SafeString:
 
 
 @register.simple_tag
+def exact(moment: datetime) -> SafeString:
+    """A moment to the second: on the reader's clock, and in UTC where that is another."""
+    here, there = times.stamp(moment), times.in_utc(moment)
+    if here == there:
+        return stamp(moment)
+    return format_html(
+        '<time datetime="{}">{} <span class="exact__utc">{}</span></time>',
+        _machine(moment),
+        here,
+        there,
+    )
+
+
+@register.simple_tag
 def lasted(seconds: float) -> str:
     """How long something lasted."""
     return times.span(seconds)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be done with an order on its page: each act with its form, its words and its write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.order_forms import (
+    AccessForm,
+    ActForm,
+    AskedScrutinyForm,
+    GraveForm,
+    OwnScrutinyForm,
+    PlainForm,
+    PreserveForm,
+    ScrutinyForm,
+    SecrecyForm,
+    SureForm,
+    WordsForm,
+    relabelled,
+)
+from stemtide.hub.orders import writes, writes_answers, writes_endings, writes_preserving
+from stemtide.hub.parties.reads import Actor
+from stemtide.protocol.orders import OrderOut
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act. move: what the rules call it; done: said when it is; ask: for words of its own.
+
+    is_loud: it is what is waited for: it stands open and first.
+    """
+
+    move: str
+    title: "str | _StrPromise"
+    form: type[ActForm]
+    write: Callable[..., OrderOut]
+    done: "str | _StrPromise"
+    help: "str | _StrPromise" = ""
+    ask: "str | _StrPromise" = ""
+    is_grave: bool = False
+    is_loud: bool = False
+
+    def do(self, uid: UUID, *, form: ActForm, by: Actor, now: datetime) -> bool:
+        """Carry it out; False where the form was refused, and says why."""
+        if not form.takes_body:
+            self.write(uid, by=by, now=now)
+            return True
+        body = form.body()
+        if body is None:
+            return False
+        self.write(uid, body=body, by=by, now=now)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An act with a form to do it by. is_open: it was sent, and came back."""
+
+    name: str
+    act: Act
+    form: ActForm
+    is_open: bool = False
+
+
+ACTS: dict[str, Act] = {
+    "acknowledge": Act(
+        "acknowledge",
+        _("Acknowledge it"),
+        PlainForm,
+        writes_answers.acknowledge,
+        _("Acknowledged. Its hour goes on."),
+        help=_("It says that a person has the order. It changes nothing in its hour."),
+        is_loud=True,
+    ),
+    "clarify": Act(
+        "resume",
+        _("Clear up what Annex III asks"),
+        WordsForm,
+        writes_answers.resume,
+        _("Sent. The hour has begun anew."),
+        help=_("The provider's hour starts anew, whole, when you send it."),
+        ask=_("Your clarification; the provider reads it"),
+        is_loud=True,
+    ),
+    "resume": Act(
+        "resume",
+        _("The ground is over"),
+        WordsForm,
+        writes_answers.resume,
+        _("Said. Your hour has begun anew."),
+        help=_("Your hour starts anew, whole."),
+        ask=_("What has changed; the authority reads it"),
+    ),
+    "reinstate": Act(
+        "reinstate",
+        _("The content is there again"),
+        PlainForm,
+        writes_answers.reinstate,
+        _("Said. The authorities see it."),
+        help=_("The order has no effect any more: put back what you removed, then say so."),
+        is_loud=True,
+    ),
+    "ask-scrutiny": Act(
+        "ask_scrutiny",
+        _("Ask for scrutiny"),
+        ScrutinyForm,
+        writes_endings.open_scrutiny,
+        _("Asked. The order stands until it is decided."),
+        help=_(
+            "The authority of your Member State decides within 72 hours. You obey first: the hour"
+            " goes on."
+        ),
+    ),
+    "examine": Act(
+        "open_scrutiny_own_initiative",
+        _("Examine it on your own initiative"),
+        OwnScrutinyForm,
+        writes_endings.open_scrutiny,
+        _("Scrutiny is open. Its 72 hours run from your copy."),
+    ),
+    "examine-asked": Act(
+        "open_scrutiny_content_provider",
+        _("Examine it, as a content provider asked"),
+        AskedScrutinyForm,
+        writes_endings.open_scrutiny,
+        _("Scrutiny is open. Its 72 hours run from now."),
+        help=_("Write no name: a content provider is no party here."),
+    ),
+    "announce": Act(
+        "announce",
+        _("Announce an infringement"),
+        WordsForm,
+        partial(writes_endings.decide_scrutiny, step="announce"),
+        _("Announced. The issuing authority is told, and may withdraw."),
+        help=_("Before you find an infringement, the issuing authority is told, and why."),
+        ask=_("Why you intend to find one"),
+    ),
+    "uphold": Act(
+        "uphold",
+        _("Find no infringement"),
+        WordsForm,
+        partial(writes_endings.decide_scrutiny, step="uphold"),
+        _("Decided: the order stands."),
+        ask=_("Your reasoned decision; issuer and provider read it"),
+    ),
+    "infringe": Act(
+        "infringe",
+        _("Find an infringement"),
+        GraveForm,
+        partial(writes_endings.decide_scrutiny, step="infringe"),
+        _("Decided: the order has no effect any more, and both sides are told."),
+        help=_(
+            "The order loses its effect at once: its clock stops, the signals that it names are"
+            " withdrawn at every agent, and the provider is told to reinstate."
+        ),
+        ask=_("Your reasoned decision; issuer and provider read it"),
+        is_grave=True,
+    ),
+    "prolong": Act(
+        "prolong",
+        _("Keep it secret for longer"),
+        SecrecyForm,
+        writes_endings.prolong,
+        _("Extended. The provider is told."),
+        help=_("Once more, at most six weeks: twelve in all (Art. 11(3))."),
+    ),
+    "extend": Act(
+        "extend",
+        _("Have it preserved for longer"),
+        PreserveForm,
+        writes_preserving.extend,
+        _("Extended. The provider is told."),
+        help=_("For a case that needs it: Art. 6(2)."),
+    ),
+    "note-access": Act(
+        "note_access",
+        _("Note who had access to what is preserved"),
+        AccessForm,
+        writes_preserving.note_access,
+        _("Noted."),
+    ),
+    "note-destroyed": Act(
+        "note_destroyed",
+        _("It is destroyed"),
+        SureForm,
+        writes_preserving.note_destroyed,
+        _("Noted."),
+        help=_("The time of preservation is over."),
+    ),
+    "withdraw": Act(
+        "withdraw",
+        _("Take the order back"),
+        GraveForm,
+        writes_endings.withdraw,
+        _("Taken back. The provider and all with a copy are told."),
+        help=_(
+            "What was executed is to be reinstated, and your signals that the order names are"
+            " withdrawn at every agent."
+        ),
+        ask=_("Why; the provider reads it"),
+        is_grave=True,
+    ),
+    "discard": Act(
+        "discard",
+        _("Throw the draft away"),
+        SureForm,
+        writes.discard,
+        _("Thrown away. What it said is erased."),
+        is_grave=True,
+    ),
+}
+"""Acts by their names in addresses, in the order in which a page offers them."""
+
+
+def form_of(name: str, sent: Any = None) -> ActForm:  # noqa: ANN401  # what Django's forms take
+    """The form of an act, empty or as somebody sent it."""
+    act = ACTS[name]
+    return relabelled(act.form(sent, prefix=name), act.ask)
+
+
+def offers(moves: list[str], *, is_issuer: bool, wrong: Offer | None = None) -> list[Offer]:
+    """What is offered on the page, for the moves that the rules leave open.
+
+    wrong: an act that came back, with what is wrong in its form.
+    """
+    other = "resume" if is_issuer else "clarify"
+    return [
+        wrong if wrong is not None and wrong.name == name else Offer(name, act, form_of(name))
+        for name, act in ACTS.items()
+        if act.move in moves and name != other
+    ]

@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removal orders at the desk: the draft beside its lint, the hour, the answers, the scrutiny."""
+
+from datetime import timedelta
+
+import pytest
+
+from stemtide.hub.orders import writes, writes_answers
+from stemtide.hub.orders.models import Copy, Information, Order, OrderAnswer, Receipt, Scrutiny
+from stemtide.hub.parties import writes_competences as competences
+from stemtide.protocol.orders import OrderIn
+from stemtide.protocol.words import Duty, Role
+from stemtide.protocol.words_referrals import ReceiptVia
+from tests.scene import ANNEX_1
+
+pytestmark = pytest.mark.django_db
+EMERGENCY = "An attack is under way."
+URL = "https://provider.example/thread/7"
+
+
+@pytest.fixture
+def stage(world):
+    """Belgium names its authority for issuing; the provider's state its own for scrutiny."""
+    world.party["provider"].country = "NL"
+    world.party["provider"].save(update_fields=["country"])
+    for party, duty in (("authority", Duty.ISSUE), ("neighbour", Duty.SCRUTINISE)):
+        competences.name_competent(world.party[party], duty, actor="operator", now=world.now)
+    return world
+
+
+@pytest.fixture
+def officer(stage):
+    return stage.desk("authority", Role.DUTY_OFFICER)
+
+
+@pytest.fixture
+def moderator(stage):
+    return stage.desk("provider", Role.DUTY_OFFICER)
+
+
+@pytest.fixture
+def examiner(stage):
+    return stage.desk("neighbour", Role.DUTY_OFFICER)
+
+
+def said(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def drafted(world, **facts):
+    body = OrderIn(**({"to": "provider", "annex": ANNEX_1, "emergency": EMERGENCY} | facts))
+    return writes.draft(body, by=world.actor("authority"), now=world.now).id
+
+
+def issued(world, **facts):
+    uid = drafted(world, **facts)
+    writes.issue(uid, by=world.actor("authority"), now=world.now)
+    return uid
+
+
+def arrived(world, uid, minutes_ago=10):
+    at = world.now - timedelta(minutes=minutes_ago)
+    Order.objects.filter(uid=uid).update(issued_at=at - timedelta(minutes=1))
+    writes_answers.record_receipt(uid, via=ReceiptVia.WEBHOOK, at=at, now=world.now)
+    return at
+
+
+def as_sent(page, **changes):
+    """What a browser would send of the page of a draft or an answer."""
+    found = {}
+    forms = [page.context[one] for one in ("form",) if page.context.get(one)]
+    lines = [line.field for part in page.context.get("parts") or [] for line in _lines(part)]
+    lines += [line.field for line in page.context.get("beside") or []]
+    for field in lines or [one for form in forms for one in form]:
+        value = field.value()
+        if value in (None, "", False, []):
+            continue
+        shown = field.field.widget.format_value(value) if not isinstance(value, list) else value
+        found[field.html_name] = "on" if value is True else shown
+    return found | changes
+
+
+def _lines(part):
+    return part.lines if hasattr(part, "lines") else ()
+
+
+def test_a_draft_begins_with_what_is_known_and_says_what_is_missing(officer):
+    page = officer.post("/orders/new", {"to": "provider", "urls": URL}, follow=True)
+    assert "Begun. What is known is filled in" in said(page)
+    annex = Order.objects.get().annex
+    assert (annex["home_state"], annex["cross_border"], annex["urls"]) == ("NL", True, [URL])
+    assert "The neighbour" in annex["home_contact"]
+    assert "is missing: fill it in" in said(page)
+    assert "An order with errors is not issued" in said(page)
+    assert 'name="do" value="issue"' not in said(page)
+
+
+def test_the_lint_stands_beside_the_fields_after_saving(stage, officer):
+    uid = drafted(stage, annex=ANNEX_1 | {"reasons": "Short."})
+    page = officer.get(f"/orders/{uid}/draft")
+    sent = as_sent(page, **{"annex-authority_mail": "nobody", "do": "save"})
+    saved = officer.post(f"/orders/{uid}/draft", sent, follow=True)
+    told = saved.content.decode()
+    mail = told.split('id="field-authority_mail"')[1].split('id="field-')[0]
+    assert "Error:" in mail
+    assert "is no e-mail address" in mail
+    reasons = told.split('id="field-reasons"')[1].split('id="field-')[0]
+    assert "Warning:" in reasons
+    assert "says little" in reasons
+
+
+def test_saving_changes_nothing_that_was_not_touched(stage, officer):
+    uid = drafted(stage)
+    before = Order.objects.get(uid=uid).annex
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="save")
+    assert officer.post(f"/orders/{uid}/draft", sent).status_code == 302
+    after = Order.objects.get(uid=uid)
+    assert (after.annex, after.emergency) == (before, EMERGENCY)
+
+
+def test_an_order_is_issued_only_by_somebody_who_says_that_they_read_it(stage, officer):
+    uid = drafted(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue")
+    unread = officer.post(f"/orders/{uid}/draft", sent, follow=True)
+    assert "Saved, not issued" in said(unread)
+    done = officer.post(f"/orders/{uid}/draft", sent | {"confirm": "1"}, follow=True)
+    assert "Issued. It is on its way" in said(done)
+    row = Order.objects.get(uid=uid)
+    assert (row.state, row.reference[:3]) == ("issued", "RO-")
+    assert officer.get(f"/orders/{uid}/draft").status_code == 302
+
+
+def test_a_flawed_order_is_not_issued_whatever_is_sent(stage, officer):
+    uid = drafted(stage)
+    changes = {"annex-urls": "https://provider.example/a\nnonsense", "confirm": "1", "do": "issue"}
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), **changes)
+    page = officer.post(f"/orders/{uid}/draft", sent, follow=True)
+    assert "must be mended before this order is issued" in said(page)
+    assert Order.objects.get(uid=uid).state == "drafted"
+
+
+def test_an_analyst_writes_a_draft_and_does_not_issue_it(stage):
+    analyst = stage.desk("authority", Role.ANALYST)
+    uid = drafted(stage)
+    page = analyst.get(f"/orders/{uid}/draft")
+    assert "A duty officer issues them." in said(page)
+    sent = as_sent(page, do="issue", confirm="1")
+    assert analyst.post(f"/orders/{uid}/draft", sent).status_code == 403
+    assert Order.objects.get(uid=uid).state == "drafted"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"annex-signed_on": "yesterday"}, "Enter a valid date"),
+        ({"annex-authority_name": "x" * 501}, "at most 500 characters"),
+        ({"annex-grounds": "z"}, "Select a valid choice"),
+        ({"signals": "not-an-id"}, "This is no id of a signal"),
+    ],
+)
+def test_what_a_draft_cannot_keep_is_said_beside_its_field(stage, officer, changes, told):
+    uid = drafted(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), **changes)
+    page = officer.post(f"/orders/{uid}/draft", sent)
+    assert page.status_code == 422
+    assert told in said(page)
+
+
+def test_a_draft_says_who_else_is_interested(stage, officer):
+    neighbour = stage.desk("neighbour", Role.DUTY_OFFICER)
+    hold = {"url": URL, "hours": "24", "reason": "evidence", "contact": "the duty desk"}
+    neighbour.post("/referrals/holds/new", hold)
+    page = said(officer.get(f"/orders/{drafted(stage)}/draft"))
+    assert "Who else is interested in it" in page
+    assert "the duty desk" in page
+    assert "A hold never delays an order that was received." in page
+
+
+def test_a_draft_is_its_authoritys_alone_and_is_thrown_away(stage, officer, moderator, examiner):
+    uid = drafted(stage)
+    for other in (moderator, examiner):
+        assert other.get(f"/orders/{uid}").status_code == 404
+        assert other.get(f"/orders/{uid}/papers/annex-1.pdf").status_code == 404
+    page = f"/orders/{uid}/do/discard"
+    assert "Tick this box" in said(officer.post(page, {}))
+    officer.post(page, {"discard-confirm": "on"})
+    assert Order.objects.get(uid=uid).annex == {}
+
+
+def test_to_its_provider_opening_an_order_is_its_receipt_and_the_list_is_not(stage, moderator):
+    uid = issued(stage)
+    assert "issued, not received yet" in said(moderator.get("/orders"))
+    assert not Receipt.objects.exists()
+    page = said(moderator.get(f"/orders/{uid}"))
+    assert Receipt.objects.get().via == "desk"
+    assert "received: the hour runs" in page
+    assert "somebody opened it at the desk" in page
+    moderator.get(f"/orders/{uid}")
+    assert Receipt.objects.count() == 1
+
+
+def test_its_own_authority_receives_nothing_by_looking(stage, officer):
+    uid = issued(stage)
+    officer.get(f"/orders/{uid}")
+    officer.get(f"/orders/{uid}/papers/annex-1.json")
+    assert not Receipt.objects.exists()
+
+
+@pytest.mark.parametrize("part", ["_blocks", "papers/annex-1.json", "answer/annex-2"])
+def test_no_way_to_the_content_leaves_no_receipt(stage, moderator, part):
+    uid = issued(stage)
+    assert moderator.get(f"/orders/{uid}/{part}").status_code in {200, 302}
+    assert Receipt.objects.get().via == "desk"
+
+
+def test_a_provider_acknowledges_and_answers_by_annex_two(stage, moderator, officer):
+    uid = issued(stage)
+    arrived(stage, uid)
+    page = moderator.post(f"/orders/{uid}/do/acknowledge", {}, follow=True)
+    assert "Acknowledged. Its hour goes on." in said(page)
+    form = moderator.get(f"/orders/{uid}/answer/annex-2")
+    sent = answered(form) | {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
+    sent |= {"annex-contact_mail": "tco@provider.example"}
+    done = moderator.post(f"/orders/{uid}/answer/annex-2", sent, follow=True)
+    assert "Answered by Annex II." in said(done)
+    row = Order.objects.get(uid=uid)
+    assert (row.state, row.measure, row.missed_at) == ("executed", "removed", None)
+    told = said(officer.get(f"/orders/{uid}"))
+    assert "the terrorist content has been removed" in told
+    assert "What was removed is preserved until" in told
+
+
+def answered(page):
+    """What a browser would send of the form of an answer."""
+    found = {}
+    for field in page.context["form"]:
+        value = field.value()
+        if value not in (None, "", []):
+            found[field.html_name] = field.field.widget.format_value(value)
+    return found
+
+
+def test_an_answer_knows_who_the_provider_is_and_what_it_said_last(stage, moderator):
+    first, second = issued(stage), issued(stage, annex=ANNEX_1 | {"urls": [f"{URL}8"]})
+    form = moderator.get(f"/orders/{first}/answer/annex-2")
+    assert form.context["form"]["provider_name"].value() == "The provider"
+    sent = answered(form) | {"annex-measure": "disabled", "annex-authorised_person": "A. Moderator"}
+    moderator.post(
+        f"/orders/{first}/answer/annex-2", sent | {"annex-contact_mail": "tco@provider.example"}
+    )
+    again = moderator.get(f"/orders/{second}/answer/annex-3").context["form"]
+    assert again["authorised_person"].value() == "A. Moderator"
+    assert again["contact_mail"].value() == "tco@provider.example"
+
+
+def test_an_answer_that_is_not_complete_says_so_beside_its_field(stage, moderator):
+    uid = issued(stage)
+    page = moderator.post(f"/orders/{uid}/answer/annex-2", {})
+    assert page.status_code == 422
+    assert "is missing: fill it in" in said(page)
+    assert not OrderAnswer.objects.exists()
+
+
+def suspended(moderator, uid):
+    sent = answered(moderator.get(f"/orders/{uid}/answer/annex-3"))
+    sent |= {
+        "annex-grounds": "insufficient_information",
+        "annex-explanation": "The thread has 900 messages.",
+        "annex-missing": "The number of the message.",
+        "annex-authorised_person": "A. Moderator",
+        "annex-contact_mail": "tco@provider.example",
+        "annex-signature": "A. Moderator",
+    }
+    return moderator.post(f"/orders/{uid}/answer/annex-3", sent, follow=True)
+
+
+def test_annex_three_stops_the_clock_and_clarification_starts_the_hour_anew(
+    stage, moderator, officer
+):
+    uid = issued(stage)
+    arrived(stage, uid, minutes_ago=30)
+    assert "The clock stands still." in said(suspended(moderator, uid))
+    assert Order.objects.get(uid=uid).due_at is None
+    page = said(officer.get(f"/orders/{uid}"))
+    assert "stands still, and starts anew when the ground is over" in page
+    assert "The number of the message." in page
+    short = officer.post(f"/orders/{uid}/do/clarify", {"clarify-text": "x"})
+    assert short.status_code == 422
+    officer.post(f"/orders/{uid}/do/clarify", {"clarify-text": "Message 412."})
+    row = Order.objects.get(uid=uid)
+    assert row.state == "received"
+    assert row.due_at > row.received_at + timedelta(minutes=61)
+    assert "Message 412." in said(moderator.get(f"/orders/{uid}"))
+
+
+def test_an_hour_that_passed_is_said_in_words(stage, moderator):
+    uid = issued(stage)
+    arrived(stage, uid, minutes_ago=63)
+    page = said(moderator.get(f"/orders/{uid}"))
+    assert "The hour has passed" in page
+    assert "over by 00:03:" in page
+
+
+def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
+    stage, examiner, moderator, officer
+):
+    uid = issued(stage)
+    arrived(stage, uid)
+    listed = said(examiner.get("/orders"))
+    assert "72 hours from when you open it" in listed
+    assert "An authority with a copy may examine it until" in said(examiner.get(f"/orders/{uid}"))
+    assert Copy.objects.get().received_at is not None
+    examiner.post(f"/orders/{uid}/do/examine", {"examine-reasons": "It may be the news."})
+    early = {"infringe-text": "It is the news.", "infringe-confirm": "on"}
+    refused = examiner.post(f"/orders/{uid}/do/infringe", early, follow=True)
+    assert "tell the issuer first" in said(refused)
+    examiner.post(f"/orders/{uid}/do/announce", {"announce-text": "It is the news."})
+    assert "an infringement was announced" in said(officer.get(f"/orders/{uid}"))
+    done = examiner.post(f"/orders/{uid}/do/infringe", early, follow=True)
+    assert "The order has no effect any more" in said(done)
+    assert Order.objects.get(uid=uid).state == "annulled"
+    assert "It is the news." in said(moderator.get(f"/orders/{uid}"))
+
+
+def test_a_provider_asks_for_scrutiny_and_obeys_meanwhile(stage, examiner, moderator):
+    uid = issued(stage)
+    arrived(stage, uid)
+    asked = {"ask-scrutiny-reasons": "The content is a news report."}
+    page = moderator.post(f"/orders/{uid}/do/ask-scrutiny", asked, follow=True)
+    assert "The order stands until it is decided." in said(page)
+    assert "received: the hour runs" in said(page)
+    assert "the provider asked for it" in said(examiner.get("/orders"))
+    decided = {"uphold-text": "It calls for attacks: no infringement."}
+    examiner.post(f"/orders/{uid}/do/uphold", decided)
+    assert Scrutiny.objects.get().state == "upheld"
+
+
+def test_an_examiner_enters_the_request_of_a_content_provider(stage, examiner):
+    uid = issued(stage)
+    arrived(stage, uid)
+    asked = {
+        "examine-asked-reasons": "They say that it is art.",
+        "examine-asked-informed_at": f"{stage.now - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
+    }
+    examiner.post(f"/orders/{uid}/do/examine-asked", asked)
+    assert Scrutiny.objects.get().basis == "content_provider"
+
+
+def test_what_was_executed_and_taken_back_is_reinstated(stage, officer, moderator):
+    uid = issued(stage)
+    form = moderator.get(f"/orders/{uid}/answer/annex-2")
+    sent = answered(form) | {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
+    sent |= {"annex-contact_mail": "tco@provider.example"}
+    moderator.post(f"/orders/{uid}/answer/annex-2", sent)
+    unsure = officer.post(f"/orders/{uid}/do/withdraw", {"withdraw-text": "A mistake."})
+    assert unsure.status_code == 422
+    sure = {"withdraw-text": "A mistake.", "withdraw-confirm": "on"}
+    officer.post(f"/orders/{uid}/do/withdraw", sure)
+    assert Order.objects.get(uid=uid).state == "undone"
+    assert "put back what you removed" in said(moderator.get(f"/orders/{uid}"))
+    moderator.post(f"/orders/{uid}/do/reinstate", {})
+    assert Order.objects.get(uid=uid).state == "reinstated"
+
+
+def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer, moderator):
+    until = (stage.now + timedelta(days=7)).isoformat()
+    secret = {"non_disclosure": True, "non_disclosure_until": until}
+    annex = {one: value for one, value in ANNEX_1.items() if not one.startswith("redress")}
+    uid = issued(stage, annex=annex | secret)
+    assert "The content provider is not told before" in said(officer.get(f"/orders/{uid}"))
+    longer = f"{stage.now + timedelta(days=30):%Y-%m-%dT%H:%M:%S}"
+    officer.post(
+        f"/orders/{uid}/do/prolong",
+        {"prolong-until": longer, "prolong-reason": "The arrests are due."},
+    )
+    assert Order.objects.get(uid=uid).secret_until > stage.now + timedelta(days=29)
+    sent = answered(moderator.get(f"/orders/{uid}/answer/annex-2"))
+    sent |= {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
+    sent |= {"annex-contact_mail": "tco@provider.example"}
+    moderator.post(f"/orders/{uid}/answer/annex-2", sent)
+    noted = {"note-access-purpose": "review", "note-access-who": "Court of Brussels"}
+    assert "Court of Brussels" in said(
+        moderator.post(f"/orders/{uid}/do/note-access", noted, follow=True)
+    )
+    year = f"{stage.now + timedelta(days=365):%Y-%m-%dT%H:%M:%S}"
+    kept = {"extend-until": year, "extend-reference": "BR 26-17", "extend-reason": "A trial."}
+    assert "BR 26-17" in said(officer.post(f"/orders/{uid}/do/extend", kept, follow=True))
+    soon = f"{stage.now + timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
+    early = officer.post(f"/orders/{uid}/do/extend", kept | {"extend-until": soon})
+    assert early.status_code == 422
+    assert "until when it is preserved anyway" in said(early)
+
+
+def test_a_provider_is_informed_before_a_first_order(stage, officer, moderator):
+    page = officer.get("/orders/inform")
+    text = page.context["form"]["text"].value()
+    assert "Within one hour of receipt" in text
+    done = officer.post("/orders/inform", {"to": "provider", "text": text}, follow=True)
+    assert "An order may follow in twelve hours." in said(done)
+    assert Information.objects.get().sent_to == stage.party["provider"]
+    assert "The authority" in said(moderator.get("/orders/inform"))
+    assert officer.post("/orders/inform", {"to": "provider", "text": "x"}).status_code == 422
+
+
+def test_whoever_may_not_issue_is_told_why(stage, moderator):
+    assert moderator.get("/orders/new").status_code == 403
+    neighbour = stage.desk("neighbour", Role.ANALYST)
+    refused = neighbour.post("/orders/new", {"to": "provider"})
+    assert refused.status_code == 403
+    assert "not in the register for issuing removal orders" in said(refused)
+    agency = said(stage.desk("agency", Role.COORDINATOR).get("/orders"))
+    assert "An agency refers and never orders" in agency
+
+
+def test_papers_are_sealed_and_a_draft_says_that_it_is_none(stage, officer):
+    uid = drafted(stage)
+    draft = officer.get(f"/orders/{uid}/papers/annex-1.pdf")
+    assert b"/ByteRange" not in draft.content
+    writes.issue(uid, by=stage.actor("authority"), now=stage.now)
+    pdf = officer.get(f"/orders/{uid}/papers/annex-1.pdf?language=nl")
+    assert pdf.headers["Content-Type"] == "application/pdf"
+    assert b"/ByteRange" in pdf.content
+    told = officer.get(f"/orders/{uid}/papers/annex-1.json").json()
+    assert told["values"]["urls"] == ANNEX_1["urls"]
+    for name in ("answer-1.pdf", "answer-0.pdf", "annex-1.exe", "annex-9.pdf"):
+        assert officer.get(f"/orders/{uid}/papers/{name}").status_code == 404
+
+
+def test_an_address_of_an_order_is_never_a_link(stage, officer):
+    uid = issued(stage, annex=ANNEX_1 | {"urls": [f"{URL}?<script>alert(1)</script>"]})
+    page = officer.get(f"/orders/{uid}").content.decode()
+    assert 'href="https://provider.example' not in page
+    assert "<script>alert" not in page
+
+
+def test_what_is_no_act_and_what_is_not_open_now_is_refused(stage, officer):
+    uid = issued(stage)
+    assert officer.post(f"/orders/{uid}/do/nonsense", {}).status_code == 404
+    page = officer.post(f"/orders/{uid}/do/clarify", {"clarify-text": "Message 4."}, follow=True)
+    assert "that cannot be done with it now" in said(page)
+
+
+def test_the_list_is_narrowed_and_says_so_where_nothing_fits(stage, officer, moderator):
+    assert "Your authority has drafted no order." in said(officer.get("/orders"))
+    assert "No order was addressed to you." in said(moderator.get("/orders"))
+    uid = issued(stage)
+    reference = Order.objects.get(uid=uid).reference
+    assert reference in said(officer.get("/orders?state=issued"))
+    assert "No order is in that state." in said(officer.get("/orders?state=executed"))
+    assert officer.get("/orders?state=nonsense").status_code == 200
