@@ -24,6 +24,7 @@ from stemtide.agent.duties import Duties
 from stemtide.agent.feedback import Reporter
 from stemtide.agent.hashes import Ask, Found, Looker, as_records
 from stemtide.agent.health import Health
+from stemtide.agent.hma import Hma
 from stemtide.agent.intake import BadRequestError, invalid, read_items
 from stemtide.agent.live import Live
 from stemtide.agent.live_door import LiveDoor
@@ -112,12 +113,19 @@ class Agent:
             as_of=self._as_of,
             check_ready=self._check_ready,
         )
+        hma = Hma(
+            config=self._config,
+            store=self._store,
+            recogniser=self._recogniser,
+            check_ready=self._check_ready,
+        )
         return [
             Route("/match", self.match, methods=["POST"]),
             Route(QUICK_PATH, self.match_hash, methods=["GET"]),
             Route("/match/hashes", self.match_hashes, methods=["POST"]),
             Route("/match/urls", self.match_urls, methods=["GET"]),
             *live.routes(),
+            *hma.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),

@@ -99,6 +99,8 @@ class Config:
     """The agent's settings.
 
     exercise:  receive exercise signals as well; they never lead to a real action.
+    fetch_hosts: hosts that content may be fetched from for those who send its address only.
+    hma_bank:  a bank of this name holds all that leads to a hold or a block, for HMA's callers.
     workers:   decoding processes, for each of the http_workers, which answer requests.
     live_streams: live streams that may be open at a time.
     live_idle_s:  a stream that no chunk came of for so long has ended.
@@ -114,6 +116,8 @@ class Config:
     token: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ()
     insecure_hub: bool = False
+    fetch_hosts: tuple[str, ...] = ()
+    hma_bank: str = ""
     exercise: bool = False
     workers: int = 1
     http_workers: int = 1
@@ -250,6 +254,8 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "token": values.text,
     "allowed_hosts": values.host_names,
     "insecure_hub": values.flag,
+    "fetch_hosts": values.host_names,
+    "hma_bank": values.bank_name,
     "exercise": values.flag,
     "workers": values.number(1, 64),
     "http_workers": values.number(1, 64),

@@ -6,6 +6,8 @@ must name the agent as its Host, and one that a page sends (it carries an Origin
 agent's own pages. With a token set, it must be shown as well.
 """
 
+import base64
+import binascii
 import hmac
 from collections.abc import Mapping
 from functools import lru_cache
@@ -24,7 +26,7 @@ from stemtide.agent.intake import BadRequestError
 from stemtide.protocol.problems import MEDIA_TYPE, Problem, ProblemType, problem
 
 _STRANGER = "stemtide.stranger"
-_OPEN_PATH = "/health"
+_OPEN_PATHS = frozenset({"/health", "/status"})
 """Load balancers have no token; a stranger is told "live" and "ready" there, and nothing else."""
 
 
@@ -94,13 +96,26 @@ class Door:
         shown = headers.get("authorization", "").encode()
         if not self._token or hmac.compare_digest(shown, b"Bearer " + self._token):
             return None
-        if scope["path"] == _OPEN_PATH:
+        if hmac.compare_digest(_password(shown), self._token):
+            return None
+        if scope["path"] in _OPEN_PATHS:
             scope[_STRANGER] = True
             return None
         return problem(
             ProblemType.UNAUTHENTICATED,
-            "Authorization: send Bearer and the token of agent.toml",
+            "Authorization: send Bearer and the token of agent.toml, or Basic with it as password",
         )
+
+
+def _password(shown: bytes) -> bytes:
+    """The password of Basic, for callers who can only put it into the agent's address."""
+    scheme, _, coded = shown.partition(b" ")
+    if scheme.lower() != b"basic":
+        return b""
+    try:
+        return base64.b64decode(coded, validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""
 
 
 @lru_cache(maxsize=64)
@@ -148,7 +163,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return answer(found, error.headers)
     detail = (
         f"{path} is not here; there are /match, /match/hash, /match/hashes, /live, /health, "
-        "/metrics and /deliveries/retry"
+        "/metrics and /deliveries/retry, and of HMA /h, /m, /c/banks and /status"
     )
     return answer(problem(ProblemType.NOT_FOUND, detail))
 

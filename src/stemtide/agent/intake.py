@@ -166,8 +166,8 @@ def _too_large(limit: int, remedy: str) -> BadRequestError:
     return BadRequestError(ProblemType.TOO_LARGE, f"body: is larger than {limit} bytes; {remedy}")
 
 
-async def _read_form(request: Request, config: Config) -> list[Item]:
-    """Files of a form: every file field is a file, and the nth ref belongs to the nth file."""
+async def _parse_form(request: Request, config: Config) -> list[tuple[str, bytes | str]]:
+    """The parts of a form, by field; files are bytes. raises: BadRequestError."""
     parser = _Form(
         request.headers,
         _limited(request, config.max_upload_bytes),
@@ -182,9 +182,30 @@ async def _read_form(request: Request, config: Config) -> list[Item]:
         raise _unreadable(error.message) from error
     except UnicodeError as error:
         raise _unreadable("its fields are not UTF-8") from error
-    blobs = [await one.read() for _, one in form.multi_items() if isinstance(one, UploadFile)]
-    fields = [(name, one) for name, one in form.multi_items() if isinstance(one, str)]
+    parts = [
+        (name, await one.read() if isinstance(one, UploadFile) else one)
+        for name, one in form.multi_items()
+    ]
     await form.close()
+    return parts
+
+
+async def read_files(request: Request, config: Config) -> list[tuple[str, bytes]]:
+    """The files of a form, by field. raises: BadRequestError naming what is wrong."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        raise BadRequestError(
+            ProblemType.WRONG_MEDIA_TYPE, "body: send multipart/form-data with one file"
+        )
+    parts = await _parse_form(request, config)
+    return [(name, one) for name, one in parts if isinstance(one, bytes)]
+
+
+async def _read_form(request: Request, config: Config) -> list[Item]:
+    """Files of a form: every file field is a file, and the nth ref belongs to the nth file."""
+    parts = await _parse_form(request, config)
+    blobs = [one for _, one in parts if isinstance(one, bytes)]
+    fields = [(name, one) for name, one in parts if isinstance(one, str)]
     for name, _ in fields:
         if name != "ref":
             raise invalid(name[:80], "is no field of this form; send files, and ref beside them")

@@ -134,6 +134,14 @@ def host_names(value: object) -> tuple[str, ...]:
     return tuple(text(name).lower() for name in names)
 
 
+def bank_name(value: object) -> str:
+    """The name of a bank as HMA takes it; none for no bank."""
+    name = text(value)
+    if name and not re.fullmatch(r"[A-Z0-9_]{1,255}", name):
+        raise ValueError(f"must be A to Z, 0 to 9 and _, such as EU_CRISIS, not {name!r}")
+    return name
+
+
 def signing_secret(value: object) -> str:
     """A Standard Webhooks secret: "whsec_" and base64 of 24 bytes or more."""
     secret = text(value)
