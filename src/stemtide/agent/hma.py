@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The routes of HMA (Hasher-Matcher-Actioner), so that what was written for it asks an agent.
 
-Banks are what the policy says: a signal that leads to a block is in STEMTIDE_BLOCK. HMA's callers
-act on whatever bank they chose, so nobody blocks what only a person should look at. Content ids are
-the signals' numbers in this agent. All of it only looks, as /match/hash does.
+Banks are what the policy says: a signal that leads to a block is in the bank of blocks. HMA's
+callers act on whatever bank they chose, so nobody blocks what only a person should look at. Content
+ids are the signals' numbers in this agent. All of it only looks, as /match/hash does.
 
 source: the routes and shapes of OpenMediaMatch (HMA 1.1), as its callers use them.
 """
