@@ -35,10 +35,10 @@ def until(true, *, tries=3000):
 class House:
     """One hub with its parties; agents join as the story asks.
 
-    script: what makes the parties; it prints keys, email and password.
+    script: what makes the parties; it prints keys, email and password, and what else is told.
     """
 
-    def __init__(self, folder, *, script=ASSEMBLE):
+    def __init__(self, folder, *, script=ASSEMBLE, environment=None):
         self.folder = folder
         made = subprocess.run(
             [sys.executable, "-c", script, str(folder / "hub")],
@@ -47,9 +47,10 @@ class House:
             text=True,
             check=True,
         )
-        told = json.loads(made.stdout)
+        self.told = told = json.loads(made.stdout)
         self.keys, self.email, self.password = told["keys"], told["email"], told["password"]
-        self.hub = processes.hub(folder / "hub").start()
+        self.environment = environment
+        self.hub = processes.hub(folder / "hub", environment=environment).start()
         self.agents = {}
         self.receivers = {}
         self.authority = self.client(cast.AUTHORITY)
@@ -75,7 +76,8 @@ class House:
         """The same hub again, at the same address."""
         self.hub.kill()
         port = int(self.hub.address.rsplit(":", 1)[1])
-        self.hub = processes.hub(self.folder / "hub", port=port).start()
+        folder = self.folder / "hub"
+        self.hub = processes.hub(folder, port=port, environment=self.environment).start()
 
     def health(self, agent):
         return httpx.get(f"{agent.address}/health", timeout=60).json()

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three removal orders as people live them: obeyed, stopped by Annex III, examined and undone."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from stemtide.exercises import cast, provider
+from tests.flows.conftest import House, digest, row, until
+from tests.flows.duty import Person
+from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+
+pytestmark = [pytest.mark.flow, pytest.mark.browser]
+
+PARTY = cast.PROVIDERS[0]
+HOME = "ie-media-commission"
+URL = "https://big-videos.example/watch/7"
+
+ASSEMBLE = """
+import dataclasses, json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from stemtide.exercises import cast
+made = cast.assemble(Path(sys.argv[1]))
+from stemtide.hub.alerts import reads_deliveries
+from stemtide.hub.parties import writes, writes_competences as competences, writes_contacts
+from stemtide.hub.parties.models import Party
+from stemtide.protocol.words import Duty
+now, by = datetime.now(UTC), {"actor": "exercise"}
+writes.add_party(
+    "ie-media-commission", title="Media Commission", kind="authority", country="IE", now=now, **by
+)
+for name in ("be-crisis-centre", "ie-media-commission", "big-videos"):
+    party = Party.objects.get(name=name)
+    writes.add_person(
+        f"night@{name}.example", party=party, role="duty_officer", password=made.password, now=now,
+        **by,
+    )
+home = Party.objects.get(name="ie-media-commission")
+competences.name_competent(home, Duty.SCRUTINISE, now=now, **by)
+point = writes_contacts.add_contact_point(party, channel="url", address="ADDRESS", now=now, **by)
+secret = reads_deliveries.secrets(point, by=party.name, now=now)[0]
+print(json.dumps(dataclasses.asdict(made) | {"secret": secret}))
+"""
+"""The parties of the demo, an authority in the provider's state, and people on duty at three."""
+
+ANNEX_1 = {
+    "contact_point": "tco@big-videos.example",
+    "reasons": "It praises the attack of this morning and calls on others to repeat it.",
+    "authority_type": "law_enforcement",
+    "representative": "Head of unit",
+    "file_number": "2026/114",
+    "authority_address": "Rue Ducale 53, 1000 Brussels",
+    "authority_phone": "+32 2 555 01 23",
+    "authority_mail": "duty@crisis.example",
+    "signature": "Head of unit",
+    "feedback_contact": "duty@crisis.example",
+    "redress_body": "Council of State, Brussels",
+    "redress_deadline": "60 days from receipt",
+    "redress_link": "https://law.example/tco",
+}
+OF_THIS_ORDER = ("contact_point", "reasons", "file_number")
+"""What an authority writes anew in each order; the rest is known from its last one."""
+
+
+class Stage:
+    """Hub, agent, the provider's webhook, and three people on duty, each in a browser."""
+
+    def __init__(self, chromium, folder):  # noqa: F811  # not the fixture
+        self.webhook = provider.Receiver()
+        script = ASSEMBLE.replace("ADDRESS", self.webhook.start())
+        allowed = {"STEMTIDE_WEBHOOK_LOOPBACK": "1"}
+        self.house = House(folder, script=script, environment=allowed)
+        self.webhook.secret = self.house.told["secret"]
+        self.issuer, self.moderator, self.examiner = self.people = [
+            Person(chromium, self.house, f"night@{party}.example").sign_in()
+            for party in (cast.AUTHORITY, PARTY, HOME)
+        ]
+
+    def heard(self, kind):
+        """What the provider's webhook heard of one kind."""
+        return [one["data"] for one in self.webhook.heard if one["type"] == f"alert.{kind}"]
+
+    def close(self):
+        for one in self.people:
+            one.context.close()
+        self.house.close()
+        self.webhook.stop()
+
+
+@pytest.fixture
+def stage(chromium, tmp_path):  # noqa: F811  # pytest names fixtures so
+    made = Stage(chromium, tmp_path)
+    yield made
+    made.close()
+
+
+def test_three_orders_are_obeyed_stopped_and_undone(stage):
+    obeyed_within_the_hour(stage)
+    stopped_by_annex_three(stage)
+    examined_and_undone(stage)
+    assert stage.house.ledger_has_no_gap()
+    assert {one.email: one.complaints for one in stage.people if one.complaints} == {}
+
+
+def obeyed_within_the_hour(stage):
+    """Issued at the desk, delivered by webhook, acknowledged, answered by Annex II."""
+    for one in (stage.moderator, stage.examiner):
+        one.goto("/orders")
+    path = issue(stage, URL, emergency="An attack is under way.")
+    (order,) = until(lambda: stage.heard("order"))
+    assert order["request"]["annex"]["urls"] == [URL]
+    stage.moderator.says("#block-orders", "received: the hour runs")
+    stage.issuer.says("#block-order-hour", "Time left of the hour")
+    stage.issuer.says("#block-order-times", "its webhook answered")
+    stage.examiner.says("#block-orders", "72 hours from when you open it")
+    stage.moderator.page.get_by_role("link", name="RO-").first.click()
+    stage.moderator.fill_verb("acknowledge").click()
+    stage.moderator.says("main", "Acknowledged. Its hour goes on.")
+    stage.issuer.says("#block-order-times", "acknowledged")
+    answer_by_annex_two(stage, path)
+    stage.issuer.says("#block-order-hour", "From receipt to the measure")
+    stage.issuer.says("#block-order-told", "the terrorist content has been removed")
+    stage.issuer.says("#block-order-times", "What was removed is preserved until")
+    assert orders(stage) == [("executed", 0, None)]
+
+
+def stopped_by_annex_three(stage):
+    """The clock stands still, starts anew with the clarification, and the order is executed."""
+    path = issue(stage, f"{URL}?part=2")
+    stage.issuer.says("#block-order-hour", "Time left of the hour")
+    page = stage.moderator.page
+    stage.moderator.goto(path)
+    page.get_by_role("link", name="It cannot be done").click()
+    page.get_by_label("does not contain sufficient information").check()
+    fill(page, explanation="It is an hour long.", missing="From when to when?")
+    fill(page, signature="A. Moderator")
+    assert page.locator("[name=annex-authorised_person]").input_value() == "A. Moderator"
+    page.get_by_role("button", name="Send Annex III").click()
+    stage.moderator.says("main", "The clock stands still.")
+    stage.issuer.says("#block-order-hour", "stands still")
+    assert waiting(stage) == []
+    stage.issuer.says("#block-order-told", "From when to when?")
+    stage.issuer.says("#block-order-acts", "Clear up what Annex III asks")
+    stage.issuer.fill_verb("clarify", text="From 2:10 on, to the end.").click()
+    stage.issuer.says("main", "The hour has begun anew.")
+    stage.moderator.says("#block-order-told", "From 2:10 on, to the end.")
+    stage.moderator.says("#block-order-hour", "Time left of the hour")
+    (received, due) = waiting(stage)[0]
+    assert due > received
+    answer_by_annex_two(stage, path)
+    assert [state for state, _, _ in orders(stage)] == ["executed", "executed"]
+
+
+def examined_and_undone(stage):
+    """A copy is examined, the order falls, its signal with it, and the content is there again."""
+    agent, value = stage.house.agent(PARTY), digest()
+    (signal,) = stage.house.share([row(value)])["signals"]
+    stage.house.caught_up(agent)
+    (blocked,) = stage.house.match(agent, [{"ref": "upload-7", "sha256": value}])
+    assert blocked["decision"]["action"] == "block"
+    path = issue(stage, f"{URL}?part=3", signals=signal["id"])
+    answer_by_annex_two(stage, path)
+    stage.examiner.goto("/orders")
+    stage.examiner.page.locator(f"main a[href='{path}']").click()
+    stage.examiner.fill_verb("examine", reasons="It may be the evening news.").click()
+    stage.issuer.says("#block-order-told", "It may be the evening news.")
+    stage.examiner.fill_verb("announce", text="It is the evening news: Article 1(3).").click()
+    stage.issuer.says("#block-order-told", "an infringement was announced")
+    button = stage.examiner.fill_verb("infringe", text="It is the evening news: Article 1(3).")
+    stage.examiner.page.locator("[name=infringe-confirm]").check()
+    button.click()
+    stage.examiner.says("main", "the order has no effect any more")
+    stage.issuer.says("#block-order-hour", "has no effect any more")
+    stage.moderator.says("#block-order-acts", "The content is there again")
+    stage.house.caught_up(agent)
+    (freed,) = stage.house.match(agent, [{"ref": "upload-8", "sha256": value}])
+    assert (freed["decision"]["action"], freed["matches"]) == (None, [])
+    heard = stage.house.receivers[PARTY].heard
+    until(lambda: len(heard) >= 2)
+    told = [(one["type"], one["data"]["ref"]) for one in heard]
+    assert told == [("content.block", "upload-7"), ("content.release", "upload-7")]
+    stage.moderator.fill_verb("reinstate").click()
+    for one in (stage.issuer, stage.examiner):
+        one.says("#block-order-hour", "content reinstated")
+    assert orders(stage)[-1][0] == "reinstated"
+    reasons = stage.house.rows("SELECT withdraw_reason FROM signals_signal")
+    assert reasons == [("order_annulled",)]
+
+
+def issue(stage, url, *, emergency="", signals=""):
+    """Draft at the desk and issue; returns the path of the order."""
+    page = stage.issuer.page
+    stage.issuer.goto("/orders/new")
+    page.get_by_label("Provider").select_option(PARTY)
+    page.get_by_label("Exact web addresses").fill(url)
+    page.get_by_label("Ids of your own signals").fill(signals)
+    page.get_by_role("button", name="Begin the draft").click()
+    is_first = bool(emergency)
+    known = page.locator("[name=annex-authority_mail]").input_value()
+    assert known == ("" if is_first else ANNEX_1["authority_mail"])
+    page.get_by_label("(a) it incites others").check()
+    if is_first:
+        page.get_by_label("law enforcement authority").check()
+        page.locator("[name=emergency]").fill(emergency)
+    names = ANNEX_1 if is_first else OF_THIS_ORDER
+    fill(page, **{one: ANNEX_1[one] for one in names if one != "authority_type"})
+    page.get_by_role("button", name="Save and check").first.click()
+    expect(page.locator("[name=confirm]")).to_be_visible()
+    page.locator("[name=confirm]").check()
+    page.get_by_role("button", name="Issue the order").click()
+    stage.issuer.says("main", "Issued. It is on its way")
+    page.wait_for_url(re.compile("/orders/[0-9a-f-]{36}$"))
+    path = page.url.removeprefix(stage.house.hub.address)
+    stage.issuer.goto(path)
+    return path
+
+
+def answer_by_annex_two(stage, path):
+    """The moderator says that the content is removed."""
+    page = stage.moderator.page
+    stage.moderator.goto(path)
+    page.get_by_role("link", name="It is done").click()
+    page.get_by_label("the terrorist content has been removed").check()
+    fill(page, authorised_person="A. Moderator", contact_mail="tco@big-videos.example")
+    page.get_by_role("button", name="Send Annex II").click()
+    stage.moderator.says("main", "Answered by Annex II.")
+    stage.issuer.says("#block-order-hour", "executed")
+
+
+def fill(page, **fields):
+    """Fill in fields of a form of the law."""
+    for name, value in fields.items():
+        page.locator(f"[name=annex-{name}]").fill(value)
+
+
+def orders(stage):
+    """All orders, oldest first: their states, late answers, and whether the hour was missed."""
+    return stage.house.rows(
+        "SELECT state, (SELECT count(*) FROM orders_orderanswer a"
+        " WHERE a.order_id = o.id AND a.was_late), missed_at FROM orders_order o ORDER BY id"
+    )
+
+
+def waiting(stage):
+    """Received and due, of orders whose hour runs."""
+    return stage.house.rows("SELECT received_at, due_at FROM orders_order WHERE due_at IS NOT NULL")
