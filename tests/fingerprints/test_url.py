@@ -10,7 +10,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from stemtide.fingerprints import url as urls
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.url import UrlError, canonical, digest, fingerprint_url
+from stemtide.fingerprints.url import UrlError, canonical, digest, fingerprint_url, in_ascii
 
 DOC = (Path(__file__).parents[2] / "docs/understand/urls.md").read_text("utf-8")
 
@@ -149,6 +149,24 @@ def test_addresses_under_a_good_host_stay_there(tail):
         assert once.isascii()
         assert re.match(r"example\.com(?:$|[/?#])", once)
         assert canonical(once) == once
+
+
+@pytest.mark.parametrize(
+    ("address", "travels"),
+    [
+        ("https://bücher.example/ü?q=ö#ä", "https://xn--bcher-kva.example/%C3%BC?q=%C3%B6#%C3%A4"),
+        ("hxxps://a[.]example/\u0627/1", "https://a.example/%D8%A7/1"),
+        ("https://a.example/%d8%a7?q=A&b", "https://a.example/%d8%a7?q=A&b"),
+    ],
+)
+def test_an_address_is_spelled_as_it_travels(address, travels):
+    assert in_ascii(address) == travels
+
+
+@pytest.mark.parametrize("address", ["https://", "ftp://ü.example", "https://ü.example:port/"])
+def test_what_is_no_address_does_not_travel(address):
+    with pytest.raises(UrlError):
+        in_ascii(address)
 
 
 @given(address=st.text(max_size=60))

@@ -98,6 +98,18 @@ def address(url: str) -> str:
     return _fang(url, shown=url)
 
 
+def in_ascii(url: str) -> str:
+    """The same address as it travels: the host in Punycode, other letters percent-encoded.
+
+    raises: UrlError for what no browser would open.
+    source: WHATWG URL Standard, section 4.5 (URL serializing).
+    """
+    try:
+        return str(can_ada.parse(address(url)).href)
+    except ValueError as error:
+        raise UrlError(f"{_shown(url)} is not a web address: check its spelling") from error
+
+
 def digest(canonical_url: str) -> bytes:
     """Return the SHA-256 of an address that `canonical` spelled: what travels instead of it."""
     return hashlib.sha256(canonical_url.encode()).digest()

@@ -8,6 +8,7 @@ import re
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from stemtide.fingerprints.url import in_ascii
 from stemtide.hub.papers.documents import form_json, form_pdf, referral_json, referral_pdf
 from stemtide.hub.papers.keeping import own_seal
 from stemtide.hub.papers.sealing import seal_pdf
@@ -62,6 +63,78 @@ def test_no_letter_slips_into_an_address():
     for pdf in (form_pdf(form("tco-annex-1"), ORDER, language="en"), letter()):
         assert LONG_URL in joined(pdf)
         assert "\u200b" not in text_of(pdf).partition("https://")[2].partition("here")[0]
+
+
+ARABIC = "https://موقع.مثال/مقطع?id=12345&الاسم=قيمة"
+HEBREW = "https://דוגמה.ישראל/סרטון/1"
+CYRILLIC = "https://видео.пример/смотреть?имя=значение"
+
+
+@pytest.mark.parametrize("address", [ARABIC, HEBREW, CYRILLIC])
+def test_an_address_in_other_letters_is_spelled_a_second_time_as_it_travels(address):
+    order = ORDER | {"urls": [address], "redress_link": ""}
+    for pdf in (form_pdf(form("tco-annex-1"), order, language="en"), letter(url=address)):
+        told = joined(pdf)
+        assert in_ascii(address) in told
+        assert told.count("asbrowserssendit") == 1
+    plain = joined(letter())
+    assert "asbrowserssendit" not in plain
+
+
+def test_an_address_that_no_browser_opens_stands_as_it_is():
+    order = ORDER | {"urls": ["https://ü..example:x/"], "redress_link": ""}
+    told = joined(form_pdf(form("tco-annex-1"), order, language="en"))
+    assert "https://ü..example:x/" in told
+    assert "asbrowserssendit" not in told
+
+
+def boxes(pdf):
+    """Each letter with the left, bottom, right and top of its box, page by page."""
+    import pypdfium2
+
+    for page in pypdfium2.PdfDocument(pdf):
+        words = page.get_textpage()
+        for at in range(words.count_chars()):
+            letter_ = words.get_text_range(at, 1)
+            if letter_.strip():
+                yield letter_, words.get_charbox(at)
+
+
+def test_a_paragraph_runs_the_way_of_its_first_letter():
+    found = list(boxes(letter(reason="نص!")))
+    (end,) = [box for one, box in found if one == "!"]
+    words = [box for one, box in found if "\u0600" <= one <= "\u06ff" or one > "\ufb50"]
+    assert words
+    assert all(end[0] < box[0] for box in words)  # the end stands to the left of the words
+    assert end[0] > A4_WIDTH / 2  # and the paragraph on the right
+    (end,) = [box for one, box in boxes(letter(reason="text!")) if one == "!"]
+    assert end[0] < A4_WIDTH / 2
+
+
+A4_WIDTH, MARGIN = 595.3, 51.0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["tco-annex-1", "tco-annex-2", "tco-annex-3", "referral"])
+def test_nothing_runs_over_the_edge_of_the_paper(kind, language):
+    word = "Unbreakable" * 30
+    long = {one.name: word for one in form("tco-annex-1").fields if one.kind == "text"}
+    urls = [f"https://files.example/{number}/" + "a1b2" * 200 for number in range(48)]
+    long |= ORDER | {"urls": [*urls, ARABIC, CYRILLIC], "reasons": word + "\n" + "نص " * 300}
+    long |= {"authority_name": word, "addressee": "Общество " + word, "explanation": word}
+    if kind == "referral":
+        told = {"url": urls[0], "reason": word, "terms": word}
+        pdf = referral_pdf(
+            referral(**told), titles={"big-video": word}, said=plainly, language=language
+        )
+    else:
+        pdf = form_pdf(form(kind), long, language=language, reference="RO-2026-00001")
+    most = max(box[2] for _, box in boxes(pdf))
+    assert most <= A4_WIDTH - MARGIN + 1
+    assert min(box[0] for _, box in boxes(pdf)) >= MARGIN - 1
+    if kind == "tco-annex-1":
+        turns = r"Stemtide\d+/\d+RO-2026-00001"  # what stands at the foot and the head of pages
+        assert urls[47] in re.sub(turns, "", joined(pdf))
 
 
 def test_an_order_binds_and_a_referral_does_not():

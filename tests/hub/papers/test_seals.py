@@ -2,6 +2,7 @@
 """Seals on PDFs: what they cover, who is trusted, and what is found out about what was altered."""
 
 import io
+import re
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 from stemtide.hub.papers import keeping, own
 from stemtide.hub.papers.keeping import SealFileError, own_seal, seal_in, trusted_in
@@ -89,6 +91,46 @@ def test_what_is_added_after_the_seal_is_found_out(seal):
     found = verdict(out.getvalue(), seal)
     assert found.verdict is Verdict.CHANGED
     assert not found.seals[0].is_whole
+
+
+def test_a_document_that_was_cut_short_is_found_out(seal):
+    whole = sealed(seal)
+    for at in [*range(0, len(whole), len(whole) // 12), len(whole) - 1]:
+        found = verdict(whole[:at], seal)
+        assert found.verdict is not Verdict.GENUINE, at
+        assert found.why or found.seals or found.verdict is Verdict.UNSEALED, at
+
+
+def saved_by_pdfium(pdf):
+    import pypdfium2
+
+    out = io.BytesIO()
+    pypdfium2.PdfDocument(pdf).save(out)
+    return out.getvalue()
+
+
+def saved_by_pyhanko(pdf):
+    out = io.BytesIO()
+    copy_into_new_writer(PdfFileReader(io.BytesIO(pdf))).write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("save", [saved_by_pdfium, saved_by_pyhanko])
+def test_a_document_that_was_opened_and_saved_again_is_not_as_it_was(seal, save):
+    again = save(sealed(seal))
+    assert text_of(again) == text_of(sealed(seal))
+    assert verdict(again, seal).verdict in {Verdict.CHANGED, Verdict.UNREADABLE}
+
+
+def test_a_seal_that_was_put_onto_another_document_is_found_out(seal):
+    contents = re.compile(rb"/Contents ?<[0-9a-fA-F]+>")
+    moved = contents.search(sealed(seal))[0]
+    pdf = plain("Forty signals.")
+    others = (sealed(seal, pdf) for _ in range(50))  # signatures differ by a byte or two in length
+    other = next(one for one in others if len(contents.search(one)[0]) == len(moved))
+    forged = contents.sub(lambda _: moved, other)
+    assert forged != other
+    assert verdict(forged, seal).verdict is Verdict.CHANGED
 
 
 def test_a_byte_behind_the_end_is_found_out(seal):

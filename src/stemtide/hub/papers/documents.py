@@ -9,6 +9,7 @@ source: Regulation (EU) 2021/784, Annexes I to III; PDF/UA-1 (ISO 14289-1), PDF/
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.utils import translation
 from django.utils.translation import gettext as _, gettext_lazy
 
+from stemtide.fingerprints.url import UrlError, in_ascii
 from stemtide.hub.papers.typesetting import typeset
 from stemtide.protocol.documents import FormDocument
 from stemtide.protocol.forms import FieldKind, Form, FormField, date_of, is_empty, moment_of
@@ -146,7 +148,7 @@ def referral_pdf(
             "facts": _facts(referral, titles=titles, said=said),
             "content_title": _("The content"),
             "address_title": _("Web address"),
-            "addresses": [_pieces(referral.url)],
+            "addresses": [_address(referral.url)],
             "parts": [
                 {"title": title, "text": text}
                 for title, text in _parts(referral, said=said)
@@ -226,10 +228,10 @@ def _field(field: FormField, values: Mapping[str, object], *, lang: str) -> dict
             made["boxes"] = [{"title": field.title.within(lang), "is-ticked": value is True}]
         case FieldKind.URLS:
             each = value if isinstance(value, list | tuple) else []
-            made["addresses"] = [_pieces(str(one)) for one in each]
+            made["addresses"] = [_address(str(one)) for one in each]
             made["is-empty"] = not each
         case FieldKind.LINK if not is_empty(value):
-            made["addresses"] = [_pieces(str(value))]
+            made["addresses"] = [_address(str(value))]
         case _:
             made["text"] = _text(field.kind, value)
             made["is-empty"] = is_empty(value)
@@ -250,6 +252,20 @@ def _text(kind: FieldKind, value: object) -> str:
 def moment_said(at: datetime) -> str:
     """A time as it stands on paper."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _address(address: str) -> dict[str, object]:
+    """An address as the sheet takes it.
+
+    One that holds letters beyond ASCII is spelled a second time as it travels: a line in which
+    letters run both ways is read, and copied, in another order than it is written.
+    """
+    made: dict[str, object] = {"pieces": _pieces(address), "ascii": [], "ascii-title": ""}
+    if not address.isascii():
+        with suppress(UrlError):
+            made["ascii"] = _pieces(in_ascii(address))
+            made["ascii-title"] = _("The same as browsers send it:")
+    return made
 
 
 def _pieces(address: str) -> list[str]:
