@@ -4,6 +4,8 @@
 import io
 import re
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -296,6 +298,21 @@ def test_content_of_any_form_is_signed_beside_it(seal):
 def test_what_is_no_signature_is_said_to_be_none(seal, signature):
     with pytest.raises(SignatureError):
         verify_bytes(b"{}", signature, own=seal.certificate, now=NOON)
+
+
+def test_a_seal_serves_many_threads_from_its_first_use(tmp_path):
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns in the midst of everything
+    try:
+        for _ in range(12):
+            one = own_seal(tmp_path / "seal.pem", name="hub.example", now=NOON)
+            with ThreadPoolExecutor(8) as threads:
+                made = [threads.submit(sign_bytes, b"{}", one, now=NOON) for _ in range(8)]
+            for each in made:
+                seen = verify_bytes(b"{}", each.result(), own=one.certificate, now=NOON)
+                assert seen.is_intact
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def test_openssl_reads_our_signatures(seal, tmp_path):

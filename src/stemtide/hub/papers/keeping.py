@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import keys, x509
+from asn1crypto import x509
 from cryptography import x509 as certificates
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -52,9 +52,9 @@ def seal_in(path: Path, *, password: str = "") -> Seal:
         serialization.NoEncryption(),
     )
     return Seal(
-        key=keys.PrivateKeyInfo.load(plain),
-        certificate=_plain(own),
-        chain=tuple(_plain(one) for one in chain),
+        key_der=plain,
+        certificate_der=_der(own),
+        chain_der=tuple(_der(one) for one in chain),
     )
 
 
@@ -80,7 +80,7 @@ def trusted_in(path: Path) -> tuple[x509.Certificate, ...]:
         raise SealFileError(
             f"{path} cannot be read as certificates ({error}): one PEM block each"
         ) from error
-    return tuple(_plain(one) for one in found)
+    return tuple(x509.Certificate.load(_der(one)) for one in found)
 
 
 def pem(certificate: x509.Certificate) -> str:
@@ -100,9 +100,9 @@ def _read(content: bytes, *, password: bytes | None) -> tuple[Any, Any, list[Any
     return key, own, [one for one in each if one is not own]
 
 
-def _plain(one: certificates.Certificate) -> x509.Certificate:
-    """A certificate as pyHanko takes it."""
-    return x509.Certificate.load(one.public_bytes(serialization.Encoding.DER))
+def _der(one: certificates.Certificate) -> bytes:
+    """A certificate as it travels."""
+    return one.public_bytes(serialization.Encoding.DER)
 
 
 def _make(path: Path, *, name: str, now: datetime) -> None:

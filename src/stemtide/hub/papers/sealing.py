@@ -11,9 +11,12 @@ source: ETSI EN 319 142-1 (PAdES, baseline B-B); Regulation (EU) No 910/2014, Ar
 import io
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from asn1crypto import keys, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -22,22 +25,74 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 _FIELD = "Seal"
 
+_BESIDE_BYTES = 3072
+"""Room for a signature beside its certificates: 400 bytes of attributes, an RSA key of 16 kbit."""
+
 _BOX = fields.InvisSigSettings(box_out_of_bounds=True)
 """Invisible and printable: what PDF/A wants of a field, and PDF/UA of one outside the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A key and its certificate. chain: the certificates above it, if there are any."""
+    """A key and its certificate, each in DER. chain: the certificates above it, if there are any.
 
-    key: keys.PrivateKeyInfo
-    certificate: x509.Certificate
-    chain: tuple[x509.Certificate, ...] = ()
+    What asn1crypto reads it takes apart at the first look, and two threads that look at once find
+    it half done: so each use reads its own.
+    """
+
+    key_der: bytes
+    certificate_der: bytes
+    chain_der: tuple[bytes, ...] = ()
+
+    @property
+    def key(self) -> keys.PrivateKeyInfo:
+        """The key, read anew."""
+        return keys.PrivateKeyInfo.load(self.key_der)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate, read anew."""
+        return x509.Certificate.load(self.certificate_der)
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """The certificates above it, read anew."""
+        return tuple(x509.Certificate.load(one) for one in self.chain_der)
 
     @property
     def is_self_signed(self) -> bool:
         """Whether nobody but the hub itself vouches for it."""
         return bool(self.certificate.self_issued)
+
+
+class Hand(signers.SimpleSigner):
+    """Signs with a key that was opened once: to open an RSA key costs a hundred times its use."""
+
+    def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
+        """A signature on data, by RSA (PKCS #1 v1.5) or ECDSA as the key is."""
+        key = _opened(self.signing_key.dump())
+        digest = hashes.SHA256()
+        if digest_algorithm != digest.name:
+            raise ValueError(f"seals are made with SHA-256, and not with {digest_algorithm}")
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key.sign(data, padding.PKCS1v15(), digest)
+        return key.sign(data, ec.ECDSA(digest))
+
+
+def hand_of(seal: Seal) -> Hand:
+    """What signs with a seal: for one use, in one thread."""
+    certificate, store = seal.certificate, SimpleCertificateStore()
+    store.register_multiple([certificate, *seal.chain])
+    return Hand(signing_cert=certificate, signing_key=seal.key, cert_registry=store)
+
+
+@lru_cache(maxsize=4)
+def _opened(key: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    """A key of a kind that keeping.py lets in, checked as OpenSSL checks it."""
+    found = serialization.load_der_private_key(key, password=None)
+    if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise TypeError("this key seals nothing: keeping.py lets in RSA and ECDSA alone")
+    return found
 
 
 class _Writer(IncrementalPdfFileWriter):
@@ -70,8 +125,6 @@ def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) 
 
     title: what is read aloud for the field; reason: what the seal is for, as readers show it.
     """
-    store = SimpleCertificateStore()
-    store.register_multiple([seal.certificate, *seal.chain])
     writer = _Writer(io.BytesIO(pdf))
     spec = fields.SigFieldSpec(_FIELD, invis_sig_settings=_BOX, readable_field_name=title)
     fields.append_signature_field(writer, spec)
@@ -84,10 +137,12 @@ def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) 
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,
         reason=reason,
     )
-    hand = signers.SimpleSigner(
-        signing_cert=seal.certificate, signing_key=seal.key, cert_registry=store
+    room = _BESIDE_BYTES + sum(len(one) for one in (seal.certificate_der, *seal.chain_der))
+    made = _Signer(about, signer=hand_of(seal), now=now).sign_pdf(
+        writer,
+        existing_fields_only=True,
+        bytes_reserved=2 * room,  # it is written in hex; without it everything is signed twice
     )
-    made = _Signer(about, signer=hand, now=now).sign_pdf(writer, existing_fields_only=True)
     return bytes(made.getvalue())
 
 

@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from asn1crypto import cms, x509
-from pyhanko.sign import signers
 from pyhanko.sign.ades.api import CAdESSignedAttrSpec
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.validation import async_validate_detached_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import StandardCMSSignatureStatus
 from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from stemtide.hub.papers.sealing import Seal
+from stemtide.hub.papers.sealing import Seal, hand_of
 from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealSeen, Trust
 
 MAX_SIGNATURE_BYTES = 64 << 10
@@ -38,14 +36,9 @@ class SignatureError(Exception):
 
 def sign_bytes(content: bytes, seal: Seal, *, now: datetime) -> bytes:
     """A signature on content, DER."""
-    store = SimpleCertificateStore()
-    store.register_multiple([seal.certificate, *seal.chain])
-    hand = signers.SimpleSigner(
-        signing_cert=seal.certificate, signing_key=seal.key, cert_registry=store
-    )
     about = PdfCMSSignedAttributes(signing_time=now, cades_signed_attrs=CAdESSignedAttrSpec())
     made = asyncio.run(
-        hand.async_sign_general_data(
+        hand_of(seal).async_sign_general_data(
             content, "sha256", use_cades=True, detached=True, signed_attr_settings=about
         )
     )
