@@ -128,7 +128,7 @@ def _lead(world, crisis):
 
 
 def _referrals(world):
-    """A referral of the authority that awaits its answer, one that waits for a hold, a batch."""
+    """A referral of the authority that awaits its answer, and a batch: one row waits for a hold."""
     by = world.actor("authority")
     facts = {"provider": "provider", "labels": ("incitement",), "reason": "It calls for murder."}
     sent = referrals.refer(
@@ -144,14 +144,17 @@ def _referrals(world):
     hold = writes_holds.place(held, by=by, now=world.now)
     body = BatchIn(name="Action day")
     batch = writes_batches.open_batch(body, by=by, now=world.now)
-    row = BatchRowIn(
-        number=1,
-        url="https://video.example/watch?v=2",
-        provider="provider",
-        labels="incitement",
-        reason="It calls for murder.",
+    rows = tuple(
+        BatchRowIn(
+            number=number,
+            url=f"https://video.example/watch?v={name}",
+            provider="provider",
+            labels="incitement",
+            reason="It calls for murder.",
+        )
+        for number, name in enumerate((2, "day"), start=1)
     )
-    writes_batches.add_rows(batch.id, body=RowsIn(rows=(row,)), by=by, now=world.now)
+    writes_batches.add_rows(batch.id, body=RowsIn(rows=rows), by=by, now=world.now)
     return {"referral": str(sent.id), "hold": str(hold.id), "batch": str(batch.id)}
 
 

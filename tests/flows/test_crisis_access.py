@@ -28,6 +28,7 @@ PAGES = {
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
         *("hold-new", "complaints", "redress"),
         *("orders", "order", "order-new", "order-draft", "order-inform"),
+        *("rechecks", "recheck"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
     MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),
@@ -39,6 +40,7 @@ PAGES = {
         *("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
         *("complaints", "complaint", "complaint-new", "complaint-link-new"),
         *("orders", "order", "order-answer", "order-inform"),
+        *("inbox", "inbox-referral", "inbox-batch", "rechecks"),
     ),
 }
 """Whose eyes see which page, by the names of addresses."""
@@ -66,6 +68,8 @@ PIECES = {
     ),
     *("look-still", "report-pdf", "batch-file", "receipt-file"),
     *("orders-blocks", "order-blocks", "order-paper"),
+    *("inbox-blocks", "inbox-batch-blocks"),
+    *("inbox-referral-blocks", "referral-blocks", "rechecks-blocks"),
 }
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
@@ -78,6 +82,7 @@ ACTS = {
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act"),
+    *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""
 

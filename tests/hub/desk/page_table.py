@@ -101,6 +101,15 @@ POST hold-act                     in  302 403 403 403 403 403 404 404 403 404 40
 GET  hold-new                     in  200 403 403 403 403 200 200 403 403 403 403 403
 POST hold-new                     in  302 403 403 403 403 302 302 403 403 403 403 403
 GET  holds                        in  200 200 200 200 200 200 200 403 403 403 403 403
+GET  inbox                        in  403 403 403 403 403 403 403 200 200 200 403 403
+GET  inbox-batch                  in  403 403 403 403 403 403 403 200 200 404 403 403
+POST inbox-batch-act              in  403 403 403 403 403 403 403 302 403 404 403 403
+GET  inbox-batch-blocks           in  403 403 403 403 403 403 403 200 200 404 403 403
+GET  inbox-blocks                 in  403 403 403 403 403 403 403 200 200 200 403 403
+GET  inbox-referral               in  302 302 302 302 302 302 404 200 200 404 404 404
+POST inbox-referral-act           in  403 403 403 403 403 403 404 302 403 404 404 404
+GET  inbox-referral-blocks        in  403 403 403 403 403 403 404 200 200 404 404 404
+POST inbox-several                in  403 403 403 403 403 403 403 302 403 302 403 403
 GET  invited                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST invited                      422 422 422 422 422 422 422 422 422 422 422 422 422
 POST ladder                       in  403 403 403 403 302 302 403 403 403 403 403 403
@@ -171,8 +180,13 @@ GET  receipt-file                 404 404 404 404 404 404 404 404 404 404 404 40
 POST receipt-renew                409 409 409 409 409 409 409 409 409 409 409 409 409
 GET  redress                      in  200 200 200 403 200 404 404 404 403 404 404 404
 POST redress-act                  in  302 302 403 403 302 404 404 404 403 404 404 404
-GET  referral                     in  200 200 200 200 200 200 404 200 200 404 404 404
+GET  recheck                      in  200 200 200 200 200 200 404 200 200 404 404 404
+POST recheck-visit                in  302 302 403 403 302 403 404 302 403 404 404 404
+GET  rechecks                     in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  rechecks-blocks              in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  referral                     in  200 200 200 200 200 200 404 302 302 404 404 404
 POST referral-act                 in  302 403 403 403 403 403 404 403 403 404 404 404
+GET  referral-blocks              in  200 200 200 200 200 200 404 200 200 404 404 404
 GET  referral-new                 in  200 200 403 403 200 200 200 403 403 403 403 403
 POST referral-new                 in  200 200 403 403 200 200 200 403 403 403 403 403
 GET  referrals                    in  200 200 200 200 200 200 200 200 200 200 200 200
@@ -229,6 +243,15 @@ PARTS = {
     "order-blocks": {"uid": "order"},
     "order-draft": {"uid": "draft"},
     "order-paper": {"uid": "order"},
+    "referral-blocks": {"uid": "referral"},
+    "inbox-referral": {"uid": "referral"},
+    "inbox-referral-act": {"uid": "referral"},
+    "inbox-referral-blocks": {"uid": "referral"},
+    "inbox-batch": {"uid": "batch"},
+    "inbox-batch-act": {"uid": "batch"},
+    "inbox-batch-blocks": {"uid": "batch"},
+    "recheck": {"uid": "recheck"},
+    "recheck-visit": {"uid": "recheck"},
     "batch": {"uid": "batch"},
     "batch-file": {"uid": "batch"},
     "hold-act": {"uid": "hold"},
@@ -268,6 +291,8 @@ FIXED = {
     "order-answer": {"name": "annex-2"},
     "order-paper": {"name": "annex-1", "kind": "json"},
     "hold-act": {"verb": "lift"},
+    "inbox-referral-act": {"verb": "acknowledge"},
+    "inbox-batch-act": {"verb": "acknowledge"},
     "report-section": {"name": "lessons"},
     "colleague-act": {"verb": "deactivate"},
     "mfa_remove_webauthn": {"pk": 1},

@@ -26,6 +26,12 @@ class MarkedForm(forms.Form):
                 field["aria-describedby"] = f"{self[name].id_for_label}-error"
 
 
+class WhenField(forms.DateTimeField):
+    """A moment, in the reader's own time zone."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
 class WithdrawForm(MarkedForm):
     """Take a signal back: why, and surely."""
 

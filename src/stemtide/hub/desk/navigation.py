@@ -11,11 +11,12 @@ from stemtide.hub.complaints.rules import check_read as check_read_complaints
 from stemtide.hub.media.rules import check_see_counts
 from stemtide.hub.parties.rules import allows
 from stemtide.hub.parties.rules_people import check_see_people
-from stemtide.protocol.words import Role
+from stemtide.protocol.words import PartyKind, Role
 
 PAGES = (
     ("board", _("Board")),
     ("crises", _("Crises")),
+    ("inbox", _("Inbox")),
     ("leads", _("Leads")),
     ("referrals", _("Referrals")),
     ("orders", _("Orders")),
@@ -36,6 +37,13 @@ CHECKS: dict[str, Callable[[Role], None]] = {
 }
 """Pages that a role may not open: the same rule opens them and shows the way there."""
 
+WHOSE: dict[str, frozenset[PartyKind]] = {
+    "inbox": frozenset({PartyKind.PROVIDER}),
+    "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
+    "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},
+}
+"""Pages that some kinds of party alone are led to: what a provider was sent is in its inbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -47,11 +55,13 @@ class Place:
     is_here: bool
 
 
-def places(path: str, *, role: Role) -> list[Place]:
-    """The pages, for a person in a role and the page that is shown at a path."""
+def places(path: str, *, role: Role, kind: PartyKind) -> list[Place]:
+    """The pages, for a person in a role at a kind of party, and the page shown at a path."""
     found = []
     for name, title in PAGES:
         if name in CHECKS and not allows(CHECKS[name], role):
+            continue
+        if name in WHOSE and kind not in WHOSE[name]:
             continue
         there = address(name)
         if not there:

@@ -2,7 +2,6 @@
 """Referrals at the desk: the list, the form with its search before sending, the page of each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,8 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk import entries
-from stemtide.hub.desk.navigation import address
+from stemtide.hub.desk import entries, rechecks
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.referral_forms import (
     AssessForm,
@@ -22,6 +20,7 @@ from stemtide.hub.desk.referral_forms import (
     SendForm,
     TakeBackForm,
 )
+from stemtide.hub.desk.referral_steps import steps_of
 from stemtide.hub.desk.referral_words import PHRASES
 from stemtide.hub.desk.refusals import without_field
 from stemtide.hub.desk.situation import titles_of
@@ -34,10 +33,10 @@ from stemtide.hub.parties.rules import (
     allows,
     check_person_may_lead,
 )
-from stemtide.hub.referrals import reads, reads_search as searches, rules, writes, writes_answers
+from stemtide.hub.referrals import reads, reads_search as searches, rules, writes
 from stemtide.protocol.referrals import ReferralOut, SearchIn, SearchOut, SendIn
 from stemtide.protocol.words import PartyKind
-from stemtide.protocol.words_referrals import ReceiptVia, ReferralState
+from stemtide.protocol.words_referrals import ReferralState
 
 AT_ONCE = 50
 """Referrals on one page of the list."""
@@ -47,16 +46,6 @@ _GROUPS = {
     "ours": (ReferralState.ASSESSED, ReferralState.HELD),
 }
 """States that are asked for together: the provider has not decided; the sender has not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a referral. after_s: seconds since it was sent; None before that."""
-
-    title: str
-    at: datetime
-    after_s: float | None = None
-    note: str = ""
 
 
 @require_safe
@@ -139,15 +128,18 @@ def referral(request: SignedInRequest, uid: UUID) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     found = reads.referral(uid, viewer=by.party)
     if found.provider == by.name:
-        there = address("inbox-referral", uid)
-        if there:
-            return redirect(there)
-        if request.method == "GET" and found.received_at is None and by.role in rules.WRITING_ROLES:
-            writes_answers.record_receipt(
-                uid, provider=by.party, via=ReceiptVia.DESK, at=now, by=by
-            )
-            found = reads.referral(uid, viewer=by.party)
+        return redirect("inbox-referral", uid=uid)
     return render(request, "desk/referrals/referral.html", _facts(request, found, by=by, now=now))
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """The parts of a referral's page that change, for HTMX to swap in."""
+    by, now = actor_of(request), datetime.now(UTC)
+    found = reads.referral(uid, viewer=by.party)
+    facts = {**_facts(request, found, by=by, now=now), "is_fragment": True}
+    return render(request, "desk/referrals/_blocks.html", facts)
 
 
 @require_POST
@@ -211,12 +203,13 @@ def _facts(
         "now": now,
         "titles": titles_of(request),
         "referral": found,
-        "steps": _steps(found),
+        "steps": steps_of(found),
         "search": _others(searches.search(wanted, viewer=by.party, now=now), found)
         if may["send"]
         else None,
         "may": may,
         "forms": {verb: kind(prefix=verb) for verb, (kind, _do, _said) in _ACTS.items()},
+        "rechecks": rechecks.of_request(request, referral=found.id),
         "entries": entries.in_words(reads.history(found.id, viewer=by.party), viewer=by.party),
     }
 
@@ -225,36 +218,6 @@ def _others(search: SearchOut, found: ReferralOut) -> SearchOut:
     """What a search found besides the referral itself."""
     findings = [one for one in search.findings if one.referral != found.id]
     return search.model_copy(update={"findings": findings})
-
-
-def _steps(found: ReferralOut) -> list[Step]:
-    """The steps that a referral has taken, in the order of time."""
-    via = PHRASES["receipt_via"].get(found.received_via or "", "")
-    each = [
-        (_("assessed"), found.assessed_at, ""),
-        (_("decided"), found.decided_at, ""),
-        (_("met a hold"), found.held_at, ""),
-        (_("the hold was over"), found.freed_at, ""),
-        (_("sent"), found.sent_at, ""),
-        (_("received"), found.received_at, str(via)),
-        (_("acknowledged"), found.acknowledged_at, ""),
-        (_("acted upon"), found.measure_at, ""),
-        (_("answered"), found.answered_at, ""),
-        (_("reinstated"), found.reinstated_at, ""),
-        (_("withdrawn"), found.withdrawn_at, ""),
-    ]
-    sent = found.sent_at
-    made = [
-        Step(
-            title,
-            at,
-            after_s=(at - sent).total_seconds() if sent and at > sent else None,
-            note=note,
-        )
-        for title, at, note in each
-        if at is not None
-    ]
-    return sorted(made, key=lambda one: one.at)
 
 
 def _searched(form: AssessForm, wanted: SearchIn, *, by: Actor) -> SearchOut | None:

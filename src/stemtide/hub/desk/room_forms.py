@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import MarkedForm, WhenField
 from stemtide.hub.desk.words import PHRASES, Words, told
 from stemtide.protocol.crises import (
     AnswerIn,
@@ -275,12 +275,6 @@ class UninviteForm(RoomForm):
         return PartyIn(party=self.cleaned_data["party"])
 
 
-class _WhenField(forms.DateTimeField):
-    """A moment, in the reader's own time zone."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-
-
 class NeighbourForm(RoomForm):
     """What another mechanism did about the event."""
 
@@ -293,7 +287,7 @@ class NeighbourForm(RoomForm):
         label=_("What they call the event (may stay empty)"), required=False, max_length=200
     )
     status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
-    started_at = _WhenField(label=_("Since when"))
+    started_at = WhenField(label=_("Since when"))
 
     def order(self) -> NeighbourIn:
         """The activation."""
@@ -339,7 +333,7 @@ class WarningForm(RoomForm):
         max_length=200,
         help_text=_("As in: Attack at the harbour of Antwerp. No names of persons."),
     )
-    happened_at = _WhenField(
+    happened_at = WhenField(
         label=_("When did it happen?"), help_text=_("In the time zone of your preferences.")
     )
     countries = forms.CharField(

@@ -13,6 +13,7 @@ from stemtide.hub.desk import (
     stream,
     urls_alerts,
     urls_complaints,
+    urls_inbox,
     urls_orders,
     urls_people,
     urls_progress,
@@ -50,4 +51,5 @@ urlpatterns = [
     *urls_referrals.urlpatterns,
     *urls_complaints.urlpatterns,
     *urls_orders.urlpatterns,
+    *urls_inbox.urlpatterns,
 ]

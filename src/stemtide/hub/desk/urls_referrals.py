@@ -16,5 +16,6 @@ urlpatterns = [
     path("referrals/holds/new", holds.new, name="hold-new"),
     path("referrals/holds/<uuid:uid>/do/<slug:verb>", holds.act, name="hold-act"),
     path("referrals/<uuid:uid>", referrals.referral, name="referral"),
+    path("referrals/<uuid:uid>/_blocks", referrals.blocks, name="referral-blocks"),
     path("referrals/<uuid:uid>/do/<slug:verb>", referrals.act, name="referral-act"),
 ]

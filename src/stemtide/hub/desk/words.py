@@ -9,6 +9,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import (
     alert_words,
     complaint_words,
+    inbox_words,
     order_words,
     referral_words,
     room_words,
@@ -133,6 +134,7 @@ PHRASES: dict[str, dict[str, Words]] = {
 """Phrases by what is spoken of, then by the stored word."""
 PHRASES |= situation_words.PHRASES | alert_words.PHRASES | room_words.PHRASES
 PHRASES |= referral_words.PHRASES | order_words.PHRASES | complaint_words.PHRASES
+PHRASES |= inbox_words.PHRASES
 
 LOOKS: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
@@ -143,6 +145,7 @@ LOOKS: dict[str, dict[str, str]] = {
 """How a word looks beside its text; what is not listed looks calm."""
 LOOKS |= situation_words.LOOKS | alert_words.LOOKS | room_words.LOOKS
 LOOKS |= referral_words.LOOKS | order_words.LOOKS | complaint_words.LOOKS
+LOOKS |= inbox_words.LOOKS
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

@@ -22,6 +22,14 @@ from stemtide.protocol.referrals import ReferralOut
 from stemtide.protocol.words import Outcome
 from stemtide.protocol.words_referrals import Answer, ReferralState, RefusalReason
 
+_TURN = Case(
+    When(state=ReferralState.SENT, then=Value(0)),
+    When(state__in=AWAITING, then=Value(1)),
+    default=Value(2),
+    output_field=IntegerField(),
+)
+"""Whose turn it is: what nobody has acknowledged, what waits, what is decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -138,13 +146,7 @@ def singles(
         rows = rows.filter(batch__isnull=True)
     if states:
         rows = rows.filter(state__in=states)
-    turn = Case(
-        When(state=ReferralState.SENT, then=Value(0)),
-        When(state__in=AWAITING, then=Value(1)),
-        default=Value(2),
-        output_field=IntegerField(),
-    )
-    ordered = rows.annotate(turn=turn).order_by("turn", "-sent_at", "-pk")
+    ordered = rows.annotate(turn=_TURN).order_by("turn", "-sent_at", "-pk")
     return _page(ordered, viewer=viewer, limit=limit, page=page)
 
 
@@ -156,11 +158,12 @@ def of_parcel(
     limit: int = 100,
     page: int = 1,
 ) -> tuple[list[ReferralOut], bool]:
-    """Referrals of a batch that went to a provider, in the order of their file references."""
+    """Referrals of a batch that went to a provider: those that wait first, by file reference."""
     rows = _to(viewer).filter(batch__uid=uid)
     if states:
         rows = rows.filter(state__in=states)
-    return _page(rows.order_by("pk"), viewer=viewer, limit=limit, page=page)
+    ordered = rows.annotate(turn=_TURN).order_by("turn", "pk")
+    return _page(ordered, viewer=viewer, limit=limit, page=page)
 
 
 def undecided(

@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.alerts import reads as alerts
-from stemtide.hub.desk import glyphs, navigation, times, words
+from stemtide.hub.desk import glyphs, inbox, navigation, times, words
 from stemtide.hub.signals.rows import BoardSignal, Outcomes
 from stemtide.protocol.crises import TriageOut
 from stemtide.protocol.frameworks import Framework
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Outcome, Role, SignalState
+from stemtide.protocol.words import Outcome, PartyKind, Role, SignalState
 
 register = template.Library()
 
@@ -315,4 +315,15 @@ def is_many(field: BoundField) -> bool:
 @register.simple_tag(takes_context=True)
 def places(context: Mapping[str, Any]) -> list[navigation.Place]:
     """The pages of the bar."""
-    return navigation.places(context["request"].path, role=Role(context["user"].role))
+    user = context["user"]
+    kind = PartyKind(user.party.kind)
+    return navigation.places(context["request"].path, role=Role(user.role), kind=kind)
+
+
+@register.simple_tag(takes_context=True)
+def inbox_counts(context: Mapping[str, Any]) -> inbox.Counts | None:
+    """What waits in the inbox of the signed-in person's provider; None where it has none."""
+    request = context["request"]
+    if request.user.party.kind != PartyKind.PROVIDER:
+        return None
+    return inbox.counts_of(request)

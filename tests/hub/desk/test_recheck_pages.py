@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Re-checks at the desk: gone, still there, came back, uploaded again; a visit now."""
+
+from datetime import timedelta
+
+import pytest
+
+from stemtide.hub.outside.looking import Seen
+from stemtide.hub.rechecks import rules, writes as rechecks
+from stemtide.hub.rechecks.models import Recheck
+from stemtide.hub.referrals import writes_answers
+from stemtide.protocol.referrals import AnswerIn
+from stemtide.protocol.words import Role
+from tests.hub.desk.test_inbox import refer, said
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def officer(world):
+    return world.desk("authority", Role.DUTY_OFFICER)
+
+
+def removed(world, **facts):
+    """A referral whose provider said, hours ago, that it removed the content; its re-check."""
+    at = world.now - timedelta(hours=20)
+    made = refer(world, now=at, **facts)
+    by = world.actor("provider")
+    writes_answers.answer(made.id, body=AnswerIn(answer="removed"), by=by, now=at)
+    while rechecks.follow_requests(at):
+        pass
+    return made, Recheck.objects.get(referral__uid=made.id)
+
+
+def visit(row, *, hours, status):
+    """Take the visit that is due some hours after the answer, and note what it saw."""
+    at = Recheck.objects.get(pk=row.pk).since + timedelta(hours=hours)
+    Recheck.objects.filter(pk=row.pk).update(next_at=at)
+    (errand,) = rechecks.claim_due(at, limit=9)
+    seen = Seen(row.url, status=status, content_type="video/mp4", size_bytes=4096)
+    rechecks.note(errand, seen=seen, finding=rules.judge(seen, url=row.url), now=at)
+
+
+def test_both_sides_see_on_the_referrals_page_what_each_visit_saw(world, officer):
+    made, row = removed(world)
+    assert "It was not visited yet." in said(officer.get(f"/referrals/{made.id}"))
+    visit(row, hours=1, status=404)
+    visit(row, hours=2, status=503)
+    visit(row, hours=3, status=200)
+    provider = world.desk("provider", Role.DUTY_OFFICER)
+    for page in (officer.get(f"/referrals/{made.id}"), provider.get(f"/inbox/referrals/{made.id}")):
+        told = said(page)
+        assert "came back" in told
+        assert "status 404" in told
+        assert told.index("the address answers") < told.index("the server is busy")
+        assert told.index("the server is busy") < told.index("the server says that nothing is")
+
+
+def test_what_never_went_is_still_there(world, officer):
+    made, row = removed(world)
+    visit(row, hours=1, status=200)
+    told = said(officer.get(f"/referrals/{made.id}"))
+    assert "still there" in told
+    assert "came back" not in told.lower().replace("what came back", "")
+
+
+def test_either_side_asks_for_a_visit_once(world, officer):
+    made, row = removed(world)
+    visit(row, hours=1, status=404)
+    page = f"/referrals/{made.id}"
+    assert "Visit it now" in said(officer.get(page))
+    done = officer.post(f"/rechecks/{row.uid}/visit", {"back": "request"}, follow=True)
+    assert done.redirect_chain[-1][0] == page
+    assert "The hub visits the address within seconds." in said(done)
+    assert "Visit it now" not in said(done)
+    again = officer.post(f"/rechecks/{row.uid}/visit", follow=True)
+    assert again.redirect_chain[-1][0] == f"/rechecks/{row.uid}"
+    assert "a visit is due already" in said(again)
+
+
+def test_an_agency_reads_and_asks_for_none(world):
+    made, row = removed(world)
+    agency = world.desk("agency", Role.COORDINATOR)
+    assert "Visit it now" not in said(agency.get(f"/referrals/{made.id}"))
+    assert agency.post(f"/rechecks/{row.uid}/visit").status_code == 403
+
+
+def test_what_agents_met_again_is_told_and_whose_only_to_those_who_may_know(world, officer):
+    signal = world.share(kind="pdq")
+    made, _row = removed(world, signals=(signal,))
+    assert "No agent has met it since." in said(officer.get(f"/referrals/{made.id}"))
+    world.outcome(signal, by="provider", count=2)
+    world.outcome(signal, by="rival", count=5)
+    told = said(officer.get(f"/referrals/{made.id}"))
+    assert "Agents met it 7 times since." in told
+    assert "The rival: 5" in told
+    provider = world.desk("provider", Role.DUTY_OFFICER)
+    told = said(provider.get(f"/inbox/referrals/{made.id}"))
+    assert "Agents met it 7 times since." in told
+    assert "The provider: 2" in told
+    assert "The rival" not in told
+    assert made.reference in said(officer.get("/rechecks?show=met"))
+
+
+def test_the_list_is_narrowed_to_what_came_back(world, officer):
+    assert "Nothing is re-checked yet." in said(officer.get("/rechecks"))
+    back, row = removed(world)
+    visit(row, hours=1, status=404)
+    visit(row, hours=2, status=200)
+    gone, other = removed(world, url="https://video.example/watch?v=2")
+    visit(other, hours=1, status=410)
+    every = said(officer.get("/rechecks"))
+    assert every.index(back.reference) < every.index(gone.reference)
+    told = said(officer.get("/rechecks/_list?show=returned"))
+    assert back.reference in told
+    assert gone.reference not in told
+    assert gone.reference in said(officer.get("/rechecks?show=gone"))
+    assert "No re-check is like that." in said(officer.get("/rechecks?show=unclear"))
+    assert officer.get("/rechecks?show=nonsense").status_code == 200
+    assert "First seen gone" in said(officer.get(f"/rechecks/{row.uid}"))
+
+
+def test_a_reinstated_referral_is_not_visited_any_more(world, officer):
+    made, row = removed(world)
+    Recheck.objects.filter(pk=row.pk).update(ended_at=world.now, next_at=None)
+    told = said(officer.get(f"/referrals/{made.id}"))
+    assert "Ended" in told
+    assert "Visit it now" not in told
