@@ -122,7 +122,7 @@ def test_the_alert_of_another_party_is_not_there(world, party):
 def test_the_bar_speaks_of_what_is_urgent_at_once_and_of_the_rest_in_its_turn(world):
     drill(world, "provider")
     page = world.desk("provider").get(reverse("alerts-bar")).content.decode()
-    _, polite, assertive = page.split("hx-swap-oob")[1:]
+    _, polite, assertive, _inbox = page.split("hx-swap-oob")[1:]
     assert "Contact drill" not in polite
     assert "Contact drill" in assertive
 

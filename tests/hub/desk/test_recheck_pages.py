@@ -5,13 +5,16 @@ from datetime import timedelta
 
 import pytest
 
+from stemtide.hub.orders import writes_answers as order_answers
 from stemtide.hub.outside.looking import Seen
 from stemtide.hub.rechecks import rules, writes as rechecks
 from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.referrals import writes_answers
+from stemtide.protocol.orders import AnswerIn as OrderAnswerIn
 from stemtide.protocol.referrals import AnswerIn
 from stemtide.protocol.words import Role
-from tests.hub.desk.test_inbox import refer, said
+from tests.hub.desk.test_inbox import issue, refer, said
+from tests.hub.orders.cast import ANNEX_2
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +39,7 @@ def visit(row, *, hours, status):
     """Take the visit that is due some hours after the answer, and note what it saw."""
     at = Recheck.objects.get(pk=row.pk).since + timedelta(hours=hours)
     Recheck.objects.filter(pk=row.pk).update(next_at=at)
-    (errand,) = rechecks.claim_due(at, limit=9)
+    (errand,) = [one for one in rechecks.claim_due(at, limit=9) if one.uid == row.uid]
     seen = Seen(row.url, status=status, content_type="video/mp4", size_bytes=4096)
     rechecks.note(errand, seen=seen, finding=rules.judge(seen, url=row.url), now=at)
 
@@ -118,6 +121,25 @@ def test_the_list_is_narrowed_to_what_came_back(world, officer):
     assert "No re-check is like that." in said(officer.get("/rechecks?show=unclear"))
     assert officer.get("/rechecks?show=nonsense").status_code == 200
     assert "First seen gone" in said(officer.get(f"/rechecks/{row.uid}"))
+
+
+def test_each_address_of_an_order_has_a_re_check_on_the_orders_page(world, officer):
+    urls = [f"https://provider.example/thread/{one}" for one in (7, 8)]
+    made = issue(world, urls=urls)
+    body = OrderAnswerIn(annex=ANNEX_2 | {"measure_at": world.now.isoformat()})
+    order_answers.execute(made.id, body=body, by=world.actor("provider"), now=world.now)
+    while rechecks.follow_requests(world.now):
+        pass
+    told = said(officer.get(f"/orders/{made.id}"))
+    assert told.count("Re-check: is it gone?") == 2
+    row = Recheck.objects.get(url=urls[1])
+    visit(row, hours=1, status=404)
+    told = said(officer.get(f"/orders/{made.id}/_blocks"))
+    assert told.count("status 404") == 1
+    every = said(officer.get("/rechecks"))
+    assert "mark--binding" in every
+    asked = officer.post(f"/rechecks/{row.uid}/visit", {"back": "request"})
+    assert asked.headers["Location"] == f"/orders/{made.id}"
 
 
 def test_a_reinstated_referral_is_not_visited_any_more(world, officer):

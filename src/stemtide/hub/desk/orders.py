@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk import entries
+from stemtide.hub.desk import entries, rechecks
 from stemtide.hub.desk.annex_forms import ShownSection, sections
 from stemtide.hub.desk.order_clocks import deadlines, steps
 from stemtide.hub.desk.order_offers import ACTS, Offer, form_of, offers
@@ -154,6 +154,7 @@ def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -
         "deadlines": deadlines(found),
         "steps": steps(found),
         "offers": offers(moves, is_issuer=side is Side.ISSUER, wrong=wrong),
+        "rechecks": rechecks.of_request(request, order=uid),
         "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
     }
 
