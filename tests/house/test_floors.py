@@ -9,6 +9,7 @@ FLOORS = [
     {"parties"},
     {"crises"},
     {"signals"},
+    {"stix"},
     {"situation"},
     {"media"},
     {"referrals"},

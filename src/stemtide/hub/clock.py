@@ -20,6 +20,7 @@ from stemtide.hub.rechecks.visiting import Visiting, way_of_settings
 from stemtide.hub.referrals import writes_holds as holds
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
+from stemtide.hub.stix import writes as stix, writes_making as making
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Done:
     expired: signals that ran out. erased: words of leads and complaints. destroyed: previews.
     raised, escalated: alerts made, and taken a step further. ended: drills.
     noted: what fell due in crises. holds: that ran out, of referrals.
-    followed: requests whose re-checks were begun or ended.
+    followed: requests whose re-checks were begun or ended. made: STIX objects.
     """
 
     expired: int
@@ -45,6 +46,7 @@ class Done:
     noted: int = 0
     holds: int = 0
     followed: int = 0
+    made: int = 0
 
 
 def run_once(now: datetime) -> Done:
@@ -53,6 +55,7 @@ def run_once(now: datetime) -> Done:
     orders.note_due(now)
     complaints.note_overdue(now)
     redress.lapse_due(now)
+    stix.forget_receipts(now)
     return Done(
         expired=signals.expire_due(now),
         erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
@@ -63,6 +66,7 @@ def run_once(now: datetime) -> Done:
         noted=crises.note_due(now),
         holds=holds.expire_due(now),
         followed=rechecks.follow_requests(now),
+        made=making.follow_ledger(now),
     )
 
 

@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "stemtide.hub.parties",
     "stemtide.hub.crises",
     "stemtide.hub.signals",
+    "stemtide.hub.stix",
     "stemtide.hub.situation",
     "stemtide.hub.media",
     "stemtide.hub.referrals",

@@ -20,6 +20,7 @@ class ProblemType(StrEnum):
     NOT_ALLOWED = "not-allowed"
     NOT_FOUND = "not-found"
     WRONG_METHOD = "wrong-method"
+    NOT_ACCEPTABLE = "not-acceptable"
     CONFLICT = "conflict"
     TOO_LARGE = "too-large"
     WRONG_MEDIA_TYPE = "wrong-media-type"
@@ -35,6 +36,7 @@ TITLES: dict[ProblemType, tuple[int, str]] = {
     ProblemType.NOT_ALLOWED: (403, "This party may not do that"),
     ProblemType.NOT_FOUND: (404, "There is no such thing here"),
     ProblemType.WRONG_METHOD: (405, "This address does not take this method"),
+    ProblemType.NOT_ACCEPTABLE: (406, "This cannot be answered as asked for"),
     ProblemType.CONFLICT: (409, "It contradicts what is already there"),
     ProblemType.TOO_LARGE: (413, "The request is too large"),
     ProblemType.WRONG_MEDIA_TYPE: (415, "This kind of body is not understood"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the door says what is wrong to programs of others, each under its own addresses."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +29,28 @@ def _problem_document(found: Problem) -> str:
 OURS = Tongue(MEDIA_TYPE, _problem_document)
 """Spoken wherever nobody else's protocol is."""
 
-TONGUES: dict[str, Tongue] = {}
+
+def _taxii_error(found: Problem) -> str:
+    """As TAXII says it, where the status is text. source: TAXII Version 2.1, section 3.6.1."""
+    said: dict[str, object] = {
+        "title": found.title,
+        "description": found.detail,
+        "error_code": found.type.rpartition("/")[2],
+        "http_status": str(found.status),
+    }
+    if found.errors:
+        said["details"] = {one.field: one.message for one in found.errors}
+    return json.dumps(said)
+
+
+TAXII_PREFIX = "/taxii2/"
+TAXII = Tongue(
+    "application/taxii+json;version=2.1",
+    _taxii_error,
+    challenge='Basic realm="stemtide", charset="UTF-8", Bearer',
+)
+
+TONGUES = {TAXII_PREFIX: TAXII}
 """Other protocols by how their addresses begin."""
 
 

@@ -25,6 +25,7 @@ from stemtide.hub.api import (
     search,
     signals,
     situation,
+    taxii,
     yearly,
 )
 from stemtide.hub.api.machine import machine
@@ -45,6 +46,7 @@ for _room in (
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("stopncii/v1/", include("stemtide.hub.api.stopncii")),
+    *taxii.urlpatterns,
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),
 ]

@@ -89,6 +89,7 @@ class Signal(models.Model):
         ]
         indexes = [
             models.Index(fields=["stamp_s", "id"], name="signals_by_stamp"),
+            models.Index(fields=["crisis", "position"], name="signals_by_crisis"),
             models.Index(
                 "expires_at",
                 condition=models.Q(state=SignalState.LIVE, expires_at__isnull=False),

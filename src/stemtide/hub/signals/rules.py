@@ -42,6 +42,7 @@ __all__ = [
     "check_share",
     "check_signal",
     "check_spending",
+    "check_tell",
     "check_withdraw",
     "facts_of",
     "pack_audience",
@@ -247,6 +248,15 @@ def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
             "only {shared_by}, who shared this signal, or an agency withdraws it: dispute it"
             " instead",
             shared_by=facts.shared_by,
+        )
+    check_live(facts)
+
+
+def check_tell(facts: SignalFacts, *, name: str) -> None:
+    """Only who shared a signal tells it again, while it is live."""
+    if name != facts.shared_by:
+        raise NotAllowedError(
+            "only {shared_by}, who shared this signal, describes it anew", shared_by=facts.shared_by
         )
     check_live(facts)
 

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The TAXII 2.1 door: discovery, collections, objects in pages, posts and what became of them.
+
+source: OASIS, TAXII Version 2.1 (10 June 2021), sections 4 and 5.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
+
+from stemtide.hub.api import problems
+from stemtide.hub.api.bodies import read_json
+from stemtide.hub.api.callers import now
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.api.taxii_answers import (
+    MEDIA_TYPE,
+    answer,
+    check_accept,
+    check_sent,
+    envelope,
+    manifest,
+    versions,
+)
+from stemtide.hub.api.taxii_questions import read_question, versions_named
+from stemtide.hub.api.tongues import TAXII, TAXII_PREFIX
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Caller
+from stemtide.hub.parties.rules import UnknownKeyError
+from stemtide.hub.stix import reads, reads_pages, rules, writes
+from stemtide.hub.stix.reads_pages import Page
+from stemtide.hub.stix.rules import Collection
+from stemtide.protocol.problems import ProblemType
+from stemtide.protocol.stix import OBJECT_MEDIA_TYPE
+
+ROOT = f"{TAXII_PREFIX}hub/"
+MAX_CONTENT_BYTES = 16 * 1024 * 1024
+"""The largest post; a body of the hub's own API may be larger."""
+
+_Rest = ParamSpec("_Rest")
+_View = Callable[Concatenate[HttpRequest, _Rest], HttpResponse]
+_NEEDS_ACCOUNT = (
+    "send the party's name and an API key of it by HTTP Basic, or the key as a Bearer token;"
+    " whoever runs the hub makes keys"
+)
+
+
+def _door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
+    """What every address has in common: methods, media types, and errors in TAXII's shape."""
+
+    def wrap(view: _View[_Rest]) -> _View[_Rest]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: _Rest.args, **named: _Rest.kwargs) -> HttpResponse:
+            try:
+                if request.method not in methods:
+                    return _wrong_method(methods)
+                check_accept(request)
+                return view(request, *args, **named)
+            except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
+                return problems.answer(problems.describe(error), tongue=TAXII)
+
+        return cast("_View[_Rest]", csrf_exempt(guarded))
+
+    return wrap
+
+
+def _wrong_method(methods: tuple[str, ...]) -> HttpResponse:
+    """The refusal of a method, naming those that work."""
+    allow = ", ".join(methods)
+    found = problems.answer(problems.below(405, allow=allow), tongue=TAXII)
+    found.headers["Allow"] = allow
+    return found
+
+
+def called(request: HttpRequest) -> Caller:
+    """Who calls, by Basic (a party's name or a key's prefix, and the key), Bearer or Token.
+
+    raises: ProblemError, UnknownKeyError.
+    """
+    scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() in {"bearer", "token"} and rest:
+        return parties.caller(rest.strip(), now=now())
+    if scheme.lower() != "basic" or not rest:
+        raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT)
+    try:
+        user, _, key = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT) from error
+    found = parties.caller(key, now=now())
+    if user not in {found.party.name, found.key}:
+        raise UnknownKeyError(
+            "this name and this key do not belong together: the name is the party's, as in"
+            " big-videos, or the part of the key after st_"
+        )
+    return found
+
+
+@_door("GET")
+def discovery(request: HttpRequest) -> HttpResponse:
+    """What there is: one API root, named relatively, so that it holds behind any proxy."""
+    called(request)
+    about = {
+        "title": "Stemtide hub",
+        "description": "Signals of terrorist content, and what is said of them, as STIX 2.1",
+        "default": ROOT,
+        "api_roots": [ROOT],
+    }
+    return answer(about)
+
+
+@_door("GET")
+def root(request: HttpRequest) -> HttpResponse:
+    """The API root."""
+    called(request)
+    about = {
+        "title": "Stemtide hub",
+        "description": "One collection for everything, one for each crisis, one for feedback",
+        "versions": [MEDIA_TYPE],
+        "max_content_length": MAX_CONTENT_BYTES,
+    }
+    return answer(about)
+
+
+@_door("GET")
+def status(request: HttpRequest, uid: str) -> HttpResponse:
+    """What became of a post."""
+    caller = called(request)
+    try:
+        wanted = UUID(uid)
+    except ValueError as error:
+        raise ProblemError(ProblemType.NOT_FOUND, "a status id is a UUID") from error
+    return answer(reads.receipt(wanted, viewer=caller.party))
+
+
+@_door("GET")
+def collections(request: HttpRequest) -> HttpResponse:
+    """The collections that the caller sees, with its rights in each."""
+    caller = called(request)
+    found = reads.collections(viewer=caller.party, scopes=caller.scopes, now=now())
+    return answer({"collections": [_described(one) for one in found]} if found else {})
+
+
+@_door("GET")
+def collection(request: HttpRequest, name: str) -> HttpResponse:
+    """One collection."""
+    return answer(_described(_found(name, caller=called(request))))
+
+
+@_door("GET")
+def collection_manifest(request: HttpRequest, name: str) -> HttpResponse:
+    """What is in a collection, object by object, without the objects."""
+    return manifest(_page(request, name))
+
+
+@_door("GET", "POST")
+def objects(request: HttpRequest, name: str) -> HttpResponse:
+    """A page of a collection; or what a partner adds to it."""
+    return _post(request, name) if request.method == "POST" else envelope(_page(request, name))
+
+
+@_door("GET", "DELETE")
+def one_object(request: HttpRequest, name: str, stix_id: str) -> HttpResponse:
+    """One object, in its latest version or those that are asked for; or take it away."""
+    if request.method == "DELETE":
+        caller = called(request)
+        writes.take_away(
+            stix_id,
+            of=_found(name, caller=caller),
+            versions=versions_named(request.GET),
+            by=caller,
+            now=now(),
+        )
+        return HttpResponse(content_type=MEDIA_TYPE)
+    return envelope(_page(request, name, only=stix_id))
+
+
+@_door("GET")
+def object_versions(request: HttpRequest, name: str, stix_id: str) -> HttpResponse:
+    """Which versions of an object there are."""
+    return versions(_page(request, name, only=stix_id, all_versions=True))
+
+
+def _page(
+    request: HttpRequest, name: str, *, only: str | None = None, all_versions: bool = False
+) -> Page:
+    """The page that a request asks for.
+
+    raises: ProblemError, NotFoundError, NotAllowedError.
+    """
+    caller = called(request)
+    one = _found(name, caller=caller)
+    rules.check_read(one)
+    asked = read_question(request.GET, viewer=caller.party, only=only, all_versions=all_versions)
+    found = reads_pages.page(
+        one, viewer=caller.party, wanted=asked.wanted, limit=asked.limit, after=asked.after
+    )
+    if only and not found.objects and asked.after is None and not asked.wanted.is_none:
+        raise ProblemError(
+            ProblemType.NOT_FOUND, "this collection has no such object that your party may see"
+        )
+    return found
+
+
+def _post(request: HttpRequest, name: str) -> HttpResponse:
+    """Take what a partner adds; 202 with what became of each object."""
+    caller = called(request)
+    one = _found(name, caller=caller)
+    rules.check_write(one)
+    check_sent(request)
+    if len(request.body) > MAX_CONTENT_BYTES:
+        raise ProblemError(
+            ProblemType.TOO_LARGE, f"a post has at most {MAX_CONTENT_BYTES} bytes: send several"
+        )
+    sent = read_json(request.body)
+    given = sent.get("objects") if isinstance(sent, dict) else None
+    if not isinstance(given, list) or not given:
+        raise ProblemError(ProblemType.INVALID, 'send an envelope: {"objects": [...]}')
+    if len(given) > writes.MAX_OBJECTS:
+        raise ProblemError(
+            ProblemType.TOO_LARGE, f"a post has at most {writes.MAX_OBJECTS} objects: send several"
+        )
+    return answer(writes.post(given, to=one, by=caller, now=now()), status=202)
+
+
+def _found(name: str, *, caller: Caller) -> Collection:
+    """A collection by its id or alias. raises: NotFoundError."""
+    return reads.collection(name, viewer=caller.party, scopes=caller.scopes, now=now())
+
+
+def _described(one: Collection) -> dict[str, Any]:
+    """A collection as TAXII has it."""
+    return {
+        "id": str(one.id),
+        "title": one.title,
+        "description": one.description,
+        "alias": one.alias,
+        "can_read": one.rights.can_read,
+        "can_write": one.rights.can_write,
+        "media_types": [OBJECT_MEDIA_TYPE],
+    }
+
+
+_IN = "taxii2/hub/collections/<str:name>/"
+
+urlpatterns: list[URLPattern] = [
+    path("taxii2/", discovery, name="taxii-discovery"),
+    path("taxii2/hub/", root, name="taxii-root"),
+    path("taxii2/hub/status/<str:uid>/", status, name="taxii-status"),
+    path("taxii2/hub/collections/", collections, name="taxii-collections"),
+    path(_IN, collection, name="taxii-collection"),
+    path(f"{_IN}manifest/", collection_manifest, name="taxii-manifest"),
+    path(f"{_IN}objects/", objects, name="taxii-objects"),
+    path(f"{_IN}objects/<str:stix_id>/", one_object, name="taxii-object"),
+    path(f"{_IN}objects/<str:stix_id>/versions/", object_versions, name="taxii-versions"),
+]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said of signals, for a room above that tells it on: sums of sightings, opinions."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Max, Min, Sum
+
+from stemtide.hub.signals.models import OpinionRow, Sighting, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class SightingSum:
+    """How often content that matches a signal was met, at all providers together."""
+
+    signal: Signal
+    outcomes: dict[str, int]
+    first_at: datetime
+    last_at: datetime
+
+
+def totals(*, by: str) -> dict[int, int]:  # noqa: ARG001  # the clock, which tells each reader its own
+    """Counts of each signal that was ever met, all outcomes together, by primary key."""
+    rows = Sighting.objects.order_by().values_list("signal_id")
+    return dict(rows.annotate(Sum("count")))
+
+
+def sums(pks: Collection[int], *, by: str) -> list[SightingSum]:  # noqa: ARG001  # the same
+    """Sums of some signals, by primary key."""
+    found = Sighting.objects.filter(signal__in=pks).order_by()
+    outcomes: dict[int, dict[str, int]] = {}
+    for pk, outcome, count in found.values_list("signal_id", "outcome").annotate(Sum("count")):
+        outcomes.setdefault(pk, {})[outcome] = count
+    spans = found.values_list("signal_id").annotate(Min("first_at"), Max("last_at"))
+    ends = {pk: (first, last) for pk, first, last in spans}
+    rows = Signal.objects.select_related("shared_by", "crisis").in_bulk(list(outcomes))
+    return [SightingSum(rows[pk], sums, *ends[pk]) for pk, sums in sorted(outcomes.items())]
+
+
+def opinions(signals: Collection[UUID], *, by: str) -> list[OpinionRow]:  # noqa: ARG001  # the same
+    """All opinions of some signals, the oldest first."""
+    rows = OpinionRow.objects.filter(signal__uid__in=signals)
+    return list(rows.select_related("party", "signal__shared_by", "signal__crisis"))

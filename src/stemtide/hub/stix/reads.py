@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of collections as such, of what became of a post, and of objects by their id.
+
+Pages of a collection are in reads_pages.py.
+"""
+
+from collections.abc import Collection as Some, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.crises import reads as crises
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.hub.signals.long_values import batches
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.reads import visible
+from stemtide.hub.stix import rules
+from stemtide.hub.stix.models import Receipt, StixObject
+from stemtide.hub.stix.rules import Collection, Holder
+from stemtide.protocol.crises import CrisisOut
+from stemtide.protocol.stix import named_id, named_uuid, signal_uids
+from stemtide.protocol.words import PartyKind, Scope
+
+
+def collections(*, viewer: Party, scopes: Some[Scope], now: datetime) -> list[Collection]:
+    """All collections that a party sees: the standing ones, then crises, the oldest first."""
+    holder = Holder(PartyKind(viewer.kind), scopes)
+    hub = ledger.heads().hub
+    found = _standing(hub, holder)
+    seen = sorted(crises.crises(viewer=viewer), key=lambda one: (one.warned_at, one.id))
+    return found + [_of_crisis(hub, one, holder=holder, now=now) for one in seen]
+
+
+def collection(name: str, *, viewer: Party, scopes: Some[Scope], now: datetime) -> Collection:
+    """One collection by its id or its alias.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    for one in collections(viewer=viewer, scopes=scopes, now=now):
+        if name in {str(one.id), one.alias}:
+            return one
+    raise NotFoundError("there is no such collection, or none that your party may see")
+
+
+def receipt(uid: UUID, *, viewer: Party) -> dict[str, Any]:
+    """What became of a post, for the party that sent it.
+
+    raises: NotFoundError.
+    """
+    found = Receipt.objects.filter(uid=uid, party=viewer).first()
+    if found is None:
+        raise NotFoundError("there is no such status, or none of your party's, or no longer")
+    body: dict[str, Any] = found.body
+    return body
+
+
+def kept(one: Collection, *, viewer: Party) -> QuerySet[StixObject]:
+    """Objects of a collection that a party may see, faces among them."""
+    own = Q(signal__isnull=True) & visible(viewer)
+    of_signals = Q(signal__isnull=False, is_private=False) & visible(viewer, "signal__")
+    private = Q(is_private=True, shared_by=viewer)
+    if viewer.kind in COORDINATING:
+        private |= Q(is_private=True) & visible(viewer, "signal__")
+    rows = StixObject.objects.filter(own | of_signals | private)
+    everywhere = Q(made_from__startswith="party:")
+    if one.crisis is not None:
+        return rows.filter(Q(crisis=crises.find(one.crisis, viewer=viewer)) | everywhere)
+    inside = Q(exercise=bool(one.exercise)) & (Q(crisis__isnull=True) | Q(signal__isnull=False))
+    return rows.filter(inside | everywhere)
+
+
+def find_kept(stix_id: str, *, viewer: Party) -> list[StixObject]:
+    """All versions of an object, oldest first, whoever keeps them: for writes, which ask rules."""
+    _ = viewer  # whether it may see them is for the rules: an id is never given twice
+    return list(StixObject.objects.filter(stix_id=stix_id).order_by("position"))
+
+
+def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:
+    """The signal whose indicator has an id, its face's or that of our making."""
+    shown = Signal.objects.filter(visible(viewer)).select_related("shared_by", "crisis")
+    face = shown.filter(
+        stix_objects__stix_id=stix_id, stix_objects__type="indicator", stix_objects__is_latest=True
+    )
+    found = face.first()
+    if found is None and (uids := signal_uids(stix_id)):
+        bare = shown.filter(uid__in=uids).exclude(stix_objects__type="indicator")
+        found = bare.first()
+    return found
+
+
+def used_ids(ids: Iterable[str], *, by: str) -> set[str]:  # noqa: ARG001  # an id is never given twice, whoever asks
+    """Those of these ids that an object or a signal has, whoever may see it. by: who asks."""
+    found: set[str] = set()
+    for some in batches(ids):
+        rows = StixObject.objects.filter(stix_id__in=some)
+        found.update(rows.values_list("stix_id", flat=True))
+        uids = {uid: one for one in some for uid in signal_uids(one)}
+        for part in batches(uids):
+            there = Signal.objects.filter(uid__in=part).values_list("uid", flat=True)
+            found.update(uids[uid] for uid in there)
+    return found
+
+
+def faces(pks: Iterable[int], *, viewer: Party) -> dict[int, StixObject]:  # noqa: ARG001  # their signals were read for it
+    """The latest faces of some signals, by the signals' primary keys."""
+    rows = StixObject.objects.filter(type="indicator", is_latest=True, signal__in=list(pks))
+    return {row.signal_id: row for row in rows if row.signal_id is not None}
+
+
+def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG001  # a name says no more
+    """The id of a party's identity."""
+    return named_id("identity", hub, "party", name)
+
+
+def crisis_object_id(kind: str, hub: UUID, crisis: UUID, *, viewer: Party | None) -> str:  # noqa: ARG001  # an id says no more
+    """The id of what stands for a crisis: its incident, its grouping, its report."""
+    return named_id(kind, hub, "crisis", crisis)
+
+
+def _standing(hub: UUID, holder: Holder) -> list[Collection]:
+    """The collections that every hub has."""
+    both = rules.rights_in_standing(holder)
+    return [
+        Collection(
+            id=named_uuid(f"{hub}\ncollection\nstanding"),
+            alias="signals",
+            title="Signals",
+            description="Everything that is shared and that your party may receive, of crises too",
+            rights=both,
+        ),
+        Collection(
+            id=named_uuid(f"{hub}\ncollection\nfeedback"),
+            alias="feedback",
+            title="Feedback",
+            description="Sightings and opinions of signals; to be written only",
+            rights=rules.rights_in_feedback(holder),
+            is_feedback=True,
+        ),
+        Collection(
+            id=named_uuid(f"{hub}\ncollection\nexercises"),
+            alias="exercises",
+            title="Exercises",
+            description="What is rehearsed: nothing real is done because of it",
+            rights=both,
+            exercise=True,
+        ),
+    ]
+
+
+def _of_crisis(hub: UUID, crisis: CrisisOut, *, holder: Holder, now: datetime) -> Collection:
+    """The collection of one crisis."""
+    tail = crisis.tail_ends_at
+    is_open = crisis.accepts_signals and (tail is None or now < tail)
+    return Collection(
+        id=named_uuid(f"{hub}\ncollection\ncrisis\n{crisis.id}"),
+        alias=f"crisis-{crisis.id}",
+        title=crisis.name,
+        description=f"Signals of this crisis ({crisis.stage_title.lower()})",
+        rights=rules.rights_in_crisis(holder, in_room=crisis.in_room, is_open=is_open),
+        crisis=crisis.id,
+        exercise=None,
+    )

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages of a collection: signals and kept objects together, in the order of their moments.
+
+1 Everything has a rank: twice its feed position, and one more for what is told beside a signal.
+  What is the same in every collection has ranks below 0. A page ends at a rank, and the next
+  begins after it: nothing is lost or repeated while others write (decisions 0003 and 0061).
+2 The hub's highest position is read first, and rows up to it: no page passes a row that commits
+  in between.
+3 Signals are read with as many more as the page could need, kept objects the same, and merged.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.ledger.reads import Moment
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.signals import reads_collection
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.stix import reads
+from stemtide.hub.stix.models import StixObject
+from stemtide.hub.stix.rules import Collection
+from stemtide.protocol.stix import (
+    OBJECT_MEDIA_TYPE,
+    Stix,
+    indicator_id,
+    signal_uids,
+    standing_objects,
+    stix_time,
+    version_of,
+)
+from stemtide.protocol.stix_around import MAX_REFS, naming, related
+from stemtide.protocol.stix_signals import indicator
+from stemtide.protocol.words import SignalState
+
+MAX_PAGE = 1_000
+"""Objects in one page."""
+
+_DOOR = "taxii"
+_ENCODER = msgspec.json.Encoder()
+_MICROSECOND = timedelta(microseconds=1)
+_STANDING = [(one, _ENCODER.encode(one).decode()) for one in standing_objects()]
+_STANDING_SINCE = datetime(2022, 10, 1, tzinfo=UTC)
+_GATHERED = {"grouping", "report"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reader asks for. None, or an empty set: all.
+
+    versions: any of "last", "first", "all". at: versions by the moment that is their name.
+    """
+
+    ids: frozenset[str] | None = None
+    types: frozenset[str] | None = None
+    versions: frozenset[str] = frozenset({"last"})
+    at: frozenset[datetime] = field(default_factory=frozenset)
+    is_none: bool = False
+
+    def takes(self, kind: str) -> bool:
+        """Whether objects of a type are asked for."""
+        return self.types is None or kind in self.types
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One object of a page. version: as it stands in the object, or its moment."""
+
+    rank: int
+    id: str
+    version: str
+    added_at: datetime
+    body: str
+    media_type: str = OBJECT_MEDIA_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a collection. next_rank: where to go on; None where this is the end."""
+
+    objects: list[Told]
+    next_rank: int | None
+
+
+def rank_after(at: datetime, *, viewer: Party) -> int:  # noqa: ARG001  # times only
+    """The rank of the last thing whose moment is no later than a time."""
+    if at < _STANDING_SINCE:
+        return -len(_STANDING) - 1
+    if at < _STANDING_SINCE + len(_STANDING) * _MICROSECOND:
+        return (at - _STANDING_SINCE) // _MICROSECOND - len(_STANDING)
+    position, over = ledger.until(at, by=_DOOR)
+    return 2 * position + (1 if position and over else 0)
+
+
+def page(
+    one: Collection, *, viewer: Party, wanted: Wanted, limit: int, after: int | None = None
+) -> Page:
+    """What a collection holds after a rank, oldest first.
+
+    raises: InvalidError where the hub's feed ends before that rank: its history was set back.
+    """
+    heads = ledger.heads()
+    start = -len(_STANDING) - 1 if after is None else after
+    if start // 2 > heads.positions:
+        raise InvalidError("next", "this hub was set back to an earlier state: begin again")
+    if wanted.is_none:
+        return Page([], None)
+    size = max(1, min(limit, MAX_PAGE))
+    found = [told for told in _standing(wanted) if told.rank > start]
+    reading = _Reading(one, viewer, wanted, max(start, 0), heads.positions, size, heads.hub)
+    signals, read_to = reading.signals()
+    found += sorted([*signals, *reading.objects()], key=lambda told: told.rank)
+    if read_to is not None:  # there are more signals than were read: nothing after them is told
+        found = [told for told in found if told.rank <= read_to]
+    if len(found) > size:
+        found = found[:size]
+        read_to = found[-1].rank
+    return Page(found, read_to)
+
+
+def _standing(wanted: Wanted) -> Iterator[Told]:
+    """What every collection begins with."""
+    for place, (one, body) in enumerate(_STANDING):
+        version = version_of(one) or ""
+        if (wanted.ids is None or one["id"] in wanted.ids) and wanted.takes(one["type"]):
+            at = _STANDING_SINCE + place * _MICROSECOND
+            if wanted.versions or datetime.fromisoformat(version) in wanted.at:
+                yield Told(place - len(_STANDING), one["id"], version, at, body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One page in the making. after: the rank before it; until: the hub's highest position."""
+
+    one: Collection
+    viewer: Party
+    wanted: Wanted
+    after: int
+    until: int
+    size: int
+    hub: UUID
+
+    def signals(self) -> tuple[list[Told], int | None]:
+        """Indicators and what is beside them; the rank that was read to where there are more."""
+        is_told = self.wanted.takes("indicator")
+        is_beside = self.one.crisis is not None and self.wanted.takes("relationship")
+        if not (is_told or is_beside):
+            return [], None
+        # A rank that is even is a signal's own; after it, what is beside it may still be untold.
+        from_position = (self.after - 1) // 2 if is_beside else self.after // 2
+        rows, more = reads_collection.page(
+            self._narrowed(from_position), viewer=self.viewer, limit=self.size + 1
+        )
+        moments = _moments([row["position"] for row in rows])
+        faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer) if rows else {}
+        found: list[Told] = []
+        for row in rows:
+            face = faces.get(row["pk"])
+            found += self._of_signal(row, face=face, moment=moments[row["position"]])
+        told = [one for one in found if one.rank > self.after and self._fits(one)]
+        return told, 2 * rows[-1]["position"] + 1 if more else None
+
+    def _narrowed(self, from_position: int) -> QuerySet[Signal]:
+        """The signals that may be on the page."""
+        rows = reads_collection.collected(
+            viewer=self.viewer, crisis=self.one.crisis, exercise=self.one.exercise
+        ).filter(position__gt=from_position, position__lte=self.until)
+        faces = StixObject.objects.filter(signal=OuterRef("pk"), type="indicator", is_latest=True)
+        if self.wanted.ids is not None:
+            uids = {uid for one in self.wanted.ids for uid in _uids(one)}
+            rows = rows.filter(Q(uid__in=uids) | Exists(faces.filter(stix_id__in=self.wanted.ids)))
+        versions, at = self.wanted.versions, self.wanted.at
+        if versions & {"last", "all"}:
+            return rows
+        acts = ledger.acts_at(at, by=_DOOR)
+        ranges = [Q(position__gte=first, position__lte=last) for first, last in acts]
+        asked = reduce(or_, ranges, Q(Exists(faces.filter(version_at__in=at))))
+        if "first" in versions:
+            asked |= Q(~Exists(faces.filter(is_first=False)))
+        return rows.filter(asked)
+
+    def _of_signal(
+        self, row: dict[str, Any], *, face: StixObject | None, moment: Moment
+    ) -> Iterator[Told]:
+        """A signal's indicator, and that it belongs to the crisis of the collection."""
+        body, stix = self._indicator(row, face=face, moment=moment)
+        rank = 2 * row["position"]
+        yield Told(rank, stix["id"], stix["modified"], moment.at, body)
+        if self.one.crisis is not None:
+            link = related(
+                indicator_id(row["id"]).replace("indicator", "relationship", 1),
+                signal=stix,
+                crisis=reads.crisis_object_id(
+                    "incident", self.hub, self.one.crisis, viewer=self.viewer
+                ),
+                by=reads.party_id(self.hub, row["shared_by"], viewer=self.viewer),
+            )
+            at = moment.at + _MICROSECOND
+            yield Told(rank + 1, link["id"], link["modified"], at, _ENCODER.encode(link).decode())
+
+    def _indicator(
+        self, row: dict[str, Any], *, face: StixObject | None, moment: Moment
+    ) -> tuple[str, Stix]:
+        """A signal's indicator as text and as an object: its face, or one of our making."""
+        if face is None:
+            maker = reads.party_id(self.hub, row["shared_by"], viewer=self.viewer)
+            made = indicator(
+                row, created_by=maker, created=row["shared_at"], modified=moment.act_at
+            )
+            return _ENCODER.encode(made).decode(), made
+        stix: Stix = json.loads(face.body)
+        if row["state"] == SignalState.LIVE or stix.get("revoked") is True:
+            return face.body, stix
+        stix |= {"revoked": True, "modified": stix_time(_later(moment.act_at, face))}
+        return _ENCODER.encode(stix).decode(), stix
+
+    def objects(self) -> list[Told]:
+        """Kept objects, as many as the page could need."""
+        rows = reads.kept(self.one, viewer=self.viewer).filter(
+            position__gt=self.after // 2, position__lte=self.until
+        )
+        # The latest face of a signal is told in the signal's own place.
+        rows = rows.exclude(type="indicator", signal__isnull=False, is_latest=True)
+        if self.wanted.ids is not None:
+            rows = rows.filter(stix_id__in=self.wanted.ids)
+        if self.wanted.types is not None:
+            rows = rows.filter(type__in=self.wanted.types)
+        rows = rows.filter(self._of_version())
+        found = list(rows.order_by("position")[: self.size + 1])
+        moments = _moments([row.position for row in found])
+        return [self._of_object(row, at=moments[row.position].at) for row in found]
+
+    def _of_version(self) -> Q:
+        """Which versions of an object are asked for."""
+        versions = self.wanted.versions
+        if "all" in versions:
+            return Q()
+        asked = Q(version_at__in=self.wanted.at)
+        if "last" in versions:
+            asked |= Q(is_latest=True)
+        return asked | Q(is_first=True) if "first" in versions else asked
+
+    def _of_object(self, row: StixObject, *, at: datetime) -> Told:
+        """One kept object; what gathers a crisis names what this reader may see of it."""
+        body = row.body
+        if row.made_from and row.type in _GATHERED and self.one.crisis is not None:
+            body = self._gathered(json.loads(body), crisis=self.one.crisis, until=row.position)
+        version = stix_time(at) if row.version_at is None else version_of(json.loads(row.body))
+        return Told(2 * row.position, row.stix_id, version or stix_time(at), at, body)
+
+    def _gathered(self, stix: Stix, *, crisis: UUID, until: int) -> str:
+        """A grouping or report with the signals that were there when it was made."""
+        rows = reads_collection.collected(viewer=self.viewer, crisis=crisis, exercise=None)
+        there = rows.filter(position__lt=until).order_by("position").values_list("pk", "uid")
+        pairs = list(there[:MAX_REFS])
+        faces = reads.faces([pk for pk, _ in pairs], viewer=self.viewer)
+        names = [faces[pk].stix_id if pk in faces else indicator_id(uid) for pk, uid in pairs]
+        anchor = reads.crisis_object_id("incident", self.hub, crisis, viewer=self.viewer)
+        return _ENCODER.encode(naming(stix, incident=anchor, signals=names)).decode()
+
+    def _fits(self, told: Told) -> bool:
+        """Whether what was made of a signal is what was asked for."""
+        if not self.wanted.takes(told.id.partition("--")[0]):
+            return False
+        if self.wanted.ids is not None and told.id not in self.wanted.ids:
+            return False
+        by_name = self.wanted.versions or not self.wanted.at
+        return bool(by_name) or datetime.fromisoformat(told.version) in self.wanted.at
+
+
+def _later(at: datetime, face: StixObject) -> datetime:
+    """A moment for a revocation, which is newer than what it revokes."""
+    before = face.version_at
+    return max(at, before + timedelta(milliseconds=1)) if before else at
+
+
+def _uids(stix_id: str) -> tuple[UUID, ...]:
+    """The signals that an id may be of: an indicator's, or that of what is beside it."""
+    return signal_uids(stix_id.replace("relationship", "indicator", 1))
+
+
+def _moments(positions: list[int]) -> dict[int, Moment]:
+    """The moments of some positions, some at a time: a database refuses thousands at once."""
+    found: dict[int, Moment] = {}
+    for start in range(0, len(positions), 900):
+        found |= ledger.moments(positions[start : start + 900], by=_DOOR)
+    return found

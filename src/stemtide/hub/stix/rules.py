@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be read from and written to a collection, and what may be taken away again."""
+
+from collections.abc import Collection as Some
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from stemtide.hub.parties.rules import NotAllowedError, NotFoundError, allows
+from stemtide.protocol.words import PartyKind, Scope
+
+__all__ = [
+    "FEEDBACK_TYPES",
+    "KEEP_RECEIPTS",
+    "MAX_KEPT",
+    "Collection",
+    "Holder",
+    "Rights",
+    "allows",
+    "check_delete",
+    "check_kept",
+    "check_read",
+    "check_type",
+    "check_write",
+    "rights_in_crisis",
+    "rights_in_feedback",
+    "rights_in_standing",
+]
+
+FEEDBACK_TYPES = frozenset({"sighting", "opinion"})
+"""Objects that say something of a signal; a key for feedback posts them."""
+
+MAX_KEPT = 20_000
+"""Objects of a party that are no signals: we keep them for others, and not without end."""
+
+KEEP_RECEIPTS = timedelta(days=7)
+"""How long it can be asked what became of a post. The standard asks for 24 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who asks: what kind of party, with a key of which scopes."""
+
+    kind: PartyKind
+    scopes: Some[Scope]
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether the key reads what is shared."""
+        return Scope.FEED_READ in self.scopes
+
+    @property
+    def may_post(self) -> bool:
+        """Whether the key shares or judges, for a party that may."""
+        writes = {Scope.SIGNALS_WRITE, Scope.FEEDBACK_WRITE} & set(self.scopes)
+        return bool(writes) and self.kind is not PartyKind.OBSERVER
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a party may do with a collection."""
+
+    can_read: bool
+    can_write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection, as one party sees it.
+
+    crisis:   whose signals are in it; None for all.
+    exercise: whether it holds what is rehearsed; None for both.
+    is_feedback: it takes what is said of signals, and gives nothing back.
+    """
+
+    id: UUID
+    alias: str
+    title: str
+    description: str
+    rights: Rights
+    crisis: UUID | None = None
+    exercise: bool | None = False
+    is_feedback: bool = False
+
+
+def rights_in_standing(holder: Holder) -> Rights:
+    """Everybody reads what they may receive; observers add nothing."""
+    return Rights(can_read=holder.may_fetch, can_write=holder.may_post)
+
+
+def rights_in_feedback(holder: Holder) -> Rights:
+    """It takes and does not give: counts of others are told in sum, beside their signals."""
+    judges = Scope.FEEDBACK_WRITE in holder.scopes and holder.kind is not PartyKind.OBSERVER
+    return Rights(can_read=False, can_write=judges)
+
+
+def rights_in_crisis(holder: Holder, *, in_room: bool, is_open: bool) -> Rights:
+    """Those in the room read it, and add to it while it takes signals; others see that it is there.
+
+    source: docs/decide/0024-seen-when-asked.md.
+    """
+    return Rights(
+        can_read=in_room and holder.may_fetch, can_write=in_room and is_open and holder.may_post
+    )
+
+
+def check_read(one: Collection) -> None:
+    """Refuse to read what is there for the party, and not for its eyes."""
+    if not one.rights.can_read:
+        raise NotAllowedError(
+            "your key may not read this collection: join its crisis, or use one with feed:read"
+        )
+
+
+def check_write(one: Collection) -> None:
+    """Refuse to write where the party does not."""
+    if not one.rights.can_write:
+        raise NotAllowedError(
+            "your key may not add to this collection: its crisis is closed or not joined, or the"
+            " key lacks signals:write and feedback:write"
+        )
+
+
+def check_type(kind: str, *, to: Collection, holder: Holder) -> None:
+    """Refuse an object that does not belong into a collection, or that the key may not post."""
+    needed = Scope.FEEDBACK_WRITE if kind in FEEDBACK_TYPES else Scope.SIGNALS_WRITE
+    if to.is_feedback and kind not in FEEDBACK_TYPES:
+        raise NotAllowedError("this collection takes sightings and opinions: post it to another")
+    if needed not in holder.scopes:
+        raise NotAllowedError(
+            "this key lacks the scope {scope}: ask whoever runs the hub for one that has it",
+            scope=needed,
+        )
+
+
+def check_kept(count: int) -> None:
+    """Refuse more objects of a party that are no signals than are kept for it."""
+    if count >= MAX_KEPT:
+        raise NotAllowedError(
+            "your party has {count:,} objects here that are no signals, and more are not kept:"
+            " delete some",
+            count=count,
+        )
+
+
+def check_delete(one: Collection, *, is_own: bool, is_plain: bool) -> None:
+    """Who posted an object that became no signal and no feedback deletes it; the rest is revoked.
+
+    What agents act by, and what was said of it, must leave as a withdrawal that reaches everybody.
+    source: TAXII 2.1 section 5.7: 404 to those who neither read nor write, 403 to those who only
+    do one of the two.
+    """
+    rights = one.rights
+    if not rights.can_read and not rights.can_write:
+        raise NotFoundError("there is no such collection, or none that your party may see")
+    if not (rights.can_read and rights.can_write):
+        raise NotAllowedError("your key may not delete from this collection")
+    if not is_own:
+        raise NotAllowedError("only who posted an object deletes it: dispute it instead")
+    if not is_plain:
+        raise NotAllowedError(
+            "signals and what is said of them are not deleted: post it again with"
+            ' "revoked": true and a newer "modified", and the withdrawal reaches everybody'
+        )

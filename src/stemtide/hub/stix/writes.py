@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of collections: what is posted, and what is taken away.
+
+What a post means for signals is in writes_posting.py, what we make ourselves in
+writes_making.py.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.parties.reads import Caller
+from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.stix import reads, rules
+from stemtide.hub.stix.models import Receipt, StixObject
+from stemtide.hub.stix.rules import Collection
+from stemtide.hub.stix.writes_posting import Posting
+from stemtide.protocol.stix import stix_time
+
+MAX_OBJECTS = 5_000
+"""Objects in one post."""
+
+
+@transaction.atomic
+def post(objects: Sequence[object], *, to: Collection, by: Caller, now: datetime) -> dict[str, Any]:
+    """Take what a party posts; what became of each object, in the shape of a TAXII status.
+
+    One bad object does not sink the others. Signals, counts, opinions and withdrawals are written
+    by the rules and in the ledger of every other door; the objects are kept as they came.
+
+    raises: NotAllowedError where the party may not write here; TooManyError.
+    """
+    rules.check_write(to)
+    ledger.take_turn()
+    posting = Posting(to, by=by, now=now)
+    posting.take(objects)
+    uid = uuid4()
+    body = _status(uid, posting, now=now)
+    Receipt.objects.create(uid=uid, party=by.party, received_at=now, body=body)
+    ledger.append_by(
+        "objects.posted",
+        by=by.actor,
+        subject=f"collection:{to.id}",
+        now=now,
+        detail={"count": len(posting.taken), "refused": len(posting.refused)},
+        exercise=bool(to.exercise),
+        crisis=to.crisis,
+    )
+    return body
+
+
+@transaction.atomic
+def take_away(
+    stix_id: str,
+    *,
+    of: Collection,
+    versions: frozenset[datetime] | None = None,
+    by: Caller,
+    now: datetime,
+) -> None:
+    """Take a posted object away, all of its versions or some.
+
+    raises: NotFoundError, NotAllowedError.
+    """
+    ledger.take_turn()
+    rows = list(reads.kept(of, viewer=by.party).filter(stix_id=stix_id).order_by("position"))
+    if not rows and reads.find_signal(stix_id, viewer=by.party) is None:
+        raise NotFoundError("this collection has no such object that your party may see")
+    is_own = bool(rows) and all(row.shared_by_id == by.party.pk for row in rows)
+    is_plain = bool(rows) and all(row.signal_id is None and not row.made_from for row in rows)
+    rules.check_delete(of, is_own=is_own, is_plain=is_plain)
+    gone = [row.pk for row in rows if versions is None or row.version_at in versions]
+    if not gone:
+        raise NotFoundError("this object has no such version")
+    StixObject.objects.filter(pk__in=gone).delete()
+    _mark_ends(stix_id)
+    ledger.append_by(
+        "objects.deleted",
+        by=by.actor,
+        subject=f"collection:{of.id}",
+        now=now,
+        detail={"count": len(gone)},
+        exercise=bool(of.exercise),
+        crisis=of.crisis,
+    )
+
+
+@transaction.atomic
+def forget_receipts(now: datetime) -> int:
+    """Forget what became of posts that were long ago; how many."""
+    old = Receipt.objects.filter(received_at__lt=now - rules.KEEP_RECEIPTS)
+    return old.delete()[0] if old.exists() else 0
+
+
+def _mark_ends(stix_id: str) -> None:
+    """Say anew which version of an object is its first and which its latest."""
+    left = list(StixObject.objects.filter(stix_id=stix_id).order_by("version_at", "position"))
+    for place, row in enumerate(left):
+        row.is_first, row.is_latest = place == 0, place == len(left) - 1
+        row.save(update_fields=["is_first", "is_latest"])
+
+
+def _status(uid: UUID, posting: Posting, *, now: datetime) -> dict[str, Any]:
+    """What became of a post. Lists are left out where they would be empty: TAXII has none."""
+    found: dict[str, Any] = {
+        "id": str(uid),
+        "status": "complete",
+        "request_timestamp": stix_time(now),
+        "total_count": len(posting.taken) + len(posting.refused),
+        "success_count": len(posting.taken),
+        "failure_count": len(posting.refused),
+        "pending_count": 0,
+    }
+    if posting.taken:
+        found["successes"] = [one.as_json() for one in posting.taken]
+    if posting.refused:
+        found["failures"] = [one.as_json() for one in posting.refused]
+    return found

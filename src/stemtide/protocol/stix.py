@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""STIX 2.1: ids, times, markings, and the objects that are the same at every hub.
+
+Signals are in stix_signals.py, what stands around them in stix_around.py, what others post in
+stix_posted.py.
+
+source: OASIS, STIX Version 2.1 (10 June 2021); TLP 2.0 as OASIS' marking objects of 2022.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from stemtide.protocol.handling import Tlp
+
+Stix: TypeAlias = dict[str, Any]
+"""One STIX object."""
+
+SPEC_VERSION = "2.1"
+OBJECT_MEDIA_TYPE = "application/stix+json;version=2.1"
+
+EXTENSION = "extension-definition--0f2e6c1b-7a39-4d15-9c64-3f1d8f1b5a27"
+"""Our property-extension: what a signal is beyond its pattern."""
+
+MAKER = "identity--6a6c1f4e-52c1-4b0e-8a7f-9d0e4c7b2f13"
+"""Who defines the extension: the project, not a hub."""
+
+_TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+_TLP_CREATED = "2022-10-01T00:00:00.000Z"
+_OURS_CREATED = "2026-11-25T00:00:00.000Z"
+
+MARKING_OF = {
+    Tlp.CLEAR: "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
+    Tlp.GREEN: "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
+    Tlp.AMBER: "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
+    Tlp.AMBER_STRICT: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
+    Tlp.RED: "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
+}
+"""OASIS' objects for TLP 2.0."""
+
+TLP_OF = {
+    **{marking: tlp for tlp, marking in MARKING_OF.items()},
+    # STIX 2.1 section 7.2.1.4 has those of TLP 1, whose white is clear today.
+    "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": Tlp.CLEAR,
+    "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da": Tlp.GREEN,
+    "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": Tlp.AMBER,
+    "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": Tlp.RED,
+}
+"""What each marking object says, of TLP 2.0 and of TLP 1."""
+
+
+def stix_time(moment: datetime) -> str:
+    """A time as STIX writes it, to the microsecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def named_id(kind: str, *words: object) -> str:
+    """An id of our making that is the same every time, for the same words.
+
+    It looks like a random UUID, which is what STIX asks of ids that are not made from content.
+    """
+    text = "\n".join([kind, *map(str, words)])
+    return f"{kind}--{named_uuid(text)}"
+
+
+def named_uuid(text: str) -> UUID:
+    """A UUID (version 4 by its look) that is the same every time, for the same text."""
+    return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4)
+
+
+def indicator_id(uid: UUID) -> str:
+    """The id of a signal's indicator: the signal's own, with the version that STIX asks for."""
+    return f"indicator--{_with_version(uid, 4)}"
+
+
+def signal_uids(stix_id: str) -> tuple[UUID, ...]:
+    """The signals whose indicator may have an id; none for what is no indicator's."""
+    kind, _, text = stix_id.partition("--")
+    if kind != "indicator":
+        return ()
+    try:
+        uid = UUID(text)
+    except ValueError:
+        return ()
+    return (_with_version(uid, 7), uid)
+
+
+def _with_version(uid: UUID, version: int) -> UUID:
+    """The same UUID with another number in the place of its version."""
+    return UUID(int=uid.int & ~(0xF << 76) | version << 76)
+
+
+def tag(predicate: str, value: object) -> str:
+    """A machine tag of ours, as labels carry them."""
+    return f'stemtide:{predicate}="{value}"'
+
+
+def read_tags(labels: object) -> dict[str, list[str]]:
+    """The values of our machine tags among some labels, by predicate."""
+    found: dict[str, list[str]] = {}
+    for label in labels if isinstance(labels, list) else []:
+        name, equals, value = str(label).partition("=")
+        if equals and name.startswith("stemtide:"):
+            found.setdefault(name.removeprefix("stemtide:"), []).append(value.strip('"'))
+    return found
+
+
+def marking(tlp: Tlp) -> Stix:
+    """OASIS' marking object for a label of TLP 2.0, property for property."""
+    return {
+        "type": "marking-definition",
+        "spec_version": SPEC_VERSION,
+        "id": MARKING_OF[tlp],
+        "created": _TLP_CREATED,
+        "name": f"TLP:{tlp.upper()}",
+        "extensions": {
+            _TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": tlp.value}
+        },
+    }
+
+
+def identity(stix_id: str, *, name: str, created: datetime, description: str = "") -> Stix:
+    """An organisation."""
+    at = stix_time(created)
+    return {
+        "type": "identity",
+        "spec_version": SPEC_VERSION,
+        "id": stix_id,
+        "created": at,
+        "modified": at,
+        "name": name,
+        "description": description or f"{name}, a party of this hub",
+        "identity_class": "organization",
+    }
+
+
+def standing_objects() -> list[Stix]:
+    """What every collection begins with: who we are, our extension, the five markings."""
+    maker = identity(
+        MAKER,
+        name="Stemtide",
+        created=datetime.fromisoformat(_OURS_CREATED),
+        description="The project that defines what Stemtide adds to STIX",
+    )
+    extension: Stix = {
+        "type": "extension-definition",
+        "spec_version": SPEC_VERSION,
+        "id": EXTENSION,
+        "created_by_ref": MAKER,
+        "created": _OURS_CREATED,
+        "modified": _OURS_CREATED,
+        "name": "Stemtide signal",
+        "description": "What a signal is beyond its pattern: kind and value of its fingerprint,"
+        " quality, distance, labels, severity, provenance, handling",
+        "schema": "https://stemtide.example/stix/signal-1.0.json",
+        "version": "1.0.0",
+        "extension_types": ["property-extension"],
+    }
+    return [maker, extension, *map(marking, Tlp)]
+
+
+def version_of(stored: Mapping[str, Any]) -> str | None:
+    """What tells versions of an object apart; None for one that has none, such as a file."""
+    found = stored.get("modified") or stored.get("created")
+    return str(found) if found else None

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signal as a STIX indicator: one pattern that any strict reader takes, the rest beside it.
+
+pdq     [file:hashes.PDQ = '…64 hex digits…']
+md5     [file:hashes.MD5 = '…']
+sha256  [file:hashes.'SHA-256' = '…']
+url     [url:value = 'https://…'], or LIKE where it covers a folder or a host;
+[x-stemtide-url:digest = '…'] where only the digest is known
+others  [x-stemtide-video:digest = '…'], the SHA-256 of their value, which is beside the pattern
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.labels import labels
+from stemtide.protocol.signals import is_long
+from stemtide.protocol.stix import (
+    EXTENSION,
+    MARKING_OF,
+    SPEC_VERSION,
+    Stix,
+    indicator_id,
+    stix_time,
+    tag,
+)
+from stemtide.protocol.words import SignalState
+
+TITLES = {
+    Kind.PDQ: "picture (PDQ)",
+    Kind.SHA256: "file (SHA-256)",
+    Kind.MD5: "file (MD5)",
+    Kind.URL: "web address",
+    Kind.VIDEO: "film",
+    Kind.AUDIO: "sound",
+    Kind.TEXT: "text",
+    Kind.GOP: "encode of a film",
+}
+"""What a fingerprint of each kind is of, in names of indicators."""
+
+_FIELDS = (
+    *("value", "quality", "within_bits", "reach", "content", "labels", "ideology", "entity"),
+    *("severity", "provenance", "pap", "audience", "crisis", "exercise", "shared_by", "disputed"),
+    "withdraw_reason",
+)
+_QUOTED = r"'((?:[^'\\]|\\.)*)'"
+_PATTERN = re.compile(rf"\s*\[\s*([a-z0-9-]+):([^=!<>]+?)\s*(=|LIKE)\s*{_QUOTED}\s*\]\s*")
+_HASHES = {
+    "hashes.PDQ": Kind.PDQ,
+    "hashes.MD5": Kind.MD5,
+    "hashes.SHA256": Kind.SHA256,
+    "hashes.SHA-256": Kind.SHA256,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What a pattern of one comparison asks for. value: a digest where is_digest, of a url too."""
+
+    kind: Kind
+    value: str
+    is_digest: bool = False
+    is_like: bool = False
+
+
+def pattern_of(kind: Kind, *, value: str, url: str | None, reach: str | None) -> str:
+    """The pattern of a signal. value: hex, as its row holds it; url: the address if it is known."""
+    if kind is Kind.PDQ:
+        return f"[file:hashes.PDQ = '{value}']"
+    if kind is Kind.MD5:
+        return f"[file:hashes.MD5 = '{value}']"
+    if kind is Kind.SHA256:
+        return f"[file:hashes.'SHA-256' = '{value}']"
+    if kind is Kind.URL and url:
+        address = _quoted(f"https://{url}")
+        return f"[url:value LIKE '{address}%']" if reach else f"[url:value = '{address}']"
+    return f"[x-stemtide-{kind.value}:digest = '{value}']"
+
+
+def read_pattern(text: str) -> Pattern | None:
+    """What a pattern asks for; None for one that is not of one comparison that we can match."""
+    found = _PATTERN.fullmatch(text)
+    if found is None:
+        return None
+    what, path, operator, quoted = found.groups()
+    path, value = path.replace("'", ""), re.sub(r"\\(.)", r"\1", quoted)
+    is_like = operator == "LIKE"
+    if what == "file" and path in _HASHES and not is_like:
+        return Pattern(_HASHES[path], value.lower())
+    if (what, path) == ("url", "value"):
+        return Pattern(Kind.URL, value, is_like=is_like)
+    kind = what.removeprefix("x-stemtide-")
+    if what.startswith("x-stemtide-") and path == "digest" and kind in set(Kind) and not is_like:
+        return Pattern(Kind(kind), value.lower(), is_digest=True)
+    return None
+
+
+def indicator(
+    row: Mapping[str, Any], *, created_by: str, created: datetime, modified: datetime
+) -> Stix:
+    """The indicator of a signal.
+
+    row: its columns by their names on the wire, with state, url, audience (a list),
+    withdraw_reason, and stored: the value as its row holds it. modified: when it last changed.
+    """
+    kind, state = Kind(row["kind"]), SignalState(row["state"])
+    made = min(created, modified)
+    title = labels()[row["labels"][0]].title if row["labels"] else "Signal"
+    found: Stix = {
+        "type": "indicator",
+        "spec_version": SPEC_VERSION,
+        "id": indicator_id(row["id"]),
+        "created_by_ref": created_by,
+        "created": stix_time(made),
+        "modified": stix_time(modified),
+        "name": f"{title}: {TITLES[kind]}",
+        "description": f"Shared by {row['shared_by']}. A match is a pointer, not a verdict.",
+        "indicator_types": ["malicious-activity"],
+        "pattern": pattern_of(
+            kind, value=row["stored"], url=row["url"] or None, reach=row["reach"]
+        ),
+        "pattern_type": "stix",
+        "pattern_version": SPEC_VERSION,
+        "valid_from": stix_time(made),
+        "confidence": row["confidence"],
+        "labels": _tags(row),
+        "object_marking_refs": [MARKING_OF[Tlp(row["tlp"])]],
+        "extensions": {EXTENSION: _extension(row)},
+    }
+    if row["expires_at"] is not None and row["expires_at"] > made:
+        found["valid_until"] = stix_time(row["expires_at"])
+    if state is not SignalState.LIVE:
+        found["revoked"] = True
+    return found
+
+
+def _extension(row: Mapping[str, Any]) -> Stix:
+    """What is beside the pattern; what says nothing is left out, as STIX asks."""
+    said = {name: _plain(row[name]) for name in _FIELDS}
+    if is_long(Kind(row["kind"])) and row["value"] == row["stored"]:
+        del said["value"]  # of what no longer matches only the digest travels
+    kept = {name: value for name, value in said.items() if value not in (None, "", [], False)}
+    return {
+        "extension_type": "property-extension",
+        "kind": row["kind"],
+        "state": SignalState(row["state"]).value,
+        **kept,
+    }
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it."""
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _tags(row: Mapping[str, Any]) -> list[str]:
+    """Machine tags for readers that know no extension."""
+    found = [tag("label", one) for one in row["labels"]]
+    found += [tag("severity", row["severity"]), tag("origin", row["provenance"])]
+    found.append(f"PAP:{row['pap'].upper()}")
+    if row["crisis"]:
+        found.append(tag("crisis", row["crisis"]))
+    if row["disputed"]:
+        found.append(tag("disputed", "yes"))
+    if row["exercise"]:
+        found += [tag("exercise", "yes"), 'exercise:generic="comcheck"']
+    return found
+
+
+def _quoted(text: str) -> str:
+    """Text as it stands between a pattern's quotes."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the clock makes of the ledger: parties, opinions, sums of sightings, crises."""
+
+from datetime import timedelta
+
+import pytest
+
+from stemtide.hub.signals import writes as signals
+from stemtide.hub.signals.models import Signal
+from stemtide.protocol.signals import OpinionIn
+from stemtide.protocol.stix import EXTENSION
+from tests.hub.stix.conftest import indicator, said_of
+from tests.world import NOON, hex_value, outcome, report_of
+
+
+def told(shelf, kind, party=None, of="signals"):
+    return shelf.told(party, of=of, types=frozenset({kind}))
+
+
+def opine(signal, said, *, by, minutes=0):
+    now = NOON + timedelta(minutes=minutes)
+    signals.opine(signal, body=OpinionIn(opinion=said, note="seen"), by=by, now=now)
+
+
+def test_every_party_has_an_identity_which_its_indicators_name(shelf):
+    shelf.world.share()
+    assert shelf.make() == len(shelf.world.everyone)
+    assert shelf.make() == 0
+    names = {one["id"]: one["name"] for one in told(shelf, "identity", shelf.world.observer)}
+    (ours,) = shelf.indicators()
+    assert names[ours["created_by_ref"]] == "Belgian Crisis Centre"
+
+
+def test_an_opinion_given_at_another_door_is_told_and_replaced(shelf):
+    shared = shelf.world.share()
+    opine(shared.id, "agree", by=shelf.world.agency)
+    shelf.make()
+    (first,) = told(shelf, "opinion")
+    (ours,) = shelf.indicators()
+    assert (first["opinion"], first["object_refs"]) == ("agree", [ours["id"]])
+    opine(shared.id, "dispute", by=shelf.world.agency, minutes=1)
+    shelf.make()
+    (second,) = told(shelf, "opinion")
+    assert (second["id"], second["opinion"]) == (first["id"], "disagree")
+    assert second["created"] == first["created"] < second["modified"]
+
+
+def test_an_opinion_that_was_posted_is_revoked_when_its_party_says_something_else(shelf):
+    target = indicator()
+    shelf.post(target)
+    by = shelf.world.big_provider
+    shelf.post(said_of(target["id"]), by=by)
+    shelf.make()
+    opine(Signal.objects.get().uid, "agree", by=by, minutes=1)
+    shelf.make()
+    found = {one["opinion"]: one.get("revoked", False) for one in told(shelf, "opinion")}
+    assert found == {"disagree": True, "agree": False}
+
+
+def test_sightings_are_told_in_sum_and_again_when_they_change(shelf):
+    world, shared = shelf.world, shelf.world.share()
+    rows = [outcome(shared.id, "blocked", count=4), outcome(shared.id, "reversed", count=1)]
+    signals.report_outcomes(report_of(*rows), by=world.big_provider, now=NOON)
+    more = report_of(outcome(shared.id, "held", count=2))
+    signals.report_outcomes(more, by=world.small_provider, now=NOON)
+    shelf.make()
+    (first,) = told(shelf, "sighting", world.consortium)
+    assert (first["count"], first["summary"]) == (6, True)
+    assert first["extensions"][EXTENSION]["outcomes"] == {"blocked": 4, "held": 2, "reversed": 1}
+    again = report_of(outcome(shared.id, "blocked", count=10))
+    signals.report_outcomes(again, by=world.small_provider, now=NOON)
+    shelf.make(NOON + timedelta(seconds=5))
+    assert told(shelf, "sighting") == [first]
+    shelf.make(NOON + timedelta(seconds=31))
+    (second,) = told(shelf, "sighting")
+    assert (second["id"], second["count"]) == (first["id"], 16)
+
+
+def test_a_crisis_has_an_incident_a_grouping_and_at_its_end_a_report(shelf):
+    world = shelf.world
+    crisis = world.activate(name="Attack in a city")
+    of = f"crisis-{crisis.id}"
+    world.share(value=hex_value(1), crisis=crisis.id)
+    shelf.post(indicator(hex_value(2)), to=of)
+    shelf.make()
+    (incident,) = told(shelf, "incident", of=of)
+    assert incident["name"] == "Attack in a city"
+    links = told(shelf, "relationship", of=of)
+    assert {one["target_ref"] for one in links} == {incident["id"]}
+    assert {one["source_ref"] for one in links} == {one["id"] for one in shelf.indicators(of=of)}
+    (grouping,) = told(shelf, "grouping", of=of)
+    assert grouping["object_refs"][0] == incident["id"]
+    assert told(shelf, "report", of=of) == []
+    world.close(crisis)
+    shelf.make(NOON + timedelta(minutes=1))
+    (report,) = told(shelf, "report", of=of)
+    assert set(report["object_refs"][1:]) == {one["id"] for one in shelf.indicators(of=of)}
+    assert told(shelf, "incident") == []
+
+
+def test_a_grouping_names_only_what_its_reader_may_see(shelf):
+    world = shelf.world
+    crisis = world.activate()
+    world.join(crisis, world.big_provider)
+    world.share(value=hex_value(1), crisis=crisis.id, tlp="red", audience=("small-forum",))
+    world.share(value=hex_value(2), crisis=crisis.id)
+    world.calm(crisis)
+    shelf.make(NOON + timedelta(minutes=1))
+    of = f"crisis-{crisis.id}"
+    sizes = [
+        len(told(shelf, "grouping", party, of=of)[0]["object_refs"])
+        for party in (world.authority, world.big_provider)
+    ]
+    assert sizes == [3, 2]
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_hub_that_has_told_everything_makes_nothing(shelf, seconds):
+    shelf.world.warn()
+    assert shelf.make() > 0
+    assert shelf.make(NOON + timedelta(seconds=seconds)) == 0
