@@ -19,7 +19,7 @@ _people = get_asgi_application()  # makes Django ready, which what follows needs
 from stemtide.hub.api.door import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.api.wire import Application, Receive, Scope, Send, weighed  # noqa: E402
-from stemtide.hub.lanes import Precedence, Threads, is_refresh, one_thread  # noqa: E402
+from stemtide.hub.lanes import Precedence, Threads, for_streams, is_refresh, one_thread  # noqa: E402
 
 
 class _InOneThread(ASGIHandler):
@@ -55,7 +55,6 @@ _streams = weighed(cast("Application", _people))
 _answers = weighed(cast("Application", _InOneThread()))
 _precedence, _threads = Precedence(), Threads()
 _for_refreshes = one_thread("refreshes")
-_for_streams = one_thread("streams")
 
 STREAM = "/stream"
 """How the addresses of the desk's streams end: those alone need Django's asynchronous half."""
@@ -70,7 +69,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] == ADDRESS:
         await stream(scope, receive, send)
     elif scope["path"].endswith(STREAM) and not is_machines(scope["path"]):
-        async with ThreadSensitiveContext(executor=_for_streams):
+        async with ThreadSensitiveContext(executor=for_streams):
             await _streams(scope, receive, send)
     elif is_refresh(scope["path"]):
         async with ThreadSensitiveContext(executor=_for_refreshes):

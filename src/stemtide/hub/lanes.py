@@ -78,3 +78,7 @@ def one_thread(name: str) -> ThreadPoolExecutor:
 def is_refresh(path: str) -> bool:
     """Whether open pages fetch this by themselves."""
     return path.endswith(REFRESH)
+
+
+for_streams = one_thread("streams")
+"""What the desk's streams look up: one connection for all of them."""

@@ -95,6 +95,19 @@ def test_a_look_is_shown_to_nobody_else(world, signal):
     assert other.post(f"{look}/reveal").status_code == 404
 
 
+def test_a_look_is_counted_at_once_in_the_room_of_who_took_it(world, crisis, signal):
+    desk, other = world.desk("agency"), world.desk("agency", Role.DUTY_OFFICER)
+
+    def is_counted(reader):
+        blocks = reader.get(f"/crises/{crisis}/_blocks", headers={"HX-Request": "true"})
+        return b'class="exposure' in blocks.content
+
+    assert not is_counted(desk)
+    begin(desk, signal)
+    assert is_counted(desk)
+    assert not is_counted(other)
+
+
 LOOKS = {
     ("authority", Role.DUTY_OFFICER): 200,
     ("authority", Role.DATA_PROTECTION_OFFICER): 403,

@@ -258,6 +258,8 @@ def test_marks_say_how_far_the_ledger_came_for_each_room(world, uid):
     assert marks.of_room(uid) == start
     assert marks.of_room(other) == marks.of_room(other, ("signal",)) > start
     assert marks.of_room(other, ("message",)) == start
+    assert marks.of_thing("signal") > marks.of_room(other, ("signal",))
+    assert marks.of_thing("message") <= start
     world.crisis()
     heads = marks.look()
     assert marks.of_room(uid, ()) <= heads.entries

@@ -113,14 +113,14 @@ def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
     return facts(find(uid, viewer=viewer), viewer=viewer)
 
 
-def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:  # noqa: ARG001  # find() said for whom
+def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
     """What the rules must know of a crisis."""
-    return once(("facts", row.pk), lambda: _facts(row))
+    return once(("facts", row.pk), lambda: _facts(row, viewer=viewer))
 
 
-def _facts(row: Crisis) -> rules.CrisisFacts:
+def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
     """The same, from the tables."""
-    states = row.participations.values_list("party__name", "state")
+    states = [(one.party.name, one.state) for one in participations(row, viewer=viewer)]
     return rules.CrisisFacts(
         framework=framework(row.framework),
         stage=row.stage,
@@ -130,8 +130,14 @@ def _facts(row: Crisis) -> rules.CrisisFacts:
         tail_ends_at=row.tail_ends_at,
         states={name: JoinState(state) for name, state in states},
         answers={test: CheckAnswer(check.answer) for test, check in _latest(row).items()},
-        measures=row.measures.count(),
+        measures=once(("measures counted", row.pk), row.measures.count),
     )
+
+
+def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() said for whom
+    """The rows of how parties stand to a crisis, by name; what of them is shown is for others."""
+    found = row.participations.select_related("party", "invited_by")
+    return once(("participations", row.pk), lambda: list(found))
 
 
 def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
@@ -243,7 +249,13 @@ def _describe_check(
 
 def _latest(row: Crisis) -> dict[str, Check]:
     """The latest answer to each test."""
-    return {check.test: check for check in row.checks.all()}
+    return {check.test: check for check in _checks(row)}
+
+
+def _checks(row: Crisis) -> list[Check]:
+    """All answers to the checklist, oldest first."""
+    found = row.checks.select_related("answered_by")
+    return once(("checks", row.pk), lambda: list(found))
 
 
 def _own_facts(row: Crisis, *, viewer: Party, around: _Around) -> rules.CrisisFacts:
@@ -291,7 +303,14 @@ def _read_around(viewer: Party, *, only: Crisis | None) -> _Around:
 
 def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
     """The same, with all that a description needs."""
-    crises = _seen(viewer) if only is None else [only]
+    if only is not None:
+        here = only.reviews.filter(decision="")
+        return _Around(
+            states=_around(viewer, only=only).states,
+            reviews={one.crisis_id: one for one in once(("running", only.pk), lambda: list(here))},
+            checks={only.pk: _latest(only)},
+        )
+    crises = _seen(viewer)
     running = Review.objects.filter(decision="", crisis__in=crises)
     checks = Check.objects.filter(crisis__in=crises).select_related("answered_by")
     latest: dict[int, dict[str, Check]] = {}

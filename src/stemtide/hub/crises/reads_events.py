@@ -8,6 +8,7 @@ from django.db.models import Q
 from stemtide.hub.crises import reads, rules_events
 from stemtide.hub.crises.models import Crisis, EventLink, Neighbour
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.moment import once
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import AlikeOut, NeighbourOut
 from stemtide.protocol.frameworks import framework
@@ -28,7 +29,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[AlikeOut]:
     seen = reads.seen(viewer=viewer)
     reasons = _reasons(row)
     found = []
-    for other in rows.order_by("-warned_at"):
+    for other in once(("near", row.pk), lambda: list(rows.order_by("-warned_at"))):
         if seen is not None and other.uid not in seen:
             continue
         is_linked = other.event == row.event
@@ -54,10 +55,12 @@ def event_of(row: Crisis, *, viewer: Party) -> rules_events.EventFacts:  # noqa:
 def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     """Other mechanisms' activations about a crisis' event, whichever crisis noted them."""
     seen = reads.seen(viewer=viewer)
-    rows = Neighbour.objects.select_related("by", "crisis__opened_by")
+    rows = Neighbour.objects.select_related("by", "crisis__opened_by").filter(
+        crisis__event=row.event
+    )
     return [
         _describe(one, viewer=viewer)
-        for one in rows.filter(crisis__event=row.event)
+        for one in once(("neighbours", row.pk), lambda: list(rows))
         if seen is None or one.crisis.uid in seen
     ]
 
@@ -86,6 +89,11 @@ def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() 
 
 def _reasons(row: Crisis) -> dict[int, str]:
     """What was said when a crisis was linked with others, by their primary keys; latest counts."""
+    return once(("reasons", row.pk), lambda: _read_reasons(row))
+
+
+def _read_reasons(row: Crisis) -> dict[int, str]:
+    """The same, from the table."""
     links = EventLink.objects.filter(Q(crisis=row) | Q(other=row)).order_by("at", "pk")
     found = {}
     for one, other, reason in links.values_list("crisis_id", "other_id", "reason"):

@@ -43,10 +43,9 @@ def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, 
 def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
     """The same for a row that is at hand; who leads comes first."""
     is_insider = rules.is_insider(facts, viewer)
-    rows = row.participations.select_related("party", "invited_by")
     found = [
         _describe(one, viewer=viewer)
-        for one in rows
+        for one in reads.participations(row, viewer=viewer)
         if one.state != JoinState.UNINVITED and (is_insider or one.party == viewer)
     ]
     named = {one.party for one in found}

@@ -2,12 +2,14 @@
 """The readers of a crisis' whole life: ratings, measures, proposals, reviews and the rest."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from stemtide.hub.crises import reads, reads_events, reads_joining, rules
 from stemtide.hub.crises.models import Crisis, Proposal, Review
 from stemtide.hub.crises.rules_moves import ProposalFacts
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.moment import once
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import CrisisLife, MeasureOut, ProposalOut, TriageOut
 from stemtide.protocol.words import ProposalAct, ProposalState, TriageOutcome
@@ -30,10 +32,7 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
         triages=_triages(row, viewer=viewer) if is_insider else [],
         measures=_measures(row, viewer=viewer) if is_insider else [],
         proposals=_proposals(row, viewer=viewer) if is_insider else [],
-        reviews=[
-            reads.describe_review(one, viewer=viewer)
-            for one in row.reviews.select_related("by").all()
-        ]
+        reviews=[reads.describe_review(one, viewer=viewer) for one in _rows(row, "reviews", "by")]
         if is_insider
         else [],
         participants=reads_joining.described(row, facts=facts, viewer=viewer),
@@ -44,7 +43,8 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
 
 def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() said for whom
     """The last answer to a crisis' checklist: what a proposal rests on; 0 for none."""
-    return row.checks.order_by("-pk").values_list("pk", flat=True).first() or 0
+    last = row.checks.order_by("-pk").values_list("pk", flat=True)
+    return once(("checked to", row.pk), last.first) or 0
 
 
 def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() said for whom
@@ -91,6 +91,12 @@ def is_anything_due(now: datetime, *, by: str) -> bool:  # noqa: ARG001  # the c
     )
 
 
+def _rows(row: Crisis, things: str, *named: str) -> list[Any]:
+    """The rows of one kind that hang on a crisis, with the parties that they name."""
+    found = getattr(row, things).select_related(*named)
+    return once((things, row.pk), lambda: list(found))
+
+
 def _is_stale(row: Proposal, *, last: int) -> bool:
     """Whether what was proposed rests on answers that were given again since."""
     return row.act == ProposalAct.ACTIVATE and row.checked_to != last
@@ -109,7 +115,7 @@ def _triages(row: Crisis, *, viewer: Party) -> list[TriageOut]:
             by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
             at=one.at,
         )
-        for one in row.triages.select_related("by")
+        for one in _rows(row, "triages", "by")
     ]
 
 
@@ -123,7 +129,7 @@ def _measures(row: Crisis, *, viewer: Party) -> list[MeasureOut]:
             by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
             at=one.at,
         )
-        for one in row.measures.select_related("by")
+        for one in _rows(row, "measures", "by")
     ]
 
 
@@ -148,5 +154,5 @@ def _proposals(row: Crisis, *, viewer: Party) -> list[ProposalOut]:
             decided_at=one.decided_at,
             decided_reason=one.decided_reason,
         )
-        for one in row.proposals.select_related("by", "decided_by")
+        for one in _rows(row, "proposals", "by", "decided_by")
     ]

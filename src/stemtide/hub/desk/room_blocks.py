@@ -11,6 +11,7 @@ everyone it is for.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from stemtide.hub.desk import leads, room_content, room_offers, situation
 from stemtide.hub.desk.people import SignedInRequest
 from stemtide.hub.desk.room_verbs import Offer
 from stemtide.hub.ledger.marks import marks
+from stemtide.hub.ledger.reads import Heads
 from stemtide.hub.media import reads as media
 from stemtide.hub.parties.moment import moment
 from stemtide.hub.parties.reads import Actor
@@ -37,7 +39,7 @@ _KEPT = 1024
 
 
 class _Made:
-    """Values by key, the latest few of them; each is made once, however many ask at a time."""
+    """Values by key, those asked for lately; each is made once, however many ask at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,6 +50,7 @@ class _Made:
         """The value of a key, made now if nobody made it."""
         with self._lock:
             if key in self._values:
+                self._values.move_to_end(key)
                 return self._values[key]
             making = self._making.setdefault(key, threading.Lock())
         with making:
@@ -82,11 +85,11 @@ def facts(
 
     raises: NotFoundError for a crisis that the person's party may not see.
     """
-    now = datetime.now(UTC)
-    with moment():
-        room = _Room(request, uid, by=by, now=now)
+    now, heads = datetime.now(UTC), marks.look()
+    with moment(_known(uid, heads)):
+        room = _Room(request, uid, by=by, now=now, hub=heads.hub)
         offered = _offers(room.life(), by=by, now=now, wrong=wrong)
-        own = _own(uid, by=by, now=now)
+        own = _own(uid, by=by, now=now, hub=heads.hub)
         return {**room.content(), **room.life(), **room.said(), **room.acts(), **own, **offered}
 
 
@@ -95,13 +98,13 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
 
     raises: NotFoundError.
     """
-    now = datetime.now(UTC)
-    with moment():
-        room = _Room(request, uid, by=by, now=now)
+    now, heads = datetime.now(UTC), marks.look()
+    with moment(_known(uid, heads)):
+        room = _Room(request, uid, by=by, now=now, hub=heads.hub)
         life, content = room.life(), room.content()
-        own = _own(uid, by=by, now=now)
-        looks = {**own, "key": (own["exposure"], frozenset(own["seen"]))}
-        offered = _offers(life, by=by, now=now, wrong=None)
+        own = _own(uid, by=by, now=now, hub=heads.hub)
+        looks = {**own, "key": tuple(own.values())}
+        offered = _offers(life, by=by, now=now, drawn=True)
         blocks = [_block("head", content, life), _block("next", life, _of("next", offered))]
         blocks += [_block("curve", content), _block("clusters", content, looks)]
         blocks += [_block("sightings", content)]
@@ -112,7 +115,7 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
             said = room.said()
             blocks += [_block(name, said) for name in ("log", "lines", "leads") if name in said]
         blocks += [_block("ledger", room.acts())]
-        return "".join(blocks) + _bar(request, by=by, now=now) + _moment(now)
+        return "".join(blocks) + _bar(request, by=by, now=now, heads=heads) + _moment(now)
 
 
 _TEMPLATES = {"curve": "spread", "ledger": "timeline"}
@@ -146,9 +149,8 @@ def _of(place: str, offered: dict[str, Any]) -> dict[str, Any]:
     return {**forms, "key": tuple((one.verb.name, one.target) for one in here)}
 
 
-def _bar(request: SignedInRequest, *, by: Actor, now: datetime) -> str:
+def _bar(request: SignedInRequest, *, by: Actor, now: datetime, heads: Heads) -> str:
     """The alerts that wait for the party, as the bar above every page tells of them."""
-    heads = marks.look()
     key = ("bar", by.party.pk, *_reading(), heads.hub, heads.entries, _span(by.party.pk, now))
     html: str = made.get(
         key, lambda: render_to_string("desk/alerts/_bar_live.html", {"request": request})
@@ -158,8 +160,19 @@ def _bar(request: SignedInRequest, *, by: Actor, now: datetime) -> str:
 
 def _moment(now: datetime) -> str:
     """When the figures were read."""
-    html = render_to_string("desk/_moment.html", {"now": now})
-    return f'<div id="block-moment" hx-swap-oob="innerHTML">{html}</div>'
+
+    def render() -> str:
+        html = render_to_string("desk/_moment.html", {"now": now})
+        return f'<div id="block-moment" hx-swap-oob="innerHTML">{html}</div>'
+
+    html: str = made.get(("moment", *_reading(), int(now.timestamp())), render)
+    return html
+
+
+def _known(uid: UUID, heads: Heads) -> dict[Hashable, Any]:
+    """What pages of this room have read since the ledger's last entry, whoever looks at them."""
+    known: dict[Hashable, Any] = made.get(("known", uid, heads.hub, heads.entries), dict)
+    return known
 
 
 def _reading() -> tuple[str | None, str]:
@@ -175,9 +188,11 @@ def _span(party: int, now: datetime) -> int:
 class _Room:
     """What a room shows, in parts that change for different reasons. Each has its own key."""
 
-    def __init__(self, request: SignedInRequest, uid: UUID, *, by: Actor, now: datetime) -> None:
+    def __init__(
+        self, request: SignedInRequest, uid: UUID, *, by: Actor, now: datetime, hub: UUID
+    ) -> None:
         self._request, self._uid, self._by, self._now = request, uid, by, now
-        self._hub = marks.look().hub
+        self._hub = hub
 
     def life(self) -> dict[str, Any]:
         """Where the crisis stands, who takes part, what is proposed; alike for all of a party."""
@@ -255,21 +270,30 @@ class _Room:
         return {name: found[name] for name in ("log", "lines", "leads", "titles")}
 
 
-def _own(uid: UUID, *, by: Actor, now: datetime) -> dict[str, Any]:
+def _own(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
     """What one person alone sees: what they looked at."""
-    return {
-        "exposure": media.exposure(uid, by=by, now=now),
-        "seen": media.seen(uid, by=by),
-    }
+    key = ("own", uid, by, hub, marks.of_thing("preview"), _span(by.party.pk, now))
+    exposure, seen = made.get(key, lambda: media.looked_at(uid, by=by, now=now))
+    return {"exposure": exposure, "seen": seen}
 
 
 def _offers(
-    shared: dict[str, Any], *, by: Actor, now: datetime, wrong: Offer | None
-) -> dict[str, object]:
-    """The forms."""
+    shared: dict[str, Any],
+    *,
+    by: Actor,
+    now: datetime,
+    wrong: Offer | None = None,
+    drawn: bool = False,
+) -> dict[str, Any]:
+    """The forms. drawn: without tokens, as they were drawn for all who get the same."""
     room = room_offers.room_now(shared["life"], shared["facts"], by=by, now=now)
     ground = room_offers.around(shared["facts"], uid=room.life.id, by=by, others=shared["others"])
     found = room_offers.offers(room, ground=ground, wrong=wrong)
+    if drawn:
+        found = {
+            place: [_drawn(one, uid=room.life.id, key=ground.key) for one in here]
+            for place, here in found.items()
+        }
     answers = {one.target: one for one in found.get("checks", ()) if one.verb.name == "answer"}
     proposals = [
         (one, [offer for offer in found.get("next", ()) if offer.target == str(one.id)])
@@ -288,6 +312,18 @@ def _offers(
         "news": {o.target: o for o in found.get("neighbours", ()) if o.target},
         "stray": _stray(found, wrong=wrong),
     }
+
+
+def _drawn(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
+    """An offer whose form is drawn once for all whom it offers the same. key: its ground's."""
+    facts = {"offer": offer, "life": {"id": uid}}
+    kept = ("offer", uid, offer.verb.name, offer.target, key, *_reading())
+
+    def html() -> str:
+        found: str = made.get(kept, lambda: render_to_string("desk/room/_offer_form.html", facts))
+        return found
+
+    return replace(offer, html=html)
 
 
 def _stray(found: dict[str, list[Offer]], *, wrong: Offer | None) -> Offer | None:

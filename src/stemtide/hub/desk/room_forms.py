@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms of a crisis' room: each becomes the message that its write takes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,6 +91,13 @@ class Around:
         self.countries = countries
         self.review_h = review_h
         self.others = others
+
+    @property
+    def key(self) -> Hashable:
+        """All of it: what the forms made around it depend on, beside verb, target and reader."""
+        triage = self.triage.name if self.triage else None
+        choices = (tuple(self.parties), tuple(self.countries), tuple(self.others))
+        return (triage, self.review_h, *choices)
 
 
 class NothingForm(RoomForm):

@@ -3,12 +3,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
+from typing import cast
 from uuid import UUID
+
+from django.utils.functional import SimpleLazyObject
 
 from stemtide.hub.crises import reads as crises, rules_joining
 from stemtide.hub.crises.rules import CrisisFacts
 from stemtide.hub.desk.people import SignedInRequest
-from stemtide.hub.desk.room_forms import Around
+from stemtide.hub.desk.room_forms import Around, RoomForm
 from stemtide.hub.desk.room_targets import Room
 from stemtide.hub.desk.room_verbs import Offer, Verb, allowed
 from stemtide.hub.parties import reads as parties
@@ -53,7 +57,7 @@ def offers(room: Room, *, ground: Around, wrong: Offer | None = None) -> dict[st
         if wrong and (wrong.verb, wrong.target) == (verb, target):
             offer = wrong
         else:
-            offer = Offer(verb, target, verb.form(prefix=_prefix(verb, target), around=ground))
+            offer = Offer(verb, target, _form(verb, target, ground=ground))
         found.setdefault(verb.place, []).append(offer)
     return found
 
@@ -73,6 +77,12 @@ def sent(request: SignedInRequest, uid: UUID, *, verb: Verb, target: str, by: Ac
 def room_now(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:
     """What the rules ask about."""
     return Room(facts=facts, life=life, by=by, now=now)
+
+
+def _form(verb: Verb, target: str, *, ground: Around) -> RoomForm:
+    """An empty form, made when somebody looks at it: most are drawn already."""
+    make = partial(verb.form, prefix=_prefix(verb, target), around=ground)
+    return cast("RoomForm", SimpleLazyObject(make))
 
 
 def _prefix(verb: Verb, target: str) -> str:

@@ -53,12 +53,17 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A verb that the rules allow, about a target, with its form."""
+    """A verb that the rules allow, about a target, with its form.
+
+    html: hands out the form as it was drawn for all who get the same; None on a page, where it
+    holds a token of its own.
+    """
 
     verb: Verb
     target: str
     form: forms.RoomForm = field(compare=False)
     is_open: bool = False
+    html: Callable[[], str] | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:

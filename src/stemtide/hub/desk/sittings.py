@@ -11,8 +11,9 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from stemtide.hub.parties import reads_people, writes_sittings
+from stemtide.hub.parties import writes_sittings
 from stemtide.hub.parties.reads import Someone
+from stemtide.hub.parties.reads_people import Seat
 
 KEY = "sitting"
 """Where a session keeps the number of its sitting."""
@@ -58,12 +59,10 @@ def number(request: HttpRequest) -> int | None:
     return request.session.get(KEY)
 
 
-def goes_on(request: HttpRequest, person: Someone) -> bool:
-    """Whether a request's sitting is not over: what a stream asks again and again."""
-    at = number(request)
-    return at is not None and reads_people.is_sitting(
-        at, viewer=person, idle=settings.SITTING_IDLE, now=datetime.now(UTC)
-    )
+def seat_of(request: HttpRequest, person: Someone) -> Seat | None:
+    """Where a request's person sits; None where their sitting has not begun."""
+    session, at = request.session.session_key, number(request)
+    return Seat(session, at, person.pk) if session and at is not None else None
 
 
 def organisation_of(request: HttpRequest) -> str:

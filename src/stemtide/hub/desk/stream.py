@@ -8,11 +8,9 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.people import lacks_factor
-from stemtide.hub.desk.sittings import goes_on
-from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.desk.sittings import seat_of
+from stemtide.hub.desk.watching import Watcher, may_see, together
 from stemtide.hub.wake import Subscription, WakesClosedError, wakes
 
 TICK_S = 5.0
@@ -37,34 +35,26 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
     if await sync_to_async(lacks_factor)(request, user):
         return HttpResponse("Set up a second factor first.", status=403, content_type="text/plain")
     party = await sync_to_async(lambda: user.party)()
-    if uid is not None and not await sync_to_async(_may_see)(uid, party=party):
+    if uid is not None and not await sync_to_async(may_see)(uid, party=party):
         return HttpResponse("There is no such crisis.", status=404, content_type="text/plain")
+    seat = seat_of(request, user)
+    if seat is None:
+        return HttpResponse("Sign in again.", status=403, content_type="text/plain")
     answer = StreamingHttpResponse(
-        _events(request, party=party, crisis=uid), content_type="text/event-stream; charset=utf-8"
+        _events(Watcher(seat, party, uid)), content_type="text/event-stream; charset=utf-8"
     )
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
 
 
-def _may_see(uid: UUID, *, party: Viewer) -> bool:
-    """Whether a party sees a crisis."""
-    try:
-        crises.find(uid, viewer=party)
-    except NotFoundError:
-        return False
-    return True
-
-
-async def _events(
-    request: HttpRequest, *, party: Viewer, crisis: UUID | None
-) -> AsyncIterator[str]:
+async def _events(watcher: Watcher) -> AsyncIterator[str]:
     """The events, until the browser leaves, the session ends or the process stops."""
     yield f"retry: {RETRY_MS}\nevent: wake\ndata: \n\n"
     try:
         async with wakes.subscribe(
-            party, exercise=True, all_changes=True, crisis=crisis
+            watcher.party, exercise=True, all_changes=True, crisis=watcher.crisis
         ) as subscription:
-            while await _goes_on(request, party=party, crisis=crisis):
+            while await together.may_go_on(watcher):
                 yield await _next(subscription)
     except WakesClosedError:
         return
@@ -78,19 +68,3 @@ async def _next(subscription: Subscription) -> str:
     except TimeoutError:
         return "event: tick\ndata: \n\n"
     return f"event: wake\ndata: {position}\n\n"
-
-
-async def _goes_on(request: HttpRequest, *, party: Viewer, crisis: UUID | None) -> bool:
-    """Whether the reader is still signed in, and may still see the crisis."""
-    if not await _is_still_signed_in(request):
-        return False
-    return crisis is None or await sync_to_async(_may_see)(crisis, party=party)
-
-
-async def _is_still_signed_in(request: HttpRequest) -> bool:
-    """Whether the session that opened the stream is still there, and its sitting goes on."""
-    key = request.session.session_key
-    if key is None or not await request.session.aexists(key):
-        return False
-    user = await request.auser()
-    return user.is_authenticated and await sync_to_async(goes_on)(request, user)

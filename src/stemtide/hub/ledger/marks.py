@@ -20,6 +20,8 @@ class Marks:
         self._lock = threading.Lock()
         self._heads: reads.Heads | None = None
         self._in_room: dict[UUID, dict[str, int]] = {}
+        self._of_things: dict[str, int] = {}
+        self._start = 0
         self._in_every_room = 0
         self._in_bar = 0
 
@@ -31,7 +33,8 @@ class Marks:
             if before is None or before.hub != heads.hub or heads.entries < before.entries:
                 # Nothing is known of what came before: whatever was made is made anew.
                 self._in_room.clear()
-                self._in_every_room = self._in_bar = heads.entries
+                self._of_things.clear()
+                self._in_every_room = self._in_bar = self._start = heads.entries
             elif heads.entries == before.entries:
                 return heads
             else:
@@ -50,15 +53,20 @@ class Marks:
         last = [number for thing, number in here.items() if things is None or thing in things]
         return max(self._in_every_room, *last, 0)
 
+    def of_thing(self, thing: str) -> int:
+        """The last entry about one kind of thing, in whatever room."""
+        return self._of_things.get(thing, self._start)
+
     def of_page(self, crisis: UUID) -> int:
         """The last entry that anything on the page may show: its blocks, or the alerts above."""
         return max(self.of_room(crisis), self._in_bar)
 
     def _note(self, entry: reads.KindRow) -> None:
         """Note whom one entry concerns."""
+        thing = entry.kind.partition(".")[0]
+        self._of_things[thing] = entry.number
         if entry.crisis is not None:
             here = self._in_room.get(entry.crisis, {})
-            thing = entry.kind.partition(".")[0]
             self._in_room[entry.crisis] = {**here, thing: entry.number}  # readers take no lock
         if is_of_alerts(entry.kind):
             self._in_bar = entry.number

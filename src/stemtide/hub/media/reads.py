@@ -112,10 +112,15 @@ def person(*, by: Actor) -> Person:
 
     raises: NotAllowedError for a machine.
     """
+    return Person.objects.get(pk=_number_of(by), party=by.party)
+
+
+def _number_of(by: Actor) -> int:
+    """The number of the person who acts. raises: NotAllowedError for a machine."""
     kind, _, number = by.ref.partition(":")
     if kind != "person":
         raise NotAllowedError("only a person looks at a preview: sign in at the desk")
-    return Person.objects.get(pk=int(number), party=by.party)
+    return int(number)
 
 
 def own_look(uid: UUID, *, by: Actor) -> Look:
@@ -180,15 +185,27 @@ def has_seen(members: Iterable[UUID], *, by: Actor) -> bool:
 
 def exposure(crisis: UUID, *, by: Actor, now: datetime) -> Exposure:
     """How much the person who asks looked at."""
+    return looked_at(crisis, by=by, now=now)[0]
+
+
+def looked_at(crisis: UUID, *, by: Actor, now: datetime) -> tuple[Exposure, frozenset[UUID]]:
+    """How much the person who asks looked at, and which signals of a crisis: in one query."""
     if not by.is_person:
-        return Exposure(today=0, here=0, lately=0)
+        return Exposure(today=0, here=0, lately=0), frozenset()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    counts = Look.objects.filter(person=person(by=by)).aggregate(
-        today=Count("pk", filter=Q(opened_at__gte=midnight)),
-        here=Count("pk", filter=Q(crisis__uid=crisis)),
-        lately=Count("pk", filter=Q(opened_at__gt=now - rules.PAUSE_WITHIN)),
+    lately = now - rules.PAUSE_WITHIN
+    counted = Q(crisis__uid=crisis) | Q(opened_at__gte=min(midnight, lately))
+    rows = list(
+        Look.objects.filter(counted, person=_number_of(by), person__party=by.party)
+        .order_by()
+        .values_list("opened_at", "crisis__uid", "signal__uid")
     )
-    return Exposure(**counts)
+    exposure = Exposure(
+        today=sum(at >= midnight for at, _, _ in rows),
+        here=sum(where == crisis for _, where, _ in rows),
+        lately=sum(at > lately for at, _, _ in rows),
+    )
+    return exposure, frozenset(signal for _, where, signal in rows if where == crisis)
 
 
 def days_of_looks(*, viewer: Party, limit: int = 31) -> list[DayOfLooks]:

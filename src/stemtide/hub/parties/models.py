@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parties, people, contact points, keys and agents."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -30,6 +30,14 @@ class Party(models.Model):
         return f"party:{self.name}"
 
 
+class People(BaseUserManager["Person"]):
+    """People, each with their party: every page asks for both."""
+
+    def get_queryset(self) -> models.QuerySet["Person"]:
+        """All of them."""
+        return super().get_queryset().select_related("party")
+
+
 class Person(AbstractBaseUser):
     """Someone who signs in for a party, in one role.
 
@@ -50,7 +58,7 @@ class Person(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects: ClassVar[BaseUserManager[Self]] = BaseUserManager()
+    objects: ClassVar[People] = People()
 
     def __str__(self) -> str:
         return self.email

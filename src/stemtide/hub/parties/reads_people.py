@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only readers of people and of who is signed in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.db.models import QuerySet
 
 from stemtide.hub.parties import rules_people
@@ -49,6 +52,15 @@ class SittingRow:
     browser: str
     started_at: datetime
     seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where somebody sits at the desk: the key of their session, and two numbers."""
+
+    session: str
+    sitting: int
+    person: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +116,17 @@ def sittings(*, viewer: Person, idle: timedelta, now: datetime) -> list[SittingR
     ]
 
 
-def is_sitting(number: int, *, viewer: Person, idle: timedelta, now: datetime) -> bool:
-    """Whether a person's sitting goes on: what a stream asks before it says more."""
-    mine = Sitting.objects.filter(pk=number, person=viewer)
-    return bool(_live(mine, idle=idle, now=now))
+def kept_seats(asked: Collection[Seat], *, by: str, idle: timedelta, now: datetime) -> set[Seat]:  # noqa: ARG001  # streams ask, each for who opened it
+    """Those seats whose session is there and whose sitting goes on."""
+    sessions = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class().objects
+    there = sessions.filter(session_key__in=[one.session for one in asked])
+    keys = set(there.values_list("session_key", flat=True))
+    numbers = [one.sitting for one in asked]
+    going_on = {
+        (one.pk, one.person_id)
+        for one in _live(Sitting.objects.filter(pk__in=numbers), idle=idle, now=now)
+    }
+    return {one for one in asked if one.session in keys and (one.sitting, one.person) in going_on}
 
 
 def has_second_factor(*, viewer: Person) -> bool:

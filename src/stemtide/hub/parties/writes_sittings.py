@@ -26,16 +26,16 @@ def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> 
 
 def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool) -> bool:
     """Whether a sitting goes on. by_hand: the person did something, which is noted."""
-    found = Sitting.objects.filter(pk=number, person=person).first()
-    if found is None or rules_people.is_over(
-        started_at=found.started_at,
-        seen_at=found.seen_at,
-        ended_at=found.ended_at,
-        idle=idle,
-        now=now,
+    mine = Sitting.objects.filter(pk=number, person=person)
+    found = mine.order_by("pk").values_list("started_at", "seen_at", "ended_at").first()
+    if found is None:
+        return False
+    started_at, seen_at, ended_at = found
+    if rules_people.is_over(
+        started_at=started_at, seen_at=seen_at, ended_at=ended_at, idle=idle, now=now
     ):
         return False
-    if by_hand and now - found.seen_at >= rules_people.SEEN_EVERY:
+    if by_hand and now - seen_at >= rules_people.SEEN_EVERY:
         Sitting.objects.filter(pk=number, ended_at=None).update(seen_at=now)
     return True
 

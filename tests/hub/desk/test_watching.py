@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether those who watch may go on: asked together, answered for each alone."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from stemtide.hub.crises import writes_joining
+from stemtide.hub.desk.sittings import KEY
+from stemtide.hub.desk.watching import Together, Watcher, those_who_may
+from stemtide.hub.parties import writes_sittings
+from stemtide.hub.parties.models import Person
+from stemtide.hub.parties.reads_people import Seat
+from stemtide.protocol.crises import InviteIn, PartyIn
+from stemtide.protocol.words import Role
+
+PARTIES = ("authority", "agency", "provider", "rival")
+
+
+def watcher(desk, crisis):
+    """Somebody who watches a crisis, or the board, at a desk."""
+    assert desk.get("/").status_code == 200
+    person = Person.objects.get(pk=desk.session["_auth_user_id"])
+    seat = Seat(desk.session.session_key, desk.session[KEY], person.pk)
+    return Watcher(seat, person.party, crisis)
+
+
+@pytest.fixture
+def crisis(world):
+    """A live crisis of the authority to which two providers are asked; only one came."""
+    uid = world.crisis(active=True, joined=("provider",))
+    body = InviteIn(parties=("rival",))
+    writes_joining.invite(uid, body=body, by=world.actor("agency"), now=world.now)
+    return uid
+
+
+@pytest.fixture
+def desks(world):
+    return {name: world.desk(name, Role.DUTY_OFFICER) for name in PARTIES}
+
+
+@pytest.fixture
+def watchers(desks, crisis):
+    return {name: watcher(desk, crisis) for name, desk in desks.items()}
+
+
+def names(found):
+    return {one.party.name for one in found}
+
+
+@pytest.mark.django_db
+def test_everyone_goes_on_where_nothing_happened(watchers):
+    assert those_who_may(watchers.values()) == set(watchers.values())
+
+
+@pytest.mark.django_db
+def test_who_signs_out_watches_no_longer_and_the_others_do(watchers, desks):
+    those_who_may(watchers.values())
+    desks["provider"].post("/sign-out")
+    assert names(those_who_may(watchers.values())) == set(PARTIES) - {"provider"}
+
+
+@pytest.mark.django_db
+def test_a_session_without_its_sitting_watches_no_longer(world, watchers):
+    mine = watchers["agency"].seat
+    person = Person.objects.get(pk=mine.person)
+    writes_sittings.end_sitting(mine.sitting, person=person, now=world.now)
+    assert names(those_who_may(watchers.values())) == set(PARTIES) - {"agency"}
+
+
+@pytest.mark.django_db
+def test_nobody_watches_on_the_seat_of_another(watchers):
+    theirs, mine = watchers["authority"].seat, watchers["rival"]
+    odd = Watcher(Seat(theirs.session, theirs.sitting, mine.seat.person), mine.party, mine.crisis)
+    assert those_who_may([odd]) == set()
+
+
+@pytest.mark.django_db
+def test_a_party_whose_invitation_is_taken_back_watches_no_longer(world, watchers, crisis):
+    assert "rival" in names(those_who_may(watchers.values()))
+    body = PartyIn(party="rival")
+    writes_joining.uninvite(crisis, body=body, by=world.actor("authority"), now=world.now)
+    assert names(those_who_may(watchers.values())) == set(PARTIES) - {"rival"}
+
+
+@pytest.mark.django_db
+def test_the_board_is_watched_by_whoever_signed_in(world):
+    observer = watcher(world.desk("observer", Role.OBSERVER), None)
+    assert those_who_may([observer]) == {observer}
+
+
+@pytest.fixture
+def thread():
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        yield thread
+        thread.submit(connections.close_all).result()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_leaves_while_all_wait_keeps_nobody_from_the_answer(thread):
+    async def ask():
+        together = Together(thread)
+        nobody = Watcher(Seat("", 0, 0), party=None)
+        first, *others = (asyncio.create_task(together.may_go_on(nobody)) for _ in range(4))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await asyncio.gather(*others)
+
+    assert asyncio.run(ask()) == [False] * 3
+
+
+def test_what_fails_is_told_to_everyone_who_waits():
+    gone = ThreadPoolExecutor(max_workers=1)
+    gone.shutdown()
+
+    async def ask():
+        together = Together(gone)
+        nobody = Watcher(Seat("", 0, 0), party=None)
+        return await asyncio.gather(
+            *(together.may_go_on(nobody) for _ in range(3)), return_exceptions=True
+        )
+
+    assert [type(one) for one in asyncio.run(ask())] == [RuntimeError] * 3
