@@ -47,7 +47,7 @@ IN_ITS_ROOM = frozenset(
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
         # What no room shows of others.
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
-        *("contact_point", "ladder", "drill", "delivery"),
+        *("contact_point", "ladder", "drill", "delivery", "link"),
         *("referral", "referrals", "batch", "hold"),
         "recheck",
     }
