@@ -299,6 +299,26 @@ def test_a_complaint_by_letter_is_filed_and_its_code_passed_on(reviewer):
     assert "complained of this decision already" in said(again)
 
 
+def test_what_a_complaint_is_about_leads_to_it_and_to_a_link(world, reviewer, sharer):
+    signal = str(world.share())
+    page, about = taken(world, reviewer, ground=signal), f"/signals/{signal}"
+    shown = said(reviewer.get(about))
+    assert f'href="{page}"' in shown
+    assert f"/complaints/links/new?basis=signal&amp;ground={signal}" in shown
+    form = reviewer.get(f"/complaints/links/new?basis=signal&ground={signal}").context["form"]
+    assert (form["basis"].value(), form["ground"].value()) == ("signal", signal)
+    for other in (sharer, world.desk("provider", Role.OBSERVER)):
+        assert page not in said(other.get(about))
+
+
+def test_a_provider_sees_complaints_beside_referrals_and_orders(world, reviewer):
+    parts = scene._referrals(world) | scene._orders(world)
+    for name, where in (("referral", "referrals"), ("order", "orders")):
+        page = taken(world, reviewer, reference=name, basis=name, ground=parts[name])
+        shown = said(reviewer.get(f"/{where}/{parts[name]}", follow=True))
+        assert f'href="{page}"' in shown
+
+
 def test_observers_have_no_way_to_complaints(world):
     observer = world.desk("provider", Role.OBSERVER)
     assert "/complaints" not in said(observer.get("/"))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from stemtide.hub.complaints import reads_grounds as grounds, rules, seals
 from stemtide.hub.complaints.models import Complaint
@@ -89,9 +89,10 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
     return row
 
 
-def of_ground(signal: UUID, *, viewer: Party) -> list[ComplaintOut]:
-    """A party's complaints about one signal, oldest first."""
-    rows = _own(viewer).filter(signal__uid=signal)[:AT_ONCE]
+def of_ground(uid: UUID, *, viewer: Party) -> list[ComplaintOut]:
+    """A party's complaints that rest on one signal, referral or order, oldest first."""
+    about = Q(signal__uid=uid) | Q(referral__uid=uid) | Q(order__uid=uid)
+    rows = _own(viewer).filter(about)[:AT_ONCE]
     return [describe(row, viewer=viewer) for row in rows]
 
 

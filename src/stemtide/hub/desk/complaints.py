@@ -26,6 +26,7 @@ from stemtide.hub.complaints import (
 )
 from stemtide.hub.complaints.rules import ComplaintFacts
 from stemtide.hub.desk import complaint_grounds, entries
+from stemtide.hub.desk.complain_forms import SPOKEN
 from stemtide.hub.desk.complaint_forms import FileForm, LinkForm, RejectForm, UpholdForm
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
@@ -191,6 +192,7 @@ def _page(
         "now": now,
         "titles": titles_of(request),
         "complaint": found,
+        "language": dict(SPOKEN).get(found.language, found.language),
         "is_late": is_open and found.due_at < now,
         "is_open": is_open,
         "is_own": found.reviewer == by.ref,

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages of signals, referrals and orders say of complaints about them."""
+
+from uuid import UUID
+
+from django import template
+from django.template import Context
+
+from stemtide.hub.complaints import reads, rules
+from stemtide.hub.desk.people import actor_of
+from stemtide.hub.parties.rules import allows
+from stemtide.protocol.words import PartyKind
+
+register = template.Library()
+
+
+@register.inclusion_tag("desk/complaints/_about.html", takes_context=True)
+def complaints_about(context: Context, uid: UUID, basis: str) -> dict[str, object]:
+    """A provider's complaints about what it did because of one thing, and a way to make links."""
+    by = actor_of(context["request"])
+    is_reader = by.kind is PartyKind.PROVIDER and allows(rules.check_read, by.role)
+    return {
+        "is_reader": is_reader,
+        "rows": reads.of_ground(uid, viewer=by.party) if is_reader else [],
+        "may_file": allows(rules.check_link, kind=by.kind, role=by.role),
+        "uid": uid,
+        "basis": basis,
+        "now": context["now"],
+    }
