@@ -164,6 +164,34 @@ def test_a_complaint_is_taken_back_by_its_code(link, uploader):
     assert Entry.objects.filter(kind="complaint.withdrawn").count() == 1
 
 
+def test_what_was_decided_is_not_taken_back(world, link, uploader):
+    path = link()
+    complain(uploader, path)
+    code = uploader.get(path).context["code"]
+    decide(world, is_upheld=False)
+    sure = {"withdraw": "1", "confirm": "on"}
+    assert uploader.post(path, sure).status_code == 302
+    page = uploader.post("/complain", sure | {"code": code})
+    assert "The service keeps to its decision" in said(page)
+    assert Complaint.objects.get().state == "rejected"
+
+
+def test_erased_words_are_said_to_be_so(world, link, uploader):
+    path = link()
+    complain(uploader, path)
+    decide(world, is_upheld=False)
+    Complaint.objects.update(erase_due=world.now)
+    writes.erase_due_words(world.now)
+    page = said(uploader.get(path))
+    assert "What was written was erased" in page
+    assert "We looked at it" not in page
+
+
+def test_a_link_of_an_exercise_says_so(link, uploader):
+    path = link(basis="own", ground=None, exercise=True)
+    assert "Exercise" in said(uploader.get(path))
+
+
 def test_a_late_answer_is_owned_up_to(link, uploader):
     path = link()
     complain(uploader, path)

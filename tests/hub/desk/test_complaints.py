@@ -185,6 +185,28 @@ def test_a_decision_that_does_not_fit_says_so_beside_its_field(world, reviewer, 
     assert state() == ("in_review", "")
 
 
+def test_an_act_that_is_none_is_not_found(world, reviewer, sharer):
+    page = taken(world, reviewer)
+    assert reviewer.post(f"{page}/do/nonsense").status_code == 404
+    reviewer.post(f"{page}/do/uphold", WRONG)
+    asked = page.replace("/complaints/", "/complaints/asked/")
+    assert sharer.post(f"{asked}/do/nonsense").status_code == 404
+
+
+def test_an_answer_about_somebody_is_refused_and_a_second_one_too(world, reviewer, sharer):
+    page = taken(world, reviewer)
+    reviewer.post(f"{page}/do/uphold", WRONG)
+    asked = page.replace("/complaints/", "/complaints/asked/")
+    named = sharer.post(f"{asked}/do/keep", {"keep-reason": "Ask piet@example.org about it."})
+    assert named.status_code == 422
+    assert "holds personal data" in said(named)
+    sharer.post(f"{asked}/do/keep", {"keep-reason": "It shows the attack."})
+    again = sharer.post(f"{asked}/do/keep", {"keep-reason": "It still does."}, follow=True)
+    assert "it is kept and cannot become kept" in said(again)
+    watcher = world.desk("authority", Role.DATA_PROTECTION_OFFICER)
+    assert "Your role answers nothing for your party." in said(watcher.get(asked))
+
+
 def test_whoever_acted_may_admit_it_and_not_deny_it(world, reviewer):
     ref = f"person:{reviewer.session['_auth_user_id']}"
     page = taken(world, reviewer, acted_by=ref)
