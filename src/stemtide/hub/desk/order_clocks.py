@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clocks of an order on its page: what is due when, and what was when."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,13 +62,16 @@ def deadlines(order: OrderOut) -> list[Deadline]:
     return sorted(found, key=lambda one: one.at)
 
 
-def steps(order: OrderOut) -> list[Moment]:
-    """What happened to an order, in the order of time."""
+def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
+    """What happened to an order, in the order of time. titles: parties' titles by name."""
     told: list[tuple[str, datetime | None, str]] = [
         (_("drafted"), order.drafted_at, ""),
         (_("issued"), order.issued_at, ""),
         *[(_("arrived"), one.at, str(PHRASES["order_via"][one.via])) for one in order.receipts],
-        *[(_("copy received"), one.received_at, one.to) for one in order.copies],
+        *[
+            (_("copy received"), one.received_at, titles.get(one.to, one.to))
+            for one in order.copies
+        ],
         (_("acknowledged"), order.acknowledged_at, ""),
         (_("the hour had passed"), order.missed_at, ""),
         (_("content acted upon"), order.executed_at, _("as the provider says")),

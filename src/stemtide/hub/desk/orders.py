@@ -146,13 +146,16 @@ def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -
         "is_over": found.due_at is not None and now > found.due_at,
         "from_memory": annex.from_memory,
         "sections": sections(annex, found.annex),
+        "stopped_at": found.answers[-1].answered_at
+        if found.state is OrderState.SUSPENDED and found.answers
+        else None,
         "taken_s": None if found.minutes_taken is None else found.minutes_taken * 60,
         "answers": [
             Told(f"answer-{number}", one, sections(form(one.form), one.values))
             for number, one in enumerate(found.answers, start=1)
         ][::-1],
         "deadlines": deadlines(found),
-        "steps": steps(found),
+        "steps": steps(found, titles=titles_of(request)),
         "offers": offers(moves, is_issuer=side is Side.ISSUER, wrong=wrong),
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
