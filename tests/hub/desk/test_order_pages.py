@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removal orders at the desk: the draft beside its lint, the hour, the answers, the scrutiny."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth import get_user_model
 
+from stemtide.hub.complaints import writes as complaints
 from stemtide.hub.orders import writes, writes_answers
 from stemtide.hub.orders.models import Copy, Information, Order, OrderAnswer, Receipt, Scrutiny
 from stemtide.hub.parties import writes_competences as competences
+from stemtide.protocol.complaints import ComplaintIn
 from stemtide.protocol.orders import OrderIn
 from stemtide.protocol.words import Duty, Role
 from stemtide.protocol.words_referrals import ReceiptVia
@@ -431,6 +436,68 @@ def test_an_address_of_an_order_is_never_a_link(stage, officer):
     page = officer.get(f"/orders/{uid}").content.decode()
     assert 'href="https://provider.example' not in page
     assert "<script>alert" not in page
+
+
+def test_an_order_begins_from_a_signal_of_ones_own(stage, officer):
+    own, other = stage.share(), stage.share(by="neighbour", value="3" * 64)
+    page = officer.get(f"/signals/{own}").content.decode()
+    link = re.search(r'href="(/orders/new[^"]+)"', page).group(1).replace("&amp;", "&")
+    form = officer.get(link).context["form"]
+    assert form["signals"].value() == str(own)
+    sent = {"to": "provider", "urls": URL, "signals": form["signals"].value()}
+    officer.post("/orders/new", sent)
+    assert Order.objects.get().signals.get().uid == own
+    assert "/orders/new?" not in officer.get(f"/signals/{other}").content.decode()
+    refused = officer.post("/orders/new", sent | {"signals": str(other)})
+    assert refused.status_code == 422
+    assert "name signals of your own" in said(refused)
+
+
+def test_moments_are_told_on_the_readers_clock_and_in_utc(stage):
+    uid = issued(stage)
+    at = arrived(stage, uid).astimezone(ZoneInfo("Asia/Kolkata"))
+    client = stage.desk("authority", Role.COORDINATOR)
+    get_user_model().objects.update(time_zone="Asia/Kolkata")
+    page = said(client.get(f"/orders/{uid}"))
+    due = at + timedelta(hours=1)
+    assert f"{due:%H:%M:%S} IST" in page
+    assert f"{due.astimezone(UTC):%H:%M:%S} UTC" in page
+
+
+def test_a_moment_that_a_moderator_types_is_of_their_own_clock(stage, moderator):
+    uid = issued(stage)
+    arrived(stage, uid)
+    get_user_model().objects.update(time_zone="Asia/Kolkata")
+    done = (stage.now - timedelta(minutes=3)).replace(microsecond=0)
+    typed = f"{done.astimezone(ZoneInfo('Asia/Kolkata')):%Y-%m-%dT%H:%M:%S}"
+    sent = answered(moderator.get(f"/orders/{uid}/answer/annex-2"))
+    sent |= {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
+    sent |= {"annex-contact_mail": "tco@provider.example", "annex-measure_at": typed}
+    moderator.post(f"/orders/{uid}/answer/annex-2", sent)
+    assert Order.objects.get(uid=uid).executed_at == done
+
+
+def test_a_complaint_about_an_order_stands_on_its_page_to_those_who_may_read_it(
+    stage, officer, moderator
+):
+    uid = issued(stage)
+    sent = answered(moderator.get(f"/orders/{uid}/answer/annex-2"))
+    sent |= {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
+    moderator.post(
+        f"/orders/{uid}/answer/annex-2", sent | {"annex-contact_mail": "tco@provider.example"}
+    )
+    body = ComplaintIn(
+        reference="case-1",
+        basis="order",
+        ground=uid,
+        measure="removed",
+        acted_at=stage.now,
+        text="It is my own report for the news.",
+    )
+    complaints.file_for(body, by=stage.actor("provider"), now=stage.now)
+    assert "Complaints about what was removed" in said(moderator.get(f"/orders/{uid}"))
+    for one in (officer, stage.desk("provider", Role.OBSERVER)):
+        assert "Complaints about what was removed" not in said(one.get(f"/orders/{uid}"))
 
 
 def test_what_is_no_act_and_what_is_not_open_now_is_refused(stage, officer):

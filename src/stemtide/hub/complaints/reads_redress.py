@@ -34,6 +34,12 @@ def asked(*, viewer: Party) -> list[RedressOut]:
     return [describe(row, viewer=viewer) for row in rows[:AT_ONCE]]
 
 
+def of_order(order: UUID, *, viewer: Party) -> list[RedressOut]:
+    """What is asked of a party about one of its removal orders, oldest first."""
+    rows = _of(viewer).filter(order__uid=order).order_by("decided_at", "pk")[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in rows]
+
+
 def redress(uid: UUID, *, viewer: Party) -> RedressOut:
     """One of them.
 

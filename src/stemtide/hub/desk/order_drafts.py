@@ -130,7 +130,7 @@ def inform(request: SignedInRequest) -> HttpResponse:
             return redirect("order-inform")
         sent.mark_errors()
         status = 422
-    elif _is_issuer(by):
+    elif is_issuer(by):
         first = {"to": request.GET.get("to", "")[:60], "text": _procedures(by)}
         sent = InformForm(providers=_providers(by), initial=first)
     facts = {
@@ -303,7 +303,7 @@ def _may_issue(by: Actor) -> bool:
     return competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
 
 
-def _is_issuer(by: Actor) -> bool:
+def is_issuer(by: Actor) -> bool:
     """Whether somebody may draft."""
     may = {"kind": by.kind, "is_competent": _may_issue(by), "role": by.role}
     return rules.allows(rules.check_draft, **may)

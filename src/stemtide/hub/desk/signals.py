@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
+from stemtide.hub.desk.order_drafts import is_issuer
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.media import reads as media, rules as media_rules
 from stemtide.hub.parties import reads as parties
@@ -22,7 +23,7 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.hub.signals import reads, rules, writes
 from stemtide.protocol.signals import SignalOut
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.protocol.words import PartyKind, Role, SignalState
 
 
 @require_safe
@@ -121,6 +122,9 @@ def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
         "may_withdraw": may_write
         and allows(rules.check_withdraw, facts, kind=kind, name=party.name),
         "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
+        "may_order": found.shared_by == party.name
+        and found.state is SignalState.LIVE
+        and is_issuer(actor_of(request)),
     }
 
 
