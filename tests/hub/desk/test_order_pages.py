@@ -171,6 +171,22 @@ def test_what_a_draft_cannot_keep_is_said_beside_its_field(stage, officer, chang
     assert told in said(page)
 
 
+def test_who_saves_second_is_told_and_loses_nothing_of_what_they_wrote(stage, officer):
+    uid = drafted(stage)
+    page = officer.get(f"/orders/{uid}/draft")
+    mine = as_sent(page, seen=page.context["seen"], **{"annex-file_number": "mine"})
+    theirs = mine | {"annex-file_number": "theirs"}
+    assert officer.post(f"/orders/{uid}/draft", theirs).status_code == 302
+    told = officer.post(f"/orders/{uid}/draft", mine)
+    assert told.status_code == 422
+    assert "Somebody else changed this draft while you wrote." in said(told)
+    assert 'value="mine"' in told.content.decode()
+    assert Order.objects.get(uid=uid).annex["file_number"] == "theirs"
+    again = mine | {"seen": told.context["seen"]}
+    assert officer.post(f"/orders/{uid}/draft", again).status_code == 302
+    assert Order.objects.get(uid=uid).annex["file_number"] == "mine"
+
+
 def test_a_draft_says_who_else_is_interested(stage, officer):
     neighbour = stage.desk("neighbour", Role.DUTY_OFFICER)
     hold = {"url": URL, "hours": "24", "reason": "evidence", "contact": "the duty desk"}

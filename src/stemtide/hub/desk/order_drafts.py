@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from http import HTTPStatus
 from uuid import UUID
 
@@ -106,6 +107,15 @@ def draft(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if request.method != "POST":
         return _show(request, found, annex=annex, beside=beside)
     is_valid = annex.is_valid() and beside.is_valid()
+    if request.POST.get("seen", seen := _seen(found)) != seen:
+        annex.add_error(
+            None,
+            _(
+                "Somebody else changed this draft while you wrote. Nothing of yours is saved yet:"
+                " look at theirs on the page of the order, and save again if yours is to stand."
+            ),
+        )
+        is_valid = False
     body = beside.changes(annex.written()) if is_valid else None
     if body is not None:
         try:
@@ -194,6 +204,7 @@ def _show(
         "now": now,
         "titles": titles_of(request),
         "order": found,
+        "seen": _seen(found),
         "parts": _parts(annex, found, remarks=said if is_looked_at else ()),
         "beside": _lines(beside, beside.fields, remarks=said if is_looked_at else ()),
         "wrong": [*annex.non_field_errors(), *beside.non_field_errors()],
@@ -220,6 +231,14 @@ def _forms(request: SignedInRequest, found: OrderOut) -> tuple[AnnexForm, Beside
     }
     annex = AnnexForm(sent, annex=form("tco-annex-1"), values=found.annex, prefix="annex")
     return annex, BesideForm(sent, initial=first, language=found.language)
+
+
+def _seen(found: OrderOut) -> str:
+    """What a draft said when its page was made, in short: it tells whether it was changed since."""
+    said = found.model_dump_json(
+        include={"annex", "emergency", "language", "content_type", "ideology", "signals"}
+    )
+    return sha256(said.encode()).hexdigest()
 
 
 def _remarks(findings: Sequence[Finding], *among: MarkedForm) -> list[Remark]:
