@@ -12,7 +12,7 @@ from stemtide.hub.complaints import writes as complaints
 from stemtide.hub.orders import writes, writes_answers
 from stemtide.hub.orders.models import Copy, Information, Order, OrderAnswer, Receipt, Scrutiny
 from stemtide.hub.parties import writes_competences as competences
-from stemtide.protocol.complaints import ComplaintIn
+from stemtide.protocol.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
 from stemtide.protocol.orders import OrderIn
 from stemtide.protocol.words import Duty, Role
 from stemtide.protocol.words_referrals import ReceiptVia
@@ -493,7 +493,7 @@ def test_a_moment_that_a_moderator_types_is_of_their_own_clock(stage, moderator)
     assert Order.objects.get(uid=uid).executed_at == done
 
 
-def test_a_complaint_about_an_order_stands_on_its_page_to_those_who_may_read_it(
+def test_what_a_complaint_asks_of_the_issuer_stands_on_the_page_of_the_order(
     stage, officer, moderator
 ):
     uid = issued(stage)
@@ -502,18 +502,23 @@ def test_a_complaint_about_an_order_stands_on_its_page_to_those_who_may_read_it(
     moderator.post(
         f"/orders/{uid}/answer/annex-2", sent | {"annex-contact_mail": "tco@provider.example"}
     )
-    body = ComplaintIn(
-        reference="case-1",
-        basis="order",
-        ground=uid,
-        measure="removed",
-        acted_at=stage.now,
-        text="It is my own report for the news.",
+    facts = {"reference": "case-1", "basis": "order", "ground": uid, "measure": "removed"}
+    body = ComplaintIn(**facts, acted_at=stage.now, text="It is my own report for the news.")
+    by, now = stage.actor("provider"), stage.now
+    filed = complaints.file_for(body, by=by, now=now).complaint.id
+    complaints.take(filed, body=ComplaintTakeIn(reviewed_by="moderator-1"), by=by, now=now)
+    found = ComplaintOutcomeIn(
+        is_upheld=False,
+        exemption="none",
+        reasons="It was ordered. We asked the authority to look again.",
+        note="It is the opening of a news programme.",
+        reviewed_by="moderator-1",
     )
-    complaints.file_for(body, by=stage.actor("provider"), now=stage.now)
-    assert "Complaints about what was removed" in said(moderator.get(f"/orders/{uid}"))
-    for one in (officer, stage.desk("provider", Role.OBSERVER)):
-        assert "Complaints about what was removed" not in said(one.get(f"/orders/{uid}"))
+    complaints.decide(filed, body=found, by=by, now=now)
+    asks = "What complaints about it ask of you"
+    assert asks in said(officer.get(f"/orders/{uid}"))
+    for one in (moderator, stage.desk("authority", Role.OBSERVER)):
+        assert asks not in said(one.get(f"/orders/{uid}"))
 
 
 def test_what_is_no_act_and_what_is_not_open_now_is_refused(stage, officer):

@@ -96,12 +96,6 @@ def of_ground(uid: UUID, *, viewer: Party) -> list[ComplaintOut]:
     return [describe(row, viewer=viewer) for row in rows]
 
 
-def of_order(order: UUID, *, viewer: Party) -> list[ComplaintOut]:
-    """A party's complaints about what it did because of one removal order, oldest first."""
-    rows = _own(viewer).filter(order__uid=order)[:AT_ONCE]
-    return [describe(row, viewer=viewer) for row in rows]
-
-
 def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
     """What the rules must know of a complaint."""
     return ComplaintFacts(

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.complaints import reads as complaints, reads_redress
+from stemtide.hub.complaints import reads_redress
 from stemtide.hub.complaints.rules import check_read
 from stemtide.hub.desk import entries, rechecks
 from stemtide.hub.desk.annex_forms import ShownSection, sections
@@ -159,19 +159,11 @@ def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -
         "deadlines": deadlines(found),
         "steps": steps(found, titles=titles_of(request)),
         "offers": offers(moves, is_issuer=side is Side.ISSUER, wrong=wrong),
-        **_complaints(uid, by=by),
+        "asked": reads_redress.of_order(uid, viewer=by.party)
+        if rules.allows(check_read, by.role)
+        else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
-    }
-
-
-def _complaints(uid: UUID, *, by: Actor) -> dict[str, object]:
-    """Complaints about what an order did: the provider's own, or what they ask of its issuer."""
-    if not rules.allows(check_read, by.role):
-        return {"complaints": [], "asked": []}
-    return {
-        "complaints": complaints.of_order(uid, viewer=by.party),
-        "asked": reads_redress.of_order(uid, viewer=by.party),
     }
 
 
