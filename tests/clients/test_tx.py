@@ -10,7 +10,10 @@ import PIL.Image
 import PIL.ImageDraw
 import pytest
 
-from tests.clients.conftest import BIN, plain_environment
+from stemtide.exercises import media, pictures
+from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.sandbox import Sandbox
+from tests.clients.conftest import BIN, demo_hub, plain_environment
 
 pytestmark = pytest.mark.flow
 
@@ -29,17 +32,17 @@ def drawing(seed: int) -> PIL.Image.Image:
 class Tx:
     """`tx` with a state of its own."""
 
-    def __init__(self, folder, keys=""):
+    def __init__(self, folder, **variables):
         self.folder = folder
-        self._environment = plain_environment() | {"TX_STATEDIR": str(folder / "state")}
-        if keys:
-            self._environment["TX_STOPNCII_KEYS"] = keys
+        folder.mkdir(exist_ok=True)
+        state = {"TX_STATEDIR": str(folder / "state")}
+        self.environment = plain_environment() | state | variables
 
     def __call__(self, *words, code=0):
         done = subprocess.run(
             [str(BIN / "tx"), *words],
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -71,7 +74,7 @@ class Authority:
 
 @pytest.fixture
 def tx(hub, tmp_path):
-    made = Tx(tmp_path, hub["STOPNCII_KEYS"])
+    made = Tx(tmp_path, TX_STOPNCII_KEYS=hub["STOPNCII_KEYS"])
     made("config", "collab", "edit", "stop_ncii", "--create", "EU Crisis")
     return made
 
@@ -107,7 +110,7 @@ def test_the_first_hash_of_a_crisis_matches(hub, tmp_path, authority):
     """An index of one PDQ hash loses it: the canary is there so that none has one."""
     value = "0f" * 16 + "a5c3" * 8
     authority.share(kind="pdq", value=value, quality=100)
-    tx = Tx(tmp_path, hub["STOPNCII_KEYS"])
+    tx = Tx(tmp_path, TX_STOPNCII_KEYS=hub["STOPNCII_KEYS"])
     tx("config", "collab", "edit", "stop_ncii", "--create", "EU Crisis")
     tx("fetch")
     (tmp_path / "hash.txt").write_text(value)
@@ -137,7 +140,7 @@ def test_opinions_are_shown(tx, hub, authority):
 
 def test_a_wrong_key_is_said_by_tx_itself(tmp_path, hub):
     address = hub["STOPNCII_KEYS"].split(",")[2]
-    tx = Tx(tmp_path, f"st_nobody_x,st_nobody_x,{address}")
+    tx = Tx(tmp_path, TX_STOPNCII_KEYS=f"st_nobody_x,st_nobody_x,{address}")
     tx("config", "collab", "edit", "stop_ncii", "--create", "EU Crisis")
     tx("fetch", code=3)
 
@@ -149,3 +152,89 @@ def test_the_canary_matches_on_a_hub_with_nothing(tx, hub):
     assert "INVESTIGATION_SEED 0" in tx(
         "match", "photo", tx.save("canary.jpg", picture, quality=60)
     )
+
+
+# With our extension
+
+
+@pytest.fixture
+def extended(hub, tmp_path):
+    """`tx` with our extension, following the hub with an authority's key."""
+    made = Tx(tmp_path, TX_STEMTIDE_KEY=hub["HUB_TOKEN"])
+    made("config", "extensions", "add", "stemtide.tx")
+    made("config", "collab", "edit", "stemtide", "--create", "Hub", "--hub-url", hub["HUB_URL"])
+    return made
+
+
+def test_every_kind_is_matched_and_what_is_withdrawn_is_gone(extended, authority, tmp_path):
+    photographs = pictures.photographs()
+    (tmp_path / "film.mp4").write_bytes(media.film(photographs))
+    (tmp_path / "page.html").write_bytes(media.document())
+    with Sandbox() as sandbox:
+        made = sandbox.fingerprint(tmp_path / "film.mp4").each
+        text = sandbox.fingerprint(tmp_path / "page.html").of(Kind.TEXT)
+    shared = [
+        authority.share(kind=one.kind, value=one.hex)
+        for one in (*made, *text)
+        if one.kind is not Kind.PDQ
+    ]
+    shared.append(authority.share(kind="url", value="https://bad.example/tx/", reach="folder"))
+
+    extended("fetch")
+    film = extended("match", "video", "film.mp4")
+    kinds = {line.split()[0] for line in film.splitlines()}
+    assert {"video_md5", "video_sha256", "stemtide_video"} <= kinds
+    assert "POSITIVE_CLASS be-crisis-centre perpetrator-content" in film
+    assert extended("match", "text", "page.html").startswith("stemtide_text ")
+    assert extended("match", "url", "--", "http://www.bad.example/tx/b?c=1").startswith(
+        "stemtide_url"
+    )
+    assert extended("match", "url", "--", "http://other.example/") == ""
+
+    for uid in shared:
+        authority.withdraw(uid)
+    extended("fetch")
+    assert extended("match", "video", "film.mp4") == ""
+    assert extended("match", "text", "page.html") == ""
+    assert extended("match", "url", "--", "http://www.bad.example/tx/b?c=1") == ""
+
+
+def test_a_label_is_an_opinion_and_with_words_of_ours_a_share(extended, hub, tmp_path):
+    (tmp_path / "hash.txt").write_text("3c" * 16 + "a5c3" * 8 + "\n")
+    label = ("label", "-H", "pdq", "Hub", "photo", "hash.txt")
+    extended(*label, code=1)  # the hub has no such hash, and nobody says what it is
+    words = "livestream,severity:critical,tlp:green"
+    extended(*label[:3], "-l", words, *label[3:])
+    provider = Tx(tmp_path / "provider", TX_STEMTIDE_KEY=hub["STOPNCII_FEEDBACK_KEY"])
+    provider("config", "extensions", "add", "stemtide.tx")
+    provider("config", "collab", "edit", "stemtide", "--create", "Hub", "--hub-url", hub["HUB_URL"])
+    provider(*label[:-1], str(tmp_path / "hash.txt"))
+
+    headers = {"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
+    feed = httpx.get(f"{hub['HUB_URL']}/api/v1/feed", headers=headers).json()["entries"]
+    (uid,) = [one["id"] for one in feed if one.get("value", "").startswith("3c3c")]
+    told = httpx.get(f"{hub['HUB_URL']}/api/v1/signals/{uid}", headers=headers).json()
+    assert (told["labels"], told["severity"], told["tlp"]) == (["livestream"], "critical", "green")
+    assert [(one["party"], one["opinion"]) for one in told["opinions"]] == [("big-videos", "agree")]
+
+
+def test_the_first_hash_matches_with_the_extension_too(extended, authority, tmp_path):
+    value = "96" * 16 + "a5c3" * 8
+    uid = authority.share(kind="pdq", value=value, quality=100)
+    (tmp_path / "hash.txt").write_text(value)
+    look = ("match", "-H", "-S", "pdq", "photo", "hash.txt")
+    extended("fetch")
+    assert "POSITIVE_CLASS be-crisis-centre" in extended(*look)
+    authority.withdraw(uid)
+    extended("fetch")
+    assert extended(*look) == ""
+
+
+def test_another_hub_is_not_mixed_into_what_was_fetched(extended, tmp_path):
+    extended("fetch")
+    with demo_hub(tmp_path) as other, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(extended.environment, "TX_STEMTIDE_KEY", other["HUB_TOKEN"])
+        extended("config", "collab", "edit", "stemtide", "Hub", "--hub-url", other["HUB_URL"])
+        extended("fetch", code=3)
+        extended("fetch", "--clear")
+        extended("fetch")
