@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
-from stemtide.hub.alerts import links, writes_deliveries, writes_drills
+from stemtide.hub.alerts import links, writes as alerts, writes_deliveries, writes_drills
 from stemtide.hub.alerts.channels.port import Fate, Result
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
@@ -189,7 +190,21 @@ def _orders(world):
     orders.issue(order, by=by, now=world.now)
     order_answers.record_receipt(order, via=ReceiptVia.WEBHOOK, at=world.now, now=world.now)
     draft = orders.draft(OrderIn(to="provider"), by=by, now=world.now).id
-    return {"order": str(order), "draft": str(draft)}
+    return {"order": str(order), "draft": str(draft), "order_token": _link(world, order)}
+
+
+def _link(world, order):
+    """The link in the mail that brought an order to the provider."""
+    party = world.party["provider"]
+    writes_contacts.add_contact_point(
+        party, channel="mail", address="tco@provider.example", actor="operator", now=world.now
+    )
+    told = {"by": "The authority", "reference": "RO-2026-00001"}
+    draft = alerts.Draft(kind="order", party=party, subject=f"order:{order}", parameters=told)
+    with transaction.atomic():
+        alert = alerts.make(draft, now=world.now)
+    letter = alert.deliveries.get(channel="mail")
+    return links.make(letter.uid, until=world.now + timedelta(days=7))
 
 
 def _complaints(world):
@@ -244,7 +259,6 @@ def _alerts(world):
         "drill": str(drill),
         "alert": str(alert.uid),
         "delivery": str(dead.uid),
-        "token": links.make(dead.uid, until=world.now + timedelta(hours=1)),
     }
 
 

@@ -17,7 +17,7 @@ COORDINATOR = "coordinator@agency.example"
 PROVIDER = "duty_officer@provider.example"
 
 PAGES = {
-    NOBODY: ("sign-in", "invited", "receipt", "complain", "complain-code"),
+    NOBODY: ("sign-in", "invited", "receipt", "receipt-answer", "complain", "complain-code"),
     OFFICER: (
         *("board", "crises", "crisis-new", "crisis", "crisis-content", "cluster", "signal"),
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),

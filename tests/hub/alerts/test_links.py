@@ -415,3 +415,160 @@ def test_an_expired_link_answers_nothing(orders):  # noqa: F811
     body = ReferralAnswerIn(answer="removed")
     with pytest.raises(NotFoundError):
         writes_links.answer_referrals(token, uids=[], body=body, now=after(1))
+
+
+# The forms
+
+
+def form_of(token, verb):
+    return Client(enforce_csrf_checks=True).get(reverse("receipt-answer", args=[token, verb]))
+
+
+def sent(token, verb, **said):
+    """The form sent as a browser sends it, without a cookie."""
+    address = reverse("receipt-answer", args=[token, verb])
+    return Client(enforce_csrf_checks=True).post(address, said)
+
+
+def annexed(**said):
+    return {f"annex-{name}": value for name, value in said.items()}
+
+
+ANNEX_2 = annexed(
+    measure="removed",
+    measure_at="2026-11-24T12:20:00",
+    provider_name="Small Forum SAS",
+    provider_state="FR",
+    authorised_person="A. Moderator",
+    contact_mail="moderator@small.example",
+    signed_on="2026-11-24",
+)
+
+
+def test_the_page_leads_to_what_may_be_answered(orders):  # noqa: F811
+    ordered(orders)
+    token = token_of("order")
+    told = page_of(token).content.decode()
+    for verb in ("execute", "suspend", "ask_scrutiny"):
+        assert reverse("receipt-answer", args=[token, verb]) in told
+    assert reverse("receipt-answer", args=[token, "reinstate"]) not in told
+    assert "binding: to be carried out within one hour" in told
+    assert "binding:" in form_of(token, "suspend").content.decode()
+
+
+def test_the_form_knows_who_the_provider_is_and_names_no_address(orders):  # noqa: F811
+    made = ordered(orders)
+    page = form_of(token_of("order"), "execute")
+    told = page.content.decode()
+    assert page.status_code == 200
+    for known in ("moderator@small.example", "Small Forum", 'value="FR"'):
+        assert known in told
+    assert cast.URL not in told
+    assert page["Referrer-Policy"] == "no-referrer"
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert found.received_at is None
+
+
+def test_annex_ii_is_sent_by_its_form(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    done = sent(token, "execute", **ANNEX_2)
+    assert (done.status_code, "Answered by Annex II" in done.content.decode()) == (200, True)
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert (found.state, [one.via for one in found.receipts]) == ("executed", ["link"])
+    assert found.answers[0].values["authorised_person"] == "A. Moderator"
+    again = sent(token, "execute", **ANNEX_2)
+    assert (again.status_code, "any more" in again.content.decode()) == (409, True)
+
+
+def test_a_form_that_lacks_something_says_what_and_records_nothing(orders):  # noqa: F811
+    made = ordered(orders)
+    lacking = ANNEX_2 | annexed(authorised_person="")
+    page = sent(token_of("order"), "execute", **lacking)
+    told = page.content.decode()
+    assert page.status_code == 422
+    assert 'id="id_annex-authorised_person-error"' in told
+    assert "A. Moderator" not in told
+    assert "Small Forum SAS" in told  # what was written stays
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert (found.state, found.received_at) == ("issued", None)
+
+
+def test_annex_iii_and_the_end_of_its_ground_are_sent_by_their_forms(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    said = annexed(**cast.ANNEX_3 | {"signed_at": "2026-11-24T12:10:00"})
+    assert sent(token, "suspend", **said).status_code == 200
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert found.state == "suspended"
+    assert sent(token, "resume", text="").status_code == 422
+    assert sent(token, "resume", text="We found the message.").status_code == 200
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert (found.state, found.due_at is not None) == ("received", True)
+
+
+def test_scrutiny_is_asked_for_and_content_reinstated_by_their_forms(orders):  # noqa: F811
+    now = datetime.now(UTC)
+    contact(orders.small_provider, "moderator@small.example")
+    annex = {"signed_on": now.date().isoformat()}
+    made = cast.issue(orders, now=now, annex=annex)
+    while writes.raise_from_ledger(now):
+        pass
+    token = token_of("order")
+    assert sent(token, "ask_scrutiny", reasons="It is a news report.").status_code == 200
+    moment = now.strftime("%Y-%m-%dT%H:%M:%S")
+    done = annexed(measure_at=moment, signed_on=now.date().isoformat())
+    assert sent(token, "execute", **ANNEX_2 | done).status_code == 200
+    assert sent(token, "reinstate", confirm="on").status_code == 409
+    by = orders.actor(orders.authority)
+    writes_endings.withdraw(made.id, body=WORDS, by=by, now=datetime.now(UTC))
+    assert sent(token, "reinstate").status_code == 422  # the box is not ticked
+    assert sent(token, "reinstate", confirm="on").status_code == 200
+    found = orders_reads.order(made.id, viewer=orders.authority, now=datetime.now(UTC))
+    assert (found.state, found.scrutinies[0].basis) == ("reinstated", "provider")
+
+
+def test_a_referral_is_answered_by_its_form(desk):  # noqa: F811
+    made = referred(desk)
+    token = token_of("referral")
+    told = form_of(token, "answer").content.decode()
+    assert "Which of them?" not in told
+    assert "it is no order" in told
+    assert "binding:" not in told
+    assert made.url not in told
+    assert sent(token, "answer").status_code == 422
+    assert sent(token, "answer", answer="geo_blocked").status_code == 422
+    personal = {"answer": "refused", "reason": "other", "note": "Ask jane@example.org"}
+    assert sent(token, "answer", **personal).status_code == 422
+    done = sent(token, "answer", answer="needs_context", question="Which part?")
+    assert (done.status_code, "The sender is told" in done.content.decode()) == (200, True)
+    found = referrals.referral(made.id, viewer=desk.world.authority)
+    assert (found.state, found.received_via) == ("needs_context", "link")
+
+
+def test_referrals_of_a_batch_are_answered_by_one_form(desk):  # noqa: F811
+    contact(desk.world.big_provider)
+    desk.add(desk.open(), [row(number) for number in range(1, 6)])
+    raise_all()
+    token = token_of("referrals")
+    told = form_of(token, "answer").content.decode()
+    assert "All 5 that wait" in told
+    assert "needs_context" not in told  # a question is about one
+    first = referrals.referrals(viewer=desk.world.authority).referrals[0]
+    assert sent(token, "answer", answer="removed", which="").status_code == 422
+    assert sent(token, "answer", answer="removed", which=str(first.id)).status_code == 200
+    assert sent(token, "answer", answer="not_found", which="all").status_code == 200
+    states = [one.state for one in referrals.referrals(viewer=desk.world.authority).referrals]
+    assert states == ["removed"] + ["not_found"] * 4
+    assert Alert.objects.get(kind="referrals").state == "acknowledged"
+
+
+@pytest.mark.parametrize("verb", ["execute", "answer", "reinstate"])
+def test_a_form_behind_a_link_that_is_over_or_unknown_is_not_shown(orders, verb):  # noqa: F811
+    ordered(orders)
+    ended = token_of("order", until=NOON)
+    for page in (form_of(ended, verb), sent(ended, verb, **ANNEX_2)):
+        assert (page.status_code, "expired" in page.content.decode()) == (410, True)
+    assert form_of("nothing", verb).status_code == 404
+    assert form_of(token_of("order"), "withdraw").status_code == 404
+    assert not Receipt.objects.exists()

@@ -176,7 +176,9 @@ GET  progress-yearly              in  200 200 200 200 200 403 200 200 200 200 40
 POST progress-yearly-write        in  302 302 403 403 302 403 302 302 403 302 403 403
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
-GET  receipt-file                 404 404 404 404 404 404 404 404 404 404 404 404 404
+GET  receipt-answer               200 200 200 200 200 200 200 200 200 200 200 200 200
+POST receipt-answer               422 422 422 422 422 422 422 422 422 422 422 422 422
+GET  receipt-file                 200 200 200 200 200 200 200 200 200 200 200 200 200
 POST receipt-renew                409 409 409 409 409 409 409 409 409 409 409 409 409
 GET  redress                      in  200 200 200 403 200 404 404 404 403 404 404 404
 POST redress-act                  in  302 302 403 403 302 404 404 404 403 404 404 404
@@ -263,9 +265,10 @@ PARTS = {
     "report-publish": {"uid": "report"},
     "report-action-done": {"uid": "report", "action": "action"},
     "alert-acknowledge": {"uid": "alert"},
-    "receipt": {"token": "token"},
-    "receipt-file": {"token": "token"},
-    "receipt-renew": {"token": "token"},
+    "receipt": {"token": "order_token"},
+    "receipt-answer": {"token": "order_token"},
+    "receipt-file": {"token": "order_token"},
+    "receipt-renew": {"token": "order_token"},
     "delivery-retry": {"uid": "delivery"},
     "delivery-drop": {"uid": "delivery"},
     "drill": {"uid": "drill"},
@@ -282,6 +285,7 @@ PARTS = {
     "redress-act": {"uid": "redress"},
 }
 FIXED = {
+    "receipt-answer": {"verb": "execute"},
     "receipt-file": {"what": "paper"},
     "complaint-act": {"verb": "take"},
     "crisis-act": {"verb": "keep"},

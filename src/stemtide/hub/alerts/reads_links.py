@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What whoever holds a link is shown, and what they may answer by it. Decision 0059."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -21,10 +22,14 @@ from stemtide.hub.referrals.reads import Filters
 from stemtide.hub.referrals.rules import AWAITING, ReferralFacts, allows, check_answer
 from stemtide.protocol.orders import OrderOut
 from stemtide.protocol.referrals import ReferralOut
+from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import Answer
 
 BY_LINK = ("execute", "suspend", "resume", "reinstate", "ask_scrutiny")
 """Acts on an order that its addressee may do without an account."""
+
+_BINDING = frozenset({OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED})
+"""States of an order that waits for its addressee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,12 @@ class Linked:
     def party(self) -> Party:
         """Whose link it is."""
         return self.by.party
+
+    @property
+    def binds(self) -> bool:
+        """Whether it is an order that its party has to carry out."""
+        order = self.order
+        return order is not None and order.addressee == self.by.name and order.state in _BINDING
 
     @property
     def is_open(self) -> bool:
@@ -120,16 +131,25 @@ def _asked(
             return None, (), ()
     except NotFoundError:  # the party may not see it any more
         return None, (), ()
-    asked = tuple(one for one in asked if may_answer(one, by=by))
+    asked = tuple(one for one in asked if answers([one], by=by))
     return None, asked, ("answer",) if asked else ()
 
 
-def may_answer(referral: ReferralOut, *, by: Actor) -> bool:
-    """Whether any answer to a referral is open to somebody now."""
-    facts = ReferralFacts(
+def answers(asked: Collection[ReferralOut], *, by: Actor) -> list[Answer]:
+    """Answers that are open to somebody now for all of some referrals; a question is about one."""
+    found = [
+        one
+        for one in Answer
+        if all(allows(check_answer, _facts(each), one, by=by) for each in asked)
+    ]
+    return [one for one in found if len(asked) == 1 or one is not Answer.NEEDS_CONTEXT]
+
+
+def _facts(referral: ReferralOut) -> ReferralFacts:
+    """What the rules must know of a referral."""
+    return ReferralFacts(
         state=referral.state,
         sender=referral.sender,
         provider=referral.provider,
         is_sent=referral.sent_at is not None,
     )
-    return any(allows(check_answer, facts, answer, by=by) for answer in Answer)

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from pydantic import BaseModel
 
 from stemtide.hub.alerts import links, reads_links, writes
 from stemtide.hub.alerts.reads import AlertRow
@@ -17,11 +18,8 @@ from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.orders import writes_answers as orders, writes_endings
 from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.referrals import writes_answers as referrals
-from stemtide.protocol.orders import AnswerIn, ScrutinyIn, WordsIn
-from stemtide.protocol.referrals import AnswerIn as ReferralAnswerIn
+from stemtide.protocol.referrals import AnswerIn
 from stemtide.protocol.words_referrals import ReceiptVia
-
-OrderBody = AnswerIn | ScrutinyIn | WordsIn | None
 
 _HOLDER = "holder of a link"
 
@@ -46,8 +44,10 @@ def send_anew(token: str, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def act_on_order(token: str, verb: str, *, body: OrderBody, now: datetime) -> None:
+def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime) -> None:
     """Answer a removal order, or say more of it: one of reads_links.BY_LINK.
+
+    body: as the act takes it in the room of orders; None where it takes none.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
     source: Regulation (EU) 2021/784 Art. 3(6) to (8), Art. 4(4).
@@ -62,9 +62,7 @@ def act_on_order(token: str, verb: str, *, body: OrderBody, now: datetime) -> No
 
 
 @transaction.atomic
-def answer_referrals(
-    token: str, *, uids: Iterable[UUID], body: ReferralAnswerIn, now: datetime
-) -> int:
+def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: datetime) -> int:
     """Answer referrals in one way, and say how many. uids: which of those behind the link.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.

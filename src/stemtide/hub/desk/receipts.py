@@ -17,6 +17,7 @@ from stemtide.hub.alerts.channels.port import Enclosed
 from stemtide.hub.alerts.reads_links import Linked
 from stemtide.hub.alerts.rules import Via
 from stemtide.hub.desk.alert_words import PHRASES
+from stemtide.hub.desk.receipt_words import ACTS
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.papers import own
 from stemtide.hub.papers.letters import Received, receipt_pdf
@@ -35,18 +36,18 @@ def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
     """The page of a link: GET shows what came, POST acknowledges it."""
     now = datetime.now(UTC)
     try:
-        found = _linked(token, now=now)
+        found = linked(token, now=now)
         if request.method != "POST" or found.is_expired:
-            return _page(request, found, now=now)
+            return page(request, found, now=now)
         if not found.alert.is_waiting:
-            return _page(request, found, now=now, status=_LATE)
+            return page(request, found, now=now, status=_LATE)
         writes_links.acknowledge_as_shown(token, now=now)
     except NotFoundError:
-        return _unknown(request)
+        return unknown(request)
     except ConflictError:  # somebody else was quicker
-        return _page(request, _linked(token, now=now), now=now, status=_LATE)
+        return page(request, linked(token, now=now), now=now, status=_LATE)
     done = _("Acknowledged. Nobody else of your party is asked.")
-    return _page(request, _linked(token, now=now), now=now, done=done)
+    return page(request, linked(token, now=now), now=now, done=done)
 
 
 @csrf_exempt  # as above
@@ -57,12 +58,12 @@ def renew(request: HttpRequest, token: str) -> HttpResponseBase:
     try:
         writes_links.send_anew(token, now=now)
     except NotFoundError:
-        return _unknown(request)
+        return unknown(request)
     except ConflictError as error:
-        found = _linked(token, now=now)
-        return _page(request, found, now=now, status=_LATE, refused=in_words(error))
+        found = linked(token, now=now)
+        return page(request, found, now=now, status=_LATE, refused=in_words(error))
     done = _("A new link is on its way to the address that this one went to.")
-    return _page(request, _linked(token, now=now), now=now, status=200, done=done)
+    return page(request, linked(token, now=now), now=now, status=200, done=done)
 
 
 @require_safe
@@ -70,7 +71,7 @@ def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: 
     """A paper or a file of what a link leads to. To fetch one is no receipt."""
     now = datetime.now(UTC)
     try:
-        found = _linked(token, now=now)
+        found = linked(token, now=now)
     except NotFoundError as error:
         raise Http404(in_words(error)) from error
     one = None if found.is_expired else _file(found, what, now=now)
@@ -78,10 +79,10 @@ def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: 
         raise Http404(_("there is no such file behind this link"))
     answer = HttpResponse(one.content, content_type=one.media_type)
     answer.headers["Content-Disposition"] = f'attachment; filename="{one.name}"'
-    return _private(answer)
+    return private(answer)
 
 
-def _linked(token: str, *, now: datetime) -> Linked:
+def linked(token: str, *, now: datetime) -> Linked:
     """What a link leads to, in the language that is active. raises: NotFoundError."""
     language = (get_language() or "en")[:2]
     return reads_links.linked(token, by=HOLDER, now=now, language=language)
@@ -123,7 +124,7 @@ def _receipt_paper(found: Linked, *, now: datetime) -> Enclosed | None:
     return Enclosed(f"{made.name}-receipt.pdf", sealed, "application/pdf")
 
 
-def _page(
+def page(
     request: HttpRequest,
     found: Linked,
     *,
@@ -142,6 +143,7 @@ def _page(
         "notes": made.notes if made else (),
         "has_paper": made is not None and made.draws is not None,
         "digest": made.digest if made else "",
+        "acts": [(verb, ACTS[verb][0]) for verb in found.may] if made else (),
         "standing": _standing(found),
         "said": _said(found),
         "done": done,
@@ -150,16 +152,16 @@ def _page(
         "urgency": words.URGENCIES[found.alert.urgency],
     }
     name = "desk/alerts/receipt_ended.html" if found.is_expired else "desk/alerts/receipt.html"
-    usual = _EXPIRED if found.is_expired else 200
-    return _private(render(request, name, facts, status=status or usual))
+    usual = _EXPIRED if found.is_expired else _LATE if refused else 200
+    return private(render(request, name, facts, status=status or usual))
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+def unknown(request: HttpRequest) -> HttpResponse:
     """What is said of a link that this hub never made."""
-    return _private(render(request, "desk/alerts/receipt_unknown.html", status=_UNKNOWN))
+    return private(render(request, "desk/alerts/receipt_unknown.html", status=_UNKNOWN))
 
 
-def _private(answer: HttpResponse) -> HttpResponse:
+def private(answer: HttpResponse) -> HttpResponse:
     """The address of a page or a file is a secret: it is told to nobody, and listed nowhere."""
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"

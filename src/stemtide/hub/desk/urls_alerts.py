@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import alerts, deliveries, drills, receipts
+from stemtide.hub.desk import alerts, deliveries, drills, receipt_answers, receipts
 
 urlpatterns = [
     path("alerts", alerts.alerts, name="alerts"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("alerts/<uuid:uid>/acknowledge", alerts.acknowledge, name="alert-acknowledge"),
     path("acknowledge/<str:token>", receipts.receipt, name="receipt"),
     path("acknowledge/<str:token>/renew", receipts.renew, name="receipt-renew"),
+    path("acknowledge/<str:token>/do/<slug:verb>", receipt_answers.answer, name="receipt-answer"),
     path("acknowledge/<str:token>/files/<slug:what>", receipts.file, name="receipt-file"),
     path("deliveries", deliveries.deliveries, name="deliveries"),
     path("deliveries/<uuid:uid>/retry", deliveries.retry, name="delivery-retry"),

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page of a link calls what may be done there."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+ACTS: "dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrPromise]]" = {
+    "execute": (
+        gettext_lazy("Answer by Annex II: it is removed, or access is disabled"),
+        gettext_lazy("Send Annex II"),
+        gettext_lazy("Answered by Annex II. Preserve the content for six months (Art. 6)."),
+    ),
+    "suspend": (
+        gettext_lazy("Answer by Annex III: it cannot be executed"),
+        gettext_lazy("Send Annex III: stop the clock"),
+        gettext_lazy("Answered by Annex III. The clock stands still."),
+    ),
+    "resume": (
+        gettext_lazy("Say that the ground is over"),
+        gettext_lazy("The ground is over: start the hour anew"),
+        gettext_lazy("The hour runs anew."),
+    ),
+    "reinstate": (
+        gettext_lazy("Say that the content is there again"),
+        gettext_lazy("The content is there again"),
+        gettext_lazy("Told to the issuer, and to whoever has a copy."),
+    ),
+    "ask_scrutiny": (
+        gettext_lazy("Ask that the order be examined"),
+        gettext_lazy("Ask for scrutiny"),
+        gettext_lazy("Asked. A decision is due within 72 hours; the hour runs on."),
+    ),
+    "answer": (
+        gettext_lazy("Answer the referral"),
+        gettext_lazy("Send the answer"),
+        gettext_lazy("Answered. The sender is told."),
+    ),
+}
+"""Each act: what it is called, its button, and what is said when it is done."""
