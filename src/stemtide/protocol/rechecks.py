@@ -83,10 +83,12 @@ class VisitOut(BaseModel):
 class MetAgain(BaseModel):
     """Content of the linked signals that agents met since the removal, each upload once.
 
+    noted_at:  when the hub first noted that there was any; null before.
     providers: by name, as far as the reader's party may see others' numbers.
     """
 
     total: int
+    noted_at: AwareDatetime | None = None
     providers: dict[str, int]
 
 

@@ -301,6 +301,45 @@ def test_uploads_that_agents_met_since_the_removal_are_counted(requests, world):
     assert (told.total, told.providers) == (5, {"big-video": 2})
 
 
+def follow(now=NOON):
+    while writes.follow_requests(now):
+        pass
+    writes.follow_requests(now)
+
+
+def test_the_first_upload_since_the_removal_is_noted_once_for_both_sides(requests, world):
+    signal = world.share(tlp="green")
+    met(signal, 7, party=world.big_provider)
+    row = requests.recheck(requests.referral(signals=Signal.objects.all()))
+    other = requests.recheck(requests.order())
+    follow()
+    assert Recheck.objects.get(pk=row.pk).met_at is None
+    for _ in range(2):
+        met(signal, 1, party=world.small_provider)
+        follow(NOON + timedelta(minutes=1))
+    assert world.ledger_kinds().count("recheck.met") == 1
+    told = reads.recheck(row.uid, viewer=world.authority).met_again
+    assert (told.total, told.noted_at) == (2, NOON + timedelta(minutes=1))
+    assert Recheck.objects.get(pk=other.pk).met_at is None
+    assert {(party, kind) for party, kind, _ in alerted(world)} >= {
+        ("be-crisis-centre", "uploaded_again"),
+        ("big-video", "uploaded_again"),
+    }
+
+
+def test_what_was_undone_is_no_upload_that_was_met(requests, world):
+    signal = world.share(tlp="green")
+    row = requests.recheck(requests.order())
+    row.order.signals.set(Signal.objects.all())
+    body = report_of(outcome(signal.id, outcome="reversed", count=4))
+    writes_outcomes.report_outcomes(body, by=world.big_provider, now=NOON)
+    follow()
+    assert Recheck.objects.get(pk=row.pk).met_at is None
+    met(signal, 1, party=world.big_provider)
+    follow()
+    assert Recheck.objects.get(pk=row.pk).met_at == NOON
+
+
 def test_a_request_without_signals_says_nothing_of_uploads(requests, world):
     row = requests.recheck(requests.referral())
     assert reads.recheck(row.uid, viewer=world.authority).met_again is None

@@ -306,6 +306,12 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("recheck.returned"),
         overtaken_by=_kinds("recheck.confirmed"),
     ),
+    "uploaded_again": Rule(
+        who=Who.SIDES,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("recheck.met"),
+        channels=AT_THE_DESK,
+    ),
     **REQUESTS,
     "unanswered": Rule(
         who=Who.COUNTERPARTS,

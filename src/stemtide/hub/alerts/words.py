@@ -36,6 +36,7 @@ TITLES: Mapping[str, Words] = {
     "redress_granted": gettext_lazy("%(by)s took it back"),
     "still_there": gettext_lazy("Still there: %(reference)s"),
     "came_back": gettext_lazy("It came back: %(reference)s"),
+    "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
     **words_requests.TITLES,
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
@@ -107,6 +108,10 @@ TEXTS: Mapping[str, Words] = {
     "came_back": gettext_lazy(
         "An address whose content was gone answers again. Look at what the re-check saw, and tell"
         " each other."
+    ),
+    "uploaded_again": gettext_lazy(
+        "Agents met content of the linked signals after %(provider)s said that it is gone. See how"
+        " often on the page of the request."
     ),
     **words_requests.TEXTS,
     "unanswered": gettext_lazy(

@@ -166,6 +166,7 @@ ACTS = {
     "recheck.confirmed": gettext_lazy("found removed content gone"),
     "recheck.contradicted": gettext_lazy("found removed content still there"),
     "recheck.returned": gettext_lazy("found removed content there again"),
+    "recheck.met": gettext_lazy("learnt that removed content was uploaded again"),
     "alerts.raised": gettext_lazy("alerted parties"),
     "alerts.settled": gettext_lazy("ended alerts that had become moot"),
     "alert.acknowledged": gettext_lazy("acknowledged an alert"),

@@ -43,10 +43,14 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order. address: of its page; "" where this hub has none. is_waiting: for the provider."""
+    """One order. address: of its page; "" where this hub has none. is_waiting: for the provider.
+
+    stands: its state, or that its hour is over.
+    """
 
     head: OrderHead
     address: str
+    stands: str
     is_waiting: bool
 
 
@@ -120,8 +124,14 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
 
 def _orders(request: SignedInRequest, *, is_all: bool) -> list[OrderRow]:
     """Orders, those whose hour ends first on top; without those that ended, unless asked for."""
+    now = datetime.now(UTC)
     rows = [
-        OrderRow(one, address("order", one.id), is_waiting=one.state in _WAITING_ORDERS)
+        OrderRow(
+            one,
+            address=address("order", one.id),
+            stands="over" if one.due_at and one.due_at < now else one.state.value,
+            is_waiting=one.state in _WAITING_ORDERS,
+        )
         for one in orders.inbox(viewer=request.user.party)
     ]
     return [one for one in rows if one.is_waiting or is_all]

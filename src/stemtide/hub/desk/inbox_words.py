@@ -35,6 +35,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
     "order_in": {
         OrderState.ISSUED: _("issued: open it"),
         OrderState.RECEIVED: _("the hour runs"),
+        "over": _("the hour has passed"),
         OrderState.SUSPENDED: _("the clock stands still"),
         OrderState.EXECUTED: _("executed"),
         OrderState.WITHDRAWN: _("taken back by its issuer"),
@@ -85,6 +86,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "order_in": {
         OrderState.ISSUED: "binding",
         OrderState.RECEIVED: "binding",
+        "over": "bad",
         OrderState.SUSPENDED: "binding",
         OrderState.UNDONE: "binding",
     },

@@ -21,6 +21,7 @@ class Recheck(models.Model):
     asked_by:  the party that asked for the visit that is due, if one did.
     settled:   the last verdict that was not unclear.
     met_before: uploads of the linked signals that agents had met until then, by party.
+    met_at:    when the clock first noted that they met more.
     """
 
     uid = models.UUIDField(unique=True)
@@ -43,6 +44,7 @@ class Recheck(models.Model):
     returned_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     met_before = models.JSONField(default=dict)
+    met_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-since", "-pk"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from stemtide.hub.orders.models import Order
 from stemtide.hub.parties.models import Party
@@ -16,7 +16,7 @@ from stemtide.hub.rechecks.models import Recheck, Visit
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals import reads_sightings
 from stemtide.protocol.rechecks import MetAgain, RecheckOut, VisitOut
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words import Outcome, PartyKind
 from stemtide.protocol.words_rechecks import Reason, Verdict
 
 MAX_VISITS = 50
@@ -107,6 +107,25 @@ def met(asked: Referral | Order, *, by: str) -> dict[str, int]:
     return reads_sightings.met(list(asked.signals.values_list("uid", flat=True)), by=by)
 
 
+def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone
+    """Re-checks whose linked signals agents have met since, of which that is not noted yet.
+
+    One query for those of referrals and one for those of orders, however many there are.
+    """
+    found: list[Recheck] = []
+    for of in ("referral", "order"):
+        signals = f"{of}__signals"
+        is_met = ~Q(**{f"{signals}__sightings__outcome": Outcome.REVERSED})
+        rows = Recheck.objects.filter(ended_at=None, met_at=None, **{f"{signals}__isnull": False})
+        summed = rows.annotate(met=Sum(f"{signals}__sightings__count", filter=is_met))
+        found += [
+            row
+            for row in summed.filter(met__gt=0).select_related(of).order_by("pk")
+            if row.met > sum(row.met_before.values())
+        ]
+    return found
+
+
 def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
     """A re-check as it travels."""
     asked, (requester, provider) = row.request, sides(row, by=viewer.ref)
@@ -146,6 +165,7 @@ def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
     shown = viewer.kind in COORDINATING
     return MetAgain(
         total=sum(since.values()),
+        noted_at=row.met_at,
         providers={
             name: count
             for name, count in sorted(since.items())

@@ -48,7 +48,8 @@ def follow_requests(now: datetime) -> int:
     1 A look without a lock: nothing new, nothing done.
     2 In turn, the entries after the cursor; those about referrals and orders name what changed.
     3 What a provider says is gone is checked from then on; what it does not say any more is not.
-    4 The cursor moves in the same transaction.
+    4 Where outcomes were reported, what agents met again of linked signals is noted, once each.
+    5 The cursor moves in the same transaction.
     """
     cursor = Cursor.objects.first()
     if cursor is not None and cursor.number >= ledger_reads.heads().entries:
@@ -58,7 +59,7 @@ def follow_requests(now: datetime) -> int:
 
 @transaction.atomic
 def _read_on(now: datetime) -> int:
-    """Steps 2 to 4 of follow_requests."""
+    """Steps 2 to 5 of follow_requests."""
     ledger.take_turn()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
     entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
@@ -68,10 +69,24 @@ def _read_on(now: datetime) -> int:
             _begin(asked, now=now)
         else:
             _end(asked, now=now)
+    if any(entry.kind == "outcomes.reported" for entry in entries):
+        _note_met(now)
     if entries:
         cursor.number = entries[-1].number
         cursor.save(update_fields=["number"])
     return len(changed)
+
+
+def _note_met(now: datetime) -> None:
+    """Record that agents met again what is said to be gone: for both sides, and once."""
+    for row in reads.newly_met(by=CLOCK):
+        row.met_at = now
+        row.save(update_fields=["met_at"])
+        detail: dict[str, object] = {
+            "parties": [one.name for one in reads.sides(row, by=CLOCK)],
+            "request": row.request.ref,
+        }
+        _append("recheck.met", row, detail=detail, now=now)
 
 
 def _begin(asked: Referral | Order, *, now: datetime) -> None:
@@ -91,6 +106,7 @@ def _begin(asked: Referral | Order, *, now: datetime) -> None:
             "since": since,
             "next_at": since + plan().after[0],
             "met_before": before,
+            "met_at": None,
             "repeats": 0,
             "ended_at": None,
         }
@@ -232,4 +248,9 @@ def _record(kind: str, row: Recheck, *, finding: Finding, now: datetime) -> None
         "reason": finding.reason.value,
         "request": row.request.ref,
     }
+    _append(kind, row, detail=detail, now=now)
+
+
+def _append(kind: str, row: Recheck, *, detail: dict[str, object], now: datetime) -> None:
+    """Append an act of the clock on a re-check to the ledger."""
     ledger.append(kind, actor=CLOCK, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
