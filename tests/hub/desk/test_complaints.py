@@ -87,8 +87,15 @@ def test_the_queue_shows_what_is_due_soonest_first_and_what_is_overdue(world, re
 
 
 def test_a_page_shows_words_and_facts_and_no_media(world, reviewer):
-    page = said(reviewer.get(taken(world, reviewer)))
-    for told in (WORDS, label_title("livestream"), "The authority", "case-1", "two weeks"):
+    page = said(reviewer.get(taken(world, reviewer, language="nl")))
+    for told in (
+        WORDS,
+        "Nederlands",
+        label_title("livestream"),
+        "The authority",
+        "case-1",
+        "two weeks",
+    ):
         assert told in page
     assert not re.search("<(img|video|audio)", page)
 

@@ -192,7 +192,7 @@ def _page(
         "now": now,
         "titles": titles_of(request),
         "complaint": found,
-        "language": dict(SPOKEN).get(found.language, found.language),
+        "written_in": dict(SPOKEN).get(found.language, found.language),
         "is_late": is_open and found.due_at < now,
         "is_open": is_open,
         "is_own": found.reviewer == by.ref,
