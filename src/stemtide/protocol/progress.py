@@ -53,7 +53,8 @@ class ReferralFigures(BaseModel):
     referred:   sent. Each is exactly one of: removed, disabled, geo_blocked, refused, not_found,
                 withdrawn (by its sender, before an answer), waiting.
     reinstated: of those removed, disabled or blocked: put back.
-    came_back:  of those removed, disabled or blocked: seen again afterwards.
+    came_back:  of those that the hub visited with a clear verdict: there again after it was gone;
+                null where it visited none.
     to_removal: from sending to removal or disabling everywhere, as the provider says it.
     """
 

@@ -69,6 +69,12 @@ def test_a_language_without_a_name_keeps_its_code(world):
     assert "tlh 1 1 1" in text(world.desk("authority").get(f"/progress?{PERIOD}&by=language"))
 
 
+def test_what_is_not_asked_is_as_usual(busy):
+    told = text(busy.desk("authority").get("/progress?by=provider"))
+    assert f"From 1 Jan {datetime.now(UTC).year}" in told
+    assert "For each provider" in told
+
+
 def test_days_without_anything_say_so(world):
     told = text(world.desk("authority").get(f"/progress?{PERIOD}"))
     assert "No referral of these days is counted here" in told

@@ -6,6 +6,7 @@ from itertools import count
 from uuid import uuid4
 
 from stemtide.hub.orders.models import Order, OrderAddress, OrderAnswer, Scrutiny
+from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.referrals.models import Referral
 from tests.world import NOON
 
@@ -47,6 +48,19 @@ def referral(world, state="sent", **facts):
         measure_at=after(facts.get("gone")),
         reinstated_at=after(facts.get("reinstated")),
         **made,
+    )
+
+
+def visited(row, *, came_back=False, settled="gone"):
+    """A visit of the hub to a referral that was acted upon; settled: its last clear verdict."""
+    return Recheck.objects.create(
+        uid=uuid4(),
+        referral=row,
+        url=row.url,
+        host="example.org",
+        since=row.sent_at,
+        settled=settled,
+        returned_at=NOON if came_back else None,
     )
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import InvalidError, NotAllowedError
+from stemtide.hub.referrals.models import Referral
 from stemtide.hub.reports.reads_orders import orders
 from stemtide.hub.reports.reads_referrals import referrals
 from stemtide.protocol.progress import ProgressAsked
-from tests.hub.reports.requests import order, referral
+from tests.hub.reports.requests import order, referral, visited
 from tests.world import NOON
 
 DAY = date(2026, 11, 24)
@@ -77,6 +78,26 @@ def test_times_are_exact(ten):
     # To removal or disabling: 10 20 30.
     assert (found.to_removal.count, found.to_removal.median_s) == (3, 20 * 60)
     assert found.to_removal.p90_s == 30 * 60
+
+
+def test_what_came_back_is_counted_of_what_the_hub_visited(world):
+    gone = {"answered": 10, "answer": "removed", "gone": 10}
+    rows = [referral(world, "removed", language=one, **gone) for one in ("nl", "nl", "fr", "de")]
+    visited(rows[0], came_back=True, settled="there")
+    visited(rows[1])
+    visited(rows[2], settled="")  # unclear each time: nobody knows
+    found = referrals(asked(by="language"), viewer=world.authority, now=NOON)
+    assert found.total.came_back == 1
+    assert {one.name: one.came_back for one in found.rows} == {"nl": 1, "fr": None, "de": None}
+
+
+def test_what_came_back_at_few_providers_is_withheld_from_everybody(world):
+    many(world, providers=5, each=3)
+    for row in Referral.objects.all()[:2]:
+        visited(row, came_back=True)
+    found = referrals(quarter(), viewer=world.observer, now=LATER).total
+    assert (found.removed, found.came_back) == (15, None)
+    assert referrals(quarter(), viewer=world.agency, now=LATER).total.came_back == 2
 
 
 def test_a_provider_reads_what_it_got_and_nothing_of_what_went_before(ten):

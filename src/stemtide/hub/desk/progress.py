@@ -69,7 +69,7 @@ def _page(
     now, kind = datetime.now(UTC), PartyKind(request.user.party.kind)
     zone = timezone.get_current_timezone_name()
     default = usual(kind, subject=subject, today=timezone.localdate(now))
-    sent = request.GET if "from" in request.GET else default
+    sent = request.GET if "from" in request.GET else default | request.GET.dict()
     form = ProgressForm(sent, owns=kind in subject.own)
     found: Progress | None = None
     if form.is_valid():
@@ -154,9 +154,10 @@ def _told(counts: Mapping[str, int | None], steps: Mapping[str, object]) -> dict
 
 
 def _beside(counts: Mapping[str, int | None], name: str) -> list[int | None]:
-    """A count that stands by itself, if it is the reader's: what was not sent is its sender's."""
-    hides = counts.get("assessed", 0) is None and name == "not_referred"
-    return [] if hides else [counts[name]]
+    """A count that stands by itself, if it is the reader's, and if anybody looked."""
+    is_senders = counts.get("assessed", 0) is None and name == "not_referred"
+    is_unseen = name == "came_back" and counts[name] is None
+    return [] if is_senders or is_unseen else [counts[name]]
 
 
 def _row(figures: Figures, found: Progress, *, steps: list[str], titles: Mapping[str, str]) -> Row:

@@ -60,6 +60,7 @@ ORDER_BESIDE: dict[str, Words] = {
 REFERRAL_BESIDE: dict[str, Words] = {
     "not_referred": _("decided not to refer"),
     "reinstated": _("put back by the provider"),
+    "came_back": _("there again at a visit of the hub"),
 }
 
 REASONS: dict[str, Words] = {
