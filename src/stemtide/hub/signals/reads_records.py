@@ -9,7 +9,7 @@
   was shared in the second that it asks from, or before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from stemtide.hub.crises import reads as crises
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals import statements
 from stemtide.hub.signals.long_values import batches
-from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.models import OpinionRow, Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.stopncii import (
@@ -40,6 +40,29 @@ from stemtide.protocol.stopncii import (
 )
 from stemtide.protocol.words import Opinion, SignalState
 
+
+class _Row(NamedTuple):
+    """What a record is made of, as it stands in the row of a signal."""
+
+    pk: int
+    stamp_s: int
+    uid: UUID
+    state: str
+    kind: str
+    value: str
+    url: str
+    shared_by: str
+    crisis: UUID | None
+    labels: list[str]
+    severity: str
+    confidence: int
+    tlp: str
+    pap: str
+
+
+_COLUMNS = tuple(
+    {"shared_by": "shared_by__name", "crisis": "crisis__uid"}.get(one, one) for one in _Row._fields
+)
 _KINDS = tuple(kind.value for kind in TYPE_OF)
 _STRONGEST = (Feedback.NOT_BLOCKED, Feedback.BLOCKED, Feedback.PENDING_REVIEW)
 _Value = tuple[str, str]
@@ -75,8 +98,8 @@ def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = No
     if after:
         is_same = Q(stamp_s=after.stamp_s, pk__gt=after.pk)
         rows = rows.filter(Q(stamp_s__gt=after.stamp_s) | is_same)
-    ordered = rows.select_related("shared_by", "crisis").order_by("stamp_s", "pk")
-    found = list(ordered[: limit + 1])
+    ordered = rows.order_by("stamp_s", "pk").values_list(*_COLUMNS)
+    found = [_Row(*one) for one in ordered[: limit + 1]]
     page = found[:limit]
     last = page[-1] if page else None
     place = Place(last.stamp_s, last.pk, until_s) if last and len(found) > limit else None
@@ -131,43 +154,59 @@ def _may_be_had(since_s: int) -> Q:
     return Q(state=SignalState.LIVE) | Q(shared_at__lt=after)
 
 
-def _records(page: list[Signal], *, viewer: Party) -> list[RecordOut]:
+def _records(page: list[_Row], *, viewer: Party) -> list[RecordOut]:
     """A record for each value of a page, where the value comes last."""
     last = {(row.kind, row.value): row for row in page}
     live = _live(last, viewer=viewer)
+    judged = _judged([one.pk for some in live.values() for one in some])
     seen = crises.seen(viewer=viewer)
     return [
-        _active(row, live[value], seen=seen) if value in live else _ended(row)
+        _active(row, live[value], judged=judged, seen=seen) if value in live else _ended(row)
         for value, row in sorted(last.items(), key=lambda one: (one[1].stamp_s, one[1].pk))
     ]
 
 
-def _live(values: Iterable[_Value], *, viewer: Party) -> dict[_Value, list[Signal]]:
+def _live(values: Iterable[_Value], *, viewer: Party) -> dict[_Value, list[_Row]]:
     """The live signals of each value that a party may see."""
     by_kind: dict[str, list[str]] = {}
     for kind, value in values:
         by_kind.setdefault(kind, []).append(value)
-    found: dict[_Value, list[Signal]] = {}
+    found: dict[_Value, list[_Row]] = {}
     pks = [pk for kind, some in by_kind.items() for pk in statements.live_with(kind, some)]
     for some_pks in batches(pks):
-        rows = _given(viewer).filter(pk__in=some_pks, state=SignalState.LIVE)
-        told = rows.select_related("shared_by", "crisis").prefetch_related("opinions__party")
-        for row in told.order_by("pk"):
+        rows = _given(viewer).filter(pk__in=some_pks, state=SignalState.LIVE).order_by("pk")
+        for row in (_Row(*one) for one in rows.values_list(*_COLUMNS)):
             found.setdefault((row.kind, row.value), []).append(row)
     return found
 
 
-def _active(row: Signal, live: list[Signal], *, seen: frozenset[UUID] | None) -> RecordOut:
+def _judged(pks: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
+    """What is said of each of some signals: party and opinion, the earliest first."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for some in batches(pks):
+        rows = OpinionRow.objects.filter(signal__in=some).order_by("given_at", "pk")
+        for pk, party, opinion in rows.values_list("signal_id", "party__name", "opinion"):
+            found.setdefault(pk, []).append((party, opinion))
+    return found
+
+
+def _active(
+    row: _Row,
+    live: list[_Row],
+    *,
+    judged: Mapping[int, list[tuple[str, str]]],
+    seen: frozenset[UUID] | None,
+) -> RecordOut:
     """The record of a value that matches: what those who share it say, and those who judged it."""
     said: dict[str, FeedbackOut] = {}
     cases: dict[str, Status] = {}
     for one in live:
-        if one.crisis and (seen is None or one.crisis.uid in seen):
-            cases[str(one.crisis.uid)] = Status.ACTIVE
-        _add(said, one.shared_by.name, feedback_of_sharer(Pap(one.pap)), tags=_tags(one))
+        if one.crisis and (seen is None or one.crisis in seen):
+            cases[str(one.crisis)] = Status.ACTIVE
+        _add(said, one.shared_by, feedback_of_sharer(Pap(one.pap)), tags=_tags(one))
     for one in live:
-        for opinion in one.opinions.all():
-            _add(said, opinion.party.name, FEEDBACK_OF[Opinion(opinion.opinion)], tags=[])
+        for party, opinion in judged.get(one.pk, ()):
+            _add(said, party, FEEDBACK_OF[Opinion(opinion)], tags=[])
     return _record(row, Status.ACTIVE, cases=cases, said=list(said.values()))
 
 
@@ -183,7 +222,7 @@ def _add(said: dict[str, FeedbackOut], source: str, value: Feedback, *, tags: li
     )
 
 
-def _ended(row: Signal) -> RecordOut:
+def _ended(row: _Row) -> RecordOut:
     """The record of a value that matches no more: nobody says block, and who took it back objects.
 
     The clients keep such a record, and show it as disputed.
@@ -191,12 +230,12 @@ def _ended(row: Signal) -> RecordOut:
     is_expired = row.state == SignalState.EXPIRED
     value = Feedback.WITHDRAWN if is_expired else Feedback.NOT_BLOCKED
     tags = [str(row.state), f"signal:{row.uid}"]
-    said = FeedbackOut(source=row.shared_by.name, feedbackValue=value, tags=tags)
+    said = FeedbackOut(source=row.shared_by, feedbackValue=value, tags=tags)
     return _record(row, Status.WITHDRAWN, cases={}, said=[said])
 
 
 def _record(
-    row: Signal, status: Status, *, cases: dict[str, Status], said: list[FeedbackOut]
+    row: _Row, status: Status, *, cases: dict[str, Status], said: list[FeedbackOut]
 ) -> RecordOut:
     """A record. Clients compare addresses as they stand, so they get the likeliest spelling."""
     return RecordOut(
@@ -209,7 +248,7 @@ def _record(
     )
 
 
-def _tags(row: Signal) -> list[str]:
+def _tags(row: _Row) -> list[str]:
     """What the shape has no place for, in words of ours."""
     return [
         f"signal:{row.uid}",
