@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from stemtide.hub.alerts import writes as alerts
 from stemtide.hub.orders import writes as orders, writes_answers as order_answers
 from stemtide.hub.parties import writes_competences as competences
 from stemtide.hub.parties.reads_competences import is_competent
@@ -350,6 +351,15 @@ def test_nothing_chosen_says_so(world, officer):
     refer(world)
     page = officer.post("/inbox/several", {"do": "acknowledge"}, follow=True)
     assert "Nothing was ticked that still waits" in said(page)
+
+
+def test_alerts_lead_to_what_was_sent(world, officer):
+    made, sent, order = refer(world), batch(world, 2), issue(world)
+    alerts.raise_from_ledger(world.now)
+    page = officer.get("/alerts").content.decode()
+    for path in (f"/referrals/{made.id}", f"/inbox/batches/{sent.id}", f"/orders/{order.id}"):
+        assert f'<a href="{path}">' in page
+        assert officer.get(path, follow=True).status_code == 200
 
 
 def test_an_observer_of_the_provider_reads_and_is_offered_nothing(world):

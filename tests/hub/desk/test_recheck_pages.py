@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from stemtide.hub.alerts import writes as alerts
 from stemtide.hub.orders import writes_answers as order_answers
 from stemtide.hub.outside.looking import Seen
 from stemtide.hub.rechecks import rules, writes as rechecks
@@ -140,6 +141,20 @@ def test_each_address_of_an_order_has_a_re_check_on_the_orders_page(world, offic
     assert "mark--binding" in every
     asked = officer.post(f"/rechecks/{row.uid}/visit", {"back": "request"})
     assert asked.headers["Location"] == f"/orders/{made.id}"
+
+
+def test_an_alert_of_what_was_uploaded_again_leads_to_its_re_check(world, officer):
+    signal = world.share(kind="pdq")
+    _made, row = removed(world, signals=(signal,))
+    world.outcome(signal, by="rival", count=5)
+    while rechecks.follow_requests(world.now):
+        pass
+    rechecks.follow_requests(world.now)
+    alerts.raise_from_ledger(world.now)
+    page = said(officer.get("/alerts"))
+    assert "Uploaded again: RF-" in page
+    assert f'href="/rechecks/{row.uid}"' in page
+    assert "first noted" in said(officer.get(f"/rechecks/{row.uid}"))
 
 
 def test_a_reinstated_referral_is_not_visited_any_more(world, officer):

@@ -77,6 +77,26 @@ class AlertRow:
         """The id of the complaint because of which the party is asked to look again."""
         return self._about("complaint") if self.kind == "redress_asked" else ""
 
+    @property
+    def referral(self) -> str:
+        """The id of the referral that it is about; "" where it is about something else."""
+        return self._about("referral")
+
+    @property
+    def batch(self) -> str:
+        """The id of the batch that it is about; "" where it is about something else."""
+        return self._about("batch")
+
+    @property
+    def order(self) -> str:
+        """The id of the removal order that it is about; "" where it is about something else."""
+        return self._about("order")
+
+    @property
+    def recheck(self) -> str:
+        """The id of the re-check that it is about; "" where it is about something else."""
+        return self._about("recheck")
+
     def _about(self, wanted: str) -> str:
         """The id of its subject, if that is such a thing."""
         thing, _, name = self.subject.partition(":")
