@@ -328,6 +328,7 @@ def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     uid = issued(stage)
     arrived(stage, uid)
     listed = said(examiner.get("/orders"))
+    assert "Your authority has drafted no order." not in listed
     assert "72 hours from when you open it" in listed
     assert "An authority with a copy may examine it until" in said(examiner.get(f"/orders/{uid}"))
     assert Copy.objects.get().received_at is not None
@@ -339,6 +340,7 @@ def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     assert "an infringement was announced" in said(officer.get(f"/orders/{uid}"))
     done = examiner.post(f"/orders/{uid}/do/infringe", early, follow=True)
     assert "The order has no effect any more" in said(done)
+    assert "without effect: it binds nobody any more" in said(done)
     assert Order.objects.get(uid=uid).state == "annulled"
     assert "It is the news." in said(moderator.get(f"/orders/{uid}"))
 

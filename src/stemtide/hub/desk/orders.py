@@ -182,8 +182,11 @@ def _list_facts(request: SignedInRequest) -> dict[str, object]:
         "asked": wanted if state else "",
         "states": PHRASES["order"].items(),
         "lists": [
-            (side, reads.orders(viewer=by.party, side=side, state=state))
+            (side, rows)
             for side in _SIDES.get(by.kind, ())
+            if (rows := reads.orders(viewer=by.party, side=side, state=state))
+            or side is not Side.ISSUER
+            or is_issuing
         ],
         "copies": [one for one in copies if state in {None, one.order.state}],
         "may_draft": draft,

@@ -50,14 +50,6 @@ def copies(*, viewer: Party, now: datetime, limit: int = MAX_LIST) -> list[CopyR
     return sorted(rows, key=_urgency)
 
 
-def waiting(*, viewer: Party) -> int:
-    """How many scrutinies wait for an authority: its own, and requests that nobody took up."""
-    found = Copy.objects.filter(sent_to=viewer, order__scrutinies__state__in=_OPEN)
-    mine = found.filter(order__scrutinies__authority=viewer)
-    free = found.filter(order__scrutinies__authority=None)
-    return (mine | free).distinct().count()
-
-
 def _row(copy: Copy, *, viewer: Party, now: datetime) -> CopyRow:
     """A copy with what its authority decides about."""
     order = copy.order
