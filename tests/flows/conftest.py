@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from stemtide.exercises import cast, processes, provider
+from tests import tables
 
 ASSEMBLE = """
 import dataclasses, json, sys
@@ -40,6 +41,7 @@ class House:
 
     def __init__(self, folder, *, script=ASSEMBLE, environment=None):
         self.folder = folder
+        tables.lay(folder / "hub")
         made = subprocess.run(
             [sys.executable, "-c", script, str(folder / "hub")],
             env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},

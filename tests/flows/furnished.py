@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from stemtide.exercises import processes
+from tests import tables
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = (
@@ -25,6 +26,7 @@ class Furnished:
     """The hub; parts: what stands in addresses; password: everybody's."""
 
     def __init__(self, folder):
+        tables.lay(folder)
         made = subprocess.run(
             [sys.executable, "-m", "tests.flows.furnished", str(folder)],
             cwd=ROOT,

@@ -19,6 +19,7 @@ import pytest
 from django.test import Client
 
 from stemtide.hub.parties.models import Party
+from tests import tables
 from tests.world import World
 
 ROOT = Path(__file__).parents[3]
@@ -70,10 +71,11 @@ class Hub:
 
 
 @contextlib.contextmanager
-def _database() -> Iterator[dict[str, str]]:
+def _database(folder: Path) -> Iterator[dict[str, str]]:
     """A database for one hub: a file of its own, or on the test server one made for it."""
     url = os.environ.get("STEMTIDE_DATABASE_URL")
     if not url:
+        tables.lay(folder)
         yield {}
         return
     name = f"hub_{uuid4().hex[:12]}"
@@ -86,7 +88,10 @@ def _database() -> Iterator[dict[str, str]]:
 @contextlib.contextmanager
 def serving(**settings: str) -> Iterator[Hub]:
     """Run a hub with the cast; stop it at the end, and expect it to go in peace."""
-    with _database() as database, tempfile.TemporaryDirectory(prefix="stemtide-hub-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="stemtide-hub-") as folder,
+        _database(Path(folder)) as database,
+    ):
         environment = {**os.environ, **database, "STEMTIDE_DATA_DIR": folder, **settings}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         process = subprocess.Popen(
