@@ -10,6 +10,7 @@ source: OASIS, STIX Version 2.1 (10 June 2021); TLP 2.0 as OASIS' marking object
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -56,6 +57,7 @@ def stix_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+@lru_cache(maxsize=4096)
 def named_id(kind: str, *words: object) -> str:
     """An id of our making that is the same every time, for the same words.
 

@@ -9,7 +9,6 @@
 3 Signals are read with as many more as the page could need, kept objects the same, and merged.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +28,7 @@ from stemtide.hub.signals import reads_collection
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.stix import reads
 from stemtide.hub.stix.models import StixObject
+from stemtide.hub.stix.reads import Face
 from stemtide.hub.stix.rules import Collection
 from stemtide.protocol.stix import (
     OBJECT_MEDIA_TYPE,
@@ -166,7 +166,9 @@ class _Reading:
         found: list[Told] = []
         for row in rows:
             face = faces.get(row["pk"])
-            found += self._of_signal(row, face=face, moment=moments[row["position"]])
+            found += self._of_signal(
+                row, face=face, moment=moments[row["position"]], is_beside=is_beside
+            )
         told = [one for one in found if one.rank > self.after and self._fits(one)]
         return told, 2 * rows[-1]["position"] + 1 if more else None
 
@@ -190,13 +192,13 @@ class _Reading:
         return rows.filter(asked)
 
     def _of_signal(
-        self, row: dict[str, Any], *, face: StixObject | None, moment: Moment
+        self, row: dict[str, Any], *, face: Face | None, moment: Moment, is_beside: bool
     ) -> Iterator[Told]:
         """A signal's indicator, and that it belongs to the crisis of the collection."""
         body, stix = self._indicator(row, face=face, moment=moment)
         rank = 2 * row["position"]
         yield Told(rank, stix["id"], stix["modified"], moment.at, body)
-        if self.one.crisis is not None:
+        if is_beside and self.one.crisis is not None:
             link = related(
                 indicator_id(row["id"]).replace("indicator", "relationship", 1),
                 signal=stix,
@@ -209,7 +211,7 @@ class _Reading:
             yield Told(rank + 1, link["id"], link["modified"], at, _ENCODER.encode(link).decode())
 
     def _indicator(
-        self, row: dict[str, Any], *, face: StixObject | None, moment: Moment
+        self, row: dict[str, Any], *, face: Face | None, moment: Moment
     ) -> tuple[str, Stix]:
         """A signal's indicator as text and as an object: its face, or one of our making."""
         if face is None:
@@ -218,7 +220,7 @@ class _Reading:
                 row, created_by=maker, created=row["shared_at"], modified=moment.act_at
             )
             return _ENCODER.encode(made).decode(), made
-        stix: Stix = json.loads(face.body)
+        stix: Stix = msgspec.json.decode(face.body)
         if row["state"] == SignalState.LIVE or stix.get("revoked") is True:
             return face.body, stix
         stix |= {"revoked": True, "modified": stix_time(_later(moment.act_at, face))}
@@ -254,8 +256,11 @@ class _Reading:
         """One kept object; what gathers a crisis names what this reader may see of it."""
         body = row.body
         if row.made_from and row.type in _GATHERED and self.one.crisis is not None:
-            body = self._gathered(json.loads(body), crisis=self.one.crisis, until=row.position)
-        version = stix_time(at) if row.version_at is None else version_of(json.loads(row.body))
+            body = self._gathered(
+                msgspec.json.decode(body), crisis=self.one.crisis, until=row.position
+            )
+        # What has no versions is known by the moment at which it came, which never changes.
+        version = version_of(msgspec.json.decode(row.body)) if row.version_at else None
         return Told(2 * row.position, row.stix_id, version or stix_time(at), at, body)
 
     def _gathered(self, stix: Stix, *, crisis: UUID, until: int) -> str:
@@ -278,7 +283,7 @@ class _Reading:
         return bool(by_name) or datetime.fromisoformat(told.version) in self.wanted.at
 
 
-def _later(at: datetime, face: StixObject) -> datetime:
+def _later(at: datetime, face: Face) -> datetime:
     """A moment for a revocation, which is newer than what it revokes."""
     before = face.version_at
     return max(at, before + timedelta(milliseconds=1)) if before else at
