@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes out with the alert of a request: real mail, real webhooks, real seals."""
 
+import csv
+import io
 import json
 from dataclasses import replace
 
@@ -181,7 +183,7 @@ def test_a_referral_comes_whole_and_never_as_an_order(desk):  # noqa: F811
     assert "Incitement" in told
 
 
-def test_a_batch_comes_as_json_alone(desk):  # noqa: F811
+def test_a_batch_comes_as_a_table_and_as_json_and_on_no_paper(desk):  # noqa: F811
     contact(desk.world.big_provider)
     desk.add(desk.open(), [row(number) for number in range(1, 6)])
     raise_all()
@@ -189,6 +191,21 @@ def test_a_batch_comes_as_json_alone(desk):  # noqa: F811
     assert "referrals.pdf" not in files
     assert len(json.loads(files["referrals.json"])["referrals"]) == 5
     assert is_signed(files, "referrals")
+    found = list(csv.DictReader(io.StringIO(files["referrals.csv"].decode("utf-8-sig"))))
+    assert [one["url"] for one in found] == [row(number).url for number in range(1, 6)]
+    assert found[0]["reference"].startswith("RF-")
+    assert found[0]["labels"]
+
+
+def test_the_table_of_a_batch_holds_also_what_its_json_leaves_out(desk, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(enclosures, "MOST_IN_ONE", 2)
+    monkeypatch.setattr(enclosures.referrals, "MAX_PAGE", 2)  # so that there are several pages
+    contact(desk.world.big_provider)
+    desk.add(desk.open(), [row(number) for number in range(1, 6)])
+    raise_all()
+    _, files, _ = mailed("referrals")
+    assert len(json.loads(files["referrals.json"])["referrals"]) == 2
+    assert len(files["referrals.csv"].decode("utf-8-sig").splitlines()) == 6
 
 
 def test_the_sender_of_a_referral_gets_no_copy_of_its_own(desk):  # noqa: F811

@@ -394,6 +394,10 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
     told = page_of(token).content.decode()
     assert re.search(r"referrals-as-shown\.json", told)
     assert fetched(token, "paper").status_code == 404
+    table = fetched(token, "table").content.decode("utf-8-sig").splitlines()
+    assert len(table) == 6
+    assert table[0].split(",")[:3] == ["reference", "sent_at", "url"]
+    assert all("https://video.example/" in one for one in table[1:])
     waiting = reads_links.linked(token, by="holder", now=after(1)).referrals
     assert len(waiting) == 5
     writes_links.acknowledge_as_shown(token, now=after(1))

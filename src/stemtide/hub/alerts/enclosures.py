@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from uuid import UUID
 
 from django.utils import translation
@@ -33,6 +34,7 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals
 from stemtide.protocol.forms import form
+from stemtide.protocol.progress_table import to_csv
 from stemtide.protocol.referrals import ReferralOut
 
 _ENCLOSER = "clock"
@@ -41,6 +43,7 @@ MOST_IN_ONE = 500
 """Referrals of one batch that travel with its alert; the others are fetched."""
 
 _JSON, _PDF, _SIGNATURE = "application/json", "application/pdf", "application/pkcs7-signature"
+_CSV = "text/csv"
 
 
 _LASTING = {
@@ -54,22 +57,24 @@ _LASTING = {
 class Request:
     """What an alert carries. name: of its files; draws: makes the paper, where there is one.
 
-    lasting: what it says as bytes that stay the same whatever becomes of it, for proof.
+    keeps:   makes what it says as bytes that stay the same whatever becomes of it, for proof.
     is_drawn: whether the paper goes out with the mail.
+    lists:   makes the same as CSV, of what is many.
     notes:   what is to be known at once, in the language that is active.
     """
 
     name: str
     request: dict[str, object]
-    lasting: bytes
+    keeps: Callable[[], bytes]
     draws: Callable[[], bytes] | None = None
     is_drawn: bool = True
+    lists: Callable[[], bytes] | None = None
     notes: tuple[Note, ...] = ()
 
     @property
     def digest(self) -> str:
         """SHA-256 of what it says, in hex."""
-        return hashlib.sha256(self.lasting).hexdigest()
+        return hashlib.sha256(self.keeps()).hexdigest()
 
 
 def enclose(parcel: Parcel) -> Parcel:
@@ -106,14 +111,18 @@ def _files(made: Request, parcel: Parcel) -> tuple[Enclosed, ...]:
     files = list(signed(f"{made.name}.json", content, parcel=parcel))
     if made.draws is not None and made.is_drawn:
         files.append(paper(made, parcel=parcel))
+    if made.lists is not None:
+        files += signed(f"{made.name}.csv", made.lists(), parcel=parcel, media_type=_CSV)
     return tuple(files)
 
 
-def signed(name: str, content: bytes, *, parcel: Parcel) -> tuple[Enclosed, Enclosed]:
-    """JSON, and the signature on it. raises: SealFileError."""
+def signed(
+    name: str, content: bytes, *, parcel: Parcel, media_type: str = _JSON
+) -> tuple[Enclosed, Enclosed]:
+    """A file, and the signature on it. raises: SealFileError."""
     signature = own.signed(content, now=parcel.now)
     return (
-        Enclosed(name, content, _JSON),
+        Enclosed(name, content, media_type),
         Enclosed(f"{name}.p7s", signature, _SIGNATURE),
     )
 
@@ -151,7 +160,7 @@ def _order(parcel: Parcel, party: Party) -> Request | None:
     return Request(
         name,
         _plain(found),
-        make(form_json),
+        lambda: make(form_json),
         draws=lambda: make(form_pdf),
         is_drawn=parcel.kind in _DRAWN,
         notes=words_notes.order_notes(found) if is_addressee else words_notes.copy_notes(found),
@@ -167,7 +176,7 @@ def _information(parcel: Parcel, party: Party) -> Request | None:
     return Request(
         "information",
         _plain(found),
-        found.model_dump_json(indent=2).encode(),
+        lambda: found.model_dump_json(indent=2).encode(),
         draws=lambda: information_pdf(found, titles=_titles(party), language=parcel.language),
         notes=(words_notes.ask_note(*_sender(found.sent_by, party=party, parcel=parcel)),),
     )
@@ -182,7 +191,7 @@ def _referral(parcel: Parcel, party: Party) -> Request | None:
     return Request(
         found.reference,
         _plain(found),
-        found.model_dump_json(include=_LASTING, indent=2).encode(),
+        lambda: found.model_dump_json(include=_LASTING, indent=2).encode(),
         draws=lambda: _letter(found, party=party, language=parcel.language),
         is_drawn=parcel.kind in _DRAWN,
         notes=words_notes.referral_notes(*asked),
@@ -196,14 +205,40 @@ def _batch(parcel: Parcel, party: Party) -> Request | None:
     page = referrals.referrals(viewer=party, filters=filters, limit=MOST_IN_ONE)
     if not page.referrals:
         return None
-    lasting = [one.model_dump(mode="json", include=_LASTING) for one in page.referrals]
+
+    @cache
+    def lasting() -> list[dict[str, object]]:
+        whole = referrals_of(uid, party=party)
+        return [one.model_dump(mode="json", include=_LASTING) for one in whole]
+
     asked = _sender(page.referrals[0].sender, party=party, parcel=parcel)
     return Request(
         "referrals",
         {"batch": str(uid), **_plain(page)},
-        json.dumps({"batch": str(uid), "referrals": lasting}, indent=2).encode(),
+        lambda: json.dumps({"batch": str(uid), "referrals": lasting()}, indent=2).encode(),
+        lists=lambda: to_csv([_cells(one) for one in lasting()]).encode("utf-8-sig"),
         notes=words_notes.referral_notes(*asked),
     )
+
+
+def referrals_of(batch: UUID, *, party: Party) -> list[ReferralOut]:
+    """All referrals of a batch that went to a party, in the order of their references."""
+    filters, found, after, more = referrals.Filters(batch=batch, provider=party.name), [], 0, True
+    while more:
+        page = referrals.referrals(
+            viewer=party, filters=filters, after=after, limit=referrals.MAX_PAGE
+        )
+        found += page.referrals
+        after, more = page.next, page.more
+    return found
+
+
+def _cells(said: Mapping[str, object]) -> dict[str, object]:
+    """A referral as a row of a table that people open."""
+    labels = said["labels"]
+    names = ("reference", "sent_at", "url", "content_type", "language", "terms", "reason")
+    told = {one: "" if said[one] is None else str(said[one]) for one in names}
+    return {**told, "labels": " ".join(map(str, labels)) if isinstance(labels, list) else ""}
 
 
 def _sender(name: str, *, party: Party, parcel: Parcel) -> tuple[str, ...]:

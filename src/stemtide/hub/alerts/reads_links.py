@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stemtide.hub.alerts import enclosures, links, reads, reads_deliveries
 from stemtide.hub.alerts.channels.port import Parcel
-from stemtide.hub.alerts.enclosures import MOST_IN_ONE, Request
+from stemtide.hub.alerts.enclosures import Request
 from stemtide.hub.alerts.models import Delivery
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_deliveries import Home
@@ -18,7 +18,6 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals
-from stemtide.hub.referrals.reads import Filters
 from stemtide.hub.referrals.rules import AWAITING, ReferralFacts, allows, check_answer
 from stemtide.protocol.orders import OrderOut
 from stemtide.protocol.referrals import ReferralOut
@@ -124,9 +123,8 @@ def _asked(
         if thing == "referral":
             asked: tuple[ReferralOut, ...] = (referrals.referral(UUID(name), viewer=by.party),)
         elif thing == "batch":
-            filters = Filters(batch=UUID(name), provider=by.name)
-            page = referrals.referrals(viewer=by.party, filters=filters, limit=MOST_IN_ONE)
-            asked = tuple(one for one in page.referrals if one.state in AWAITING)
+            whole = enclosures.referrals_of(UUID(name), party=by.party)
+            asked = tuple(one for one in whole if one.state in AWAITING)
         else:
             return None, (), ()
     except NotFoundError:  # the party may not see it any more

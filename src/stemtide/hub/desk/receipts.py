@@ -97,8 +97,10 @@ def _file(found: Linked, what: str, *, now: datetime) -> Enclosed | None:
         return enclosures.paper(made, parcel=found.parcel)
     if what in {"content", "signature"}:
         name = f"{made.name}-as-shown.json"
-        content, signature = enclosures.signed(name, made.lasting, parcel=found.parcel)
+        content, signature = enclosures.signed(name, made.keeps(), parcel=found.parcel)
         return content if what == "content" else signature
+    if what == "table" and made.lists is not None:
+        return Enclosed(f"{made.name}.csv", made.lists(), "text/csv; charset=utf-8")
     if what == "receipt" and found.alert.receipt is not None:
         return _receipt_paper(found, now=now)
     return None
@@ -141,6 +143,7 @@ def page(
         "alert": found.alert,
         "request_name": made.name if made else "",
         "notes": made.notes if made else (),
+        "has_table": made is not None and made.lists is not None,
         "has_paper": made is not None and made.draws is not None,
         "digest": made.digest if made else "",
         "acts": [(verb, ACTS[verb][0]) for verb in found.may] if made else (),
