@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.contrib.auth import get_user_model
 
+from stemtide.hub.alerts import writes as alerts
 from stemtide.hub.complaints import writes as complaints
 from stemtide.hub.orders import writes, writes_answers
 from stemtide.hub.orders.models import Copy, Information, Order, OrderAnswer, Receipt, Scrutiny
@@ -423,6 +424,18 @@ def test_a_provider_is_informed_before_a_first_order(stage, officer, moderator):
     assert Information.objects.get().sent_to == stage.party["provider"]
     assert "The authority" in said(moderator.get("/orders/inform"))
     assert officer.post("/orders/inform", {"to": "provider", "text": "x"}).status_code == 422
+
+
+def test_alerts_lead_to_what_they_are_about(stage, officer, moderator):
+    text = "Orders come by webhook and by mail; you have one hour from receipt."
+    officer.post("/orders/inform", {"to": "provider", "text": text})
+    uid = issued(stage)
+    while alerts.raise_from_ledger(stage.now + timedelta(minutes=1)):
+        pass
+    page = moderator.get("/alerts").content.decode()
+    assert 'href="/orders/inform"' in page
+    assert f'href="/orders/{uid}"' in page
+    assert not Receipt.objects.exists()
 
 
 def test_whoever_may_not_issue_is_told_why(stage, moderator):

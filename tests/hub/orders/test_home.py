@@ -63,6 +63,15 @@ def test_scrutiny_that_waits_comes_before_copies_and_what_is_over_comes_last(ord
     assert rows[3].due_at is None
 
 
+def test_many_copies_ask_no_more_of_the_database_than_one(orders, django_assert_num_queries):
+    for number in range(6):
+        made = cast.issue(orders, annex={"urls": [f"{URL}{number}"]})
+        cast.examine(orders, made.id)
+        cast.decide(orders, made.id, "uphold")
+    with django_assert_num_queries(2):
+        assert len(copies(orders, now=after(60))) == 6
+
+
 @pytest.mark.parametrize("party", ["authority", "small_provider", "agency"])
 def test_who_has_no_copy_reads_none(orders, party):
     cast.issue(orders)

@@ -93,6 +93,11 @@ class AlertRow:
         return self._about("order")
 
     @property
+    def information(self) -> str:
+        """The id of what a provider was told before a first order; "" for all else."""
+        return self._about("information")
+
+    @property
     def recheck(self) -> str:
         """The id of the re-check that it is about; "" where it is about something else."""
         return self._about("recheck")

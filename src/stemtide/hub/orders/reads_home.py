@@ -7,8 +7,10 @@ source: Regulation (EU) 2021/784 Art. 4.
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Prefetch
+
 from stemtide.hub.orders import reads
-from stemtide.hub.orders.models import Copy
+from stemtide.hub.orders.models import Copy, Scrutiny
 from stemtide.hub.orders.rules import IN_EFFECT
 from stemtide.hub.parties.models import Party
 from stemtide.protocol import clocks
@@ -43,17 +45,18 @@ class CopyRow:
 
 def copies(*, viewer: Party, now: datetime, limit: int = MAX_LIST) -> list[CopyRow]:
     """The copies that an authority has: scrutiny that waits first, then what it may still open."""
-    found = Copy.objects.filter(sent_to=viewer).select_related(
-        "order__issued_by", "order__addressee"
+    found = Copy.objects.filter(sent_to=viewer).order_by("-sent_at", "-pk")[:limit]
+    examined = Scrutiny.objects.select_related("authority").order_by("opened_at", "pk")
+    whole = found.select_related("order__issued_by", "order__addressee").prefetch_related(
+        Prefetch("order__scrutinies", queryset=examined)
     )
-    rows = [_row(one, viewer=viewer, now=now) for one in found.order_by("-sent_at", "-pk")[:limit]]
-    return sorted(rows, key=_urgency)
+    return sorted((_row(one, viewer=viewer, now=now) for one in whole), key=_urgency)
 
 
 def _row(copy: Copy, *, viewer: Party, now: datetime) -> CopyRow:
     """A copy with what its authority decides about."""
     order = copy.order
-    latest = order.scrutinies.select_related("authority").order_by("-opened_at", "-pk").first()
+    latest = next(reversed(order.scrutinies.all()), None)
     until = clocks.scrutiny_due(copy.received_at or now)
     is_open = order.state in IN_EFFECT and now <= until
     return CopyRow(
