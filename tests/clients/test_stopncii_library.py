@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The library that HMA fetches with, unchanged, while others write."""
+
+import hashlib
+import threading
+
+import httpx
+import pytest
+from threatexchange.exchanges.clients.stopncii.api import StopNCIIAPI, StopNCIICaseStatus
+
+from stemtide.protocol import canary
+
+pytestmark = pytest.mark.flow
+
+
+def value_of(number):
+    return hashlib.sha256(f"written {number}".encode()).hexdigest()
+
+
+class Writer(threading.Thread):
+    """An authority that shares a hash a time and takes every third back, until it has enough."""
+
+    def __init__(self, hub):
+        super().__init__()
+        self._hub = hub
+        self.live = set()
+        self.trouble = None
+
+    def run(self):
+        headers = {"Authorization": f"Bearer {self._hub['HUB_TOKEN']}"}
+        try:
+            with httpx.Client(base_url=f"{self._hub['HUB_URL']}/api/v1", headers=headers) as http:
+                for number in range(90):
+                    self._write(http, number)
+        except httpx.HTTPError as error:
+            self.trouble = error
+
+    def _write(self, http, number):
+        body = {"kind": "pdq", "value": value_of(number), "severity": "high"}
+        answer = http.post("/signals", json=body | {"labels": ["livestream"]})
+        answer.raise_for_status()
+        self.live.add(value_of(number))
+        if number % 3 == 0:
+            uid = answer.json()["id"]
+            http.post(f"/signals/{uid}/withdraw", json={"reason": "mistake"}).raise_for_status()
+            self.live.remove(value_of(number))
+
+
+def test_the_library_ends_with_what_is_live_however_it_pages(hub):
+    fetch, subscription, address = hub["STOPNCII_KEYS"].split(",")
+    client = StopNCIIAPI(subscription, fetch, base_url_override=address)
+    held = {size: {} for size in range(1, 8)}
+    starts = dict.fromkeys(held, client.DEFAULT_START_TIME)
+
+    def follow(size):
+        """One run of pages, as HMA makes them: only the time is kept between two runs."""
+        start, token, more = starts[size], "", True
+        while more:
+            page = client.fetch_hashes(page_size=size, start_timestamp=start, next_page=token)
+            assert page.nextSetTimestamp >= starts[size]
+            starts[size] = page.nextSetTimestamp
+            held[size].update({one.hashValue: one.hashStatus for one in page.hashRecords})
+            token, more = page.nextPageToken or "", page.hasMoreRecords
+
+    writer = Writer(hub)
+    writer.start()
+    while writer.is_alive():
+        for size in held:
+            follow(size)
+    writer.join()
+    assert writer.trouble is None
+    for size, records in held.items():
+        follow(size)
+        active = {one for one, status in records.items() if status is StopNCIICaseStatus.Active}
+        assert active - set(canary.HASHES) == writer.live, size
