@@ -117,6 +117,13 @@ def test_an_order_that_named_its_ground_twice_is_one_order(world):
     assert sum(pieces(found, "orders_not_executed").values()) == 2
 
 
+def test_one_finding_of_an_infringement_outweighs_one_that_found_none(world):
+    order(world, "undone", received=0, executed=9, scrutiny=["upheld", "infringed", "closed"])
+    found = report(world)
+    assert pieces(found, "orders_scrutinised") == {"infringed": 1, "upheld": 0, "other": 0}
+    assert counts(found)["orders_scrutinised"] == 1
+
+
 def test_an_authority_counts_the_orders_of_others_that_it_examined(world):
     for state in ("infringed", "upheld", "closed", "opened"):
         order(world, "received", scrutiny=[state], decided=30, issued_by=world.other_authority)
@@ -240,6 +247,12 @@ def test_what_people_write_makes_a_report_whole(world):
     )
     assert not report(world, year=2027).parts[1].figures[0].is_given
     assert not report(world, "other_authority").is_whole
+
+
+def test_a_report_of_a_running_year_is_a_draft_whatever_is_written(world):
+    found = write(world, now=NOON, **WHOLE)
+    assert (found.is_over, found.is_whole) == (False, False)
+    assert report(world).is_whole
 
 
 def test_the_ledger_names_the_figures_and_not_what_was_written(world):

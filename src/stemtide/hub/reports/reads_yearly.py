@@ -138,15 +138,11 @@ def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     executed = _orders(year, by="executed_at").filter(addressee=viewer)
     received = _orders(year, by="received_at").filter(addressee=viewer)
     back = _orders(year, by="reinstated_at").filter(addressee=viewer)
-    impossible = (
-        Order.objects.filter(
-            pk__in=_answered_with_a_ground(viewer, year),
-            exercise=year.is_exercise,
-            executed_at__isnull=True,
-        )
-        .prefetch_related("answers")
-        .distinct()
-    )
+    impossible = Order.objects.filter(
+        pk__in=_answered_with_a_ground(viewer, year),
+        exercise=year.is_exercise,
+        executed_at__isnull=True,
+    ).prefetch_related("answers")
     ended = _complaints(viewer, year, by="decided_at")
     states = Counter(one.state for one in ended)
     return {
