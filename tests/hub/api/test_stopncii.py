@@ -506,6 +506,7 @@ def test_a_page_has_a_size_of_its_own(world, client, size):
         (b'{"hashRecords": 3, "hashFeedbacks": 3}', 422),
         (b'{"hashRecords": [null], "hashFeedbacks": [null]}', 422),
         (b'{"a": "\\u0000"}', 400),
+        (b'{"hashRecords": ["\\ud800"], "hashFeedbacks": ["\\ud800"]}', 400),
         (json.dumps({"hashFeedbacks": [{}] * 1001, "hashRecords": [{}] * 20_001}).encode(), 413),
         (b"[" * 100_000, 400),
     ],
