@@ -81,7 +81,7 @@ ACTS = {
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
-    *("complaint-act", "redress-act", "order-act"),
+    *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""
