@@ -14,6 +14,7 @@ from stemtide.hub.signals import reads, writes
 from stemtide.hub.wake import Subscription
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.stix import indicator_id
 from tests.world import NOON, hex_value, outcome, report_of
 
 # The sharer is be-crisis-centre. A column each for: the sharer, another authority, the agency, a
@@ -161,9 +162,45 @@ def desk_withdrawal(asker):
     return asker.answered(lambda uid: client.post(f"/signals/{uid}/withdraw", form).status_code)
 
 
+def taxii(asker, path):
+    headers = {"Accept": "application/taxii+json"}
+    return asker._call("GET", f"/taxii2/hub/collections/signals/{path}", headers=headers)
+
+
+def taxii_objects(asker):
+    return asker.named_in(taxii(asker, "objects/").content.decode())
+
+
+def taxii_one_by_one(asker):
+    found, next_ = "", ""
+    while True:
+        page = taxii(asker, f"objects/?limit=1&match[type]=indicator{next_}")
+        found += page.content.decode()
+        if not page.json()["more"]:
+            return asker.named_in(found)
+        next_ = f"&next={page.json()['next']}"
+
+
+def taxii_manifest(asker):
+    told = taxii(asker, "manifest/?match[type]=indicator").json().get("objects", [])
+    ours = {indicator_id(uid): mark for uid, mark in asker.marks.items()}
+    return {ours[one["id"]] for one in told}
+
+
+def taxii_one_object(asker):
+    path = "objects/{}/"
+    return asker.answered(lambda uid: taxii(asker, path.format(indicator_id(uid))).status_code)
+
+
+def taxii_versions(asker):
+    path = "objects/{}/versions/"
+    return asker.answered(lambda uid: taxii(asker, path.format(indicator_id(uid))).status_code)
+
+
 DOORS = [
     feed, feed_one_by_one, snapshot, one_signal, opinion, withdrawal, stream,
     desk_board, desk_blocks, desk_page, desk_opinion, desk_withdrawal,
+    taxii_objects, taxii_one_by_one, taxii_manifest, taxii_one_object, taxii_versions,
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 """Keeps objects as they came, version by version. Called by writes_posting.py."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 
 from stemtide.hub.crises import reads as crises
@@ -50,9 +51,24 @@ class Keeping:
     ) -> None:
         """Keep a version of an object as it came. position: a signal's own; None: the next one."""
         earlier = StixObject.objects.filter(stix_id=posted.id, shared_by=self._by.party)
-        is_first = not earlier.update(is_latest=False)
-        StixObject.objects.create(
-            position=position or ledger.take_positions(1, now=self._now),
+        row = self._row(posted, position=position or ledger.take_positions(1, now=self._now))
+        row.is_first = not earlier.update(is_latest=False)
+        row.signal, row.is_private = signal, is_private
+        row.save()
+
+    def keep_faces(self, faces: Iterable[tuple[Posted, Signal]]) -> None:
+        """Keep new indicators, each with the signal that it became, at once."""
+        rows = []
+        for posted, signal in faces:
+            row = self._row(posted, position=signal.position)
+            row.signal = signal
+            rows.append(row)
+        StixObject.objects.bulk_create(rows)
+
+    def _row(self, posted: Posted, *, position: int) -> StixObject:
+        """An object's row, as that of one that nobody posted before."""
+        return StixObject(
+            position=position,
             stix_id=posted.id,
             type=posted.type,
             version_at=posted.moment,
@@ -60,11 +76,8 @@ class Keeping:
             shared_by=self._by.party,
             tlp=posted.tlp.value,
             audience=pack_audience(posted.audience),
-            signal=signal,
             crisis=self._crisis,
             exercise=self.exercise,
-            is_private=is_private,
-            is_first=is_first,
             kept_at=self._now,
         )
 

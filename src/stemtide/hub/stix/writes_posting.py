@@ -121,6 +121,7 @@ class Posting:
         rows = reads_collection.by_uid(
             {one.id for one in out.signals if one}, viewer=self._by.party
         )
+        faces: list[tuple[Posted, Signal]] = []
         for number, placed in enumerate(out.signals):
             posted = pairs[number][0]
             if placed is None:
@@ -128,8 +129,9 @@ class Posting:
             elif not placed.created:
                 self._refuse(posted, self._told_as(rows[placed.id]))
             else:
-                self._keeping.keep(posted, position=placed.position, signal=rows[placed.id])
+                faces.append((posted, rows[placed.id]))
                 self._done(posted)
+        self._keeping.keep_faces(faces)
 
     def _take(self, posted: Posted) -> None:
         """One object that is no new indicator."""
@@ -174,7 +176,7 @@ class Posting:
     def _take_ours(self, posted: Posted) -> None:
         """An indicator that we made of a signal comes back: its revocation counts, no more."""
         row = reads.find_signal(posted.id, viewer=self._by.party)
-        if row is None and not reads.used_ids([posted.id], by=self._by.ref):
+        if row is None and posted.is_revoked:
             raise NotFoundError("there is no such indicator to revoke: post it first")
         if row is None:
             raise NotAllowedError("this id is in use: choose another")
