@@ -24,6 +24,7 @@ class StixObject(models.Model):
     tlp, audience: who may see it, unless its signal says so.
     signal:     what it is the face of, or speaks of. is_private: counts of one provider.
     crisis:     the crisis whose collection it lies in.
+    is_beside:  whether it is told in its own place; the latest face is told in its signal's.
     """
 
     position = models.BigIntegerField(unique=True)
@@ -41,6 +42,7 @@ class StixObject(models.Model):
     )
     exercise = models.BooleanField(default=False)
     is_private = models.BooleanField(default=False)
+    is_beside = models.BooleanField(default=True)
     is_first = models.BooleanField(default=True)
     is_latest = models.BooleanField(default=True)
     kept_at = models.DateTimeField()
@@ -49,7 +51,10 @@ class StixObject(models.Model):
         ordering = ["position"]
         indexes = [
             models.Index(fields=["stix_id", "position"], name="stix_objects_by_id"),
-            models.Index(fields=["crisis", "position"], name="stix_objects_of_a_crisis"),
+            models.Index(
+                fields=["is_beside", "crisis", "position"], name="stix_objects_of_a_crisis"
+            ),
+            models.Index(fields=["is_beside", "position"], name="stix_objects_in_order"),
             models.Index("made_from", condition=~Q(made_from=""), name="stix_objects_that_we_made"),
         ]
 

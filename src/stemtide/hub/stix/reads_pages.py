@@ -119,7 +119,8 @@ def page(
     found = [told for told in _standing(wanted) if told.rank > start]
     reading = _Reading(one, viewer, wanted, max(start, 0), heads.positions, size, heads.hub)
     signals, read_to = reading.signals()
-    found += sorted([*signals, *reading.objects()], key=lambda told: told.rank)
+    objects = reading.objects(until=heads.positions if read_to is None else read_to // 2)
+    found += sorted([*signals, *objects], key=lambda told: told.rank)
     if read_to is not None:  # there are more signals than were read: nothing after them is told
         found = [told for told in found if told.rank <= read_to]
     if len(found) > size:
@@ -226,13 +227,11 @@ class _Reading:
         stix |= {"revoked": True, "modified": stix_time(_later(moment.act_at, face))}
         return _ENCODER.encode(stix).decode(), stix
 
-    def objects(self) -> list[Told]:
-        """Kept objects, as many as the page could need."""
+    def objects(self, *, until: int) -> list[Told]:
+        """Kept objects up to a position that are told in their own place, as many as may fit."""
         rows = reads.kept(self.one, viewer=self.viewer).filter(
-            position__gt=self.after // 2, position__lte=self.until
+            is_beside=True, position__gt=self.after // 2, position__lte=until
         )
-        # The latest face of a signal is told in the signal's own place.
-        rows = rows.exclude(type="indicator", signal__isnull=False, is_latest=True)
         if self.wanted.ids is not None:
             rows = rows.filter(stix_id__in=self.wanted.ids)
         if self.wanted.types is not None:
