@@ -4,6 +4,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -11,6 +12,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from stemtide.fingerprints.url import in_ascii
 from stemtide.hub.papers.documents import form_json, form_pdf, referral_json, referral_pdf
 from stemtide.hub.papers.keeping import own_seal
+from stemtide.hub.papers.letters import Received, receipt_pdf
 from stemtide.hub.papers.sealing import seal_pdf
 from stemtide.hub.papers.verifying import Trusted, verify_pdf
 from stemtide.protocol.documents import Verdict
@@ -21,6 +23,18 @@ from tests.world import NOON
 
 LANGUAGES = ("en", "nl", "fr", "de")
 ANNEXES = (("tco-annex-1", ORDER), ("tco-annex-2", ANSWER), ("tco-annex-3", ANSWER))
+
+
+RECEIVED = Received(
+    what="Removal order RO-2026-00001",
+    about="It is to be carried out within one hour.",
+    party="Общество «Видео»",
+    at=NOON,
+    way="by link",
+    shown="ab" * 32,
+    name="RO-2026-00001-as-shown.json",
+    exercise=True,
+)
 
 
 def plainly(word, of):  # noqa: ARG001  # as doors are asked
@@ -185,10 +199,14 @@ def test_values_that_are_not_as_their_kind_wants_stand_as_they_are():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", ["tco-annex-1", "tco-annex-2", "tco-annex-3", "referral"])
+@pytest.mark.parametrize(
+    "kind", ["tco-annex-1", "tco-annex-2", "tco-annex-3", "referral", "receipt"]
+)
 def test_a_document_is_tagged_and_says_which_standards_it_keeps(kind, language, tmp_path):
     if kind == "referral":
         pdf = referral_pdf(referral(), titles={}, said=plainly, language=language)
+    elif kind == "receipt":
+        pdf = receipt_pdf(RECEIVED, language=language)
     else:
         pdf = form_pdf(form(kind), ORDER | ANSWER, language=language)
     seal = own_seal(tmp_path / "seal.pem", name="hub.example", now=NOON)
@@ -203,7 +221,8 @@ def test_a_document_is_tagged_and_says_which_standards_it_keeps(kind, language, 
     assert re.search(r"pdfuaid:part[>=\"]+1", about)
     assert (root["/Lang"], root["/MarkInfo"]["/Marked"]) == (language, True)
     assert root["/ViewerPreferences"]["/DisplayDocTitle"]
-    assert {"/H1", "/H2", "/P", "/Form"} <= _kinds(root["/StructTreeRoot"]["/K"])
+    heads = {"/H1"} if kind == "receipt" else {"/H1", "/H2"}
+    assert {*heads, "/P", "/Form"} <= _kinds(root["/StructTreeRoot"]["/K"])
 
 
 def _kinds(part):
@@ -239,3 +258,12 @@ def test_a_form_as_json_holds_every_value_with_what_it_is_called():
 def test_a_referral_as_json_is_what_the_api_says():
     told = json.loads(referral_json(referral()))
     assert (told["url"], told["reference"]) == (LONG_URL, "RF-2026-00001")
+
+
+def test_a_receipt_says_what_was_shown_and_when_and_to_whom():
+    told = text_of(receipt_pdf(RECEIVED, language="en"))
+    for said in ("RO-2026-00001", "2026-11-24 12:00:00 UTC", "Общество", "by link", "EXERCISE"):
+        assert said in told
+    assert "ab" * 32 in joined(receipt_pdf(RECEIVED, language="en"))
+    untold = text_of(receipt_pdf(replace(RECEIVED, shown=""), language="en"))
+    assert "SHA-256" not in untold
