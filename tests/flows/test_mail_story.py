@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.flows.conftest import House, until
 from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
@@ -157,7 +158,10 @@ def referral_is_answered(stage):
     opened(stage, stage.mail("me@one-person.example", "Referral"))
     assert "voluntary" in stage.page.content()
     stage.page.get_by_role("link", name="Answer the referral").click()
+    stage.page.locator("[name=answer][value=geo_blocked]").check()
+    expect(stage.page.get_by_label("Countries where it is blocked")).to_be_visible()
     stage.page.locator("[name=answer][value=not_found]").check()
+    expect(stage.page.get_by_label("Countries where it is blocked")).to_be_hidden()
     stage.page.get_by_role("button", name="Send the answer").click()
     assert "The sender is told" in stage.page.content()
     told = stage.referral()
