@@ -171,7 +171,8 @@ def _known(found: ReferralOut, *, by: Actor) -> Known:
 def _beforehand(helpful: Known, found: ReferralOut) -> dict[str, object]:
     """What the form of the answer holds when it opens: the page says from where each is.
 
-    1. What the provider answered before about the same address.
+    1. What the provider answered before about the same address. Not under which reference: two
+       senders who were told the same one would learn that they ask about the same.
     2. That its agents blocked the content, since when; and the countries of the crisis.
     3. Its own reference of this referral. One that was answered begins empty otherwise.
     """
@@ -188,7 +189,6 @@ def _beforehand(helpful: Known, found: ReferralOut) -> dict[str, object]:
             "answer": said.answer.value,
             "measure_at": _to_minute(said.measure_at),
             "reason": said.reason.value if said.reason else "",
-            "reference": said.provider_reference,
         }
         if said.countries:
             first["countries"] = ", ".join(said.countries)

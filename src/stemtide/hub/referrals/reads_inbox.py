@@ -86,7 +86,6 @@ class SaidBefore:
     measure_at: datetime | None
     countries: list[str]
     reason: RefusalReason | None
-    provider_reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,6 @@ def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
         measure_at=found.measure_at,
         countries=found.countries,
         reason=RefusalReason(found.refusal_reason) if found.refusal_reason else None,
-        provider_reference=found.provider_reference,
     )
 
 
