@@ -2,10 +2,11 @@
 import json
 
 import pytest
+from standardwebhooks import Webhook as Verifier
 
 from stemtide.agent.config import Webhook
 from stemtide.protocol.words import SignalState
-from tests.agent.world import SECRET, agent_of, config_of, sha256, until
+from tests.agent.world import NEW_SECRET, SECRET, agent_of, config_of, sha256, until
 
 ONE, TWO = sha256(b"one"), sha256(b"two")
 
@@ -44,6 +45,32 @@ def test_a_block_reaches_the_webhook_signed_and_the_file(hub, agent, provider, c
     assert said["data"]["signal"] == said["data"]["matches"][0]["signal"] == str(signal.id)
     assert (said["data"]["rule"], said["data"]["exercise"]) == ("grave-and-sure", False)
     assert line == {"id": provider.ids[0], **said}
+
+
+def test_a_webhook_is_a_cloud_event_as_well(hub, agent, provider):
+    share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: provider.heard)
+    told = {name: value for name, value in provider.headers[0].items() if name.startswith("ce-")}
+    assert told == {
+        "ce-specversion": "1.0",
+        "ce-id": provider.ids[0],
+        "ce-source": "/agents/uploads",
+        "ce-type": "content.block",
+        "ce-time": provider.heard[0]["timestamp"].replace("+00:00", "Z"),
+    }
+
+
+def test_while_a_secret_is_renewed_receivers_of_both_take_what_comes(
+    hub, provider, tmp_path, sandbox
+):
+    both = Webhook(url=provider.url, secret=NEW_SECRET, old_secret=SECRET)
+    with agent_of(config_of(hub, tmp_path / "renewed", webhook=both), sandbox) as agent:
+        share(hub, agent)
+        agent.ask({"ref": "post-1", "sha256": ONE})
+        until(lambda: provider.heard)  # whoever knows the old secret alone has verified it
+    body = json.dumps(provider.heard[0])
+    assert Verifier(NEW_SECRET).verify(body, provider.headers[0]) == provider.heard[0]
 
 
 def test_a_hold_reaches_the_webhook(hub, agent, provider):

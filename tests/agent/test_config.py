@@ -4,7 +4,7 @@ import pytest
 from stemtide.agent.config import DEFAULT_RULES, ConfigError, OnDispute, load
 from stemtide.agent.fleet import serve
 from stemtide.protocol.words import Action, Severity
-from tests.agent.world import SECRET, config_of
+from tests.agent.world import NEW_SECRET as OLD_SECRET, SECRET, config_of
 
 GOOD = 'name = "uploads"\nhub_url = "https://hub.example"\nkey = "st_a_b"\ndata_dir = "var"\n'
 
@@ -42,7 +42,10 @@ def test_secrets_may_lie_in_files(tmp_path):
     text = GOOD.replace('key = "st_a_b"', 'key_file = "key"')
     text += '[webhook]\nurl = "https://provider.example/hook?a=b"\nsecret_file = "secret"\n'
     config = read(tmp_path, text)
-    assert (config.key, config.webhook.secret) == ("st_from_file", SECRET)
+    assert (config.key, config.webhook.secrets) == ("st_from_file", (SECRET,))
+    (tmp_path / "old").write_text(OLD_SECRET)
+    both = read(tmp_path, text + 'old_secret_file = "old"\n').webhook
+    assert both.secrets == (SECRET, OLD_SECRET)
     env_key = tmp_path / "other"
     env_key.write_text("st_other")
     assert read(tmp_path, GOOD, STEMTIDE_AGENT_KEY_FILE=str(env_key)).key == "st_other"
@@ -51,8 +54,8 @@ def test_secrets_may_lie_in_files(tmp_path):
 
 def test_no_secret_shows_when_settings_are_printed(tmp_path):
     text = GOOD + f'token = "hush"\n[webhook]\nurl = "http://x.example"\nsecret = "{SECRET}"\n'
-    shown = repr(read(tmp_path, text))
-    assert not [secret for secret in ("st_a_b", "hush", SECRET) if secret in shown]
+    shown = repr(read(tmp_path, text + f'old_secret = "{OLD_SECRET}"\n'))
+    assert not [one for one in ("st_a_b", "hush", SECRET, OLD_SECRET) if one in shown]
 
 
 def test_a_policy_is_read_in_its_order(tmp_path):
@@ -106,6 +109,7 @@ WRONG = [
     (GOOD + "webhook = 3", "webhook: must be a table"),
     (GOOD + '[webhook]\nurl = "https://x.example"', "webhook.secret: is missing"),
     (GOOD + '[webhook]\nsecret = "short"', 'webhook.secret: must be "whsec_" and the base64'),
+    (GOOD + '[webhook]\nold_secret = "x"', 'webhook.old_secret: must be "whsec_" and the base64'),
     (GOOD + '[webhook]\nurl = "ftp://x"', "webhook.url: must be an address"),
     (GOOD + "[webhook]\nurll = 1", "webhook.urll: is no setting of the agent; did you mean url?"),
     (GOOD + "policy = 3", "policy: must be a table"),

@@ -26,6 +26,7 @@ from stemtide.agent.store import Store
 from tests.agent.fake_hub import KEY, Server
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+NEW_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
 PICTURES = Path(importlib.util.find_spec("skimage").origin).parent / "data"
 
 
@@ -149,6 +150,7 @@ class FakeProvider:
 
     heard: list[dict] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     failures: int = 0
     talk: bytes | None = None
 
@@ -162,7 +164,9 @@ class FakeProvider:
 
     async def _hear(self, request):
         body = await request.body()
-        said = Verifier(SECRET).verify(body, dict(request.headers))
+        headers = dict(request.headers)
+        said = Verifier(SECRET).verify(body, headers)
+        self.headers.append(headers)
         if self.failures:
             self.failures -= 1
             return Response(status_code=503)

@@ -20,16 +20,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
-from standardwebhooks import Webhook as Signer
 
 from stemtide import __version__
 from stemtide.agent.client import wait_s
 from stemtide.agent.config import Config, Webhook, is_loopback
 from stemtide.agent.store import Store, Transaction
+from stemtide.protocol import webhooks
 from stemtide.protocol.words import Action
 
 logger = logging.getLogger(__name__)
@@ -185,6 +185,7 @@ class Deliverer:
         self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
     ) -> None:
         self._webhook = config.webhook
+        self._source = f"/agents/{quote(config.name, safe='')}"
         self._file = _ActionsFile(config.actions_path)
         self._store = store
         self._clock = clock
@@ -270,9 +271,8 @@ class Deliverer:
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
             "Content-Type": "application/json",
-            "webhook-id": row.id,
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": Signer(webhook.secret).sign(row.id, at, row.body),
+            **webhooks.sign(row.id, row.body, secrets=webhook.secrets, at=at),
+            **self._event(row),
         }
         body = row.body.encode()
         try:
@@ -284,6 +284,12 @@ class Deliverer:
         except (httpx.RequestError, TimeoutError) as error:
             return f"{webhook.url} cannot be reached ({error!r})"
         return "" if answer.is_success else f"{webhook.url} answered {answer.status_code}"
+
+    def _event(self, row: _Row) -> dict[str, str]:
+        """The headers by which a webhook is a CloudEvent as well."""
+        said = json.loads(row.body)
+        happened_at = datetime.fromisoformat(said["timestamp"])
+        return webhooks.event(row.id, said["type"], source=self._source, happened_at=happened_at)
 
     def _settle(self, row: _Row, webhook: Webhook, trouble: str) -> None:
         """Delete what was delivered; set the next try, or give up until someone asks."""

@@ -83,15 +83,22 @@ class Webhook:
     """Where the provider's own systems hear of actions.
 
     secret:  Standard Webhooks: "whsec_" and base64 of 24 bytes or more.
+    old_secret: signs as well while the receiver still knows only this one; "" for none.
     attempts: after so many the delivery is dead until someone asks for a retry.
     backoff_s: wait before the second attempt; it doubles, up to five minutes.
     """
 
     url: str
     secret: str = field(repr=False)
+    old_secret: str = field(default="", repr=False)
     attempts: int = 12
     backoff_s: float = 1.0
     timeout_s: float = 10.0
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What signs: the secret, and the one before while both hold."""
+        return (self.secret, self.old_secret) if self.old_secret else (self.secret,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +279,7 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
 _WEBHOOK: dict[str, Callable[[Any], Any]] = {
     "url": values.webhook_address,
     "secret": values.signing_secret,
+    "old_secret": values.signing_secret,
     "attempts": values.number(1, 100),
     "backoff_s": values.seconds(0.01, 300),
     "timeout_s": values.seconds(0.1, 120),
@@ -301,7 +309,8 @@ def _read_webhook(given: object, *, root: Path) -> Webhook | None:
         raise ConfigError("webhook", "must be a table: write [webhook] above url and secret")
     if not given:
         return None
-    _read_secret(given, "secret", root=root, prefix="webhook.")
+    for secret in ("secret", "old_secret"):
+        _read_secret(given, secret, root=root, prefix="webhook.")
     read = _read_table(given, _WEBHOOK, where="webhook.")
     for needed in ("url", "secret"):
         if needed not in read:

@@ -6,9 +6,10 @@ import socket
 import ssl
 import subprocess
 import time
+from datetime import UTC, datetime
 
 import pytest
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from stemtide.hub.alerts.channels import webhook
 from stemtide.hub.alerts.channels.port import Fate, Post
@@ -39,6 +40,40 @@ def test_what_leaves_is_signed_json_that_a_receiver_can_check():
     assert told["type"] == "alert.early_warning"
     assert told["data"]["title"] == "Early warning: Attack in a city"
     assert told["data"]["acknowledge"] == "https://hub.example/acknowledge/token"
+
+
+def test_the_library_of_receivers_takes_what_leaves_by_the_old_secret_and_by_the_new():
+    with receiver(answer(204)) as to:
+        post_to(to, secrets=(SECRET, OLD_SECRET), now=datetime.now(UTC))
+    _, headers, body = parts(to.requests[0])
+    for secret in (SECRET, OLD_SECRET):
+        assert Webhook(secret).verify(body, headers)["type"] == "alert.early_warning"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(body.replace(b"early", b"later"), headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + "c29tZWJvZHkgZWxzZSdzIHNlY3JldA==").verify(body, headers)
+
+
+@pytest.mark.parametrize(
+    ("desk", "source"),
+    [
+        ("https://hub.example/alerts", "https://hub.example/alerts"),
+        ("https://hüb.example/alerts", "https://h%C3%BCb.example/alerts"),
+        ("", "/alerts"),
+    ],
+)
+def test_what_leaves_is_a_cloud_event_as_well(desk, source):
+    with receiver(answer(204)) as to:
+        post_to(to, desk=desk)
+    _, headers, _ = parts(to.requests[0])
+    assert {name: value for name, value in headers.items() if name.startswith("ce-")} == {
+        "ce-specversion": "1.0",
+        "ce-id": headers["webhook-id"],
+        "ce-source": source,
+        "ce-type": "alert.early_warning",
+        "ce-time": parcel("").created_at.isoformat().replace("+00:00", "Z"),
+    }
+    assert headers["content-type"] == "application/json"
 
 
 def test_an_exercise_says_so_in_its_title_and_as_a_mark():

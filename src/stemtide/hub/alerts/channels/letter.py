@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The signed JSON of an alert, for the channels that leave the hub.
-
-source: Standard Webhooks, https://www.standardwebhooks.com (signatures, their headers).
-"""
+"""The signed JSON of an alert, for the channels that leave the hub."""
 
 import json
 
 from django.utils import translation
-from standardwebhooks import Webhook as Signer
 
 from stemtide.hub.alerts import words
 from stemtide.hub.alerts.channels.port import Parcel
+from stemtide.protocol import webhooks
+
+_OURS = "/alerts"
+"""Tells where an alert is from while the hub does not know its own address."""
 
 
 def body(parcel: Parcel) -> bytes:
@@ -35,19 +35,30 @@ def body(parcel: Parcel) -> bytes:
         **({"request": parcel.request} if parcel.request is not None else {}),
     }
     whole = {
-        "type": f"alert.{parcel.kind}",
+        "type": _type(parcel),
         "timestamp": parcel.created_at.isoformat(),
         "data": facts,
     }
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def headers(parcel: Parcel, content: bytes) -> dict[bytes | str, bytes | str]:
+def headers(parcel: Parcel, content: bytes) -> dict[str, str]:
     """The three headers that sign a body: its id, the time, and a signature by each secret."""
-    name, text = str(parcel.delivery), content.decode()
-    signatures = [Signer(secret).sign(name, parcel.now, text) for secret in parcel.secrets]
-    return {
-        "webhook-id": name,
-        "webhook-timestamp": str(int(parcel.now.timestamp())),
-        "webhook-signature": " ".join(signatures),
-    }
+    return webhooks.sign(
+        str(parcel.delivery), content.decode(), secrets=parcel.secrets, at=parcel.now
+    )
+
+
+def event_headers(parcel: Parcel) -> dict[str, str]:
+    """The headers by which a parcel is a CloudEvent as well, the same at every attempt."""
+    return webhooks.event(
+        str(parcel.delivery),
+        _type(parcel),
+        source=parcel.desk or _OURS,
+        happened_at=parcel.created_at,
+    )
+
+
+def _type(parcel: Parcel) -> str:
+    """What kind of event a parcel tells."""
+    return f"alert.{parcel.kind}"

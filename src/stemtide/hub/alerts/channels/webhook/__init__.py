@@ -4,7 +4,7 @@
 1 The address must be https, on a usual port, without a user in it (outside/addresses.py).
 2 Its name is looked up once; every address found must be a public one (outside/addresses.py).
 3 The connection is made to the address that was checked, not to the name (outside/wire.py).
-4 The body is signed by every secret that is valid now (Standard Webhooks).
+4 The body is signed by every secret that is valid now (Standard Webhooks), and is a CloudEvent.
 5 The whole takes at most TIMEOUT_S; a redirect is not followed; of the answer at most 16 KiB are
   read, and it is never shown to anybody.
 
@@ -56,13 +56,14 @@ def send(parcel: Parcel, *, post: Post) -> Result:
 def _post(url: str, parcel: Parcel, *, reach: Reach) -> tuple[int, bytes]:
     """The status and the first bytes of the answer."""
     content = letter.body(parcel)
-    headers: dict[bytes | str, bytes | str] = {
+    headers = {
         "content-type": "application/json",
         "user-agent": f"stemtide/{__version__}",
         "accept": "application/json",
         "accept-encoding": "identity",
         "connection": "close",
         **letter.headers(parcel, content),
+        **letter.event_headers(parcel),
     }
     backend = CheckedBackend(
         scheme=urlsplit(url).scheme,
@@ -73,7 +74,7 @@ def _post(url: str, parcel: Parcel, *, reach: Reach) -> tuple[int, bytes]:
         httpcore.ConnectionPool(
             ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
         ) as pool,
-        pool.stream("POST", url, headers=headers, content=content) as answer,
+        pool.stream("POST", url, headers=list(headers.items()), content=content) as answer,
     ):
         return answer.status, _first_bytes(answer)
 
