@@ -10,6 +10,7 @@ pytestmark = pytest.mark.flow
 NAMES = {
     *("HUB_URL", "HUB_TOKEN", "TAXII_URL", "TAXII_USER", "TAXII_PASSWORD"),
     *("STOPNCII_KEYS", "STOPNCII_SUBMIT_KEY", "STOPNCII_FEEDBACK_KEY"),
+    *("MISP_URL", "MISP_KEY"),
 }
 
 
@@ -25,6 +26,7 @@ def test_the_file_names_every_address_and_secret(hub):
         ("TAXII_PASSWORD", "big-videos"),
         ("STOPNCII_SUBMIT_KEY", "big-videos"),
         ("STOPNCII_FEEDBACK_KEY", "big-videos"),
+        ("MISP_KEY", "big-videos"),
     ],
 )
 def test_every_key_opens_the_hub(hub, name, party):

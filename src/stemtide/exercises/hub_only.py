@@ -95,6 +95,8 @@ def _variables(stage: Stage, people: cast.Cast) -> dict[str, str]:
         "STOPNCII_KEYS": f"{fetch},{fetch},{hub}/stopncii/v1",
         "STOPNCII_SUBMIT_KEY": submit,
         "STOPNCII_FEEDBACK_KEY": feedback,
+        "MISP_URL": f"{hub}/misp/",
+        "MISP_KEY": cast.new_key(ACCOUNT, "misp", (*_READS, *_JUDGES)),
     }
 
 

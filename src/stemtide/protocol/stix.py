@@ -74,7 +74,17 @@ def named_uuid(text: str) -> UUID:
 
 def indicator_id(uid: UUID) -> str:
     """The id of a signal's indicator: the signal's own, with the version that STIX asks for."""
-    return f"indicator--{_with_version(uid, 4)}"
+    return f"indicator--{as_random(uid)}"
+
+
+def as_random(uid: UUID) -> UUID:
+    """The same UUID as if it were a random one (version 4), for programs that know no other."""
+    return _with_version(uid, 4)
+
+
+def uids_behind(uid: UUID) -> tuple[UUID, ...]:
+    """The ids that as_random() may have made one from."""
+    return (_with_version(uid, 7), uid)
 
 
 def signal_uids(stix_id: str) -> tuple[UUID, ...]:
@@ -86,7 +96,7 @@ def signal_uids(stix_id: str) -> tuple[UUID, ...]:
         uid = UUID(text)
     except ValueError:
         return ()
-    return (_with_version(uid, 7), uid)
+    return uids_behind(uid)
 
 
 def _with_version(uid: UUID, version: int) -> UUID:

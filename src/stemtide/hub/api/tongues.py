@@ -50,7 +50,21 @@ TAXII = Tongue(
     challenge='Basic realm="stemtide", charset="UTF-8", Bearer',
 )
 
-TONGUES = {TAXII_PREFIX: TAXII}
+
+def _misp_error(found: Problem) -> str:
+    """As MISP says it, and as PyMISP passes it on: a name, and a message for people."""
+    said: dict[str, object] = {"name": found.title, "message": found.detail, "url": ""}
+    if found.errors:
+        said["errors"] = {one.field: one.message for one in found.errors}
+    return json.dumps(said)
+
+
+MISP_PREFIX = "/misp/"
+MISP = Tongue(
+    "application/json", _misp_error, challenge='Basic realm="stemtide", charset="UTF-8", Bearer'
+)
+
+TONGUES = {TAXII_PREFIX: TAXII, MISP_PREFIX: MISP}
 """Other protocols by how their addresses begin."""
 
 

@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("stopncii/v1/", include("stemtide.hub.api.stopncii")),
     *taxii.urlpatterns,
+    path("misp/", include("stemtide.hub.api.misp")),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),
 ]

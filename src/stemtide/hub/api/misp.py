@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/misp/feed: the feed that MISP fetches, with the rights of whoever's key it sends.
+
+MISP fetches manifest.json, then every event whose timestamp is higher than the one it has; with
+hashes.csv it looks values up without fetching anything. Signals that ended are in their event,
+marked as deleted: what is only left out stays in MISP for ever.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from stemtide.hub.api import problems, taxii
+from stemtide.hub.api.callers import check_scope, now
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.api.tongues import MISP
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.reads import Caller
+from stemtide.hub.signals import reads_misp
+from stemtide.protocol import misp
+from stemtide.protocol.problems import ProblemType
+from stemtide.protocol.words import Scope
+
+_NEEDS_KEY = (
+    "send an API key of your party in the header Authorization: by itself, as a Bearer token, or"
+    " by HTTP Basic with the party's name; whoever runs the hub makes keys"
+)
+_Rest = ParamSpec("_Rest")
+_View = Callable[Concatenate[HttpRequest, _Rest], HttpResponse]
+
+
+def door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
+    """What every address has in common: methods, and errors in MISP's shape."""
+
+    def wrap(view: _View[_Rest]) -> _View[_Rest]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: _Rest.args, **named: _Rest.kwargs) -> HttpResponse:
+            try:
+                if request.method not in methods:
+                    return _wrong_method(methods)
+                return view(request, *args, **named)
+            except Exception as error:  # noqa: BLE001  # the one table knows what each of them says
+                return problems.answer(problems.describe(error), tongue=MISP)
+
+        return cast("_View[_Rest]", csrf_exempt(guarded))
+
+    return wrap
+
+
+def called(request: HttpRequest, scope: Scope) -> Caller:
+    """Who calls: by the key alone, as PyMISP sends it, by Bearer, or by Basic.
+
+    raises: ProblemError, UnknownKeyError.
+    """
+    sent = request.headers.get("Authorization", "").strip()
+    if not sent:
+        raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_KEY)
+    is_bare = " " not in sent
+    found = parties.caller(sent, now=now()) if is_bare else taxii.called(request)
+    check_scope(found, scope)
+    return found
+
+
+@door("GET", "HEAD")
+def manifest(request: HttpRequest) -> HttpResponse:
+    """Which events there are, and when each of them changed."""
+    caller = called(request, Scope.FEED_READ)
+    heads = reads_misp.heads(viewer=caller.party, now=now())
+    said = json.dumps({str(one.uuid): misp.manifest_entry(one) for one in heads})
+    return _unless_known(request, said, make=lambda: said)
+
+
+@door("GET", "HEAD")
+def hashes(request: HttpRequest) -> HttpResponse:
+    """The MD5 of every value, and in which event it is."""
+    caller = called(request, Scope.FEED_READ)
+    heads = reads_misp.heads(viewer=caller.party, now=now())
+    said = json.dumps(["hashes", *([str(one.uuid), one.timestamp] for one in heads)])
+
+    def make() -> str:
+        lines = (
+            misp.hash_lines(one, reads_misp.rows_of(one, viewer=caller.party)) for one in heads
+        )
+        return "".join(lines)
+
+    return _unless_known(request, said, make=make, media_type="text/csv")
+
+
+@door("GET", "HEAD")
+def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """One event."""
+    caller = called(request, Scope.FEED_READ)
+    at = now()
+    heads = reads_misp.heads(viewer=caller.party, now=at)
+    head = next((one for one in heads if one.uuid == uuid), None)
+    if head is None:
+        raise ProblemError(
+            ProblemType.NOT_FOUND,
+            "there is no such event that your party may see: see the manifest",
+        )
+
+    def make() -> str:
+        rows = reads_misp.rows_of(head, viewer=caller.party)
+        return json.dumps(misp.event(head, rows, now=at))
+
+    said = json.dumps([str(head.uuid), misp.manifest_entry(head)])
+    return _unless_known(request, said, make=make)
+
+
+def _unless_known(
+    request: HttpRequest,
+    said: str,
+    *,
+    make: Callable[[], str],
+    media_type: str = MISP.media_type,
+) -> HttpResponse:
+    """An answer with a tag, or 304 to who has it. said: what the answer is known by."""
+    tag = f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
+    had = {
+        one.strip().removeprefix("W/")
+        for one in request.headers.get("If-None-Match", "").split(",")
+    }
+    found = (
+        HttpResponse(status=304)
+        if had & {tag, "*"}
+        else HttpResponse(make(), content_type=media_type)
+    )
+    found.headers["ETag"] = tag
+    return found
+
+
+def _wrong_method(methods: tuple[str, ...]) -> HttpResponse:
+    """The refusal of a method, naming those that work."""
+    allow = ", ".join(methods)
+    found = problems.answer(problems.below(405, allow=allow), tongue=MISP)
+    found.headers["Allow"] = allow
+    return found
+
+
+urlpatterns = [
+    path("feed/manifest.json", manifest, name="misp-manifest"),
+    path("feed/hashes.csv", hashes, name="misp-hashes"),
+    path("feed/<uuid:uuid>.json", event, name="misp-event"),
+]
