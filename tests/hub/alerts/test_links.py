@@ -288,14 +288,35 @@ def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders): 
     letter = Delivery.objects.filter(alert__kind="order", channel="mail").get()
     letter.point.removed_at = NOON
     letter.point.save()
-    with pytest.raises(ConflictError, match="no contact point any more"):
+    with pytest.raises(NotFoundError):
         writes_links.send_anew(token, now=later)
+    assert page_of(token).status_code == 404
+    letter.point.removed_at = None
+    letter.point.save()
     by = orders.actor(orders.authority)
     writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
     raise_all()
     with pytest.raises(ConflictError, match="nothing is left"):
         writes_links.send_anew(token, now=later)
     assert "Nothing waits" in page_of(token).content.decode()
+
+
+def test_a_link_opens_nothing_once_its_contact_point_is_removed(orders):  # noqa: F811
+    made = ordered(orders)
+    token = token_of("order")
+    letter = Delivery.objects.filter(alert__kind="order", channel="mail").get()
+    letter.point.removed_at = NOON
+    letter.point.save()
+    assert page_of(token).status_code == fetched(token, "paper").status_code == 404
+    body = AnswerIn(annex=cast.ANNEX_2)
+    for act in (
+        lambda: writes_links.acknowledge_as_shown(token, now=after(5)),
+        lambda: writes_links.act_on_order(token, "execute", body=body, now=after(5)),
+    ):
+        with pytest.raises(NotFoundError):
+            act()
+    found = orders_reads.order(made.id, viewer=orders.authority, now=after(5))
+    assert (found.state, found.receipts) == ("issued", [])
 
 
 def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811

@@ -133,6 +133,23 @@ def test_annex_iii_stops_the_clock_until_the_issuer_clarifies(issuer, provider):
     assert told["due_at"]
 
 
+def test_a_key_that_may_only_answer_does_nothing_that_takes_the_scope_of_orders(
+    issuer, provider, home
+):
+    uid = issue(issuer)
+    provider("POST", f"/api/v1/orders/{uid}/suspend", {"annex": cast.ANNEX_3})
+    refused = issuer("POST", f"/api/v1/orders/{uid}/resume", {"text": "Message 417."})
+    assert refused.status_code == 403
+    refused = provider("POST", f"/api/v1/orders/{uid}/clarify", {"text": "Found it."})
+    assert refused.status_code == 403
+    own = {"basis": "own_initiative", "reasons": "It may be news."}
+    assert home("POST", f"/api/v1/orders/{uid}/ask-scrutiny", own).status_code == 422
+    ask = {"basis": "provider", "reasons": "It is news."}
+    assert provider("POST", f"/api/v1/orders/{uid}/scrutiny", ask).status_code == 422
+    seen = issuer("GET", f"/api/v1/orders/{uid}").json()
+    assert (seen["state"], seen["scrutinies"]) == ("suspended", [])
+
+
 def test_scrutiny_ends_an_order_and_the_content_is_reinstated(issuer, provider, home):
     uid = issue(issuer)
     body = {"annex": cast.ANNEX_2 | {"measure_at": now_text()}}

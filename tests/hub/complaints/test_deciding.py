@@ -140,6 +140,16 @@ def test_no_machine_decides_alone(bench):
         bench.decide(complaint, by=bench.actor(role=None))
 
 
+@pytest.mark.parametrize("name", ["person:1", "Person:1", "key:1"])
+def test_no_machine_decides_in_the_name_of_somebody_of_the_desk(bench, name):
+    complaint = bench.complain()
+    with pytest.raises(InvalidError, match="reviewed_by"):
+        bench.take(complaint, role=None, reviewed_by=name)
+    bench.take(complaint)
+    with pytest.raises(InvalidError, match="desk"):
+        bench.decide(complaint, by=bench.actor(role=None), reviewed_by=name)
+
+
 def test_the_ledger_holds_no_word_of_a_decision(bench):
     bench.uphold(bench.complain(), reasons="It shows nothing but smoke over a roof.")
     for entry in type(bench.world.last_entry()).objects.all():

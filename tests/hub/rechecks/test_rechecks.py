@@ -327,6 +327,17 @@ def test_the_first_upload_since_the_removal_is_noted_once_for_both_sides(request
     }
 
 
+def test_who_may_not_see_a_linked_signal_learns_of_no_upload_of_it(requests, world):
+    signal = world.share(tlp="red", audience=("be-crisis-centre", "small-forum"))
+    row = requests.recheck(requests.referral(signals=Signal.objects.all()))
+    met(signal, 3, party=world.small_provider)
+    follow()
+    assert reads.recheck(row.uid, viewer=world.authority).met_again.total == 3
+    assert reads.recheck(row.uid, viewer=world.big_provider).met_again is None
+    told = {party for party, kind, _ in alerted(world) if kind == "uploaded_again"}
+    assert told == {"be-crisis-centre"}
+
+
 def test_what_was_undone_is_no_upload_that_was_met(requests, world):
     signal = world.share(tlp="green")
     row = requests.recheck(requests.order())

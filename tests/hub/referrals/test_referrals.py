@@ -257,6 +257,24 @@ def test_the_addressee_is_told_of_no_crisis_or_signal_that_it_may_not_see(desk):
     assert (seen.crisis, seen.signals) == (None, [])
 
 
+def test_a_referral_is_not_found_by_a_crisis_that_its_addressee_may_not_see(desk):
+    crisis = desk.world.warn()
+    desk.refer(crisis=crisis.id)
+    wanted = reads.Filters(crisis=crisis.id)
+    found = reads.referrals(viewer=desk.world.authority, filters=wanted).referrals
+    assert len(found) == 1
+    assert reads.referrals(viewer=desk.world.big_provider, filters=wanted).referrals == []
+    assert reads.counts(viewer=desk.world.big_provider, filters=wanted) == {}
+
+
+def test_whose_hand_it_was_is_told_to_their_own_party_alone(desk):
+    sent = desk.refer()
+    desk.answer(sent, "not_found")
+    for party, own in (("authority", "be-crisis-centre"), ("big_provider", "big-video")):
+        rows = reads.history(sent.id, viewer=getattr(desk.world, party))
+        assert {one.actor for one in rows if "through" in one.detail} == {f"party:{own}"}
+
+
 def test_the_history_of_the_addressee_begins_with_the_sending(desk):
     sent = desk.refer()
     desk.answer(sent, "not_found")

@@ -185,7 +185,9 @@ def _recheck(name: str, entry: EntryRow) -> Matter:
     row = Recheck.objects.select_related("referral", "order").get(uid=name)
     told = rechecks.sides(row, by=_CLOCK)
     parameters = {"reference": row.request.reference, "provider": told[1].title}
-    return Matter(entry=entry, addressed=told, parameters=parameters, exercise=row.exercise)
+    return Matter(
+        entry=entry, addressed=_named(entry), parameters=parameters, exercise=row.exercise
+    )
 
 
 def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone

@@ -100,11 +100,11 @@ def linked(token: str, *, by: str, now: datetime, language: str = "en") -> Linke
 def find(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says for whom
     """The row of the delivery that a link came with, for writes.
 
-    raises: NotFoundError.
+    raises: NotFoundError, also where the contact point that it went to was removed since.
     """
     found = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
     row = found.filter(uid=uid).first()
-    if row is None:
+    if row is None or (row.point is not None and row.point.removed_at is not None):
         raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
     return row
 

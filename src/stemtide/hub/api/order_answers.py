@@ -9,7 +9,13 @@ from ninja import Router
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
-from stemtide.hub.orders import writes_answers, writes_endings, writes_preserving
+from stemtide.hub.orders import (
+    rules_scrutiny,
+    writes_answers,
+    writes_endings,
+    writes_preserving,
+)
+from stemtide.hub.orders.rules import Side
 from stemtide.protocol.orders import (
     AccessIn,
     AnswerIn,
@@ -68,7 +74,8 @@ def suspend(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
 def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     """Say, as the addressee, that the ground of Annex III is over. The hour starts anew."""
     actor = caller_of(request).actor
-    return answer(writes_answers.resume(uid, body=body, by=actor, now=now()))
+    side = Side.ADDRESSEE
+    return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
 
 
 @router.post(
@@ -80,7 +87,8 @@ def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
 def clarify(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     """Clear up, as the issuer, what Annex III asked. The hour starts anew."""
     actor = caller_of(request).actor
-    return answer(writes_answers.resume(uid, body=body, by=actor, now=now()))
+    side = Side.ISSUER
+    return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
 
 
 @router.post(
@@ -126,6 +134,7 @@ def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
 )
 def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
     """Ask the authority of your Member State to examine an order, within 48 hours of receipt."""
+    rules_scrutiny.check_door(body.basis, is_providers=True)
     actor = caller_of(request).actor
     return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
 
@@ -138,6 +147,7 @@ def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpRespo
 )
 def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
     """Examine an order that you have a copy of, by yourself or for a content provider."""
+    rules_scrutiny.check_door(body.basis, is_providers=False)
     actor = caller_of(request).actor
     return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
 

@@ -247,13 +247,20 @@ def hand_of(ref: str, reviewed_by: str | None) -> str:
     """Who reviews: the person at the desk, or whom a provider's own tool names.
 
     ref: how the ledger names who acts here.
-    raises: InvalidError for a machine that names nobody: machines alone decide no complaint.
+    raises: InvalidError for a machine that names nobody, as machines alone decide no complaint, or
+    somebody of the desk, who would have signed in.
     """
     if ref.startswith("person:"):
         return ref
     if not reviewed_by:
         raise InvalidError(
             "reviewed_by", "is missing: name the person who reviewed, as your own tools do"
+        )
+    if reviewed_by.partition(":")[0].lower() in {"person", "key"}:
+        raise InvalidError(
+            "reviewed_by",
+            "names somebody as this hub does: name who reviewed as your own tools do, or let them"
+            " sign in and decide at the desk",
         )
     return reviewed_by
 

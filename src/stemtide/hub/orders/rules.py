@@ -229,8 +229,15 @@ def check_acknowledge(facts: OrderFacts, *, name: str, role: Role | None) -> Non
         raise ConflictError("this order is over: nothing is left to acknowledge")
 
 
-def check_resume(facts: OrderFacts, *, name: str, role: Role | None) -> None:
-    """The addressee says that the ground is over; the issuer clarifies what a word can clear."""
+def check_resume(
+    facts: OrderFacts, *, name: str, role: Role | None, side: Side | None = None
+) -> None:
+    """The addressee says that the ground is over; the issuer clarifies what a word can clear.
+
+    side: whose door it is, where it is one side's alone.
+    """
+    if side is not None:
+        _check_side(facts, side, name=name)
     check_move(facts, "resume", name=name, role=role)
     if name == facts.issued_by and not facts.grounds & _CLARIFIABLE:
         raise ConflictError(

@@ -83,6 +83,16 @@ def _requested(
     return now
 
 
+def check_door(basis: ScrutinyBasis, *, is_providers: bool) -> None:
+    """Providers ask and authorities open, each with the scope of its own.
+
+    raises: InvalidError.
+    """
+    if (basis is ScrutinyBasis.PROVIDER) is not is_providers:
+        other = "scrutiny" if is_providers else "ask-scrutiny"
+        raise InvalidError("basis", "is not for this address: use {other}", other=other)
+
+
 def check_competent(*, is_competent: bool) -> None:
     """Only an authority that its Member State named for it examines orders."""
     if not is_competent:

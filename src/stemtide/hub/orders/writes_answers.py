@@ -161,17 +161,19 @@ def suspend(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> OrderOut:
 
 
 @transaction.atomic
-def resume(uid: UUID, *, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
+def resume(
+    uid: UUID, *, body: WordsIn, by: Actor, now: datetime, side: rules.Side | None = None
+) -> OrderOut:
     """End a pause: the issuer clarifies, or the addressee says that its ground is over.
 
-    The hour starts anew.
+    The hour starts anew. side: whose door it is, where it is one side's alone.
 
     raises: NotFoundError, NotAllowedError, ConflictError where the clock does not stand still.
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
-    rules.check_resume(facts, name=by.name, role=by.role)
+    rules.check_resume(facts, name=by.name, role=by.role, side=side)
     OrderAnswer.objects.filter(order=row, form=rules_lint.ANNEX_3, resumed_at=None).update(
         resumed_at=now, resumed_by=by.party, clarification=body.text
     )

@@ -14,7 +14,7 @@ from stemtide.hub.parties.rules import COORDINATING, NotFoundError
 from stemtide.hub.rechecks import rules
 from stemtide.hub.rechecks.models import Recheck, Visit
 from stemtide.hub.referrals.models import Referral
-from stemtide.hub.signals import reads_sightings
+from stemtide.hub.signals import reads as signals, reads_sightings
 from stemtide.protocol.rechecks import MetAgain, RecheckOut, VisitOut
 from stemtide.protocol.words import Outcome, PartyKind
 from stemtide.protocol.words_rechecks import Reason, Verdict
@@ -153,10 +153,11 @@ def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
 def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
     """What agents met of the linked signals since the removal.
 
-    A provider sees itself and the total, as with every sighting.
+    A provider sees itself and the total, as with every sighting. Who may not see all of the signals
+    learns of no count, and not that there are any.
     """
     asked = row.request
-    if not asked.signals.exists():
+    if not asked.signals.exists() or not _sees_signals(asked, viewer=viewer):
         return None
     since = {
         name: count - int(row.met_before.get(name, 0))
@@ -172,6 +173,17 @@ def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
             if count > 0 and (shown or name == viewer.name)
         },
     )
+
+
+def told_of_met(row: Recheck, *, by: str) -> list[Party]:
+    """The sides that are told that agents met the linked signals. by: the clock, for both."""
+    return [one for one in sides(row, by=by) if _sees_signals(row.request, viewer=one)]
+
+
+def _sees_signals(asked: Referral | Order, *, viewer: Party) -> bool:
+    """Whether a party may see all signals that a request is linked to."""
+    linked = set(asked.signals.values_list("uid", flat=True))
+    return signals.seen_by_uid(linked, viewer=viewer).keys() == linked
 
 
 def _visit(row: Visit) -> VisitOut:

@@ -78,12 +78,12 @@ def _read_on(now: datetime) -> int:
 
 
 def _note_met(now: datetime) -> None:
-    """Record that agents met again what is said to be gone: for both sides, and once."""
+    """Record that agents met again what is said to be gone: once, for those who see the signals."""
     for row in reads.newly_met(by=CLOCK):
         row.met_at = now
         row.save(update_fields=["met_at"])
         detail: dict[str, object] = {
-            "parties": [one.name for one in reads.sides(row, by=CLOCK)],
+            "parties": [one.name for one in reads.told_of_met(row, by=CLOCK)],
             "request": row.request.ref,
         }
         _append("recheck.met", row, detail=detail, now=now)

@@ -115,7 +115,7 @@ def latest(
 
 def counts(*, viewer: Party, filters: Filters | None = None) -> dict[ReferralState, int]:
     """How many referrals that a party sees stand in each state; states without any are missing."""
-    rows = _narrowed(_visible(viewer), filters or Filters()).order_by()
+    rows = _narrowed(_visible(viewer), filters or Filters(), viewer=viewer).order_by()
     found = rows.values_list("state").annotate(Count("pk"))
     return {ReferralState(state): count for state, count in found}
 
@@ -144,6 +144,8 @@ def unreceived(
 def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
     """What was done to a referral, oldest first; the addressee learns what came after sending.
 
+    Whose hand it was is told to their own party only.
+
     raises: NotFoundError, also for one that the viewer may not see.
     """
     row = find(uid, viewer=viewer)
@@ -158,7 +160,8 @@ def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
     ]
     if row.provider_id == viewer.pk:
         found = [one for one in found if one.kind not in _BEFORE_SENDING]
-    return sorted(found, key=lambda one: one.number)
+    told = [ledger.without_hands(one, viewer=viewer) for one in found]
+    return sorted(told, key=lambda one: one.number)
 
 
 def describe(row: Referral, *, viewer: Party) -> ReferralOut:
@@ -261,11 +264,14 @@ def whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
 
 def _filtered(viewer: Party, filters: Filters) -> QuerySet[Referral]:
     """The wanted ones of those that a party sees, ready to be described."""
-    return whole(_narrowed(_visible(viewer), filters), viewer=viewer)
+    return whole(_narrowed(_visible(viewer), filters, viewer=viewer), viewer=viewer)
 
 
-def _narrowed(rows: QuerySet[Referral], filters: Filters) -> QuerySet[Referral]:
-    """The wanted ones of some referrals."""
+def _narrowed(rows: QuerySet[Referral], filters: Filters, *, viewer: Party) -> QuerySet[Referral]:
+    """The wanted ones of some referrals; none of a crisis that the viewer may not see."""
+    seen = crises.seen(viewer=viewer) if filters.crisis else None
+    if seen is not None and filters.crisis not in seen:
+        return rows.none()
     wanted = {
         "state__in": filters.states,
         "sender__name": filters.sender,
