@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 from stemtide.protocol.words import Urgency
 
 
-class ReceiptOut(BaseModel):
+class AlertReceiptOut(BaseModel):
     """Who acknowledged: via says how; step counts from 0, the first step of the ladder."""
 
     received_at: AwareDatetime
@@ -33,4 +33,4 @@ class AlertOut(BaseModel):
     subject: str
     created_at: AwareDatetime
     next_step_due: AwareDatetime | None
-    receipt: ReceiptOut | None
+    receipt: AlertReceiptOut | None

@@ -138,7 +138,7 @@ class PartyIn(BaseModel):
     party: PartyName
 
 
-class AnswerIn(BaseModel):
+class DecliningIn(BaseModel):
     """Why a party declines or leaves; it need not say."""
 
     model_config = _ORDERS

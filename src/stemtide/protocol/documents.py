@@ -10,7 +10,7 @@ MAX_DOCUMENT_BYTES = 8 << 20
 """A larger PDF is not looked at. Those that a hub makes have less than a tenth of it."""
 
 
-class Verdict(StrEnum):
+class SealVerdict(StrEnum):
     """What to make of a document as a whole."""
 
     GENUINE = "genuine"
@@ -62,7 +62,7 @@ class SealSeen(BaseModel):
 class Verification(BaseModel):
     """What was found out about a document. why: where it could not be read, in a few words."""
 
-    verdict: Verdict
+    verdict: SealVerdict
     sha256: str
     size_bytes: int
     seals: tuple[SealSeen, ...] = ()

@@ -74,7 +74,7 @@ class InformIn(BaseModel):
     exercise: bool = False
 
 
-class AnswerIn(BaseModel):
+class OrderAnswerIn(BaseModel):
     """An answer to an order: the fields of Annex II or III that the provider fills in."""
 
     model_config = _ORDERS
@@ -132,7 +132,7 @@ class AccessIn(BaseModel):
     reference: str = Field(default="", max_length=200)
 
 
-class Finding(BaseModel):
+class LintFinding(BaseModel):
     """What the lint found. field: of Annex I, or of the draft; is_error: it forbids to issue."""
 
     field: str

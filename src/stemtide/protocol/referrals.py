@@ -264,7 +264,7 @@ class Finding(BaseModel):
     reason: HoldReason | None = None
 
 
-class SearchOut(BaseModel):
+class ReferralSearchOut(BaseModel):
     """What was found, and what would happen to a referral now.
 
     canonical: the spelling under which the address was looked for.

@@ -20,7 +20,7 @@ from stemtide.hub.papers import own
 from stemtide.hub.papers.signing import verify_bytes
 from stemtide.hub.papers.verifying import verify_pdf
 from stemtide.hub.referrals import reads as referrals
-from stemtide.protocol.documents import Verdict
+from stemtide.protocol.documents import SealVerdict
 from tests.hub.alerts.receivers import answer, parts, receiver
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.alerts.test_requests import contact, raise_all
@@ -83,7 +83,7 @@ def test_a_provider_with_a_mail_address_alone_gets_the_order_whole(orders):  # n
     told = json.loads(files[f"{name}.json"])
     assert (told["urls"], told["annex"]["grounds"]) == ([cast.URL], ["a"])
     pdf = files[f"{name}.pdf"]
-    assert verify_pdf(pdf, trusted=own.hub_trust(NOON), now=NOON).verdict is Verdict.GENUINE
+    assert verify_pdf(pdf, trusted=own.hub_trust(NOON), now=NOON).verdict is SealVerdict.GENUINE
     assert cast.URL in "".join(text_of(pdf).split())
     words = message.get_body(("plain",)).get_content()
     assert cast.URL not in words
@@ -103,7 +103,7 @@ def test_a_file_that_was_altered_on_the_way_is_found_out(orders):  # noqa: F811
     pdf = bytearray(files[f"{name}.pdf"])
     pdf[at] ^= 1
     found = verify_pdf(bytes(pdf), trusted=own.hub_trust(NOON), now=NOON)
-    assert found.verdict is Verdict.CHANGED
+    assert found.verdict is SealVerdict.CHANGED
 
 
 def test_an_order_is_drawn_in_its_own_language_and_the_mail_in_the_readers(orders):  # noqa: F811

@@ -19,7 +19,7 @@ from stemtide.hub.papers.signing import verify_bytes
 from stemtide.hub.papers.verifying import verify_pdf
 from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.hub.referrals import reads as referrals, writes as referring
-from stemtide.protocol.documents import Verdict
+from stemtide.protocol.documents import SealVerdict
 from stemtide.protocol.orders import AnswerIn, ScrutinyIn, WordsIn
 from stemtide.protocol.referrals import AnswerIn as ReferralAnswerIn, TakeBackIn
 from tests.hub.alerts.test_enclosures import HOME, own_folder  # noqa: F401  # the same seal
@@ -148,7 +148,7 @@ def test_its_files_are_sealed_and_signed_and_say_the_same(orders):  # noqa: F811
     pdf, told, signature = (fetched(token, one) for one in ("paper", "content", "signature"))
     trusted = own.hub_trust(NOON)
     now = datetime.now(UTC)
-    assert verify_pdf(pdf.content, trusted=trusted, now=now).verdict is Verdict.GENUINE
+    assert verify_pdf(pdf.content, trusted=trusted, now=now).verdict is SealVerdict.GENUINE
     seen = verify_bytes(told.content, signature.content, own=trusted.own, now=now)
     assert (seen.is_intact, seen.trust) == (True, "own")
     assert json.loads(told.content)["values"]["urls"] == [cast.URL]

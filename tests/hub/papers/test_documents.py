@@ -15,7 +15,7 @@ from stemtide.hub.papers.keeping import own_seal
 from stemtide.hub.papers.letters import Received, receipt_pdf
 from stemtide.hub.papers.sealing import seal_pdf
 from stemtide.hub.papers.verifying import Trusted, verify_pdf
-from stemtide.protocol.documents import Verdict
+from stemtide.protocol.documents import SealVerdict
 from stemtide.protocol.forms import form
 from tests.hub.papers.filled import ANSWER, LONG_URL, ORDER, referral
 from tests.hub.papers.papers import text_of
@@ -212,7 +212,7 @@ def test_a_document_is_tagged_and_says_which_standards_it_keeps(kind, language, 
     seal = own_seal(tmp_path / "seal.pem", name="hub.example", now=NOON)
     sealed = seal_pdf(pdf, seal, title="Seal", reason="", now=NOON)
     assert verify_pdf(sealed, trusted=Trusted(own=seal.certificate), now=NOON).verdict is (
-        Verdict.GENUINE
+        SealVerdict.GENUINE
     )
     root = PdfFileReader(io.BytesIO(sealed)).root
     about = root["/Metadata"].data.decode()

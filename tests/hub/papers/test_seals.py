@@ -21,7 +21,7 @@ from stemtide.hub.papers.keeping import SealFileError, own_seal, seal_in, truste
 from stemtide.hub.papers.sealing import seal_pdf
 from stemtide.hub.papers.signing import SignatureError, sign_bytes, verify_bytes
 from stemtide.hub.papers.verifying import Trusted, verify_pdf
-from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, Trust, Verdict
+from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 from tests.hub.papers.papers import as_p12, as_pem, chain, name, plain, text_of
 from tests.world import NOON
 
@@ -42,7 +42,7 @@ def verdict(pdf, seal, **more):
 
 def test_a_sealed_document_is_genuine_and_says_by_whom_and_when(seal):
     found = verdict(sealed(seal), seal)
-    assert found.verdict is Verdict.GENUINE
+    assert found.verdict is SealVerdict.GENUINE
     (one,) = found.seals
     assert (one.is_intact, one.is_whole, one.trust) == (True, True, Trust.OWN)
     assert (one.sealed_at, one.reason) == (NOON, "Order")
@@ -81,7 +81,7 @@ def test_every_byte_that_is_altered_is_found_out(seal):
     whole = sealed(seal)
     for at in range(100, len(whole), len(whole) // 12):
         found = verdict(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], seal)
-        assert found.verdict in {Verdict.CHANGED, Verdict.UNREADABLE}, at
+        assert found.verdict in {SealVerdict.CHANGED, SealVerdict.UNREADABLE}, at
 
 
 def test_what_is_added_after_the_seal_is_found_out(seal):
@@ -91,7 +91,7 @@ def test_what_is_added_after_the_seal_is_found_out(seal):
     out = io.BytesIO()
     writer.write(out)
     found = verdict(out.getvalue(), seal)
-    assert found.verdict is Verdict.CHANGED
+    assert found.verdict is SealVerdict.CHANGED
     assert not found.seals[0].is_whole
 
 
@@ -99,8 +99,8 @@ def test_a_document_that_was_cut_short_is_found_out(seal):
     whole = sealed(seal)
     for at in [*range(0, len(whole), len(whole) // 12), len(whole) - 1]:
         found = verdict(whole[:at], seal)
-        assert found.verdict is not Verdict.GENUINE, at
-        assert found.why or found.seals or found.verdict is Verdict.UNSEALED, at
+        assert found.verdict is not SealVerdict.GENUINE, at
+        assert found.why or found.seals or found.verdict is SealVerdict.UNSEALED, at
 
 
 def saved_by_pdfium(pdf):
@@ -121,7 +121,7 @@ def saved_by_pyhanko(pdf):
 def test_a_document_that_was_opened_and_saved_again_is_not_as_it_was(seal, save):
     again = save(sealed(seal))
     assert text_of(again) == text_of(sealed(seal))
-    assert verdict(again, seal).verdict in {Verdict.CHANGED, Verdict.UNREADABLE}
+    assert verdict(again, seal).verdict in {SealVerdict.CHANGED, SealVerdict.UNREADABLE}
 
 
 def test_a_seal_that_was_put_onto_another_document_is_found_out(seal):
@@ -132,21 +132,21 @@ def test_a_seal_that_was_put_onto_another_document_is_found_out(seal):
     other = next(one for one in others if len(contents.search(one)[0]) == len(moved))
     forged = contents.sub(lambda _: moved, other)
     assert forged != other
-    assert verdict(forged, seal).verdict is Verdict.CHANGED
+    assert verdict(forged, seal).verdict is SealVerdict.CHANGED
 
 
 def test_a_byte_behind_the_end_is_found_out(seal):
-    assert verdict(sealed(seal) + b"\n", seal).verdict is Verdict.CHANGED
+    assert verdict(sealed(seal) + b"\n", seal).verdict is SealVerdict.CHANGED
 
 
 def test_another_seal_over_ours_makes_no_genuine_document(seal, tmp_path):
     stranger = own_seal(tmp_path / "other.pem", name="hub.example", now=NOON)
     again = plain("Forty signals.")
-    assert verdict(sealed(stranger, again), seal).verdict is Verdict.UNTRUSTED
+    assert verdict(sealed(stranger, again), seal).verdict is SealVerdict.UNTRUSTED
 
 
 def test_a_document_without_seal_says_so(seal):
-    assert verdict(plain(), seal).verdict is Verdict.UNSEALED
+    assert verdict(plain(), seal).verdict is SealVerdict.UNSEALED
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_a_document_without_seal_says_so(seal):
 )
 def test_what_is_no_pdf_is_said_to_be_none(seal, content):
     found = verdict(content, seal)
-    assert found.verdict is Verdict.UNREADABLE
+    assert found.verdict is SealVerdict.UNREADABLE
     assert found.why
 
 
 def test_what_is_too_large_is_not_looked_at(seal):
     found = verdict(b"%PDF-" + bytes(MAX_DOCUMENT_BYTES), seal)
-    assert (found.verdict, found.seals) == (Verdict.UNREADABLE, ())
+    assert (found.verdict, found.seals) == (SealVerdict.UNREADABLE, ())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_process_that_dies_or_babbles_is_no_verdict(seal, monkeypatch, end, sa
 
     monkeypatch.setattr("stemtide.hub.papers.verifying.subprocess.run", other)
     found = verdict(plain(), seal)
-    assert found.verdict is Verdict.UNREADABLE
+    assert found.verdict is SealVerdict.UNREADABLE
     assert said in found.why
 
 
@@ -200,9 +200,9 @@ def test_a_seal_in_a_chain_is_trusted_by_its_root(tmp_path, seal):
     pdf = sealed(theirs)
     named = trusted_in(tmp_path / "roots.pem")
     found = verdict(pdf, seal, named=named)
-    assert (found.verdict, found.seals[0].trust) == (Verdict.GENUINE, Trust.NAMED)
+    assert (found.verdict, found.seals[0].trust) == (SealVerdict.GENUINE, Trust.NAMED)
     assert found.seals[0].issuer.startswith("Common Name: Root")
-    assert verdict(pdf, seal).verdict is Verdict.UNTRUSTED
+    assert verdict(pdf, seal).verdict is SealVerdict.UNTRUSTED
 
 
 @pytest.mark.parametrize(("facts", "after"), [({"usage": False}, 0), ({"days": 2}, 3)])
@@ -212,7 +212,7 @@ def test_a_certificate_for_something_else_or_expired_is_not_trusted(tmp_path, fa
     theirs = seal_in(tmp_path / "seal.pem")
     trusted = Trusted(named=[replace(theirs).chain[0]])
     found = verify_pdf(sealed(theirs), trusted=trusted, now=NOON + timedelta(days=after))
-    assert found.verdict is Verdict.UNTRUSTED
+    assert found.verdict is SealVerdict.UNTRUSTED
 
 
 def test_the_hub_makes_its_seal_once_for_its_owner_alone(tmp_path):
@@ -336,7 +336,7 @@ def test_settings_say_which_seal_a_hub_has(settings, tmp_path):
     assert (told.self_signed, told.signer) == (False, "Common Name: Unit 7, Organization: Ministry")
     assert len(own.hub_trust(NOON).named) == 1
     pdf = own.sealed(plain(), reason="Order", now=NOON)
-    assert verify_pdf(pdf, trusted=own.hub_trust(NOON), now=NOON).verdict is Verdict.GENUINE
+    assert verify_pdf(pdf, trusted=own.hub_trust(NOON), now=NOON).verdict is SealVerdict.GENUINE
     assert own.signed(b"{}", now=NOON)
 
 

@@ -14,7 +14,7 @@ from stemtide.hub.alerts.rules import Via
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
-from stemtide.protocol.alerts import AlertOut, ReceiptOut
+from stemtide.protocol.alerts import AlertOut, AlertReceiptOut
 from stemtide.protocol.words import Scope
 
 router = Router(tags=["alerts"])
@@ -73,7 +73,7 @@ def _out(row: AlertRow) -> AlertOut:
         subject=row.subject,
         created_at=row.created_at,
         next_step_due=row.step_due,
-        receipt=ReceiptOut(received_at=receipt.received_at, via=receipt.via, step=receipt.step)
+        receipt=AlertReceiptOut(received_at=receipt.received_at, via=receipt.via, step=receipt.step)
         if receipt
         else None,
     )

@@ -18,7 +18,7 @@ from stemtide.hub.orders import (
 from stemtide.hub.orders.rules import Side
 from stemtide.protocol.orders import (
     AccessIn,
-    AnswerIn,
+    OrderAnswerIn,
     OrderOut,
     PreserveIn,
     ScrutinyIn,
@@ -47,7 +47,7 @@ def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
     response=OrderOut,
     operation_id="execute_order",
 )
-def execute(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
+def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
     """Answer by Annex II: removed, or access disabled in all Member States, and when."""
     actor = caller_of(request).actor
     return answer(writes_answers.execute(uid, body=body, by=actor, now=now()))
@@ -59,7 +59,7 @@ def execute(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
     response=OrderOut,
     operation_id="suspend_order",
 )
-def suspend(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
+def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
     """Answer by Annex III: why the order cannot be executed. The clock stands still."""
     actor = caller_of(request).actor
     return answer(writes_answers.suspend(uid, body=body, by=actor, now=now()))

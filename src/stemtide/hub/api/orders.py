@@ -20,10 +20,10 @@ from stemtide.hub.orders.rules import Side
 from stemtide.protocol.orders import (
     DraftIn,
     EntryOut,
-    Finding,
     FormOut,
     InformationOut,
     InformIn,
+    LintFinding,
     OrderHead,
     OrderIn,
     OrderOut,
@@ -36,7 +36,7 @@ from stemtide.protocol.words_referrals import ReceiptVia
 router = Router(tags=["orders"])
 
 _Heads = RootModel[list[OrderHead]]
-_Findings = RootModel[list[Finding]]
+_Findings = RootModel[list[LintFinding]]
 _Entries = RootModel[list[EntryOut]]
 _Informations = RootModel[list[InformationOut]]
 
@@ -146,7 +146,7 @@ def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
 @router.get(
     "/orders/{uid}/lint",
     **needs(Scope.ORDERS_WRITE),
-    response=list[Finding],
+    response=list[LintFinding],
     operation_id="lint_order",
 )
 def lint(request: HttpRequest, uid: UUID) -> HttpResponse:

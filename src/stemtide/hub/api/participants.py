@@ -12,9 +12,9 @@ from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
 from stemtide.hub.crises import reads_joining, writes_events, writes_joining
 from stemtide.protocol.crises import (
-    AnswerIn,
     CrisisLife,
     CrisisOut,
+    DecliningIn,
     InviteIn,
     LinkIn,
     NeighbourIn,
@@ -81,7 +81,7 @@ def join(request: HttpRequest, uid: UUID) -> HttpResponse:
     response=CrisisOut,
     operation_id="decline_crisis",
 )
-def decline(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
+def decline(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
     """Decline an invitation, for your party; you need not say why."""
     return answer(writes_joining.decline(uid, body=body, by=caller_of(request).actor, now=now()))
 
@@ -92,7 +92,7 @@ def decline(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
     response=CrisisOut,
     operation_id="leave_crisis",
 )
-def leave(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
+def leave(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
     """Take part no longer, for your party; you need not say why."""
     return answer(writes_joining.leave(uid, body=body, by=caller_of(request).actor, now=now()))
 

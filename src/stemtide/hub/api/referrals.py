@@ -20,9 +20,9 @@ from stemtide.protocol.referrals import (
     DropIn,
     ReferralOut,
     ReferralPage,
+    ReferralSearchOut,
     ReinstateIn,
     SearchIn,
-    SearchOut,
     SendIn,
     TakeBackIn,
 )
@@ -47,7 +47,7 @@ class _Wanted(Schema):
 @router.post(
     "/referrals/search",
     **needs(Scope.REFERRALS_WRITE),
-    response=SearchOut,
+    response=ReferralSearchOut,
     operation_id="search_before_sending",
 )
 def search(request: HttpRequest, body: SearchIn) -> HttpResponse:

@@ -13,7 +13,7 @@ from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError
-from stemtide.protocol.crises import AnswerIn, CrisisLife, CrisisOut, InviteIn, PartyIn
+from stemtide.protocol.crises import CrisisLife, CrisisOut, DecliningIn, InviteIn, PartyIn
 from stemtide.protocol.words import JoinState
 
 _ANSWERS = {
@@ -94,7 +94,7 @@ def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
 
 
 @transaction.atomic
-def decline(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> CrisisOut:
+def decline(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> CrisisOut:
     """Decline an invitation, for one's own party.
 
     raises: NotFoundError, NotAllowedError, ConflictError without an open invitation.
@@ -107,7 +107,7 @@ def decline(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> CrisisOut
 
 
 @transaction.atomic
-def leave(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> CrisisOut:
+def leave(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> CrisisOut:
     """Take part no longer, for one's own party.
 
     raises: NotFoundError, NotAllowedError, ConflictError for who has not joined.

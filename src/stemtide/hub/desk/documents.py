@@ -15,31 +15,31 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
 from stemtide.hub.papers import own
 from stemtide.hub.papers.verifying import verify_pdf
-from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, Trust, Verdict
+from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 
 VERDICTS = {
-    Verdict.GENUINE: (
+    SealVerdict.GENUINE: (
         gettext_lazy("Genuine"),
         gettext_lazy("It was sealed by somebody whom this hub trusts, and nothing was changed."),
     ),
-    Verdict.UNTRUSTED: (
+    SealVerdict.UNTRUSTED: (
         gettext_lazy("Nobody vouches for it"),
         gettext_lazy(
             "Nothing was changed since it was sealed, but this hub does not know who sealed it."
             " Anybody can make such a seal: ask the sender on a way that you know."
         ),
     ),
-    Verdict.CHANGED: (
+    SealVerdict.CHANGED: (
         gettext_lazy("Changed"),
         gettext_lazy(
             "It is not as it was when it was sealed. Do not act on it: ask the sender for it anew."
         ),
     ),
-    Verdict.UNSEALED: (
+    SealVerdict.UNSEALED: (
         gettext_lazy("No seal"),
         gettext_lazy("It bears no seal. What stands in it, anybody may have written."),
     ),
-    Verdict.UNREADABLE: (
+    SealVerdict.UNREADABLE: (
         gettext_lazy("Cannot be read"),
         gettext_lazy("It is no PDF that can be read here: a document of a hub always is."),
     ),

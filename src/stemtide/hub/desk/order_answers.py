@@ -21,7 +21,7 @@ from stemtide.hub.papers import own
 from stemtide.hub.papers.documents import LANGUAGES, form_json, form_pdf
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.forms import form
-from stemtide.protocol.orders import AnswerIn, OrderOut, Values
+from stemtide.protocol.orders import OrderAnswerIn, OrderOut, Values
 
 _FORMS = {
     "annex-2": (
@@ -59,7 +59,7 @@ def answer(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
     said = _said(sent) if asked is not None and sent.is_valid() else None
     if said is not None:
         try:
-            write(uid, body=AnswerIn(annex=said), by=by, now=now)
+            write(uid, body=OrderAnswerIn(annex=said), by=by, now=now)
         except InvalidError as error:
             field = error.field.removeprefix("annex.")
             sent.add_error(field if field in sent.fields else None, without_field(error))

@@ -23,8 +23,8 @@ from stemtide.hub.desk.order_forms import (
 )
 from stemtide.hub.orders import reads_drafts
 from stemtide.protocol.forms import Form, form
-from stemtide.protocol.orders import AnswerIn
-from stemtide.protocol.referrals import AnswerIn as ReferralAnswerIn, ReferralOut
+from stemtide.protocol.orders import OrderAnswerIn
+from stemtide.protocol.referrals import AnswerIn, ReferralOut
 
 ANNEXES = {"execute": "tco-annex-2", "suspend": "tco-annex-3"}
 """The form of the law of each act that has one."""
@@ -81,9 +81,9 @@ def body_of(filled: ByLink) -> BaseModel | None:
     """
     if isinstance(filled, AnnexForm):
         said = {one: each for one, each in filled.written().items() if each not in (None, "", [])}
-        return AnswerIn(annex=said)
+        return OrderAnswerIn(annex=said)
     if isinstance(filled, ReferralsForm):
-        order: ReferralAnswerIn | None = filled.order()
+        order: AnswerIn | None = filled.order()
         return order
     return filled.body()
 

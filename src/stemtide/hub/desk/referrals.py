@@ -34,7 +34,7 @@ from stemtide.hub.parties.rules import (
     check_person_may_lead,
 )
 from stemtide.hub.referrals import reads, reads_search as searches, rules, writes
-from stemtide.protocol.referrals import ReferralOut, SearchIn, SearchOut, SendIn
+from stemtide.protocol.referrals import ReferralOut, ReferralSearchOut, SearchIn, SendIn
 from stemtide.protocol.words import PartyKind
 from stemtide.protocol.words_referrals import ReferralState
 
@@ -214,13 +214,13 @@ def _facts(
     }
 
 
-def _others(search: SearchOut, found: ReferralOut) -> SearchOut:
+def _others(search: ReferralSearchOut, found: ReferralOut) -> ReferralSearchOut:
     """What a search found besides the referral itself."""
     findings = [one for one in search.findings if one.referral != found.id]
     return search.model_copy(update={"findings": findings})
 
 
-def _searched(form: AssessForm, wanted: SearchIn, *, by: Actor) -> SearchOut | None:
+def _searched(form: AssessForm, wanted: SearchIn, *, by: Actor) -> ReferralSearchOut | None:
     """What the search before sending finds; None where it is refused: then the form says why."""
     try:
         return searches.search(wanted, viewer=by.party, now=datetime.now(UTC))
@@ -234,7 +234,7 @@ def _show_form(
     form: AssessForm,
     *,
     by: Actor,
-    found: SearchOut | None = None,
+    found: ReferralSearchOut | None = None,
     key: str = "",
     status: int = 200,
 ) -> HttpResponse:

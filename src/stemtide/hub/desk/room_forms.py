@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk.forms import MarkedForm, WhenField
 from stemtide.hub.desk.words import PHRASES, Words, told
 from stemtide.protocol.crises import (
-    AnswerIn,
     CheckIn,
     CountriesIn,
+    DecliningIn,
     InviteIn,
     KeepIn,
     LinkIn,
@@ -119,9 +119,9 @@ class MayReasonForm(RoomForm):
 
     reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
 
-    def order(self) -> AnswerIn:
+    def order(self) -> DecliningIn:
         """The answer."""
-        return AnswerIn(reason=self.cleaned_data["reason"])
+        return DecliningIn(reason=self.cleaned_data["reason"])
 
 
 class KeepForm(ReasonForm):

@@ -16,7 +16,7 @@ from stemtide.hub.parties import (
 )
 from stemtide.hub.parties.models import Party
 from stemtide.protocol.forms import form
-from stemtide.protocol.orders import Finding, StandingOut, Values
+from stemtide.protocol.orders import LintFinding, StandingOut, Values
 from stemtide.protocol.words import Duty, PartyKind
 
 _KEPT = (
@@ -80,14 +80,14 @@ def start_answer(name: str, *, viewer: Party, now: datetime) -> Values:
     return {one: value for one, value in made.items() if one in asked and value}
 
 
-def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[Finding]:
+def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
     """What is to be said of a draft before it is issued.
 
     raises: NotFoundError.
     """
     row = reads.find(uid, viewer=viewer)
     return [
-        Finding(field=one.field, is_error=one.is_error, message=one.message)
+        LintFinding(field=one.field, is_error=one.is_error, message=one.message)
         for one in findings(row, viewer=viewer, now=now)
     ]
 

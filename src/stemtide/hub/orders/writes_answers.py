@@ -15,7 +15,7 @@ from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol import clocks
 from stemtide.protocol.forms import moment_of
-from stemtide.protocol.orders import AnswerIn, OrderOut, WordsIn
+from stemtide.protocol.orders import OrderAnswerIn, OrderOut, WordsIn
 from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import ReceiptVia
 
@@ -93,7 +93,7 @@ def acknowledge(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
 
 @transaction.atomic
-def execute(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> OrderOut:
+def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> OrderOut:
     """Answer by Annex II: removed, or access disabled in all Member States. Preservation begins.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
@@ -133,7 +133,7 @@ def execute(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> OrderOut:
 
 
 @transaction.atomic
-def suspend(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> OrderOut:
+def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> OrderOut:
     """Answer by Annex III: the order cannot be carried out, for a ground; the clock stands still.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.

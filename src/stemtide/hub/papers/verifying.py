@@ -24,8 +24,8 @@ from pydantic import ValidationError
 from stemtide.protocol.documents import (
     MAX_DOCUMENT_BYTES,
     SealSeen,
+    SealVerdict,
     Trust,
-    Verdict,
     Verification,
 )
 
@@ -50,24 +50,24 @@ def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime) -> Verification:
     told = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
     if len(pdf) > MAX_DOCUMENT_BYTES:
         why = f"it is larger than {MAX_DOCUMENT_BYTES:,} bytes"
-        return Verification(verdict=Verdict.UNREADABLE, why=why, **told)
+        return Verification(verdict=SealVerdict.UNREADABLE, why=why, **told)
     try:
         with _ONE_AT_A_TIME:
             seals = _look(pdf, trusted=trusted, now=now)
     except _UnreadableError as error:
-        return Verification(verdict=Verdict.UNREADABLE, why=str(error), **told)
+        return Verification(verdict=SealVerdict.UNREADABLE, why=str(error), **told)
     return Verification(verdict=_verdict(seals), seals=seals, **told)
 
 
-def _verdict(seals: Sequence[SealSeen]) -> Verdict:
+def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:
     """One word for all seals: the worst that any of them says."""
     if not seals:
-        return Verdict.UNSEALED
+        return SealVerdict.UNSEALED
     if not all(one.is_intact for one in seals) or not any(one.is_whole for one in seals):
-        return Verdict.CHANGED
+        return SealVerdict.CHANGED
     whole = [one for one in seals if one.is_whole]
     is_trusted = any(one.trust is not Trust.NONE for one in whole)
-    return Verdict.GENUINE if is_trusted else Verdict.UNTRUSTED
+    return SealVerdict.GENUINE if is_trusted else SealVerdict.UNTRUSTED
 
 
 class _UnreadableError(Exception):

@@ -18,7 +18,7 @@ from stemtide.hub.referrals import rules
 from stemtide.hub.referrals.models import Hold, Referral
 from stemtide.hub.signals import reads_alike as alike
 from stemtide.hub.signals.long_values import batches
-from stemtide.protocol.referrals import Finding, SearchIn, SearchOut
+from stemtide.protocol.referrals import Finding, ReferralSearchOut, SearchIn
 from stemtide.protocol.words import PartyKind
 from stemtide.protocol.words_referrals import (
     FindingKind,
@@ -57,7 +57,7 @@ class Surroundings:
         )
 
 
-def search(body: SearchIn, *, viewer: Party, now: datetime) -> SearchOut:
+def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut:
     """What would speak against referring an address now.
 
     raises: NotAllowedError for who refers nothing: others learn nothing of what is looked into;
@@ -83,7 +83,7 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> SearchOut:
         holds=any(one.kind is FindingKind.HELD for one in found),
     )
     come_to = rules.verdict(around, again=True)
-    return SearchOut(
+    return ReferralSearchOut(
         canonical=spelled,
         findings=found,
         is_held=around.holds,
