@@ -6,7 +6,7 @@ import secrets
 
 import httpx
 import pytest
-from pymisp import MISPEvent
+from pymisp import MISPEvent, MISPSighting, PyMISP
 
 pytestmark = pytest.mark.flow
 
@@ -80,3 +80,19 @@ def test_hashes_lead_to_the_event_of_a_value(hub):
     event = MISPEvent()
     event.load(Feed(hub).get(f"{lines[name]}.json").json())
     assert body["value"] in {one.value for one in event.attributes}
+
+
+def test_pymisp_searches_says_what_it_met_and_sees_a_withdrawal(hub):
+    body, placed = share(hub)
+    client = PyMISP(hub["MISP_URL"], hub["MISP_KEY"])
+    (event,) = client.search("events", value=body["value"], pythonify=True)
+    assert body["value"] in {one.value for one in event.attributes}
+    (one,) = client.search("attributes", value=body["value"], pythonify=True)
+    for attribute in (one, None):
+        said = MISPSighting()
+        said.from_dict(value=body["value"], type="0", source="a proxy")
+        told = client.add_sighting(said, attribute, pythonify=True)
+        assert told.type == "0", told
+    authority(hub, f"/signals/{placed['id']}/withdraw", {"reason": "mistake"})
+    assert client.search("attributes", value=body["value"], pythonify=True) == []
+    assert client.add_sighting({"value": body["value"]})["errors"][0] == 404

@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stopncii/v1/", include("stemtide.hub.api.stopncii")),
     *taxii.urlpatterns,
     path("misp/", include("stemtide.hub.api.misp")),
+    path("misp/", include("stemtide.hub.api.misp_rest")),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),
 ]

@@ -5,7 +5,7 @@ Every signal is in an event of the standing database, chosen by its number for g
 is in an event of that crisis as well, for those who are in its room.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -86,13 +86,18 @@ def rooms_of(*, viewer: Party) -> dict[UUID, str]:
     return {one.id: one.name for one in seen if one.in_room and not one.exercise}
 
 
-def rows_of(head: EventHead, *, viewer: Party) -> Iterator[Row]:
-    """The signals of an event that a party may see, also those that ended, in their order."""
+def rows_of(
+    head: EventHead, *, viewer: Party, only: Collection[UUID] | None = None
+) -> Iterator[Row]:
+    """The signals of an event that a party may see, also those that ended, in their order.
+
+    only: some hundreds of them; None for all.
+    """
     first = head.block * MAX_SIGNALS
     rows = _given(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
     if head.crisis is not None:
         rows = rows.filter(crisis__uid=head.crisis)
-    return _named(rows)
+    return _named(rows if only is None else rows.filter(uid__in=only))
 
 
 def _named(rows: QuerySet[Signal]) -> Iterator[Row]:
