@@ -8,7 +8,7 @@ from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
 from stemtide.hub.parties import writes_contacts
 from stemtide.hub.signals import writes as signals
-from stemtide.protocol.crises import AnswerIn, CountriesIn, InviteIn, PartyIn, ProposalIn
+from stemtide.protocol.crises import CountriesIn, DecliningIn, InviteIn, PartyIn, ProposalIn
 from stemtide.protocol.signals import OpinionIn
 from tests.world import NOON
 
@@ -53,7 +53,7 @@ def test_answering_an_invitation_in_the_room_is_an_answer(world, crisis, verb):
     if verb == "join":
         writes_joining.join(crisis.id, by=by, now=NOON)
     else:
-        writes_joining.decline(crisis.id, body=AnswerIn(reason="no capacity"), by=by, now=NOON)
+        writes_joining.decline(crisis.id, body=DecliningIn(reason="no capacity"), by=by, now=NOON)
     raise_all()
     assert open_to(world.big_provider) == []
     assert open_to(world.small_provider) == ["invitation"]
@@ -128,7 +128,7 @@ def test_whoever_left_is_not_asked_any_more(world):
     raise_all()
     assert open_to(world.small_provider) == ["activated"]
     by = world.actor(world.small_provider, role="duty_officer")
-    writes_joining.leave(crisis.id, body=AnswerIn(reason="over for us"), by=by, now=NOON)
+    writes_joining.leave(crisis.id, body=DecliningIn(reason="over for us"), by=by, now=NOON)
     raise_all()
     world.calm(crisis)
     raise_all()
@@ -155,7 +155,7 @@ def test_a_sharer_who_left_the_crisis_hears_of_no_dispute(world):
     world.join(crisis, world.small_provider)
     shared = world.share(world.small_provider, crisis=str(crisis.id))
     by = world.actor(world.small_provider, role="duty_officer")
-    writes_joining.leave(crisis.id, body=AnswerIn(reason="over for us"), by=by, now=NOON)
+    writes_joining.leave(crisis.id, body=DecliningIn(reason="over for us"), by=by, now=NOON)
     body = OpinionIn(opinion="dispute", note="The evening news.")
     signals.opine(shared.id, body=body, by=world.agency, now=NOON)
     raise_all()

@@ -20,8 +20,8 @@ from stemtide.hub.papers.verifying import verify_pdf
 from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.hub.referrals import reads as referrals, writes as referring
 from stemtide.protocol.documents import SealVerdict
-from stemtide.protocol.orders import AnswerIn, ScrutinyIn, WordsIn
-from stemtide.protocol.referrals import AnswerIn as ReferralAnswerIn, TakeBackIn
+from stemtide.protocol.orders import OrderAnswerIn, ScrutinyIn, WordsIn
+from stemtide.protocol.referrals import AnswerIn, TakeBackIn
 from tests.hub.alerts.test_enclosures import HOME, own_folder  # noqa: F401  # the same seal
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.alerts.test_requests import WORDS, contact, raise_all
@@ -308,7 +308,7 @@ def test_a_link_opens_nothing_once_its_contact_point_is_removed(orders):  # noqa
     letter.point.removed_at = NOON
     letter.point.save()
     assert page_of(token).status_code == fetched(token, "paper").status_code == 404
-    body = AnswerIn(annex=cast.ANNEX_2)
+    body = OrderAnswerIn(annex=cast.ANNEX_2)
     for act in (
         lambda: writes_links.acknowledge_as_shown(token, now=after(5)),
         lambda: writes_links.act_on_order(token, "execute", body=body, now=after(5)),
@@ -339,7 +339,9 @@ def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F81
         "suspend",
         "ask_scrutiny",
     }
-    writes_links.act_on_order(token, "execute", body=AnswerIn(annex=cast.ANNEX_2), now=after(25))
+    writes_links.act_on_order(
+        token, "execute", body=OrderAnswerIn(annex=cast.ANNEX_2), now=after(25)
+    )
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(25))
     assert (found.state, found.received_at) == ("executed", after(25))
     assert [one.via for one in found.receipts] == ["link"]
@@ -351,7 +353,9 @@ def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F81
 def test_annex_iii_stops_the_clock_and_the_end_of_its_ground_starts_it(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
-    writes_links.act_on_order(token, "suspend", body=AnswerIn(annex=cast.ANNEX_3), now=after(10))
+    writes_links.act_on_order(
+        token, "suspend", body=OrderAnswerIn(annex=cast.ANNEX_3), now=after(10)
+    )
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(10))
     assert (found.state, found.due_at) == ("suspended", None)
     writes_links.act_on_order(token, "resume", body=WordsIn(text="We found it."), now=after(20))
@@ -390,7 +394,7 @@ def test_the_issuers_link_acts_on_nothing(orders):  # noqa: F811
 def test_a_referral_is_answered_by_its_link(desk):  # noqa: F811
     made = referred(desk)
     token = token_of("referral")
-    body = ReferralAnswerIn(answer="removed", reference="case 7")
+    body = AnswerIn(answer="removed", reference="case 7")
     writes_links.answer_referrals(token, uids=[made.id], body=body, now=after(9))
     found = referrals.referral(made.id, viewer=desk.world.authority)
     assert (found.state, found.received_via, found.received_at) == ("removed", "link", after(9))
@@ -400,7 +404,7 @@ def test_a_referral_is_answered_by_its_link(desk):  # noqa: F811
 def test_another_referral_is_not_answered_by_that_link(desk):  # noqa: F811
     referred(desk)
     other = desk.refer(url="https://video.example/other")
-    body = ReferralAnswerIn(answer="removed")
+    body = AnswerIn(answer="removed")
     for uids in ([other.id], []):
         with pytest.raises(ConflictError):
             writes_links.answer_referrals(token_of("referral"), uids=uids, body=body, now=after(9))
@@ -424,7 +428,7 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
     writes_links.acknowledge_as_shown(token, now=after(1))
     found = referrals.referrals(viewer=desk.world.authority).referrals
     assert {(one.received_via, one.received_at) for one in found} == {("link", after(1))}
-    body = ReferralAnswerIn(answer="not_found")
+    body = AnswerIn(answer="not_found")
     some = [one.id for one in waiting[:4]]
     assert writes_links.answer_referrals(token, uids=some, body=body, now=after(9)) == 4
     states = [one.state for one in referrals.referrals(viewer=desk.world.authority).referrals]
@@ -434,10 +438,10 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
 def test_an_expired_link_answers_nothing(orders):  # noqa: F811
     ordered(orders)
     token = token_of("order", until=NOON)
-    annex = AnswerIn(annex=cast.ANNEX_2)
+    annex = OrderAnswerIn(annex=cast.ANNEX_2)
     with pytest.raises(NotFoundError):
         writes_links.act_on_order(token, "execute", body=annex, now=after(1))
-    body = ReferralAnswerIn(answer="removed")
+    body = AnswerIn(answer="removed")
     with pytest.raises(NotFoundError):
         writes_links.answer_referrals(token, uids=[], body=body, now=after(1))
 

@@ -11,7 +11,7 @@ from stemtide.hub.outside.looking import Seen
 from stemtide.hub.rechecks import rules, writes as rechecks
 from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.referrals import writes_answers
-from stemtide.protocol.orders import AnswerIn as OrderAnswerIn
+from stemtide.protocol.orders import OrderAnswerIn
 from stemtide.protocol.referrals import AnswerIn
 from stemtide.protocol.words import Role
 from tests.hub.desk.test_inbox import issue, refer, said

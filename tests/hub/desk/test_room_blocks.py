@@ -15,8 +15,8 @@ from stemtide.hub.parties import writes as parties, writes_people
 from stemtide.hub.parties.models import Person
 from stemtide.hub.situation import writes as situation, writes_leads
 from stemtide.protocol.crises import (
-    AnswerIn,
     CheckIn,
+    DecliningIn,
     InviteIn,
     LinkIn,
     NeighbourIn,
@@ -169,7 +169,7 @@ def act(world, uid):
     invited = InviteIn(parties=("observer",))
     writes_joining.invite(uid, body=invited, by=agency, now=now)
     yield "invitation"
-    writes_joining.leave(uid, body=AnswerIn(reason="Done."), by=world.actor("rival"), now=now)
+    writes_joining.leave(uid, body=DecliningIn(reason="Done."), by=world.actor("rival"), now=now)
     yield "leaving"
     world.withdraw(signal)
     yield "withdrawal"

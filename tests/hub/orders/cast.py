@@ -7,8 +7,8 @@ from uuid import UUID
 from stemtide.hub.orders import reads, writes, writes_answers, writes_endings
 from stemtide.hub.parties import writes_competences as competences
 from stemtide.protocol.orders import (
-    AnswerIn,
     InformIn,
+    OrderAnswerIn,
     OrderIn,
     OrderOut,
     ScrutinyIn,
@@ -104,7 +104,7 @@ def receive(uid: UUID, *, at: datetime = NOON, via: ReceiptVia = ReceiptVia.WEBH
 
 def execute(world: World, uid: UUID, *, at: datetime | None = None, **facts: object) -> OrderOut:
     at = at or after(20)
-    body = AnswerIn(annex=ANNEX_2 | {"measure_at": at.isoformat()} | facts)
+    body = OrderAnswerIn(annex=ANNEX_2 | {"measure_at": at.isoformat()} | facts)
     return writes_answers.execute(uid, body=body, by=world.actor(world.small_provider), now=at)
 
 
@@ -112,7 +112,7 @@ def suspend(world: World, uid: UUID, *, at: datetime | None = None, **facts: obj
     annex = {name: one for name, one in (ANNEX_3 | facts).items() if one is not None}
     return writes_answers.suspend(
         uid,
-        body=AnswerIn(annex=annex),
+        body=OrderAnswerIn(annex=annex),
         by=world.actor(world.small_provider),
         now=at or after(10),
     )

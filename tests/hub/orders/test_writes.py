@@ -22,8 +22,8 @@ from stemtide.hub.parties.rules import (
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.orders import (
     AccessIn,
-    AnswerIn,
     DraftIn,
+    OrderAnswerIn,
     OrderIn,
     PreserveIn,
     SecrecyIn,
@@ -331,7 +331,7 @@ def test_an_order_is_executed_within_the_hour(orders):
 def test_a_person_who_answers_has_received_the_order_at_the_desk(orders):
     uid = cast.issue(orders).id
     by = orders.actor(orders.small_provider, role="duty_officer")
-    body = AnswerIn(annex=cast.ANNEX_2 | {"measure": "disabled"})
+    body = OrderAnswerIn(annex=cast.ANNEX_2 | {"measure": "disabled"})
     told = writes_answers.execute(uid, body=body, by=by, now=after(20))
     assert told.receipts[0].via == "desk"
     assert told.measure == "disabled"
@@ -353,7 +353,7 @@ def test_a_measure_after_the_hour_is_late_and_taken_all_the_same(orders):
 def test_what_was_done_in_time_and_told_later_is_not_late(orders):
     uid = cast.issue(orders).id
     cast.receive(uid)
-    body = AnswerIn(annex=cast.ANNEX_2 | {"measure_at": after(50).isoformat()})
+    body = OrderAnswerIn(annex=cast.ANNEX_2 | {"measure_at": after(50).isoformat()})
     by = orders.actor(orders.small_provider)
     told = writes_answers.execute(uid, body=body, by=by, now=after(80))
     assert not told.answers[0].was_late
