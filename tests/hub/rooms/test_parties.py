@@ -12,6 +12,7 @@ from stemtide.hub.parties.rules import (
     NotFoundError,
     UnknownKeyError,
 )
+from stemtide.hub.signals.reads_times import last_position
 from stemtide.protocol.agents import AgentStatusIn
 from stemtide.protocol.words import PartyKind, Role, Scope
 from tests.world import NOON, PASSWORD, hex_value
@@ -282,7 +283,7 @@ def test_agents_of_two_parties_may_share_a_name(world):
 def test_who_sees_whose_agents(world, viewer, seen):
     beat(world)
     beat(world, by=world.small_provider)
-    rows = reads.agents(viewer=getattr(world, viewer), now=NOON)
+    rows = reads.agents(viewer=getattr(world, viewer), now=NOON, head=0)
     assert [row.party for row in rows] == seen
 
 
@@ -290,9 +291,10 @@ def test_an_agent_tells_how_far_behind_it_is(world):
     for number in range(3):
         world.share(value=hex_value(number))
     beat(world, 1)
-    row = reads.agents(viewer=world.agency, now=world.at(seconds=20))[0]
+    head = last_position(by="test")
+    row = reads.agents(viewer=world.agency, now=world.at(seconds=20), head=head)[0]
     assert (row.title, row.position, row.behind, row.is_connected) == ("Big Video", 1, 2, True)
-    late = reads.agents(viewer=world.agency, now=world.at(seconds=21))[0]
+    late = reads.agents(viewer=world.agency, now=world.at(seconds=21), head=head)[0]
     assert not late.is_connected
 
 

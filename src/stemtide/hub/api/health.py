@@ -19,6 +19,7 @@ from stemtide.hub.api.machine import answer_to
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.signals import reads as signals
+from stemtide.hub.signals.reads_times import last_position
 from stemtide.protocol.problems import ProblemType, problem
 from stemtide.protocol.words import Scope
 
@@ -60,7 +61,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
         found = called(request, Scope.METRICS_READ)
         text = metrics.text(
             signals.totals(viewer=found.party),
-            agents=parties.agents(viewer=found.party, now=now()),
+            agents=parties.agents(viewer=found.party, now=now(), head=last_position(by="api")),
             alerts=alerts.counts(viewer=found.party),
             deliveries=deliveries.counts(viewer=found.party),
         )

@@ -16,7 +16,7 @@ from stemtide.hub.desk.people import SignedInRequest, signed_in
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.signals import reads as signals
+from stemtide.hub.signals import reads as signals, reads_times
 from stemtide.protocol.words import Outcome
 
 CLOSED_FOR = timedelta(days=1)
@@ -65,7 +65,7 @@ def blocks(request: SignedInRequest) -> HttpResponse:
 def _facts(request: SignedInRequest) -> dict[str, object]:
     """Everything the board shows, read for the signed-in person's party."""
     viewer, now = request.user.party, datetime.now(UTC)
-    agents = parties.agents(viewer=viewer, now=now)
+    agents = parties.agents(viewer=viewer, now=now, head=reads_times.last_position(by="desk"))
     seen = sightings.summary(viewer=viewer)
     heads = ledger.heads()
     found = crises.crises(viewer=viewer)

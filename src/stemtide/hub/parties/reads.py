@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import rules
 from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.parties.moment import once
@@ -183,9 +182,11 @@ def keys(*, viewer: Party) -> list[KeyRow]:
     ]
 
 
-def agents(*, viewer: Party, now: datetime) -> list[AgentRow]:
-    """How agents stand: all of them for coordinating parties, one's own for the others."""
-    head = ledger.heads().positions
+def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:
+    """How agents stand: all of them for coordinating parties, one's own for the others.
+
+    head: the feed position of the latest change that an agent takes in.
+    """
     kind = PartyKind(viewer.kind)
     return [
         AgentRow(

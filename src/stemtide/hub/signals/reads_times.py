@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of when things happened to a crisis' signals."""
+"""The readers of when things happened to signals."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,15 @@ class CrisisTimes:
     first_signal_at: datetime | None
     last_variant_at: datetime | None
     first_sighting_at: datetime | None
+
+
+def last_position(*, by: str) -> int:  # noqa: ARG001  # a number only
+    """The feed position of the latest change to any signal. by: the door that asks.
+
+    What followers may lack ends there: later positions are of what no agent takes in.
+    """
+    last: int | None = Signal.objects.aggregate(last=Max("position"))["last"]
+    return last or 0
 
 
 def crisis_times(crisis_uid: UUID, *, viewer: Party) -> CrisisTimes:
