@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import time
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -198,6 +199,28 @@ def test_a_webhook_given_up_is_a_dead_letter_until_someone_retries_it(
         assert agent.http.post("/deliveries/retry").json()["deliveries"] == 1
         agent.wait(dead_letters=0, deliveries=0)
     assert provider.told() == [("content.block", "post-1")]
+
+
+def test_a_receiver_that_asks_for_it_is_left_alone_for_a_while(hub, agent, provider):
+    share(hub, agent)
+    provider.failures, provider.failure, provider.retry_after = 1, 429, "2"
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: provider.headers)
+    asked_at = time.monotonic()
+    agent.ask({"ref": "post-2", "sha256": ONE})
+    until(lambda: len(provider.told()) == 2)
+    assert time.monotonic() - asked_at > 1.5  # without it, the first wait is 20 ms
+    assert len(provider.headers) == 3
+
+
+def test_a_receiver_that_is_gone_is_not_tried_again_until_someone_says_so(hub, agent, provider):
+    share(hub, agent)
+    provider.failures, provider.failure = 1, 410
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    agent.wait(dead_letters=1)
+    assert len(provider.headers) == 1
+    agent.http.post("/deliveries/retry")
+    until(provider.told)
 
 
 def test_a_receiver_that_never_stops_answering_holds_up_nothing(hub, tmp_path, sandbox, provider):

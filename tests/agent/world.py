@@ -152,6 +152,8 @@ class FakeProvider:
     ids: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     failures: int = 0
+    failure: int = 503
+    retry_after: str = ""
     talk: bytes | None = None
 
     def start(self):
@@ -169,7 +171,8 @@ class FakeProvider:
         self.headers.append(headers)
         if self.failures:
             self.failures -= 1
-            return Response(status_code=503)
+            asks = {"retry-after": self.retry_after} if self.retry_after else {}
+            return Response(status_code=self.failure, headers=asks)
         if self.talk is not None:
             return StreamingResponse(self._talk())
         self.ids.append(request.headers["webhook-id"])

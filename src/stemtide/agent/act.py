@@ -3,7 +3,8 @@
 
 1 An action is a row for each channel, written in the transaction of the decision.
 2 The file has every action; the webhook has blocks, holds and releases, never an exercise.
-3 A webhook is tried with growing waits; after the last one it is dead, until someone retries it.
+3 A webhook is tried with growing waits, or as long ones as its receiver asks for; after the last
+  one, or when its receiver says that it is gone, it is dead, until someone retries it.
 4 About one piece of content the webhook says the latest: what was not delivered is replaced.
 
 source: Standard Webhooks 1.0 (headers, signature, payload).
@@ -12,13 +13,11 @@ source: Standard Webhooks 1.0 (headers, signature, payload).
 import asyncio
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -26,6 +25,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide import __version__
+from stemtide.agent.actions_file import ActionsFile
 from stemtide.agent.client import wait_s
 from stemtide.agent.config import Config, Webhook, is_loopback
 from stemtide.agent.store import Store, Transaction
@@ -40,7 +40,6 @@ _AT_ONCE = 8
 _CAP_S = 300.0
 _BATCH = 200
 _ANSWER_BYTES = 64 * 1024
-_TAIL_BYTES = 4 * 1024 * 1024  # more than one batch of lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +165,14 @@ def _queue(
     )
 
 
+class _Trouble(NamedTuple):
+    """What went wrong. wait_s: how long the receiver asks to be left alone; is_gone: for good."""
+
+    words: str
+    wait_s: float = 0.0
+    is_gone: bool = False
+
+
 class _Row(NamedTuple):
     seq: int
     id: str
@@ -186,11 +193,12 @@ class Deliverer:
     ) -> None:
         self._webhook = config.webhook
         self._source = f"/agents/{quote(config.name, safe='')}"
-        self._file = _ActionsFile(config.actions_path)
+        self._file = ActionsFile(config.actions_path)
         self._store = store
         self._clock = clock
         self._wake = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
+        self._rests_until = 0.0
 
     def wake(self) -> None:
         """Say that something was queued. Call it on the event loop."""
@@ -234,6 +242,8 @@ class Deliverer:
 
     def _due_webhooks(self) -> list[_Row]:
         """Those to send now: never two at once about one piece of content."""
+        if self._clock() < self._rests_until:
+            return []
         rows = self._store.read(
             f"SELECT {_COLUMNS} FROM deliveries WHERE {_OPEN} AND due_at <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
             (self._busy(), self._clock(), _AT_ONCE - len(self._flying)),
@@ -251,7 +261,7 @@ class Deliverer:
         )
         if due_at is None or self._webhook is None:
             return longest
-        return min(longest, max(0.0, float(due_at) - self._clock()))
+        return min(longest, max(0.0, max(float(due_at), self._rests_until) - self._clock()))
 
     def _busy(self) -> str:
         """The content about which something is on its way, as a JSON list."""
@@ -266,8 +276,8 @@ class Deliverer:
             del self._flying[row.ref]
             self._wake.set()
 
-    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> str:
-        """Send one webhook; return what went wrong, "" for nothing."""
+    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> _Trouble | None:
+        """Send one webhook; return what went wrong, None for nothing."""
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
             "Content-Type": "application/json",
@@ -282,8 +292,8 @@ class Deliverer:
             ):
                 await _pass_over(answer)
         except (httpx.RequestError, TimeoutError) as error:
-            return f"{webhook.url} cannot be reached ({error!r})"
-        return "" if answer.is_success else f"{webhook.url} answered {answer.status_code}"
+            return _Trouble(f"{webhook.url} cannot be reached ({error!r})")
+        return None if answer.is_success else _trouble(answer, now=at)
 
     def _event(self, row: _Row) -> dict[str, str]:
         """The headers by which a webhook is a CloudEvent as well."""
@@ -291,22 +301,25 @@ class Deliverer:
         happened_at = datetime.fromisoformat(said["timestamp"])
         return webhooks.event(row.id, said["type"], source=self._source, happened_at=happened_at)
 
-    def _settle(self, row: _Row, webhook: Webhook, trouble: str) -> None:
+    def _settle(self, row: _Row, webhook: Webhook, trouble: _Trouble | None) -> None:
         """Delete what was delivered; set the next try, or give up until someone asks."""
+        now = self._clock()
         with self._store.write() as tx:
-            if not trouble:
+            if trouble is None:
                 tx.execute("DELETE FROM deliveries WHERE seq = ?", (row.seq,))
                 return
             attempts = row.attempts + 1
-            is_dead = attempts >= webhook.attempts
-            due_at = self._clock() + wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_CAP_S)
+            is_dead = trouble.is_gone or attempts >= webhook.attempts
+            wait = wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_CAP_S)
+            self._rests_until = max(self._rests_until, now + trouble.wait_s)
+            due_at = now + max(wait, trouble.wait_s)
             tx.execute(
                 "UPDATE deliveries SET attempts = ?, is_dead = ?, due_at = ?, trouble = ?"
                 " WHERE seq = ?",
-                (attempts, is_dead, due_at, trouble, row.seq),
+                (attempts, is_dead, due_at, trouble.words, row.seq),
             )
         after = "; it is dead until POST /deliveries/retry" if is_dead else ""
-        logger.warning("webhook %s, attempt %d: %s%s", row.id, attempts, trouble, after)
+        logger.warning("webhook %s, attempt %d: %s%s", row.id, attempts, trouble.words, after)
 
     def _write_file(self) -> None:
         """Append what the file does not have yet."""
@@ -321,51 +334,14 @@ class Deliverer:
                 tx.executemany("DELETE FROM deliveries WHERE seq = ?", [(row.seq,) for row in rows])
 
 
-class _ActionsFile:
-    """The JSON-lines file. Opened for each batch, so that it may be rotated at any time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._is_checked = False
-        self.trouble = ""
-
-    def append(self, events: Sequence[tuple[str, str]]) -> bool:
-        """Append events, each (id, body); False, with trouble set, when it cannot."""
-        lines = {one: json.dumps({"id": one, **json.loads(body)}) + "\n" for one, body in events}
-        try:
-            # A kill may have come after the lines were written and before we knew of it.
-            written = set() if self._is_checked else self._ids_at_the_end()
-            self._write("".join(line for one, line in lines.items() if one not in written))
-        except OSError as error:
-            self.trouble = f"actions_file {self._path} cannot be written: {error}"
-            self._is_checked = False
-            logger.warning("%s", self.trouble)
-            return False
-        self.trouble, self._is_checked = "", True
-        return True
-
-    def _write(self, text: str) -> None:
-        """Append whole lines, durably, also after one that was cut off."""
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
-        with os.fdopen(os.open(self._path, flags, 0o600), "rb+") as file:
-            size = file.seek(0, os.SEEK_END)
-            is_cut = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-            file.write(("\n" + text if is_cut else text).encode())
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _ids_at_the_end(self) -> set[str]:
-        """The ids of the file's last events."""
-        if not self._path.exists():
-            return set()
-        with self._path.open("rb") as file:
-            file.seek(max(0, self._path.stat().st_size - _TAIL_BYTES))
-            lines = file.read().splitlines()
-        found = set()
-        for line in lines:
-            with suppress(ValueError, KeyError, TypeError):  # a line cut off by a kill
-                found.add(json.loads(line)["id"])
-        return found
+def _trouble(answer: httpx.Response, *, now: datetime) -> _Trouble:
+    """What an answer that is no success means."""
+    status = answer.status_code
+    words = f"{answer.url} answered {status}"
+    if status not in webhooks.ASKS_TO_WAIT:
+        return _Trouble(words, is_gone=status == webhooks.GONE)
+    wait = webhooks.retry_after(answer.headers.get("retry-after", ""), now=now)
+    return _Trouble(words, wait_s=wait.total_seconds() if wait else 0.0)
 
 
 async def _pass_over(answer: httpx.Response) -> None:

@@ -139,6 +139,17 @@ def test_waits_double_to_a_cap_and_are_spread_over_their_upper_half(attempts, le
     assert most_s * 0.99 < rules.wait_after(attempts, chance=0.999).total_seconds() < most_s
 
 
+@pytest.mark.parametrize(("asked_s", "wait_s"), [(600, 600), (1, 11.25)], ids=["longer", "shorter"])
+def test_a_receiver_is_left_alone_for_as_long_as_it_asks(world, asked_s, wait_s):
+    contact(world.agency)
+    drill(world.agency)
+    mail = next(one for one in claim() if one.channel == "mail")
+    result = Result(Fate.FAILED, "busy", wait=timedelta(seconds=asked_s))
+    writes_deliveries.note(mail, result=result, chance=0.5, now=NOON)
+    row = Delivery.objects.get(uid=mail.delivery)
+    assert row.next_at - NOON == timedelta(seconds=wait_s)
+
+
 def test_what_arrives_after_the_answer_counts_as_answered(world):
     contact(world.agency)
     drill(world.agency)
@@ -379,8 +390,8 @@ def test_no_more_are_taken_than_there_are_threads(committed_world):
     release = threading.Event()
     drill(*world.everyone)
     at_work = sender(threads=1)
-    blocker = at_work._pool.submit(release.wait, 20)
-    at_work._under_way.add(blocker)
+    blocker = at_work._crew._pool.submit(release.wait, 20)
+    at_work._crew._under_way.add(blocker)
     assert at_work.start_due(datetime.now(UTC)) == 0
     release.set()
     at_work.settle()
@@ -412,9 +423,9 @@ def test_what_cannot_be_noted_is_taken_again_later(world, monkeypatch, caplog):
 
     monkeypatch.setattr(writes_deliveries, "note", gone)
     with caplog.at_level(logging.ERROR), monkeypatch.context() as patch:
-        patch.setattr(sending.connection, "close", lambda: None)
-        sender()._in_thread(parcel)
-    assert "tried again" in caplog.text
+        patch.setattr(connection, "close", lambda: None)
+        sender()._crew._in_thread(parcel)
+    assert "done again" in caplog.text
     assert claim(NOON + rules.LEASE) != []
 
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -104,6 +104,16 @@ def test_a_repeat_has_the_same_id_and_the_same_body():
 def test_what_a_status_means(status, fate):
     with receiver(answer(status)) as to:
         assert post_to(to).fate is fate
+
+
+@pytest.mark.parametrize(
+    ("status", "wait"),
+    [(429, timedelta(minutes=2)), (503, timedelta(minutes=2)), (500, None), (204, None)],
+    ids=["429", "503", "500", "204"],
+)
+def test_a_receiver_says_when_to_come_again(status, wait):
+    with receiver(answer(status, b"", "Retry-After: 120")) as to:
+        assert post_to(to).wait == wait
 
 
 @pytest.mark.parametrize(

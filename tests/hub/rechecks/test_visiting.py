@@ -145,6 +145,6 @@ def test_a_visit_that_cannot_be_noted_is_made_again(site, requests, caplog):
     clock.start_due(QUARTER)
     clock.settle()
     clock.close()
-    assert "visited again" in caplog.text
+    assert "done again" in caplog.text
     row = Recheck.objects.get()
     assert (row.visits.count(), row.next_at > QUARTER) == (0, True)

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of deliveries: as people see them, as a channel takes them, and their signing secrets."""
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +17,7 @@ from stemtide.hub.alerts.rules_kinds import EVERY_KIND
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import ContactPoint, Party
 from stemtide.hub.parties.rules import NotFoundError
+from stemtide.protocol import webhooks
 from stemtide.protocol.words import PartyKind
 
 ROWS = 200
@@ -167,8 +165,7 @@ def secrets(point: ContactPoint, *, by: str, now: datetime) -> tuple[str, ...]: 
 def _secret(point: int, generation: int) -> str:
     """One secret, in the spelling of Standard Webhooks."""
     name = f"stemtide.alerts.signing:{point}:{generation}"
-    made = hmac.new(settings.SECRET_KEY.encode(), name.encode(), hashlib.sha256).digest()
-    return f"whsec_{base64.b64encode(made).decode()}"
+    return webhooks.derived_secret(settings.SECRET_KEY, name)
 
 
 def _language(wanted: Iterable[str], *, known: frozenset[str]) -> str:

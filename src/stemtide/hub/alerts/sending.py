@@ -3,17 +3,16 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
 
 from stemtide.hub.alerts import enclosures, writes, writes_deliveries, writes_requests
 from stemtide.hub.alerts.channels import mail, page, webhook
 from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result, Send
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules import Channel
+from stemtide.hub.outside.crew import Crew
 
 log = logging.getLogger(__name__)
 
@@ -73,27 +72,24 @@ class Sending:
         self._home = home
         self._now = now
         self._chance = chance
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="alerts")
-        self._under_way: set[Future[None]] = set()
+        self._crew: Crew[Parcel] = Crew(self.send, threads=threads, name="alerts")
 
     def start_due(self, now: datetime) -> int:
         """Begin with as many due deliveries as there are free threads; returns how many."""
-        self._under_way = {one for one in self._under_way if not one.done()}
-        free = self._threads - len(self._under_way)
+        free = self._crew.free
         if free <= 0:
             return 0
         parcels = writes_deliveries.claim_due(now, limit=free, home=self._home)
-        self._under_way |= {self._pool.submit(self._in_thread, one) for one in parcels}
+        self._crew.start(parcels)
         return len(parcels)
 
     def settle(self) -> None:
         """Wait for what is under way: tests and the end of the process."""
-        wait(self._under_way)
+        self._crew.settle()
 
     def close(self) -> None:
         """End, after what is under way; what is not sent stays due."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._crew.close()
 
     def send(self, parcel: Parcel) -> Result:
         """Try one delivery, and note what became of it."""
@@ -105,16 +101,6 @@ class Sending:
         if won and result.is_acknowledged:
             writes.acknowledge_by_answer(parcel.delivery, now=now)
         return result
-
-    def _in_thread(self, parcel: Parcel) -> None:
-        """send(), in a thread that keeps no connection to the database."""
-        try:
-            self.send(parcel)
-        except Exception:
-            # The delivery stays at `sending`: once its lease is over, a clock takes it again.
-            log.exception("delivery %s could not be noted; it is tried again", parcel.delivery)
-        finally:
-            connection.close()
 
 
 def attempt(parcel: Parcel, *, post: Post) -> Result:

@@ -82,7 +82,8 @@ def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> boo
     elif result.fate is Fate.REFUSED or parcel.attempt >= rules.MAX_ATTEMPTS:
         won = same.update(state=DeliveryState.DEAD, last_error=_words(result))
     else:
-        due = now + rules.wait_after(parcel.attempt, chance=chance)
+        wait = rules.wait_after(parcel.attempt, chance=chance)
+        due = now + max(wait, result.wait or wait)  # what the receiver asks for, if it is longer
         won = same.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
     if won:
         _record(reads_deliveries.find(parcel.delivery, viewer=None), now=now)

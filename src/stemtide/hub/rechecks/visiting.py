@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the visits that are due: outside every transaction, a few at a time."""
 
-import logging
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
 
+from stemtide.hub.outside.crew import Crew
 from stemtide.hub.outside.looking import ANYWHERE, THIS_MACHINE, Seen, Trouble, look, spell
 from stemtide.hub.rechecks import rules, writes
 from stemtide.hub.rechecks.reads import Errand
 from stemtide.hub.rechecks.rules import Finding
 from stemtide.protocol.words_rechecks import Reason, Verdict
-
-log = logging.getLogger(__name__)
 
 THREADS = 4
 """Visits that are under way at once."""
@@ -45,43 +41,30 @@ class Visiting:
     def __init__(self, *, way: Way, now: Callable[[], datetime], threads: int = THREADS) -> None:
         self._way = way
         self._now = now
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rechecks")
-        self._under_way: set[Future[None]] = set()
+        self._crew: Crew[Errand] = Crew(self.visit, threads=threads, name="rechecks")
 
     def start_due(self, now: datetime) -> int:
         """Begin as many due visits as there are free threads; returns how many."""
-        self._under_way = {one for one in self._under_way if not one.done()}
-        free = self._threads - len(self._under_way)
+        free = self._crew.free
         if free <= 0 or not self._way.is_on:
             return 0
         errands = writes.claim_due(now, limit=free)
-        self._under_way |= {self._pool.submit(self._in_thread, one) for one in errands}
+        self._crew.start(errands)
         return len(errands)
 
     def settle(self) -> None:
         """Wait for what is under way: tests and the end of the process."""
-        wait(self._under_way)
+        self._crew.settle()
 
     def close(self) -> None:
         """End, after what is under way; what is not visited stays due."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._crew.close()
 
     def visit(self, errand: Errand) -> Finding:
         """Make one visit, and note what it came to."""
         seen, finding = visit(errand, way=self._way)
         writes.note(errand, seen=seen, finding=finding, now=self._now())
         return finding
-
-    def _in_thread(self, errand: Errand) -> None:
-        """visit(), in a thread that keeps no connection to the database."""
-        try:
-            self.visit(errand)
-        except Exception:
-            # Once its lease is over, a clock takes it again.
-            log.exception("re-check %s could not be noted; it is visited again", errand.uid)
-        finally:
-            connection.close()
 
 
 def visit(errand: Errand, *, way: Way) -> tuple[Seen, Finding]:

@@ -2,12 +2,14 @@
 """What every channel takes and gives."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from stemtide.hub.alerts.rules import Channel, Urgency
+from stemtide.hub.outside.posting import Fate
+
+__all__ = ["Enclosed", "Fate", "Parcel", "Post", "Result", "Send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +62,20 @@ class Parcel:
     link_ends_at: datetime | None = None
 
 
-class Fate(StrEnum):
-    """What became of an attempt."""
-
-    SENT = "sent"
-    FAILED = "failed"
-    """It may arrive another time."""
-    REFUSED = "refused"
-    """It will not arrive however often it is tried: a person must change something."""
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of an attempt. words: what is wrong and what to do, for people.
 
     is_acknowledged: the receiver said in its answer that somebody has the alert.
     proof: what the other side's server said as it took it, kept as it came.
+    wait: how long the receiver asks to be left alone; None where it does not say.
     """
 
     fate: Fate
     words: str = ""
     is_acknowledged: bool = False
     proof: str = ""
+    wait: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
