@@ -2,16 +2,13 @@
 """stemtide statement: statements of reasons for the DSA Transparency Database."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from stemtide.cli.speech import fail, give, tell
-
-if TYPE_CHECKING:
-    from stemtide.protocol.dsa import RowProblem
+from stemtide.cli.speech import fail, tell
+from stemtide.cli.statement_files import read_file, tell_problems
 
 statement = typer.Typer(
     no_args_is_help=True, help="Statements of reasons for the DSA Transparency Database."
@@ -46,18 +43,32 @@ def batch_file(
     write_batches(read_file(source), out=out, as_json=as_json)
 
 
-def read_file(source: Path) -> list[object]:
-    """The statements of a file; what cannot be read ends the command."""
-    from stemtide.protocol.dsa_files import StatementFileError, read_statements
+@statement.command("post")
+def post_file(
+    source: Source,
+    to: Annotated[str, typer.Option("--to", help="The database's address; https.")],
+    token_file: Annotated[
+        Path, typer.Option("--token-file", help="A file with your token of that database.")
+    ],
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Where is noted what was sent; FILE.journal where left out."),
+    ] = None,
+    tries: Annotated[
+        int, typer.Option(min=1, max=100, help="How often one call is tried, with growing waits.")
+    ] = 8,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Post a file's statements to the Transparency Database, 100 a call, each of them once.
 
-    try:
-        text = source.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{source} cannot be read: {error}", code=2)
-    try:
-        return read_statements(text, form=source.suffix.removeprefix(".").lower())
-    except StatementFileError as error:
-        fail(f"{source}: {error}", code=2)
+    Those with problems stay out and are named. What was sent stands in the journal: run the same
+    command again after a failure, and what the database has is not sent again.
+    """
+    from stemtide.cli.statement_post import Sending, send
+
+    sending = Sending(to, token_file, journal or Path(f"{source}.journal"), tries, dry_run)
+    send(read_file(source), sending, as_json=as_json)
 
 
 def write_batches(rows: list[object], *, out: Path, as_json: bool) -> None:
@@ -81,11 +92,3 @@ def write_batches(rows: list[object], *, out: Path, as_json: bool) -> None:
     tell(f"{len(sound):,} statements written, {len(wrong):,} left out. Nothing was sent anywhere.")
     if wrong:
         raise typer.Exit(1)
-
-
-def tell_problems(found: "Iterable[RowProblem]", *, as_json: bool) -> None:
-    """Hand out each problem with its row and field."""
-    for one in found:
-        name, message = one.problem.name, one.problem.message
-        row: dict[str, object] = {"row": one.row, "field": name, "message": message}
-        give(row, as_json=as_json, line=f"row {one.row}  {name}: {message}")

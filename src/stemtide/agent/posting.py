@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements of reasons go to the Transparency Database, each of them once.
+
+1 What is about to be sent is noted first, durably; what came of it is noted after.
+2 Where it is not sure that a call was not taken (a line that broke, a 5xx, a kill), the database is
+  asked for each number before anything is sent again. It refuses a number that it has.
+3 One bad statement does not sink its call: it is set aside with the database's words, the rest go.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from stemtide import __version__
+from stemtide.agent.client import wait_s
+from stemtide.agent.config import is_loopback
+from stemtide.agent.values import address
+from stemtide.protocol.dsa import batches
+from stemtide.protocol.dsa_answers import (
+    Refusal,
+    Remark,
+    api_address,
+    read_found,
+    read_refusal,
+    read_taken,
+)
+
+Statement = Mapping[str, Any]
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
+MAX_RETRY_AFTER_S = 3600.0
+
+_MAX_ANSWER_BYTES = 16 * 1024 * 1024
+_ANSWER_S = 120.0
+_DENIED = frozenset({401, 403})
+_NOT_TAKEN = frozenset({425, 429})
+_LATER = frozenset({408, *_NOT_TAKEN})
+_TOO_LARGE = 413
+_SERVER_ERROR = 500
+
+
+class DatabaseError(Exception):
+    """Something is wrong between us and the database; the message says what to do."""
+
+
+class DatabaseAwayError(DatabaseError):
+    """The database cannot be reached now, or asks for patience.
+
+    is_sure: that what was sent was not taken. wait_s: how long it asked to wait; 0 for nothing.
+    """
+
+    def __init__(self, trouble: str, *, is_sure: bool, wait_s: float = 0.0) -> None:
+        super().__init__(trouble)
+        self.is_sure = is_sure
+        self.wait_s = wait_s
+
+
+class DatabaseDeniedError(DatabaseError):
+    """The database does not take this token."""
+
+
+class DatabaseAnswerError(DatabaseError):
+    """The database answered something that it never says. Perhaps it is none."""
+
+
+class Journal(Protocol):
+    """Where it is noted what was sent and what came of it, so that a kill doubles nothing."""
+
+    def begin(self, puids: Sequence[str]) -> None:
+        """Note, durably, that these are about to be sent."""
+
+    def take(self, uuids: Mapping[str, str]) -> None:
+        """Note that the database has these, with its ids of them ("" where unknown)."""
+
+    def refuse(self, remarks: Mapping[str, Sequence[Remark]]) -> None:
+        """Note that the database does not take these, and why."""
+
+
+def database_address(value: object) -> str:
+    """Where the database's calls go. raises: ValueError for what a token may not be sent to."""
+    found = address(value)
+    parts = urlsplit(found)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError(
+            f"must begin with https://, not {found!r}: the token would travel readably"
+        )
+    return api_address(found)
+
+
+def check_token(value: str) -> str:
+    """A token as a header carries it. raises: ValueError, which does not repeat it."""
+    token = value.strip()
+    if not re.fullmatch(r"[\x21-\x7e]{1,4096}", token):
+        raise ValueError("must hold the token alone, on one line: copy it from the database's page")
+    return token
+
+
+class Database:
+    """The line to the database, open inside `async with`. Every method raises DatabaseError.
+
+    The token goes to this one address: redirects are not followed.
+    """
+
+    def __init__(self, api: str, *, token: str) -> None:
+        self.api = api
+        self._token = token
+        self._http: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        self._http = httpx.AsyncClient(
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Accept": "application/json",
+                "User-Agent": f"stemtide/{__version__}",
+            },
+            timeout=httpx.Timeout(60, connect=10),
+            trust_env=not is_loopback(urlsplit(self.api).hostname or ""),
+            follow_redirects=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def post(self, statements: Sequence[Statement]) -> dict[str, str] | Refusal:
+        """Send one call: the database's ids by number, or why it takes none of them."""
+        (body,) = batches(statements)
+        status, answer = await self._ask("POST", "/statements", json=body)
+        if status == httpx.codes.CREATED:
+            uuids = read_taken(answer)
+            return {one["puid"]: uuids.get(one["puid"], "") for one in statements}
+        if status == httpx.codes.UNPROCESSABLE_ENTITY:
+            return read_refusal(answer, count=len(statements))
+        if status == _TOO_LARGE:
+            return Refusal(whole=(Remark("", "the call is too large"),))
+        raise self._odd(status)
+
+    async def find(self, puid: str) -> str | None:
+        """The database's id of a statement ("" where it does not say it); None if it has none."""
+        path = f"/statement/existing-puid/{quote(puid, safe='')}"
+        status, answer = await self._ask("GET", path)
+        if status in (httpx.codes.FOUND, httpx.codes.OK):
+            return read_found(answer)
+        if status == httpx.codes.NOT_FOUND:
+            return None
+        raise self._odd(status)
+
+    async def _ask(
+        self, method: str, path: str, *, json: object | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer that is neither "later" nor "not you"."""
+        request = self._http.build_request(method, self.api + path, json=json)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                answer = await self._http.send(request, stream=True)
+                body = await self._whole(answer)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise DatabaseAwayError(
+                f"{self.api} cannot be reached: {error}", is_sure=True
+            ) from error
+        except (httpx.RequestError, TimeoutError) as error:
+            said = f"{self.api} broke off ({error!r})"
+            raise DatabaseAwayError(said, is_sure=False) from error
+        status = answer.status_code
+        if status in _DENIED:
+            raise DatabaseDeniedError(
+                f"{self.api} does not take the token ({status}): make a new one on its pages, and"
+                " check that this address is the one that the token is for"
+            )
+        if status in _LATER or status >= _SERVER_ERROR:
+            raise DatabaseAwayError(
+                f"{self.api} answered {status}",
+                is_sure=status in _NOT_TAKEN,
+                wait_s=_retry_after_s(answer.headers.get("Retry-After", "")),
+            )
+        return status, body
+
+    async def _whole(self, answer: httpx.Response) -> bytes:
+        """An answer's body, which must come to an end."""
+        body = bytearray()
+        try:
+            async for part in answer.aiter_bytes():
+                body += part
+                if len(body) > _MAX_ANSWER_BYTES:
+                    raise DatabaseAnswerError(
+                        f"{self.api} sent more than {_MAX_ANSWER_BYTES} bytes"
+                    )
+        finally:
+            await answer.aclose()
+        return bytes(body)
+
+    def _odd(self, status: int) -> DatabaseAnswerError:
+        return DatabaseAnswerError(
+            f"{self.api} answered {status}: is it the address of a Transparency Database? The token"
+            " is not sent to where a redirect points"
+        )
+
+
+@dataclass(slots=True)
+class Posting:
+    """Sends statements in calls of as many as one takes.
+
+    unsure: numbers that were begun once, of which it is not known whether they were taken.
+    tries:  how often one call is tried; then DatabaseAwayError, and what is left is left.
+    """
+
+    database: Database
+    journal: Journal
+    unsure: frozenset[str] = frozenset()
+    tries: int = 8
+
+    async def post(self, statements: Sequence[Statement]) -> None:
+        """Send statements, each with a number of its own. raises: DatabaseError."""
+        for call in batches(statements):
+            await self._send(call["statements"])
+
+    async def _send(self, rows: Any) -> None:  # noqa: ANN401  # the list in a call's body
+        """Send one call, until each of its statements was taken or refused."""
+        left: list[Statement] = list(rows)
+        unsure = {one["puid"] for one in left} & self.unsure
+        failed = 0
+        while left:
+            try:
+                left = await self._without_those_there(left, unsure)
+                unsure = set()
+                if left:
+                    left = await self._try(left)
+                failed = 0
+            except DatabaseAwayError as error:
+                failed += 1
+                if failed >= self.tries:
+                    raise
+                if not error.is_sure:
+                    unsure = {one["puid"] for one in left}
+                wait = wait_s(failed - 1, first_s=FIRST_WAIT_S, cap_s=LONGEST_WAIT_S)
+                await asyncio.sleep(error.wait_s or wait)
+
+    async def _without_those_there(
+        self, rows: list[Statement], unsure: set[str]
+    ) -> list[Statement]:
+        """Those that the database does not have, of those that it may have."""
+        there: dict[str, str] = {}
+        for one in rows:
+            puid = one["puid"]
+            if puid in unsure and (uuid := await self.database.find(puid)) is not None:
+                there[puid] = uuid
+        if there:
+            await asyncio.to_thread(self.journal.take, there)
+        return [one for one in rows if one["puid"] not in there]
+
+    async def _try(self, rows: list[Statement]) -> list[Statement]:
+        """Send one call once; those of its statements that must be sent again without the rest."""
+        await asyncio.to_thread(self.journal.begin, [one["puid"] for one in rows])
+        answer = await self.database.post(rows)
+        if not isinstance(answer, Refusal):
+            await asyncio.to_thread(self.journal.take, answer)
+            return []
+        bad = {rows[place]["puid"]: remarks for place, remarks in answer.rows.items()}
+        known = {one["puid"] for one in rows} & answer.known
+        if not bad and not known:
+            return await self._apart(rows, answer.whole)
+        await asyncio.to_thread(self.journal.refuse, bad)
+        uuids = {puid: await self.database.find(puid) or "" for puid in sorted(known)}
+        await asyncio.to_thread(self.journal.take, uuids)
+        return [one for one in rows if one["puid"] not in known and one["puid"] not in bad]
+
+    async def _apart(self, rows: list[Statement], why: Sequence[Remark]) -> list[Statement]:
+        """A call of which the database does not say what is wrong: send each half by itself."""
+        if len(rows) == 1:
+            await asyncio.to_thread(self.journal.refuse, {rows[0]["puid"]: why})
+            return []
+        middle = len(rows) // 2
+        await self._send(rows[:middle])
+        await self._send(rows[middle:])
+        return []
+
+
+def _retry_after_s(said: str) -> float:
+    """How long an answer asks to wait, in seconds, bounded; 0 where it says nothing readable.
+
+    source: RFC 9110 section 10.2.3.
+    """
+    try:
+        if said.isascii() and said.isdigit():
+            wait = float(said)
+        else:
+            wait = (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
+    return min(MAX_RETRY_AFTER_S, max(0.0, wait))
