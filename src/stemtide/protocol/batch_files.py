@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Mapping
 
 from stemtide.protocol.batches import MAX_ROWS, BatchRowIn, BatchRowOut
+from stemtide.protocol.csv_cells import guard
 
 COLUMNS = (
     *("url", "provider", "reason", "labels", "terms", "language", "ideology", "content_type"),
@@ -25,7 +26,6 @@ _LONGEST = {
 """Characters of a cell that travel: more is wrong anyway, and is said to be."""
 
 _OUT = ("number", "outcome", "reference", "message", "provider", "url", "referral")
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BatchFileError(ValueError):
@@ -72,7 +72,7 @@ def write_rows(rows: Iterable[BatchRowOut]) -> str:
     writer = csv.writer(out)
     writer.writerow(_OUT)
     for row in rows:
-        writer.writerow([_harmless(str(getattr(row, name) or "")) for name in _OUT])
+        writer.writerow([guard(str(getattr(row, name) or "")) for name in _OUT])
     return out.getvalue()
 
 
@@ -93,8 +93,3 @@ def _check_columns(names: list[str]) -> None:
 def _cell(row: Mapping[str, str | None], name: str) -> str:
     """What stands in a cell; "" where there is none."""
     return (row.get(name) or "").strip()
-
-
-def _harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULAS) else text

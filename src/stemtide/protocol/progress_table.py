@@ -5,10 +5,10 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
+from stemtide.protocol.csv_cells import guard
+
 WITHHELD = ""
 """Stands in a cell whose count is not told: never a nought."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def flat(figures: Mapping[str, object]) -> dict[str, object]:
@@ -30,7 +30,7 @@ def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
     heads: list[str] = list(dict.fromkeys(name for row in told for name in row))
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(heads)
+    writer.writerow(map(guard, heads))
     for row in told:
         writer.writerow([_cell(row.get(name, 0)) for name in heads])
     return out.getvalue()
@@ -46,6 +46,4 @@ def _cell(value: object) -> object:
     """A cell: nothing where nothing is told; text that no spreadsheet takes for a formula."""
     if value is None:
         return WITHHELD
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return guard(value) if isinstance(value, str) else value
