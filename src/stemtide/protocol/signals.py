@@ -16,6 +16,7 @@ from stemtide.protocol.words import (
     Severity,
     SignalState,
     WithdrawReason,
+    WouldBe,
 )
 
 MAX_BULK = 20_000
@@ -142,6 +143,33 @@ class RowError(BaseModel):
     row: int
     field: str
     message: str
+
+
+class CheckedRow(BaseModel):
+    """What would become of one row of a bulk.
+
+    row:     its place in what was sent, from 0.
+    id:      your party's signal that it is already; same_as: the earlier row that it repeats.
+    others:  signals of other parties with the same value, of those that your party may see.
+    field, message: why it would be refused.
+    """
+
+    row: int
+    would_be: WouldBe
+    id: UUID | None = None
+    same_as: int | None = None
+    others: list[UUID] = []
+    field: str | None = None
+    message: str | None = None
+
+
+class BulkCheckOut(BaseModel):
+    """What would become of a bulk: a dry run. Nothing of it was shared."""
+
+    created: int
+    existing: int
+    refused: int
+    rows: list[CheckedRow]
 
 
 class WithdrawIn(BaseModel):

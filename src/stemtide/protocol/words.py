@@ -94,6 +94,14 @@ class SignalState(StrEnum):
     EXPIRED = "expired"
 
 
+class WouldBe(StrEnum):
+    """What a dry run says of one row of a bulk: what would become of it."""
+
+    CREATED = "created"
+    EXISTING = "existing"
+    REFUSED = "refused"
+
+
 class WithdrawReason(StrEnum):
     """Why a signal was taken back."""
 

@@ -10,9 +10,10 @@ from stemtide.hub.api.bodies import JSON, JSON_LINES, answer, read_bulk
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import SCHEMAS, needs
 from stemtide.hub.api.problems import refused_bulk
-from stemtide.hub.signals import reads, writes
+from stemtide.hub.signals import reads, reads_bulk, writes
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.protocol.signals import (
+    BulkCheckOut,
     BulkOut,
     OpinionIn,
     SharedSignal,
@@ -49,13 +50,20 @@ def share(request: HttpRequest, body: SignalIn) -> HttpResponse:
 @router.post(
     "/signals/bulk",
     **needs(Scope.SIGNALS_WRITE, requestBody=_BULK_BODY),
-    response={201: BulkOut},
+    response={201: BulkOut, 200: BulkCheckOut},
     operation_id="share_signals",
 )
-def share_many(request: HttpRequest, *, partial: bool = False) -> HttpResponse:
-    """Share up to 20,000 signals: all or none; with partial=1 the good rows."""
+def share_many(
+    request: HttpRequest, *, partial: bool = False, dry_run: bool = False
+) -> HttpResponse:
+    """Share up to 20,000 signals: all or none; with partial=1 the good rows.
+
+    With dry_run=1 nothing is shared: the answer says what would become of each row.
+    """
     caller = caller_of(request)
     bulk = read_bulk(request)
+    if dry_run:
+        return answer(reads_bulk.check_bulk(bulk.rows, by=caller.party, now=now()))
     try:
         shared = writes.share_many(
             bulk.rows, by=caller.party, now=now(), partial=partial, actor_ref=caller.ref

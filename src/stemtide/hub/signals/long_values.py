@@ -51,6 +51,21 @@ def store(drafts: Iterable[Draft]) -> None:
             )
 
 
+def weigh(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
+    """The bytes that a party would have spent of its day with these drafts; 0 if they spend none.
+
+    raises: TooManyError.
+    """
+    weight = sum(len(draft.long) for draft in drafts if draft.long is not None)
+    if not weight:
+        return 0
+    today = now.astimezone(UTC).date()
+    before = LongValueSpending.objects.filter(party=by, day=today).first()
+    spent = weight + (before.spent_bytes if before else 0)
+    check_spending(spent, most=settings.LONG_VALUE_BYTES_A_DAY)
+    return spent
+
+
 def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
     """Count the bytes of a party's new long values against its day.
 
@@ -58,13 +73,10 @@ def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
 
     raises: TooManyError, and then the whole share is undone.
     """
-    weight = sum(len(draft.long) for draft in drafts if draft.long is not None)
-    if not weight:
+    spent = weigh(drafts, by=by, now=now)
+    if not spent:
         return
     today = now.astimezone(UTC).date()
-    before = LongValueSpending.objects.filter(party=by, day=today).first()
-    spent = weight + (before.spent_bytes if before else 0)
-    check_spending(spent, most=settings.LONG_VALUE_BYTES_A_DAY)
     with connection.cursor() as cursor:
         cursor.execute(_SPEND, [by.pk, today, spent])
 

@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of signals: share, withdraw, judge, expire; outcomes are counted beside it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from stemtide.hub.crises import reads as crises, rules as crisis_rules
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
-    NotFoundError,
     check_person_may_write,
 )
 from stemtide.hub.signals import long_values, reads, rules, statements
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Signal
+from stemtide.hub.signals.reads_bulk import Surroundings, tell_new
 from stemtide.hub.signals.rules import BulkRefusedError, Draft
 from stemtide.hub.signals.writes_outcomes import report_outcomes
 from stemtide.protocol.signals import (
@@ -103,9 +100,9 @@ def _share(
     drafts = list(rules.read_rows(bodies, errors=errors, now=now))  # 1
     with transaction.atomic():
         ledger.take_turn()  # 2
-        around = _Surroundings(by, now=now)
+        around = Surroundings(by, now=now)
         fitting = [draft for draft in drafts if around.takes(draft, errors=errors)]
-        new, placed = _tell_new(fitting, errors=errors, by=by)
+        new, placed = tell_new(fitting, errors=errors, by=by)
         if errors and not partial:  # 3
             raise BulkRefusedError(sorted(errors, key=lambda one: one.row))
         long_values.spend(new, by=by, now=now)
@@ -131,86 +128,10 @@ def _tell_bulk(
     )
 
 
-class _Surroundings:
-    """The crises and parties that rows name, each looked up once. crises: primary keys by id."""
-
-    def __init__(self, by: Party, *, now: datetime) -> None:
-        self._by = by
-        self._now = now
-        self._crises: dict[UUID, rules.CrisisFacts | None] = {}
-        self._parties: set[str] = set()
-        self.crises: dict[UUID | None, int | None] = {None: None}
-
-    def takes(self, draft: Draft, *, errors: list[RowError]) -> bool:
-        """Whether a draft fits; errors learns why not."""
-        try:
-            self._check(draft.body)
-        except InvalidError as error:
-            errors.append(RowError(row=draft.row, field=error.field, message=error.message))
-            return False
-        return True
-
-    def _check(self, body: SignalIn) -> None:
-        """Refuse a row whose crisis or audience is not there or does not fit.
-
-        raises: InvalidError.
-        """
-        if body.crisis is not None:
-            if body.crisis not in self._crises:
-                self._crises[body.crisis] = self._find_crisis(body.crisis)
-            rules.check_crisis(self._crises[body.crisis], body=body)
-        if missing := set(body.audience) - self._parties:
-            self._parties.update(parties.existing(missing, viewer=self._by))
-            rules.check_audience(body.audience, known=self._parties)
-
-    def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
-        """What the rules must know of a crisis; None for one that the sharer may not see."""
-        try:
-            row = crises.find(uid, viewer=self._by)
-        except NotFoundError:
-            return None
-        self.crises[uid] = row.pk
-        facts = crises.facts(row, viewer=self._by)
-        return rules.CrisisFacts(
-            is_open=crisis_rules.accepts_signals(facts, now=self._now),
-            in_room=crisis_rules.is_in_room(facts, self._by),
-            exercise=row.exercise,
-        )
-
-
-def _tell_new(
-    drafts: Iterable[Draft], *, errors: list[RowError], by: Party
-) -> tuple[list[Draft], dict[int, Draft]]:
-    """The drafts of values that the party does not share yet, and for every good row its draft.
-
-    A row whose value the party shares already, or shares in an earlier row, stands for that one.
-    """
-    drafts = list(drafts)
-    before = reads.shared_before({draft.value for draft in drafts}, by=by)
-    first: dict[reads.Key, Draft] = {}
-    new: list[Draft] = []
-    placed: dict[int, Draft] = {}
-    for draft in drafts:
-        known = first.get(draft.key)
-        if known is None and (stored := before.get(draft.key)):
-            known = replace(draft, **stored._asdict(), is_new=False)
-        elif known is None:
-            known = draft
-            new.append(draft)
-        first[draft.key] = known
-        try:
-            rules.check_same(draft.facts, known.facts)
-        except ConflictError as error:
-            errors.append(RowError(row=draft.row, field="conflict", message=str(error)))
-        else:
-            placed[draft.row] = known
-    return new, placed
-
-
 def _place(
     drafts: list[Draft],
     *,
-    around: _Surroundings,
+    around: Surroundings,
     by: Party,
     now: datetime,
     through: str | None,

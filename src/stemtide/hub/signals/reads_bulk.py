@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bulk of signals meets when it is shared, and a dry run that only says so."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.hub.crises import reads as crises, rules as crisis_rules
+from stemtide.hub.parties import reads as parties
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.signals import long_values, reads, rules
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.rules import Draft
+from stemtide.protocol.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
+from stemtide.protocol.words import PartyKind, WouldBe
+
+
+def check_bulk(bodies: Sequence[SignalIn | RowError], *, by: Party, now: datetime) -> BulkCheckOut:
+    """What would become of each row of a bulk if it were shared now. Nothing is written.
+
+    It reads what share_many reads, and waits for nobody: what others change meanwhile it does not
+    know. Of others' signals it names those that the party may see anyway.
+
+    raises: NotAllowedError for observers; TooManyError.
+    """
+    rules.check_share(kind=PartyKind(by.kind))
+    errors: list[RowError] = []
+    around = Surroundings(by, now=now)
+    fitting = [
+        draft
+        for draft in rules.read_rows(bodies, errors=errors, now=now)
+        if around.takes(draft, errors=errors)
+    ]
+    new, placed = tell_new(fitting, errors=errors, by=by)
+    long_values.weigh(new, by=by, now=now)
+    others = _shared_by_others(placed.values(), viewer=by)
+    rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
+    rows += [
+        CheckedRow(row=one.row, would_be=WouldBe.REFUSED, field=one.field, message=one.message)
+        for one in errors
+    ]
+    return BulkCheckOut(
+        created=len(new),
+        existing=len(placed) - len(new),
+        refused=len(bodies) - len(placed),
+        rows=sorted(rows, key=lambda one: one.row),
+    )
+
+
+def _checked(row: int, at: Draft, *, others: Iterable[UUID]) -> CheckedRow:
+    """What would become of a good row. at: its draft, or that of what it repeats."""
+    is_first = row == at.row
+    return CheckedRow(
+        row=row,
+        would_be=WouldBe.CREATED if is_first and at.is_new else WouldBe.EXISTING,
+        id=None if at.is_new else at.uid,
+        same_as=None if is_first or not at.is_new else at.row,
+        others=list(others),
+    )
+
+
+def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.Key, list[UUID]]:
+    """Live signals of other parties with the values of drafts, of those that a party may see.
+
+    One query finds and filters them: a second one for what was found would let a curious party
+    measure that somebody has a value which it may not see.
+    """
+    values: dict[str, set[str]] = {}
+    for draft in drafts:
+        values.setdefault(draft.body.kind.value, set()).add(draft.value)
+    found: dict[reads.Key, list[UUID]] = {}
+    for kind, of_kind in values.items():
+        for some in long_values.batches(sorted(of_kind)):
+            rows = Signal.objects.filter(reads.visible(viewer), kind=kind, value__in=some)
+            # The state stands in the text, so that the index of live signals is seen to fit.
+            rows = rows.extra(where=["signals_signal.state = 'live'"])
+            facts = rows.exclude(shared_by=viewer).order_by()
+            for value, exercise, uid in facts.values_list("value", "exercise", "uid"):
+                found.setdefault((kind, value, exercise), []).append(uid)
+    return {key: sorted(uids) for key, uids in found.items()}
+
+
+class Surroundings:
+    """The crises and parties that rows name, each looked up once. crises: primary keys by id."""
+
+    def __init__(self, by: Party, *, now: datetime) -> None:
+        self._by = by
+        self._now = now
+        self._crises: dict[UUID, rules.CrisisFacts | None] = {}
+        self._parties: set[str] = set()
+        self.crises: dict[UUID | None, int | None] = {None: None}
+
+    def takes(self, draft: Draft, *, errors: list[RowError]) -> bool:
+        """Whether a draft fits; errors learns why not."""
+        try:
+            self._check(draft.body)
+        except InvalidError as error:
+            errors.append(RowError(row=draft.row, field=error.field, message=error.message))
+            return False
+        return True
+
+    def _check(self, body: SignalIn) -> None:
+        """Refuse a row whose crisis or audience is not there or does not fit.
+
+        raises: InvalidError.
+        """
+        if body.crisis is not None:
+            if body.crisis not in self._crises:
+                self._crises[body.crisis] = self._find_crisis(body.crisis)
+            rules.check_crisis(self._crises[body.crisis], body=body)
+        if missing := set(body.audience) - self._parties:
+            self._parties.update(parties.existing(missing, viewer=self._by))
+            rules.check_audience(body.audience, known=self._parties)
+
+    def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
+        """What the rules must know of a crisis; None for one that the sharer may not see."""
+        try:
+            row = crises.find(uid, viewer=self._by)
+        except NotFoundError:
+            return None
+        self.crises[uid] = row.pk
+        facts = crises.facts(row, viewer=self._by)
+        return rules.CrisisFacts(
+            is_open=crisis_rules.accepts_signals(facts, now=self._now),
+            in_room=crisis_rules.is_in_room(facts, self._by),
+            exercise=row.exercise,
+        )
+
+
+def tell_new(
+    drafts: Iterable[Draft], *, errors: list[RowError], by: Party
+) -> tuple[list[Draft], dict[int, Draft]]:
+    """The drafts of values that the party does not share yet, and for every good row its draft.
+
+    A row whose value the party shares already, or shares in an earlier row, stands for that one.
+    """
+    drafts = list(drafts)
+    before = reads.shared_before({draft.value for draft in drafts}, by=by)
+    first: dict[reads.Key, Draft] = {}
+    new: list[Draft] = []
+    placed: dict[int, Draft] = {}
+    for draft in drafts:
+        known = first.get(draft.key)
+        if known is None and (stored := before.get(draft.key)):
+            known = replace(draft, **stored._asdict(), is_new=False)
+        elif known is None:
+            known = draft
+            new.append(draft)
+        first[draft.key] = known
+        try:
+            rules.check_same(draft.facts, known.facts)
+        except ConflictError as error:
+            errors.append(RowError(row=draft.row, field="conflict", message=str(error)))
+        else:
+            placed[draft.row] = known
+    return new, placed
