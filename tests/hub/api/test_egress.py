@@ -10,8 +10,10 @@ import pytest
 from django.test import Client
 
 from stemtide.hub.desk import board
-from stemtide.hub.signals import reads, writes
+from stemtide.hub.signals import reads, reads_export, writes
+from stemtide.hub.signals.reads_export import Wanted
 from stemtide.hub.wake import Subscription
+from stemtide.protocol.bulk_rows import json_rows
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.stix import indicator_id
@@ -112,6 +114,11 @@ def snapshot(asker):
     return entries_seen(asker, map(json.loads, lines))
 
 
+def export(asker):
+    found = reads_export.export(Wanted(exercise=True, ended=True), viewer=asker.party)
+    return entries_seen(asker, map(json.loads, b"".join(map(json_rows, found.parts)).splitlines()))
+
+
 def one_signal(asker):
     return asker.answered(lambda uid: asker.api("GET", f"signals/{uid}").status_code)
 
@@ -198,7 +205,7 @@ def taxii_versions(asker):
 
 
 DOORS = [
-    feed, feed_one_by_one, snapshot, one_signal, opinion, withdrawal, stream,
+    feed, feed_one_by_one, snapshot, export, one_signal, opinion, withdrawal, stream,
     desk_board, desk_blocks, desk_page, desk_opinion, desk_withdrawal,
     taxii_objects, taxii_one_by_one, taxii_manifest, taxii_one_object, taxii_versions,
 ]  # fmt: skip
@@ -237,6 +244,16 @@ def test_the_table_has_every_mark_and_every_party():
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_a_door_shows_what_the_table_says_and_nothing_else(ask, door, who):
     assert door(ask(who)) == allowed(who)
+
+
+@pytest.mark.parametrize("who", [one for one in COLUMNS if one != "observer"])
+def test_a_dry_run_names_what_the_table_says_and_nothing_else(ask, who):
+    asker = ask(who)
+    plain = {"kind": "pdq", "quality": 90, "labels": ["incitement"], "severity": "low"}
+    each = [plain | {"value": hex_value(number)} for number in range(len(ROWS))]
+    said = asker.api("POST", "signals/bulk?dry_run=1", {"signals": each}).text
+    named = {uid for uid in asker.marks if str(uid) in said}
+    assert {asker.marks[uid] for uid in named} == (set() if who == "sharer" else allowed(who))
 
 
 @pytest.mark.parametrize("who", COLUMNS)

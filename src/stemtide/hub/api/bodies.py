@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read what machines send: JSON, JSON lines, and bulks whose bad rows do not hide the good ones."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from stemtide.hub.api.problems import WHOLE, ProblemError, is_refused, row_error
+from stemtide.protocol.bulk_columns import BadRow, BulkFileError, Columns, LeftOut
+from stemtide.protocol.bulk_files import read_csv, text_lines
 from stemtide.protocol.problems import FieldProblem, ProblemType
 from stemtide.protocol.signals import (
     MAX_BULK,
@@ -23,6 +27,7 @@ from stemtide.protocol.signals import (
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
+CSV = "text/csv"
 
 MAX_FIELDS = 64
 """Fields in one object, and wrong things in one row; no message has half as many fields.
@@ -117,8 +122,10 @@ def read_bulk(request: HttpRequest) -> Bulk:
 
     raises: ProblemError where the body as a whole is unusable: then no row is known.
     """
-    check_content_type(request, JSON, JSON_LINES)
+    check_content_type(request, JSON, JSON_LINES, CSV)
     body = request.body
+    if request.content_type == CSV:
+        return _weighed(_each(_table(body), read=SignalIn.model_validate))
     if request.content_type == JSON_LINES:
         _check_text(body)
         lines = [line for line in body.split(b"\n") if line.strip()]
@@ -129,6 +136,15 @@ def read_bulk(request: HttpRequest) -> Bulk:
     except ValidationError:
         # Once more, row by row, so that each bad one can be named and the others be kept.
         return _weighed(_read_rows(read_json(body)))
+
+
+def _table(body: bytes) -> list[object]:
+    """The rows of a CSV table, one more than a bulk may have at most. raises: ProblemError."""
+    found = read_csv(text_lines(io.BytesIO(body)), Columns())
+    try:
+        return [one.what for one in islice(found, MAX_BULK + 1)]
+    except BulkFileError as error:
+        raise ProblemError(ProblemType.MALFORMED, f"the table cannot be read: {error}") from error
 
 
 def _weighed(bulk: Bulk) -> Bulk:
@@ -168,6 +184,9 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
     rows: list[SignalIn | RowError] = []
     any_refused = False
     for row, one in enumerate(sent):
+        if isinstance(one, BadRow | LeftOut):
+            rows.append(_unshared(one, row=row))
+            continue
         try:
             rows.append(read(one))
         except ValidationError as error:
@@ -178,6 +197,14 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
             rows.append(row_error(error, row=row))
             any_refused = any_refused or any(map(is_refused, error.errors()))
     return Bulk(rows=rows, is_refused=any_refused)
+
+
+def _unshared(one: BadRow | LeftOut, *, row: int) -> RowError:
+    """The error of a table's row that shares nothing."""
+    if isinstance(one, BadRow):
+        return RowError(row=row, field=one.field, message=one.message)
+    message = f"this row is {one.why} where it comes from: leave it out"
+    return RowError(row=row, field="state", message=message)
 
 
 def _no_rows(message: str) -> ProblemError:

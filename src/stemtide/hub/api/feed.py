@@ -79,7 +79,7 @@ def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpRe
     """All live signals, for a cold start; follow the feed after the head's position."""
     chunks = reads.snapshot(viewer=caller_of(request).party, exercise=exercise)
     head = next(chunks)  # now, so that trouble is still a problem document
-    return StreamingHttpResponse(_pull(head, chunks), content_type=JSON_LINES)
+    return StreamingHttpResponse(pull(head, chunks), content_type=JSON_LINES)
 
 
 @router.get(
@@ -95,16 +95,16 @@ def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's
     )
 
 
-async def _pull(head: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def pull(head: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Hand on chunks as they are read in the request's own thread, no faster than they leave.
 
     A plain iterator would be read to its end by Django before the first byte leaves. Between
     two chunks nothing is held but memory, so a reader may go away at any time.
     """
 
-    def pull() -> bytes:
+    def following() -> bytes:
         return next(chunks, b"")
 
     yield head
-    while chunk := await sync_to_async(pull)():
+    while chunk := await sync_to_async(following)():
         yield chunk

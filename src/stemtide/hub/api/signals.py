@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from stemtide.hub.api.bodies import JSON, JSON_LINES, answer, read_bulk
+from stemtide.hub.api.bodies import CSV, JSON, JSON_LINES, answer, read_bulk
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import SCHEMAS, needs
 from stemtide.hub.api.problems import refused_bulk
@@ -30,6 +30,7 @@ _BULK_BODY = {
     "content": {
         JSON: {"schema": {"$ref": f"{SCHEMAS}BulkIn"}},
         JSON_LINES: {"schema": {"$ref": f"{SCHEMAS}SignalIn"}},
+        CSV: {"schema": {"type": "string"}},
     },
 }
 

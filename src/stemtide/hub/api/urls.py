@@ -10,6 +10,7 @@ from stemtide.hub.api import (
     complaints,
     crises,
     documents,
+    exports,
     feed,
     health,
     holds,
@@ -34,6 +35,7 @@ api = machine()
 """The API with all its endpoints."""
 
 for _room in (
+    exports,  # before signals: export is no id of one
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
     *(documents, progress, yearly, rechecks),

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The endpoint that gives signals out as a file."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Router
+from pydantic import AwareDatetime
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.api.bodies import CSV, JSON_LINES
+from stemtide.hub.api.callers import caller_of
+from stemtide.hub.api.feed import MAX_POSITION, pull
+from stemtide.hub.api.machine import needs
+from stemtide.hub.signals import reads_export
+from stemtide.hub.signals.long_values import Row
+from stemtide.hub.signals.reads_export import Wanted
+from stemtide.protocol.bulk_columns import HUB_HEADER, POSITION_HEADER
+from stemtide.protocol.bulk_rows import csv_heading, csv_rows, json_rows
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["signals"])
+
+
+class ExportFormat(StrEnum):
+    """As what signals leave."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+_MEDIA_TYPES = {ExportFormat.CSV: f"{CSV}; charset=utf-8", ExportFormat.JSONL: JSON_LINES}
+_WRITERS: dict[ExportFormat, Callable[[list[Row]], bytes]] = {
+    ExportFormat.CSV: lambda rows: csv_rows(rows).encode(),
+    ExportFormat.JSONL: json_rows,
+}
+_FILE: dict[int, dict[str, Any]] = {
+    200: {
+        "description": "Signals, one a line, as they stood at the position in the header",
+        "headers": {
+            HUB_HEADER: {"schema": {"type": "string", "format": "uuid"}},
+            POSITION_HEADER: {"schema": {"type": "integer"}},
+        },
+        "content": {
+            JSON_LINES: {"schema": {"type": "object"}},
+            CSV: {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+@router.get(
+    "/signals/export",
+    **needs(Scope.FEED_READ, responses=_FILE),
+    operation_id="export_signals",
+)
+def export(
+    request: HttpRequest,
+    *,
+    form: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JSONL,
+    crisis: UUID | None = None,
+    kind: Annotated[list[Kind] | None, Query(max_length=len(Kind))] = None,
+    after: Annotated[int, Query(ge=0, le=MAX_POSITION)] = 0,
+    since: AwareDatetime | None = None,
+    withdrawn: bool = False,
+    exercise: bool = False,
+) -> StreamingHttpResponse:
+    """The signals that you may see, as a file: all that is live, or what the query narrows it to.
+
+    after: what changed after a feed position; since: after a time; withdrawn=1 adds what ended.
+    Their marks bind whoever gets the file.
+    """
+    wanted = Wanted(
+        crisis=crisis,
+        kinds=tuple(kind or ()),
+        after=after,
+        since=since,
+        exercise=exercise,
+        ended=withdrawn,
+    )
+    found = reads_export.export(wanted, viewer=caller_of(request).party)
+    parts = found.parts
+    first = next(parts, [])  # now, so that trouble is still a problem document
+    head = csv_heading().encode() if form is ExportFormat.CSV else b""
+    chunks = _written(parts, write=_WRITERS[form])
+    answer = StreamingHttpResponse(
+        pull(head + _WRITERS[form](first), chunks), content_type=_MEDIA_TYPES[form]
+    )
+    answer.headers[HUB_HEADER] = str(found.hub)
+    answer.headers[POSITION_HEADER] = str(found.position)
+    answer.headers["Content-Disposition"] = f'attachment; filename="signals.{form}"'
+    return answer
+
+
+def _written(parts: Iterator[list[Row]], *, write: Callable[[list[Row]], bytes]) -> Iterator[bytes]:
+    """Parts as they leave; an empty one would be taken for the end."""
+    for rows in parts:
+        if rows:
+            yield write(rows)
