@@ -25,6 +25,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide import __version__
+from stemtide.agent import restrictions
 from stemtide.agent.actions_file import ActionsFile
 from stemtide.agent.client import wait_s
 from stemtide.agent.config import Config, Webhook, is_loopback
@@ -91,6 +92,9 @@ def record(
     is_new_log = first.action is Action.LOG and first.signal not in before
     if not (is_stronger or is_new_log):
         return False
+    if is_stronger and first.action is Action.BLOCK and not facts["exercise"]:
+        kinds = {one.kind for one in because if one.action is Action.BLOCK}
+        restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
     event = {"ref": ref, "action": first.action.value, "agent": config.name, **facts}
     _queue(tx, f"content.{first.action}", event, config=config, now=now)
     return True
@@ -129,13 +133,18 @@ def revise(
             facts |= {"agent": config.name, "signal": signal, "why": why}
             kind_of = "content.hold" if after is Action.HOLD else RELEASE
             _queue(tx, kind_of, facts, config=config, now=now)
+            restrictions.end(tx, ref=ref, now=now)
             reversals += 1
     return reversals
 
 
-def forget(tx: Transaction, *, before: datetime) -> None:
-    """Forget which content was acted upon before a time; it can no longer be undone then."""
+def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> None:
+    """Forget which content was acted upon before a time; it can no longer be undone then.
+
+    keep_owed: whether statements of reasons wait to be posted, which are kept until they are.
+    """
     tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
+    restrictions.forget(tx, before=before, keep_owed=keep_owed)
 
 
 def _reasons(tx: Transaction, ref: str) -> dict[str, Action]:

@@ -29,6 +29,7 @@ from stemtide.agent.intake import BadRequestError, invalid, read_items
 from stemtide.agent.live import Live
 from stemtide.agent.live_door import LiveDoor
 from stemtide.agent.recognise import Recogniser
+from stemtide.agent.statements import Statements
 from stemtide.agent.store import Store
 from stemtide.agent.sync import Sync
 from stemtide.agent.tally import Tally
@@ -57,6 +58,7 @@ class Agent:
         client = Client(config)
         self._reporter = Reporter(config=config, store=store, client=client)
         self._deliverer = Deliverer(config=config, store=store)
+        self._statements = Statements(settings=config.transparency, store=store)
         self._sync = Sync(
             config=config,
             store=store,
@@ -73,6 +75,7 @@ class Agent:
             standing=self._sync.standing,
             deliverer=self._deliverer,
             reporter=self._reporter,
+            statements=self._statements,
             open_streams=lambda: self._live.streams.count(now=time.time()),
         )
         self._duties = Duties(
@@ -82,6 +85,7 @@ class Agent:
             sync=self._sync,
             health=self._health,
             live=self._live,
+            statements=self._statements,
             on_settled=on_settled,
         )
         self.looker = Looker(config=config, store=store, tally=tally)
@@ -210,9 +214,11 @@ class Agent:
         """POST /deliveries/retry: try again what was given up."""
         deliveries = await asyncio.to_thread(self._deliverer.retry_dead)
         outcomes = await asyncio.to_thread(self._reporter.retry_refused)
+        statements = await asyncio.to_thread(self._statements.retry)
         self._deliverer.wake()
         self._reporter.wake()
-        return JSONResponse({"deliveries": deliveries, "outcome_rows": outcomes})
+        told = {"deliveries": deliveries, "outcome_rows": outcomes, "statements": statements}
+        return JSONResponse(told)
 
     def _wake(self) -> None:
         """Say that something was queued."""

@@ -5,34 +5,40 @@ The environment (STEMTIDE_AGENT_*) goes over the file; a secret may lie in a fil
 by KEY_FILE, TOKEN_FILE or WEBHOOK_SECRET_FILE. docs/run/agent.md lists all of them.
 """
 
-import difflib
-import ipaddress
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stemtide.agent import values
+from stemtide.agent import transparency, values
+from stemtide.agent.reading import ConfigError, is_loopback, nearest, read_secret, read_table
+from stemtide.agent.transparency import Transparency
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.words import Action, Provenance, Reach, Severity
 
+__all__ = [
+    "DEFAULT_RULES",
+    "LOOPBACK_NAMES",
+    "PREFIX",
+    "WILDCARDS",
+    "Config",
+    "ConfigError",
+    "OnDispute",
+    "Rule",
+    "Transparency",
+    "Webhook",
+    "is_loopback",
+    "load",
+]
+
 PREFIX = "STEMTIDE_AGENT_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be told apart, not bound
-
-
-class ConfigError(ValueError):
-    """A setting is missing or wrong. The message names the setting and the remedy."""
-
-    def __init__(self, setting: str, trouble: str) -> None:
-        super().__init__(f"{setting}: {trouble}")
-        self.setting = setting
-        self.trouble = trouble
 
 
 class OnDispute(StrEnum):
@@ -137,6 +143,7 @@ class Config:
     keep_days: int = 30
     actions_file: Path | None = None
     webhook: Webhook | None = None
+    transparency: Transparency | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
 
     @property
@@ -156,17 +163,18 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     given, root = _read_file(path)
     _add_environment(given, env)
     for secret in ("key", "token"):
-        _read_secret(given, secret, root=root, prefix="")
+        read_secret(given, secret, root=root, prefix="")
     webhook = _read_webhook(given.pop("webhook", {}), root=root)
+    reasons = transparency.read(given.pop("transparency", {}), root=root)
     rules = _read_rules(given.pop("policy", {}))
-    settings = _read_table(given, _SETTINGS, where="")
+    settings = read_table(given, _SETTINGS, where="", also=_TABLES)
     for path_name in ("data_dir", "actions_file"):
         if path_name in settings:
             settings[path_name] = root / settings[path_name]
     for needed, remedy in _NEEDED.items():
         if not settings.get(needed):
             raise ConfigError(needed, f"is missing; {remedy}")
-    config = Config(**settings, webhook=webhook, rules=rules)
+    config = Config(**settings, webhook=webhook, transparency=reasons, rules=rules)
     _check_together(config)
     return config
 
@@ -204,7 +212,7 @@ def _add_environment(given: dict[str, Any], env: Mapping[str, str]) -> None:
             given[setting] = value
             _drop_twin(given, setting)
         else:
-            raise ConfigError(name, f"is no setting of the agent; {_nearest(setting, _SETTINGS)}")
+            raise ConfigError(name, f"is no setting of the agent; {nearest(setting, _SETTINGS)}")
 
 
 def _drop_twin(given: dict[str, Any], setting: str) -> None:
@@ -212,43 +220,6 @@ def _drop_twin(given: dict[str, Any], setting: str) -> None:
     twin = setting.removesuffix("_file") if setting.endswith("_file") else f"{setting}_file"
     if twin in ("key", "token", "key_file", "token_file"):
         given.pop(twin, None)
-
-
-def _read_secret(given: dict[str, Any], name: str, *, root: Path, prefix: str) -> None:
-    """Replace name_file by what that file says."""
-    named = given.pop(f"{name}_file", None)
-    if named is None or name in given:
-        return
-    try:
-        given[name] = (root / str(named)).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{prefix}{name}_file", f"cannot be read ({error}); check its path and owner"
-        ) from error
-
-
-def _read_table(
-    given: Mapping[str, Any], known: Mapping[str, Callable[[Any], Any]], *, where: str
-) -> dict[str, Any]:
-    """Check each value of a table with the reader of its name."""
-    read = {}
-    for name, value in given.items():
-        if name not in known:
-            choices = known if where else [*known, "key_file", "token_file", "webhook", "policy"]
-            raise ConfigError(
-                where + name, f"is no setting of the agent; {_nearest(name, choices)}"
-            )
-        try:
-            read[name] = known[name](value)
-        except ValueError as error:
-            raise ConfigError(where + name, str(error)) from error
-    return read
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """What was probably meant."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
 
 
 _SETTINGS: dict[str, Callable[[Any], Any]] = {
@@ -275,6 +246,9 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "keep_days": values.number(1, 3650),
     "actions_file": values.path,
 }
+
+_TABLES = ("key_file", "token_file", "webhook", "transparency", "policy")
+"""What agent.toml may hold beside its plain settings."""
 
 _WEBHOOK: dict[str, Callable[[Any], Any]] = {
     "url": values.webhook_address,
@@ -310,8 +284,8 @@ def _read_webhook(given: object, *, root: Path) -> Webhook | None:
     if not given:
         return None
     for secret in ("secret", "old_secret"):
-        _read_secret(given, secret, root=root, prefix="webhook.")
-    read = _read_table(given, _WEBHOOK, where="webhook.")
+        read_secret(given, secret, root=root, prefix="webhook.")
+    read = read_table(given, _WEBHOOK, where="webhook.")
     for needed in ("url", "secret"):
         if needed not in read:
             raise ConfigError(f"webhook.{needed}", "is missing; a webhook needs a url and a secret")
@@ -340,7 +314,7 @@ def _read_rules(given: object) -> tuple[Rule, ...]:
 
 def _read_rule(row: dict[str, Any], number: int) -> Rule:
     where = f"policy.rules[{number}]."
-    read = {"name": f"rule {number}", **_read_table(row, _RULE, where=where)}
+    read = {"name": f"rule {number}", **read_table(row, _RULE, where=where)}
     if "action" not in read:
         raise ConfigError(f"{where}action", f"is missing; say one of {', '.join(Action)}")
     return Rule(**read)
@@ -362,11 +336,3 @@ def _check_together(config: Config) -> None:
             "is plain http, so the key would travel readably; use https, or set "
             "insecure_hub = true if that network is yours alone",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host can only be reached from this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

@@ -17,6 +17,7 @@ from stemtide.agent.client import Client
 from stemtide.agent.health import Health
 from stemtide.agent.index import SAVE_AFTER
 from stemtide.agent.live import Live
+from stemtide.agent.statements import Statements
 from stemtide.agent.store import Store
 from stemtide.agent.sync import Sync
 from stemtide.agent.tally import Tally
@@ -46,6 +47,7 @@ class Duties:
         sync: Sync,
         health: Health,
         live: Live,
+        statements: Statements,
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -54,6 +56,7 @@ class Duties:
         self._sync = sync
         self._health = health
         self._live = live
+        self._statements = statements
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -74,6 +77,7 @@ class Duties:
             self._sync.reporter.run,
             self._sync.deliverer.run,
             self._live.run,
+            self._statements.run,
         ]
         async with asyncio.TaskGroup() as tasks:
             for duty in (*parts, self._save, self._tell, self._check):

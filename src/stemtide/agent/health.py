@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET /health: how the whole agent stands, whichever of its processes is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ from stemtide import __version__
 from stemtide.agent.act import Deliverer
 from stemtide.agent.config import Config
 from stemtide.agent.feedback import Reporter
+from stemtide.agent.statements import Statements
 from stemtide.agent.store import Store
 from stemtide.agent.sync import Standing
 from stemtide.agent.tally import Tally
@@ -28,6 +29,7 @@ class Health:
         standing: Standing,
         deliverer: Deliverer,
         reporter: Reporter,
+        statements: Statements,
         open_streams: Callable[[], int],
     ) -> None:
         self._config = config
@@ -36,6 +38,7 @@ class Health:
         self._standing = standing
         self._deliverer = deliverer
         self._reporter = reporter
+        self._statements = statements
         self._open_streams = open_streams
 
     def leave_notice(self) -> None:
@@ -55,14 +58,12 @@ class Health:
         """Everything that /health says."""
         notice = self._known()
         standing = Standing(**notice["standing"]) if notice else Standing()
-        outbox, deliveries, view = self._reporter.size(), self._deliverer.size(), self._store.view
+        view, owed = self._store.view, self._statements.counts()
+        outbox, deliveries = self._reporter.size(), self._deliverer.size()
         troubles = {
-            "hub": standing.trouble,
-            "key": standing.key_trouble,
-            "status": standing.status_trouble,
+            **_troubles(standing, notice),
             "webhook": deliveries.webhook_trouble,
-            "actions_file": notice.get("actions_file", ""),
-            "store": notice.get("store", ""),
+            "statements": notice.get("statements", "") or owed.refusal,
         }
         return {
             "name": self._config.name,
@@ -82,6 +83,8 @@ class Health:
             "outbox_refused": outbox.refused,
             "deliveries": deliveries.waiting,
             "dead_letters": deliveries.dead,
+            "statements_owed": owed.owed,
+            "statements_refused": owed.refused,
             "unrecorded": self._tally.total("unrecorded"),
             "skipped": self._tally.total("skipped"),
             "http_workers": max(1, len(self._tally.running())),
@@ -104,7 +107,19 @@ class Health:
             "standing": {name: _short(value) for name, value in standing.items()},
             "actions_file": _short(self._deliverer.file_trouble),
             "store": _short(self._store.trouble),
+            "statements": _short(self._statements.trouble),
         }
+
+
+def _troubles(standing: Standing, notice: Mapping[str, Any]) -> dict[str, str]:
+    """What the process that leads knows to be wrong."""
+    return {
+        "hub": standing.trouble,
+        "key": standing.key_trouble,
+        "status": standing.status_trouble,
+        "actions_file": notice.get("actions_file", ""),
+        "store": notice.get("store", ""),
+    }
 
 
 def _short(value: Any) -> Any:  # noqa: ANN401 - text is shortened, numbers are not

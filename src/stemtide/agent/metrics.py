@@ -40,6 +40,8 @@ _GAUGES = {
     "outbox_refused": "Outcomes that the hub refused.",
     "deliveries": "Deliveries under way.",
     "dead_letters": "Webhooks given up until someone retries them.",
+    "statements_owed": "Statements of reasons that wait to be posted.",
+    "statements_refused": "Statements of reasons that the database refused.",
     "unrecorded": "Decisions that could not be written down.",
     "skipped": "Feed entries that this version cannot read.",
     "http_workers": "Processes that answer requests.",

@@ -8,11 +8,9 @@
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import quote, urlsplit
@@ -32,11 +30,11 @@ from stemtide.protocol.dsa_answers import (
     read_refusal,
     read_taken,
 )
+from stemtide.protocol.webhooks import retry_after
 
 Statement = Mapping[str, Any]
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
-MAX_RETRY_AFTER_S = 3600.0
 
 _MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _ANSWER_S = 120.0
@@ -93,14 +91,6 @@ def database_address(value: object) -> str:
             f"must begin with https://, not {found!r}: the token would travel readably"
         )
     return api_address(found)
-
-
-def check_token(value: str) -> str:
-    """A token as a header carries it. raises: ValueError, which does not repeat it."""
-    token = value.strip()
-    if not re.fullmatch(r"[\x21-\x7e]{1,4096}", token):
-        raise ValueError("must hold the token alone, on one line: copy it from the database's page")
-    return token
 
 
 class Database:
@@ -184,7 +174,7 @@ class Database:
             raise DatabaseAwayError(
                 f"{self.api} answered {status}",
                 is_sure=status in _NOT_TAKEN,
-                wait_s=_retry_after_s(answer.headers.get("Retry-After", "")),
+                wait_s=_asked_wait_s(answer.headers.get("Retry-After", "")),
             )
         return status, body
 
@@ -288,16 +278,7 @@ class Posting:
         return []
 
 
-def _retry_after_s(said: str) -> float:
-    """How long an answer asks to wait, in seconds, bounded; 0 where it says nothing readable.
-
-    source: RFC 9110 section 10.2.3.
-    """
-    try:
-        if said.isascii() and said.isdigit():
-            wait = float(said)
-        else:
-            wait = (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return 0.0
-    return min(MAX_RETRY_AFTER_S, max(0.0, wait))
+def _asked_wait_s(said: str) -> float:
+    """How long a Retry-After header asks to wait, in seconds; 0 where it says nothing."""
+    wait = retry_after(said, now=datetime.now(UTC))
+    return wait.total_seconds() if wait else 0.0

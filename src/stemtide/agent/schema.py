@@ -50,12 +50,23 @@ _KEPT = {
       distance_bits INTEGER NOT NULL, part TEXT NOT NULL, at REAL NOT NULL,
       PRIMARY KEY (ref, signal)
     ) WITHOUT ROWID""",
+    "restrictions": """CREATE TABLE restrictions (
+      puid TEXT PRIMARY KEY, ref TEXT NOT NULL, kinds TEXT NOT NULL, began_at REAL NOT NULL,
+      ended_at REAL, state TEXT NOT NULL DEFAULT 'owed', uuid TEXT NOT NULL DEFAULT '',
+      why TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID""",
 }
+_RESTRICTIONS_INDEXES = (
+    "CREATE INDEX restrictions_by_ref ON restrictions (ref)",
+    "CREATE INDEX restrictions_by_state ON restrictions (state, began_at)",
+)
+_HAS_RESTRICTIONS = "SELECT 1 FROM sqlite_master WHERE name = 'restrictions'"
 _REST = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     *_KEPT.values(),
     "CREATE INDEX acted_by_signal ON acted (signal)",
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
+    *_RESTRICTIONS_INDEXES,
 )
 
 
@@ -126,6 +137,7 @@ def connect(path: Path) -> sqlite3.Connection:
         if version in {1, 2}:
             _upgrade_from_2(connection)
         _index_urls(connection)
+        _add_restrictions(connection)
         for table in _KEPT:
             for _ in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
                 pass  # to have read it all is to know that it can be read
@@ -163,6 +175,17 @@ def _index_urls(connection: sqlite3.Connection) -> None:
     with suppress(sqlite3.OperationalError):  # no room, or another process is at it
         if not connection.execute(_HAS_URLS).fetchone():
             connection.execute(SIGNALS_INDEXES[-1].format(name="late", table="signals"))
+
+
+def _add_restrictions(connection: sqlite3.Connection) -> None:
+    """Give a file of before its table of what was blocked; an older agent does not mind it."""
+    if connection.execute(_HAS_RESTRICTIONS).fetchone():
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if not connection.execute(_HAS_RESTRICTIONS).fetchone():  # another process was first
+        for statement in (_KEPT["restrictions"], *_RESTRICTIONS_INDEXES):
+            connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def _begin_generation(connection: sqlite3.Connection) -> None:

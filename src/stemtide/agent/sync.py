@@ -309,4 +309,5 @@ class Sync:
     def _prune(self) -> None:
         with self._store.write() as tx:
             before = datetime.now(UTC) - timedelta(days=self._config.keep_days)
-            act.forget(tx, before=before)
+            posts = self._config.transparency
+            act.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)

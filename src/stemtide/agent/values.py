@@ -157,6 +157,14 @@ def signing_secret(value: object) -> str:
     return secret
 
 
+def bearer_token(value: object) -> str:
+    """A token as a header carries it; the message does not repeat it."""
+    token = str(value).strip()
+    if not re.fullmatch(r"[\x21-\x7e]{1,4096}", token):
+        raise ValueError("must hold the token alone, on one line: copy it anew")
+    return token
+
+
 def path(value: object) -> Path:
     """A path; ~ is the home directory."""
     return Path(text(value)).expanduser()

@@ -3,13 +3,14 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stemtide.cli.live import live
-from stemtide.cli.speech import told
+from stemtide.cli.speech import fail, give, tell, told
 
 agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
 
@@ -40,6 +41,42 @@ def start(
         if http_workers is not None:
             settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)
+
+
+@agent.command("statements")
+def statements(
+    config: Annotated[
+        Path | None, typer.Option(help="Its agent.toml, with a [transparency] table.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Blocks of this day (UTC) and later."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that the agent has posted.")
+    ] = False,
+) -> None:
+    """Write the statements of reasons for what the agent blocked, one JSON object a line.
+
+    For review, and for `stemtide statement post`. The agent may be running. Exercises, holds and
+    logs restrict nothing, and have none.
+    """
+    from stemtide.agent.config import ConfigError, load
+    from stemtide.agent.restrictions import POSTED, read_all
+    from stemtide.agent.schema import StoreError
+    from stemtide.agent.statements import statement
+
+    with told(ConfigError, StoreError):
+        settings = load(config)
+        first = since.replace(tzinfo=UTC) if since else None
+        rows = read_all(settings.data_dir, since=first)
+    if settings.transparency is None:
+        fail("transparency: is missing; docs/use/statements.md says what it holds", code=2)
+    left = [one for one in rows if every or one.state != POSTED]
+    for one in left:
+        made = statement(one, settings.transparency)
+        give(made, as_json=True, line="")
+    tell(f"{len(left):,} statements; {len(rows) - len(left):,} were posted before.")
 
 
 agent.command("live")(live)

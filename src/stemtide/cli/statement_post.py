@@ -13,9 +13,9 @@ from stemtide.agent.posting import (
     Database,
     DatabaseError,
     Posting,
-    check_token,
     database_address,
 )
+from stemtide.agent.values import bearer_token
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.statement_files import tell_problems
 from stemtide.cli.statement_journal import FileJournal, JournalError
@@ -74,7 +74,7 @@ def _checked(how: Sending) -> tuple[str, str]:
     except ValueError as error:
         fail(f"--to {error}", code=2)
     try:
-        return api, check_token(how.token_file.read_text("utf-8"))
+        return api, bearer_token(how.token_file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         fail(f"--token-file {how.token_file} cannot be read: {error}", code=2)
     except ValueError as error:

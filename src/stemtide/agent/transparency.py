@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The [transparency] table of agent.toml: what in a statement of reasons only the provider knows.
+
+Without an address nothing is posted: `stemtide agent statements` writes a file for review.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from stemtide.agent import values
+from stemtide.agent.reading import ConfigError, is_loopback, read_secret, read_table
+from stemtide.protocol.dsa import (
+    TERRORIST_CATEGORY,
+    TERRORIST_KEYWORD,
+    Problem,
+    lint,
+    words_of,
+)
+
+
+class Ground(StrEnum):
+    """On what the provider bases its blocks: its own terms, or a law."""
+
+    TERMS = "terms"
+    LAW = "law"
+
+
+class Visibility(StrEnum):
+    """What a block does to the content."""
+
+    DISABLED = "disabled"
+    REMOVED = "removed"
+
+
+class Decided(StrEnum):
+    """Who decides in a block: the policy alone, or a person of the provider as well."""
+
+    FULLY = "fully"
+    PARTIALLY = "partially"
+
+
+@dataclass(frozen=True, slots=True)
+class Transparency:
+    """The provider's own part of each statement, and where statements go.
+
+    reference:      of the terms' section or the law's article. explanation: why the content is
+                    against it. facts: instead of the agent's own words; "" for those.
+    content_type:   of what was known by a digest alone, such as CONTENT_TYPE_IMAGE.
+    address:        of the Transparency Database; "" for none, so that nothing is posted.
+    wait_s:         a statement leaves so long after its block: what is undone by then says so.
+    """
+
+    ground: Ground
+    reference: str
+    explanation: str
+    territorial_scope: frozenset[str]
+    reference_url: str = ""
+    facts: str = ""
+    visibility: Visibility = Visibility.DISABLED
+    category: str = TERRORIST_CATEGORY
+    content_type: str = "CONTENT_TYPE_OTHER"
+    source_type: str = "SOURCE_TYPE_OTHER_NOTIFICATION"
+    automated_decision: Decided = Decided.FULLY
+    address: str = ""
+    token: str = field(default="", repr=False)
+    wait_s: float = 3600.0
+
+    @property
+    def is_posting(self) -> bool:
+        """Whether the agent posts by itself."""
+        return bool(self.address)
+
+
+NEEDED = {
+    "ground": 'say "terms" or "law": on what your blocks are based',
+    "reference": "name the section of your terms, or the article of the law",
+    "explanation": "say why such content is against it, without personal data: it is public",
+    "territorial_scope": 'say where content is blocked, such as ["BE", "NL"]',
+}
+"""Settings that nobody else can know, each with the remedy where it is missing."""
+
+
+def word(enum: str) -> Callable[[object], str]:
+    """A reader of one of the database's words."""
+
+    def read(value: object) -> str:
+        known = words_of(enum)
+        if value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}, not {value!r}")
+        return str(value)
+
+    return read
+
+
+SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "ground": values.choice(Ground),
+    "reference": values.text,
+    "explanation": values.text,
+    "territorial_scope": values.several(word("country")),
+    "reference_url": values.text,
+    "facts": values.text,
+    "visibility": values.choice(Visibility),
+    "category": word("category"),
+    "content_type": word("content_type"),
+    "source_type": word("source_type"),
+    "automated_decision": values.choice(Decided),
+    "address": values.address,
+    "token": values.bearer_token,
+    "wait_s": values.seconds(0, 604_800),
+}
+
+
+def common_fields(settings: Transparency) -> dict[str, Any]:
+    """What every statement of this provider says."""
+    is_law = settings.ground is Ground.LAW
+    ground = "illegal_content" if is_law else "incompatible_content"
+    found: dict[str, Any] = {
+        "decision_visibility": [f"DECISION_VISIBILITY_CONTENT_{settings.visibility.upper()}"],
+        "decision_ground": f"DECISION_GROUND_{ground.upper()}",
+        "illegal_content_legal_ground" if is_law else "incompatible_content_ground": (
+            settings.reference
+        ),
+        f"{ground}_explanation": settings.explanation,
+        "category": settings.category,
+        "category_specification": [TERRORIST_KEYWORD],
+        "territorial_scope": sorted(settings.territorial_scope),
+        "source_type": settings.source_type,
+        "automated_detection": "Yes",
+        "automated_decision": f"AUTOMATED_DECISION_{settings.automated_decision.upper()}",
+    }
+    if settings.reference_url:
+        found["decision_ground_reference_url"] = settings.reference_url
+    return found
+
+
+_ANY = {"content_date": "2026-01-01", "application_date": "2026-01-01", "puid": "0"}
+_NAMES = {
+    "decision_ground_reference_url": "reference_url",
+    "illegal_content_legal_ground": "reference",
+    "incompatible_content_ground": "reference",
+    "illegal_content_explanation": "explanation",
+    "incompatible_content_explanation": "explanation",
+    "decision_facts": "facts",
+}
+
+
+def first_problem(settings: Transparency) -> tuple[str, str] | None:
+    """The first setting that no statement could carry, and what is wrong with it; None: all could.
+
+    Better at the start than with each statement.
+    """
+    sample: Mapping[str, object] = {
+        **common_fields(settings),
+        **_ANY,
+        "content_type": ["CONTENT_TYPE_IMAGE"],
+        "decision_facts": settings.facts or "Matched.",
+    }
+    problem: Problem | None = next(iter(lint(sample)), None)
+    return (_NAMES.get(problem.name, problem.name), problem.message) if problem else None
+
+
+def read(given: object, *, root: Path) -> Transparency | None:
+    """The [transparency] table; None when there is none. raises: ConfigError."""
+    where = "transparency."
+    if not isinstance(given, dict):
+        raise ConfigError("transparency", "must be a table: write [transparency] above its names")
+    if not given:
+        return None
+    read_secret(given, "token", root=root, prefix=where)
+    found = read_table(given, SETTINGS, where=where)
+    for needed, remedy in NEEDED.items():
+        if needed not in found:
+            raise ConfigError(where + needed, f"is missing; {remedy}")
+    settings = Transparency(**found)
+    if problem := first_problem(settings):
+        raise ConfigError(where + problem[0], problem[1])
+    if settings.is_posting:
+        _check_posting(settings)
+    return settings
+
+
+def _check_posting(to: Transparency) -> None:
+    """Refuse to send a token where it would travel readably, or to send without one."""
+    parts = urlsplit(to.address)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ConfigError("transparency.address", "is plain http: the token would travel readably")
+    if not to.token:
+        raise ConfigError("transparency.token", "is missing; name a file with it in token_file")
