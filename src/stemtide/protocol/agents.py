@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from stemtide.protocol.words import Outcome
+from stemtide.protocol.words import Outcome, PartyKind, Scope
 
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,6 +17,19 @@ LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 """A language tag. source: RFC 5646 (BCP 47), in its common shapes."""
 
 AGENT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+class Whoami(BaseModel):
+    """Whom the hub takes the caller for. key: the key's prefix."""
+
+    party: str
+    kind: PartyKind
+    key: str
+    scopes: list[Scope]
+
+
+class Noted(BaseModel):
+    """Nothing to say: it was noted."""
 
 
 class AgentStatusIn(BaseModel):

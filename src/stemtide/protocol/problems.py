@@ -10,6 +10,9 @@ from pydantic import BaseModel
 
 MEDIA_TYPE = "application/problem+json"
 
+WHOLE = "body"
+"""Stands for the field where the body as a whole is wrong."""
+
 
 class ProblemType(StrEnum):
     """What can be wrong. The value is the last part of the problem's type address."""

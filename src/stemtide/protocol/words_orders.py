@@ -19,6 +19,14 @@ class OrderState(StrEnum):
     REINSTATED = "reinstated"
 
 
+class Side(StrEnum):
+    """Who a party is to an order, as its machine calls them."""
+
+    ISSUER = "issuer"
+    ADDRESSEE = "addressee"
+    HOME = "home"
+
+
 class ScrutinyState(StrEnum):
     """Where the scrutiny of an order stands: machines/scrutiny.toml."""
 

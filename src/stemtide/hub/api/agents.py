@@ -5,7 +5,6 @@ from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
-from pydantic import BaseModel
 
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
@@ -15,25 +14,14 @@ from stemtide.hub.signals import writes as signals
 from stemtide.protocol.agents import (
     AGENT_NAME,
     AgentStatusIn,
+    Noted,
     OutcomeReportIn,
     OutcomeReportOut,
+    Whoami,
 )
 from stemtide.protocol.words import PartyKind, Scope
 
 router = Router(tags=["agents"])
-
-
-class Whoami(BaseModel):
-    """Whom the hub takes the caller for. key: the key's prefix."""
-
-    party: str
-    kind: PartyKind
-    key: str
-    scopes: list[Scope]
-
-
-class Noted(BaseModel):
-    """Nothing to say: it was noted."""
 
 
 @router.get("/whoami", **needs(None), response=Whoami, operation_id="whoami")

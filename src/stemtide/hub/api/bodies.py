@@ -12,10 +12,10 @@ from ninja.parser import Parser
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from stemtide.hub.api.problems import WHOLE, ProblemError, is_refused, row_error
+from stemtide.hub.api.problems import ProblemError, is_refused, row_error
 from stemtide.protocol.bulk_columns import BadRow, BulkFileError, Columns, LeftOut
 from stemtide.protocol.bulk_files import read_csv, text_lines
-from stemtide.protocol.problems import FieldProblem, ProblemType
+from stemtide.protocol.problems import WHOLE, FieldProblem, ProblemType
 from stemtide.protocol.signals import (
     MAX_BULK,
     MAX_BULK_VALUE_BYTES,

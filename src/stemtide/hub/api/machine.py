@@ -25,6 +25,9 @@ _EXTRA_MODELS = (Problem, BulkIn, FeedSignal, SnapshotHead, SnapshotTail, Wake)
 """Messages that no endpoint's signature names."""
 
 
+PDF = {200: {"description": "A PDF", "content": {"application/pdf": {}}}}
+"""The answer of an endpoint that gives paper, for its place in the schema."""
+
 _PROBLEM = {
     "description": "What is wrong (RFC 9457)",
     "content": {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}},

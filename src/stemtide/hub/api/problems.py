@@ -2,7 +2,6 @@
 """The one place where errors become problem documents (RFC 9457)."""
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 
 from django.core.exceptions import RequestDataTooBig
@@ -24,7 +23,14 @@ from stemtide.hub.parties.rules import (
 from stemtide.hub.signals.rules import BulkRefusedError, TooManyError
 from stemtide.hub.wake import WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
-from stemtide.protocol.problems import FieldProblem, Problem, ProblemType, problem
+from stemtide.protocol.problems import (
+    WHOLE,
+    FieldProblem,
+    Problem,
+    ProblemType,
+    problem,
+)
+from stemtide.protocol.problems_found import field_problem, summary, without_echoes
 from stemtide.protocol.signals import RowError
 
 log = logging.getLogger(__name__)
@@ -76,19 +82,7 @@ BY_STATUS: dict[int, tuple[ProblemType, str]] = {
 }
 """What is said of answers that come from below our routes."""
 
-WHOLE = "body"
-"""Stands for the field where the body as a whole is wrong."""
-
 _RETRY_AFTER_S = "2"
-_NAMED = re.compile(r"([a-z_]+)(?: and [a-z_]+)*: (.+)", re.DOTALL)
-_WORDS = {
-    "missing": "is missing: it must be given",
-    "extra_forbidden": "is not known here: leave it out",
-    "timezone_aware": "needs a time zone: write it as 2026-01-31T12:00:00Z",
-    "model_type": "should be a JSON object",
-    "model_attributes_type": "should be a JSON object",
-}
-"""Our words for kinds of error whose own words name no remedy."""
 
 
 class ProblemError(Exception):
@@ -147,7 +141,7 @@ def below(status: int, *, allow: str = "") -> Problem:
 
 def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
     """What pydantic found, as a problem."""
-    errors = _without_echoes(errors)
+    errors = without_echoes(errors)
     refused = next((one for one in errors if is_refused(one)), None)
     fields = [field_problem(one) for one in errors]
     which = ProblemType.REFUSED_AND_ROUTED if refused else ProblemType.INVALID
@@ -156,46 +150,19 @@ def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
     return ProblemError(which, summary(fields), errors=fields)
 
 
-def _without_echoes(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
-    """The same without lists called too short only because their items were refused."""
-    errors = list(errors)
-    inner = {one["loc"][:-1] for one in errors if one["loc"]}
-    return [one for one in errors if one["type"] != "too_short" or one["loc"] not in inner]
-
-
 def is_refused(error: ErrorDetails) -> bool:
     """Whether a field names content that belongs to another channel."""
     return isinstance(error.get("ctx", {}).get("error"), RefusedLabelError)
 
 
-def field_problem(error: ErrorDetails) -> FieldProblem:
-    """One finding of pydantic in our words, with the path of the field."""
-    path = [str(part) for part in error["loc"]]
-    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    message = _WORDS.get(error["type"], said)
-    named = _NAMED.fullmatch(message) if error["type"] == "value_error" else None
-    if named:  # a rule about several fields names the one it means
-        path, message = [*path, named[1]], named[2]
-    in_rows = len(path) > 1 and path[0] in {"signals", "rows"} and path[1].isdigit()
-    return FieldProblem(
-        field=".".join(path) or WHOLE, message=message, row=int(path[1]) if in_rows else None
-    )
-
-
 def row_error(error: ValidationError, *, row: int) -> RowError:
     """What is wrong with one row of a bulk: its first bad field, and the names of the others."""
-    found = _without_echoes(error.errors(include_url=False))
+    found = without_echoes(error.errors(include_url=False))
     first, *rest = [field_problem(one) for one in found]
     others = sorted({one.field for one in rest} - {first.field})
     also = f" (also wrong: {', '.join(others)})" if others else ""
     field = "" if first.field == WHOLE else first.field
     return RowError(row=row, field=field, message=f"{first.message}{also}")
-
-
-def summary(fields: Sequence[FieldProblem]) -> str:
-    """The first findings in one line."""
-    shown = "; ".join(f"{one.field}: {one.message}" for one in fields[:3])
-    return f"{shown}; and {len(fields) - 3} more" if len(fields) > 3 else shown  # noqa: PLR2004  # as many as were shown
 
 
 def _errors_of(error: Exception) -> list[FieldProblem]:

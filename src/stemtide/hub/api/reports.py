@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, RootModel
 
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
-from stemtide.hub.api.machine import needs
+from stemtide.hub.api.machine import PDF, needs
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
 from stemtide.hub.parties.rules import NotFoundError
@@ -29,7 +29,6 @@ from stemtide.protocol.words import Scope
 router = Router(tags=["reports"])
 
 _Reports = RootModel[list[ReportOut]]
-_PDF = {200: {"description": "A PDF", "content": {"application/pdf": {}}}}
 
 
 @router.get(
@@ -63,7 +62,7 @@ def timeline(
 
 @router.post(
     "/crises/{uid}/timeline/export",
-    **needs(Scope.CRISES_WRITE, responses=_PDF),
+    **needs(Scope.CRISES_WRITE, responses=PDF),
     response=TimelineExport,
     operation_id="export_timeline",
 )
@@ -123,7 +122,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/reports/{uid}/pdf",
-    **needs(Scope.FEED_READ, responses=_PDF),
+    **needs(Scope.FEED_READ, responses=PDF),
     operation_id="print_report",
 )
 def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:

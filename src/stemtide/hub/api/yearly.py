@@ -8,7 +8,7 @@ from ninja import Query, Router
 
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
-from stemtide.hub.api.machine import needs
+from stemtide.hub.api.machine import PDF, needs
 from stemtide.hub.reports import paper, reads_yearly
 from stemtide.protocol.words import Scope
 from stemtide.protocol.yearly import YearlyReport
@@ -32,7 +32,11 @@ def tco(
     return answer(_found(request, year, zone=zone, exercise=exercise))
 
 
-@router.get("/yearly/tco/pdf", **needs(Scope.REQUESTS_READ), operation_id="print_yearly_report")
+@router.get(
+    "/yearly/tco/pdf",
+    **needs(Scope.REQUESTS_READ, responses=PDF),
+    operation_id="print_yearly_report",
+)
 def tco_pdf(
     request: HttpRequest, *, year: Year, zone: Zone = "UTC", exercise: bool = False
 ) -> HttpResponse:

@@ -7,7 +7,6 @@ source: Regulation (EU) 2021/784 Art. 3, 6, 11 and 12.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -20,7 +19,7 @@ from stemtide.hub.parties.rules import (
 from stemtide.protocol import clocks
 from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.words_orders import OrderState, ScrutinyState
+from stemtide.protocol.words_orders import OrderState, ScrutinyState, Side
 
 __all__ = [
     "IN_EFFECT",
@@ -58,14 +57,6 @@ _LEADING = frozenset({"issue", "withdraw", "revoke", "annul", "undo"})
 
 _CLARIFIABLE = frozenset({"manifest_error", "insufficient_information"})
 """Grounds of Annex III that a word of the issuer can end."""
-
-
-class Side(StrEnum):
-    """Who a party is to an order, as its machine calls them."""
-
-    ISSUER = "issuer"
-    ADDRESSEE = "addressee"
-    HOME = "home"
 
 
 @dataclass(frozen=True, slots=True)

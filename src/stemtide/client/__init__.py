@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client: what a program in Python uses to speak to a hub. See docs/use/python.md."""
+
+from stemtide.client.call import File
+from stemtide.client.errors import (
+    AnswerError,
+    DeclinedError,
+    HubError,
+    NotFoundError,
+    RefusedError,
+    TooManyError,
+    UnreachableError,
+)
+from stemtide.client.hub import Hub
+from stemtide.client.hub_async import AsyncHub
+from stemtide.client.line import Limits
+
+__all__ = [
+    "AnswerError",
+    "AsyncHub",
+    "DeclinedError",
+    "File",
+    "Hub",
+    "HubError",
+    "Limits",
+    "NotFoundError",
+    "RefusedError",
+    "TooManyError",
+    "UnreachableError",
+]

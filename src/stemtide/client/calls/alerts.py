@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: alerts.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call, part
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from stemtide.protocol.alerts import AlertOut
+
+
+def acknowledge_alert(*, uid: UUID | str) -> Call[AlertOut]:
+    """Say that somebody of your party has the alert: nobody else is asked.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/alerts/{uid}/acknowledge
+    """
+    from stemtide.protocol.alerts import AlertOut
+
+    return Call((AlertOut,), "POST", f"/api/v1/alerts/{part(uid)}/acknowledge")
+
+
+def list_alerts(*, waiting: bool | None = None) -> Call[list[AlertOut]]:
+    """Your party's alerts: those that wait for somebody first, at most 200.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/alerts
+    """
+    from stemtide.protocol.alerts import AlertOut
+
+    return Call((list[AlertOut],), "GET", "/api/v1/alerts", query={"waiting": waiting})
+
+
+def read_alert(*, uid: UUID | str) -> Call[AlertOut]:
+    """One alert to your party.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/alerts/{uid}
+    """
+    from stemtide.protocol.alerts import AlertOut
+
+    return Call((AlertOut,), "GET", f"/api/v1/alerts/{part(uid)}")

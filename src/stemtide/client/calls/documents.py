@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: documents.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call
+
+if TYPE_CHECKING:
+    from stemtide.protocol.documents import SealCertificate, Verification
+
+
+def read_seal() -> Call[SealCertificate]:
+    """The certificate that this hub seals documents with, for you to trust.
+
+    Any key will do. raises: HubError. source: GET /api/v1/seal
+    """
+    from stemtide.protocol.documents import SealCertificate
+
+    return Call((SealCertificate,), "GET", "/api/v1/seal")
+
+
+def verify_document(body: bytes) -> Call[Verification]:
+    """Say of a PDF who sealed it, and whether it is unchanged. It is not kept.
+
+    Any key will do. raises: HubError. source: POST /api/v1/documents/verify
+    """
+    from stemtide.protocol.documents import Verification
+
+    return Call(
+        (Verification,), "POST", "/api/v1/documents/verify", body=body, media_type="application/pdf"
+    )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: feed.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call, Events, Lines
+
+if TYPE_CHECKING:
+    from stemtide.protocol.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail, Wake
+
+
+def follow_events(
+    *, last_event_id: int | None = None, exercise: bool | None = None
+) -> Events[Wake]:
+    """Wakes, while something new lies in your feed; a comment every 15 s in between.
+
+    last_event_id: The position you have: you are woken at once if something lies after it.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/events/stream
+    """
+    from stemtide.protocol.feed import Wake
+
+    return Events(
+        (Wake,),
+        "GET",
+        "/api/v1/events/stream",
+        query={"exercise": exercise},
+        headers={"Last-Event-ID": last_event_id},
+        is_view=True,
+    )
+
+
+def read_feed(
+    *, after: int | None = None, limit: int | None = None, exercise: bool | None = None
+) -> Call[FeedPage]:
+    """What changed after a position, oldest first; exercise=1 adds exercise signals.
+
+    limit: If left out: 1000.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/feed
+    """
+    from stemtide.protocol.feed import FeedPage
+
+    return Call(
+        (FeedPage,),
+        "GET",
+        "/api/v1/feed",
+        query={"after": after, "limit": limit, "exercise": exercise},
+        is_view=True,
+    )
+
+
+def read_snapshot(
+    *, exercise: bool | None = None
+) -> Lines[SnapshotHead | FeedSignal | SnapshotTail]:
+    """All live signals, for a cold start; follow the feed after the head's position.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshot
+    """
+    from stemtide.protocol.feed import FeedSignal, SnapshotHead, SnapshotTail
+
+    return Lines(
+        (
+            SnapshotHead,
+            FeedSignal,
+            SnapshotTail,
+        ),
+        "GET",
+        "/api/v1/snapshot",
+        query={"exercise": exercise},
+        is_view=True,
+    )

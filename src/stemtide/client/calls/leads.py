@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: leads.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call, part
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from stemtide.protocol.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
+
+
+def close_lead(body: LeadCloseIn, *, uid: UUID | str) -> Call[LeadOut]:
+    """Say what became of the lead.
+
+    Needs a key with the scope leads:write. raises: HubError. source: POST /api/v1/leads/{uid}/close
+    """
+    from stemtide.protocol.situation import LeadOut
+
+    return Call((LeadOut,), "POST", f"/api/v1/leads/{part(uid)}/close", body=body)
+
+
+def list_leads(*, open: bool | None = None) -> Call[list[LeadOut]]:
+    """The leads that your party may see, the gravest open ones first.
+
+    Needs a key with the scope leads:write. raises: HubError. source: GET /api/v1/leads
+    """
+    from stemtide.protocol.situation import LeadOut
+
+    return Call((list[LeadOut],), "GET", "/api/v1/leads", query={"open": open})
+
+
+def pass_on_lead(body: LeadPassIn, *, uid: UUID | str) -> Call[LeadOut]:
+    """Pass the lead on to those who can act.
+
+    Needs a key with the scope leads:write. raises: HubError. source: POST
+    /api/v1/leads/{uid}/pass-on
+    """
+    from stemtide.protocol.situation import LeadOut
+
+    return Call((LeadOut,), "POST", f"/api/v1/leads/{part(uid)}/pass-on", body=body)
+
+
+def read_lead(*, uid: UUID | str) -> Call[LeadOut]:
+    """One lead.
+
+    Needs a key with the scope leads:write. raises: HubError. source: GET /api/v1/leads/{uid}
+    """
+    from stemtide.protocol.situation import LeadOut
+
+    return Call((LeadOut,), "GET", f"/api/v1/leads/{part(uid)}")
+
+
+def receive_lead(*, uid: UUID | str) -> Call[LeadOut]:
+    """Say that you have the lead.
+
+    Needs a key with the scope leads:write. raises: HubError. source: POST
+    /api/v1/leads/{uid}/receive
+    """
+    from stemtide.protocol.situation import LeadOut
+
+    return Call((LeadOut,), "POST", f"/api/v1/leads/{part(uid)}/receive")
+
+
+def report_lead(body: LeadIn) -> Call[LeadOut]:
+    """Report a lead to the authority of its country, or to the agency.
+
+    Needs a key with the scope leads:write. raises: HubError. source: POST /api/v1/leads
+    """
+    from stemtide.protocol.situation import LeadOut
+
+    return Call((LeadOut,), "POST", "/api/v1/leads", body=body)

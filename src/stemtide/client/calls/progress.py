@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: progress.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call, File
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from stemtide.protocol.progress import OrderProgress, ReferralProgress
+    from stemtide.protocol.words_progress import ProgressBy, ProgressOf
+    from stemtide.protocol.yearly import YearlyReport
+
+
+def print_yearly_report(
+    *, year: int, zone: str | None = None, exercise: bool | None = None
+) -> Call[File]:
+    """The same on paper: a tagged PDF, a draft while something is missing.
+
+    year: The year of the report.
+    zone: Where its days begin: Europe/Brussels. If left out: "UTC".
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/tco/pdf
+    """
+    return Call(
+        (File,),
+        "GET",
+        "/api/v1/yearly/tco/pdf",
+        query={"year": year, "zone": zone, "exercise": exercise},
+    )
+
+
+def read_order_progress(
+    *,
+    from_: date,
+    to: date,
+    by: ProgressBy | None = None,
+    of: ProgressOf | None = None,
+    zone: str | None = None,
+    exercise: bool | None = None,
+) -> Call[OrderProgress]:
+    """How far the removal orders of a period came. They are in no figure of referrals.
+
+    from_: The first day.
+    to: The last day; it is in the period.
+    by: What the rows are; none: no rows.
+    of: Your party's own, or everybody's of a quarter. If left out: "own".
+    zone: Where days begin: Europe/Brussels. If left out: "UTC".
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/progress/orders
+    """
+    from stemtide.protocol.progress import OrderProgress
+
+    return Call(
+        (OrderProgress,),
+        "GET",
+        "/api/v1/progress/orders",
+        query={"from": from_, "to": to, "by": by, "of": of, "zone": zone, "exercise": exercise},
+    )
+
+
+def read_referral_progress(
+    *,
+    from_: date,
+    to: date,
+    by: ProgressBy | None = None,
+    of: ProgressOf | None = None,
+    zone: str | None = None,
+    exercise: bool | None = None,
+) -> Call[ReferralProgress]:
+    """How far the referrals of a period came: counts, times, reasons of refusals.
+
+    from_: The first day.
+    to: The last day; it is in the period.
+    by: What the rows are; none: no rows.
+    of: Your party's own, or everybody's of a quarter. If left out: "own".
+    zone: Where days begin: Europe/Brussels. If left out: "UTC".
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET
+    /api/v1/progress/referrals
+    """
+    from stemtide.protocol.progress import ReferralProgress
+
+    return Call(
+        (ReferralProgress,),
+        "GET",
+        "/api/v1/progress/referrals",
+        query={"from": from_, "to": to, "by": by, "of": of, "zone": zone, "exercise": exercise},
+    )
+
+
+def read_yearly_report(
+    *, year: int, zone: str | None = None, exercise: bool | None = None
+) -> Call[YearlyReport]:
+    """Your party's report under Article 7 or 8 of Regulation (EU) 2021/784, from its own rows.
+
+    year: The year of the report.
+    zone: Where its days begin: Europe/Brussels. If left out: "UTC".
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/tco
+    """
+    from stemtide.protocol.yearly import YearlyReport
+
+    return Call(
+        (YearlyReport,),
+        "GET",
+        "/api/v1/yearly/tco",
+        query={"year": year, "zone": zone, "exercise": exercise},
+    )

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: reports.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from stemtide.client.call import Call, File, part
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from stemtide.protocol.reports import (
+        ActionIn,
+        NoteIn,
+        PublishIn,
+        ReportOut,
+        SectionIn,
+        TimelineExport,
+        TimelinePage,
+    )
+
+
+def add_debrief_action(body: ActionIn, *, uid: UUID | str) -> Call[ReportOut]:
+    """Give out something to be done.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/reports/{uid}/actions
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/actions", body=body)
+
+
+def add_debrief_note(body: NoteIn, *, uid: UUID | str) -> Call[ReportOut]:
+    """Say something in the debrief.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/reports/{uid}/notes
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/notes", body=body)
+
+
+def agree_report(*, uid: UUID | str) -> Call[ReportOut]:
+    """Agree to a report that you did not write.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/reports/{uid}/agree
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/agree")
+
+
+def complete_debrief_action(*, uid: UUID | str, action: UUID | str) -> Call[ReportOut]:
+    """Say that an action of yours is done.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/reports/{uid}/actions/{action}/done
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/actions/{part(action)}/done")
+
+
+def export_timeline(
+    *, uid: UUID | str, form: Literal["json", "pdf"] | None = None
+) -> Call[TimelineExport | File]:
+    """Take the whole timeline out of the hub, as JSON or PDF; the ledger notes that you did.
+
+    form: If left out: "json".
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/crises/{uid}/timeline/export
+    """
+    from stemtide.protocol.reports import TimelineExport
+
+    return Call(
+        (
+            TimelineExport,
+            File,
+        ),
+        "POST",
+        f"/api/v1/crises/{part(uid)}/timeline/export",
+        query={"form": form},
+    )
+
+
+def list_reports() -> Call[list[ReportOut]]:
+    """The published reports that your party may read, the latest first.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((list[ReportOut],), "GET", "/api/v1/reports")
+
+
+def open_report(*, uid: UUID | str) -> Call[ReportOut]:
+    """Begin the post-crisis report, or the next version of a published one.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/crises/{uid}/report
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "POST", f"/api/v1/crises/{part(uid)}/report")
+
+
+def print_report(*, uid: UUID | str) -> Call[File]:
+    """One report on paper.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports/{uid}/pdf
+    """
+    return Call((File,), "GET", f"/api/v1/reports/{part(uid)}/pdf")
+
+
+def publish_report(body: PublishIn, *, uid: UUID | str) -> Call[ReportOut]:
+    """Publish an agreed report; its figures are frozen.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/reports/{uid}/publish
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/publish", body=body)
+
+
+def read_latest_report(*, uid: UUID | str) -> Call[ReportOut]:
+    """The latest version of a crisis' report, for those in its room.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/report
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "GET", f"/api/v1/crises/{part(uid)}/report")
+
+
+def read_report(*, uid: UUID | str) -> Call[ReportOut]:
+    """One report with its figures.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports/{uid}
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call((ReportOut,), "GET", f"/api/v1/reports/{part(uid)}")
+
+
+def read_timeline(
+    *,
+    uid: UUID | str,
+    after: int | None = None,
+    limit: int | None = None,
+    thing: list[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Call[TimelinePage]:
+    """The timeline of a crisis after a ledger number, oldest first.
+
+    limit: If left out: 100.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/crises/{uid}/timeline
+    """
+    from stemtide.protocol.reports import TimelinePage
+
+    return Call(
+        (TimelinePage,),
+        "GET",
+        f"/api/v1/crises/{part(uid)}/timeline",
+        query={"after": after, "limit": limit, "thing": thing, "since": since, "until": until},
+    )
+
+
+def write_section(body: SectionIn, *, uid: UUID | str, name: str) -> Call[ReportOut]:
+    """Write one section.
+
+    Needs a key with the scope crises:write. raises: HubError. source: PUT
+    /api/v1/reports/{uid}/sections/{name}
+    """
+    from stemtide.protocol.reports import ReportOut
+
+    return Call(
+        (ReportOut,), "PUT", f"/api/v1/reports/{part(uid)}/sections/{part(name)}", body=body
+    )

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: situation.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call, part
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from stemtide.protocol.situation import LineIn, LineOut, LogPage, MessageIn, MessageOut, VoteIn
+    from stemtide.protocol.words import MessageKind
+
+
+def list_lines(*, uid: UUID | str) -> Call[list[LineOut]]:
+    """The public lines of a crisis; only those with usable may be said in public.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/lines
+    """
+    from stemtide.protocol.situation import LineOut
+
+    return Call((list[LineOut],), "GET", f"/api/v1/crises/{part(uid)}/lines")
+
+
+def pin_message(*, uid: UUID | str) -> Call[MessageOut]:
+    """Keep a message on top of the log.
+
+    Needs a key with the scope crises:write. raises: HubError. source: PUT
+    /api/v1/messages/{uid}/pin
+    """
+    from stemtide.protocol.situation import MessageOut
+
+    return Call((MessageOut,), "PUT", f"/api/v1/messages/{part(uid)}/pin")
+
+
+def post_message(body: MessageIn, *, uid: UUID | str) -> Call[MessageOut]:
+    """Write a message into the log. It is never edited: send a correction.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/crises/{uid}/messages
+    """
+    from stemtide.protocol.situation import MessageOut
+
+    return Call((MessageOut,), "POST", f"/api/v1/crises/{part(uid)}/messages", body=body)
+
+
+def propose_line(body: LineIn, *, uid: UUID | str) -> Call[LineOut]:
+    """Propose a public line, in one or more languages.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/crises/{uid}/lines
+    """
+    from stemtide.protocol.situation import LineOut
+
+    return Call((LineOut,), "POST", f"/api/v1/crises/{part(uid)}/lines", body=body)
+
+
+def read_log(
+    *,
+    uid: UUID | str,
+    after: int | None = None,
+    limit: int | None = None,
+    kind: list[MessageKind] | None = None,
+    pinned: bool | None = None,
+) -> Call[LogPage]:
+    """The situation log after a message's number, oldest first.
+
+    limit: If left out: 100.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/crises/{uid}/messages
+    """
+    from stemtide.protocol.situation import LogPage
+
+    return Call(
+        (LogPage,),
+        "GET",
+        f"/api/v1/crises/{part(uid)}/messages",
+        query={"after": after, "limit": limit, "kind": kind, "pinned": pinned},
+    )
+
+
+def read_message(*, uid: UUID | str) -> Call[MessageOut]:
+    """One message.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/messages/{uid}
+    """
+    from stemtide.protocol.situation import MessageOut
+
+    return Call((MessageOut,), "GET", f"/api/v1/messages/{part(uid)}")
+
+
+def unpin_message(*, uid: UUID | str) -> Call[MessageOut]:
+    """Take a message down from the top of the log.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/messages/{uid}/unpin
+    """
+    from stemtide.protocol.situation import MessageOut
+
+    return Call((MessageOut,), "POST", f"/api/v1/messages/{part(uid)}/unpin")
+
+
+def vote_on_line(body: VoteIn, *, uid: UUID | str) -> Call[LineOut]:
+    """Agree to a public line, or object; saying it again replaces it.
+
+    Needs a key with the scope crises:write. raises: HubError. source: PUT /api/v1/lines/{uid}/vote
+    """
+    from stemtide.protocol.situation import LineOut
+
+    return Call((LineOut,), "PUT", f"/api/v1/lines/{part(uid)}/vote", body=body)
+
+
+def withdraw_line(*, uid: UUID | str) -> Call[LineOut]:
+    """Take back a line that your party proposed.
+
+    Needs a key with the scope crises:write. raises: HubError. source: POST
+    /api/v1/lines/{uid}/withdraw
+    """
+    from stemtide.protocol.situation import LineOut
+
+    return Call((LineOut,), "POST", f"/api/v1/lines/{part(uid)}/withdraw")
