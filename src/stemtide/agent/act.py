@@ -28,8 +28,9 @@ from stemtide import __version__
 from stemtide.agent import restrictions
 from stemtide.agent.actions_file import ActionsFile
 from stemtide.agent.client import wait_s
-from stemtide.agent.config import Config, Webhook, is_loopback
+from stemtide.agent.config import Config, Webhook
 from stemtide.agent.store import Store, Transaction
+from stemtide.client.line import is_loopback
 from stemtide.protocol import webhooks
 from stemtide.protocol.words import Action
 

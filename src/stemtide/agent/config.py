@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stemtide.agent import transparency, values
-from stemtide.agent.reading import ConfigError, is_loopback, nearest, read_secret, read_table
+from stemtide.agent.reading import ConfigError, nearest, read_secret, read_table
 from stemtide.agent.transparency import Transparency
+from stemtide.client.line import is_loopback
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.words import Action, Provenance, Reach, Severity
@@ -32,7 +33,6 @@ __all__ = [
     "Rule",
     "Transparency",
     "Webhook",
-    "is_loopback",
     "load",
 ]
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from stemtide.agent.client import Backoff, Client, HubAnswerError, HubDeclinedError, HubError
+from stemtide.agent.client import Backoff, Client
 from stemtide.agent.config import Config
 from stemtide.agent.store import Store, Transaction
+from stemtide.client import AnswerError, DeclinedError, HubError
 from stemtide.protocol.agents import BUCKET, OutcomeReportIn, OutcomeReportOut, OutcomeRow
 from stemtide.protocol.words import Outcome
 
@@ -128,14 +129,14 @@ class Reporter:
             return False
         try:
             answer = await self._client.send_outcomes(report)
-        except HubDeclinedError as error:
+        except DeclinedError as error:
             # Sent again it would be refused again and hold up all others, so it is set aside,
             # where /health shows it and a person can retry it.
             logger.error("report %s is set aside: %s", report.report, error)  # noqa: TRY400 - no trace needed
             await asyncio.to_thread(self._set_aside, report.report, str(error))
             return True
         if answer.report != report.report:
-            raise HubAnswerError(self._client.hub, f"acknowledged another report: {answer.report}")
+            raise AnswerError(self._client.hub, f"acknowledged another report: {answer.report}")
         await asyncio.to_thread(self._settle, answer)
         return True
 
@@ -189,11 +190,12 @@ def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
 
 def _outcome_row(row: tuple[str, str, str, int, str, str]) -> OutcomeRow:
     signal, outcome, language, number, first_at, last_at = row
-    return OutcomeRow(
-        signal=UUID(signal),
-        outcome=Outcome(outcome),
-        language=language or None,
-        count=number,
-        first_at=datetime.fromisoformat(first_at),
-        last_at=datetime.fromisoformat(last_at),
-    )
+    sent = {
+        "signal": UUID(signal),
+        "outcome": Outcome(outcome),
+        "count": number,
+        "first_at": datetime.fromisoformat(first_at),
+        "last_at": datetime.fromisoformat(last_at),
+    }
+    # What is not set is not sent: an older hub knows no language.
+    return OutcomeRow.model_validate(sent | ({"language": language} if language else {}))

@@ -19,8 +19,8 @@ import httpx
 
 from stemtide import __version__
 from stemtide.agent.client import wait_s
-from stemtide.agent.config import is_loopback
 from stemtide.agent.values import address
+from stemtide.client.line import is_loopback
 from stemtide.protocol.dsa import batches
 from stemtide.protocol.dsa_answers import (
     Refusal,

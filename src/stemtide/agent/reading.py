@@ -2,7 +2,6 @@
 """How the tables of agent.toml are read, and what is said where one is wrong."""
 
 import difflib
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,11 +57,3 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """What was probably meant."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host can only be reached from this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

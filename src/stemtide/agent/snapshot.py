@@ -13,11 +13,12 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from stemtide.agent.client import Client, HubAnswerError
+from stemtide.agent.client import Client
 from stemtide.agent.rows import SignalRow, signal_row
 from stemtide.agent.state import Origin
 from stemtide.agent.store import Incoming, Store
 from stemtide.agent.tally import Tally
+from stemtide.client import AnswerError
 from stemtide.protocol.feed import FeedEntry, FeedSignal, SnapshotHead, SnapshotTail, Tombstone
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Reader:
     def rows(self, lines: Sequence[bytes], hub: str) -> list[SignalRow]:
         """Read lines of a snapshot at once; one by one if something in them is odd.
 
-        raises: HubAnswerError if a line is torn.
+        raises: AnswerError if a line is torn.
         """
         try:
             signals = _SIGNALS.validate_json(b"[" + b",".join(lines) + b"]")
@@ -85,7 +86,7 @@ class Reader:
             try:
                 entry = self.entry(json.loads(line))
             except (ValueError, RecursionError) as error:
-                raise HubAnswerError(hub, "its snapshot is torn: a line is not JSON") from error
+                raise AnswerError(hub, "its snapshot is torn: a line is not JSON") from error
             if isinstance(entry, FeedSignal) and (row := self.row(entry)):
                 rows.append(row)
         return rows
@@ -116,7 +117,7 @@ async def take_snapshot(
             taken += len(lines)
     tail = _read(SnapshotTail, last, client.hub)
     if head is None or tail.signals != taken:
-        raise HubAnswerError(client.hub, f"its snapshot holds {taken} signals, not {tail.signals}")
+        raise AnswerError(client.hub, f"its snapshot holds {taken} signals, not {tail.signals}")
     origin = Origin(str(head.hub), party, exercise)
     now = datetime.now(UTC)
     try:
@@ -124,16 +125,16 @@ async def take_snapshot(
             store.adopt_incoming, incoming, origin=origin, position=head.position, now=now
         )
     except sqlite3.IntegrityError as error:
-        raise HubAnswerError(client.hub, "its snapshot holds a signal twice") from error
+        raise AnswerError(client.hub, "its snapshot holds a signal twice") from error
     logger.info("%d signals from a snapshot, position %d", taken, head.position)
 
 
 def _read(kind: type[Line], line: bytes, hub: str) -> Line:
-    """Read the snapshot's first or last line. raises: HubAnswerError if it is another one."""
+    """Read the snapshot's first or last line. raises: AnswerError if it is another one."""
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        raise HubAnswerError(hub, f"its snapshot is torn: {kind.__name__} is missing") from error
+        raise AnswerError(hub, f"its snapshot is torn: {kind.__name__} is missing") from error
 
 
 def _take_piece(store: Store, incoming: Incoming, rows: Callable[[], list[SignalRow]]) -> None:

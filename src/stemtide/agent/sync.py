@@ -21,19 +21,13 @@ from pydantic import BaseModel, ValidationError
 from stemtide import __version__
 from stemtide.agent import act, feedback
 from stemtide.agent.act import Because
-from stemtide.agent.client import (
-    Backoff,
-    Client,
-    HubAnswerError,
-    HubDeclinedError,
-    HubError,
-    HubUnreachableError,
-)
+from stemtide.agent.client import Backoff, Client
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Hit, judge
 from stemtide.agent.snapshot import Position, Reader, take_snapshot
 from stemtide.agent.store import Store, Transaction
 from stemtide.agent.tally import Tally
+from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.agents import AgentStatusIn
 from stemtide.protocol.feed import FeedSignal, Tombstone
@@ -145,7 +139,7 @@ class Sync:
             page = await self._next_page()
             if page is None or not self._continues(page):
                 if has_replaced:
-                    raise HubAnswerError(self._client.hub, "its feed contradicts its snapshot")
+                    raise AnswerError(self._client.hub, "its feed contradicts its snapshot")
                 has_replaced = True
                 await self._take_snapshot()
                 continue
@@ -177,13 +171,13 @@ class Sync:
         """The page after our position; None when the hub does not know that position."""
         try:
             content = await self._client.feed(self._store.position, limit=_PAGE)
-        except HubDeclinedError as error:
+        except DeclinedError as error:
             logger.warning("%s", error)
             return None
         try:
             return await asyncio.to_thread(_Page.model_validate_json, content)
         except ValidationError as error:
-            raise HubAnswerError(self._client.hub, f"its feed is unreadable: {error}") from error
+            raise AnswerError(self._client.hub, f"its feed is unreadable: {error}") from error
 
     def _continues(self, page: _Page) -> bool:
         """Whether a page goes on from what the store holds."""
@@ -288,7 +282,7 @@ class Sync:
     async def _tell_status(self) -> None:
         try:
             await self._client.put_status(self._config.name, self._status())
-        except HubUnreachableError as error:
+        except UnreachableError as error:
             logger.debug("%s", error)  # _follow tells the operator about the same hub
         except HubError as error:
             if str(error) != self.standing.status_trouble:

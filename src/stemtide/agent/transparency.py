@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stemtide.agent import values
-from stemtide.agent.reading import ConfigError, is_loopback, read_secret, read_table
+from stemtide.agent.reading import ConfigError, read_secret, read_table
+from stemtide.client.line import is_loopback
 from stemtide.protocol.dsa import (
     TERRORIST_CATEGORY,
     TERRORIST_KEYWORD,

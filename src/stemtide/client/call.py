@@ -120,7 +120,7 @@ def part(one: One) -> str:
 def _spelled(one: One | Sequence[One]) -> str | list[str]:
     """A value as a query spells it."""
     if isinstance(one, bool):
-        return "true" if one else "false"
+        return str(int(one))
     if isinstance(one, str):
         return str(one)
     if isinstance(one, date):

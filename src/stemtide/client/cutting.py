@@ -41,7 +41,7 @@ class Cutter:
             return []
         *lines, self._rest = self.end()
         if len(self._rest) > self.max_line_bytes:
-            raise EndlessLineError(f"a line of more than {self.max_line_bytes} bytes")
+            raise EndlessLineError(f"a line without an end: more than {self.max_line_bytes} bytes")
         return lines
 
     def end(self) -> list[bytes]:
