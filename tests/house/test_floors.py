@@ -10,6 +10,7 @@ FLOORS = [
     {"crises"},
     {"signals"},
     {"stix"},
+    {"exchanges"},
     {"situation"},
     {"media"},
     {"referrals"},

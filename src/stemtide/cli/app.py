@@ -19,6 +19,7 @@ from stemtide.cli.complaint import complaint
 from stemtide.cli.crisis import crisis
 from stemtide.cli.demo import demo
 from stemtide.cli.document import document
+from stemtide.cli.exchange import exchange
 from stemtide.cli.hold import hold
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
@@ -74,6 +75,7 @@ for _noun, _name in (
     (party, "party"),
     (person, "person"),
     (key, "key"),
+    (exchange, "exchange"),
     (alert, "alert"),
     (delivery, "delivery"),
     (drill, "drill"),

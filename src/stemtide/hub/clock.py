@@ -13,6 +13,7 @@ from stemtide.hub.alerts import writes as alerts, writes_drills as drills
 from stemtide.hub.alerts.sending import Sending, home_of_settings, post_of_settings
 from stemtide.hub.complaints import writes as complaints, writes_redress as redress
 from stemtide.hub.crises import writes_moves as crises
+from stemtide.hub.exchanges.running import Running, way_of_settings as exchange_way
 from stemtide.hub.media import writes as media
 from stemtide.hub.orders import writes_due as orders
 from stemtide.hub.rechecks import writes as rechecks
@@ -89,6 +90,7 @@ class Clock:
             chance=random.random,
         )
         self._visiting = Visiting(way=way_of_settings(), now=now_utc)
+        self._running = Running(way=exchange_way(), now=now_utc, chance=random.random)
 
     def start(self) -> None:
         """Begin."""
@@ -100,6 +102,7 @@ class Clock:
         self._thread.join()
         self._sending.close()
         self._visiting.close()
+        self._running.close()
 
     def _run(self) -> None:
         """Tick."""
@@ -110,6 +113,7 @@ class Clock:
                     log.info("%d signals expired", done.expired)
                 self._sending.start_due(now_utc())
                 self._visiting.start_due(now_utc())
+                self._running.start_due(now_utc())
                 if done.noted:
                     log.info("%d things fell due in crises", done.noted)
             except Exception:

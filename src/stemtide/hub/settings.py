@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "stemtide.hub.crises",
     "stemtide.hub.signals",
     "stemtide.hub.stix",
+    "stemtide.hub.exchanges",
     "stemtide.hub.situation",
     "stemtide.hub.media",
     "stemtide.hub.referrals",
@@ -249,6 +250,7 @@ SEAL_PASSWORD = _secret("STEMTIDE_SEAL_PASSWORD")
 SEAL_TRUST_FILE = os.environ.get("STEMTIDE_SEAL_TRUST_FILE", "")
 HUB_ADDRESS = os.environ.get("STEMTIDE_ADDRESS", "").rstrip("/")
 WEBHOOK_LOOPBACK = _is_on("STEMTIDE_WEBHOOK_LOOPBACK")
+EXCHANGE_LOOPBACK = _is_on("STEMTIDE_EXCHANGE_LOOPBACK")
 RECHECKS = _one_of("STEMTIDE_RECHECKS", "on", "off") == "on"
 RECHECK_LOOPBACK = _is_on("STEMTIDE_RECHECK_LOOPBACK")
 

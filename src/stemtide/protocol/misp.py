@@ -140,7 +140,7 @@ def attribute(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json
         "comment": f"Shared by {row['shared_by']}. A match is a pointer, not a verdict.",
         "disable_correlation": False,
         "deleted": row["state"] != SignalState.LIVE,
-        "Tag": _tags(row),
+        "Tag": _tags(row, hub=head.hub),
         **({"object_relation": "pdq"} if kind is Kind.PDQ else {}),
     }
 
@@ -197,9 +197,14 @@ def _object(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json:
     }
 
 
+def organisation_uuid(hub: UUID) -> UUID:
+    """The id of the organisation that a hub is in MISP."""
+    return named_uuid(f"{hub}\nmisp\norganisation")
+
+
 def _organisation(hub: UUID) -> Json:
     """Whose events these are: the hub's, which passes on what its parties share."""
-    return {"name": "Stemtide hub", "uuid": str(named_uuid(f"{hub}\nmisp\norganisation"))}
+    return {"name": "Stemtide hub", "uuid": str(organisation_uuid(hub))}
 
 
 def _info(head: EventHead) -> str:
@@ -215,13 +220,15 @@ def _event_tags(head: EventHead) -> list[Json]:
     return [*found, _tag(what)]
 
 
-def _tags(row: Mapping[str, Any]) -> list[Json]:
-    """The tags of a signal's attribute."""
+def _tags(row: Mapping[str, Any], *, hub: UUID) -> list[Json]:
+    """The tags of a signal's attribute; the hubs that it came through are the last."""
     found = [_tlp_tag(Tlp(row["tlp"])), _tag(f"PAP:{row['pap'].upper()}")]
     found += [_tag(tag("label", one)) for one in row["labels"]]
     found += [_tag(tag("severity", row["severity"])), _tag(tag("origin", row["provenance"]))]
     found.append(_tag(tag("confidence", row["confidence"])))
-    return [*found, _tag(tag("disputed", "yes"))] if row["disputed"] else found
+    if row["disputed"]:
+        found.append(_tag(tag("disputed", "yes")))
+    return [*found, *(_tag(tag("via", one)) for one in (*row["via"], hub))]
 
 
 def _tlp_tag(tlp: Tlp) -> Json:

@@ -25,6 +25,9 @@ MAX_BULK = 20_000
 MAX_BULK_VALUE_BYTES = 3 * MAX_VALUE_BYTES
 """Bytes that the long values of one bulk have together: three of the longest, 24 MiB of hex."""
 
+MAX_VIA = 8
+"""Hubs that a signal may have come through."""
+
 MAX_URL_CHARS = 4096
 """Characters of an address that is shared as itself."""
 
@@ -44,6 +47,8 @@ class SignalIn(BaseModel):
     content:     one id for all signals of one piece of content, chosen by the sharer.
     audience:    names of the parties that may see it; TLP:RED needs at least one.
     confidence:  0..100, how sure the sharer is.
+    via:         ids of the hubs that it came through, where it began first; none where it begins
+                 here. By them a hub knows what was its own (docs/decide/0074).
     """
 
     model_config = _ORDERS
@@ -66,6 +71,7 @@ class SignalIn(BaseModel):
     expires_at: AwareDatetime | None = None
     crisis: UUID | None = None
     exercise: bool = False
+    via: tuple[UUID, ...] = Field(default=(), max_length=MAX_VIA, fail_fast=True)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SignalIn":
@@ -203,7 +209,8 @@ class SignalOut(BaseModel):
     """One signal, as a party that may see it reads it.
 
     value: hex, whole; url: what a url signal covers, in its canonical spelling, if the hub knows
-    it; reach: "folder" or "host" where that is more than one address.
+    it; reach: "folder" or "host" where that is more than one address; via: the hubs that it came
+    through, where it began first.
     """
 
     id: UUID
@@ -234,4 +241,5 @@ class SignalOut(BaseModel):
     withdrawn_at: AwareDatetime | None
     withdraw_reason: WithdrawReason | None
     withdraw_note: str
+    via: list[UUID] = []
     opinions: list[OpinionOut]

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.labels import labels, refused_label
-from stemtide.protocol.signals import SignalIn, is_long
+from stemtide.protocol.signals import MAX_VIA, SignalIn, is_long
 from stemtide.protocol.stix import EXTENSION, TLP_OF, Stix, read_tags, stix_time
 from stemtide.protocol.stix_around import MAX_COUNT, READ_OPINION
 from stemtide.protocol.stix_signals import Pattern, read_pattern
@@ -59,7 +59,10 @@ _OBSERVABLES = frozenset(
 """Types whose objects have no versions. source: STIX 2.1 section 6."""
 
 _STRICTEST = list(Tlp)
-_NO_FACTS = ("extension_type", "kind", "state", "crisis", "exercise", "shared_by", "disputed")
+_NO_FACTS = (
+    *("extension_type", "kind", "state", "crisis", "exercise", "shared_by", "disputed"),
+    *("via", "hub"),
+)
 
 
 class PostedError(ValueError):
@@ -184,6 +187,7 @@ def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalI
         "audience": posted.audience,
         "crisis": crisis,
         "exercise": exercise,
+        "via": way_of(facts),
     }
     if asked.is_like and "reach" not in said:
         return None
@@ -193,6 +197,16 @@ def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalI
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, first["loc"]))
         raise PostedError(f"{path}: {first['msg'].removeprefix('Value error, ')}"[:300]) from error
+
+
+def way_of(facts: Stix) -> tuple[str, ...]:
+    """The hubs that a signal came through, as our extension tells it: the one that tells it last.
+
+    A way that is longer than is kept loses its middle: where it began and who told us count.
+    """
+    told = (*_words(facts.get("via")), *_words([facts.get("hub")]))
+    way = tuple(dict.fromkeys(told))
+    return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
 
 
 def sighting_of(posted: Posted) -> SightingPosted:

@@ -46,7 +46,7 @@ TITLES = {
 _FIELDS = (
     *("value", "quality", "within_bits", "reach", "content", "labels", "ideology", "entity"),
     *("severity", "provenance", "pap", "audience", "crisis", "exercise", "shared_by", "disputed"),
-    "withdraw_reason",
+    *("withdraw_reason", "via", "hub"),
 )
 _QUOTED = r"'((?:[^'\\]|\\.)*)'"
 _PATTERN = re.compile(rf"\s*\[\s*([a-z0-9-]+):([^=!<>]+?)\s*(=|LIKE)\s*{_QUOTED}\s*\]\s*")
@@ -106,7 +106,8 @@ def indicator(
     """The indicator of a signal.
 
     row: its columns by their names on the wire, with state, url, audience (a list),
-    withdraw_reason, and stored: the value as its row holds it. modified: when it last changed.
+    withdraw_reason, stored: the value as its row holds it, via: the hubs that it came through, and
+    hub: the one that tells it. modified: when it last changed.
     """
     kind, state = Kind(row["kind"]), SignalState(row["state"])
     made = min(created, modified)

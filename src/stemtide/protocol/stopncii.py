@@ -10,6 +10,7 @@ source: the client in threatexchange 1.2, and what it does with odd answers.
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -180,8 +181,9 @@ def feedback_of_sharer(pap: Pap) -> Feedback:
 
 
 _ONE = ("severity", "tlp", "pap", "provenance", "ideology", "entity", "crisis", "confidence")
-_MANY = {"label": "labels", "audience": "audience"}
+_MANY = {"label": "labels", "audience": "audience", "via": "via", "hub": "via"}
 _NUMBERS = {"confidence"}
+_HUBS = {"via", "hub"}
 
 
 def signal_of(record: RecordIn) -> dict[str, object]:
@@ -217,8 +219,18 @@ def _read_tags(tags: Iterable[str]) -> Mapping[str, object]:
     found: dict[str, Any] = {}
     for tag in tags:
         name, _, value = tag.partition(":")
+        if name in _HUBS and not _is_uuid(value):
+            continue  # somebody else's word for something else
         if name in _MANY:
             found[_MANY[name]] = (*found.get(_MANY[name], ()), value)
         elif name in _ONE:
             found[name] = int(value) if name in _NUMBERS and value.isdigit() else value
     return found
+
+
+def _is_uuid(text: str) -> bool:
+    """Whether a text is the id of a hub."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

@@ -10,6 +10,7 @@ from stemtide.hub.api import (
     complaints,
     crises,
     documents,
+    exchanges,
     exports,
     feed,
     health,
@@ -38,7 +39,7 @@ for _room in (
     exports,  # before signals: export is no id of one
     *(signals, previews, feed, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
-    *(documents, progress, yearly, rechecks),
+    *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
     *(orders, order_answers),
     complaints,

@@ -19,6 +19,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "participant": _COORDINATING,
     "neighbour": _COORDINATING,
     "agent": _COORDINATING,
+    "exchange": _COORDINATING,
 }
 """Which kinds of party read entries about one kind of thing; other things: their actor only.
 
@@ -49,7 +50,7 @@ IN_ITS_ROOM = frozenset(
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery", "link"),
         *("referral", "referrals", "batch", "hold"),
-        "recheck",
+        *("recheck", "exchange"),
     }
 )
 """Things that concern the room of their own crisis alone, or none where they have no crisis.

@@ -40,6 +40,7 @@ class Signal(models.Model):
               for kinds as long as their content the SHA-256 of the value, which is a LongValue.
     reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    via:      ids of the hubs that it came through, with spaces between; "" where it began here.
     stamp_s:  when it last changed or was judged, in seconds, for readers who count in them. Given
               in the order of commits and never lower than one given before: decision 0063.
     """
@@ -76,6 +77,7 @@ class Signal(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     withdraw_reason = models.CharField(max_length=20, blank=True)
     withdraw_note = models.CharField(max_length=500, blank=True)
+    via = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["position"]
@@ -94,6 +96,11 @@ class Signal(models.Model):
                 "expires_at",
                 condition=models.Q(state=SignalState.LIVE, expires_at__isnull=False),
                 name="live_signals_by_expiry",
+            ),
+            models.Index(
+                "value",
+                condition=models.Q(state=SignalState.WITHDRAWN),
+                name="withdrawn_signals_by_value",
             ),
         ]
 

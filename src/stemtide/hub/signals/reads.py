@@ -16,7 +16,7 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
 from stemtide.hub.signals import reads_disputes, statements
 from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
-from stemtide.hub.signals.models import ContentItem, Sighting, Signal
+from stemtide.hub.signals.models import ContentItem, OpinionRow, Sighting, Signal
 from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, Seen, SightingRow, board_row
 from stemtide.hub.signals.rules import Facts, SignalFacts, unpack_audience
 from stemtide.protocol.feed import MAX_PAGE, FeedEntry, FeedPage, FeedSignal, Tombstone
@@ -76,7 +76,6 @@ def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find
 
 def describe(row: Signal, *, viewer: Party) -> SignalOut:
     """A signal as it travels."""
-    opinions = row.opinions.select_related("party")
     return SignalOut(
         id=row.uid,
         position=row.position,
@@ -106,15 +105,18 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         withdrawn_at=row.withdrawn_at,
         withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
         withdraw_note=row.withdraw_note,
-        opinions=[
-            OpinionOut(
-                party=one.party.name,
-                opinion=Opinion(one.opinion),
-                note=one.note,
-                given_at=one.given_at,
-            )
-            for one in opinions
-        ],
+        via=[UUID(one) for one in row.via.split()],
+        opinions=[_opinion(one) for one in row.opinions.select_related("party")],
+    )
+
+
+def _opinion(row: OpinionRow) -> OpinionOut:
+    """One party's opinion as it travels."""
+    return OpinionOut(
+        party=row.party.name,
+        opinion=Opinion(row.opinion),
+        note=row.note,
+        given_at=row.given_at,
     )
 
 
@@ -280,10 +282,8 @@ def totals(*, viewer: Party) -> dict[str, int]:
     }
 
 
-_FACTS = (
-    *("quality", "within_bits", "reach", "content__uid", "labels", "ideology", "entity"),
-    *("severity", "provenance"),
-    *("confidence", "tlp", "pap", "audience", "expires_at", "crisis__uid"),
+_FACTS = tuple(
+    {"content": "content__uid", "crisis": "crisis__uid"}.get(n, n) for n in Facts._fields
 )
 """Columns in the order of Facts."""
 

@@ -51,6 +51,7 @@ _NAMES = {
     "shared_at": "shared_at",
     "expires_at": "expires_at",
     "withdraw_reason": "withdraw_reason",
+    "via": "via",
 }
 
 
@@ -107,4 +108,5 @@ def _row(columns: Iterable[Any]) -> Row:
     row = dict(zip(_NAMES.values(), columns, strict=True))
     row["value"] = row["stored"]
     row["audience"] = sorted(unpack_audience(row["audience"]))
+    row["via"] = row["via"].split()
     return row

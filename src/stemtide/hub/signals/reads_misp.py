@@ -39,6 +39,7 @@ _COLUMNS = {
     "pap": "pap",
     "is_disputed": "disputed",
     "shared_by__name": "shared_by",
+    "via": "via",
 }
 _KINDS = tuple(kind.value for kind in TYPE_OF)
 
@@ -103,7 +104,8 @@ def rows_of(
 def _named(rows: QuerySet[Signal]) -> Iterator[Row]:
     """Signals by names, in their order."""
     for one in rows.order_by("pk").values_list(*_COLUMNS):
-        yield dict(zip(_COLUMNS.values(), one, strict=True))
+        row = dict(zip(_COLUMNS.values(), one, strict=True))
+        yield row | {"via": row["via"].split()}
 
 
 def _given(viewer: Party) -> QuerySet[Signal]:

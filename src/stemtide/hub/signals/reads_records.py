@@ -22,6 +22,7 @@ from stemtide.fingerprints import url
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url_reach import Reach, rule_of
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals import statements
 from stemtide.hub.signals.long_values import batches
@@ -58,6 +59,7 @@ class _Row(NamedTuple):
     confidence: int
     tlp: str
     pap: str
+    via: str
 
 
 _COLUMNS = tuple(
@@ -159,9 +161,11 @@ def _records(page: list[_Row], *, viewer: Party) -> list[RecordOut]:
     last = {(row.kind, row.value): row for row in page}
     live = _live(last, viewer=viewer)
     judged = _judged([one.pk for some in live.values() for one in some])
-    seen = crises.seen(viewer=viewer)
+    seen, hub = crises.seen(viewer=viewer), ledger.heads().hub
     return [
-        _active(row, live[value], judged=judged, seen=seen) if value in live else _ended(row)
+        _active(row, live[value], judged=judged, seen=seen, hub=hub)
+        if value in live
+        else _ended(row)
         for value, row in sorted(last.items(), key=lambda one: (one[1].stamp_s, one[1].pk))
     ]
 
@@ -196,6 +200,7 @@ def _active(
     *,
     judged: Mapping[int, list[tuple[str, str]]],
     seen: frozenset[UUID] | None,
+    hub: UUID,
 ) -> RecordOut:
     """The record of a value that matches: what those who share it say, and those who judged it."""
     said: dict[str, FeedbackOut] = {}
@@ -203,7 +208,7 @@ def _active(
     for one in live:
         if one.crisis and (seen is None or one.crisis in seen):
             cases[str(one.crisis)] = Status.ACTIVE
-        _add(said, one.shared_by, feedback_of_sharer(Pap(one.pap)), tags=_tags(one))
+        _add(said, one.shared_by, feedback_of_sharer(Pap(one.pap)), tags=_tags(one, hub=hub))
     for one in live:
         for party, opinion in judged.get(one.pk, ()):
             _add(said, party, FEEDBACK_OF[Opinion(opinion)], tags=[])
@@ -248,8 +253,8 @@ def _record(
     )
 
 
-def _tags(row: _Row) -> list[str]:
-    """What the shape has no place for, in words of ours."""
+def _tags(row: _Row, *, hub: UUID) -> list[str]:
+    """What the shape has no place for, in words of ours. hub: which this is."""
     return [
         f"signal:{row.uid}",
         *(f"label:{label}" for label in row.labels),
@@ -257,4 +262,6 @@ def _tags(row: _Row) -> list[str]:
         f"confidence:{row.confidence}",
         f"tlp:{row.tlp}",
         f"pap:{row.pap}",
+        *(f"via:{hub}" for hub in row.via.split()),
+        f"hub:{hub}",
     ]

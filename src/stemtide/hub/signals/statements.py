@@ -36,6 +36,7 @@ _LIVE_VALUES = (
 _LIVE_WITH = (
     "SELECT id FROM signals_signal WHERE state = 'live' AND kind = %s AND value IN ({marks})"
 )
+_WITHDRAWN_WITH = "SELECT id FROM signals_signal WHERE state = 'withdrawn' AND value IN ({marks})"
 _LAST_STAMP = "SELECT coalesce(max(stamp_s), 0) FROM signals_signal"
 _ADD_SIGHTING = """
 INSERT INTO signals_sighting AS had (signal_id, party_id, outcome, count, first_at, last_at)
@@ -91,6 +92,7 @@ def insert(
         row["kind"] = draft.body.kind.value
         row["value"] = draft.value
         row["url"] = draft.url
+        row["via"] = " ".join(map(str, draft.body.via))
         row["exercise"] = draft.body.exercise
         row["labels"] = once("labels", draft.facts.labels)
         row["expires_at"] = once("expires_at", draft.facts.expires_at)
@@ -141,6 +143,17 @@ def live_with(kind: str, values: Iterable[str]) -> list[int]:
         for some in batches(values):
             marks = ", ".join(["%s"] * len(some))
             cursor.execute(_LIVE_WITH.format(marks=marks), [kind, *some])
+            found += [pk for (pk,) in cursor.fetchall()]
+    return found
+
+
+def withdrawn_with(values: Iterable[str]) -> list[int]:
+    """Primary keys of withdrawn signals that have one of these values, whoever shared them."""
+    found = []
+    with connection.cursor() as cursor:
+        for some in batches(values):
+            marks = ", ".join(["%s"] * len(some))
+            cursor.execute(_WITHDRAWN_WITH.format(marks=marks), list(some))
             found += [pk for (pk,) in cursor.fetchall()]
     return found
 

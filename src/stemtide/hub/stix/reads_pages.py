@@ -217,8 +217,9 @@ class _Reading:
         """A signal's indicator as text and as an object: its face, or one of our making."""
         if face is None:
             maker = reads.party_id(self.hub, row["shared_by"], viewer=self.viewer)
+            named = row | {"hub": str(self.hub)}
             made = indicator(
-                row, created_by=maker, created=row["shared_at"], modified=moment.act_at
+                named, created_by=maker, created=row["shared_at"], modified=moment.act_at
             )
             return _ENCODER.encode(made).decode(), made
         stix: Stix = msgspec.json.decode(face.body)

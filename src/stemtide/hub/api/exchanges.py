@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for exchanges: how they stand, what happened, and the stop and go of agencies.
+
+They are added and removed on the hub's own machine alone: decision 0073.
+"""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.exchanges import reads, writes
+from stemtide.protocol.exchanges import ExchangeLineOut, ExchangeOut
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["exchanges"])
+
+_Exchanges = RootModel[list[ExchangeOut]]
+_Lines = RootModel[list[ExchangeLineOut]]
+
+
+@router.get(
+    "/exchanges",
+    **needs(Scope.FEED_READ),
+    response=list[ExchangeOut],
+    operation_id="list_exchanges",
+)
+def read_all(request: HttpRequest) -> HttpResponse:
+    """Exchanges with other hubs and how each stands, for parties that coordinate."""
+    return answer(_Exchanges(reads.exchanges(viewer=caller_of(request).party)))
+
+
+@router.get(
+    "/exchanges/{name}",
+    **needs(Scope.FEED_READ),
+    response=ExchangeOut,
+    operation_id="read_exchange",
+)
+def read(request: HttpRequest, name: str) -> HttpResponse:
+    """One exchange."""
+    return answer(reads.exchange(name, viewer=caller_of(request).party))
+
+
+@router.get(
+    "/exchanges/{name}/log",
+    **needs(Scope.FEED_READ),
+    response=list[ExchangeLineOut],
+    operation_id="read_exchange_log",
+)
+def read_log(request: HttpRequest, name: str) -> HttpResponse:
+    """What happened at an exchange, latest first; at most 200 lines."""
+    return answer(_Lines(reads.log(name, viewer=caller_of(request).party)))
+
+
+@router.post(
+    "/exchanges/{name}/pause",
+    **needs(Scope.SIGNALS_WRITE),
+    response=ExchangeOut,
+    operation_id="pause_exchange",
+)
+def pause(request: HttpRequest, name: str) -> HttpResponse:
+    """Stop asking the other hub, as an agency. What it brought stays."""
+    by = caller_of(request).actor
+    return answer(writes.pause(name, actor=by.ref, by=by, now=now()))
+
+
+@router.post(
+    "/exchanges/{name}/resume",
+    **needs(Scope.SIGNALS_WRITE),
+    response=ExchangeOut,
+    operation_id="resume_exchange",
+)
+def resume(request: HttpRequest, name: str) -> HttpResponse:
+    """Go on, as an agency, from where it stood."""
+    by = caller_of(request).actor
+    return answer(writes.resume(name, actor=by.ref, by=by, now=now()))

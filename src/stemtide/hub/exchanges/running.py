@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs exchanges that are due: outside every transaction, a few at a time.
+
+1 A run asks for a page, writes it with its checkpoint, and asks for the next.
+2 It ends when there is no more, or with its time, bytes or pages; then it goes on soon, from there.
+3 What goes wrong is noted in words, and the source is asked again later and later.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from stemtide.hub.exchanges import reads, seals, writes, writes_pulling
+from stemtide.hub.exchanges.reads import Errand
+from stemtide.hub.exchanges.seals import LostSecretError
+from stemtide.hub.exchanges.sources import taxii
+from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, SourceError
+from stemtide.hub.parties.rules import RefusalError
+from stemtide.protocol.exchanges import ExchangeKind
+
+log = logging.getLogger(__name__)
+
+THREADS = 2
+"""Exchanges that are run at once."""
+
+RUN_S = 120.0
+MAX_PAGES = 100
+"""How long one run may take, and how many pages it asks for; then others get their turn."""
+
+CLOCK = "clock"
+
+PULLERS: Mapping[ExchangeKind, Puller] = {
+    ExchangeKind.TAXII: taxii.pull,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How this hub reaches others. loopback: whether this machine too."""
+
+    loopback: bool = False
+
+
+def way_of_settings() -> Way:
+    """How this hub reaches others, as its settings say."""
+    return Way(loopback=settings.EXCHANGE_LOOPBACK)
+
+
+class Running:
+    """Runs what is due, a few at a time; who calls it never waits for another hub.
+
+    now, chance: the clock and the dice, of the door that made it.
+    """
+
+    def __init__(
+        self,
+        *,
+        way: Way,
+        now: Callable[[], datetime],
+        chance: Callable[[], float],
+        threads: int = THREADS,
+    ) -> None:
+        self._way = way
+        self._now = now
+        self._chance = chance
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="exchanges")
+        self._under_way: set[Future[None]] = set()
+
+    def start_due(self, now: datetime) -> int:
+        """Begin as many due runs as there are free threads; returns how many."""
+        self._under_way = {one for one in self._under_way if not one.done()}
+        free = self._threads - len(self._under_way)
+        if free <= 0:
+            return 0
+        errands = writes.claim_due(now, limit=free)
+        self._under_way |= {self._pool.submit(self._in_thread, one) for one in errands}
+        return len(errands)
+
+    def settle(self) -> None:
+        """Wait for what is under way: tests and the end of the process."""
+        wait(self._under_way)
+
+    def close(self) -> None:
+        """End, after what is under way; what was not run stays due."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, errand: Errand) -> dict[str, int]:
+        """Run one exchange, and note how it went; what became of records, by their fate."""
+        counts: Counter[str] = Counter()
+        try:
+            more = self._run(errand, counts=counts)
+        except (SourceError, RefusalError, LostSecretError) as error:
+            asked_s = getattr(error, "retry_after_s", None)
+            self._trouble(errand, str(error), asked_s=asked_s)
+            return dict(counts)
+        except Exception:
+            log.exception("exchange %s failed; it is tried again", errand.name)
+            self._trouble(errand, "the hub itself failed; its operator finds why in its log")
+            return dict(counts)
+        writes.note_done(errand, more=more, chance=self._chance(), now=self._now())
+        return dict(counts)
+
+    def _run(self, errand: Errand, *, counts: Counter[str]) -> bool:
+        """Pull page by page; whether there is more. raises: SourceError, RefusalError."""
+        place = Place(
+            address=errand.address,
+            push_address=errand.push_address,
+            account=errand.account,
+            secret=seals.unseal(errand.secret),
+            loopback=self._way.loopback,
+        )
+        asking = Asking(place, until=time.monotonic() + RUN_S, now=self._now())
+        return errand.pulls and self._pull(errand, asking=asking, counts=counts)
+
+    def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
+        """Pull page by page; whether there is more. raises: SourceError, RefusalError."""
+        checkpoint = dict(errand.checkpoint)
+
+        def known(keys: Iterable[str]) -> Mapping[str, str]:
+            return reads.versions(errand, keys, by=CLOCK)
+
+        for _ in range(MAX_PAGES):
+            page = PULLERS[errand.kind](checkpoint, asking=asking, known=known)
+            took = writes_pulling.take(errand, page, now=self._now())
+            if took is None:  # paused, removed, or run by another clock meanwhile
+                return False
+            counts.update(took)
+            if not page.more:
+                return False
+            if asking.is_over:
+                return True
+            checkpoint = page.checkpoint
+        return True
+
+    def _trouble(self, errand: Errand, words: str, *, asked_s: float | None = None) -> None:
+        """Note what went wrong."""
+        writes.note_trouble(
+            errand, words=words, chance=self._chance(), now=self._now(), asked_s=asked_s
+        )
+
+    def _in_thread(self, errand: Errand) -> None:
+        """run(), in a thread that keeps no connection to the database."""
+        try:
+            self.run(errand)
+        except Exception:
+            # Once its lease is over, a clock takes it again.
+            log.exception("exchange %s could not be noted; it is run again", errand.name)
+        finally:
+            connection.close()

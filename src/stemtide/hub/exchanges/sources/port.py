@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a run asks another hub: with its key, in what is left of its time and of its bytes."""
+
+import base64
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from stemtide.hub.outside.addresses import Reach
+from stemtide.hub.outside.asking import (
+    PORTS,
+    SCHEMES,
+    Answer,
+    NoAnswerError,
+    Question,
+    TooLargeError,
+    ask,
+)
+from stemtide.protocol.exchanges import Pull
+
+MAX_URL_CHARS = 4000
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_RUN_BYTES = 128 * 1024 * 1024
+ONE_TIMEOUT_S = 30.0
+"""How long one request may take, however slowly its answer trickles."""
+
+_OK, _MULTIPLE = 200, 300
+_REFUSED = {401, 403}
+_GONE, _BUSY = 404, {429, 502, 503, 504}
+
+
+class SourceError(Exception):
+    """The other hub cannot be used now. retry_after_s: when it asks to be asked again."""
+
+    def __init__(self, words: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
+
+
+class RefusedError(SourceError):
+    """The other hub says that what we asked is wrong (4xx). status: of HTTP."""
+
+    def __init__(self, words: str, *, status: int) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class LargeError(SourceError):
+    """An answer is larger than is read; a smaller page may not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where another hub is, and what opens it. loopback: whether this machine may be reached."""
+
+    address: str
+    push_address: str
+    account: str
+    secret: str
+    loopback: bool = False
+
+
+Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
+"""What is known of records by their keys: versions."""
+
+
+class Asking:
+    """One run's requests to one other hub. until: of time.monotonic(); now: for Retry-After."""
+
+    def __init__(self, place: Place, *, until: float, now: datetime) -> None:
+        self.place = place
+        self.now = now
+        self._until = until
+        self._left = MAX_RUN_BYTES
+        self._reach = Reach(
+            schemes=SCHEMES, ports=PORTS, loopback=place.loopback, max_chars=MAX_URL_CHARS
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has no time or bytes left."""
+        return time.monotonic() >= self._until or self._left <= 0
+
+    def ask(self, question: Question) -> Answer:
+        """Ask once; any status that is not of success or 304 is raised.
+
+        raises: SourceError, RefusedError, LargeError.
+        """
+        until = min(self._until, time.monotonic() + ONE_TIMEOUT_S)
+        try:
+            found = ask(question, reach=self._reach, until=until, max_bytes=MAX_ANSWER_BYTES)
+        except TooLargeError as error:
+            self._left -= MAX_ANSWER_BYTES
+            raise LargeError(str(error)) from error
+        except NoAnswerError as error:
+            raise SourceError(str(error)) from error
+        self._left -= len(found.body)
+        if _OK <= found.status < _MULTIPLE or found.status == 304:  # noqa: PLR2004  # Not Modified
+            return found
+        raise _error(found, now=self.now)
+
+    def basic(self) -> str:
+        """The header Authorization: Basic with the account, or Bearer where there is none."""
+        place = self.place
+        if not place.account:
+            return f"Bearer {place.secret}"
+        pair = f"{place.account}:{place.secret}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
+
+
+Puller: TypeAlias = Callable[..., Pull]
+"""Pulls one page: (checkpoint, *, asking, known). raises: SourceError."""
+
+
+def read_json(answer: Answer) -> Any:  # noqa: ANN401  # JSON of any shape
+    """The JSON of an answer. raises: SourceError."""
+    try:
+        return msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise SourceError("its answer is no JSON") from error
+
+
+def _error(answer: Answer, *, now: datetime) -> SourceError:
+    """What an answer that is no success means."""
+    status = answer.status
+    if status in _REFUSED:
+        return RefusedError(f"it refuses our key ({status}): give another", status=status)
+    if status == _GONE:
+        return RefusedError("it has nothing at this address (404): look at it", status=status)
+    wait_s = _retry_after(answer.headers.get("retry-after", ""), now=now)
+    if status in _BUSY:
+        return SourceError(f"it is busy ({status})", retry_after_s=wait_s)
+    if 400 <= status < 500:  # noqa: PLR2004  # what we did wrong
+        return RefusedError(f"it does not take what we ask ({status})", status=status)
+    return SourceError(f"it answers {status}", retry_after_s=wait_s)
+
+
+def _retry_after(text: str, *, now: datetime) -> float | None:
+    """Seconds to wait, as a header says it. source: RFC 9110 section 10.2.3."""
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())

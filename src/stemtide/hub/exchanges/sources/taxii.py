@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pulls from a collection of any TAXII 2.1 server.
+
+1 Ask for what came after a time, oldest first; go on by `next` where there is one, otherwise by the
+  time of the page's last object (X-TAXII-Date-Added-Last).
+2 A server may give one time to many objects. So a finished run begins again a moment *before* its
+  last time, and a page without `next` that is all of one time is asked for again, longer.
+3 What makes no way is an error, not a loop: the same `next` twice, a time that goes back, one that
+  lies in the future.
+
+source: OASIS, TAXII Version 2.1 (10 June 2021), sections 3.4, 3.5 and 5.4.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from stemtide.hub.exchanges.rules import lies_ahead
+from stemtide.hub.exchanges.sources.port import (
+    Asking,
+    Known,
+    LargeError,
+    RefusedError,
+    SourceError,
+    read_json,
+)
+from stemtide.hub.outside.asking import Answer, Question
+from stemtide.protocol.exchange_stix import moment_of, read_objects
+from stemtide.protocol.exchanges import Pull
+
+MEDIA_TYPE = "application/taxii+json;version=2.1"
+LIMIT, MAX_LIMIT = 500, 8_000
+"""Objects that are asked for at once, and the most where many have one time."""
+
+MAX_OBJECTS = 10_000
+"""A page that brings more is not looked at: no server was asked for so many."""
+
+_OVERLAP = timedelta(milliseconds=1)
+_MAX_NEXT_CHARS = 2_000
+
+
+def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  # noqa: ARG001  # as all sources
+    """One page.
+
+    checkpoint: after (a time), next (of the page before), limit.
+
+    raises: SourceError.
+    """
+    try:
+        answer = asking.ask(_question(checkpoint, asking=asking))
+    except LargeError:
+        limit = int(checkpoint.get("limit", LIMIT))
+        if limit <= 1:
+            raise
+        return Pull(checkpoint={**checkpoint, "limit": max(1, limit // 4)}, more=True)
+    except RefusedError as error:
+        if error.status == 400 and checkpoint.get("next"):  # noqa: PLR2004  # it forgot its token
+            return Pull(checkpoint=_without(checkpoint, "next"), more=True)
+        raise
+    envelope = read_json(answer)
+    objects = envelope.get("objects", []) if isinstance(envelope, dict) else None
+    if not isinstance(objects, list) or len(objects) > MAX_OBJECTS:
+        raise SourceError("its answer is no envelope of TAXII, or one of too many objects")
+    told, faults, others = read_objects(objects)
+    onward, more, notes = _onward(envelope, answer, checkpoint=checkpoint, now=asking.now)
+    return Pull(told, faults, onward, more=more, others=others, notes=notes)
+
+
+def _question(checkpoint: dict[str, Any], *, asking: Asking) -> Question:
+    """What is asked for."""
+    asked = {"match[type]": "indicator", "limit": str(checkpoint.get("limit", LIMIT))}
+    if after := checkpoint.get("after"):
+        asked["added_after"] = str(after)
+    if token := checkpoint.get("next"):
+        asked["next"] = str(token)
+    headers = {"accept": MEDIA_TYPE, "authorization": asking.basic()}
+    return Question(f"{asking.place.address}objects/?{urlencode(asked)}", headers=headers)
+
+
+def _onward(
+    envelope: dict[str, Any], answer: Answer, *, checkpoint: dict[str, Any], now: datetime
+) -> tuple[dict[str, Any], bool, tuple[str, ...]]:
+    """From where to go on, whether at once, and what an operator should know.
+
+    raises: SourceError where no way was made.
+    """
+    last = _moment(answer, "x-taxii-date-added-last", now=now)
+    after = moment_of(str(checkpoint.get("after", "")))
+    if last and after and last + _OVERLAP < after:
+        raise SourceError("its times go back: X-TAXII-Date-Added-Last is before what we asked from")
+    if envelope.get("more") is True:
+        return *_more(envelope, answer, checkpoint=checkpoint, last=last), ()
+    if not envelope.get("objects"):
+        return _without(checkpoint, "next", "limit", "seen"), False, ()
+    if last is None:
+        last = moment_of(str(checkpoint.get("seen", "")))
+    if last is None:
+        note = "it says no X-TAXII-Date-Added-Last: every run reads all of it again"
+        return _without(checkpoint, "next", "limit", "seen"), False, (note,)
+    return {"after": _text(last - _OVERLAP)}, False, ()
+
+
+def _more(
+    envelope: dict[str, Any], answer: Answer, *, checkpoint: dict[str, Any], last: datetime | None
+) -> tuple[dict[str, Any], bool]:
+    """From where to go on where there is more. raises: SourceError."""
+    token = envelope.get("next")
+    seen = {"seen": _text(last)} if last else {}
+    if isinstance(token, str | int) and str(token):
+        if str(token) == str(checkpoint.get("next")) or len(str(token)) > _MAX_NEXT_CHARS:
+            raise SourceError("it says the same next twice, or one that is too long: no way on")
+        return {**checkpoint, **seen, "next": str(token)}, True
+    first = moment_of(answer.headers.get("x-taxii-date-added-first", ""))
+    if last is None:
+        raise SourceError(
+            "it says that there is more, but neither next nor X-TAXII-Date-Added-Last: no way on"
+        )
+    limit = int(checkpoint.get("limit", LIMIT))
+    after = moment_of(str(checkpoint.get("after", "")))
+    if first is None or first < last:
+        onward = last - timedelta(microseconds=1)
+        if after is None or onward > after:
+            return {"after": _text(onward), "limit": limit}, True
+    if limit >= MAX_LIMIT:
+        raise SourceError(
+            f"more than {MAX_LIMIT:,} objects have one time there, and it gives no next: no way on"
+        )
+    return {**checkpoint, "limit": min(MAX_LIMIT, limit * 4)}, True
+
+
+def _moment(answer: Answer, name: str, *, now: datetime) -> datetime | None:
+    """A time in a header; None where it has none. raises: SourceError for one in the future."""
+    found = moment_of(answer.headers.get(name, ""))
+    if found and lies_ahead(found, now=now):
+        raise SourceError(f"its clock is wrong: {name} lies in the future")
+    return found
+
+
+def _text(moment: datetime) -> str:
+    """A time as TAXII has it, to the microsecond."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _without(checkpoint: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A checkpoint without some of it."""
+    return {name: value for name, value in checkpoint.items() if name not in names}

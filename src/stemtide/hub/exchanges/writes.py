@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of exchanges themselves: add, pause, resume, remove; who runs one next, and how it went.
+
+What a run brings is written by writes_pulling.py. A run is taken by one clock: the row count of a
+conditional UPDATE says which. It asks the other hub outside every transaction. A clock that dies
+leaves a lease; when that is over, the run is made again from the same checkpoint.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from stemtide.hub.exchanges import reads, rules, seals
+from stemtide.hub.exchanges.models import Exchange, Line
+from stemtide.hub.exchanges.reads import Errand
+from stemtide.hub.exchanges.rules import Direction
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.reads import Actor
+from stemtide.hub.parties.rules import ConflictError
+from stemtide.hub.signals import writes as signals
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.rules import uuid_at
+from stemtide.protocol.exchanges import ExchangeKind, ExchangeOut, Terms
+from stemtide.protocol.signals import WithdrawIn
+from stemtide.protocol.words import PartyKind, SignalState, WithdrawReason
+
+CLOCK = "clock"
+KEPT_LINES = 500
+"""Lines of one exchange's log that are kept."""
+
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an operator says of a new exchange. push_address: "" for the same as the address."""
+
+    name: str
+    kind: ExchangeKind
+    address: str
+    account: str = ""
+    secret: str = ""
+    push_address: str = ""
+    direction: Direction = Direction.PULL
+    inside: bool = False
+    every_s: int = 300
+
+
+@transaction.atomic
+def add(asked: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) -> ExchangeOut:
+    """Add an exchange; the clock begins with it at once.
+
+    raises: InvalidError, ConflictError.
+    """
+    rules.check_name(asked.name)
+    rules.check_schedule(asked.every_s)
+    rules.check_terms(terms)
+    address = rules.check_address(asked.kind, asked.address)
+    ledger.take_turn()
+    if Exchange.objects.filter(name=asked.name).exists():
+        raise ConflictError("there was or is an exchange {name}: choose another", name=asked.name)
+    others = Exchange.objects.filter(party=party, removed_at=None).count()
+    rules.check_sharer(kind=PartyKind(party.kind), exchanges=others)
+    row = Exchange.objects.create(
+        uid=uuid_at(now),
+        name=asked.name,
+        kind=asked.kind,
+        pulls=asked.direction is not Direction.PUSH,
+        pushes=asked.direction is not Direction.PULL,
+        inside=asked.inside,
+        address=address,
+        push_address=asked.push_address,
+        account=asked.account,
+        secret=seals.seal(asked.secret),
+        party=party,
+        terms=terms.model_dump(mode="json"),
+        every_s=asked.every_s,
+        next_at=now,
+        added_at=now,
+    )
+    detail: dict[str, object] = {"kind": asked.kind.value, "party": party.ref}
+    detail["direction"] = asked.direction.value
+    ledger.append("exchange.added", actor=actor, subject=row.ref, now=now, detail=detail)
+    return reads.describe(row, by=actor)
+
+
+@transaction.atomic
+def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> ExchangeOut:
+    """Stop asking and pushing, until it is resumed. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    row = _turn(name, actor=actor, by=by)
+    if row.is_paused:
+        raise ConflictError("this exchange is paused already")
+    row.is_paused, row.next_at = True, None
+    row.taken += 1  # whoever runs it now writes nothing any more
+    row.save(update_fields=["is_paused", "next_at", "taken"])
+    _record("exchange.paused", row, actor=actor, by=by, now=now)
+    return reads.describe(row, by=actor)
+
+
+@transaction.atomic
+def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> ExchangeOut:
+    """Go on from where it stood. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    row = _turn(name, actor=actor, by=by)
+    if not row.is_paused:
+        raise ConflictError("this exchange is not paused")
+    row.is_paused, row.next_at, row.failures = False, now, 0
+    row.save(update_fields=["is_paused", "next_at", "failures"])
+    _record("exchange.resumed", row, actor=actor, by=by, now=now)
+    return reads.describe(row, by=actor)
+
+
+@transaction.atomic
+def remove(name: str, *, actor: str, now: datetime) -> None:
+    """End an exchange and forget its secret. What it brought stays the party's.
+
+    raises: NotFoundError.
+    """
+    row = _turn(name, actor=actor, by=None)
+    row.removed_at, row.next_at, row.secret = now, None, ""
+    row.taken += 1
+    row.save(update_fields=["removed_at", "next_at", "secret", "taken"])
+    _record("exchange.removed", row, actor=actor, by=None, now=now)
+
+
+def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
+    """Take back all that a source brought and still matches; how many signals.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(name, by=actor)
+    brought = Signal.objects.filter(
+        records__exchange=row, records__is_own=True, state=SignalState.LIVE, shared_by=row.party
+    ).distinct()
+    count = 0
+    body = WithdrawIn(reason=WithdrawReason.OTHER, note=f"all that came through {row.name}")
+    while uids := list(brought.values_list("uid", flat=True)[:_AT_ONCE]):
+        with transaction.atomic():
+            for uid in uids:
+                signals.withdraw(uid, body=body, by=row.party, now=now, actor_ref=row.ref)
+        count += len(uids)
+    return count
+
+
+def claim_due(now: datetime, *, limit: int, name: str = "") -> list[Errand]:
+    """Take runs that are due, the longest due first, each by one clock alone.
+
+    name: take this one, due or not, if nobody runs it.
+    """
+    rows = Exchange.objects.filter(removed_at=None, is_paused=False)
+    rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
+    found = []
+    for row in rows.order_by("next_at", "pk")[:limit]:
+        same = Exchange.objects.filter(
+            pk=row.pk, taken=row.taken, next_at=row.next_at, is_paused=False, removed_at=None
+        )
+        row.taken += 1
+        if same.update(taken=row.taken, next_at=now + rules.LEASE):
+            found.append(reads.errand(row, by=CLOCK))
+    return found
+
+
+@transaction.atomic
+def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> None:
+    """Note that a run went well, and when the next is due. more: there is more to pull now."""
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return
+    was_failing = row.failing_since is not None
+    row.failures, row.failing_since, row.trouble = 0, None, ""
+    row.last_ok_at = now
+    due = rules.next_try(now, every_s=row.every_s, failures=0, chance=chance)
+    row.next_at = min(due, now + rules.GO_ON_AFTER) if more else due
+    row.save(update_fields=["failures", "failing_since", "trouble", "last_ok_at", "next_at"])
+    if was_failing:
+        write_line(row, "it works again", now=now)
+        ledger.append("exchange.recovered", actor=CLOCK, subject=row.ref, now=now)
+
+
+@transaction.atomic
+def note_trouble(
+    errand: Errand, *, words: str, chance: float, now: datetime, asked_s: float | None = None
+) -> None:
+    """Note that a run came to nothing, why, and when it is tried again: ever later.
+
+    asked_s: how long the other hub asked us to wait.
+    """
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return
+    is_new = row.failing_since is None
+    row.failures += 1
+    row.failing_since = row.failing_since or now
+    if row.trouble != words[:300]:
+        write_line(row, f"failing: {words}", now=now)
+    row.trouble = words[:300]
+    row.next_at = rules.next_try(
+        now, every_s=row.every_s, failures=row.failures, chance=chance, asked=asked_s
+    )
+    row.save(update_fields=["failures", "failing_since", "trouble", "next_at"])
+    if is_new:
+        detail: dict[str, object] = {"why": row.trouble}
+        ledger.append("exchange.failed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
+
+
+def write_line(row: Exchange, words: str, *, now: datetime) -> None:
+    """Add a line to an exchange's log; the oldest go."""
+    # A key may be any text of a stranger's: what cannot be shown is shown as a question mark.
+    shown = "".join(one if one.isprintable() else "?" for one in words[:500])
+    made = Line.objects.create(exchange=row, at=now, words=shown)
+    if made.pk % 50 == 0:
+        kept = row.lines.values_list("pk", flat=True)[KEPT_LINES : KEPT_LINES + 1]
+        for last in list(kept):
+            row.lines.filter(pk__lte=last).delete()
+
+
+def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:
+    """An exchange in our turn, for whoever may stop and start it."""
+    ledger.take_turn()
+    if by is not None:
+        rules.check_manage(kind=by.kind)
+    return reads.find(name, by=actor)
+
+
+def _record(kind: str, row: Exchange, *, actor: str, by: Actor | None, now: datetime) -> None:
+    """Append what somebody did with an exchange to the ledger."""
+    if by is None:
+        ledger.append(kind, actor=actor, subject=row.ref, now=now)
+    else:
+        ledger.append_by(kind, by=by, subject=row.ref, now=now)

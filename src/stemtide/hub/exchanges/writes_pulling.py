@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what a page of a source brings: signals, withdrawals, links, and where to go on.
+
+All of it is one transaction: whatever dies in between, the page is either taken whole, with its
+checkpoint, or asked for again, and what is known by its version changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from stemtide.hub.exchanges import reads, rules
+from stemtide.hub.exchanges.models import Exchange, Record
+from stemtide.hub.exchanges.reads import Errand, Rival
+from stemtide.hub.exchanges.rules import NotTakenError
+from stemtide.hub.exchanges.writes import CLOCK, write_line
+from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
+from stemtide.hub.parties.rules import RefusalError
+from stemtide.hub.signals import reads_collection, writes as signals
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.rules import Draft, read_rows
+from stemtide.protocol.exchanges import Fate, Pull, Terms, Told
+from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
+from stemtide.protocol.words import Opinion, SignalState, WithdrawReason
+
+MAX_NAMED = 5
+"""Records of one page that the log names one by one; the others are counted."""
+
+_CHANGES = (Fate.SHARED, Fate.CHANGED, Fate.ENDED)
+
+
+class TooManyNewError(RefusalError):
+    """A source brings more new signals in a day than its terms allow."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A record that fits the terms: what it would be as a signal, and what of it is here."""
+
+    told: Told
+    draft: Draft
+    record: Record | None
+
+
+@transaction.atomic
+def take(errand: Errand, pull: Pull, *, now: datetime) -> dict[str, int] | None:
+    """Take a page of a source; how many records met which fate. None where the run is not ours now.
+
+    raises: RefusalError where nothing of it could be taken, and nothing was.
+    """
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return None
+    taking = Taking(row, now=now)
+    taking.take(pull)
+    row.checkpoint = pull.checkpoint
+    counts = dict(taking.counts)
+    for fate, count in counts.items():
+        row.counts[fate] = row.counts.get(fate, 0) + count
+    row.save()
+    _tell(row, taking=taking, pull=pull, now=now)
+    return counts
+
+
+def _tell(row: Exchange, *, taking: "Taking", pull: Pull, now: datetime) -> None:
+    """Say in the log what a page brought, and in the ledger what it changed."""
+    if taking.counts:
+        counted = ", ".join(f"{count} {fate}" for fate, count in sorted(taking.counts.items()))
+        write_line(row, f"pulled: {counted}", now=now)
+    for words in [*taking.named[:MAX_NAMED], *pull.notes]:
+        write_line(row, words, now=now)
+    changed = {fate.value: taking.counts[fate] for fate in _CHANGES if taking.counts[fate]}
+    if changed:
+        detail: dict[str, object] = {**changed}
+        ledger.append("exchange.pulled", actor=CLOCK, subject=row.ref, now=now, detail=detail)
+
+
+@dataclass
+class Taking:
+    """One page on its way in. named: what the log says of single records."""
+
+    row: Exchange
+    now: datetime
+    counts: Counter[str] = field(default_factory=Counter)
+    named: list[str] = field(default_factory=list)
+
+    def take(self, pull: Pull) -> None:
+        """Take the records of a page in numbered steps.
+
+        1 What the source took back, or says so that we cannot take it, ends: its own signal alone.
+        2 What is known in this version changes nothing; what is our own is an echo.
+        3 What fits the terms is held against what is here under the same value.
+        4 Other facts of what is here replace it; what is new is shared in one act.
+        5 What the source disputes, its party disputes.
+        """
+        told = list({one.key: one for one in pull.told}.values())
+        keys = [one.key for one in told] + [one.key for one in pull.faults]
+        self._records = reads.records(self.row.pk, keys, by=CLOCK)
+        self._changed: set[str] = set()
+        for fault in pull.faults:  # 1
+            self._drop(fault.key, fate=Fate.REFUSED, words=fault.words)
+        for one in told:
+            if one.facts is None:
+                self._end(one.key, reason=one.reason, fate=Fate.ENDED)
+        fresh = self._fresh([one for one in told if one.facts is not None])  # 2
+        candidates = self._fitting(fresh)
+        self._settle(candidates)  # 3, 4
+        for one in fresh:  # 5
+            self._judge(one)
+        self._note(pull.events)
+
+    def _fresh(self, told: Iterable[Told]) -> list[Told]:
+        """Records in a version that is not here, and that are not our own."""
+        told = [one for one in told if not self._is_known(one)]
+        here = reads.signals_here({uid for one in told for uid in one.signals}, by=CLOCK)
+        makers, hub = reads.own_makers(by=CLOCK), ledger_reads.heads().hub
+        fresh = []
+        for one in told:
+            if rules.is_ours(one, hub=hub, signals=here, makers=makers):
+                self.counts[Fate.ECHO] += 1
+            else:
+                fresh.append(one)
+        if not self.row.hub and (other := next((one.via[-1] for one in fresh if one.via), "")):
+            self.row.hub = other
+        return fresh
+
+    def _is_known(self, one: Told) -> bool:
+        """Whether a record is here in this very version."""
+        record = self._records.get(one.key)
+        return record is not None and record.version == one.version[:80] and not record.ended
+
+    def _fitting(self, told: Iterable[Told]) -> list[Candidate]:
+        """What fits the terms and could be a signal."""
+        terms = Terms.model_validate(self.row.terms)
+        pairs: list[tuple[Told, SignalIn]] = []
+        for one in told:
+            try:
+                pairs.append((one, rules.fit(one, terms=terms, now=self.now)))
+            except NotTakenError as error:
+                self._drop(one.key, fate=error.fate, words=str(error))
+        errors: list[RowError] = []
+        drafts = list(read_rows([body for _, body in pairs], errors=errors, now=self.now))
+        for wrong in errors:
+            words = f"{wrong.field}: {wrong.message}"
+            self._drop(pairs[wrong.row][0].key, fate=Fate.REFUSED, words=words)
+        found = []
+        for draft in drafts:
+            one = pairs[draft.row][0]
+            found.append(Candidate(one, draft, self._records.get(one.key)))
+        return found
+
+    def _settle(self, candidates: list[Candidate]) -> None:
+        """Hold what fits against what is here; share what is new."""
+        party = self.row.party
+        rivals = reads.rivals({one.draft.key for one in candidates}, of=party, by=CLOCK)
+        new: dict[tuple[str, str, bool], Candidate] = {}
+        twins: list[Candidate] = []
+        for one in candidates:
+            if one.draft.key in new:
+                twins.append(one)
+            elif self._is_new(one, rivals.get(one.draft.key, [])):
+                new[one.draft.key] = one
+        self._share(list(new.values()))
+        for one in twins:  # several records of one value stand for one signal
+            first = self._records.get(new[one.draft.key].told.key)
+            if first is not None and first.signal is not None:
+                self._link(one, signal=first.signal)
+
+    def _is_new(self, one: Candidate, rivals: list[Rival]) -> bool:
+        """Whether a record is to be shared; if not, it is settled here."""
+        record = one.record
+        if record is not None and record.signal is not None and not record.ended:
+            state = SignalState(record.signal.state)
+            if record.is_own and state is SignalState.LIVE:
+                return self._says_else(one, record)
+            if record.is_own and state is SignalState.WITHDRAWN:
+                return self._overrule(one)  # by somebody here: for good
+        own = next((rival for rival in rivals if rival.is_own and rival.is_live), None)
+        if own is not None:
+            self._link(one, signal=Signal.objects.select_related("shared_by").get(pk=own.pk))
+            return False
+        other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
+        if other is not None:
+            self._link(one, signal=Signal.objects.get(pk=other.pk), is_own=False)
+            self.counts[Fate.CONFIRMED] += 1
+            return False
+        # What the source itself took back, it may say again.
+        is_back = record is not None and record.ended
+        ended = [
+            rival.withdrawn_at
+            for rival in rivals
+            if rival.withdrawn_at and not rival.is_live and not (rival.is_own and is_back)
+        ]
+        if ended and rules.is_overruled(one.told.said_at, withdrawn_at=max(ended)):
+            return self._overrule(one)
+        return True
+
+    def _overrule(self, one: Candidate) -> bool:
+        """Leave out what was withdrawn here."""
+        self.counts[Fate.OVERRULED] += 1
+        self.named.append(f"overruled: {one.told.key}: its value was withdrawn here: look at it")
+        return False
+
+    def _says_else(self, one: Candidate, record: Record) -> bool:
+        """Whether a record says other facts than its signal, which then makes room for another."""
+        row = record.signal
+        assert row is not None  # noqa: S101  # asked before
+        is_same = row.value == one.draft.value and row.kind == one.draft.body.kind
+        shared = reads.shared_keys([row.pk], exchange=self.row.pk, by=CLOCK).get(row.pk, 0)
+        says = reads_collection.says(row, one.draft.body, viewer=self.row.party, now=self.now)
+        if is_same and (says or shared > 1):
+            self._link(one, signal=row)
+            return False
+        if shared <= 1:
+            self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+        self._changed.add(one.told.key)
+        return True
+
+    def _share(self, new: list[Candidate]) -> None:
+        """Share what is new in one act. raises: TooManyNewError, RefusalError."""
+        if not new:
+            return
+        out = signals.share_many(
+            [one.draft.body for one in new],
+            by=self.row.party,
+            now=self.now,
+            partial=True,
+            actor_ref=self.row.ref,
+        )
+        self._spend(out.created)
+        why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
+        uids = {one.id for one in out.signals if one}
+        rows = reads_collection.by_uid(uids, viewer=self.row.party)
+        for number, placed in enumerate(out.signals):
+            one = new[number]
+            if placed is None:
+                self._drop(one.told.key, fate=Fate.REFUSED, words=why[number])
+                continue
+            self._link(one, signal=rows[placed.id])
+            is_changed = one.told.key in self._changed
+            self.counts[Fate.CHANGED if is_changed else Fate.SHARED] += 1
+
+    def _spend(self, created: int) -> None:
+        """Count new signals of today. raises: TooManyNewError."""
+        row, today = self.row, self.now.date()
+        row.day_count = created + (row.day_count if row.day == today else 0)
+        row.day = today
+        most = Terms.model_validate(row.terms).most_a_day
+        if row.day_count > most:
+            raise TooManyNewError(
+                "it brings more than {most:,} new signals in a day: look at it; it goes on after"
+                " midnight UTC, or with a higher --most-a-day",
+                most=most,
+            )
+
+    def _link(self, one: Candidate, *, signal: Signal, is_own: bool = True) -> None:
+        """Note that a record stands for a signal."""
+        facts = {
+            "version": one.told.version[:80],
+            "signal": signal,
+            "is_own": is_own,
+            "ended": False,
+            "seen_at": self.now,
+        }
+        self._records[one.told.key], _ = Record.objects.update_or_create(
+            exchange=self.row, key=one.told.key, defaults=facts
+        )
+
+    def _judge(self, one: Told) -> None:
+        """Dispute what the source disputes, in its party's name, and no longer than it does."""
+        record = self._records.get(one.key)
+        if record is None or record.ended or not record.is_own or record.signal is None:
+            return
+        if record.is_disputed is one.is_disputed:
+            return
+        said = Opinion.DISPUTE if one.is_disputed else Opinion.AGREE
+        note = "disputed at the source" if one.is_disputed else "no longer disputed at the source"
+        body = OpinionIn(opinion=said, note=note)
+        signals.opine(
+            record.signal.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
+        )
+        record.is_disputed = one.is_disputed
+        record.save(update_fields=["is_disputed"])
+
+    def _note(self, events: Mapping[str, str]) -> None:
+        """Note which events were read, and in which version."""
+        for key, version in events.items():
+            facts = {"version": version[:80], "signal": None, "seen_at": self.now}
+            Record.objects.update_or_create(exchange=self.row, key=key[:300], defaults=facts)
+
+    def _drop(self, key: str, *, fate: Fate, words: str) -> None:
+        """Do not take a record, and say why; what it stood for ends, as it says that no more."""
+        self.counts[fate] += 1
+        self.named.append(f"{fate.value.replace('_', ' ')}: {key}: {words}")
+        self._end(key, reason=WithdrawReason.OTHER, fate=None)
+
+    def _end(self, key: str, *, reason: WithdrawReason, fate: Fate | None) -> None:
+        """End what a record stands for: the source's own signal, unless another record says it."""
+        record = self._records.get(key)
+        if record is None or record.ended:
+            return
+        record.ended, record.seen_at = True, self.now
+        record.save(update_fields=["ended", "seen_at"])
+        row = record.signal
+        if row is None or not record.is_own:
+            return
+        is_told_still = reads.shared_keys([row.pk], exchange=self.row.pk, by=CLOCK)
+        if not is_told_still and row.state == SignalState.LIVE:
+            self._withdraw(row, reason=reason)
+        if fate is not None:
+            self.counts[fate] += 1
+
+    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
+        """Take a signal of the source back."""
+        body = WithdrawIn(reason=reason, note="as the source says")
+        signals.withdraw(
+            row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
+        )

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What others' tags say in our words: a small table, and nothing is guessed.
+
+docs/understand/exchanges.md holds the same table; a test compares them.
+
+source: MISP taxonomies of 2026 (tlp, PAP, rsit, dark-web, exercise, false-positive, copine-scale,
+        estimative-language), and the tags that Stemtide itself writes.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.labels import labels, refused_label
+from stemtide.protocol.words import Provenance, Severity
+
+LABEL_OF = {
+    'rsit:abusive-content="violence"': "graphic-violence",
+    'dark-web:topic="violence"': "graphic-violence",
+    'dark-web:motivation="recruitment-advocacy"': "recruitment",
+}
+"""Tags of others that mean a label of ours."""
+
+TLP_WORDS = {**{one.value: one for one in Tlp}, "white": Tlp.CLEAR}
+"""What stands after tlp:; white is the clear of TLP 1."""
+
+CONFIDENCE_OF = {
+    'estimative-language:confidence-in-analytic-judgment="low"': 25,
+    'estimative-language:confidence-in-analytic-judgment="moderate"': 50,
+    'estimative-language:confidence-in-analytic-judgment="high"': 80,
+}
+
+DISPUTED_BY = frozenset({'false-positive:confirmed="true"', 'false-positive:risk="high"'})
+EXERCISE_BY = frozenset({'exercise:generic="comcheck"'})
+REFUSED_SPACES = frozenset({"copine-scale"})
+"""Taxonomies of child abuse: what has one of their tags is refused, whatever it says."""
+
+_MACHINE = re.compile(r'([^:="]+):([^="]+)="([^"]*)"')
+_OURS = frozenset({"stemtide", ""})
+_MAX_TAGS, _MAX_CHARS = 200, 300
+
+
+class RefusedWordError(ValueError):
+    """A tag names content that belongs to another channel; the message names that."""
+
+
+@dataclass(slots=True)
+class Words:
+    """What tags say. facts: a signal's fields."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    via: list[str] = field(default_factory=list)
+    signals: list[UUID] = field(default_factory=list)
+    is_disputed: bool = False
+    is_exercise: bool = False
+
+
+def read_words(tags: Iterable[object]) -> Words:
+    """What tags say, as far as we know them. A word that is unknown says nothing.
+
+    raises: RefusedWordError.
+    """
+    found = Words()
+    known: list[str] = []
+    for tag in [one for one in tags if isinstance(one, str)][:_MAX_TAGS]:
+        text = tag.strip()[:_MAX_CHARS]
+        _refuse(text)
+        label = LABEL_OF.get(text.lower()) or (text if text in labels() else None)
+        if label:
+            known.append(label)
+            continue
+        _read_one(text, into=found, known=known)
+    if known:
+        found.facts["labels"] = tuple(dict.fromkeys(known))[:8]
+    if "hub" in found.facts:
+        found.via.append(found.facts.pop("hub"))
+    return found
+
+
+def _read_one(text: str, *, into: Words, known: list[str]) -> None:
+    """What one tag says that is no label of ours or by the table."""
+    lower = text.lower()
+    into.is_disputed = into.is_disputed or lower in DISPUTED_BY
+    into.is_exercise = into.is_exercise or lower in EXERCISE_BY
+    if lower in CONFIDENCE_OF:
+        into.facts["confidence"] = CONFIDENCE_OF[lower]
+    space, name, value = _parts(text)
+    if name == "tlp" and value.lower() in TLP_WORDS:
+        said = TLP_WORDS[value.lower()]
+        into.facts["tlp"] = _stricter(into.facts.get("tlp"), said)
+    elif name == "pap" and value.lower() in set(Pap):
+        into.facts["pap"] = Pap(value.lower())
+    elif space in _OURS:
+        _read_ours(name, value, into=into, known=known)
+
+
+def _read_ours(name: str, value: str, *, into: Words, known: list[str]) -> None:
+    """What a tag of ours says, as MISP and STIX have it or as StopNCII's feedback does."""
+    facts = into.facts
+    if name == "label" and value in labels():
+        known.append(value)
+    elif name == "severity" and value in set(Severity):
+        facts["severity"] = Severity(value)
+    elif name in {"origin", "provenance"} and value in set(Provenance):
+        facts["provenance"] = Provenance(value)
+    elif name == "confidence" and value.isdecimal() and int(value[:9]) <= 100:  # noqa: PLR2004  # of 100
+        facts["confidence"] = int(value)
+    elif name in {"via", "hub", "signal"} and (uid := _uuid(value)):
+        _read_way(name, uid, into=into)
+    elif name == "disputed" and value == "yes":
+        into.is_disputed = True
+    elif name == "exercise" and value == "yes":
+        into.is_exercise = True
+
+
+def _read_way(name: str, uid: UUID, *, into: Words) -> None:
+    """Whom a record came through, and which signal it is there."""
+    if name == "signal":
+        into.signals.append(uid)
+    elif name == "via":
+        into.via.append(str(uid))
+    else:
+        into.facts["hub"] = str(uid)
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Namespace, predicate and value of a tag: stemtide:label="x", label:x, tlp:x."""
+    if machine := _MACHINE.fullmatch(text):
+        space, name, value = machine.groups()
+        return space.lower(), name.lower(), value
+    name, _, value = text.partition(":")
+    return "", name.lower(), value
+
+
+def _refuse(text: str) -> None:
+    """Refuse what belongs to another channel. raises: RefusedWordError."""
+    space, name, value = _parts(text)
+    words = (text, value, name)
+    refused = next((one for one in map(refused_label, words) if one), None)
+    if refused is None and (space in REFUSED_SPACES or name in REFUSED_SPACES):
+        refused = refused_label("csam")
+    if refused:
+        raise RefusedWordError(f"{refused.title} is never stored here: {refused.refuse_to}")
+
+
+def _stricter(one: Tlp | None, other: Tlp) -> Tlp:
+    """The stricter of two marks."""
+    order = list(Tlp)
+    return other if one is None else min(one, other, key=order.index)
+
+
+def _uuid(text: str) -> UUID | None:
+    """The UUID that a text is, in its usual spelling."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two and three real hubs that pull from one another: nothing grows, a withdrawal travels once."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import House, digest, row, until
+
+pytestmark = pytest.mark.flow
+ADDRESS = {
+    "taxii": "/taxii2/hub/collections/signals/",
+}
+LOOPBACK = {"STEMTIDE_EXCHANGE_LOOPBACK": "1"}
+
+
+class Hub:
+    """One hub with its name among the others."""
+
+    def __init__(self, name, folder):
+        self.name = name
+        self.house = House(folder, environment=LOOPBACK)
+        self._data = ["--data-dir", str(folder / "hub"), "--json"]
+        self._terminal = subprocess.Popen(
+            [sys.executable, "-m", "tests.flows.operating"],
+            cwd=Path(__file__).parents[2],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(folder)} | LOOPBACK,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *words, sent=""):
+        """What the operator types at this hub's own machine; the JSON that comes of it."""
+        asked = {"words": [*words, *self._data], "sent": sent}
+        self._terminal.stdin.write(json.dumps(asked) + "\n")
+        self._terminal.stdin.flush()
+        told = json.loads(self._terminal.stdout.readline())
+        assert told["code"] == 0, told["told"]
+        return json.loads(told["said"].splitlines()[0]) if told["said"] else None
+
+    def close(self):
+        self._terminal.communicate()
+        self.house.close()
+
+    def party(self, name):
+        """A party for another hub, and its key."""
+        self.command("party", "add", name, "--kind", "authority")
+        return self.command("key", "new", "--party", name)["key"]
+
+    def pull_from(self, other, kind="taxii"):
+        """Follow another hub: it gives us a key, and what comes is a party's of its own here."""
+        key = other.party(f"reader-{self.name}")
+        self.command("party", "add", f"from-{other.name}", "--kind", "authority")
+        self.command(
+            *("exchange", "add", f"{kind}-{other.name}", "--kind", kind, "--every", "86400"),
+            *("--address", other.house.hub.address + ADDRESS[kind]),
+            *("--party", f"from-{other.name}", "--secret-file", "-"),
+            sent=key,
+        )
+
+    def run(self, other, kind="taxii"):
+        return self.command("exchange", "run", f"{kind}-{other.name}")["counts"]
+
+    def live(self):
+        found = self.house.rows("SELECT value FROM signals_signal WHERE state = 'live'")
+        return sorted(value for (value,) in found)
+
+    def count(self, what):
+        return self.house.rows(f"SELECT count(*) FROM {what}")[0][0]  # noqa: S608  # our own words
+
+    def share(self, *values, **facts):
+        rows = [row(one, tlp="green", **facts) for one in values]
+        return [one["id"] for one in self.house.share(rows)["signals"]]
+
+    def withdraw(self, uid):
+        body = {"reason": "mistake"}
+        answer = self.house.authority.post(f"/api/v1/signals/{uid}/withdraw", json=body)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+def hubs(tmp_path, request):
+    """So many hubs."""
+    with ExitStack() as stack:
+        found = []
+        for name in "abc"[: request.param]:
+            found.append(Hub(name, tmp_path / name))
+            stack.callback(found[-1].close)
+        yield found
+
+
+@pytest.mark.parametrize("kind", ADDRESS)
+@pytest.mark.parametrize("hubs", [2], indirect=True, ids=["two"])
+def test_two_hubs_that_follow_one_another_do_not_grow(hubs, kind):
+    a, b = hubs
+    a.pull_from(b, kind)
+    b.pull_from(a, kind)
+    first, second, third = (digest() for _ in range(3))
+    (uid, _), (other,) = a.share(first, second), b.share(third)
+    assert b.run(a, kind)["shared"] == 2
+    assert a.run(b, kind) == {"shared": 1, "echo": 2}
+    assert "shared" not in b.run(a, kind)
+    assert a.live() == b.live() == sorted([first, second, third])
+    a.withdraw(uid)
+    assert b.run(a, kind)["ended"] == 1
+    entries = a.count("ledger_entry"), b.count("ledger_entry")
+    for _ in range(2):
+        a.run(b, kind)
+        b.run(a, kind)
+    assert a.live() == b.live() == sorted([second, third])
+    assert (a.count("ledger_entry"), b.count("ledger_entry")) == entries
+    assert (a.count("signals_signal"), b.count("signals_signal")) == (3, 3)
+    assert a.count("signals_opinionrow") == b.count("signals_opinionrow") == 0
+    assert other != uid
+
+
+@pytest.mark.parametrize("kind", ADDRESS)
+@pytest.mark.parametrize("hubs", [3], indirect=True, ids=["three"])
+def test_what_goes_around_three_hubs_ends_where_it_began(hubs, kind):
+    a, b, c = hubs
+    ring = [(b, a), (c, b), (a, c)]
+    for reader, source in ring:
+        reader.pull_from(source, kind)
+    values = [digest() for _ in range(3)]
+    uids = a.share(*values)
+    told = [reader.run(source, kind) for reader, source in ring]
+    assert told == [{"shared": 3}, {"shared": 3}, {"echo": 3}]
+    a.withdraw(uids[0])
+    for _ in range(2):
+        for reader, source in ring:
+            reader.run(source, kind)
+    assert a.live() == b.live() == c.live() == sorted(values[1:])
+    assert [one.count("signals_signal") for one in hubs] == [3, 3, 3]
+    kinds = "ledger_entry WHERE kind = 'signal.withdrawn'"
+    assert [one.count(kinds) for one in hubs] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("hubs", [2], indirect=True, ids=["two"])
+def test_the_clock_pulls_by_itself(hubs):
+    a, b = hubs
+    value = digest()
+    a.share(value)
+    b.pull_from(a)
+    assert until(lambda: b.live() == [value])

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of the records of a source, page by page."""
+
+from uuid import uuid4
+
+import pytest
+
+from stemtide.hub.exchanges import reads, writes
+from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.parties import rules
+from stemtide.hub.signals import writes as signals
+from stemtide.hub.signals.models import OpinionRow, Signal
+from stemtide.protocol.exchanges import Fault
+from stemtide.protocol.signals import WithdrawIn
+from tests.hub.exchanges.conftest import gone, told
+from tests.world import NOON, hex_value
+
+
+@pytest.fixture(autouse=True)
+def _exchange(desk):
+    desk.add()
+
+
+def withdraw(desk, signal, *, by):
+    body = WithdrawIn(reason="mistake")
+    return signals.withdraw(signal.uid, body=body, by=by, now=desk.now)
+
+
+def test_a_new_record_is_a_signal_of_the_sources_party_on_the_exchanges_terms(desk):
+    assert desk.take(told(facts={"kind": "sha256", "value": hex_value(), "pap": "clear"})) == {
+        "shared": 1
+    }
+    row = desk.signal()
+    assert (row.tlp, row.pap, row.confidence, row.severity) == ("amber", "amber", 50, "medium")
+    assert row.labels == ["perpetrator-content"]
+
+
+def test_a_page_and_its_checkpoint_are_written_together_or_not_at_all(desk):
+    desk.take(told(1), checkpoint={"after": "a"})
+    assert desk.row.checkpoint == {"after": "a"}
+    (errand,) = writes.claim_due(desk.now, limit=1, name="partner")
+    writes.pause("partner", actor="operator", now=desk.now)
+    from stemtide.hub.exchanges import writes_pulling
+    from stemtide.protocol.exchanges import Pull
+
+    page = Pull([told(2)], checkpoint={"after": "b"})
+    assert writes_pulling.take(errand, page, now=desk.now) is None
+    assert (desk.live(), desk.row.checkpoint) == ([hex_value(1)], {"after": "a"})
+
+
+def test_the_same_page_again_changes_nothing(desk):
+    desk.take(told(1), told(2))
+    before = Entry.objects.count()
+    assert desk.take(told(1), told(2)) == {}
+    assert (len(desk.live()), Entry.objects.count()) == (2, before)
+
+
+def test_a_page_is_one_entry_beside_the_signals_own(desk):
+    desk.take(*(told(number) for number in range(20)))
+    assert desk.world.ledger_kinds()[-2:] == ["signals.shared", "exchange.pulled"]
+    assert desk.world.last_entry().detail == {"shared": 20}
+
+
+def test_what_the_source_takes_back_ends_its_own_signal_and_nobody_elses(desk):
+    desk.take(told(1))
+    other = desk.world.share(kind="sha256", value=hex_value(1))
+    assert desk.take(gone(1)) == {"ended": 1}
+    assert desk.live() == []
+    assert Signal.objects.get(uid=other.id).state == "live"
+
+
+def test_what_was_taken_back_may_be_said_again_by_the_source(desk):
+    desk.take(told(1))
+    desk.take(gone(1))
+    assert desk.take(told(1, version="3")) == {"shared": 1}
+    assert desk.live() == [hex_value(1)]
+
+
+def test_other_facts_of_a_record_replace_its_signal(desk):
+    desk.take(told(1))
+    facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
+    assert desk.take(told(1, version="2", facts=facts)) == {"changed": 1}
+    assert desk.signal().severity == "critical"
+    assert Signal.objects.get(state="withdrawn").withdraw_reason == "superseded"
+
+
+def test_a_newer_version_that_says_the_same_changes_nothing(desk):
+    desk.take(told(1))
+    assert desk.take(told(1, version="2")) == {}
+    assert (desk.records()[0].version, Signal.objects.count()) == ("2", 1)
+
+
+def test_a_record_with_another_value_leaves_the_first(desk):
+    desk.take(told(1))
+    facts = {"kind": "sha256", "value": hex_value(2)}
+    assert desk.take(told(1, version="2", facts=facts)) == {"changed": 1}
+    assert desk.live() == [hex_value(2)]
+
+
+def test_several_records_of_one_value_are_one_signal_until_the_last_ends(desk):
+    desk.take(told(1), told(1, key="twin"))
+    assert len(desk.live()) == 1
+    desk.take(gone(1))
+    assert len(desk.live()) == 1
+    desk.take(gone(1, key="twin"))
+    assert desk.live() == []
+
+
+def test_a_value_that_another_party_shares_is_confirmed_and_no_new_original(desk):
+    there = desk.world.share(kind="sha256", value=hex_value(1))
+    assert desk.take(told(1)) == {"confirmed": 1}
+    (record,) = desk.records()
+    assert (record.signal.uid, record.is_own, desk.live()) == (there.id, False, [])
+    assert OpinionRow.objects.count() == 0
+
+
+def test_a_value_that_others_may_not_know_of_here_is_shared_by_the_source(desk):
+    desk.world.share(
+        kind="sha256", value=hex_value(1), tlp="red", audience=(desk.world.agency.name,)
+    )
+    assert desk.take(told(1)) == {"shared": 1}
+
+
+def test_taking_back_what_was_only_confirmed_touches_nobody(desk):
+    there = desk.world.share(kind="sha256", value=hex_value(1))
+    desk.take(told(1))
+    assert desk.take(gone(1)) == {}
+    assert Signal.objects.get(uid=there.id).state == "live"
+
+
+def test_our_own_is_known_by_the_hubs_it_came_through(desk):
+    hub = str(ledger.heads().hub)
+    assert desk.take(told(1, via=(hub, str(uuid4())))) == {"echo": 1}
+    assert (desk.live(), desk.records()) == ([], [])
+
+
+def test_our_own_is_known_by_its_id(desk):
+    placed = desk.world.share(kind="sha256", value=hex_value(7))
+    assert desk.take(told(1, signals=(placed.id,))) == {"echo": 1}
+
+
+def test_our_own_is_known_by_who_made_it(desk):
+    maker = next(iter(reads.own_makers(by="test")))
+    assert desk.take(told(1, makers=(maker,))) == {"echo": 1}
+
+
+def test_the_way_that_a_signal_came_is_kept_and_the_other_hub_learned(desk):
+    first, last = str(uuid4()), str(uuid4())
+    desk.take(told(1, via=(first, last)))
+    assert desk.signal().via == f"{first} {last}"
+    assert desk.row.hub == last
+
+
+def test_what_was_withdrawn_here_after_the_source_said_it_stays_withdrawn(desk):
+    placed = desk.world.share(kind="sha256", value=hex_value(1))
+    desk.later(hours=1)
+    signals.withdraw(
+        placed.id, body=WithdrawIn(reason="mistake"), by=desk.world.authority, now=desk.now
+    )
+    desk.later(hours=1)
+    assert desk.take(told(1, said_at=NOON)) == {"overruled": 1}
+    assert desk.take(told(2, facts=told(1).facts, said_at=None)) == {"overruled": 1}
+    assert desk.take(told(1, said_at=desk.now)) == {"shared": 1}
+
+
+def test_what_was_confirmed_and_then_withdrawn_here_does_not_come_back(desk):
+    placed = desk.world.share(kind="sha256", value=hex_value(1))
+    desk.take(told(1))
+    desk.later(hours=1)
+    signals.withdraw(
+        placed.id, body=WithdrawIn(reason="mistake"), by=desk.world.authority, now=desk.now
+    )
+    assert desk.take(told(1, version="2", said_at=NOON)) == {"overruled": 1}
+    assert desk.live() == []
+
+
+def test_what_an_agency_withdrew_of_a_source_never_comes_back_by_itself(desk):
+    desk.take(told(1))
+    withdraw(desk, desk.signal(), by=desk.world.agency)
+    later = desk.later(hours=1)
+    assert desk.take(told(1, version="2", said_at=later)) == {"overruled": 1}
+    assert desk.live() == []
+
+
+def test_an_expired_signal_of_a_source_is_shared_anew(desk):
+    facts = {"kind": "sha256", "value": hex_value(1)}
+    soon = desk.world.at(hours=1)
+    desk.take(told(1, facts=facts | {"expires_at": soon}))
+    signals.expire_due(desk.later(hours=2))
+    assert desk.take(told(1, version="2", facts=facts)) == {"shared": 1}
+
+
+def test_what_the_source_disputes_its_party_disputes_and_no_longer(desk):
+    desk.take(told(1, is_disputed=True))
+    assert desk.signal().is_disputed
+    desk.take(told(1, version="2", is_disputed=True))
+    assert OpinionRow.objects.count() == 1
+    desk.take(told(1, version="3"))
+    assert not desk.signal().is_disputed
+
+
+def test_a_bad_record_is_counted_and_named_and_the_others_go_on(desk):
+    bad = told(2, facts={"kind": "sha256", "value": "zz"})
+    assert desk.take(bad, told(1), faults=[Fault("x\n1", "no pattern")]) == {
+        "shared": 1,
+        "refused": 2,
+    }
+    assert "refused: x?1: no pattern" in desk.log()
+    assert "refused: record-2: value: a sha256 value is 64 hex digits" in desk.log()
+
+
+def test_a_value_that_matches_everything_is_refused_as_at_every_door(desk):
+    blank = told(facts={"kind": "pdq", "value": "0" * 64})
+    assert desk.take(blank) == {"refused": 1}
+
+
+def test_what_can_no_longer_be_taken_is_not_kept_either(desk):
+    desk.take(told(1), told(2))
+    red = told(1, version="2", facts={"kind": "sha256", "value": hex_value(1), "tlp": "red"})
+    assert desk.take(red, faults=[Fault("record-2", "it is refused now")]) == {
+        "left_out": 1,
+        "refused": 1,
+    }
+    assert desk.live() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"tlp": "red"}, "TLP:RED is stricter"),
+        ({"tlp": "amber+strict"}, "TLP:AMBER+STRICT is stricter"),
+        ({"audience": ("somebody",)}, "for named parties"),
+        ({"expires_at": NOON}, "ran out"),
+    ],
+    ids=["red", "strict", "named", "over"],
+)
+def test_what_the_terms_do_not_take_is_left_out_and_said(desk, said, words):
+    facts = {"kind": "sha256", "value": hex_value(1)} | said
+    assert desk.take(told(1, facts=facts)) == {"left_out": 1}
+    assert words in desk.log()[0]
+
+
+def test_an_exercise_of_the_source_never_becomes_real(desk):
+    assert desk.take(told(1, is_exercise=True)) == {"left_out": 1}
+
+
+def test_a_source_that_brings_too_much_in_a_day_has_to_wait_and_loses_nothing(world, desk):
+    writes.remove("partner", actor="operator", now=NOON)
+    desk.add(name="greedy", terms={"most_a_day": 3})
+    from stemtide.hub.exchanges import writes_pulling
+    from stemtide.protocol.exchanges import Pull
+
+    (errand,) = writes.claim_due(NOON, limit=1, name="greedy")
+    page = Pull([told(number) for number in range(3)], checkpoint={"page": 1})
+    writes_pulling.take(errand, page, now=NOON)
+    more = Pull([told(9)], checkpoint={"page": 2})
+    with pytest.raises(rules.RefusalError, match="more than 3 new signals in a day"):
+        writes_pulling.take(errand, more, now=NOON)
+    assert len(desk.live()) == 3
+    assert writes_pulling.take(errand, more, now=world.at(days=1)) == {"shared": 1}
