@@ -12,6 +12,7 @@ from stemtide.client.calls import (
     complaints,
     crises,
     documents,
+    exchanges,
     feed,
     holds,
     leads,
@@ -80,6 +81,11 @@ class Operations:
     withdraw_proposal = asked(crises.withdraw_proposal)
     read_seal = asked(documents.read_seal)
     verify_document = asked(documents.verify_document)
+    list_exchanges = asked(exchanges.list_exchanges)
+    pause_exchange = asked(exchanges.pause_exchange)
+    read_exchange = asked(exchanges.read_exchange)
+    read_exchange_log = asked(exchanges.read_exchange_log)
+    resume_exchange = asked(exchanges.resume_exchange)
     follow_events = events(feed.follow_events)
     read_feed = asked(feed.read_feed)
     read_snapshot = lines(feed.read_snapshot)

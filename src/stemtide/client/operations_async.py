@@ -12,6 +12,7 @@ from stemtide.client.calls import (
     complaints,
     crises,
     documents,
+    exchanges,
     feed,
     holds,
     leads,
@@ -80,6 +81,11 @@ class Operations:
     withdraw_proposal = asked_later(crises.withdraw_proposal)
     read_seal = asked_later(documents.read_seal)
     verify_document = asked_later(documents.verify_document)
+    list_exchanges = asked_later(exchanges.list_exchanges)
+    pause_exchange = asked_later(exchanges.pause_exchange)
+    read_exchange = asked_later(exchanges.read_exchange)
+    read_exchange_log = asked_later(exchanges.read_exchange_log)
+    resume_exchange = asked_later(exchanges.resume_exchange)
     follow_events = events_later(feed.follow_events)
     read_feed = asked_later(feed.read_feed)
     read_snapshot = lines_later(feed.read_snapshot)

@@ -25,7 +25,7 @@ longer lives is not shared anew, and of an address the address is taken and not 
 COLUMNS = (*SHARED[:2], "url", *SHARED[2:], *(one for one in TOLD if one != "url"))
 """Columns in the order of an export."""
 
-LISTS = frozenset({"labels", "audience"})
+LISTS = frozenset({"labels", "audience", "via"})
 """Columns that hold several words, with BETWEEN between them where a cell is one text."""
 
 BETWEEN = "|"

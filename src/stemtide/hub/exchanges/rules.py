@@ -18,7 +18,7 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.protocol.exchanges import ExchangeKind, ExchangeState, Fate, Terms, Told
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.signals import SignalIn
+from stemtide.protocol.signals import MAX_VIA, SignalIn
 from stemtide.protocol.words import PartyKind
 
 __all__ = [
@@ -158,7 +158,7 @@ def fit(told: Told, *, terms: Terms, now: datetime) -> SignalIn:
         "pap": pap,
         "crisis": terms.crisis,
         "exercise": terms.exercise,
-        "via": told.via,
+        "via": _way(told.via),
     }
     try:
         return SignalIn.model_validate(said)
@@ -167,6 +167,12 @@ def fit(told: Told, *, terms: Terms, now: datetime) -> SignalIn:
         path = ".".join(map(str, first["loc"]))
         words = f"{path}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
         raise NotTakenError(Fate.REFUSED, words[:300]) from error
+
+
+def _way(via: tuple[str, ...]) -> tuple[str, ...]:
+    """The hubs that a record came through; of a way that is too long the middle is lost."""
+    way = tuple(dict.fromkeys(via))
+    return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
 
 
 def _check_wanted(told: Told, *, facts: Mapping[str, Any], terms: Terms, now: datetime) -> None:

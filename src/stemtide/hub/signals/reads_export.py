@@ -102,6 +102,7 @@ def _row(columns: tuple[Any, ...], *, seen: frozenset[UUID] | None) -> dict[str,
     """A signal by names. seen: the crises that may be named; None for all."""
     row = dict(zip(COLUMNS, columns, strict=True))
     row["audience"] = sorted(unpack_audience(row["audience"]))
+    row["via"] = row["via"].split()
     row["url"] = row["url"] or None
     row["withdraw_reason"] = row["withdraw_reason"] or None
     if seen is not None and row["crisis"] not in seen:
