@@ -4,15 +4,17 @@
 import json
 import re
 from datetime import timedelta
+from importlib.resources import files
 from uuid import uuid4
 
+import jsonschema
 import pytest
 import stix2
 from hypothesis import given, strategies as st
 from stix2validator import ValidationOptions, validate_instance
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.handling import Tlp
+from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import is_long
 from stemtide.protocol.stix import (
     EXTENSION,
@@ -24,16 +26,25 @@ from stemtide.protocol.stix import (
     standing_objects,
     stix_time,
 )
+from stemtide.protocol.stix_patterns import read_pattern
 from stemtide.protocol.stix_posted import (
     PostedError,
     opinion_of,
     read_object,
     reason_of,
     sighting_of,
-    signal_of,
+    signals_of,
 )
-from stemtide.protocol.stix_signals import indicator, pattern_of, read_pattern
-from stemtide.protocol.words import Opinion, Outcome
+from stemtide.protocol.stix_signals import _FIELDS, indicator, pattern_of
+from stemtide.protocol.words import (
+    Opinion,
+    Outcome,
+    Provenance,
+    Reach,
+    Severity,
+    SignalState,
+    WithdrawReason,
+)
 from tests.prints import text_value
 from tests.world import NOON, hex_value
 
@@ -73,6 +84,8 @@ def row(kind="pdq", **facts):
         "shared_at": NOON,
         "expires_at": None,
         "withdraw_reason": "",
+        "via": [],
+        "hub": "",
     }
     return plain | facts
 
@@ -123,7 +136,7 @@ def test_an_indicator_of_ours_is_read_back_as_the_signal_that_it_was_made_of(fac
     stix = indicator(told, created_by=BY, created=NOON, modified=NOON)
     if told["kind"] == "url" and not told["url"]:
         assert read_pattern(stix["pattern"]).is_digest
-    signal = signal_of(read_object(stix), crisis=None, exercise=False)
+    (signal,) = signals_of(read_object(stix), crisis=None, exercise=False).signals
     kept = ("quality", "within_bits", "reach", "content", "ideology", "entity", "severity")
     for name in (*kept, "provenance", "confidence", "tlp", "pap", "expires_at"):
         assert getattr(signal, name) == told[name], name
@@ -157,6 +170,28 @@ def test_a_signals_id_is_its_indicators_with_another_version():
     assert indicator_id(uid) == f"indicator--{V7.replace('-7815-', '-4815-')}"
     assert uid in signal_uids(indicator_id(uid))
     assert signal_uids("malware--x") == signal_uids("indicator--x") == ()
+
+
+SCHEMA = json.loads(files("stemtide.protocol").joinpath("stix_extension.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_we_add_is_as_its_schema_says(kind):
+    told = made(kind=kind.value, **({"quality": None} if kind is not Kind.PDQ else {}))
+    jsonschema.validate(told["extensions"][EXTENSION], SCHEMA)
+    assert set(told["extensions"][EXTENSION]) <= set(SCHEMA["properties"])
+
+
+def test_the_schema_knows_every_field_and_every_word():
+    properties = SCHEMA["properties"]
+    assert set(_FIELDS) | {"kind", "state", "outcomes"} <= set(properties)
+    words = {"kind": Kind, "state": SignalState, "severity": Severity, "provenance": Provenance}
+    words |= {"pap": Pap, "reach": Reach, "withdraw_reason": WithdrawReason}
+    for name, enum in words.items():
+        assert properties[name]["enum"] == [one.value for one in enum], name
+    assert set(properties["outcomes"]["propertyNames"]["enum"]) == set(Outcome)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"extension_type": "property-extension", "severity": "grave"}, SCHEMA)
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=60))
@@ -294,7 +329,7 @@ def test_whatever_is_posted_is_read_or_refused_and_nothing_else(kind, data):
     try:
         read = read_object(sent)
         if kind == "indicator":
-            signal_of(read, crisis=None, exercise=False)
+            signals_of(read, crisis=None, exercise=False)
             reason_of(read)
         elif kind == "sighting":
             sighting_of(read)

@@ -25,6 +25,9 @@ OBJECT_MEDIA_TYPE = "application/stix+json;version=2.1"
 EXTENSION = "extension-definition--0f2e6c1b-7a39-4d15-9c64-3f1d8f1b5a27"
 """Our property-extension: what a signal is beyond its pattern."""
 
+SCHEMA_PATH = "/schemas/stemtide-signal/1.0.json"
+"""Where every hub has the JSON Schema of that extension (stix_extension.json), for everybody."""
+
 MAKER = "identity--6a6c1f4e-52c1-4b0e-8a7f-9d0e4c7b2f13"
 """Who defines the extension: the project, not a hub."""
 
@@ -50,6 +53,31 @@ TLP_OF = {
     "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": Tlp.RED,
 }
 """What each marking object says, of TLP 2.0 and of TLP 1."""
+
+
+OBSERVABLES = frozenset(
+    [
+        "artifact",
+        "autonomous-system",
+        "directory",
+        "domain-name",
+        "email-addr",
+        "email-message",
+        "file",
+        "ipv4-addr",
+        "ipv6-addr",
+        "mac-addr",
+        "mutex",
+        "network-traffic",
+        "process",
+        "software",
+        "url",
+        "user-account",
+        "windows-registry-key",
+        "x509-certificate",
+    ]
+)
+"""Types whose objects have no versions. source: STIX 2.1 section 6."""
 
 
 def stix_time(moment: datetime) -> str:
@@ -166,7 +194,8 @@ def standing_objects() -> list[Stix]:
         "name": "Stemtide signal",
         "description": "What a signal is beyond its pattern: kind and value of its fingerprint,"
         " quality, distance, labels, severity, provenance, handling",
-        "schema": "https://stemtide.example/stix/signal-1.0.json",
+        # Text and no address: the object is the same at every hub, and no hub is above the others.
+        "schema": f"JSON Schema at {SCHEMA_PATH} of every Stemtide hub, without a key",
         "version": "1.0.0",
         "extension_types": ["property-extension"],
     }
@@ -177,3 +206,14 @@ def version_of(stored: Mapping[str, Any]) -> str | None:
     """What tells versions of an object apart; None for one that has none, such as a file."""
     found = stored.get("modified") or stored.get("created")
     return str(found) if found else None
+
+
+def depth_of(sent: object) -> int:
+    """How many objects and lists lie inside each other, without recursion."""
+    deepest, waiting = 0, [(sent, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting.extend((each, depth + 1) for each in inner if isinstance(each, dict | list))
+    return deepest

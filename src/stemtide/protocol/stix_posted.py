@@ -18,9 +18,14 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.labels import labels, refused_label
 from stemtide.protocol.signals import MAX_VIA, SignalIn, is_long
-from stemtide.protocol.stix import EXTENSION, TLP_OF, Stix, read_tags, stix_time
+from stemtide.protocol.stix import EXTENSION, OBSERVABLES, TLP_OF, Stix, depth_of, read_tags
 from stemtide.protocol.stix_around import MAX_COUNT, READ_OPINION
-from stemtide.protocol.stix_signals import Pattern, read_pattern
+from stemtide.protocol.stix_patterns import (
+    PLAIN,
+    Pattern,
+    TooManyComparisonsError,
+    read_patterns,
+)
 from stemtide.protocol.words import Opinion, Outcome, WithdrawReason
 
 MAX_OBJECT_BYTES = 1 << 20
@@ -29,35 +34,14 @@ MAX_OBJECT_BYTES = 1 << 20
 MAX_DEPTH = 16
 """Objects and lists inside each other."""
 
+_ONLY_OF = {"quality": Kind.PDQ, "within_bits": Kind.PDQ, "reach": Kind.URL}
+"""What our extension says of one kind only, where a pattern asks for several."""
+
 DEFAULT_LABEL = "perpetrator-content"
 """What content does where its poster does not say, in a database of nothing else."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9-]{1,248}[a-z0-9]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-_OBSERVABLES = frozenset(
-    [
-        "artifact",
-        "autonomous-system",
-        "directory",
-        "domain-name",
-        "email-addr",
-        "email-message",
-        "file",
-        "ipv4-addr",
-        "ipv6-addr",
-        "mac-addr",
-        "mutex",
-        "network-traffic",
-        "process",
-        "software",
-        "url",
-        "user-account",
-        "windows-registry-key",
-        "x509-certificate",
-    ]
-)
-"""Types whose objects have no versions. source: STIX 2.1 section 6."""
-
 _STRICTEST = list(Tlp)
 _NO_FACTS = (
     *("extension_type", "kind", "state", "crisis", "exercise", "shared_by", "disputed"),
@@ -92,27 +76,6 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of one posted object, as a TAXII status tells it. source: TAXII 2.1, 4.3.1."""
-
-    id: str
-    version: str
-    message: str = ""
-
-    @classmethod
-    def of(cls, sent: object, *, now: datetime, message: str = "") -> "Fate":
-        """What became of whatever was sent, also of what is no object at all."""
-        stix: Stix = sent if isinstance(sent, dict) else {}
-        version = stix.get("modified") or stix.get("created") or stix_time(now)
-        return cls(str(stix.get("id"))[:300], str(version)[:40], message)
-
-    def as_json(self) -> dict[str, str]:
-        """The same as part of a status."""
-        found = {"id": self.id, "version": self.version}
-        return found | ({"message": self.message} if self.message else {})
-
-
-@dataclass(frozen=True, slots=True)
 class SightingPosted:
     """How often content that matches an indicator was met, and what became of it."""
 
@@ -143,7 +106,7 @@ def read_object(sent: object) -> Posted:
         raise PostedError(f"id: should be {kind}--<UUID>")
     if sent.get("spec_version", "2.1") != "2.1":
         raise PostedError("spec_version: only objects of STIX 2.1 are taken")
-    if _depth(sent) > MAX_DEPTH:
+    if depth_of(sent) > MAX_DEPTH:
         raise PostedError(f"more than {MAX_DEPTH} objects and lists lie inside each other")
     if len(json.dumps(sent)) > MAX_OBJECT_BYTES:
         raise PostedError(f"one object has at most {MAX_OBJECT_BYTES:,} bytes")
@@ -158,8 +121,25 @@ def read_body(body: str) -> Posted:
     return read_object(json.loads(body))
 
 
-def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalIn | None:
-    """The signal that an indicator asks for; None where we could not match its pattern.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The signals that an indicator asks for.
+
+    others: comparisons of its pattern beside them. why: it asks for none; "" where it does.
+    """
+
+    signals: tuple[SignalIn, ...]
+    others: int = 0
+    why: str = ""
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is told as several indicators."""
+        return len(self.signals) > 1
+
+
+def signals_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> Wanted:
+    """The signals that an indicator asks for: one for each comparison that we could match.
 
     raises: PostedError.
     """
@@ -167,11 +147,38 @@ def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalI
     pattern = stix.get("pattern")
     if not isinstance(pattern, str):
         raise PostedError("pattern: must be given, as text")
-    asked = read_pattern(pattern) if stix.get("pattern_type", "stix") == "stix" else None
-    if asked is None:
-        return None
-    kept = {name: value for name, value in facts.items() if name not in _NO_FACTS}
-    kept.pop("withdraw_reason", None)
+    if stix.get("pattern_type", "stix") != "stix":
+        return Wanted((), why=PLAIN)
+    try:
+        asked = read_patterns(pattern)
+    except TooManyComparisonsError as error:
+        raise PostedError(f"pattern: {error}") from error
+    if len(asked.each) > 1 and {"kind", "value"} & set(facts):
+        raise PostedError("value: the extension says one, and the pattern several: leave it out")
+    unkept = {*_NO_FACTS, "withdraw_reason"}
+    common = {name: value for name, value in facts.items() if name not in unkept}
+    read = []
+    for one in asked.each:
+        is_alone = len(asked.each) == 1
+        own = {
+            name: value
+            for name, value in common.items()
+            if is_alone or _ONLY_OF.get(name, one.kind) is one.kind
+        }
+        read.append(_signal(posted, one, own, crisis=crisis, exercise=exercise))
+    found = tuple(one for one in read if one)
+    why = asked.why or ("" if found else PLAIN)
+    return Wanted(found, asked.others + len(read) - len(found), why)
+
+
+def _signal(
+    posted: Posted, asked: Pattern, own: Stix, *, crisis: UUID | None, exercise: bool
+) -> SignalIn | None:
+    """What one comparison asks for; None for a LIKE whose reach nobody says.
+
+    own: what our extension says of it. raises: PostedError.
+    """
+    stix, facts = posted.stix, _facts_of(posted.stix)
     tags = read_tags(stix.get("labels"))
     said: dict[str, Any] = {
         "severity": (tags.get("severity") or ["medium"])[0],
@@ -180,7 +187,7 @@ def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalI
         "pap": _pap_of(stix),
         "expires_at": stix.get("valid_until"),
         "labels": _labels_of(stix),
-        **kept,
+        **own,
         "kind": asked.kind,
         "value": _value_of(asked, facts=facts),
         "tlp": posted.tlp,
@@ -207,6 +214,15 @@ def way_of(facts: Stix) -> tuple[str, ...]:
     told = (*_words(facts.get("via")), *_words([facts.get("hub")]))
     way = tuple(dict.fromkeys(told))
     return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
+
+
+def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalIn | None:
+    """The signal that an indicator of one comparison asks for; None for any other.
+
+    raises: PostedError.
+    """
+    wanted = signals_of(posted, crisis=crisis, exercise=exercise)
+    return wanted.signals[0] if len(wanted.signals) == 1 and not wanted.others else None
 
 
 def sighting_of(posted: Posted) -> SightingPosted:
@@ -299,7 +315,7 @@ def _version_of(sent: Stix, kind: str) -> str | None:
         if name in sent:
             _time(sent, name)
     found = sent.get("modified") or sent.get("created")
-    if found is None and kind not in _OBSERVABLES and not kind.startswith("x-"):
+    if found is None and kind not in OBSERVABLES and not kind.startswith("x-"):
         raise PostedError("modified: must be given, as in 2026-01-31T12:00:00.000Z")
     return str(found) if found else None
 
@@ -376,14 +392,3 @@ def _is_id(stix_id: str, *, kind: str) -> bool:
         return start == kind and str(UUID(text)) == text
     except ValueError:
         return False
-
-
-def _depth(sent: object) -> int:
-    """How many objects and lists lie inside each other, without recursion."""
-    deepest, waiting = 0, [(sent, 1)]
-    while waiting:
-        one, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        waiting.extend((each, depth + 1) for each in inner if isinstance(each, dict | list))
-    return deepest

@@ -9,9 +9,7 @@ url     [url:value = 'https://…'], or LIKE where it covers a folder or a host;
 others  [x-stemtide-video:digest = '…'], the SHA-256 of their value, which is beside the pattern
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -48,24 +46,6 @@ _FIELDS = (
     *("severity", "provenance", "pap", "audience", "crisis", "exercise", "shared_by", "disputed"),
     *("withdraw_reason", "via", "hub"),
 )
-_QUOTED = r"'((?:[^'\\]|\\.)*)'"
-_PATTERN = re.compile(rf"\s*\[\s*([a-z0-9-]+):([^=!<>]+?)\s*(=|LIKE)\s*{_QUOTED}\s*\]\s*")
-_HASHES = {
-    "hashes.PDQ": Kind.PDQ,
-    "hashes.MD5": Kind.MD5,
-    "hashes.SHA256": Kind.SHA256,
-    "hashes.SHA-256": Kind.SHA256,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """What a pattern of one comparison asks for. value: a digest where is_digest, of a url too."""
-
-    kind: Kind
-    value: str
-    is_digest: bool = False
-    is_like: bool = False
 
 
 def pattern_of(kind: Kind, *, value: str, url: str | None, reach: str | None) -> str:
@@ -80,24 +60,6 @@ def pattern_of(kind: Kind, *, value: str, url: str | None, reach: str | None) ->
         address = _quoted(f"https://{url}")
         return f"[url:value LIKE '{address}%']" if reach else f"[url:value = '{address}']"
     return f"[x-stemtide-{kind.value}:digest = '{value}']"
-
-
-def read_pattern(text: str) -> Pattern | None:
-    """What a pattern asks for; None for one that is not of one comparison that we can match."""
-    found = _PATTERN.fullmatch(text)
-    if found is None:
-        return None
-    what, path, operator, quoted = found.groups()
-    path, value = path.replace("'", ""), re.sub(r"\\(.)", r"\1", quoted)
-    is_like = operator == "LIKE"
-    if what == "file" and path in _HASHES and not is_like:
-        return Pattern(_HASHES[path], value.lower())
-    if (what, path) == ("url", "value"):
-        return Pattern(Kind.URL, value, is_like=is_like)
-    kind = what.removeprefix("x-stemtide-")
-    if what.startswith("x-stemtide-") and path == "digest" and kind in set(Kind) and not is_like:
-        return Pattern(Kind(kind), value.lower(), is_digest=True)
-    return None
 
 
 def indicator(

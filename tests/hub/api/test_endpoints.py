@@ -7,6 +7,7 @@ import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
 from stemtide.hub.api.health import _check_tables
+from stemtide.protocol.stix import EXTENSION, SCHEMA_PATH, standing_objects
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 
@@ -207,6 +208,16 @@ def test_health_needs_no_key_and_tells_no_secrets(machine):
 
 
 @pytest.mark.django_db
+def test_the_schema_of_what_we_add_to_stix_is_for_everybody(machine):
+    answer = machine(None)("GET", SCHEMA_PATH)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/schema+json"
+    assert answer.json()["$id"] == f"urn:uuid:{EXTENSION.partition('--')[2]}"
+    (told,) = [one for one in standing_objects() if one["id"] == EXTENSION]
+    assert SCHEMA_PATH in told["schema"]
+    assert machine(None)("POST", SCHEMA_PATH).status_code == 405
+
+
 def test_health_is_not_ready_while_a_migration_is_missing(machine):
     _check_tables.cache_clear()
     MigrationRecorder.Migration.objects.filter(app="signals").delete()

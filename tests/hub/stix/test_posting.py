@@ -278,3 +278,166 @@ def test_the_collection_of_feedback_takes_no_signals(shelf):
     assert "another" in refusals(shelf.post(target, to="feedback"))[0]
     shelf.post(target)
     assert shelf.post(said_of(target["id"]), to="feedback")["failure_count"] == 0
+
+
+# Patterns of several comparisons
+
+A, B, C = hex_value("b"), hex_value("a", digits=32), hex_value("c")
+
+
+def several(*parts, joined=" OR ", **more):
+    return indicator(pattern=f"[{joined.join(parts)}]", **more)
+
+
+def pdq(value):
+    return f"file:hashes.PDQ = '{value}'"
+
+
+def md5(value):
+    return f"file:hashes.MD5 = '{value}'"
+
+
+def values():
+    return sorted((row.value, row.state) for row in Signal.objects.all())
+
+
+def test_comparisons_joined_by_or_are_a_signal_each(shelf):
+    sent = several(pdq(A), md5(B), confidence=70)
+    (told,) = shelf.post(sent)["successes"]
+    assert told["message"].startswith("became 2 signals, each told by itself: indicator--")
+    assert values() == [(A, "live"), (B, "live")]
+    assert {row.confidence for row in Signal.objects.all()} == {70}
+    assert [one["id"] for one in shelf.indicators() if one["id"] == sent["id"]]
+    others = shelf.indicators(shelf.world.big_provider)
+    assert sorted(one["pattern"] for one in others) == [f"[{md5(B)}]", f"[{pdq(A)}]"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        f"[{pdq(A)}] OR [{md5(B)}]",
+        f"([{pdq(A)}] OR ([{md5(B)} OR {md5(B)}]))",
+        f"[({pdq(A)}) OR ({md5(B)} OR file:name = 'x')]",
+        f"[{pdq(A)}] OR [file:hashes.MD5 IN ('{B}', '{B.upper()}')]",
+    ],
+    ids=["observations", "nested", "beside", "in"],
+)
+def test_every_spelling_of_or_means_the_same(shelf, pattern):
+    assert shelf.post(indicator(pattern=pattern))["success_count"] == 1
+    assert values() == [(A, "live"), (B, "live")]
+
+
+def test_what_is_joined_by_and_is_kept_and_it_is_said_why(shelf):
+    sent = several(pdq(A), md5(B), joined=" AND ")
+    (told,) = shelf.post(sent)["successes"]
+    assert "asks for several things at once (AND" in told["message"]
+    assert not Signal.objects.exists()
+    assert shelf.indicators(shelf.world.big_provider) == [sent]
+
+
+def test_a_comparison_that_no_upload_meets_is_told_and_sinks_no_other(shelf):
+    sent = several(pdq(A), "ipv4-addr:value = '192.0.2.7'")
+    (told,) = shelf.post(sent)["successes"]
+    assert told["message"] == "1 of its comparisons are none that uploads are compared with"
+    assert shelf.indicators(shelf.world.big_provider) == [sent]
+
+
+def test_a_value_that_is_refused_is_named_and_the_others_are_shared(shelf):
+    (told,) = shelf.post(several(pdq(A), pdq("0" * 64)))["successes"]
+    assert "became 1 signals" in told["message"]
+    assert "value: " in told["message"]
+    assert values() == [(A, "live")]
+
+
+def test_a_value_that_its_party_shares_already_stays_what_it_is(shelf):
+    first = indicator(A)
+    shelf.post(first)
+    sent = several(pdq(A), md5(B))
+    (told,) = shelf.post(sent)["successes"]
+    assert f"shares this already, as {first['id']}" in told["message"]
+    revoked = sent | {"revoked": True, "modified": indicator(minutes=1)["modified"]}
+    shelf.post(revoked)
+    assert values() == [(A, "live"), (B, "withdrawn")]
+
+
+def test_revoking_it_withdraws_all_of_them(shelf):
+    sent = several(pdq(A), md5(B))
+    shelf.post(sent)
+    revoked = sent | {"revoked": True, "modified": indicator(minutes=1)["modified"]}
+    assert shelf.post(revoked)["failure_count"] == 0
+    assert values() == [(A, "withdrawn"), (B, "withdrawn")]
+    told = shelf.indicators(shelf.world.big_provider)
+    assert [one["revoked"] for one in told] == [True, True]
+
+
+def test_nobody_else_revokes_it_nor_learns_of_it(shelf):
+    sent = several(pdq(A), md5(B))
+    shelf.post(sent)
+    revoked = sent | {"revoked": True, "modified": indicator(minutes=1)["modified"]}
+    status = shelf.post(revoked, by=shelf.world.big_provider)
+    assert "another party's" in refusals(status)[0]
+    assert values() == [(A, "live"), (B, "live")]
+
+
+def test_a_newer_version_withdraws_what_it_no_longer_asks_for_and_shares_the_rest(shelf):
+    sent = several(pdq(A), md5(B))
+    shelf.post(sent)
+    newer = several(md5(B), pdq(C), id=sent["id"], minutes=1)
+    assert shelf.post(newer)["failure_count"] == 0
+    assert values() == sorted([(A, "withdrawn"), (B, "live"), (C, "live")])
+    last = newer | {"revoked": True, "modified": indicator(minutes=2)["modified"]}
+    shelf.post(last)
+    assert {row.state for row in Signal.objects.all()} == {"withdrawn"}
+
+
+def test_one_of_them_is_disputed_and_withdrawn_by_itself(shelf):
+    sent = several(pdq(A), md5(B))
+    shelf.post(sent)
+    one, other = shelf.indicators(shelf.world.big_provider)
+    assert shelf.post(said_of(one["id"]), by=shelf.world.big_provider)["failure_count"] == 0
+    assert (
+        "is several signals: name one of indicator--"
+        in refusals(shelf.post(said_of(sent["id"])))[0]
+    )
+    shelf.post(other | {"revoked": True})
+    assert sorted(state for _, state in values()) == ["live", "withdrawn"]
+
+
+def test_one_comparison_does_not_become_several_under_its_id(shelf):
+    sent = indicator(A)
+    shelf.post(sent)
+    status = shelf.post(several(pdq(A), md5(B), id=sent["id"], minutes=1))
+    assert "was one comparison" in refusals(status)[0]
+    assert values() == [(A, "live")]
+
+
+def test_it_is_revoked_and_not_deleted(shelf):
+    from stemtide.hub.parties.rules import NotAllowedError
+    from stemtide.hub.stix import writes
+
+    sent = several(pdq(A), md5(B))
+    shelf.post(sent)
+    of = shelf.collections()["signals"]
+    with pytest.raises(NotAllowedError, match="not deleted"):
+        writes.take_away(sent["id"], of=of, by=shelf.caller(), now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"kind": "pdq"}, "the pattern several"),
+        ({"quality": 20}, "quality"),
+    ],
+    ids=["kind", "dull"],
+)
+def test_our_extension_says_of_several_what_is_true_of_each(shelf, facts, why):
+    extension = {EXTENSION: {"extension_type": "property-extension"} | facts}
+    status = shelf.post(several(pdq(A), md5(B), extensions=extension))
+    said = refusals(status) + [one["message"] for one in status.get("successes", [])]
+    assert why in said[0]
+
+
+def test_more_comparisons_than_are_taken_are_refused(shelf):
+    many = several(*(pdq(hex_value(f"n{number}")) for number in range(201)))
+    assert "more than 200 comparisons" in refusals(shelf.post(many))[0]
+    assert not Signal.objects.exists()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signals by position with everything that is told of them, for rooms that tell them to others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -90,17 +90,30 @@ def by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Signal]:
     return found
 
 
+def same(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -> dict[int, UUID]:
+    """Which live signals of a party say already what it would share, by place in what it would.
+
+    raises: InvalidError where one could not be shared.
+    """
+    errors: list[RowError] = []
+    drafts = list(read_rows(bodies, errors=errors, now=now))
+    if errors:
+        raise InvalidError(errors[0].field, errors[0].message)
+    before = shared_before({one.value for one in drafts}, by=viewer)
+    found = {place: before.get(one.key) for place, one in enumerate(drafts)}
+    return {
+        place: had.uid
+        for place, had in found.items()
+        if had is not None and had.facts == drafts[place].facts
+    }
+
+
 def says(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool:
     """Whether a live signal of a party says already what it would share.
 
     raises: InvalidError where that could not be shared.
     """
-    errors: list[RowError] = []
-    drafts = list(read_rows([body], errors=errors, now=now))
-    if not drafts:
-        raise InvalidError(errors[0].field, errors[0].message)
-    before = shared_before({drafts[0].value}, by=viewer).get(drafts[0].key)
-    return before is not None and before.uid == row.uid and before.facts == drafts[0].facts
+    return same([body], viewer=viewer, now=now).get(0) == row.uid
 
 
 def _row(columns: Iterable[Any]) -> Row:

@@ -67,6 +67,24 @@ class StixObject(models.Model):
         return self.type == "indicator" and self.signal_id is not None
 
 
+class PatternPart(models.Model):
+    """One of the signals that a posted indicator of several comparisons became.
+
+    That indicator is told to its poster alone; everybody else is told its signals, each by itself.
+    """
+
+    stix_id = models.CharField(max_length=300)
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stix_id", "signal"], name="stix_part_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stix_id}: {self.signal_id}"
+
+
 class Receipt(models.Model):
     """What became of the objects of one post, for whoever sent it, for some days."""
 

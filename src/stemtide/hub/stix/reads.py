@@ -19,7 +19,7 @@ from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.hub.stix import rules
-from stemtide.hub.stix.models import Receipt, StixObject
+from stemtide.hub.stix.models import PatternPart, Receipt, StixObject
 from stemtide.hub.stix.rules import Collection, Holder
 from stemtide.protocol.crises import CrisisOut
 from stemtide.protocol.stix import named_id, named_uuid, signal_uids
@@ -60,7 +60,7 @@ def receipt(uid: UUID, *, viewer: Party) -> dict[str, Any]:
 
 def kept(one: Collection, *, viewer: Party) -> QuerySet[StixObject]:
     """Objects of a collection that a party may see, faces among them."""
-    own = Q(signal__isnull=True) & visible(viewer)
+    own = Q(signal__isnull=True, is_private=False) & visible(viewer)
     of_signals = Q(signal__isnull=False, is_private=False) & visible(viewer, "signal__")
     private = Q(is_private=True, shared_by=viewer)
     if viewer.kind in COORDINATING:
@@ -103,6 +103,13 @@ def used_ids(ids: Iterable[str], *, by: str) -> set[str]:  # noqa: ARG001  # an 
             there = Signal.objects.filter(uid__in=part).values_list("uid", flat=True)
             found.update(uids[uid] for uid in there)
     return found
+
+
+def parts(stix_id: str, *, viewer: Party) -> list[Signal]:
+    """The signals that an indicator of several comparisons became, as far as one may see them."""
+    pks = PatternPart.objects.filter(stix_id=stix_id).values("signal")
+    rows = Signal.objects.filter(visible(viewer), pk__in=pks)
+    return list(rows.select_related("shared_by", "crisis").order_by("pk"))
 
 
 class Face(NamedTuple):

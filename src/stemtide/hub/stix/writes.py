@@ -72,6 +72,7 @@ def take_away(
         raise NotFoundError("this collection has no such object that your party may see")
     is_own = bool(rows) and all(row.shared_by_id == by.party.pk for row in rows)
     is_plain = bool(rows) and all(row.signal_id is None and not row.made_from for row in rows)
+    is_plain = is_plain and not reads.parts(stix_id, viewer=by.party)
     rules.check_delete(of, is_own=is_own, is_plain=is_plain)
     gone = [row.pk for row in rows if versions is None or row.version_at in versions]
     if not gone:

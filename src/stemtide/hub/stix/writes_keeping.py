@@ -12,7 +12,7 @@ from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import pack_audience
 from stemtide.hub.stix import rules
-from stemtide.hub.stix.models import StixObject
+from stemtide.hub.stix.models import PatternPart, StixObject
 from stemtide.hub.stix.rules import Collection
 from stemtide.protocol.handling import TLP_ALLOWS
 from stemtide.protocol.stix_posted import Posted
@@ -34,12 +34,16 @@ class Keeping:
         """
         if TLP_ALLOWS[posted.tlp].needs_audience and not posted.audience:
             raise InvalidError("audience", "TLP:RED needs named recipients, in our extension")
+        self.reserve()
+        self.keep(posted)
+
+    def reserve(self) -> None:
+        """Take room for one more object that is no signal. raises: NotAllowedError for none."""
         if self._plain is None:
             own = StixObject.objects.filter(shared_by=self._by.party, signal=None, made_from="")
             self._plain = own.count()
         rules.check_kept(self._plain)
         self._plain += 1
-        self.keep(posted)
 
     def keep(
         self,
@@ -56,6 +60,12 @@ class Keeping:
         row.signal, row.is_private = signal, is_private
         row.is_beside = not row.is_face
         row.save()
+
+    def keep_parts(self, posted: Posted, signals: Iterable[Signal]) -> None:
+        """Keep an indicator that became several signals, for its poster. Take room for it first."""
+        self.keep(posted, is_private=True)
+        rows = [PatternPart(stix_id=posted.id, signal=one) for one in signals]
+        PatternPart.objects.bulk_create(rows, ignore_conflicts=True)
 
     def keep_faces(self, faces: Iterable[tuple[Posted, Signal]]) -> None:
         """Keep new indicators, each with the signal that it became, at once."""

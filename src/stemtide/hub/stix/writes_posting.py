@@ -28,17 +28,18 @@ from stemtide.hub.stix.writes_keeping import Keeping
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
 from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.stix import TLP_OF, indicator_id, named_uuid
+from stemtide.protocol.stix_fates import Fate
 from stemtide.protocol.stix_posted import (
-    Fate,
     Posted,
     PostedError,
     SightingPosted,
+    Wanted,
     opinion_of,
     read_body,
     read_object,
     reason_of,
     sighting_of,
-    signal_of,
+    signals_of,
 )
 from stemtide.protocol.words import PartyKind, SignalState, WithdrawReason
 
@@ -46,7 +47,11 @@ __all__ = ["Posting"]
 
 _AGENT = "taxii"
 _HERE = "is here already; nothing was changed"
-_KEPT = "kept as it is: its pattern is none that uploads are compared with"
+_NAMED = 10
+"""Ids and remarks that a message names, of however many."""
+
+MAX_SIGNALS = 20_000
+"""Signals that one post shares or says anew."""
 
 
 class Posting:
@@ -56,6 +61,7 @@ class Posting:
         self.taken: list[Fate] = []
         self.refused: list[Fate] = []
         self._to, self._by, self._now = to, by, now
+        self._asked = 0
         self._keeping = Keeping(to, by=by, now=now)
 
     def take(self, objects: Sequence[object]) -> None:
@@ -97,19 +103,51 @@ class Posting:
     def _share(self, new: Sequence[Posted]) -> None:
         """Share new indicators in one act; those that we could not match are kept as they are."""
         pairs: list[tuple[Posted, SignalIn]] = []
+        wanted: dict[str, Wanted] = {}
 
         def read(one: Posted) -> None:
-            body = signal_of(one, crisis=self._to.crisis, exercise=self._keeping.exercise)
-            if body is None:
+            found = self._wanted(one)
+            if not found.signals:
                 self._keeping.keep_plain(one)
-                self._done(one, _KEPT)
-            else:
-                pairs.append((one, body))
+                self._done(one, f"kept as it is: {found.why}")
+                return
+            if found.is_several:
+                self._keeping.reserve()
+            wanted[one.id] = found
+            pairs.extend((one, body) for body in found.signals)
 
         for one in new:
             self._try(one.stix, partial(read, one))
+        made, notes = self._share_all(pairs)
+        faces: list[tuple[Posted, Signal]] = []
+        for one in (each for each in new if each.id in wanted):
+            rows, said = made[one.id], notes[one.id]
+            if not rows:
+                self._refuse(one, _listed(said))
+                continue
+            if wanted[one.id].is_several:
+                self._keeping.keep_parts(one, rows)
+            else:
+                faces.append((one, rows[0]))
+            self._done(one, _became(rows, wanted[one.id], said))
+        self._keeping.keep_faces(faces)
+
+    def _wanted(self, one: Posted) -> Wanted:
+        """The signals that an indicator asks for. raises: PostedError."""
+        found = signals_of(one, crisis=self._to.crisis, exercise=self._keeping.exercise)
+        self._asked += len(found.signals)
+        if self._asked > MAX_SIGNALS:
+            raise PostedError(f"one post shares at most {MAX_SIGNALS:,} signals: send another")
+        return found
+
+    def _share_all(
+        self, pairs: Sequence[tuple[Posted, SignalIn]]
+    ) -> tuple[dict[str, list[Signal]], dict[str, list[str]]]:
+        """Share what indicators ask for; by their ids the new signals, and why others are none."""
+        made: dict[str, list[Signal]] = {one.id: [] for one, _ in pairs}
+        notes: dict[str, list[str]] = {one.id: [] for one, _ in pairs}
         if not pairs:
-            return
+            return made, notes
         out = signals.share_many(
             [body for _, body in pairs],
             by=self._by.party,
@@ -121,17 +159,15 @@ class Posting:
         rows = reads_collection.by_uid(
             {one.id for one in out.signals if one}, viewer=self._by.party
         )
-        faces: list[tuple[Posted, Signal]] = []
         for number, placed in enumerate(out.signals):
-            posted = pairs[number][0]
+            stix_id = pairs[number][0].id
             if placed is None:
-                self._refuse(posted, why[number])
+                notes[stix_id].append(why[number])
             elif not placed.created:
-                self._refuse(posted, self._told_as(rows[placed.id]))
+                notes[stix_id].append(self._told_as(rows[placed.id]))
             else:
-                faces.append((posted, rows[placed.id]))
-                self._done(posted)
-        self._keeping.keep_faces(faces)
+                made[stix_id].append(rows[placed.id])
+        return made, notes
 
     def _take(self, posted: Posted) -> None:
         """One object that is no new indicator."""
@@ -163,7 +199,10 @@ class Posting:
         at, had = posted.moment, latest.version_at
         if at is None or (had is not None and at < had):
             raise ConflictError("a newer version is here already: send one that is newer still")
-        if latest.is_face:
+        parts = reads.parts(posted.id, viewer=self._by.party)
+        if parts:
+            self._change_parts(posted, parts=parts)
+        elif latest.is_face:
             self._change(posted, latest=latest)
         elif posted.type == "sighting":
             self._count(posted, sighting_of(posted), before=latest)
@@ -195,9 +234,14 @@ class Posting:
             self._keeping.keep(posted, position=self._position(row), signal=row)
             self._done(posted)
             return
-        body = signal_of(posted, crisis=self._to.crisis, exercise=row.exercise)
-        if body is None:
+        wanted = self._wanted(posted)
+        if wanted.is_several:
+            raise InvalidError(
+                "pattern", "was one comparison: revoke it, and post the several as a new indicator"
+            )
+        if not wanted.signals:
             raise InvalidError("pattern", "is none that uploads are compared with: revoke it")
+        (body,) = wanted.signals
         is_live = row.state == SignalState.LIVE
         if is_live and reads_collection.says(row, body, viewer=self._by.party, now=self._now):
             told = telling.tell_again(
@@ -212,6 +256,34 @@ class Posting:
         self._keeping.move(posted.id, to=new)
         self._keeping.keep(posted, position=made.position, signal=new)
         self._done(posted)
+
+    def _change_parts(self, posted: Posted, *, parts: Sequence[Signal]) -> None:
+        """A newer version of an indicator that became several signals.
+
+        1 Revoked, it withdraws them all.  2 Those that the new version does not ask for, or with
+        other facts, are withdrawn; what it asks for beside the rest is shared.
+        """
+        if posted.is_revoked:
+            for row in parts:
+                self._withdraw(row, reason=reason_of(posted))
+            self._keeping.keep(posted, is_private=True)
+            self._done(posted)
+            return
+        wanted = self._wanted(posted)
+        if not wanted.signals:
+            raise InvalidError("pattern", "is none that uploads are compared with: revoke it")
+        same = reads_collection.same(wanted.signals, viewer=self._by.party, now=self._now)
+        stay = {row.uid for row in parts} & set(same.values())
+        for row in parts:
+            if row.uid not in stay:
+                self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+        new = [body for place, body in enumerate(wanted.signals) if same.get(place) not in stay]
+        made, notes = self._share_all([(posted, body) for body in new])
+        rows = made.get(posted.id, [])
+        self._keeping.reserve()
+        self._keeping.keep_parts(posted, rows)
+        kept = [row for row in parts if row.uid in stay]
+        self._done(posted, _became([*kept, *rows], wanted, notes.get(posted.id, [])))
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
         """Take a signal back; once is enough."""
@@ -270,9 +342,12 @@ class Posting:
     def _found(self, stix_id: str) -> Signal:
         """The signal that something is said of. raises: NotFoundError."""
         row = reads.find_signal(stix_id, viewer=self._by.party)
-        if row is None:
-            raise NotFoundError("there is no such indicator that your party may see: read it first")
-        return row
+        if row is not None:
+            return row
+        if parts := reads.parts(stix_id, viewer=self._by.party):
+            ids = _listed([indicator_id(part.uid) for part in parts])
+            raise NotAllowedError("this indicator is several signals: name one of {ids}", ids=ids)
+        raise NotFoundError("there is no such indicator that your party may see: read it first")
 
     def _told_as(self, row: Signal) -> str:
         """That a value is shared already, and under which id."""
@@ -293,3 +368,20 @@ class Posting:
 def _do_whole(act: Callable[[Posted], None], posted: Posted) -> None:
     """Do what an object asks whole, or not at all."""
     act(posted)
+
+
+def _became(rows: Sequence[Signal], wanted: Wanted, notes: Sequence[str]) -> str:
+    """What an indicator became, where that is not simply the signal that it asks for."""
+    if not wanted.is_several and not wanted.others:
+        return ""
+    ids = _listed([indicator_id(row.uid) for row in rows])
+    said = f"became {len(rows)} signals, each told by itself: {ids}" if wanted.is_several else ""
+    left = f"{wanted.others} of its comparisons are none that uploads are compared with"
+    return "; ".join(one for one in (said, left if wanted.others else "", _listed(notes)) if one)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Some of many words, each once."""
+    each = list(dict.fromkeys(words))
+    more = f" and {len(each) - _NAMED} more" if len(each) > _NAMED else ""
+    return "; ".join(each[:_NAMED]) + more

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/schemas/: what readers of other programs need to check what we add to STIX. For everybody."""
+
+from functools import cache
+from importlib.resources import files
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from stemtide.protocol.stix import SCHEMA_PATH
+
+_MEDIA_TYPE = "application/schema+json"
+_A_DAY = "public, max-age=86400"
+
+
+@require_safe
+def signal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # every view takes one
+    """The JSON Schema of our property-extension."""
+    return HttpResponse(_text(), content_type=_MEDIA_TYPE, headers={"Cache-Control": _A_DAY})
+
+
+@cache
+def _text() -> str:
+    return files("stemtide.protocol").joinpath("stix_extension.json").read_text("utf-8")
+
+
+urlpatterns = [path(SCHEMA_PATH.removeprefix("/"), signal, name="schema-of-signals")]
