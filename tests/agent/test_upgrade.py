@@ -53,6 +53,13 @@ def test_what_only_the_agent_has_is_there(folder):
         assert (store.position, store.origin.exercise) == (27, True)
 
 
+def test_there_is_room_for_what_an_hma_holds(folder):
+    with Store(folder) as store:
+        assert store.read("SELECT * FROM banks") == store.read("SELECT * FROM banked") == []
+    with Store(folder) as store:  # and only once
+        assert store.read("SELECT count(*) FROM banked") == [(0,)]
+
+
 def test_what_answers_say_in_short_is_what_the_signals_say(folder):
     with Store(folder) as store:
         ((ends,),) = store.read("SELECT expires_at FROM signals WHERE kind = 'md5'")

@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stemtide.agent import asks, buckets, door, metrics
 from stemtide.agent.act import Deliverer
 from stemtide.agent.client import Client
+from stemtide.agent.companion import Companion
+from stemtide.agent.companion_door import CompanionDoor
 from stemtide.agent.config import Config
 from stemtide.agent.duties import Duties
 from stemtide.agent.feedback import Reporter
@@ -59,6 +61,7 @@ class Agent:
         self._reporter = Reporter(config=config, store=store, client=client)
         self._deliverer = Deliverer(config=config, store=store)
         self._statements = Statements(settings=config.transparency, store=store)
+        self._companion = Companion(config=config, store=store)
         self._sync = Sync(
             config=config,
             store=store,
@@ -66,6 +69,7 @@ class Agent:
             deliverer=self._deliverer,
             reporter=self._reporter,
             tally=tally,
+            on_change=self._companion.wake,
         )
         self._take_in(sandbox)
         self._health = Health(
@@ -76,6 +80,7 @@ class Agent:
             deliverer=self._deliverer,
             reporter=self._reporter,
             statements=self._statements,
+            companion=self._companion,
             open_streams=lambda: self._live.streams.count(now=time.time()),
         )
         self._duties = Duties(
@@ -86,12 +91,13 @@ class Agent:
             health=self._health,
             live=self._live,
             statements=self._statements,
+            companion=self._companion,
             on_settled=on_settled,
         )
-        self.looker = Looker(config=config, store=store, tally=tally)
 
     def _take_in(self, sandbox: Sandbox) -> None:
         """Make the parts that content goes to."""
+        self.looker = Looker(config=self._config, store=self._store, tally=self._tally)
         self._recogniser = Recogniser(
             config=self._config,
             store=self._store,
@@ -123,6 +129,15 @@ class Agent:
             recogniser=self._recogniser,
             check_ready=self._check_ready,
         )
+        companion = CompanionDoor(
+            config=self._config,
+            store=self._store,
+            tally=self._tally,
+            wake=self._wake,
+            as_of=self._as_of,
+            check_ready=self._check_ready,
+            told=self._health.told,
+        )
         return [
             Route("/match", self.match, methods=["POST"]),
             Route(QUICK_PATH, self.match_hash, methods=["GET"]),
@@ -130,6 +145,7 @@ class Agent:
             Route("/match/urls", self.match_urls, methods=["GET"]),
             *live.routes(),
             *hma.routes(),
+            *companion.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),

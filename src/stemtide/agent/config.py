@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stemtide.agent import transparency, values
+from stemtide.agent import companion_settings, transparency, values
+from stemtide.agent.companion_settings import Companion
 from stemtide.agent.reading import ConfigError, nearest, read_secret, read_table
 from stemtide.agent.transparency import Transparency
 from stemtide.client.line import is_loopback
@@ -144,6 +145,7 @@ class Config:
     actions_file: Path | None = None
     webhook: Webhook | None = None
     transparency: Transparency | None = None
+    companion: Companion | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
 
     @property
@@ -166,6 +168,7 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
         read_secret(given, secret, root=root, prefix="")
     webhook = _read_webhook(given.pop("webhook", {}), root=root)
     reasons = transparency.read(given.pop("transparency", {}), root=root)
+    companion = companion_settings.read(given.pop("companion", {}), root=root)
     rules = _read_rules(given.pop("policy", {}))
     settings = read_table(given, _SETTINGS, where="", also=_TABLES)
     for path_name in ("data_dir", "actions_file"):
@@ -174,7 +177,9 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     for needed, remedy in _NEEDED.items():
         if not settings.get(needed):
             raise ConfigError(needed, f"is missing; {remedy}")
-    config = Config(**settings, webhook=webhook, transparency=reasons, rules=rules)
+    config = Config(
+        **settings, webhook=webhook, transparency=reasons, companion=companion, rules=rules
+    )
     _check_together(config)
     return config
 
@@ -206,8 +211,9 @@ def _add_environment(given: dict[str, Any], env: Mapping[str, str]) -> None:
         if not name.startswith(PREFIX):
             continue
         setting = name.removeprefix(PREFIX).lower()
-        if setting.startswith("webhook_"):
-            given.setdefault("webhook", {})[setting.removeprefix("webhook_")] = value
+        table, _, inner = setting.partition("_")
+        if table in ("webhook", "companion"):
+            given.setdefault(table, {})[inner] = value
         elif setting in _SETTINGS or setting in ("key_file", "token_file"):
             given[setting] = value
             _drop_twin(given, setting)
@@ -247,7 +253,7 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "actions_file": values.path,
 }
 
-_TABLES = ("key_file", "token_file", "webhook", "transparency", "policy")
+_TABLES = ("key_file", "token_file", "webhook", "transparency", "companion", "policy")
 """What agent.toml may hold beside its plain settings."""
 
 _WEBHOOK: dict[str, Callable[[Any], Any]] = {

@@ -2,7 +2,8 @@
 """What a process of the agent does beside answering.
 
 1 Every process hears within a few milliseconds what another one wrote, and takes it in.
-2 Whoever has the lead talks to the hub, delivers, reports and writes the Library's files.
+2 Whoever has the lead talks to the hub and to HMA, delivers, reports and writes the Library's
+  files.
 3 The others try for the lead all the time: when it falls free, one of them has it.
 """
 
@@ -14,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from stemtide.agent.client import Client
+from stemtide.agent.companion import Companion
 from stemtide.agent.health import Health
 from stemtide.agent.index import SAVE_AFTER
 from stemtide.agent.live import Live
@@ -48,6 +50,7 @@ class Duties:
         health: Health,
         live: Live,
         statements: Statements,
+        companion: Companion,
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -57,6 +60,7 @@ class Duties:
         self._health = health
         self._live = live
         self._statements = statements
+        self._companion = companion
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -78,6 +82,7 @@ class Duties:
             self._sync.deliverer.run,
             self._live.run,
             self._statements.run,
+            self._companion.run,
         ]
         async with asyncio.TaskGroup() as tasks:
             for duty in (*parts, self._save, self._tell, self._check):

@@ -7,6 +7,7 @@ from typing import Any
 
 from stemtide import __version__
 from stemtide.agent.act import Deliverer
+from stemtide.agent.companion import Companion
 from stemtide.agent.config import Config
 from stemtide.agent.feedback import Reporter
 from stemtide.agent.statements import Statements
@@ -30,6 +31,7 @@ class Health:
         deliverer: Deliverer,
         reporter: Reporter,
         statements: Statements,
+        companion: Companion,
         open_streams: Callable[[], int],
     ) -> None:
         self._config = config
@@ -39,6 +41,7 @@ class Health:
         self._deliverer = deliverer
         self._reporter = reporter
         self._statements = statements
+        self._companion = companion
         self._open_streams = open_streams
 
     def leave_notice(self) -> None:
@@ -89,6 +92,7 @@ class Health:
             "skipped": self._tally.total("skipped"),
             "http_workers": max(1, len(self._tally.running())),
             "live_streams": self._open_streams(),
+            "companion": notice.get("companion") or None,
             "answered_by": self._tally.row + 1,
             "led_by": self._led_by(),
             "troubles": {name: text for name, text in troubles.items() if text},
@@ -108,6 +112,8 @@ class Health:
             "actions_file": _short(self._deliverer.file_trouble),
             "store": _short(self._store.trouble),
             "statements": _short(self._statements.trouble),
+            "companion": self._companion.told(),
+            "companion_trouble": _short(self._companion.trouble),
         }
 
 
@@ -119,6 +125,7 @@ def _troubles(standing: Standing, notice: Mapping[str, Any]) -> dict[str, str]:
         "status": standing.status_trouble,
         "actions_file": notice.get("actions_file", ""),
         "store": notice.get("store", ""),
+        "companion": notice.get("companion_trouble", ""),
     }
 
 

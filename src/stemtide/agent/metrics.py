@@ -48,12 +48,30 @@ _GAUGES = {
     "live_streams": "Live streams that are open.",
 }
 
+_COMPANION = {
+    "reachable": "1 while HMA answers.",
+    "handed": "Contents that HMA was handed and holds.",
+    "waiting": "Hashes still to be handed to HMA.",
+    "leaving": "Contents still to be deleted at HMA.",
+    "refused": "Hashes that HMA refused.",
+    "doubtful": "Hashes of which HMA may hold one content more.",
+    "unchecked": "Contents that HMA is still to be asked for.",
+    "unmatched": "Contents handed over that HMA does not match yet.",
+    "behind_s": "Seconds since the first of these was handed over; 0 for none.",
+    "last_delay_s": "Seconds from handing over to matching, the last time.",
+}
+
 
 def count(tally: Tally, answers: list[Answer], *, took_s: float) -> None:
     """Count what a POST /match led to."""
     place = bisect_left(SECONDS, took_s)
     tally.add(f"seconds {SECONDS[place] if place < len(SECONDS) else 'more'}")
     tally.add("seconds sum", took_s)
+    count_answers(tally, answers)
+
+
+def count_answers(tally: Tally, answers: list[Answer]) -> None:
+    """Count what answers about content said."""
     tally.add("items", len(answers))
     for answer in answers:
         decision = answer.decision
@@ -85,6 +103,10 @@ class _Numbers(Collector):
         for name, said in _GAUGES.items():
             value = self._health[name]
             yield GaugeMetricFamily(_full(name), said, value=math.nan if value is None else value)
+        for name, said in _COMPANION.items() if self._health["companion"] else ():
+            value = self._health["companion"].get(name)
+            full = _full(f"companion_{name}")
+            yield GaugeMetricFamily(full, said, value=math.nan if value is None else value)
         signals = GaugeMetricFamily(_full("signals"), "Signals held.", labels=["kind"])
         for kind, number in self._health["signals"].items():
             signals.add_metric([kind], number)

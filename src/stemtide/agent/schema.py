@@ -55,18 +55,43 @@ _KEPT = {
       ended_at REAL, state TEXT NOT NULL DEFAULT 'owed', uuid TEXT NOT NULL DEFAULT '',
       why TEXT NOT NULL DEFAULT ''
     ) WITHOUT ROWID""",
+    # What lies in a provider's own HMA, which nobody could find again: see companion_rows.
+    "banks": "CREATE TABLE banks (name TEXT PRIMARY KEY, hma TEXT NOT NULL) WITHOUT ROWID",
+    "banked": """CREATE TABLE banked (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT, signal TEXT NOT NULL, bank TEXT NOT NULL,
+      kind TEXT NOT NULL, value BLOB NOT NULL, wanted INTEGER NOT NULL, expires_at REAL,
+      content INTEGER, asked_at REAL, doubt_at REAL, handed_at REAL,
+      checked INTEGER NOT NULL DEFAULT 1, tries INTEGER NOT NULL DEFAULT 0,
+      refused TEXT NOT NULL DEFAULT '', UNIQUE (signal, bank, value)
+    )""",
 }
+_BANKED_INDEXES = (
+    "CREATE INDEX banked_leaving ON banked (tries, seq) WHERE wanted = 0",
+    """CREATE INDEX banked_joining ON banked (tries, seq)
+      WHERE wanted = 1 AND content IS NULL AND refused = ''""",
+    "CREATE INDEX banked_refused ON banked (seq) WHERE refused != ''",
+    "CREATE INDEX banked_unchecked ON banked (seq) WHERE checked = 0",
+    "CREATE INDEX banked_doubts ON banked (doubt_at) WHERE doubt_at IS NOT NULL",
+    "CREATE INDEX banked_ends ON banked (expires_at) WHERE wanted = 1 AND expires_at IS NOT NULL",
+    "CREATE INDEX banked_content ON banked (content) WHERE content IS NOT NULL",
+    "CREATE INDEX banked_handed ON banked (kind, handed_at) WHERE content IS NOT NULL",
+)
 _RESTRICTIONS_INDEXES = (
     "CREATE INDEX restrictions_by_ref ON restrictions (ref)",
     "CREATE INDEX restrictions_by_state ON restrictions (state, began_at)",
 )
-_HAS_RESTRICTIONS = "SELECT 1 FROM sqlite_master WHERE name = 'restrictions'"
+_LATER = {
+    "restrictions": (_KEPT["restrictions"], *_RESTRICTIONS_INDEXES),
+    "banked": (_KEPT["banks"], _KEPT["banked"], *_BANKED_INDEXES),
+}
+"""Tables that a file of before lacks; an older agent does not mind them."""
 _REST = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     *_KEPT.values(),
     "CREATE INDEX acted_by_signal ON acted (signal)",
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
     *_RESTRICTIONS_INDEXES,
+    *_BANKED_INDEXES,
 )
 
 
@@ -137,7 +162,7 @@ def connect(path: Path) -> sqlite3.Connection:
         if version in {1, 2}:
             _upgrade_from_2(connection)
         _index_urls(connection)
-        _add_restrictions(connection)
+        _add_later(connection)
         for table in _KEPT:
             for _ in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
                 pass  # to have read it all is to know that it can be read
@@ -177,15 +202,17 @@ def _index_urls(connection: sqlite3.Connection) -> None:
             connection.execute(SIGNALS_INDEXES[-1].format(name="late", table="signals"))
 
 
-def _add_restrictions(connection: sqlite3.Connection) -> None:
-    """Give a file of before its table of what was blocked; an older agent does not mind it."""
-    if connection.execute(_HAS_RESTRICTIONS).fetchone():
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    if not connection.execute(_HAS_RESTRICTIONS).fetchone():  # another process was first
-        for statement in (_KEPT["restrictions"], *_RESTRICTIONS_INDEXES):
-            connection.execute(statement)
-    connection.execute("COMMIT")
+def _add_later(connection: sqlite3.Connection) -> None:
+    """Give a file of before the tables that it lacks."""
+    has = "SELECT 1 FROM sqlite_master WHERE name = ?"
+    for table, statements in _LATER.items():
+        if connection.execute(has, (table,)).fetchone():
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        if not connection.execute(has, (table,)).fetchone():  # another process was first
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute("COMMIT")
 
 
 def _begin_generation(connection: sqlite3.Connection) -> None:

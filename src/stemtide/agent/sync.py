@@ -10,6 +10,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from stemtide import __version__
-from stemtide.agent import act, feedback
+from stemtide.agent import act, companion_rows, feedback
 from stemtide.agent.act import Because
 from stemtide.agent.client import Backoff, Client
 from stemtide.agent.config import Config
@@ -71,6 +72,7 @@ class Sync:
     """Keeps the store up with the hub, for as long as run() runs.
 
     deliverer, reporter: woken when a withdrawal undid something.
+    on_change: called on the event loop when a page was taken in.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class Sync:
         deliverer: act.Deliverer,
         reporter: feedback.Reporter,
         tally: Tally,
+        on_change: Callable[[], None],
     ) -> None:
         self.standing = Standing()
+        self._on_change = on_change
         self._tally = tally
         self._reader = Reader(tally, exercise=config.exercise)
         self._config = config
@@ -147,6 +151,7 @@ class Sync:
             if await asyncio.to_thread(self._apply, page):
                 self.deliverer.wake()
                 self.reporter.wake()
+            self._on_change()
             self.standing.head = page.head
             if page.next != before:
                 self._moved.set()
@@ -195,16 +200,19 @@ class Sync:
         found = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in found if isinstance(entry, FeedSignal)]
         gone = [entry for entry in found if isinstance(entry, Tombstone)]
+        puts = [(one, row) for one in signals if (row := self._reader.row(one))]
+        drops = [str(entry.id) for entry in gone]
         now = datetime.now(UTC)
         undone = 0
 
         def undo(tx: Transaction) -> None:
             nonlocal undone
             undone = sum(self._undo(tx, entry, now) for entry in found)
+            companion_rows.mark(tx, puts, drops, config=self._config)
 
         self._store.apply(
-            [row for row in map(self._reader.row, signals) if row],
-            [str(entry.id) for entry in gone],
+            [row for _, row in puts],
+            drops,
             position=page.next,
             synced_at=None if page.more else now,
             alongside=undo,

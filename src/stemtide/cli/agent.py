@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stemtide.cli.companion import companion
 from stemtide.cli.live import live
 from stemtide.cli.speech import fail, give, tell, told
 
@@ -80,3 +81,4 @@ def statements(
 
 
 agent.command("live")(live)
+agent.add_typer(companion, name="companion")

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps a provider's own HMA up with the signals, over its REST interface.
+
+1 What belongs into which bank is written down with the signals; starts and snapshots compare all.
+2 What is to go goes first. HMA deletes by a number alone, so it is asked whose that is before.
+3 A hash is written down as sent before it is sent. If its answer is lost it is sent again at once,
+  and looked for later: HMA lists no bank, and finds a content only once its index has it.
+4 A bank that vanished is made anew and filled. One that was there before us is left alone.
+5 HMA away, or odd: waits grow, nothing is lost, and no upload waits for any of it.
+
+source: decision 0075.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from stemtide.agent import companion_outbox as outbox, companion_rows as rows
+from stemtide.agent.client import Backoff
+from stemtide.agent.companion_freshness import SLOW_S, Watch
+from stemtide.agent.companion_outbox import Done, Row
+from stemtide.agent.companion_policy import note_of
+from stemtide.agent.companion_settings import Companion as Settings
+from stemtide.agent.config import Config
+from stemtide.agent.hma_line import (
+    BankGoneError,
+    Content,
+    HmaAnswerError,
+    HmaAwayError,
+    HmaError,
+    HmaRefusedError,
+    Line,
+)
+from stemtide.agent.state import set_state
+from stemtide.agent.store import Store
+from stemtide.fingerprints.kinds import Kind
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 8
+_BATCHES = 10
+_POLL_S = 1.0
+_MEET_S = 30.0
+_SWEEP_S = 5.0
+_SWEEP, _COPIES = 32, 100
+_PAUSE_S = 0.005
+_REBUILD = "companion_rebuild"
+_Step = Callable[..., int | None]
+
+
+def ask_rebuild(store: Store, *, is_anew: bool) -> None:
+    """Have the process that leads compare HMA with the rows, or empty its banks and fill them."""
+    with store.write() as tx:
+        set_state(tx, **{_REBUILD: "anew" if is_anew else "compare"})
+
+
+class Companion:
+    """Does all of it, for as long as run() runs. Without settings it does nothing."""
+
+    def __init__(
+        self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._watch = Watch(store, clock=clock)
+        self._kinds: frozenset[Kind] | None = None
+        self._compared = ""
+        self._met_at = self._swept_at = float("-inf")
+        self._is_reachable = False
+        self._trouble = ""
+        self._remarks: list[str] = []
+
+    def wake(self) -> None:
+        """Say that signals changed. Call it on the event loop."""
+        self._wake.set()
+
+    def told(self) -> dict[str, Any]:
+        """How HMA stands, as the process that leads knows it; {} without settings."""
+        given = self._config.companion
+        if given is None:
+            return {}
+        return {
+            "hma": given.url,
+            "banks": list(given.banks),
+            "reachable": self._is_reachable,
+            "compared": self._compared == self._store.view.generation,
+            **self._watch.told(),
+        }
+
+    @property
+    def trouble(self) -> str:
+        """What a person should know; "" for nothing."""
+        remarks = list(self._remarks)
+        if self._watch.sizes.refused:
+            remarks.append(f"{self._watch.sizes.refused} hashes are refused by HMA: see the log")
+        if (behind_s := self._watch.behind_s() or 0.0) > SLOW_S:
+            remarks.append(
+                f"HMA took hashes {behind_s:.0f} s ago and does not match them: does it index?"
+            )
+        return self._trouble or "; ".join(remarks)
+
+    async def run(self) -> None:
+        """Keep HMA up until cancelled."""
+        given = self._config.companion
+        if given is None:
+            await asyncio.Event().wait()
+            return
+        self._kinds, self._compared = None, ""
+        await asyncio.to_thread(rows.begin, self._store, given)
+        async with Line(given) as line, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._keep_up(line, given))
+
+    # what belongs there
+
+    async def _follow(self) -> None:
+        """Compare all signals with the rows, once and after each snapshot."""
+        while True:
+            generation = self._store.view.generation
+            if self._store.origin and generation != self._compared:
+                await self._in_steps(rows.leave_strays, config=self._config)
+                await self._in_steps(rows.compare_some, config=self._config)
+                self._compared = generation
+            await asyncio.sleep(_POLL_S / 4)
+
+    async def _in_steps(self, step: _Step, *values: object, **named: object) -> None:
+        """Do something to all rows, some at a time, so that nobody waits for it."""
+        after: int | None = 0
+        while after is not None:
+            after = await asyncio.to_thread(
+                partial(step, self._store, *values, after=after, **named)
+            )
+            self._wake.set()
+            await asyncio.sleep(_PAUSE_S)
+
+    # HMA
+
+    async def _keep_up(self, line: Line, given: Settings) -> None:
+        """Bring HMA up with the rows, whenever woken and every second."""
+        backoff = Backoff(first_s=0.25, cap_s=5.0)
+        while True:
+            self._wake.clear()
+            try:
+                await self._turn(line, given)
+            except HmaError as error:
+                self._note_trouble(error)
+                await asyncio.to_thread(self._watch.count)
+                await asyncio.sleep(backoff.next_s())
+                continue
+            backoff.reset()
+            self._is_reachable, self._trouble = True, ""
+            await asyncio.to_thread(self._watch.count)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _POLL_S)
+
+    def _note_trouble(self, error: HmaError) -> None:
+        if str(error) != self._trouble:
+            logger.warning("HMA is not kept up; %s", error)
+        self._trouble = str(error)
+        self._is_reachable = not isinstance(error, HmaAwayError)
+
+    async def _turn(self, line: Line, given: Settings) -> None:
+        await asyncio.to_thread(rows.leave_expired, self._store, now=self._clock())
+        await self._rebuild(line, given)
+        if self._kinds is None or self._clock() - self._met_at > _MEET_S:
+            await self._meet(line, given)
+        for _ in range(_BATCHES):
+            if not await self._hand_over(line, given):
+                break
+        else:
+            self._wake.set()  # there is more
+        await self._check_some(line, given)
+        await self._sweep(line, given)
+        await self._watch.look(line, self._kinds or frozenset())
+
+    async def _rebuild(self, line: Line, given: Settings) -> None:
+        """Do what a person asked for."""
+        found = await asyncio.to_thread(
+            self._store.read, "SELECT value FROM state WHERE name = ?", (_REBUILD,)
+        )
+        if not found:
+            return
+        if found[0][0] == "anew":
+            for name in given.banks:
+                await line.delete_bank(name)
+                await asyncio.to_thread(rows.claim, self._store, name, hma=given.url)
+                await self._in_steps(rows.forget_some, name)
+            self._met_at = float("-inf")
+        await self._in_steps(rows.doubt_some)
+        await asyncio.to_thread(self._forget_rebuild)
+
+    def _forget_rebuild(self) -> None:
+        with self._store.write() as tx:
+            tx.execute("DELETE FROM state WHERE name = ?", (_REBUILD,))
+
+    async def _meet(self, line: Line, given: Settings) -> None:
+        """See whether HMA is well, matches what we have, and still has what it was given."""
+        remarks = [one for one in [await line.standing()] if one]
+        kinds = await line.kinds() & given.kinds
+        if missing := given.kinds - kinds:
+            remarks.append(f"HMA does not match {', '.join(sorted(missing))}")
+        if kinds != self._kinds:
+            await asyncio.to_thread(partial(rows.want_canaries, self._store, given, kinds=kinds))
+        for name in given.banks:
+            remarks += await self._meet_bank(line, name)
+        self._kinds, self._remarks = kinds, remarks
+        for kind in kinds:
+            held = await asyncio.to_thread(outbox.newest, self._store, kind)
+            if held and not self._is_of(held[0], await self._content(line, held[0])):
+                logger.warning("HMA lost what it was given: all of it is asked for")
+                await self._in_steps(rows.doubt_some)
+                break
+        self._met_at = self._clock()
+
+    async def _meet_bank(self, line: Line, name: str) -> list[str]:
+        """Make a bank that is not there; return what is remarkable about one that is."""
+        bank = await line.bank(name)
+        is_ours = await asyncio.to_thread(rows.is_ours, self._store, name)
+        if bank is None:
+            if is_ours:
+                logger.warning("HMA has no bank %s any more: it is made anew", name)
+                await self._in_steps(rows.forget_some, name)
+            await asyncio.to_thread(rows.claim, self._store, name, hma=line.hma)
+            await line.make_bank(name)
+            return []
+        if not is_ours:
+            raise HmaAnswerError(
+                line.hma,
+                f"has a bank {name} that this agent did not make: choose another "
+                "companion.bank_prefix, or, if it is an agent's of before, have it emptied and "
+                "filled with `stemtide agent companion rebuild --anew --yes`",
+            )
+        percent = 100 * bank.matching_enabled_ratio
+        return [f"{name} answers {percent:.0f} % of look-ups"] if percent < 100 else []  # noqa: PLR2004
+
+    async def _hand_over(self, line: Line, given: Settings) -> bool:
+        """Delete some contents and hand some over; return whether there was anything to do."""
+        began = time.monotonic()
+        gone = await self._remove_some(line)
+        put = await self._put_some(line)
+        each = [*gone, *put]
+        troubles = [one.trouble for one in each if one.trouble]
+        if troubles and len(troubles) == len(each):
+            raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
+        if troubles:  # these are tried after all others
+            logger.info("%d of %d: %s", len(troubles), len(each), troubles[0])
+        await self._keep_pace(given, len(each), began)
+        return bool(each)
+
+    async def _remove_some(self, line: Line) -> list[Done]:
+        some = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
+        each = await asyncio.gather(*(self._remove(line, row) for row in some))
+        if each:
+            await asyncio.to_thread(outbox.settle_left, self._store, each)
+        return each
+
+    async def _put_some(self, line: Line) -> list[Done]:
+        some = await asyncio.to_thread(
+            partial(outbox.joining, self._store, self._kinds or (), limit=_BATCH, now=self._clock())
+        )
+        each = await asyncio.gather(*(self._put(line, row) for row in some))
+        if each:
+            settle = partial(outbox.settle_handed, self._store, each, now=self._clock())
+            if odd := await asyncio.to_thread(settle):
+                raise HmaAnswerError(line.hma, odd)
+            if any(one.content for one in each):
+                self._watch.hurry()
+        return each
+
+    async def _keep_pace(self, given: Settings, number: int, began: float) -> None:
+        await asyncio.sleep(max(0.0, began + number / given.per_second - time.monotonic()))
+
+    async def _put(self, line: Line, row: Row) -> Done:
+        try:
+            content = await line.put(
+                row.bank, Kind(row.kind), row.value, note=note_of(row.signal, self._config.name)
+            )
+        except HmaRefusedError as error:
+            logger.warning("%s of %s: %s", row.kind, row.signal, error)
+            return Done(row, refused=str(error))
+        except BankGoneError as error:
+            self._met_at = float("-inf")
+            return Done(row, trouble=str(error))
+        except HmaError as error:
+            return Done(row, doubt=error.may_be_done, trouble=str(error))
+        return Done(row, content)
+
+    async def _remove(self, line: Line, row: Row) -> Done:
+        try:
+            found = await self._content(line, row)
+            if self._is_of(row, found):
+                await line.remove(row.bank, row.content or 0)
+            elif found:
+                logger.warning("HMA's content %s is not of %s: left alone", row.content, row.signal)
+            if not self._is_of(row, found):
+                self._met_at = float("-inf")  # has it lost more?
+        except HmaError as error:
+            return Done(row, trouble=str(error))
+        return Done(row)
+
+    async def _content(self, line: Line, row: Row) -> Content | None:
+        return await line.content(row.bank, row.content or 0)
+
+    def _is_of(self, row: Row, found: Content | None) -> bool:
+        """Whether a content is the one of a row."""
+        return (
+            found is not None
+            and found.bank.name == row.bank
+            and found.note == note_of(row.signal, self._config.name)
+        )
+
+    async def _check_some(self, line: Line, given: Settings) -> None:
+        """Ask HMA for some of what it is said to hold."""
+        for _ in range(_BATCHES):
+            began = time.monotonic()
+            some = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
+            if not some:
+                return
+            each = await asyncio.gather(*(self._content(line, row) for row in some))
+            pairs = list(zip(some, each, strict=True))
+            there = [row for row, found in pairs if self._is_of(row, found)]
+            lost = [row for row, found in pairs if not self._is_of(row, found)]
+            await asyncio.to_thread(outbox.settle_checked, self._store, there, lost)
+            await self._keep_pace(given, len(some), began)
+        self._wake.set()
+
+    async def _sweep(self, line: Line, given: Settings) -> None:
+        """Look for contents whose ids nobody told us."""
+        if self._clock() - self._swept_at < min(_SWEEP_S, given.timeout_s):
+            return
+        self._swept_at = self._clock()
+        for row in await asyncio.to_thread(outbox.doubtful, self._store, _SWEEP):
+            if Kind(row.kind) in (self._kinds or ()):
+                await self._sweep_row(line, row, given)
+
+    async def _sweep_row(self, line: Line, row: Row, given: Settings) -> None:
+        kind, doubt_at = Kind(row.kind), row.doubt_at or 0.0
+        # What was sent may take so long to be written down, at the other end of a lost line.
+        surely_at = doubt_at + 3 * given.timeout_s
+        is_indexed = self._watch.matched_to(kind) > surely_at
+        found = await line.look_up_all(row.bank, kind, row.value)
+        for content in sorted(found - {row.content})[:_COPIES]:
+            if self._is_of(row, await line.content(row.bank, content)):
+                logger.info("content %d is one more of %s, and deleted", content, row.signal)
+                await line.remove(row.bank, content)
+        if is_indexed:
+            await asyncio.to_thread(outbox.settle_doubt, self._store, row)
+            return
+        held = await asyncio.to_thread(outbox.newest, self._store, kind)
+        if held and held[1] <= surely_at < self._clock():
+            await self._renew_canary(line, kind, given)
+
+    async def _renew_canary(self, line: Line, kind: Kind, given: Settings) -> None:
+        """Hand a canary over anew: once HMA matches it, its index has all that came before."""
+        found = await asyncio.to_thread(outbox.canary_of, self._store, kind, given.canary_bank)
+        if found is None or found.content is None:
+            return
+        note = note_of(found.signal, self._config.name)
+        content = await line.put(found.bank, kind, found.value, note=note)
+        await asyncio.to_thread(
+            partial(outbox.replace, self._store, found, content, now=self._clock())
+        )
+        await self._remove(line, found)
+        self._watch.hurry()
