@@ -148,3 +148,8 @@ def gone(number=1, *, version="2", **more):
 @pytest.fixture
 def desk(world):
     return Desk(world)
+
+
+@pytest.fixture
+def committed_desk(committed_world):
+    return Desk(committed_world)

@@ -4,10 +4,12 @@
 import pytest
 
 from stemtide.hub.exchanges import reads, writes
+from stemtide.hub.exchanges.running import Running, Way
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.exchanges import ExchangeKind, Terms
 from tests.hub.api.conftest import Machine
 from tests.hub.exchanges.conftest import told
+from tests.hub.exchanges.test_taxii import indicator
 from tests.world import NOON
 
 MAY_SEE = {
@@ -102,10 +104,12 @@ def test_a_removed_exchange_forgets_its_secret_and_can_take_its_signals_along(de
     [
         ({"name": "Not A Name"}, "name"),
         ({"every_s": 1}, "every"),
+        ({"secret": "a\nb"}, "secret"),
+        ({"account": "café"}, "account"),
         ({"terms": {"tlp_strictest": "red"}}, "tlp_strictest"),
         ({"terms": {"tlp_loosest": "amber+strict"}}, "tlp_loosest"),
     ],
-    ids=["name", "often", "red", "nothing"],
+    ids=["name", "often", "line", "letters", "red", "nothing"],
 )
 def test_what_is_wrong_with_a_new_exchange_is_named(desk, more, field):
     with pytest.raises(InvalidError) as refused:
@@ -136,3 +140,16 @@ def test_a_log_keeps_its_last_lines(desk, monkeypatch):
         writes.write_line(desk.row, str(number), now=NOON)
     assert desk.row.lines.count() < 60
     assert desk.log()[0] == "119"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_clock_runs_what_is_due_in_threads_of_its_own(committed_desk, partner):
+    desk = committed_desk
+    partner.answers = lambda *_: (200, {}, {"objects": [indicator()]})
+    desk.add(address=partner.address)
+    clock = Running(way=Way(loopback=True), now=lambda: NOON, chance=lambda: 0.5)
+    assert clock.start_due(NOON) == 1
+    clock.settle()
+    assert clock.start_due(NOON) == 0
+    clock.close()
+    assert (desk.row.trouble, len(desk.live())) == ("", 1)

@@ -213,6 +213,11 @@ def signals_here(uids: Iterable[UUID], *, by: str) -> set[UUID]:  # noqa: ARG001
     return found
 
 
+def own_hub(*, by: str) -> str:  # noqa: ARG001  # it is told to everybody
+    """The id of this hub."""
+    return str(ledger.heads().hub)
+
+
 def own_makers(*, by: str) -> set[str]:  # noqa: ARG001  # names of our own
     """Under which names this hub and its parties make what they tell: STIX' ids, MISP's too."""
     hub = ledger.heads().hub

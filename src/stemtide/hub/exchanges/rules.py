@@ -29,6 +29,7 @@ __all__ = [
     "check_manage",
     "check_name",
     "check_schedule",
+    "check_secret",
     "check_sharer",
     "check_terms",
     "fit",
@@ -99,6 +100,13 @@ def check_manage(*, kind: PartyKind) -> None:
         raise NotAllowedError(
             "an agency, or the hub's operator, pauses and resumes exchanges: ask one of them"
         )
+
+
+def check_secret(secret: str, *, account: str) -> None:
+    """A secret and an account must be such that a header can carry them."""
+    for field, text in (("secret", secret), ("account", account)):
+        if any(not " " <= letter <= "~" for letter in text) or text != text.strip():
+            raise InvalidError(field, "holds what no header can carry: give one line of ASCII")
 
 
 def check_schedule(every_s: int) -> None:

@@ -20,7 +20,7 @@ from django.db import connection
 from stemtide.hub.exchanges import reads, seals, writes, writes_pulling
 from stemtide.hub.exchanges.reads import Errand
 from stemtide.hub.exchanges.seals import LostSecretError
-from stemtide.hub.exchanges.sources import taxii
+from stemtide.hub.exchanges.sources import misp, stopncii, taxii
 from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, SourceError
 from stemtide.hub.parties.rules import RefusalError
 from stemtide.protocol.exchanges import ExchangeKind
@@ -38,6 +38,8 @@ CLOCK = "clock"
 
 PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.TAXII: taxii.pull,
+    ExchangeKind.STOPNCII: stopncii.pull,
+    ExchangeKind.MISP_FEED: misp.pull,
 }
 
 
@@ -115,6 +117,7 @@ class Running:
             push_address=errand.push_address,
             account=errand.account,
             secret=seals.unseal(errand.secret),
+            hub=reads.own_hub(by=CLOCK),
             loopback=self._way.loopback,
         )
         asking = Asking(place, until=time.monotonic() + RUN_S, now=self._now())

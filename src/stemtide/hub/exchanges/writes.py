@@ -56,6 +56,7 @@ def add(asked: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) 
     """
     rules.check_name(asked.name)
     rules.check_schedule(asked.every_s)
+    rules.check_secret(asked.secret, account=asked.account)
     rules.check_terms(terms)
     address = rules.check_address(asked.kind, asked.address)
     ledger.take_turn()
@@ -152,7 +153,7 @@ def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
 def claim_due(now: datetime, *, limit: int, name: str = "") -> list[Errand]:
     """Take runs that are due, the longest due first, each by one clock alone.
 
-    name: take this one, due or not, if nobody runs it.
+    name: take this one, due or not; whoever runs it now writes nothing any more.
     """
     rows = Exchange.objects.filter(removed_at=None, is_paused=False)
     rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)

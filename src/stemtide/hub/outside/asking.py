@@ -69,6 +69,9 @@ def ask(question: Question, *, reach: Reach, until: float, max_bytes: int) -> An
         raise NoAnswerError("it took too long to answer") from error
     except httpcore.ConnectError as error:
         raise NoAnswerError(f"cannot connect: {_plain(error)}") from error
+    except httpcore.LocalProtocolError as error:
+        # Its words would hold the header, and so a secret.
+        raise NoAnswerError("our own request has a header that cannot be sent") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
         raise NoAnswerError(f"it broke off: {_plain(error)}") from error
 

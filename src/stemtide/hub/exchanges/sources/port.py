@@ -56,12 +56,16 @@ class LargeError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where another hub is, and what opens it. loopback: whether this machine may be reached."""
+    """Where another hub is, and what opens it.
+
+    hub: our own id. loopback: whether this machine may be reached.
+    """
 
     address: str
     push_address: str
     account: str
     secret: str
+    hub: str = ""
     loopback: bool = False
 
 
@@ -104,13 +108,18 @@ class Asking:
             return found
         raise _error(found, now=self.now)
 
-    def basic(self) -> str:
-        """The header Authorization: Basic with the account, or Bearer where there is none."""
+    def signed(self, *, bare: bool = False) -> dict[str, str]:
+        """The header Authorization: Basic with an account, else Bearer; bare: the secret alone.
+
+        None at all where there is neither account nor secret.
+        """
         place = self.place
-        if not place.account:
-            return f"Bearer {place.secret}"
-        pair = f"{place.account}:{place.secret}".encode()
-        return f"Basic {base64.b64encode(pair).decode()}"
+        if place.account:
+            pair = f"{place.account}:{place.secret}".encode()
+            return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        if not place.secret:
+            return {}
+        return {"authorization": place.secret if bare else f"Bearer {place.secret}"}
 
 
 Puller: TypeAlias = Callable[..., Pull]

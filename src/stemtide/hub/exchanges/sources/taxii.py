@@ -73,7 +73,7 @@ def _question(checkpoint: dict[str, Any], *, asking: Asking) -> Question:
         asked["added_after"] = str(after)
     if token := checkpoint.get("next"):
         asked["next"] = str(token)
-    headers = {"accept": MEDIA_TYPE, "authorization": asking.basic()}
+    headers = {"accept": MEDIA_TYPE, **asking.signed()}
     return Question(f"{asking.place.address}objects/?{urlencode(asked)}", headers=headers)
 
 
