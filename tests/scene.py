@@ -20,6 +20,8 @@ from stemtide.hub.media import writes as media
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.orders import writes as orders, writes_answers as order_answers
 from stemtide.hub.parties import (
+    reads as party_reads,
+    writes as parties,
     writes_competences as competences,
     writes_contacts,
     writes_people,
@@ -33,6 +35,7 @@ from stemtide.hub.referrals import (
 )
 from stemtide.hub.reports import writes as reports
 from stemtide.hub.situation import writes as situation, writes_leads
+from stemtide.hub.webhooks import writes as webhooks
 from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.complaints import (
     ComplaintIn,
@@ -46,7 +49,8 @@ from stemtide.protocol.previews import PreviewIn, Purpose
 from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.reports import ActionIn
 from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
-from stemtide.protocol.words import Duty, Role
+from stemtide.protocol.webhook_messages import WebhookIn
+from stemtide.protocol.words import Duty, Role, Scope
 from stemtide.protocol.words_referrals import ReceiptVia
 from tests.fingerprints.pictures import encoded, photo
 
@@ -94,6 +98,7 @@ def assemble(world) -> dict[str, str]:
         **_complaints(world),
         **_alerts(world),
         **_people(world),
+        **_webhook(world),
     }
 
 
@@ -260,6 +265,22 @@ def _alerts(world):
         "alert": str(alert.uid),
         "delivery": str(dead.uid),
     }
+
+
+def _webhook(world):
+    """A webhook of the authority, and a test that waits for its receiver."""
+    _, text = parties.new_key(
+        "webhooks",
+        party=world.party["authority"],
+        scopes=list(Scope),
+        actor="operator",
+        now=world.now,
+    )
+    by = party_reads.caller(text, now=world.now)
+    body = WebhookIn(url="http://127.0.0.1:9/hook")
+    made = webhooks.add(body, by=by, now=world.now, loopback=True)
+    test = webhooks.try_it(made.id, by=by, now=world.now)
+    return {"webhook": str(made.id), "sent_event": str(test.id)}
 
 
 def _people(world):

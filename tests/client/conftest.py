@@ -21,7 +21,7 @@ class OddHub:
     def __init__(self):
         self.answers: dict[str, list[Response]] = {}
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
-        methods = ["GET", "POST", "PUT", "PATCH"]
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         routes = [Route("/{path:path}", self._answer, methods=methods)]
         self._server = Server(Starlette(routes=routes))
         self.url = self._server.url

@@ -72,6 +72,15 @@ def test_fields_of_a_newer_hub_are_passed_over_at_every_depth(odd, later):
     assert not hasattr(found, "newer")
 
 
+@both
+def test_what_is_answered_with_nothing_gives_none_and_nothing_else_may_be_empty(odd, later):
+    uid = uuid4()
+    odd.says(f"/webhooks/{uid}", Response(status_code=204))
+    assert ask(odd, lambda hub: hub.remove_webhook(uid=uid), later=later) is None
+    with pytest.raises(AnswerError):
+        ask(odd, lambda hub: hub.read_webhook(uid=uid), later=later)
+
+
 def test_what_we_send_is_only_what_was_set(odd):
     odd.says("/crises", problem_answer(422, "no"))
     warning = WarningIn(

@@ -168,6 +168,8 @@ class Writer:
 
     def _answers(self, operation: dict[str, Any]) -> tuple[str, str, str]:
         """What makes the question, what it is answered with, and the same as values."""
+        if "204" in operation["responses"]:
+            return "Call", "None", "type(None)"
         good = [one for code, one in operation["responses"].items() if code.startswith("2")]
         content = {name: one for each in good for name, one in each.get("content", {}).items()}
         assert content, f"{operation['operationId']}: its schema says not what it answers"

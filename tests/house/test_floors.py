@@ -19,6 +19,7 @@ FLOORS = [
     {"complaints"},
     {"reports"},
     {"alerts"},
+    {"webhooks"},
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -34,6 +34,7 @@ from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
 from stemtide.cli.situation import lead, search, situation
 from stemtide.cli.statement import statement
+from stemtide.cli.webhook import webhook
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,6 +83,7 @@ for _noun, _name in (
     (previews, "previews"),
     (document, "document"),
     (recheck, "recheck"),
+    (webhook, "webhook"),
 ):
     app.add_typer(_noun, name=_name)
 

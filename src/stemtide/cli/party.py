@@ -168,8 +168,8 @@ def new_key(
     scope: Annotated[
         list[Scope] | None,
         typer.Option(
-            help="What it may do; give it several times. Default: all but metrics, leads and"
-            " what binds: orders, answers, complaints."
+            help="What it may do; give it several times. Default: all but metrics, leads,"
+            " webhooks and what binds: orders, answers, complaints."
         ),
     ] = None,
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
@@ -182,7 +182,7 @@ def new_key(
 
     moment = now()
     apart = {
-        *(Scope.METRICS_READ, Scope.LEADS_WRITE),
+        *(Scope.METRICS_READ, Scope.LEADS_WRITE, Scope.WEBHOOKS_MANAGE),
         *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
     }
     scopes = scope or [one for one in Scope if one not in apart]

@@ -79,9 +79,13 @@ class Question(Generic[Answer]):
     def read(self, content: bytes) -> Answer:
         """Read JSON as what the answer is.
 
-        Fields that are not known are passed over, at every depth: a newer hub may say more.
+        Fields that are not known are passed over, at every depth: a newer hub may say more. An act
+        that is answered with nothing (204) gives None.
+
         raises: pydantic.ValidationError.
         """
+        if not content and type(None) in self.answers:
+            return cast("Answer", None)
         kinds = tuple(one for one in self.answers if one is not File)
         return cast("Answer", _reader(kinds).validate_json(content, extra="ignore"))
 

@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     search,
     signals,
     situation,
+    webhooks,
 )
 
 
@@ -178,3 +179,12 @@ class Operations:
     unpin_message = asked(situation.unpin_message)
     vote_on_line = asked(situation.vote_on_line)
     withdraw_line = asked(situation.withdraw_line)
+    add_webhook = asked(webhooks.add_webhook)
+    change_webhook = asked(webhooks.change_webhook)
+    list_webhook_deliveries = asked(webhooks.list_webhook_deliveries)
+    list_webhooks = asked(webhooks.list_webhooks)
+    read_webhook = asked(webhooks.read_webhook)
+    remove_webhook = asked(webhooks.remove_webhook)
+    renew_webhook_secret = asked(webhooks.renew_webhook_secret)
+    retry_webhook_delivery = asked(webhooks.retry_webhook_delivery)
+    try_webhook = asked(webhooks.try_webhook)

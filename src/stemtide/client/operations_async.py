@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     search,
     signals,
     situation,
+    webhooks,
 )
 
 
@@ -178,3 +179,12 @@ class Operations:
     unpin_message = asked_later(situation.unpin_message)
     vote_on_line = asked_later(situation.vote_on_line)
     withdraw_line = asked_later(situation.withdraw_line)
+    add_webhook = asked_later(webhooks.add_webhook)
+    change_webhook = asked_later(webhooks.change_webhook)
+    list_webhook_deliveries = asked_later(webhooks.list_webhook_deliveries)
+    list_webhooks = asked_later(webhooks.list_webhooks)
+    read_webhook = asked_later(webhooks.read_webhook)
+    remove_webhook = asked_later(webhooks.remove_webhook)
+    renew_webhook_secret = asked_later(webhooks.renew_webhook_secret)
+    retry_webhook_delivery = asked_later(webhooks.retry_webhook_delivery)
+    try_webhook = asked_later(webhooks.try_webhook)

@@ -22,6 +22,8 @@ from stemtide.hub.referrals import writes_holds as holds
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
 from stemtide.hub.stix import writes as stix, writes_making as making
+from stemtide.hub.webhooks import writes_events as events, writes_sending
+from stemtide.hub.webhooks.sending import calling_of_settings
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Done:
     raised, escalated: alerts made, and taken a step further. ended: drills.
     noted: what fell due in crises. holds: that ran out, of referrals.
     followed: requests whose re-checks were begun or ended. made: STIX objects.
+    told: events for webhooks.
     """
 
     expired: int
@@ -48,6 +51,7 @@ class Done:
     holds: int = 0
     followed: int = 0
     made: int = 0
+    told: int = 0
 
 
 def run_once(now: datetime) -> Done:
@@ -57,6 +61,7 @@ def run_once(now: datetime) -> Done:
     complaints.note_overdue(now)
     redress.lapse_due(now)
     stix.forget_receipts(now)
+    writes_sending.forget_old(now)
     return Done(
         expired=signals.expire_due(now),
         erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
@@ -68,6 +73,7 @@ def run_once(now: datetime) -> Done:
         holds=holds.expire_due(now),
         followed=rechecks.follow_requests(now),
         made=making.follow_ledger(now),
+        told=events.follow_ledger(now),
     )
 
 
@@ -89,6 +95,7 @@ class Clock:
             now=now_utc,
             chance=random.random,
         )
+        self._calling = calling_of_settings(now=now_utc, chance=random.random)
         self._visiting = Visiting(way=way_of_settings(), now=now_utc)
         self._running = Running(way=exchange_way(), now=now_utc, chance=random.random)
 
@@ -101,6 +108,7 @@ class Clock:
         self._stop.set()
         self._thread.join()
         self._sending.close()
+        self._calling.close()
         self._visiting.close()
         self._running.close()
 
@@ -112,6 +120,7 @@ class Clock:
                 if done.expired:
                     log.info("%d signals expired", done.expired)
                 self._sending.start_due(now_utc())
+                self._calling.start_due(now_utc())
                 self._visiting.start_due(now_utc())
                 self._running.start_due(now_utc())
                 if done.noted:

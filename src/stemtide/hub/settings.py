@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "stemtide.hub.complaints",
     "stemtide.hub.reports",
     "stemtide.hub.alerts",
+    "stemtide.hub.webhooks",
     "stemtide.hub.desk",
     "allauth",
     "allauth.account",

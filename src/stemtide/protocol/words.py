@@ -39,6 +39,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     ANSWERS_WRITE = "answers:write"
     COMPLAINTS_WRITE = "complaints:write"
+    WEBHOOKS_MANAGE = "webhooks:manage"
 
 
 class Duty(StrEnum):

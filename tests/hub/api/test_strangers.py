@@ -32,6 +32,7 @@ PART_OF = {
     "holds": "hold",
     "batches": "batch",
     "orders": "order",
+    "webhooks": "webhook",
 }
 """What stands behind the first word of an address."""
 
@@ -106,6 +107,7 @@ BODIES = {
         "reference": "2026/114",
         "reason": "An appeal.",
     },
+    "change_webhook": {"state": "paused"},
     "note_access": {"purpose": "review", "who": "A court"},
 }
 """A body that would do, by operation."""
@@ -145,6 +147,7 @@ def _address(path, given):
         proposal=uuid4(),
         neighbour=uuid4(),
         action=given["action"],
+        delivery=given["sent_event"],
     )
 
 

@@ -326,6 +326,12 @@ RULES: Mapping[str, Rule] = {
         channels=AT_THE_DESK,
         once=("party", "reference"),
     ),
+    "webhook_disabled": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("webhook.disabled"),
+        overtaken_by=_kinds("webhook.resumed", "webhook.removed"),
+    ),
 }
 """Alerts by kind. One ledger kind may raise several, and one alert come of several kinds."""
 

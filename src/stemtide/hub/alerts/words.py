@@ -40,6 +40,7 @@ TITLES: Mapping[str, Words] = {
     **words_requests.TITLES,
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
+    "webhook_disabled": gettext_lazy("A webhook of yours is no longer called"),
     "drill": gettext_lazy("Contact drill: please acknowledge"),
     "drill_due": gettext_lazy("A contact drill is due"),
 }
@@ -121,6 +122,10 @@ TEXTS: Mapping[str, Words] = {
     "dead_letter": gettext_lazy(
         "It was tried by %(channel)s and given up: %(error)s. See the deliveries: retry it once the"
         " contact point works, or drop it."
+    ),
+    "webhook_disabled": gettext_lazy(
+        "Its address is gone, or nothing arrived there for three days, or its key has ended. See"
+        " which and why: stemtide webhook list. What happened meanwhile is in the feed."
     ),
     "drill": gettext_lazy(
         "This is a drill; nothing has happened. Acknowledge it, so that we know that this contact"

@@ -29,6 +29,7 @@ from stemtide.hub.api import (
     signals,
     situation,
     taxii,
+    webhooks,
     yearly,
 )
 from stemtide.hub.api.machine import machine
@@ -43,7 +44,7 @@ for _room in (
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
     *(orders, order_answers),
-    complaints,
+    *(complaints, webhooks),
 ):
     api.add_router("", _room.router)
 

@@ -48,7 +48,7 @@ IN_ITS_ROOM = frozenset(
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
         # What no room shows of others.
         *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
-        *("contact_point", "ladder", "drill", "delivery", "link"),
+        *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange"),
     }

@@ -245,11 +245,12 @@ def opine(
     is_own = body.opinion is Opinion.DISPUTE
     tells_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
     row.stamp_s = statements.stamp(now)
+    detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
     if is_disputed is not row.is_disputed or tells_agents:
         row.is_disputed = is_disputed
         row.position = ledger.take_positions(1, now=now)
+        detail["position"] = row.position
     row.save(update_fields=["is_disputed", "position", "stamp_s"])
-    detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
     return _record("opinion.given", row, by=by, now=now, detail=detail, through=actor_ref)
 
 
