@@ -210,3 +210,21 @@ def test_a_store_that_cannot_be_opened_is_said_and_not_tried_for_ever(hub, tmp_p
     assert "data_dir: " in done.stderr
     assert "a database of another program" in done.stderr
     assert done.returncode == 1
+
+
+ORPHAN = """
+import socket
+from stemtide.agent.worker import _HandedServer
+parent, channel = socket.socketpair()
+channel.sendall(b"said, and never read")
+parent.close()
+server = object.__new__(_HandedServer)
+server._channel = channel
+server._take()
+print("lives on")
+"""
+
+
+def test_a_process_whose_parent_was_killed_while_it_spoke_ends_as_well():
+    done = subprocess.run([sys.executable, "-c", ORPHAN], check=False, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")

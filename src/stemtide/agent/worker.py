@@ -144,14 +144,18 @@ class _HandedServer(_Server):
 
     def _take(self) -> None:
         """Take one connection over."""
-        with suppress(BlockingIOError):
+        try:
             message, numbers, _, _ = socket.recv_fds(self._channel, 1, 1)
-            if not message:
-                os._exit(1)  # the parent was killed: so is the agent, and its successor may start
-            for number in numbers:
-                task = asyncio.create_task(self._open(socket.socket(fileno=number)))
-                self._opening.add(task)
-                task.add_done_callback(self._opening.discard)
+        except BlockingIOError:
+            return
+        except OSError:  # the parent was killed before it read what we had said
+            message, numbers = b"", []
+        if not message:
+            os._exit(1)  # the parent was killed: so is the agent, and its successor may start
+        for number in numbers:
+            task = asyncio.create_task(self._open(socket.socket(fileno=number)))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
 
     async def _open(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
