@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command on the pages of docs/use/connect is run as it stands, in order.
+"""Every command on the pages of docs/use/connect, and of bulk.md, is run as it stands, in order.
 
 1 Each page gets a throw-away hub of its own; its variables are in the shell's environment.
 2 A block ```sh is run by bash, ```python by this Python, in one folder for the whole page; a block
@@ -16,7 +16,8 @@ import pytest
 
 from tests.clients.conftest import demo_hub, plain_environment
 
-PAGES = sorted((Path(__file__).parents[2] / "docs/use/connect").glob("*.md"))
+USE = Path(__file__).parents[2] / "docs/use"
+PAGES = [*sorted((USE / "connect").glob("*.md")), USE / "bulk.md"]
 RUNS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

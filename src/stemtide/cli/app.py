@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from stemtide import __version__
-from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis, order and referral
+from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis, order, referral and signal
     crisis_joining,
     crisis_moves,
     order_answers,
     referral_batch,
+    signal_export,
+    signal_import,
 )
 from stemtide.cli.agent import agent
 from stemtide.cli.alert import alert, delivery, drill

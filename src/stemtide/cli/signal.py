@@ -69,7 +69,7 @@ def share(
     from stemtide.cli.content import ContentNameError, read_all
     from stemtide.fingerprints.looks import Asked
 
-    _check_labels(label)
+    check_labels(label)
     facts: dict[str, object] = {
         "labels": label,
         "ideology": ideology or None,
@@ -134,7 +134,7 @@ def _rows(
     return rows
 
 
-def _check_labels(names: list[str]) -> None:
+def check_labels(names: list[str]) -> None:
     """Refuse a label before anything is read: some content must not be touched here at all."""
     from stemtide.protocol.labels import check_label
 

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide signal export: what your party may see, as a file, streamed."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from stemtide.cli.signal import signal
+from stemtide.cli.signal_source import BulkForm, check_pyarrow, form_of
+from stemtide.cli.speech import fail, tell
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.fingerprints.kinds import Kind
+
+if TYPE_CHECKING:
+    import httpx
+
+    from stemtide.cli.signal_writers import Writer
+
+_BARE = frozenset({BulkForm.TX, BulkForm.VPDQ})
+"""Forms that say nothing of a signal but its value."""
+
+_MAX_LINE_BYTES = 32 << 20
+"""Bytes of one line from the hub: more than any signal has."""
+
+
+@signal.command("export")
+def export_signals(
+    to: Annotated[
+        str, typer.Option("--to", metavar="FILE", help="The file to write; stdout if none.")
+    ] = "-",
+    form: Annotated[
+        BulkForm | None, typer.Option("--format", help="If the file's name does not say so.")
+    ] = None,
+    crisis: Annotated[str, typer.Option(help="Only of this crisis: its id.")] = "",
+    kind: Annotated[list[Kind] | None, typer.Option(help="Only of this kind; several.")] = None,
+    since: Annotated[
+        str, typer.Option(metavar="POSITION|TIME", help="Only what changed since.")
+    ] = "",
+    withdrawn: Annotated[
+        bool, typer.Option("--withdrawn", help="Also what was withdrawn or expired, marked so.")
+    ] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Exercise signals too.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+) -> None:
+    """Write the signals that your party may see to a file, with their marks.
+
+    TLP, PAP and audience bind whoever gets the file. vPDQ and the lines of tx cannot say them.
+    """
+    form = form or (BulkForm.JSONL if to == "-" else form_of(to, what="--to"))
+    if form in _BARE and (withdrawn or exercise):
+        fail(f"{form} cannot say that a signal is an exercise or has ended: leave it out", code=2)
+    if form is BulkForm.PARQUET:
+        check_pyarrow()
+        if to == "-":
+            fail("Parquet is written to a file: say --to FILE", code=2)
+    asked: dict[str, Any] = {"format": "jsonl", "withdrawn": int(withdrawn)}
+    asked |= {"exercise": int(exercise), "kind": [one.value for one in kind or ()]}
+    asked |= _since(since) | ({"crisis": crisis} if crisis else {})
+    with (
+        hub_client(hub, key) as client,
+        client.stream("GET", "/api/v1/signals/export", params=asked) as answer,
+    ):
+        if not answer.is_success:
+            answer.read()
+            checked(answer)
+        with _written(to) as file:
+            _copy(answer, file, form)
+
+
+def _since(text: str) -> dict[str, Any]:
+    """What --since asks of the hub."""
+    if not text:
+        return {}
+    if text.isdecimal():
+        return {"after": int(text)}
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--since {text!r} is not understood: write a feed position or an ISO time", code=2)
+    return {"since": (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()}
+
+
+@contextmanager
+def _written(to: str) -> Iterator[BinaryIO]:
+    """The file to write: it takes its name once it is whole, and nobody else reads it."""
+    if to == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = Path(f"{to}.part")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        fail(f"{part} cannot be written: {error.strerror}")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm) -> None:
+    """Write what the hub sends, and say what it is."""
+    import msgspec
+
+    from stemtide.cli.signal_writers import Head, writer
+    from stemtide.protocol.bulk_columns import HUB_HEADER, POSITION_HEADER
+
+    hub, position = answer.headers[HUB_HEADER], answer.headers[POSITION_HEADER]
+    out: Writer = writer(form, file, Head(hub, position, datetime.now(UTC)))
+    marks: Counter[str] = Counter()
+    read = 0
+    decoder = msgspec.json.Decoder()
+    for block in _blocks(answer.iter_bytes()):
+        rows = decoder.decode_lines(block)
+        read += len(rows)
+        marks.update(row["tlp"] for row in out.write(rows))
+    out.close()
+    without = read - marks.total()
+    left_out = f" {without:,} have no such line and were left out." if without else ""
+    told = ", ".join(f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(marks.items()))
+    tell(
+        f"{marks.total():,} signals of hub {hub}, as of position {position}."
+        f"{left_out} Go on later with --since {position}."
+    )
+    if told:
+        bare = "" if form not in _BARE else ", although this form cannot say so"
+        tell(f"Handling binds whoever gets them{bare}: {told}; also PAP and audience.")
+
+
+def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Whole lines, as many as came. A hub that never ends a line ends the command."""
+    parts: list[bytes] = []
+    weight = 0
+    for chunk in chunks:
+        at = chunk.rfind(b"\n") + 1
+        if at:
+            yield b"".join([*parts, chunk[:at]])
+            parts, weight = [chunk[at:]], len(chunk) - at
+        else:
+            parts.append(chunk)
+            weight += len(chunk)
+        if weight > _MAX_LINE_BYTES:
+            fail("the hub sends a line that no signal has: is --hub right?")
+    if weight:
+        fail("the hub ended in the middle of a line: try again")

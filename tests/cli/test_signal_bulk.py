@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals go into a hub and out of it as files, against a real hub on loopback."""
+
+import csv
+import json
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stemtide.cli import signal_bulks
+from stemtide.cli.parquet_rows import ColumnError, _lines
+from stemtide.fingerprints.video_print import VideoPrint
+from stemtide.fingerprints.vpdq import to_json
+from stemtide.protocol.bulk_columns import COLUMNS, BadRow, Found, LeftOut
+from tests.cli.conftest import run
+from tests.cli.test_room import say
+from tests.hub.api.conftest import serving
+from tests.prints import long_value
+from tests.world import hex_value
+
+OTHER = "fr-referral-unit"
+FACTS = [name for name in COLUMNS if name not in {"id", "position", "shared_by", "shared_at"}]
+WHAT = ["--label", "incitement", "--severity", "low"]
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with serving() as running:
+        yield running
+
+
+def exported(hub, *words, party="be-crisis-centre"):
+    return say(hub, "signal", "export", *words, party=party).rows
+
+
+def imported(hub, *words, party="be-crisis-centre", code=0):
+    return say(hub, "signal", "import", *words, "--json", party=party, code=code).rows
+
+
+@pytest.fixture(scope="module")
+def sent(hub, tmp_path_factory):
+    """Signals of several kinds with several marks: the rows that were exported, and a folder."""
+    folder = tmp_path_factory.mktemp("sent")
+    rows = [
+        {"kind": "pdq", "value": hex_value(1), "quality": 90, "within_bits": 12},
+        {"kind": "url", "value": "https://Video.example/a;=1", "entity": "=1+1"},
+        {"kind": "url", "value": "https://a.example/b/c", "reach": "folder"},
+        {"kind": "video", "value": long_value("video").hex(), "tlp": "green"},
+        {"kind": "md5", "value": hex_value(2, digits=32), "audience": [OTHER, "big-video"]},
+        {"kind": "sha256", "value": hex_value(3), "expires_at": "2099-01-31T12:00:00+01:00"},
+        {"kind": "md5", "value": hex_value(4, digits=32), "exercise": True},
+    ]
+    plain = {"labels": ["incitement", "livestream"], "severity": "high", "pap": "amber"}
+    with hub.client() as client:
+        body = {"signals": [plain | one for one in rows]}
+        assert client.post("/api/v1/signals/bulk", json=body).status_code == 201
+    for form in ("csv", "jsonl", "parquet"):
+        say(hub, "signal", "export", "--to", folder / f"signals.{form}", "--exercise")
+    return exported(hub, "--exercise"), folder
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_what_leaves_as_a_file_comes_in_elsewhere_as_it_was(hub, sent, form):
+    rows, folder = sent
+    file = folder / f"signals.{form}"
+    assert file.stat().st_mode & 0o077 == 0
+    party = {"csv": OTHER, "jsonl": "eu-referral-unit", "parquet": "tech-forum"}[form]
+    (done,) = imported(hub, file, party=party)
+    assert (done["created"], done["refused"]) == (7, 0)
+    (again,) = imported(hub, file, party=party)
+    assert (again["created"], again["existing"]) == (0, 7)
+    told = [one for one in exported(hub, "--exercise", party=party) if one["shared_by"] == party]
+    by_value = {one["value"]: [one[name] for name in FACTS] for one in told}
+    assert by_value == {one["value"]: [one[name] for name in FACTS] for one in rows}
+
+
+@pytest.mark.usefixtures("sent")
+def test_lines_of_tx_and_vpdq_hold_values_alone(hub, tmp_path):
+    tx, vpdq = tmp_path / "hub.tx", tmp_path / "hub.vpdq"
+    said = say(hub, "signal", "export", "--to", tx, "--kind", "pdq", "--kind", "url")
+    assert "although this form cannot say so" in said.err
+    assert f"pdq {hex_value(1)}\n" in tx.read_text("utf-8")
+    assert "url video.example/a;=1\n" in tx.read_text("utf-8")
+    assert "left out" in said.err
+    say(hub, "signal", "export", "--to", vpdq, "--kind", "video")
+    film = to_json(VideoPrint.from_bytes(long_value("video")))
+    assert vpdq.read_text("utf-8").splitlines()[0] == film
+    (done,) = imported(hub, vpdq, *WHAT, party="small-forum")
+    assert done["created"] == 1
+    assert "leave it out" in say(hub, "signal", "export", "--to", tx, "--exercise", code=2).err
+
+
+def test_a_table_of_parquet_is_typed_and_says_what_it_is_of(sent):
+    rows, folder = sent
+    table = pq.read_table(folder / "signals.parquet")
+    assert table.schema.field("labels").type == pa.list_(pa.string())
+    assert table.schema.field("shared_at").type == pa.timestamp("us", tz="UTC")
+    assert table.schema.metadata[b"stemtide.position"].isdigit()
+    assert [one["value"] for one in table.to_pylist()] == [one["value"] for one in rows]
+
+
+def test_a_dry_run_says_what_would_happen_and_does_nothing(hub, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text(f"kind,value\nmd5,{hex_value(50, digits=32)}\nmd5,zz\n", "utf-8")
+    said = say(hub, "signal", "import", file, *WHAT, "--dry-run", code=1)
+    assert "line       3  value: a md5 value is 32 hex digits" in said.out
+    assert "would be shared" in said.out
+    assert "Nothing was shared" in said.err
+    assert hex_value(50, digits=32) not in {one["value"] for one in exported(hub)}
+
+
+def test_an_import_that_stops_says_where_and_goes_on_when_it_is_repeated(hub, tmp_path):
+    file = tmp_path / "long.csv"
+    rows = [f"sha256,{hex_value(1000 + one)},incitement,low" for one in range(10_500)]
+    rows[10_200] = "sha256,zz,incitement,low"
+    file.write_text("\n".join(["kind,value,labels,severity", *rows, ""]), "utf-8")
+    said = say(hub, "signal", "import", file, code=1)
+    assert "line   10202  value: a sha256 value is 64 hex digits" in said.out
+    assert "Nothing of lines 10002 to 10501 was shared" in said.err
+    assert "--from 10002" in said.err
+    refused, done = imported(hub, file, "--continue", code=1)
+    assert refused["line"] == 10_202
+    assert (done["created"], done["existing"], done["refused"]) == (499, 10_000, 1)
+    rows[10_200] = rows[10_201]
+    file.write_text("\n".join(["kind,value,labels,severity", *rows, ""]), "utf-8")
+    (rest,) = imported(hub, file, "--from", "10002")
+    assert (rest["created"], rest["existing"]) == (0, 500)
+
+
+def test_a_file_that_breaks_off_says_what_is_shared(hub, tmp_path):
+    file = tmp_path / "broken.jsonl"
+    good = {"kind": "md5", "value": hex_value(60, digits=32)}
+    file.write_bytes(json.dumps(good).encode() + b"\n\xff\n")
+    said = say(hub, "signal", "import", file, *WHAT, code=1)
+    assert "line 2: is not in UTF-8" in said.err
+    assert "Nothing was shared" in said.err
+
+
+def test_what_ended_is_told_and_never_shared_anew(hub, tmp_path):
+    file = tmp_path / "ended.csv"
+    value = hex_value(70, digits=32)
+    with hub.client() as client:
+        body = {"kind": "md5", "value": value, "labels": ["incitement"], "severity": "low"}
+        uid = client.post("/api/v1/signals", json=body).json()["id"]
+        client.post(f"/api/v1/signals/{uid}/withdraw", json={"reason": "mistake"})
+    say(hub, "signal", "export", "--to", file, "--withdrawn", "--kind", "md5")
+    with file.open(encoding="utf-8") as told:
+        states = {one["value"]: one["state"] for one in csv.DictReader(told)}
+    assert states[value] == "withdrawn"
+    done = imported(hub, file, party="big-video")[-1]
+    assert done["left_out"]["withdrawn"] == 1
+    assert value not in {one["value"] for one in exported(hub, party="big-video")}
+
+
+def test_names_of_columns_and_stdin_are_taken(hub):
+    words = ["--column", "Hash=value", "--column", "note=", "--kind", "md5", *WHAT]
+    text = f"Hash;note\n{hex_value(80, digits=32)};secret\n".encode("utf-8-sig")
+    said = run(
+        *("signal", "import", "-", "--format", "csv", *words, "--json"),
+        stdin=text,
+        STEMTIDE_HUB_URL=hub.address,
+        STEMTIDE_KEY=hub.keys["be-crisis-centre"],
+    )
+    assert said.rows == [
+        {"created": 1, "existing": 0, "refused": 0, "left_out": {}, "dry_run": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["import", "x.dat"], "--format csv|jsonl|parquet|vpdq|tx"),
+        (["import", "missing.csv"], "cannot be read"),
+        (["import", "x.csv", "--column", "a"], "--column their=ours"),
+        (["import", "x.csv", "--expires", "30d"], "another time when the file is imported again"),
+        (["import", "-", "--format", "parquet"], "not stdin"),
+        (["export", "--format", "parquet"], "--to FILE"),
+        (["export", "--since", "yesterday"], "a feed position or an ISO time"),
+        (["import", "x.csv", "--label", "csam"], "hotline"),
+    ],
+    ids=lambda one: " ".join(one[:2]) if isinstance(one, list) else None,
+)
+def test_a_command_that_is_misused_says_how_to_do_it(words, says):
+    said = run("signal", *words, STEMTIDE_KEY="st_x_y")
+    assert said.code in {1, 2}
+    assert says in said.err
+    assert "Traceback" not in said.err
+
+
+# Parquet that means harm
+
+
+def hostile(hub, tmp_path, table, **options):
+    file = tmp_path / "hostile.parquet"
+    if isinstance(table, bytes):
+        file.write_bytes(table)
+    else:
+        pq.write_table(table, file, **options)
+    said = say(hub, "signal", "import", file, *WHAT, code=1)
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def test_a_file_that_unfolds_to_gigabytes_ends_its_reader_and_no_more(hub, tmp_path):
+    page = pa.array([b"\0" * 700_000_000], pa.large_binary())
+    table = pa.table({"kind": ["pdq"], "value": page})
+    err = hostile(hub, tmp_path, table, compression="zstd", use_dictionary=False)
+    assert "more memory" in err or "the process that reads the file ended" in err
+
+
+def test_an_endless_group_of_rows_costs_one_bulk(hub, tmp_path):
+    rows = 20_000_000
+    kinds = pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int8()).fill_null(0), pa.array(["x"]))
+    err = hostile(hub, tmp_path, pa.table({"kind": kinds}), row_group_size=rows)
+    assert "Nothing of lines 1 to 10000 was shared" in err
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ({"labels": [{"a": 1}]}, "of type struct"),
+        ({"labels": [[["a"]]]}, "of type list"),
+        ({"colour": ["red"]}, "no column 'colour'"),
+        ({f"c{one}": ["x"] for one in range(70)}, "70 columns"),
+    ],
+    ids=["struct", "nested", "unknown", "many"],
+)
+def test_a_column_that_no_field_is_of_is_named(hub, tmp_path, column, says):
+    assert says in hostile(hub, tmp_path, pa.table(column))
+
+
+def test_damaged_files_are_no_parquet(hub, tmp_path):
+    whole = tmp_path / "whole.parquet"
+    pq.write_table(pa.table({"kind": ["md5"] * 1000}), whole)
+    body = whole.read_bytes()
+    for damaged in (b"x" * 100, body[: len(body) // 2], body[:-8] + b"\xff\xff\xff\x7fPAR1"):
+        assert "no Parquet" in hostile(hub, tmp_path, damaged)
+
+
+def test_the_types_of_other_programs_are_read(tmp_path):
+    file = tmp_path / "odd.parquet"
+    table = pa.table(
+        {
+            "value": pa.array([b"\1" * 32], pa.binary(32)),
+            "quality": [90.0],
+            "confidence": [float("nan")],
+            "labels": ["incitement|livestream"],
+            "expires_at": pa.array([1_000_000_001], pa.timestamp("ns", tz="Europe/Brussels")),
+            "exercise": pa.array([None]),
+        }
+    )
+    pq.write_table(table, file)
+    head, row = map(json.loads, b"".join(_lines(pq.ParquetFile(file))).splitlines())
+    assert head["rows"] == 1
+    assert dict(zip(head["columns"], row, strict=True)) == {
+        "value": "01" * 32,
+        "quality": 90,
+        "confidence": None,
+        "labels": ["incitement", "livestream"],
+        "expires_at": "1970-01-01T00:00:01+00:00",
+        "exercise": None,
+    }
+    pq.write_table(pa.table({"quality": pa.array([1], pa.duration("s"))}), file)
+    with pytest.raises(ColumnError, match="of type duration"):
+        list(_lines(pq.ParquetFile(file)))
+
+
+def test_without_pyarrow_the_command_says_what_to_install(monkeypatch, capsys):
+    import typer
+
+    from stemtide.cli.signal_source import check_pyarrow
+
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(typer.Exit):
+        check_pyarrow()
+    assert "pip install 'stemtide[parquet]'" in capsys.readouterr().err
+
+
+# Packing
+
+
+def packed(found, **limits):
+    return list(signal_bulks._packed(iter(found), begin=limits.get("begin", 1)))
+
+
+def test_rows_are_packed_by_number_by_bytes_and_by_long_values(monkeypatch):
+    monkeypatch.setattr(signal_bulks, "AT_ONCE", 3)
+    short = [Found(line, {"kind": "md5", "value": "a"}) for line in range(2, 9)]
+    assert [one.lines for one in packed(short)] == [[2, 3, 4], [5, 6, 7], [8]]
+    assert [(one.first, one.last) for one in packed(short)] == [(2, 4), (5, 7), (8, 8)]
+    monkeypatch.setattr(signal_bulks, "MAX_BULK_VALUE_BYTES", 10)
+    long = [Found(line, {"kind": "video", "value": "a" * 12}) for line in (1, 2)]
+    assert [one.lines for one in packed(long)] == [[1], [2]]
+    monkeypatch.setattr(signal_bulks, "AT_ONCE_BYTES", 70)
+    wide = [Found(line, {"kind": "md5", "entity": "a" * 30}) for line in (1, 2)]
+    assert [one.lines for one in packed(wide)] == [[1], [2]]
+
+
+def test_rows_that_cannot_travel_are_set_aside():
+    found = [
+        Found(2, LeftOut("withdrawn")),
+        Found(3, BadRow("kind", "is none")),
+        Found(4, {"kind": "md5", "entity": "a\0b"}),
+        Found(5, {"kind": "md5"}),
+    ]
+    (bulk,) = packed(found)
+    assert bulk.lines == [5]
+    assert [line for line, _ in bulk.bad] == [3, 4]
+    assert bulk.left_out == {"withdrawn": 1}
+    assert packed(found, begin=6) == []
