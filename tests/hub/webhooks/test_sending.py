@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -23,7 +24,6 @@ from stemtide.protocol.webhook_messages import WebhookChangeIn
 from stemtide.protocol.webhooks import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
 from tests.hub.webhooks.test_telling import share
-from tests.world import NOON
 
 NO = answer(500)
 
@@ -211,6 +211,22 @@ def test_a_webhook_has_one_delivery_under_way_and_a_party_two(hub):
     assert claimed(hub) == []
     noted(hub, taken[0], Verdict(Fate.SENT, status=204))
     assert len(claimed(hub)) == 1
+
+
+def test_a_party_with_much_that_waits_does_not_hide_what_waits_for_others(hub):
+    by = hub.caller()
+    for _ in range(rules.QUOTA):
+        hub.listen(by=by)
+    hub.world.close(hub.world.activate())
+    share(hub, 1)
+    hub.follow()
+    assert Delivery.objects.count() > 8 * 4
+    assert len(claimed(hub, limit=4)) == writes_sending.OF_A_PARTY
+    quiet = hub.listen(party=hub.world.big_provider)
+    share(hub, 2)
+    hub.now += timedelta(seconds=1)
+    hub.follow()
+    assert [one.delivery for one in claimed(hub, limit=4)] == [hub.last(quiet).uid]
 
 
 def test_receivers_that_answer_well_come_before_those_that_do_not(hub):
@@ -482,6 +498,4 @@ def test_the_log_forgets_what_is_over(hub):
 
 
 def test_a_delivery_that_is_not_there_is_not_noted(hub):
-    taken = Taken(hub.world.share().id, 1)
-    assert not noted(hub, taken, None)
-    assert hub.now > NOON
+    assert not noted(hub, Taken(uuid4(), 1), None)

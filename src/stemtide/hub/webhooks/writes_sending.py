@@ -41,7 +41,10 @@ def claim_due(now: datetime, *, limit: int) -> list[Taken]:
     busy = Delivery.objects.filter(state=WebhookDeliveryState.SENDING, next_at__gt=now)
     under_way = busy.order_by().values_list("webhook__party").annotate(Count("pk"))
     counts: dict[int, int] = dict(under_way)
-    rows = _due(now).exclude(Exists(busy.filter(webhook=OuterRef("webhook"))))
+    # Left out here and not below: else what one party has waiting would fill all that is looked at.
+    full = [party for party, count in counts.items() if count >= OF_A_PARTY]
+    rows = _due(now).exclude(webhook__party__in=full)
+    rows = rows.exclude(Exists(busy.filter(webhook=OuterRef("webhook"))))
     taken: list[Taken] = []
     hooks: set[int] = set()
     for row in rows.order_by("webhook__failures", "next_at", "pk")[: limit * 8]:
