@@ -6,7 +6,7 @@ import secrets
 
 import httpx
 import pytest
-from pymisp import MISPEvent, MISPSighting, PyMISP
+from pymisp import MISPAttribute, MISPEvent, MISPObject, MISPSighting, PyMISP
 
 pytestmark = pytest.mark.flow
 
@@ -96,3 +96,48 @@ def test_pymisp_searches_says_what_it_met_and_sees_a_withdrawal(hub):
     authority(hub, f"/signals/{placed['id']}/withdraw", {"reason": "mistake"})
     assert client.search("attributes", value=body["value"], pythonify=True) == []
     assert client.add_sighting({"value": body["value"]})["errors"][0] == 404
+
+
+def posted(*attributes):
+    """An event as an analyst makes one, with a PDQ hash in an object."""
+    event = MISPEvent()
+    event.info = "Stills of an attack"
+    event.add_tag("tlp:green")
+    event.add_tag('stemtide:label="incitement"')
+    for kind, value in attributes:
+        event.add_attribute(kind, value)
+    thing = MISPObject("perceptual-hash", standalone=False, strict=False)
+    thing.template_uuid, thing.template_version = "e3b6a2b0-6a0d-4a3c-9c36-5d4f8f0b7c21", "1"
+    thing.add_attribute("pdq", type="text", value=secrets.token_hex(32), to_ids=False)
+    event.add_object(thing)
+    return event, thing.attributes[0].value
+
+
+def test_pymisp_shares_an_event_adds_to_it_and_takes_back(hub):
+    client = PyMISP(hub["MISP_URL"], hub["HUB_TOKEN"])
+    digest, other = secrets.token_hex(32), secrets.token_hex(16)
+    event, pdq = posted(("sha256", digest), ("ip-dst", "192.0.2.7"))
+    told = client.add_event(event, pythonify=True)
+    assert [one.value for one in told.attributes] == [digest]
+    assert [one.value for one in told.objects[0].attributes] == [pdq]
+    added = MISPAttribute()
+    added.from_dict(type="md5", value=other)
+    more = client.add_attribute(told, added, pythonify=True)
+    assert more.value == other
+    reader = PyMISP(hub["MISP_URL"], hub["MISP_KEY"])
+    held = {one.value for one in reader.search("attributes", pythonify=True)}
+    assert {digest, pdq, other} <= held
+    gone = client.delete_attribute(more)
+    assert gone["success"] is True
+    assert reader.search("attributes", value=other, pythonify=True) == []
+
+
+def test_pymisp_is_told_what_is_refused_and_by_whom(hub):
+    client = PyMISP(hub["MISP_URL"], hub["HUB_TOKEN"])
+    event, _ = posted(("sha256", "zz"))
+    status, said = client.add_event(event)["errors"]
+    assert status == 422
+    assert "Attribute.0.value" in str(said)
+    (mine,) = client.add_event(posted()[0], pythonify=True).objects
+    refused = PyMISP(hub["MISP_URL"], hub["MISP_KEY"]).delete_attribute(mine.attributes[0])
+    assert refused["errors"][0] == 403

@@ -34,7 +34,7 @@ from stemtide.protocol.words import Opinion, Outcome, Scope, SignalState
 
 _AGENT = "misp"
 _MET, _FALSE = "0", "1"
-_NO_EVENT = "there is no such event that your party may see: search for the events that there are"
+NO_EVENT = "there is no such event that your party may see: search for the events that there are"
 _LAST_S = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -103,7 +103,7 @@ class _SightingIn(BaseModel):
 def version(request: HttpRequest) -> HttpResponse:
     """Which MISP this is like, and what the key may do."""
     caller = called(request, Scope.FEED_READ)
-    return _answer({"version": misp.VERSION, "perm_sync": False, **_may(caller)})
+    return answer({"version": misp.VERSION, "perm_sync": False, **_may(caller)})
 
 
 @door("GET")
@@ -112,7 +112,7 @@ def me(request: HttpRequest) -> HttpResponse:
     caller = called(request, Scope.FEED_READ)
     user = {"id": "0", "email": caller.party.name, "org_id": "0"}
     role = {"id": "0", "name": str(caller.party.kind), **_may(caller)}
-    return _answer({"User": user, "Role": role, "UserSetting": {}})
+    return answer({"User": user, "Role": role, "UserSetting": {}})
 
 
 @door("GET", "POST")
@@ -122,8 +122,8 @@ def view(request: HttpRequest, uuid: UUID) -> HttpResponse:
     heads = reads_misp.heads(viewer=caller.party, now=at)
     head = next((one for one in heads if one.uuid == uuid), None)
     if head is None:
-        raise NotFoundError(_NO_EVENT)
-    return _answer(misp.event(head, reads_misp.rows_of(head, viewer=caller.party), now=at))
+        raise NotFoundError(NO_EVENT)
+    return answer(misp.event(head, reads_misp.rows_of(head, viewer=caller.party), now=at))
 
 
 @door("POST")
@@ -131,7 +131,7 @@ def search_events(request: HttpRequest) -> HttpResponse:
     """The events that hold what is asked for, whole."""
     search = _search(request)
     found = (search.event(one) for one in search.heads() if search.holds(one))
-    return _answer({"response": list(search.page(found))})
+    return answer({"response": list(search.page(found))})
 
 
 @door("POST")
@@ -139,7 +139,7 @@ def search_attributes(request: HttpRequest) -> HttpResponse:
     """The attributes that are asked for, of all events."""
     search = _search(request)
     found = (attribute for head in search.heads() for attribute in search.attributes(head))
-    return _answer({"response": {"Attribute": list(search.page(found))}})
+    return answer({"response": {"Attribute": list(search.page(found))}})
 
 
 @door("POST")
@@ -169,7 +169,7 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
         "source": "",
         "type": said.type,
     }
-    return _answer({"Sighting": told})
+    return answer({"Sighting": told})
 
 
 def _count(signals: list[UUID], *, report: UUID, met_at: datetime, caller: Caller) -> None:
@@ -195,14 +195,17 @@ urlpatterns = [
 ]
 
 
-def _answer(body: object) -> HttpResponse:
+def answer(body: object) -> HttpResponse:
     """One of MISP's answers."""
     return HttpResponse(json.dumps(body), content_type=MISP.media_type)
 
 
 def _may(caller: Caller) -> dict[str, bool]:
     """What the key may do, as MISP says it."""
-    return {"perm_sighting": Scope.FEEDBACK_WRITE in caller.scopes, "perm_add": False}
+    return {
+        "perm_sighting": Scope.FEEDBACK_WRITE in caller.scopes,
+        "perm_add": Scope.SIGNALS_WRITE in caller.scopes,
+    }
 
 
 def _read(kind: type[_Message], request: HttpRequest) -> _Message:
@@ -281,7 +284,7 @@ def _signals(said: _SightingIn, *, named: str, caller: Caller) -> list[UUID]:
     values = said.values if said.value is None else [said.value]
     uuid = named or (str(said.uuid) if said.uuid else said.id)
     if uuid:
-        found = _behind(uuid, caller=caller)
+        found = behind(uuid, caller=caller)
     elif values:
         some = (reads_records.with_value(one, viewer=caller.party) for one in values)
         found = [uid for one in some for uid, _ in one]
@@ -294,7 +297,7 @@ def _signals(said: _SightingIn, *, named: str, caller: Caller) -> list[UUID]:
     return list(dict.fromkeys(found))
 
 
-def _behind(text: str, *, caller: Caller) -> list[UUID]:
+def behind(text: str, *, caller: Caller) -> list[UUID]:
     """The live real signal of an attribute. raises: InvalidError for what is no UUID."""
     try:
         uuid = UUID(text)

@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *schemas.urlpatterns,
     path("misp/", include("stemtide.hub.api.misp")),
     path("misp/", include("stemtide.hub.api.misp_rest")),
+    path("misp/", include("stemtide.hub.api.misp_sharing")),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),
 ]
