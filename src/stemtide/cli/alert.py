@@ -8,7 +8,7 @@ import typer
 
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 
 if TYPE_CHECKING:
     from stemtide.hub.alerts.reads_deliveries import DeliveryRow
@@ -30,9 +30,8 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """List the alerts that wait for somebody of your party, the most urgent first."""
-    with hub_client(hub, key) as client:
-        asked = {} if everything else {"waiting": "true"}
-        rows = checked(client.get("/api/v1/alerts", params=asked))
+    with asking(hub, key) as client:
+        rows = plain(client.list_alerts(waiting=None if everything else True))
     if not rows:
         tell("Nothing waits for your party.")
     for row in rows:
@@ -47,8 +46,8 @@ def acknowledge(
     as_json: AsJson = False,
 ) -> None:
     """Say that somebody of your party has an alert: nobody else is asked."""
-    with hub_client(hub, key) as client:
-        row = checked(client.post(f"/api/v1/alerts/{alert_id}/acknowledge"))
+    with asking(hub, key) as client:
+        row = plain(client.acknowledge_alert(uid=alert_id))
     _tell_alert(row, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_complaints import (
     ComplaintBasis,
     ComplaintFinding,
@@ -61,8 +61,10 @@ def make_link(
         is_automatic=automatic,
         exercise=exercise,
     )
-    with hub_client(hub, key) as client:
-        made = checked(client.post("/api/v1/complaint-links", json=body))
+    from stemtide.protocol.complaints import ComplaintLinkIn
+
+    with asking(hub, key) as client:
+        made = plain(client.make_complaint_link(ComplaintLinkIn.model_validate(body)))
     give(made, as_json=as_json, line=made["link"])
     tell(f"It opens until {made['expires_at']}.")
 
@@ -94,8 +96,10 @@ def file(
         text=text,
         language=language,
     )
-    with hub_client(hub, key) as client:
-        made = checked(client.post("/api/v1/complaints", json=body))
+    from stemtide.protocol.complaints import ComplaintIn
+
+    with asking(hub, key) as client:
+        made = plain(client.file_complaint(ComplaintIn.model_validate(body)))
     found = made["complaint"]
     give(made, as_json=as_json, line=f"{found['id']}  {found['number']}  code {made['code']}")
 
@@ -108,9 +112,8 @@ def list_complaints(
     as_json: AsJson = False,
 ) -> None:
     """List complaints about your decisions: those that wait first."""
-    with hub_client(hub, key) as client:
-        asked = {"open": "1"} if waiting else {}
-        rows = checked(client.get("/api/v1/complaints", params=asked))
+    with asking(hub, key) as client:
+        rows = plain(client.list_complaints(open=True if waiting else None))
     if not rows:
         tell("There is no complaint.")
     for row in rows:
@@ -122,8 +125,8 @@ def show(
     complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Read one complaint, with what was written."""
-    with hub_client(hub, key) as client:
-        row = checked(client.get(f"/api/v1/complaints/{complaint_id}"))
+    with asking(hub, key) as client:
+        row = plain(client.read_complaint(uid=complaint_id))
     _tell(row, as_json=as_json)
     if not as_json:
         give(row, as_json=False, line=row["text"] or "Its words are erased.")
@@ -138,10 +141,12 @@ def take(
     as_json: AsJson = False,
 ) -> None:
     """Say who reviews a complaint."""
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.complaints import ComplaintTakeIn
+
+    with asking(hub, key) as client:
         body = {"reviewed_by": reviewer}
         _tell(
-            checked(client.post(f"/api/v1/complaints/{complaint_id}/take", json=body)),
+            plain(client.take_complaint(ComplaintTakeIn.model_validate(body), uid=complaint_id)),
             as_json=as_json,
         )
 
@@ -171,8 +176,12 @@ def uphold(
         "note": note,
         "reviewed_by": reviewer,
     }
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/complaints/{complaint_id}/decide", json=body))
+    from stemtide.protocol.complaints import ComplaintOutcomeIn
+
+    with asking(hub, key) as client:
+        done = plain(
+            client.decide_complaint(ComplaintOutcomeIn.model_validate(body), uid=complaint_id)
+        )
     _tell(done, as_json=as_json)
 
 
@@ -194,8 +203,12 @@ def reject(
         "note": note,
         "reviewed_by": reviewer,
     }
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/complaints/{complaint_id}/decide", json=body))
+    from stemtide.protocol.complaints import ComplaintOutcomeIn
+
+    with asking(hub, key) as client:
+        done = plain(
+            client.decide_complaint(ComplaintOutcomeIn.model_validate(body), uid=complaint_id)
+        )
     _tell(done, as_json=as_json)
 
 
@@ -204,16 +217,16 @@ def accept(
     complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Accept why a signal was kept: your dispute is taken back."""
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/complaints/{complaint_id}/accept"))
+    with asking(hub, key) as client:
+        done = plain(client.accept_answer(uid=complaint_id))
     _tell(done, as_json=as_json)
 
 
 @complaint.command("asked")
 def asked(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List what decided complaints ask of you."""
-    with hub_client(hub, key) as client:
-        rows = checked(client.get("/api/v1/redress"))
+    with asking(hub, key) as client:
+        rows = plain(client.list_redress())
     if not rows:
         tell("Nothing is asked of your party.")
     for row in rows:
@@ -229,9 +242,11 @@ def keep(
     as_json: AsJson = False,
 ) -> None:
     """Keep what you shared or asked for, and say why."""
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.complaints import RedressIn
+
+    with asking(hub, key) as client:
         body = {"keep": True, "reason": reason}
-        done = checked(client.post(f"/api/v1/redress/{asked_id}/answer", json=body))
+        done = plain(client.answer_redress(RedressIn.model_validate(body), uid=asked_id))
     _tell_asked(done, as_json=as_json)
 
 
@@ -240,8 +255,10 @@ def grant(
     asked_id: AskedId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Take back what you shared or asked for: every agent undoes what it did because of it."""
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/redress/{asked_id}/answer", json={"keep": False}))
+    from stemtide.protocol.complaints import RedressIn
+
+    with asking(hub, key) as client:
+        done = plain(client.answer_redress(RedressIn(keep=False), uid=asked_id))
     _tell_asked(done, as_json=as_json)
 
 

@@ -2,13 +2,20 @@
 """stemtide crisis: warn, rate, answer the checklist, close a warning; moves lie beside it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words import CheckAnswer, TriageOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+    from stemtide.client import Hub as Client
 
 crisis = typer.Typer(no_args_is_help=True, help="Crises: warn, decide by four eyes, take part.")
 
@@ -45,8 +52,10 @@ def warn(
         "invite": invite or [],
         "exercise": exercise,
     }
-    with hub_client(hub, key) as client:
-        give_crisis(checked(client.post("/api/v1/crises", json=body)), as_json=as_json)
+    from stemtide.protocol.crises import WarningIn
+
+    with asking(hub, key) as client:
+        give_crisis(plain(client.warn_of_crisis(WarningIn.model_validate(body))), as_json=as_json)
 
 
 def moment(text: str, *, option: str = "--happened-at") -> str:
@@ -63,8 +72,8 @@ def moment(text: str, *, option: str = "--happened-at") -> str:
 @crisis.command("list")
 def list_crises(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List the crises that your party may see, latest warning first."""
-    with hub_client(hub, key) as client:
-        rows = checked(client.get("/api/v1/crises"))
+    with asking(hub, key) as client:
+        rows = plain(client.list_crises())
     if not rows:
         tell("No crisis. Raise a warning with: stemtide crisis warn NAME --country BE")
     for row in rows:
@@ -76,8 +85,8 @@ def show(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one crisis with its checklist, what is proposed, what is due, and what is alike."""
-    with hub_client(hub, key) as client:
-        row = checked(client.get(f"/api/v1/crises/{crisis_id}"))
+    with asking(hub, key) as client:
+        row = plain(client.read_crisis(uid=crisis_id))
     give_crisis(row, as_json=as_json)
     if as_json:
         return
@@ -105,9 +114,13 @@ def answer(
 ) -> None:
     """Answer one test of the activation checklist."""
     body = {"answer": said, "evidence": evidence}
-    with hub_client(hub, key) as client:
-        url = f"/api/v1/crises/{crisis_id}/checks/{test}"
-        give_crisis(checked(client.put(url, json=body)), as_json=as_json)
+    from stemtide.protocol.crises import CheckIn
+
+    with asking(hub, key) as client:
+        give_crisis(
+            plain(client.answer_check(CheckIn.model_validate(body), uid=crisis_id, test=test)),
+            as_json=as_json,
+        )
 
 
 @crisis.command("triage")
@@ -126,7 +139,15 @@ def triage(
 ) -> None:
     """Rate a warning by harm and virality: activate, monitor, or business as usual."""
     body = {"harm": harm, "virality": virality, "outcome": outcome, "reason": reason}
-    row = post(crisis_id, "triage", body | {"close": close}, hub=hub, key=key)
+    from stemtide.protocol.crises import TriageIn
+
+    row = do(
+        lambda client: client.triage_crisis(
+            TriageIn.model_validate(body | {"close": close}), uid=crisis_id
+        ),
+        hub=hub,
+        key=key,
+    )
     give_crisis(row, as_json=as_json)
     if not as_json:
         print(f"  {row['triages'][-1]['explanation']}")
@@ -144,7 +165,16 @@ def measure(
 ) -> None:
     """Record a national measure that was considered. Activation needs one."""
     body = {"country": country, "measure": considered, "insufficient": insufficient}
-    give_crisis(post(crisis_id, "measures", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import MeasureIn
+
+    give_crisis(
+        do(
+            lambda client: client.consider_measure(MeasureIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("widen")
@@ -157,7 +187,16 @@ def widen(
 ) -> None:
     """Add countries that a crisis turns out to concern. Activation needs two."""
     body = {"countries": [one.upper() for one in country]}
-    give_crisis(post(crisis_id, "countries", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import CountriesIn
+
+    give_crisis(
+        do(
+            lambda client: client.widen_crisis(CountriesIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("close")
@@ -172,7 +211,16 @@ def close(
     """Close a warning that came to nothing. What was activated is closed by: propose."""
     if not yes:
         fail(f"this closes {crisis_id}, and a closed one stays closed; say --yes", code=2)
-    give_crisis(post(crisis_id, "close", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import CloseIn
+
+    give_crisis(
+        do(
+            lambda client: client.close_crisis(CloseIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("clocks")
@@ -180,18 +228,16 @@ def clocks(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show since when it is: event, first sighting, warning, activation, signals."""
-    with hub_client(hub, key) as client:
-        row = checked(client.get(f"/api/v1/crises/{crisis_id}/clocks"))
+    with asking(hub, key) as client:
+        row = plain(client.read_crisis_clocks(uid=crisis_id))
     lines = [f"{name.removesuffix('_at'):16} {at or '-'}" for name, at in row.items()]
     give(row, as_json=as_json, line="\n".join(lines))
 
 
-def post(crisis_id: str, verb: str, body: object, *, hub: str, key: str) -> dict[str, Any]:
+def do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str) -> dict[str, Any]:
     """Do something to a crisis; what the hub answers."""
-    with hub_client(hub, key) as client:
-        found: dict[str, Any] = checked(
-            client.post(f"/api/v1/crises/{crisis_id}/{verb}", json=body)
-        )
+    with asking(hub, key) as client:
+        found: dict[str, Any] = plain(ask(client))
     return found
 
 

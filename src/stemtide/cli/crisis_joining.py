@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.crisis import AsJson, CrisisId, crisis, give_crisis, post
+from stemtide.cli.crisis import AsJson, CrisisId, crisis, do, give_crisis
 from stemtide.cli.speech import give
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words import Capacity, PartyKind
 
 MayWhy = Annotated[str, typer.Option("--reason", help="Why, if you wish to say.")]
@@ -27,7 +27,16 @@ def invite(
 ) -> None:
     """Ask parties to take part."""
     body = {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
-    give_crisis(post(crisis_id, "invite", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import InviteIn
+
+    give_crisis(
+        do(
+            lambda client: client.invite_parties(InviteIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("uninvite")
@@ -39,7 +48,16 @@ def uninvite(
     as_json: AsJson = False,
 ) -> None:
     """Take an invitation back before it is answered."""
-    give_crisis(post(crisis_id, "uninvite", {"party": party}, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import PartyIn
+
+    give_crisis(
+        do(
+            lambda client: client.uninvite_party(PartyIn(party=party), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("join")
@@ -47,7 +65,9 @@ def join(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Take part, for your party."""
-    give_crisis(post(crisis_id, "join", None, hub=hub, key=key), as_json=as_json)
+    give_crisis(
+        do(lambda client: client.join_crisis(uid=crisis_id), hub=hub, key=key), as_json=as_json
+    )
 
 
 @crisis.command("decline")
@@ -59,7 +79,16 @@ def decline(
     as_json: AsJson = False,
 ) -> None:
     """Decline an invitation, for your party."""
-    give_crisis(post(crisis_id, "decline", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import DecliningIn
+
+    give_crisis(
+        do(
+            lambda client: client.decline_crisis(DecliningIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("leave")
@@ -71,7 +100,16 @@ def leave(
     as_json: AsJson = False,
 ) -> None:
     """Take part no longer, for your party."""
-    give_crisis(post(crisis_id, "leave", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import DecliningIn
+
+    give_crisis(
+        do(
+            lambda client: client.leave_crisis(DecliningIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("participants")
@@ -79,8 +117,8 @@ def participants(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """List who takes part, who was asked, who declined or left."""
-    with hub_client(hub, key) as client:
-        rows = checked(client.get(f"/api/v1/crises/{crisis_id}/participants"))
+    with asking(hub, key) as client:
+        rows = plain(client.list_participants(uid=crisis_id))
     for row in rows:
         line = f"{row['state']:10} {row['capacity'] or '':11} {row['party']:24} {row['title']}"
         give(row, as_json=as_json, line=line)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.crisis import AsJson, CrisisId, crisis, give_crisis, moment, post
+from stemtide.cli.crisis import AsJson, CrisisId, crisis, do, give_crisis, moment
 from stemtide.cli.speech import fail
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words import NeighbourStatus, ProposalAct
 
 Why = Annotated[str, typer.Option("--reason", help="Why; no personal data.")]
@@ -27,7 +27,16 @@ def propose(
 ) -> None:
     """Propose activation or closure; another party confirms what a key proposes."""
     body = {"act": act, "reason": reason}
-    give_crisis(post(crisis_id, "proposals", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import ProposalIn
+
+    give_crisis(
+        do(
+            lambda client: client.propose_move(ProposalIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("confirm")
@@ -43,7 +52,9 @@ def confirm(
     if not yes:
         fail(f"this moves {crisis_id} as proposed; say --yes to do it", code=2)
     found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
-    row = post(crisis_id, f"proposals/{found}/confirm", None, hub=hub, key=key)
+    row = do(
+        lambda client: client.confirm_proposal(uid=crisis_id, proposal=found), hub=hub, key=key
+    )
     give_crisis(row, as_json=as_json)
 
 
@@ -59,7 +70,15 @@ def refuse(
     """Decline what another proposed, and say why."""
     found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
     body = {"reason": reason}
-    row = post(crisis_id, f"proposals/{found}/decline", body, hub=hub, key=key)
+    from stemtide.protocol.crises import ReasonIn
+
+    row = do(
+        lambda client: client.decline_proposal(
+            ReasonIn.model_validate(body), uid=crisis_id, proposal=found
+        ),
+        hub=hub,
+        key=key,
+    )
     give_crisis(row, as_json=as_json)
 
 
@@ -73,14 +92,16 @@ def withdraw(
 ) -> None:
     """Take back what your party proposed."""
     found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
-    row = post(crisis_id, f"proposals/{found}/withdraw", None, hub=hub, key=key)
+    row = do(
+        lambda client: client.withdraw_proposal(uid=crisis_id, proposal=found), hub=hub, key=key
+    )
     give_crisis(row, as_json=as_json)
 
 
 def _open_proposal(crisis_id: str, *, hub: str, key: str) -> str:
     """The one proposal that is open."""
-    with hub_client(hub, key) as client:
-        row = checked(client.get(f"/api/v1/crises/{crisis_id}"))
+    with asking(hub, key) as client:
+        row = plain(client.read_crisis(uid=crisis_id))
     found = [str(one["id"]) for one in row["proposals"] if one["state"] == "open"]
     if len(found) != 1:
         fail(f"{len(found)} proposals are open: see stemtide crisis show, and name one")
@@ -92,7 +113,13 @@ def deescalate(
     crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Let a live crisis calm down."""
-    row = post(crisis_id, "deescalate", {"reason": reason}, hub=hub, key=key)
+    from stemtide.protocol.crises import ReasonIn
+
+    row = do(
+        lambda client: client.deescalate_crisis(ReasonIn(reason=reason), uid=crisis_id),
+        hub=hub,
+        key=key,
+    )
     give_crisis(row, as_json=as_json)
 
 
@@ -101,7 +128,16 @@ def resume(
     crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Make a crisis live again that was calming down."""
-    give_crisis(post(crisis_id, "resume", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import ReasonIn
+
+    give_crisis(
+        do(
+            lambda client: client.resume_crisis(ReasonIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("review")
@@ -117,7 +153,16 @@ def review(
 ) -> None:
     """Review a crisis and keep it as it is, until the next review."""
     body = {"reason": reason, "next_h": next_h}
-    give_crisis(post(crisis_id, "review", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import KeepIn
+
+    give_crisis(
+        do(
+            lambda client: client.review_crisis(KeepIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("link")
@@ -131,7 +176,16 @@ def link(
 ) -> None:
     """Say that two crises speak of one event; each keeps its own life."""
     body = {"crisis": other, "reason": reason}
-    give_crisis(post(crisis_id, "link", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import LinkIn
+
+    give_crisis(
+        do(
+            lambda client: client.link_crises(LinkIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("unlink")
@@ -139,7 +193,16 @@ def unlink(
     crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Say that a crisis speaks of an event of its own after all."""
-    give_crisis(post(crisis_id, "unlink", {"reason": reason}, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import ReasonIn
+
+    give_crisis(
+        do(
+            lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
 
 
 @crisis.command("neighbour")
@@ -164,4 +227,13 @@ def neighbour(
         "status": status,
         "started_at": moment(started_at, option="--started-at"),
     }
-    give_crisis(post(crisis_id, "neighbours", body, hub=hub, key=key), as_json=as_json)
+    from stemtide.protocol.crises import NeighbourIn
+
+    give_crisis(
+        do(
+            lambda client: client.mirror_neighbour(NeighbourIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )

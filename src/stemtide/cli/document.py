@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 
 document = typer.Typer(no_args_is_help=True, help="Sealed documents: verify them.")
 
@@ -35,10 +35,8 @@ def verify(
     elif trust is not None:
         found = _here(content, trust=trust)
     else:
-        with hub_client(hub, key) as client:
-            sent = {"Content-Type": "application/pdf"}
-            answer = client.post("/api/v1/documents/verify", content=content, headers=sent)
-            found = checked(answer)
+        with asking(hub, key) as client:
+            found = plain(client.verify_document(content))
     _tell(found, file=file, as_json=as_json)
     if found["verdict"] != _GOOD:
         raise typer.Exit(1)
@@ -51,8 +49,8 @@ def certificate(
     key: Key = "",
 ) -> None:
     """Write the certificate that a hub seals with to a file, to trust it: see verify --trust."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get("/api/v1/seal"))
+    with asking(hub, key) as client:
+        found = plain(client.read_seal())
     out.write_text(found["pem"], "ascii")
     tell(f"{out}: {found['signer']}, SHA-256 {found['fingerprint']}. Compare it by telephone.")
 
@@ -82,9 +80,9 @@ def _signed(
     else:
         import tempfile
 
-        with hub_client(hub, key) as client, tempfile.TemporaryDirectory() as folder:
+        with asking(hub, key) as client, tempfile.TemporaryDirectory() as folder:
             kept = Path(folder) / "hub.pem"
-            kept.write_text(checked(client.get("/api/v1/seal"))["pem"], "ascii")
+            kept.write_text(plain(client.read_seal())["pem"], "ascii")
             named = trusted_in(kept)
     told = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     try:

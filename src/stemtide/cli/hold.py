@@ -8,7 +8,7 @@ import typer
 from stemtide.cli.referral import AsJson, Exercise
 from stemtide.cli.signal import end_of
 from stemtide.cli.speech import give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_referrals import HoldReason
 
 hold = typer.Typer(
@@ -42,8 +42,10 @@ def place(
         "case_reference": case_reference,
         "exercise": exercise,
     }
-    with hub_client(hub, key) as client:
-        _tell(checked(client.post("/api/v1/holds", json=body)), as_json=as_json)
+    from stemtide.protocol.holds import HoldIn
+
+    with asking(hub, key) as client:
+        _tell(plain(client.place_hold(HoldIn.model_validate(body))), as_json=as_json)
 
 
 @hold.command("list")
@@ -54,9 +56,8 @@ def list_holds(
     as_json: AsJson = False,
 ) -> None:
     """List your party's holds, the next to end first."""
-    asked = {} if all_ else {"open": 1}
-    with hub_client(hub, key) as client:
-        rows = checked(client.get("/api/v1/holds", params=asked))
+    with asking(hub, key) as client:
+        rows = plain(client.list_holds(open=None if all_ else True))
     if not rows:
         tell("There is no hold that your party may see.")
     for row in rows:
@@ -68,16 +69,20 @@ def extend(
     hold_id: HoldId, until: Until, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Let a hold stand longer."""
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.holds import ExtendIn
+
+    with asking(hub, key) as client:
         body = {"until": end_of(until)}
-        _tell(checked(client.post(f"/api/v1/holds/{hold_id}/extend", json=body)), as_json=as_json)
+        _tell(
+            plain(client.extend_hold(ExtendIn.model_validate(body), uid=hold_id)), as_json=as_json
+        )
 
 
 @hold.command("lift")
 def lift(hold_id: HoldId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """End a hold before its time; senders of what waited for it are told."""
-    with hub_client(hub, key) as client:
-        _tell(checked(client.post(f"/api/v1/holds/{hold_id}/lift")), as_json=as_json)
+    with asking(hub, key) as client:
+        _tell(plain(client.lift_hold(uid=hold_id)), as_json=as_json)
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:

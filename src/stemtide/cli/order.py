@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
-from stemtide.protocol.words_orders import OrderState
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.protocol.words_orders import OrderState, Side
 from stemtide.protocol.words_referrals import ContentType
 
 order = typer.Typer(no_args_is_help=True, help="Removal orders: Regulation (EU) 2021/784 Art. 3.")
@@ -31,7 +31,7 @@ Grounds = Annotated[
 Signals = Annotated[
     list[str] | None, typer.Option("--signal", help="A signal of yours for this content.")
 ]
-SIDES = ("issuer", "addressee", "home")
+SIDES = tuple(Side)
 
 
 @order.command("inform")
@@ -45,8 +45,10 @@ def inform(
 ) -> None:
     """Tell a provider of procedures and deadlines, twelve hours before your first order to it."""
     body = {"to": provider, "text": text, "exercise": exercise}
-    with hub_client(hub, key) as client:
-        made = checked(client.post("/api/v1/order-information", json=body))
+    from stemtide.protocol.orders import InformIn
+
+    with asking(hub, key) as client:
+        made = plain(client.inform_provider(InformIn.model_validate(body)))
     line = f"{made['to']} is informed. A first order may be issued from {made['order_from']} on."
     give(made, as_json=as_json, line=line)
 
@@ -82,8 +84,10 @@ def draft(
         "crisis": crisis or None,
         "exercise": exercise,
     }
-    with hub_client(hub, key) as client:
-        made = checked(client.post("/api/v1/orders", json=body))
+    from stemtide.protocol.orders import OrderIn
+
+    with asking(hub, key) as client:
+        made = plain(client.draft_order(OrderIn.model_validate(body)))
     tell_order(made, as_json=as_json)
     tell(f"See what is missing with: stemtide order lint {made['id']}")
 
@@ -109,16 +113,18 @@ def change(
     fields = _annex_1(annex, set_, url=url, ground=ground, reasons=reasons)
     body = {"annex": fields, "emergency": emergency, "language": language, "signals": signal}
     sent = {name: one for name, one in body.items() if one is not None}
-    with hub_client(hub, key) as client:
-        made = checked(client.patch(f"/api/v1/orders/{order_id}", json=sent))
+    from stemtide.protocol.orders import DraftIn
+
+    with asking(hub, key) as client:
+        made = plain(client.change_order(DraftIn.model_validate(sent), uid=order_id))
     tell_order(made, as_json=as_json)
 
 
 @order.command("lint")
 def lint(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """Say what is missing in a draft or contradicts itself. Exit 1 while it cannot be issued."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get(f"/api/v1/orders/{order_id}/lint"))
+    with asking(hub, key) as client:
+        found = plain(client.lint_order(uid=order_id))
     if not found:
         tell("Nothing is missing: it can be issued.")
     for one in found:
@@ -139,8 +145,8 @@ def issue(
     """Issue a draft: it leaves at once, binds from receipt on, and does not change any more."""
     if not yes:
         fail(f"this issues order {order_id}, which binds its addressee; say --yes to do it", code=2)
-    with hub_client(hub, key) as client:
-        made = checked(client.post(f"/api/v1/orders/{order_id}/issue"))
+    with asking(hub, key) as client:
+        made = plain(client.issue_order(uid=order_id))
     tell_order(made, as_json=as_json)
 
 
@@ -155,8 +161,8 @@ def discard(
     """Throw a draft away; what it said is erased."""
     if not yes:
         fail(f"this erases what draft {order_id} says; say --yes to do it", code=2)
-    with hub_client(hub, key) as client:
-        tell_order(checked(client.post(f"/api/v1/orders/{order_id}/discard")), as_json=as_json)
+    with asking(hub, key) as client:
+        tell_order(plain(client.discard_order(uid=order_id)), as_json=as_json)
 
 
 @order.command("list")
@@ -173,10 +179,12 @@ def list_orders(
     """List orders, those that wait first. A list is no receipt."""
     if side and side not in SIDES:
         fail(f"--side is {side!r}: write one of {', '.join(SIDES)}", code=2)
-    asked = {"side": side, "state": state, "open": "1" if only_open else ""}
-    params = {name: one for name, one in asked.items() if one}
-    with hub_client(hub, key) as client:
-        rows = checked(client.get("/api/v1/orders", params=params))
+    with asking(hub, key) as client:
+        rows = plain(
+            client.list_orders(
+                side=Side(side) if side else None, state=state, open=True if only_open else None
+            )
+        )
     if not rows:
         tell("There is no removal order that your party may see.")
     for row in rows:
@@ -186,8 +194,8 @@ def list_orders(
 @order.command("show")
 def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """Show one order with its form. For its addressee this is the receipt."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get(f"/api/v1/orders/{order_id}"))
+    with asking(hub, key) as client:
+        found = plain(client.read_order(uid=order_id))
     tell_order(found, as_json=as_json)
     if as_json:
         return
@@ -209,8 +217,8 @@ def history(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show what the ledger says of an order, oldest first."""
-    with hub_client(hub, key) as client:
-        for row in checked(client.get(f"/api/v1/orders/{order_id}/history")):
+    with asking(hub, key) as client:
+        for row in plain(client.read_order_history(uid=order_id)):
             line = f"{row['number']:>6}  {row['recorded_at']}  {row['actor']:30} {row['kind']}"
             give(row, as_json=as_json, line=line)
 
@@ -224,9 +232,8 @@ def standing(
     as_json: AsJson = False,
 ) -> None:
     """Say who has an order in effect for an address, before you ask for it yourself."""
-    params: dict[str, str | bool] = {"url": url, "exercise": exercise}
-    with hub_client(hub, key) as client:
-        found = checked(client.get("/api/v1/order-standing", params=params))
+    with asking(hub, key) as client:
+        found = plain(client.read_order_standing(url=url, exercise=exercise))
     who = ", ".join(found["parties"])
     give(found, as_json=as_json, line=f"ordered by {who}" if who else "nobody ordered it")
 

@@ -2,14 +2,21 @@
 """stemtide order: what comes back to an order, and how it ends."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stemtide.cli.order import AnnexFile, AsJson, Fields, OrderId, fields_of, order, tell_order
 from stemtide.cli.speech import fail
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_orders import AccessPurpose, Measure, ScrutinyBasis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+    from stemtide.client import Hub as Client
 
 Words = Annotated[str, typer.Argument(help="Why, or what, in words.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it.")]
@@ -20,7 +27,7 @@ def acknowledge(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Say that somebody of yours has an order. Its hour goes on."""
-    _post(order_id, "acknowledge", None, hub=hub, key=key, as_json=as_json)
+    _do(lambda client: client.acknowledge_order(uid=order_id), hub=hub, key=key, as_json=as_json)
 
 
 @order.command("execute")
@@ -37,7 +44,14 @@ def execute(
     """Answer by Annex II: removed, or access disabled in all Member States."""
     own = {"measure": measure and measure.value, "measure_at": at}
     body = _answer("tco-annex-2", annex, set_, own)
-    _post(order_id, "execute", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import OrderAnswerIn
+
+    _do(
+        lambda client: client.execute_order(OrderAnswerIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("suspend")
@@ -53,7 +67,14 @@ def suspend(
 ) -> None:
     """Answer by Annex III: it cannot be executed. The clock stands still."""
     body = _answer("tco-annex-3", annex, set_, {"grounds": ground, "explanation": explanation})
-    _post(order_id, "suspend", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import OrderAnswerIn
+
+    _do(
+        lambda client: client.suspend_order(OrderAnswerIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("resume")
@@ -61,7 +82,14 @@ def resume(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Say, as the addressee, that the ground is over. The hour starts anew."""
-    _post(order_id, "resume", {"text": words}, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import WordsIn
+
+    _do(
+        lambda client: client.resume_order(WordsIn(text=words), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("clarify")
@@ -69,7 +97,14 @@ def clarify(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Clear up, as the issuer, what Annex III asked. The hour starts anew."""
-    _post(order_id, "clarify", {"text": words}, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import WordsIn
+
+    _do(
+        lambda client: client.clarify_order(WordsIn(text=words), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("reinstate")
@@ -77,7 +112,7 @@ def reinstate(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Say that the content of an order that lost its effect is there again."""
-    _post(order_id, "reinstate", None, hub=hub, key=key, as_json=as_json)
+    _do(lambda client: client.reinstate_content(uid=order_id), hub=hub, key=key, as_json=as_json)
 
 
 @order.command("withdraw")
@@ -92,7 +127,14 @@ def withdraw(
     """Take an order back. The signals that it names are withdrawn with it."""
     if not yes:
         fail(f"this ends order {order_id} and withdraws its signals; say --yes to do it", code=2)
-    _post(order_id, "withdraw", {"text": words}, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import WordsIn
+
+    _do(
+        lambda client: client.withdraw_order(WordsIn(text=words), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("prolong")
@@ -106,7 +148,14 @@ def prolong(
 ) -> None:
     """Keep an order from its content provider for longer: at most twelve weeks in all."""
     body = {"until": until, "reason": reason}
-    _post(order_id, "prolong", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import SecrecyIn
+
+    _do(
+        lambda client: client.prolong_secrecy(SecrecyIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("ask-scrutiny")
@@ -115,7 +164,14 @@ def ask_scrutiny(
 ) -> None:
     """Ask the authority of your Member State to examine an order, within 48 hours of receipt."""
     body = {"basis": ScrutinyBasis.PROVIDER.value, "reasons": words}
-    _post(order_id, "ask-scrutiny", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import ScrutinyIn
+
+    _do(
+        lambda client: client.ask_scrutiny(ScrutinyIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("scrutiny")
@@ -132,7 +188,14 @@ def open_scrutiny(
     """Examine an order that you have a copy of, by yourself or for a content provider."""
     basis = ScrutinyBasis.CONTENT_PROVIDER if informed_at else ScrutinyBasis.OWN_INITIATIVE
     body = {"basis": basis.value, "reasons": words, "informed_at": informed_at or None}
-    _post(order_id, "scrutiny", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import ScrutinyIn
+
+    _do(
+        lambda client: client.open_scrutiny(ScrutinyIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("announce")
@@ -140,7 +203,14 @@ def announce(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Tell the issuer that you intend to find an infringement, and why."""
-    _post(order_id, "scrutiny/announce", {"text": words}, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import WordsIn
+
+    _do(
+        lambda client: client.announce_infringement(WordsIn(text=words), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("uphold")
@@ -148,7 +218,14 @@ def uphold(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Find no infringement: the order stands."""
-    _post(order_id, "scrutiny/uphold", {"text": words}, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import WordsIn
+
+    _do(
+        lambda client: client.uphold_order(WordsIn(text=words), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("infringe")
@@ -163,7 +240,14 @@ def infringe(
     """Find an infringement: the order loses its effect, and its content is to be reinstated."""
     if not yes:
         fail(f"this takes the effect from order {order_id}; say --yes to do it", code=2)
-    _post(order_id, "scrutiny/infringe", {"text": words}, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import WordsIn
+
+    _do(
+        lambda client: client.find_infringement(WordsIn(text=words), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("preserve")
@@ -178,7 +262,14 @@ def preserve(
 ) -> None:
     """Ask the provider to preserve what it removed for longer."""
     body = {"until": until, "reference": reference, "reason": reason}
-    _post(order_id, "preservation", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import PreserveIn
+
+    _do(
+        lambda client: client.extend_preservation(PreserveIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("note-access")
@@ -193,7 +284,14 @@ def note_access(
 ) -> None:
     """Note that somebody had access to what you preserve."""
     body = {"who": who, "purpose": purpose, "reference": reference}
-    _post(order_id, "preservation/access", body, hub=hub, key=key, as_json=as_json)
+    from stemtide.protocol.orders import AccessIn
+
+    _do(
+        lambda client: client.note_access(AccessIn.model_validate(body), uid=order_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @order.command("note-destroyed")
@@ -201,7 +299,7 @@ def note_destroyed(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Note that you destroyed what you preserved, once its time was over."""
-    _post(order_id, "preservation/destroyed", None, hub=hub, key=key, as_json=as_json)
+    _do(lambda client: client.note_destroyed(uid=order_id), hub=hub, key=key, as_json=as_json)
 
 
 def _answer(
@@ -212,11 +310,8 @@ def _answer(
     return {"annex": found | {field: one for field, one in own.items() if one}}
 
 
-def _post(
-    order_id: str, act: str, body: dict[str, Any] | None, *, hub: str, key: str, as_json: bool
-) -> None:
+def _do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
     """Do something with an order, and say how it stands."""
-    with hub_client(hub, key) as client:
-        path = f"/api/v1/orders/{order_id}/{act}"
-        made = checked(client.post(path, json=body) if body is not None else client.post(path))
+    with asking(hub, key) as client:
+        made = plain(ask(client))
     tell_order(made, as_json=as_json)

@@ -10,7 +10,7 @@ import typer
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.signal import AsJson, end_of, signal
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 
 previews = typer.Typer(no_args_is_help=True, help="Previews: the key they are sealed with.")
 
@@ -40,8 +40,10 @@ def preview(
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file} cannot be read: {error}", code=2)
     body = {"excerpt" if excerpt else "still": sent, "expires_at": end_of(expires)}
-    with hub_client(hub, key) as client:
-        found = checked(client.post(f"/api/v1/signals/{signal_id}/preview", json=body))
+    from stemtide.protocol.previews import PreviewIn
+
+    with asking(hub, key) as client:
+        found = plain(client.send_preview(PreviewIn.model_validate(body), uid=signal_id))
     line = f"{found['id']} is kept until {found['expires_at']} ({found['size_bytes']} bytes)."
     give(found, as_json=as_json, line=line)
 

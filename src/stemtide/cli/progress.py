@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 
 progress = typer.Typer(
@@ -51,8 +51,8 @@ def referrals(
 ) -> None:
     """Count how far referrals came, with the time to acknowledgement and to removal."""
     asked = _asked(first, last, by=by, of=of, zone=zone, exercise=exercise)
-    with hub_client(hub, key) as client:
-        found = checked(client.get("/api/v1/progress/referrals", params=asked))
+    with asking(hub, key) as client:
+        found = plain(client.read_referral_progress(**asked))
     _tell(found, columns=_REFERRALS, took="to_removal", as_json=as_json, as_csv=as_csv)
 
 
@@ -71,8 +71,8 @@ def orders(
 ) -> None:
     """Count how far removal orders came. They are in no figure of referrals."""
     asked = _asked(first, last, by=by, of=of, zone=zone, exercise=exercise)
-    with hub_client(hub, key) as client:
-        found = checked(client.get("/api/v1/progress/orders", params=asked))
+    with asking(hub, key) as client:
+        found = plain(client.read_order_progress(**asked))
     _tell(found, columns=_ORDERS, took="to_execute", as_json=as_json, as_csv=as_csv)
 
 
@@ -88,8 +88,8 @@ def _asked(
     """The query: from 1 January to today, where nothing else is said."""
     until = last.date() if last else datetime.now(UTC).date()
     since = first.date() if first else date(until.year, 1, 1)
-    asked = {"from": since.isoformat(), "to": until.isoformat(), "of": of.value, "zone": zone}
-    return asked | {"exercise": exercise} | ({"by": by.value} if by else {})
+    asked = {"from_": since, "to": until, "of": of, "zone": zone}
+    return asked | {"exercise": exercise, "by": by}
 
 
 def _tell(

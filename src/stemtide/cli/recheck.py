@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_rechecks import Verdict
 
 recheck = typer.Typer(no_args_is_help=True, help="Whether removed content is gone.")
@@ -26,11 +26,15 @@ def list_rechecks(
     as_json: AsJson = False,
 ) -> None:
     """List re-checks of requests that your party made or got, latest first."""
-    asked = {"referral": referral, "order": order, "verdict": verdict or ""}
-    asked["returned"] = "1" if returned else ""
-    with hub_client(hub, key) as client:
-        found = client.get("/api/v1/rechecks", params={k: v for k, v in asked.items() if v})
-        rows = checked(found)
+    with asking(hub, key) as client:
+        rows = plain(
+            client.list_rechecks(
+                referral=referral or None,
+                order=order or None,
+                verdict=verdict,
+                returned=True if returned else None,
+            )
+        )
     if not rows:
         tell("There is no re-check that your party may see.")
     for row in rows:
@@ -42,8 +46,8 @@ def show(
     recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one re-check with every visit."""
-    with hub_client(hub, key) as client:
-        row = checked(client.get(f"/api/v1/rechecks/{recheck_id}"))
+    with asking(hub, key) as client:
+        row = plain(client.read_recheck(uid=recheck_id))
     _tell(row, as_json=as_json)
     if as_json:
         return
@@ -58,8 +62,8 @@ def visit(
     recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Ask that the address be visited now; the hub does so within seconds, as its host allows."""
-    with hub_client(hub, key) as client:
-        row = checked(client.post(f"/api/v1/rechecks/{recheck_id}/visit"))
+    with asking(hub, key) as client:
+        row = plain(client.ask_for_visit(uid=recheck_id))
     _tell(row, as_json=as_json)
 
 

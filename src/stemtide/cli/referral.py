@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide referral: search, assess, send, answer. What a referral asks for is voluntary."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_referrals import (
     Answer,
     ContentType,
@@ -15,6 +15,13 @@ from stemtide.protocol.words_referrals import (
     RefusalReason,
     TakeBackReason,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+    from stemtide.client import Hub as Client
 
 referral = typer.Typer(
     no_args_is_help=True, help="Referrals: content pointed out to a provider, voluntarily."
@@ -41,8 +48,10 @@ def search(
 ) -> None:
     """Search before you send: who refers the same, what is similar, which holds stand."""
     body = {"url": url, "provider": provider, "signals": signal or [], "exercise": exercise}
-    with hub_client(hub, key) as client:
-        found = checked(client.post("/api/v1/referrals/search", json=body))
+    from stemtide.protocol.referrals import SearchIn
+
+    with asking(hub, key) as client:
+        found = plain(client.search_before_sending(SearchIn.model_validate(body)))
     for one in found["findings"]:
         until = f" until {one['until']}" if one["until"] else ""
         line = (
@@ -108,9 +117,10 @@ def assess(
         give(body, as_json=True, line="")
         tell("Nothing was sent.")
         return
-    asked: dict[str, str | int] = {"send": int(send), "despite": despite}
-    with hub_client(hub, key) as client:
-        made = checked(client.post("/api/v1/referrals", json=body, params=asked))
+    from stemtide.protocol.referrals import AssessIn
+
+    with asking(hub, key) as client:
+        made = plain(client.refer(AssessIn.model_validate(body), send=send, despite=despite))
     tell_referral(made, as_json=as_json)
 
 
@@ -126,7 +136,16 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send an assessed referral. It waits where a hold stands on it."""
-    _act(referral_id, "send", {"despite": despite, "override": override}, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import SendIn
+
+    _act(
+        lambda client: client.send_referral(
+            SendIn(despite=despite, override=override), uid=referral_id
+        ),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("drop")
@@ -139,7 +158,14 @@ def drop(
     as_json: AsJson = False,
 ) -> None:
     """Decide not to refer what was assessed."""
-    _act(referral_id, "drop", {"reason": reason, "note": note}, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import DropIn
+
+    _act(
+        lambda client: client.drop_referral(DropIn(reason=reason, note=note), uid=referral_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("withdraw")
@@ -159,7 +185,14 @@ def withdraw(
     if not yes:
         fail(f"this withdraws {referral_id} for good; say --yes to do it", code=2)
     body = {"reason": reason, "note": note, "signals": signals}
-    _act(referral_id, "withdraw", body, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import TakeBackIn
+
+    _act(
+        lambda client: client.withdraw_referral(TakeBackIn.model_validate(body), uid=referral_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("explain")
@@ -171,7 +204,14 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Give the context that the provider asked for; the referral is sent again with it."""
-    _act(referral_id, "context", {"context": context}, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import ContextIn
+
+    _act(
+        lambda client: client.give_context(ContextIn(context=context), uid=referral_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("acknowledge")
@@ -183,7 +223,16 @@ def acknowledge(
     as_json: AsJson = False,
 ) -> None:
     """As a provider: say that a person has it."""
-    _act(referral_id, "acknowledge", {"reference": reference}, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import AcknowledgeIn
+
+    _act(
+        lambda client: client.acknowledge_referral(
+            AcknowledgeIn(reference=reference), uid=referral_id
+        ),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("answer")
@@ -212,7 +261,14 @@ def answer(
         "question": question,
         "reference": reference,
     }
-    _act(referral_id, "answer", body, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import AnswerIn
+
+    _act(
+        lambda client: client.answer_referral(AnswerIn.model_validate(body), uid=referral_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("reinstate")
@@ -224,7 +280,14 @@ def reinstate(
     as_json: AsJson = False,
 ) -> None:
     """As a provider: say that the content is there again."""
-    _act(referral_id, "reinstate", {"note": note}, hub, key, as_json=as_json)
+    from stemtide.protocol.referrals import ReinstateIn
+
+    _act(
+        lambda client: client.reinstate_referred(ReinstateIn(note=note), uid=referral_id),
+        hub=hub,
+        key=key,
+        as_json=as_json,
+    )
 
 
 @referral.command("list")
@@ -241,26 +304,26 @@ def list_referrals(
     as_json: AsJson = False,
 ) -> None:
     """List the referrals that your party made or got, oldest first."""
-    asked: dict[str, Any] = {
-        "state": [one.value for one in state or ()],
-        "provider": provider,
-        "sender": sender,
-        "reference": reference,
-        "limit": 500,
-        "after": 0,
-    }
-    if batch:
-        asked["batch"] = batch
-    count = 0
-    with hub_client(hub, key) as client:
+    after = count = 0
+    with asking(hub, key) as client:
         while True:
-            page = checked(client.get("/api/v1/referrals", params=asked))
+            page = plain(
+                client.list_referrals(
+                    state=state,
+                    provider=provider,
+                    sender=sender,
+                    batch=batch or None,
+                    reference=reference,
+                    after=after,
+                    limit=500,
+                )
+            )
             for row in page["referrals"]:
                 tell_referral(row, as_json=as_json)
                 count += 1
             if not page["more"]:
                 break
-            asked["after"] = page["next"]
+            after = page["next"]
     if not count:
         tell("There is no such referral that your party may see.")
 
@@ -270,20 +333,18 @@ def show(
     referral_id: ReferralId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one referral."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get(f"/api/v1/referrals/{referral_id}"))
+    with asking(hub, key) as client:
+        found = plain(client.read_referral(uid=referral_id))
     lines = [
         f"{name:18} {value}" for name, value in found.items() if value not in (None, [], "", False)
     ]
     give(found, as_json=as_json, line="\n".join(lines))
 
 
-def _act(
-    referral_id: str, verb: str, body: dict[str, Any], hub: str, key: str, *, as_json: bool
-) -> None:
+def _act(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
     """Do something to a referral, and say how it stands then."""
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/referrals/{referral_id}/{verb}", json=body))
+    with asking(hub, key) as client:
+        done = plain(ask(client))
     tell_referral(done, as_json=as_json)
 
 

@@ -11,12 +11,11 @@ import typer
 
 from stemtide.cli.referral import AsJson, Exercise, Provider, referral
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words_referrals import ContentType, RowOutcome
 
 if TYPE_CHECKING:
-    import httpx
-
+    from stemtide.client import Hub as Client
     from stemtide.protocol.batches import BatchRowIn
 
 AT_ONCE = 500
@@ -79,25 +78,29 @@ def batch(
     facts = {"crisis": crisis or None, "exercise": exercise}
     if not dry_run and not name:
         fail("a batch needs a name: say --name 'Action day 3 March', or try it: --dry-run", code=2)
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.batches import CheckRowsIn
+
+    with asking(hub, key) as client:
         if dry_run:
             said = {"rows": [one.model_dump() for one in rows], "again": again}
-            found = checked(client.post("/api/v1/batches/check", json=said | facts))["rows"]
+            found = plain(client.check_rows(CheckRowsIn.model_validate(said | facts)))["rows"]
         else:
             found = list(_send(client, rows, facts | {"name": name}, again=again))
     _hand_out(found, out=out, as_json=as_json, dry_run=dry_run)
 
 
 def _send(
-    client: "httpx.Client", rows: "list[BatchRowIn]", batch: dict[str, Any], *, again: bool
+    client: "Client", rows: "list[BatchRowIn]", batch: dict[str, Any], *, again: bool
 ) -> Iterator[dict[str, Any]]:
     """Send the rows part by part, and show how far it is."""
-    opened = checked(client.post("/api/v1/batches", json=batch))
+    from stemtide.protocol.batches import BatchIn, RowsIn
+
+    opened = plain(client.open_batch(BatchIn.model_validate(batch)))
     with typer.progressbar(length=len(rows), label="Referring", file=sys.stderr) as bar:
         for first in range(0, len(rows), AT_ONCE):
             some = rows[first : first + AT_ONCE]
             said = {"rows": [one.model_dump() for one in some], "again": again}
-            done = checked(client.post(f"/api/v1/batches/{opened['id']}/rows", json=said))
+            done = plain(client.add_rows(RowsIn.model_validate(said), uid=opened["id"]))
             bar.update(len(some))
             yield from done["rows"]
 
@@ -125,8 +128,8 @@ def _hand_out(
 @referral.command("batches")
 def list_batches(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List your party's batches, the latest first."""
-    with hub_client(hub, key) as client:
-        rows = checked(client.get("/api/v1/batches"))
+    with asking(hub, key) as client:
+        rows = plain(client.list_batches())
     if not rows:
         tell("There is no batch that your party may see.")
     for row in rows:
@@ -146,12 +149,12 @@ def list_rows(
 ) -> None:
     """Say what became of each row of a batch."""
     found: list[dict[str, Any]] = []
-    asked = {"after": 0}
-    with hub_client(hub, key) as client:
+    after = 0
+    with asking(hub, key) as client:
         while True:
-            page = checked(client.get(f"/api/v1/batches/{batch_id}/rows", params=asked))
+            page = plain(client.read_rows(uid=batch_id, after=after))
             found += page["rows"]
             if not page["more"]:
                 break
-            asked["after"] = page["next"]
+            after = page["next"]
     _hand_out(found, out=out, as_json=as_json, dry_run=False)

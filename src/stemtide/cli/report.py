@@ -3,13 +3,18 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.words import NoteTopic, ReportAudience
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from stemtide.client import File
 
 report = typer.Typer(
     no_args_is_help=True, help="What stays of a crisis, and what the law asks for once a year."
@@ -33,10 +38,9 @@ def timeline(
 ) -> None:
     """Read the timeline of a crisis, oldest first."""
     after = 0
-    with hub_client(hub, key) as client:
+    with asking(hub, key) as client:
         while True:
-            asked: dict[str, Any] = {"after": after, "limit": 500, "thing": thing or []}
-            page = checked(client.get(f"/api/v1/crises/{crisis_id}/timeline", params=asked))
+            page = plain(client.read_timeline(uid=crisis_id, after=after, limit=500, thing=thing))
             for row in page["entries"]:
                 who, what = row["actor"], row["subject"]
                 line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {what}"
@@ -54,12 +58,11 @@ def export(
     key: Key = "",
 ) -> None:
     """Export the whole timeline, as .json or .pdf. The ledger notes that you did."""
-    form = out.suffix.removeprefix(".")
-    if form not in {"json", "pdf"}:
+    forms: dict[str, Literal["json", "pdf"]] = {".json": "json", ".pdf": "pdf"}
+    if out.suffix not in forms:
         fail(f"--out {out}: name a .json or a .pdf file", code=2)
-    with hub_client(hub, key) as client:
-        path = f"/api/v1/crises/{crisis_id}/timeline/export"
-        _keep(client.post(path, params={"form": form}), out)
+    with asking(hub, key) as client:
+        _keep(client.export_timeline(uid=crisis_id, form=forms[out.suffix]), out)
 
 
 @report.command("open")
@@ -67,8 +70,8 @@ def open_report(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Open the post-crisis report, or the next version of a published one."""
-    with hub_client(hub, key) as client:
-        _tell(checked(client.post(f"/api/v1/crises/{crisis_id}/report")), as_json=as_json)
+    with asking(hub, key) as client:
+        _tell(plain(client.open_report(uid=crisis_id)), as_json=as_json)
 
 
 @report.command("show")
@@ -76,8 +79,8 @@ def show(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show the latest report of a crisis, with its sections."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get(f"/api/v1/crises/{crisis_id}/report"))
+    with asking(hub, key) as client:
+        found = plain(client.read_latest_report(uid=crisis_id))
     _tell(found, as_json=as_json)
     for one in [] if as_json else found["sections"]:
         print(f"  {one['name']:12} {len(one['text']):>6} characters  {one['asks']}")
@@ -97,9 +100,15 @@ def write(
         body = {"text": text.read_text("utf-8")}
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{text} cannot be read: {error}", code=2)
-    with hub_client(hub, key) as client:
-        path = f"/api/v1/reports/{report_id}/sections/{section}"
-        _tell(checked(client.put(path, json=body)), as_json=as_json)
+    from stemtide.protocol.reports import SectionIn
+
+    with asking(hub, key) as client:
+        _tell(
+            plain(
+                client.write_section(SectionIn.model_validate(body), uid=report_id, name=section)
+            ),
+            as_json=as_json,
+        )
 
 
 @report.command("note")
@@ -112,10 +121,13 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Add a debrief note."""
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.reports import NoteIn
+
+    with asking(hub, key) as client:
         body = {"topic": topic, "text": text}
         _tell(
-            checked(client.post(f"/api/v1/reports/{report_id}/notes", json=body)), as_json=as_json
+            plain(client.add_debrief_note(NoteIn.model_validate(body), uid=report_id)),
+            as_json=as_json,
         )
 
 
@@ -130,10 +142,14 @@ def act(
     as_json: AsJson = False,
 ) -> None:
     """Give out an action, with its owner and its day."""
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.reports import ActionIn
+
+    with asking(hub, key) as client:
         body = {"text": text, "owner": owner, "due": due.date().isoformat()}
-        path = f"/api/v1/reports/{report_id}/actions"
-        _tell(checked(client.post(path, json=body)), as_json=as_json)
+        _tell(
+            plain(client.add_debrief_action(ActionIn.model_validate(body), uid=report_id)),
+            as_json=as_json,
+        )
 
 
 @report.command("agree")
@@ -141,8 +157,8 @@ def agree(
     report_id: ReportId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Agree to a report that another party's hand wrote."""
-    with hub_client(hub, key) as client:
-        _tell(checked(client.post(f"/api/v1/reports/{report_id}/agree")), as_json=as_json)
+    with asking(hub, key) as client:
+        _tell(plain(client.agree_report(uid=report_id)), as_json=as_json)
 
 
 @report.command("publish")
@@ -157,17 +173,21 @@ def publish(
     """Publish an agreed report; it stays as it is, and its figures are frozen."""
     if not yes:
         fail(f"this publishes {report_id} to {audience}, and it stays; say --yes", code=2)
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.reports import PublishIn
+
+    with asking(hub, key) as client:
         body = {"audience": audience}
-        path = f"/api/v1/reports/{report_id}/publish"
-        _tell(checked(client.post(path, json=body)), as_json=as_json)
+        _tell(
+            plain(client.publish_report(PublishIn.model_validate(body), uid=report_id)),
+            as_json=as_json,
+        )
 
 
 @report.command("print")
 def print_report(report_id: ReportId, out: Out, hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
     """Write a report to a PDF."""
-    with hub_client(hub, key) as client:
-        _keep(client.get(f"/api/v1/reports/{report_id}/pdf"), out)
+    with asking(hub, key) as client:
+        _keep(client.print_report(uid=report_id), out)
 
 
 @report.command("tco")
@@ -191,12 +211,12 @@ def tco(
     if form not in {"pdf", "csv", "json", "lines"}:
         fail(f"--out {out}: name a .pdf, a .csv or a .json file", code=2)
     asked: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
-    with hub_client(hub, key) as client:
+    with asking(hub, key) as client:
         if out is not None and form == "pdf":
-            _keep(client.get("/api/v1/yearly/tco/pdf", params=asked), out)
+            _keep(client.print_yearly_report(**asked), out)
             return
-        answer = client.get("/api/v1/yearly/tco", params=asked)
-        found = checked(answer)
+        answer = client.read_yearly_report(**asked)
+        found = plain(answer)
     if out is not None and form == "json":
         _keep(answer, out)
     elif out is not None:
@@ -240,12 +260,13 @@ def _tell_yearly(found: dict[str, Any], *, as_json: bool) -> None:
     tell(found["caution"])
 
 
-def _keep(answer: Any, out: Path) -> None:  # noqa: ANN401  # an answer of httpx, imported late
-    """Write an answer to a file; a problem ends the command."""
-    if not answer.is_success:
-        checked(answer)
-    out.write_bytes(answer.content)
-    tell(f"{out}: {len(answer.content):,} bytes.")
+def _keep(answer: "BaseModel | File", out: Path) -> None:
+    """Write an answer to a file: what is none is JSON."""
+    from stemtide.client import File
+
+    found = answer.content if isinstance(answer, File) else answer.model_dump_json().encode()
+    out.write_bytes(found)
+    tell(f"{out}: {len(found):,} bytes.")
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide signal and feed: share what should be known again, and follow what others share."""
 
+import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -10,15 +10,13 @@ from uuid import uuid4
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, headers, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Provenance, Reach, Severity, WithdrawReason
 
 if TYPE_CHECKING:
-    import httpx
-    from httpx_sse import ServerSentEvent
-
     from stemtide.cli.content import Named
+    from stemtide.client import Hub as Client
 
 signal = typer.Typer(no_args_is_help=True, help="Signals: share, look at, withdraw.")
 feed = typer.Typer(no_args_is_help=True, help="The feed of signals.")
@@ -97,8 +95,9 @@ def share(
             give(row, as_json=True, line="")
         tell(f"{len(rows)} signals would be shared; nothing was sent.")
         return
-    with hub_client(hub, key) as client:
-        done = checked(client.post("/api/v1/signals/bulk", json={"signals": rows}))
+    with asking(hub, key) as client:
+        # As it is, so that the hub names every bad row, and not only the first of a message.
+        done = plain(client.share_signals(json.dumps({"signals": rows}).encode()))
     for row, one in zip(rows, done["signals"], strict=True):
         told = "shared" if one["created"] else "was already shared"
         give(
@@ -166,8 +165,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one signal."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get(f"/api/v1/signals/{signal_id}"))
+    with asking(hub, key) as client:
+        found = plain(client.read_signal(uid=signal_id))
     lines = [f"{name:16} {value}" for name, value in found.items() if value not in (None, [], "")]
     give(found, as_json=as_json, line="\n".join(lines))
 
@@ -185,9 +184,11 @@ def withdraw(
     """Take a signal back: it stops matching at every agent, and what they did is undone."""
     if not yes:
         fail(f"this takes {signal_id} back at every agent; say --yes to do it", code=2)
-    with hub_client(hub, key) as client:
+    from stemtide.protocol.signals import WithdrawIn
+
+    with asking(hub, key) as client:
         body = {"reason": reason, "note": note}
-        found = checked(client.post(f"/api/v1/signals/{signal_id}/withdraw", json=body))
+        found = plain(client.withdraw_signal(WithdrawIn.model_validate(body), uid=signal_id))
     give(found, as_json=as_json, line=f"{signal_id} is withdrawn.")
 
 
@@ -204,41 +205,24 @@ def follow(
 
     When the hub goes away it waits and goes on where it was.
     """
-    import httpx
+    from stemtide.client import UnreachableError
 
-    with hub_client(hub, key) as client:
+    with asking(hub, key) as client:
         position = _drain(client, after, exercise=exercise, as_json=as_json)
         while not once:
             try:
-                for _ in _wakes(client, key=key, position=position, exercise=exercise):
+                for _ in client.follow_events(last_event_id=position, exercise=exercise):
                     position = _drain(client, position, exercise=exercise, as_json=as_json)
                 tell("The hub closed the stream; opening it again.")
-            except httpx.TransportError as error:
+            except UnreachableError as error:
                 tell(f"The hub is away ({error}); position {position} is kept, trying again.")
             time.sleep(_AGAIN_S)
 
 
-def _wakes(
-    client: "httpx.Client", *, key: str, position: int, exercise: bool
-) -> Iterator["ServerSentEvent"]:
-    """The hub's wakes, until it ends the stream; one at once if something waits already."""
-    from httpx_sse import connect_sse
-
-    sent = headers(key) | {"Last-Event-ID": str(position)}
-    asked = {"exercise": int(exercise)}
-    url = "/api/v1/events/stream"
-    with connect_sse(client, "GET", url, params=asked, headers=sent) as stream:
-        if not stream.response.is_success:
-            stream.response.read()
-            checked(stream.response)
-        yield from stream.iter_sse()
-
-
-def _drain(client: "httpx.Client", after: int, *, exercise: bool, as_json: bool) -> int:
+def _drain(client: "Client", after: int, *, exercise: bool, as_json: bool) -> int:
     """Print what lies after a position; return the position reached."""
     while True:
-        asked = {"after": after, "limit": 1000, "exercise": int(exercise)}
-        page = checked(client.get("/api/v1/feed", params=asked))
+        page = plain(client.read_feed(after=after, limit=1000, exercise=exercise))
         for entry in page["entries"]:
             give(entry, as_json=as_json, line=_line(entry))
         after = page["next"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, MessageKind, Urgency, Vote
 
@@ -27,10 +27,9 @@ def read_log(
     as_json: AsJson = False,
 ) -> None:
     """Read the situation log, oldest first."""
-    with hub_client(hub, key) as client:
+    with asking(hub, key) as client:
         while True:
-            asked = {"after": after, "limit": 500}
-            page = checked(client.get(f"/api/v1/crises/{crisis_id}/messages", params=asked))
+            page = plain(client.read_log(uid=crisis_id, after=after, limit=500))
             for row in page["messages"]:
                 _tell_message(row, as_json=as_json)
             after = page["next"]
@@ -68,8 +67,10 @@ def post(
         "answers": answers or None,
         "corrects": corrects or None,
     }
-    with hub_client(hub, key) as client:
-        made = checked(client.post(f"/api/v1/crises/{crisis_id}/messages", json=body))
+    from stemtide.protocol.situation import MessageIn
+
+    with asking(hub, key) as client:
+        made = plain(client.post_message(MessageIn.model_validate(body), uid=crisis_id))
     _tell_message(made, as_json=as_json)
 
 
@@ -78,8 +79,8 @@ def lines(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """List the public lines; only those marked agreed may be used."""
-    with hub_client(hub, key) as client:
-        for row in checked(client.get(f"/api/v1/crises/{crisis_id}/lines")):
+    with asking(hub, key) as client:
+        for row in plain(client.list_lines(uid=crisis_id)):
             _tell_line(row, as_json=as_json)
 
 
@@ -97,8 +98,10 @@ def propose(
     if not all(texts.values()):
         fail("write each wording as LANGUAGE=TEXT, such as 'en=Do not share the video.'", code=2)
     body = {"texts": texts, "replaces": replaces or None}
-    with hub_client(hub, key) as client:
-        made = checked(client.post(f"/api/v1/crises/{crisis_id}/lines", json=body))
+    from stemtide.protocol.situation import LineIn
+
+    with asking(hub, key) as client:
+        made = plain(client.propose_line(LineIn.model_validate(body), uid=crisis_id))
     _tell_line(made, as_json=as_json)
 
 
@@ -112,10 +115,10 @@ def vote(
     as_json: AsJson = False,
 ) -> None:
     """Agree to a public line, or object to it."""
-    with hub_client(hub, key) as client:
-        made = checked(
-            client.put(f"/api/v1/lines/{line_id}/vote", json={"vote": word, "note": note})
-        )
+    from stemtide.protocol.situation import VoteIn
+
+    with asking(hub, key) as client:
+        made = plain(client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id))
     _tell_line(made, as_json=as_json)
 
 
@@ -152,15 +155,17 @@ def report(
         "crisis": crisis or None,
         "exercise": exercise,
     }
-    with hub_client(hub, key) as client:
-        _tell_lead(checked(client.post("/api/v1/leads", json=body)), as_json=as_json)
+    from stemtide.protocol.situation import LeadIn
+
+    with asking(hub, key) as client:
+        _tell_lead(plain(client.report_lead(LeadIn.model_validate(body))), as_json=as_json)
 
 
 @lead.command("list")
 def list_leads(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List the leads that your party may see, the gravest open ones first."""
-    with hub_client(hub, key) as client:
-        rows = checked(client.get("/api/v1/leads"))
+    with asking(hub, key) as client:
+        rows = plain(client.list_leads())
     if not rows:
         tell("There is no lead that your party may see.")
     for row in rows:
@@ -172,8 +177,8 @@ def receive(
     lead_id: LeadId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Say that you have a lead."""
-    with hub_client(hub, key) as client:
-        _tell_lead(checked(client.post(f"/api/v1/leads/{lead_id}/receive")), as_json=as_json)
+    with asking(hub, key) as client:
+        _tell_lead(plain(client.receive_lead(uid=lead_id)), as_json=as_json)
 
 
 @lead.command("pass")
@@ -185,8 +190,10 @@ def pass_on(
     as_json: AsJson = False,
 ) -> None:
     """Pass a lead on to those who can act."""
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/leads/{lead_id}/pass-on", json={"to": to}))
+    from stemtide.protocol.situation import LeadPassIn
+
+    with asking(hub, key) as client:
+        done = plain(client.pass_on_lead(LeadPassIn(to=to), uid=lead_id))
     _tell_lead(done, as_json=as_json)
 
 
@@ -199,8 +206,10 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Say what became of a lead. Its words are erased 30 days later, or before."""
-    with hub_client(hub, key) as client:
-        done = checked(client.post(f"/api/v1/leads/{lead_id}/close", json={"outcome": outcome}))
+    from stemtide.protocol.situation import LeadCloseIn
+
+    with asking(hub, key) as client:
+        done = plain(client.close_lead(LeadCloseIn(outcome=outcome), uid=lead_id))
     _tell_lead(done, as_json=as_json)
 
 
@@ -211,8 +220,8 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search crises, signals and messages, as far as your party may see them."""
-    with hub_client(hub, key) as client:
-        found = checked(client.get("/api/v1/search", params={"q": query}))
+    with asking(hub, key) as client:
+        found = plain(client.search(q=query))
     tell(f"Taken for: {found['recognised']}.")
     if not found["groups"]:
         tell("Nothing was found that your party may see.")

@@ -12,7 +12,12 @@ import typer
 from stemtide.cli.speech import fail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
+    from pydantic import BaseModel, ValidationError
+
+    from stemtide.client import Hub as Client, HubError
 
 Hub = Annotated[str, typer.Option("--hub", envvar="STEMTIDE_HUB_URL", help="The hub's address.")]
 Key = Annotated[
@@ -26,6 +31,68 @@ Key = Annotated[
     ),
 ]
 DEFAULT_HUB = "http://127.0.0.1:8100"
+
+_PATIENT_S = 120.0
+_MOST_BYTES = 1024 * 1024 * 1024  # a person waits for it, on a machine of their own
+_MOST_SAID = 10
+
+
+@contextmanager
+def asking(hub: str, key: str) -> "Iterator[Client]":
+    """The hub, with a key; whatever is wrong ends the command in one line.
+
+    A message that cannot be right is made inside as well: it is told in the hub's own words.
+    """
+    from pydantic import ValidationError
+
+    from stemtide.client import Hub as Client, HubError, Limits
+
+    limits = Limits(read_s=_PATIENT_S, answer_s=10 * _PATIENT_S, answer_bytes=_MOST_BYTES)
+    try:
+        # Whoever types an address of plain http means it.
+        with Client(hub, key=key_of(key), insecure=True, limits=limits) as client:
+            yield client
+    except ValidationError as error:
+        fail(_of_message(error))
+    except HubError as error:
+        fail(_of_hub(error, hub=hub))
+
+
+def plain(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape
+    """An answer as the JSON that it came as."""
+    from pydantic import BaseModel
+
+    if isinstance(answer, BaseModel):
+        return answer.model_dump(mode="json")
+    return [one.model_dump(mode="json") for one in answer]
+
+
+def _of_message(error: "ValidationError") -> str:
+    """What is wrong with a message that was not even sent."""
+    from stemtide.protocol.problems_found import found_in, summary
+
+    found = found_in(error)
+    return "; ".join(
+        [summary(found), *(f"{one.field}: {one.message}" for one in found[:_MOST_SAID])]
+    )
+
+
+def _of_hub(error: "HubError", *, hub: str) -> str:
+    """What is wrong, in the hub's words where it has any."""
+    from stemtide.client import UnreachableError
+
+    if error.problem:
+        rows = [
+            (f"row {one.row}, " if one.row is not None else "") + f"{one.field}: {one.message}"
+            for one in error.problem.errors
+        ]
+        return "; ".join([error.problem.detail, *rows[:_MOST_SAID]])
+    if error.status:
+        return f"the hub answered {error.status}: {error.text}"
+    if isinstance(error, UnreachableError) and error.__cause__:
+        why = str(error.__cause__) or type(error.__cause__).__name__
+        return f"the hub at {hub} cannot be reached ({why}); is it running, is --hub right?"
+    return str(error)
 
 
 @contextmanager
@@ -41,7 +108,12 @@ def hub_client(hub: str, key: str) -> "Iterator[httpx.Client]":
 
 
 def headers(key: str) -> dict[str, str]:
-    """The header that carries the key, from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
+    """The header that carries the key."""
+    return {"Authorization": f"Bearer {key_of(key)}"}
+
+
+def key_of(key: str) -> str:
+    """The key, from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
     path = os.environ.get("STEMTIDE_KEY_FILE")
     if not key and path:
         try:
@@ -50,7 +122,7 @@ def headers(key: str) -> dict[str, str]:
             fail(f"STEMTIDE_KEY_FILE: {path}: {error.strerror}", code=2)
     if not key:
         fail("a key is needed: set STEMTIDE_KEY, or make one with: stemtide key new", code=2)
-    return {"Authorization": f"Bearer {key}"}
+    return key
 
 
 def checked(answer: "httpx.Response") -> Any:  # noqa: ANN401  # JSON of any shape
