@@ -215,7 +215,8 @@ def follow(
                     position = _drain(client, position, exercise=exercise, as_json=as_json)
                 tell("The hub closed the stream; opening it again.")
             except UnreachableError as error:
-                tell(f"The hub is away ({error}); position {position} is kept, trying again.")
+                why = error.__cause__ or error
+                tell(f"The hub is away ({why}); position {position} is kept, trying again.")
             time.sleep(_AGAIN_S)
 
 
