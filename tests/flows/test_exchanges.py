@@ -54,18 +54,19 @@ class Hub:
         self.command("party", "add", name, "--kind", "authority")
         return self.command("key", "new", "--party", name)["key"]
 
-    def pull_from(self, other, kind="taxii"):
+    def pull_from(self, other, kind="taxii", *more, label=""):
         """Follow another hub: it gives us a key, and what comes is a party's of its own here."""
-        key = other.party(f"reader-{self.name}-{kind}")
-        self.command("party", "add", f"from-{other.name}-{kind}", "--kind", "authority")
+        label = label or kind
+        key = other.party(f"reader-{self.name}-{label}")
+        self.command("party", "add", f"from-{other.name}-{label}", "--kind", "authority")
         self.command(
-            *("exchange", "add", f"{kind}-{other.name}", "--kind", kind, "--every", "86400"),
+            *("exchange", "add", f"{label}-{other.name}", "--kind", kind, "--every", "86400"),
             *("--address", other.house.hub.address + ADDRESS[kind]),
-            *("--party", f"from-{other.name}-{kind}", "--secret-file", "-"),
+            *("--party", f"from-{other.name}-{label}", "--secret-file", "-", *more),
             sent=key,
         )
         # The hub's clock runs it once by itself, as it is due; not again for a day.
-        until(lambda: self.command("exchange", "show", f"{kind}-{other.name}")["last_ok_at"])
+        until(lambda: self.command("exchange", "show", f"{label}-{other.name}")["last_ok_at"])
 
     def run(self, other, kind="taxii"):
         return self.command("exchange", "run", f"{kind}-{other.name}")["counts"]
@@ -159,3 +160,27 @@ def test_what_goes_around_three_hubs_by_three_kinds_ends_where_it_began(tmp_path
         assert [one.count("signals_signal") for one in (a, b, c)] == [3, 3, 3]
         withdrawn = "ledger_entry WHERE kind = 'signal.withdrawn'"
         assert [one.count(withdrawn) for one in (a, b, c)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["taxii", "stopncii"])
+def test_what_is_pushed_arrives_once_comes_back_as_an_echo_and_is_taken_back(two, kind):
+    a, b = two
+    label = f"{kind}-both"
+    a.pull_from(b, kind, "--direction", "both", label=label)
+    uids = a.share(*(digest()[:32] for _ in range(3)))
+    assert a.run(b, label)["pushed"] == 3
+    assert a.live() == b.live()
+    assert a.run(b, label) == {"echo": 3}
+    a.withdraw(uids[0])
+    assert a.run(b, label)["pushed"] == 1
+    assert len(a.live()) == len(b.live()) == 2
+    assert a.live() == b.live()
+    entries = a.count("ledger_entry"), b.count("ledger_entry")
+    for _ in range(2):
+        assert "pushed" not in a.run(b, label)
+    assert (a.count("ledger_entry"), b.count("ledger_entry")) == entries
+    for uid in uids[1:]:
+        a.withdraw(uid)
+    assert a.run(b, label)["pushed"] == 2
+    assert b.live() == []
+    a.leave(b, label)

@@ -12,7 +12,7 @@ import typer
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.exchanges import ExchangeKind
+from stemtide.protocol.exchanges import Direction, ExchangeKind
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Severity
 
@@ -40,6 +40,13 @@ def add(
     secret_file: Annotated[
         Path | None, typer.Option(help="File with its password, token or keys; - reads stdin.")
     ] = None,
+    direction: Annotated[
+        Direction, typer.Option(help="Whether records come, signals go, or both.")
+    ] = Direction.PULL,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="It is inside the circle that TLP:AMBER may reach.")
+    ] = False,
+    push_address: Annotated[str, typer.Option(help="Where to push, if it is another.")] = "",
     every: Annotated[int, typer.Option(help="Seconds between two runs.")] = 300,
     kinds: Annotated[list[Kind] | None, typer.Option("--only", help="Only this kind.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="Where it says none we know.")] = None,
@@ -55,7 +62,7 @@ def add(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add another hub to pull from; the hub's clock begins at once.
+    """Add another hub to pull from or push to; the hub's clock begins at once.
 
     What comes is a party's of its own, marked with the hubs that it came through.
     """
@@ -80,7 +87,15 @@ def add(
 
     with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
         asked = writes.Asked(
-            name=name, kind=kind, address=address, account=account, secret=secret, every_s=every
+            name=name,
+            kind=kind,
+            address=address,
+            account=account,
+            secret=secret,
+            every_s=every,
+            direction=direction,
+            inside=inside,
+            push_address=push_address,
         )
         row = writes.add(
             asked,

@@ -28,6 +28,14 @@ class ExchangeKind(StrEnum):
     MISP_FEED = "misp-feed"
 
 
+class Direction(StrEnum):
+    """Which way records go."""
+
+    PULL = "pull"
+    PUSH = "push"
+    BOTH = "both"
+
+
 class ExchangeState(StrEnum):
     """Where an exchange stands. failing: it runs, and its last tries came to nothing."""
 

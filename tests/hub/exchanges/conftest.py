@@ -13,7 +13,7 @@ from stemtide.hub.exchanges.models import Exchange, Record
 from stemtide.hub.exchanges.running import Running, Way
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.exchanges import ExchangeKind, Pull, Terms, Told
+from stemtide.protocol.exchanges import Direction, ExchangeKind, Pull, Terms, Told
 from tests.world import NOON, hex_value
 
 PATHS = {"taxii": "/root/collections/c1/", "stopncii": "/v1", "misp-feed": "/feed"}
@@ -88,6 +88,8 @@ class Desk:
     def add(self, kind="taxii", *, address="", party=None, terms=None, **more):
         name = more.pop("name", "partner")
         address = (address or "https://partner.example") + PATHS[kind]
+        if "direction" in more:
+            more["direction"] = Direction(more["direction"])
         asked = writes.Asked(name=name, kind=ExchangeKind(kind), address=address, **more)
         return writes.add(
             asked,

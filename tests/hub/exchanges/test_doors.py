@@ -153,3 +153,17 @@ def test_the_clock_runs_what_is_due_in_threads_of_its_own(committed_desk, partne
     assert clock.start_due(NOON) == 0
     clock.close()
     assert (desk.row.trouble, len(desk.live())) == ("", 1)
+
+
+def test_metrics_count_exchanges_for_those_who_coordinate(desk, world):
+    desk.add()
+    agency = Machine(world.key(world.agency))("GET", "/metrics").content
+    provider = Machine(world.key(world.big_provider))("GET", "/metrics").content
+    assert b'stemtide_exchanges{state="running"} 1.0' in agency
+    assert b"stemtide_exchanges" not in provider
+
+
+def test_what_came_through_this_hub_is_refused_at_every_door(world):
+    hub = reads.own_hub(by="test")
+    with pytest.raises(InvalidError, match="names this hub"):
+        world.share(kind="sha256", via=(hub,))

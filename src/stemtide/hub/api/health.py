@@ -16,6 +16,7 @@ from stemtide.hub.api import metrics, problems
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import called, now
 from stemtide.hub.api.machine import answer_to
+from stemtide.hub.exchanges import reads as exchanges
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.signals import reads as signals
@@ -64,6 +65,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
             agents=parties.agents(viewer=found.party, now=now(), head=last_position(by="api")),
             alerts=alerts.counts(viewer=found.party),
             deliveries=deliveries.counts(viewer=found.party),
+            exchanges=exchanges.states(viewer=found.party),
         )
     except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
         return answer_to(request, error)

@@ -48,15 +48,18 @@ def text(
     agents: Iterable[AgentRow],
     alerts: Mapping[str, int],
     deliveries: Mapping[tuple[str, str], int],
+    exchanges: Mapping[str, int],
 ) -> bytes:
     """All metrics in Prometheus' text format.
 
     totals, agents: what the asking party may see (signals.reads.totals, parties.reads.agents).
     alerts, deliveries: the same of alerts by state, and of deliveries by channel and state.
+    exchanges: by state; none for those who may not know of them.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Rooms(totals, agents=list(agents)))
     registry.register(_Alerts(alerts, deliveries=deliveries))
+    registry.register(_Exchanges(exchanges))
     return generate_latest(process) + generate_latest(registry)
 
 
@@ -82,6 +85,22 @@ class _Alerts(Collector):
             for one in DeliveryState:
                 deliveries.add_metric([channel, one], self._deliveries.get((channel, one), 0))
         yield deliveries
+
+
+class _Exchanges(Collector):
+    """Exchanges with other hubs, as metrics."""
+
+    def __init__(self, states: Mapping[str, int]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One family, where there is anything to tell."""
+        if not self._states:
+            return
+        found = GaugeMetricFamily("stemtide_exchanges", "Exchanges by state.", labels=["state"])
+        for state, count in self._states.items():
+            found.add_metric([state], count)
+        yield found
 
 
 class _Rooms(Collector):

@@ -120,7 +120,7 @@ def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as ab
         failing_since=row.failing_since,
         why=row.trouble,
         counts=row.counts,
-        waiting=0,
+        waiting=row.outgoing.exclude(next_at=None).count(),
         hub=row.hub,
     )
 
@@ -135,7 +135,7 @@ def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # the clock's
         pulls=row.pulls,
         pushes=row.pushes,
         address=row.address,
-        push_address=row.push_address or row.address,
+        push_address=row.push_address,
         account=row.account,
         secret=row.secret,
         checkpoint=dict(row.checkpoint),

@@ -4,7 +4,6 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -16,16 +15,16 @@ from stemtide.hub.parties.rules import (
     NotAllowedError,
     allows,
 )
-from stemtide.protocol.exchanges import ExchangeKind, ExchangeState, Fate, Terms, Told
+from stemtide.protocol.exchanges import Direction, ExchangeKind, ExchangeState, Fate, Terms, Told
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_VIA, SignalIn
 from stemtide.protocol.words import PartyKind
 
 __all__ = [
-    "Direction",
     "NotTakenError",
     "allows",
     "check_address",
+    "check_direction",
     "check_manage",
     "check_name",
     "check_schedule",
@@ -53,14 +52,6 @@ JITTER = 0.1
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _FUTURE = timedelta(days=1)
-
-
-class Direction(StrEnum):
-    """Which way records go."""
-
-    PULL = "pull"
-    PUSH = "push"
-    BOTH = "both"
 
 
 class NotTakenError(Exception):
@@ -100,6 +91,12 @@ def check_manage(*, kind: PartyKind) -> None:
         raise NotAllowedError(
             "an agency, or the hub's operator, pauses and resumes exchanges: ask one of them"
         )
+
+
+def check_direction(kind: ExchangeKind, direction: Direction) -> None:
+    """A feed of MISP's is only read."""
+    if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
+        raise InvalidError("direction", "a MISP feed is pulled from, and not pushed to")
 
 
 def check_secret(secret: str, *, account: str) -> None:

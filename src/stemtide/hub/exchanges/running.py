@@ -17,11 +17,18 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from stemtide.hub.exchanges import reads, seals, writes, writes_pulling
+from stemtide.hub.exchanges import (
+    reads,
+    reads_pushing,
+    seals,
+    writes,
+    writes_pulling,
+    writes_pushing,
+)
 from stemtide.hub.exchanges.reads import Errand
 from stemtide.hub.exchanges.seals import LostSecretError
-from stemtide.hub.exchanges.sources import misp, stopncii, taxii
-from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, SourceError
+from stemtide.hub.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
+from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, Pusher, SourceError
 from stemtide.hub.parties.rules import RefusalError
 from stemtide.protocol.exchanges import ExchangeKind
 
@@ -41,6 +48,14 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.STOPNCII: stopncii.pull,
     ExchangeKind.MISP_FEED: misp.pull,
 }
+
+PUSHERS: Mapping[ExchangeKind, Pusher] = {
+    ExchangeKind.TAXII: taxii_push.push,
+    ExchangeKind.STOPNCII: stopncii_push.push,
+}
+
+PARCELS = 100
+"""Signals that are told at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +117,13 @@ class Running:
         except (SourceError, RefusalError, LostSecretError) as error:
             asked_s = getattr(error, "retry_after_s", None)
             self._trouble(errand, str(error), asked_s=asked_s)
-            return dict(counts)
+            return dict(+counts)
         except Exception:
             log.exception("exchange %s failed; it is tried again", errand.name)
             self._trouble(errand, "the hub itself failed; its operator finds why in its log")
-            return dict(counts)
+            return dict(+counts)
         writes.note_done(errand, more=more, chance=self._chance(), now=self._now())
-        return dict(counts)
+        return dict(+counts)
 
     def _run(self, errand: Errand, *, counts: Counter[str]) -> bool:
         """Pull page by page; whether there is more. raises: SourceError, RefusalError."""
@@ -121,7 +136,10 @@ class Running:
             loopback=self._way.loopback,
         )
         asking = Asking(place, until=time.monotonic() + RUN_S, now=self._now())
-        return errand.pulls and self._pull(errand, asking=asking, counts=counts)
+        more = errand.pulls and self._pull(errand, asking=asking, counts=counts)
+        if errand.pushes:
+            more = self._push(errand, asking=asking, counts=counts) or more
+        return more
 
     def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
         """Pull page by page; whether there is more. raises: SourceError, RefusalError."""
@@ -141,6 +159,29 @@ class Running:
             if asking.is_over:
                 return True
             checkpoint = page.checkpoint
+        return True
+
+    def _push(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
+        """Push parcel by parcel; whether there is more. raises: SourceError."""
+        for _ in range(MAX_PAGES):
+            if not writes_pushing.note_waiting(errand, now=self._now()):
+                break
+        for _ in range(MAX_PAGES):
+            row = reads.held(errand, by=CLOCK)
+            if row is None:
+                return False
+            parcels = reads_pushing.parcels(
+                errand, viewer=row.party, now=self._now(), limit=PARCELS
+            )
+            if not parcels:
+                return False
+            said, remotes = PUSHERS[errand.kind](parcels, asking=asking)
+            noted = writes_pushing.note_sent(errand, said, remotes=remotes, now=self._now())
+            if noted is None:
+                return False
+            counts.update({"pushed": noted[0], "push_refused": noted[1]})
+            if asking.is_over:
+                break
         return True
 
     def _trouble(self, errand: Errand, words: str, *, asked_s: float | None = None) -> None:

@@ -14,7 +14,6 @@ from django.db import transaction
 from stemtide.hub.exchanges import reads, rules, seals
 from stemtide.hub.exchanges.models import Exchange, Line
 from stemtide.hub.exchanges.reads import Errand
-from stemtide.hub.exchanges.rules import Direction
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
@@ -22,7 +21,7 @@ from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at
-from stemtide.protocol.exchanges import ExchangeKind, ExchangeOut, Terms
+from stemtide.protocol.exchanges import Direction, ExchangeKind, ExchangeOut, Terms
 from stemtide.protocol.signals import WithdrawIn
 from stemtide.protocol.words import PartyKind, SignalState, WithdrawReason
 
@@ -58,7 +57,9 @@ def add(asked: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) 
     rules.check_schedule(asked.every_s)
     rules.check_secret(asked.secret, account=asked.account)
     rules.check_terms(terms)
+    rules.check_direction(asked.kind, asked.direction)
     address = rules.check_address(asked.kind, asked.address)
+    there = rules.check_address(asked.kind, asked.push_address or asked.address)
     ledger.take_turn()
     if Exchange.objects.filter(name=asked.name).exists():
         raise ConflictError("there was or is an exchange {name}: choose another", name=asked.name)
@@ -72,7 +73,7 @@ def add(asked: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) 
         pushes=asked.direction is not Direction.PULL,
         inside=asked.inside,
         address=address,
-        push_address=asked.push_address,
+        push_address=there,
         account=asked.account,
         secret=seals.seal(asked.secret),
         party=party,

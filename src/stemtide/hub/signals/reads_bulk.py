@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.crises import reads as crises, rules as crisis_rules
+from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
@@ -87,6 +88,7 @@ class Surroundings:
 
     def __init__(self, by: Party, *, now: datetime) -> None:
         self._by = by
+        self._hub = ledger.heads().hub
         self._now = now
         self._crises: dict[UUID, rules.CrisisFacts | None] = {}
         self._parties: set[str] = set()
@@ -106,6 +108,7 @@ class Surroundings:
 
         raises: InvalidError.
         """
+        rules.check_way(body.via, hub=self._hub)
         if body.crisis is not None:
             if body.crisis not in self._crises:
                 self._crises[body.crisis] = self._find_crisis(body.crisis)

@@ -43,6 +43,7 @@ __all__ = [
     "check_signal",
     "check_spending",
     "check_tell",
+    "check_way",
     "check_withdraw",
     "facts_of",
     "pack_audience",
@@ -194,6 +195,12 @@ def check_spending(spent_bytes: int, *, most: int) -> None:
             spent_bytes=spent_bytes,
             most=most,
         )
+
+
+def check_way(via: Iterable[UUID], *, hub: UUID) -> None:
+    """What came through this hub is here, or was: it does not begin anew."""
+    if hub in via:
+        raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
 
 
 def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:

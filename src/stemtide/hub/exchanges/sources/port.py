@@ -69,6 +69,20 @@ class Place:
     loopback: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One signal to be told to another hub, or to be taken back there.
+
+    row: the signal as collections have it. remote: by what it is known there.
+    """
+
+    pk: int
+    row: dict[str, Any]
+    remote: str
+    is_back: bool
+    withdrawn_at: datetime | None
+
+
 Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
 """What is known of records by their keys: versions."""
 
@@ -121,6 +135,9 @@ class Asking:
             return {}
         return {"authorization": place.secret if bare else f"Bearer {place.secret}"}
 
+
+Pusher: TypeAlias = Callable[..., tuple[dict[int, str], dict[int, str]]]
+"""Pushes some parcels: (parcels, *, asking). Gives words of refusals, and ids there."""
 
 Puller: TypeAlias = Callable[..., Pull]
 """Pulls one page: (checkpoint, *, asking, known). raises: SourceError."""

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readers of what is to be pushed: what the rules ask of a signal, and parcels."""
+
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.exchanges.models import Outgoing
+from stemtide.hub.exchanges.reads import Errand
+from stemtide.hub.exchanges.rules_pushing import Leaving
+from stemtide.hub.exchanges.sources.port import Parcel
+from stemtide.hub.parties.models import Party
+from stemtide.hub.signals import reads_collection
+from stemtide.hub.signals.models import Signal
+from stemtide.protocol.exchanges import OutgoingState
+from stemtide.protocol.handling import Pap, Tlp
+
+_DUE = (OutgoingState.WAITING, OutgoingState.TAKING_BACK)
+
+
+def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # the clock's
+    """What the rules of leaving must know of a signal."""
+    return Leaving(
+        kind=Kind(row.kind),
+        tlp=Tlp(row.tlp),
+        pap=Pap(row.pap),
+        url=row.url,
+        reach=row.reach,
+        is_disputed=row.is_disputed,
+        exercise=row.exercise,
+        crisis=UUID(str(row.crisis.uid)) if row.crisis else None,
+        via=tuple(row.via.split()),
+    )
+
+
+def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list[Parcel]:
+    """What is due to be sent, withdrawals first: they must not wait behind what is new."""
+    due = Outgoing.objects.filter(exchange=errand.pk, state__in=_DUE, next_at__lte=now)
+    found = list(due.select_related("signal").order_by("state", "pk")[:limit])
+    chosen = Signal.objects.filter(pk__in=[one.signal_id for one in found])
+    rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
+    by_pk = {row["pk"]: row for row in rows}
+    return [
+        Parcel(
+            pk=one.pk,
+            row=by_pk[one.signal_id],
+            remote=one.remote,
+            is_back=one.state == OutgoingState.TAKING_BACK,
+            withdrawn_at=one.signal.withdrawn_at or one.signal.expires_at,
+        )
+        for one in found
+        if one.signal_id in by_pk
+    ]

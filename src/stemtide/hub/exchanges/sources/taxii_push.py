@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pushes to a collection of a TAXII 2.1 server: indicators, and their revocations.
+
+1 Signals are posted as the collections of this hub tell them, without the names of their audience.
+2 What became of each is in the status; one that is pending is asked for until it is not.
+3 What is posted twice is the same version, which a server takes as done.
+
+source: OASIS, TAXII Version 2.1 (10 June 2021), sections 3.2, 4.3 and 5.5.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urljoin
+from uuid import UUID
+
+import msgspec
+
+from stemtide.hub.exchanges.sources.port import Asking, Parcel, SourceError, read_json
+from stemtide.hub.exchanges.sources.taxii import MEDIA_TYPE
+from stemtide.hub.outside.asking import Question
+from stemtide.protocol.stix import EXTENSION, Stix, indicator_id, named_id
+from stemtide.protocol.stix_signals import indicator
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Bytes of one post."""
+
+_ASKS, _PAUSE_S = 10, 0.5
+"""How often a pending status is asked for, and how long it is waited in between."""
+
+
+def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], dict[int, str]]:
+    """Post as many of some parcels as one post holds.
+
+    returns: what was said of each (words of a refusal, "" where it was taken), and its id there.
+
+    raises: SourceError.
+    """
+    objects: dict[str, Stix] = {}
+    ids: dict[int, str] = {}
+    size = 0
+    for parcel in parcels:
+        stix = _told(parcel, hub=asking.place.hub)
+        size += len(msgspec.json.encode(stix))
+        if objects and size > MAX_BYTES:
+            break
+        objects[stix["id"]] = stix
+        ids[parcel.pk] = stix["id"]
+    status = _post(list(objects.values()), asking=asking)
+    failed = {
+        str(one.get("id")): str(one.get("message") or "it does not say why")
+        for one in status.get("failures", [])
+        if isinstance(one, dict)
+    }
+    if status.get("failure_count") and not failed:
+        raise SourceError("it refuses some objects and does not say which")
+    return {pk: failed.get(stix_id, "")[:300] for pk, stix_id in ids.items()}, ids
+
+
+def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
+    """Post objects; the status once it is complete. raises: SourceError."""
+    address = asking.place.push_address
+    headers = {"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, **asking.signed()}
+    body = msgspec.json.encode({"objects": objects})
+    sent = Question(f"{address}objects/", method="POST", headers=headers, body=body)
+    status = _status(read_json(asking.ask(sent)))
+    for _ in range(_ASKS):
+        if status.get("status") == "complete":
+            return status
+        try:
+            uid = UUID(str(status.get("id")))
+        except ValueError as error:
+            raise SourceError("its status has no id") from error
+        time.sleep(_PAUSE_S)
+        asked = Question(urljoin(address, f"../../status/{uid}/"), headers=headers)
+        status = _status(read_json(asking.ask(asked)))
+    raise SourceError("its status stays pending: it is posted again later")
+
+
+def _status(sent: object) -> dict[str, Any]:
+    """A status. raises: SourceError."""
+    if not isinstance(sent, dict) or not isinstance(sent.get("failures", []), list):
+        raise SourceError("its answer is no status of TAXII")
+    return sent
+
+
+def _told(parcel: Parcel, *, hub: str) -> Stix:
+    """A signal as it is told to another hub."""
+    row = parcel.row | {"hub": hub}
+    made = named_id("identity", UUID(hub), "party", row["shared_by"])
+    modified = row["shared_at"]
+    if parcel.is_back and parcel.withdrawn_at:
+        modified = max(modified, parcel.withdrawn_at)
+    stix = indicator(row, created_by=made, created=row["shared_at"], modified=modified)
+    stix["id"] = parcel.remote or indicator_id(row["id"])
+    if parcel.is_back:
+        stix["revoked"] = True
+    stix["extensions"][EXTENSION].pop("audience", None)
+    return stix

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what is to be pushed to another hub, and what became of it.
+
+1 Signals that changed since the last look are held against the rules of leaving: new ones wait.
+2 What was sent and has ended waits to be taken back there.
+3 Parcels are taken, sent outside every transaction, and noted: sent, refused, or tried again.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from stemtide.hub.exchanges import reads, reads_pushing, rules_pushing
+from stemtide.hub.exchanges.models import Exchange, Outgoing, Record
+from stemtide.hub.exchanges.reads import Errand
+from stemtide.hub.exchanges.writes import CLOCK, write_line
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.reads import visible
+from stemtide.protocol.exchanges import ExchangeKind, OutgoingState, Terms
+from stemtide.protocol.words import SignalState
+
+LOOKED_AT_ONCE = 1_000
+"""Signals that one look goes over, so that other writers get their turn."""
+
+
+@transaction.atomic
+def note_waiting(errand: Errand, *, now: datetime) -> bool:
+    """Let what may leave, and what ended, wait to be told; whether there is more."""
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return False
+    changed = Signal.objects.filter(position__gt=row.pushed_to).order_by("position")
+    some = list(changed.select_related("crisis", "shared_by")[:LOOKED_AT_ONCE])
+    if not some:
+        return False
+    _end(row, some, now=now)
+    _begin(row, some, now=now)
+    row.pushed_to = some[-1].position
+    row.save(update_fields=["pushed_to"])
+    return len(some) == LOOKED_AT_ONCE
+
+
+def _begin(row: Exchange, some: Iterable[Signal], *, now: datetime) -> None:
+    """Let live signals that may leave wait to be sent."""
+    terms, kind = Terms.model_validate(row.terms), ExchangeKind(row.kind)
+    live = [one for one in some if one.state == SignalState.LIVE]
+    pks = [one.pk for one in live]
+    seen = set(Signal.objects.filter(visible(row.party), pk__in=pks).values_list("pk", flat=True))
+    there = Record.objects.filter(exchange=row, signal__in=pks, ended=False)
+    theirs = set(there.values_list("signal_id", flat=True))
+    begun = set(
+        Outgoing.objects.filter(exchange=row, signal__in=pks).values_list("signal", flat=True)
+    )
+    Outgoing.objects.bulk_create(
+        Outgoing(exchange=row, signal=one, state=OutgoingState.WAITING, next_at=now)
+        for one in live
+        if one.pk in seen
+        and one.pk not in theirs | begun
+        and one.shared_by_id != row.party_id
+        and rules_pushing.may_leave(
+            reads_pushing.facts(one, by=CLOCK),
+            kind=kind,
+            terms=terms,
+            inside=row.inside,
+            hub=row.hub,
+        )
+    )
+
+
+def _end(row: Exchange, some: Iterable[Signal], *, now: datetime) -> None:
+    """Let what was sent and has ended wait to be taken back; what was not sent is let go.
+
+    Where another signal here still says the same value, that one stands for it there from now on.
+    """
+    ended = [one.pk for one in some if one.state != SignalState.LIVE]
+    mine = Outgoing.objects.filter(exchange=row, signal__in=ended).select_related("signal")
+    for one in mine:
+        if one.state in {OutgoingState.WAITING, OutgoingState.REFUSED}:
+            one.state, one.next_at = OutgoingState.ENDED, None
+        elif one.state == OutgoingState.SENT:
+            _hand_over(row, one, now=now)
+        one.save()
+
+
+def _hand_over(row: Exchange, one: Outgoing, *, now: datetime) -> None:
+    """Give what stands there to another signal of the same value, or let it be taken back."""
+    signal = one.signal
+    heir = Outgoing.objects.filter(
+        exchange=row,
+        signal__kind=signal.kind,
+        signal__value=signal.value,
+        signal__exercise=signal.exercise,
+        signal__state=SignalState.LIVE,
+        state__in=[OutgoingState.SENT, OutgoingState.REFUSED],
+    ).first()
+    if heir is None:
+        one.state, one.next_at = OutgoingState.TAKING_BACK, now
+        return
+    heir.state, heir.remote, heir.next_at = OutgoingState.SENT, one.remote, None
+    heir.save()
+    one.state, one.next_at = OutgoingState.ENDED, None
+
+
+@transaction.atomic
+def note_sent(
+    errand: Errand, said: Mapping[int, str], *, remotes: Mapping[int, str], now: datetime
+) -> tuple[int, int] | None:
+    """Note what another hub said of parcels: how many it took and refused. None: not ours any more.
+
+    said: words of a refusal, "" for what it took.
+    remotes: by what each is known there.
+    """
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return None
+    took = refused = 0
+    for one in Outgoing.objects.filter(exchange=row, pk__in=said):
+        words = said[one.pk]
+        is_back = one.state == OutgoingState.TAKING_BACK
+        one.last_error, one.next_at = words[:300], None
+        one.attempts = min(one.attempts + 1, 30_000)
+        if words and not is_back:
+            one.state = OutgoingState.REFUSED
+            refused += 1
+        else:
+            one.state = OutgoingState.ENDED if is_back else OutgoingState.SENT
+            one.remote, one.sent_at = remotes.get(one.pk, one.remote), one.sent_at or now
+            took += 1
+        one.save()
+    for words in dict.fromkeys(one for one in said.values() if one):
+        write_line(row, f"refused there: {words}", now=now)
+    write_line(row, f"pushed: {took} taken, {refused} refused", now=now)
+    detail: dict[str, object] = {"taken": took, "refused": refused}
+    ledger.append("exchange.pushed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
+    return took, refused
