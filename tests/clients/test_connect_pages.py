@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command on the pages of docs/use/connect, and of bulk.md, is run as it stands, in order.
+"""Every command on the pages of docs/use/connect, bulk.md and snapshots.md is run as it stands.
 
 1 Each page gets a throw-away hub of its own; its variables are in the shell's environment.
 2 A block ```sh is run by bash, ```python by this Python, in one folder for the whole page; a block
@@ -17,7 +17,7 @@ import pytest
 from tests.clients.conftest import demo_hub, plain_environment
 
 USE = Path(__file__).parents[2] / "docs/use"
-PAGES = [*sorted((USE / "connect").glob("*.md")), USE / "bulk.md"]
+PAGES = [*sorted((USE / "connect").glob("*.md")), USE / "bulk.md", USE / "snapshots.md"]
 RUNS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -70,7 +70,9 @@ def test_the_commands_of_a_page_work_as_they_stand(page, tmp_path):
     assert found
     folder = tmp_path / "work"
     folder.mkdir()
-    with demo_hub(tmp_path) as variables:
+    with demo_hub(tmp_path) as there:
+        ours = {"STEMTIDE_HUB_URL": there["HUB_URL"], "STEMTIDE_KEY": there["HUB_TOKEN"]}
+        variables = there | ours
         for block in found:
             said = run(block, folder=folder, variables=variables)
             if block.prints is not None:

@@ -35,6 +35,7 @@ from stemtide.cli.referral import referral
 from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
 from stemtide.cli.situation import lead, search, situation
+from stemtide.cli.snapshot import snapshot
 from stemtide.cli.statement import statement
 from stemtide.cli.webhook import webhook
 
@@ -75,6 +76,7 @@ for _noun, _name in (
     (hold, "hold"),
     (signal, "signal"),
     (feed, "feed"),
+    (snapshot, "snapshot"),
     (party, "party"),
     (person, "person"),
     (key, "key"),

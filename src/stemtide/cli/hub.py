@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.house import DataDir, open_hub
-from stemtide.cli.speech import give, tell, told
+from stemtide.cli.speech import fail, give, tell, told
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 
@@ -25,11 +25,67 @@ def start(
     open_hub(data_dir)
     from stemtide.hub import boot
     from stemtide.hub.papers.keeping import SealFileError
+    from stemtide.hub.snapshots.keys import SigningKeyError
+    from stemtide.hub.snapshots.making import hub_keys
 
     def ready(address: str) -> None:
-        give({"hub": address}, as_json=as_json, line=f"The hub listens at {address}")
+        own = hub_keys().public[0]
+        row: dict[str, object] = {"hub": address, "key": str(own), "fingerprint": own.fingerprint}
+        give(row, as_json=as_json, line=f"The hub listens at {address}")
         if not as_json:
+            tell(f"It signs snapshots with the key {own.fingerprint}")
             tell("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
 
-    with told(SealFileError):
+    with told(SealFileError, SigningKeyError):
         boot.serve(host, port, ready=ready)
+
+
+@hub.command("keys")
+def keys(
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Say the public keys that the hub signs snapshots with, newest first.
+
+    Run it on the hub's machine, and read the fingerprint to whoever asks by telephone.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.snapshots.keys import SigningKeyError
+    from stemtide.hub.snapshots.making import hub_keys
+
+    with told(SigningKeyError):
+        found = hub_keys().public
+    for one in found:
+        row: dict[str, object] = {"key": str(one), "fingerprint": one.fingerprint}
+        give(row, as_json=as_json, line=f"{one}  {one.fingerprint}")
+
+
+@hub.command("rotate-key")
+def rotate_key(
+    data_dir: DataDir = None,
+    forget_old: Annotated[
+        bool, typer.Option("--forget-old", help="Drop all keys but the newest, and make none.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Make a new key to sign snapshots with; the old ones sign beside it until they are dropped.
+
+    Run it on the hub's machine. A hub of several machines shares one file: run it once.
+    """
+    open_hub(data_dir)
+    from django.conf import settings
+
+    from stemtide.hub.snapshots.keys import SigningKeyError, add_key, drop_old_keys
+
+    path = settings.SIGNING_KEY_FILE
+    if not yes:
+        fail(f"this changes the keys in {path}; say --yes to do it", code=2)
+    with told(SigningKeyError, OSError):
+        own = (drop_old_keys(path) if forget_old else add_key(path)).public[0]
+    row: dict[str, object] = {"key": str(own), "fingerprint": own.fingerprint}
+    give(row, as_json=as_json, line=f"{own}  {own.fingerprint}")
+    if forget_old:
+        tell("Whoever trusts an old key alone takes no snapshot of this hub any more.")
+    else:
+        tell("Tell it to all who take snapshots; then: stemtide hub rotate-key --forget-old --yes")

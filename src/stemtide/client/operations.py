@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     search,
     signals,
     situation,
+    snapshots,
     webhooks,
 )
 
@@ -179,6 +180,11 @@ class Operations:
     unpin_message = asked(situation.unpin_message)
     vote_on_line = asked(situation.vote_on_line)
     withdraw_line = asked(situation.withdraw_line)
+    find_snapshot = asked(snapshots.find_snapshot)
+    read_delta = asked(snapshots.read_delta)
+    read_keys = asked(snapshots.read_keys)
+    read_latest_snapshot = asked(snapshots.read_latest_snapshot)
+    read_snapshot_version = asked(snapshots.read_snapshot_version)
     add_webhook = asked(webhooks.add_webhook)
     change_webhook = asked(webhooks.change_webhook)
     list_webhook_deliveries = asked(webhooks.list_webhook_deliveries)

@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     search,
     signals,
     situation,
+    snapshots,
     webhooks,
 )
 
@@ -179,6 +180,11 @@ class Operations:
     unpin_message = asked_later(situation.unpin_message)
     vote_on_line = asked_later(situation.vote_on_line)
     withdraw_line = asked_later(situation.withdraw_line)
+    find_snapshot = asked_later(snapshots.find_snapshot)
+    read_delta = asked_later(snapshots.read_delta)
+    read_keys = asked_later(snapshots.read_keys)
+    read_latest_snapshot = asked_later(snapshots.read_latest_snapshot)
+    read_snapshot_version = asked_later(snapshots.read_snapshot_version)
     add_webhook = asked_later(webhooks.add_webhook)
     change_webhook = asked_later(webhooks.change_webhook)
     list_webhook_deliveries = asked_later(webhooks.list_webhook_deliveries)

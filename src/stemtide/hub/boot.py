@@ -38,11 +38,11 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 
     port: 0 takes a free one. ready is called with the address once it listens.
 
-    raises: OSError where the address cannot be listened on; SealFileError.
+    raises: OSError where the address cannot be listened on; SealFileError, SigningKeyError.
     """
     start()
     migrate()
-    _check_seal()
+    _check_keys()
     import uvicorn  # noqa: PLC0415  # needed by nobody who does not serve
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
@@ -87,14 +87,16 @@ def _keep_what_is_there() -> None:
     gc.freeze()
 
 
-def _check_seal() -> None:
-    """Refuse to begin with a sealing key that seals nothing.
+def _check_keys() -> None:
+    """Refuse to begin with keys that seal or sign nothing.
 
-    raises: SealFileError.
+    raises: SealFileError, SigningKeyError.
     """
     from stemtide.hub.papers import own  # noqa: PLC0415  # needs start() first
+    from stemtide.hub.snapshots import making  # noqa: PLC0415
 
     own.hub_trust(datetime.now(UTC))
+    making.hub_keys()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -25,6 +25,7 @@ class ProblemType(StrEnum):
     WRONG_METHOD = "wrong-method"
     NOT_ACCEPTABLE = "not-acceptable"
     CONFLICT = "conflict"
+    GONE = "gone"
     TOO_LARGE = "too-large"
     WRONG_MEDIA_TYPE = "wrong-media-type"
     REFUSED_AND_ROUTED = "refused-and-routed"
@@ -41,6 +42,7 @@ TITLES: dict[ProblemType, tuple[int, str]] = {
     ProblemType.WRONG_METHOD: (405, "This address does not take this method"),
     ProblemType.NOT_ACCEPTABLE: (406, "This cannot be answered as asked for"),
     ProblemType.CONFLICT: (409, "It contradicts what is already there"),
+    ProblemType.GONE: (410, "It is no longer here"),
     ProblemType.TOO_LARGE: (413, "The request is too large"),
     ProblemType.WRONG_MEDIA_TYPE: (415, "This kind of body is not understood"),
     ProblemType.INVALID: (422, "Something in the request is not valid"),

@@ -21,6 +21,8 @@ from stemtide.hub.parties.rules import (
     UnknownKeyError,
 )
 from stemtide.hub.signals.rules import BulkRefusedError, TooManyError
+from stemtide.hub.snapshots.keeping import BusyError
+from stemtide.hub.snapshots.making import GoneError
 from stemtide.hub.wake import WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
 from stemtide.protocol.problems import (
@@ -46,6 +48,8 @@ TYPES: dict[type[Exception], ProblemType] = {
     NotAllowedError: ProblemType.NOT_ALLOWED,
     NotFoundError: ProblemType.NOT_FOUND,
     ConflictError: ProblemType.CONFLICT,
+    GoneError: ProblemType.GONE,
+    BusyError: ProblemType.NOT_READY,
     InvalidError: ProblemType.INVALID,
     BulkRefusedError: ProblemType.INVALID,
     FlawedError: ProblemType.INVALID,
@@ -64,6 +68,7 @@ DETAILS: dict[type[Exception], str] = {
     AuthenticationError: NEEDS_KEY,
     DataError: "a number, a time or a text lies outside what can be kept: check them",
     OverflowError: "a number or a time lies outside what can be kept: check them",
+    BusyError: "snapshots are being made just now: ask again in a few seconds",
     RequestDataTooBig: f"a body holds at most {MAX_BODY_BYTES} bytes: send it in smaller parts",
     OperationalError: "the hub's database does not answer: try again in a few seconds",
     InterfaceError: "the hub's database does not answer: try again in a few seconds",

@@ -28,6 +28,7 @@ from stemtide.hub.api import (
     search,
     signals,
     situation,
+    snapshots,
     taxii,
     webhooks,
     yearly,
@@ -39,7 +40,7 @@ api = machine()
 
 for _room in (
     exports,  # before signals: export is no id of one
-    *(signals, previews, feed, crises, participants),
+    *(signals, previews, feed, snapshots, crises, participants),
     *(situation, leads, reports, search, agents, alerts),
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),

@@ -170,10 +170,10 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
             after=after,
         )
     size = max(1, min(limit, MAX_PAGE))
-    rows = _feed_rows(viewer, exercise=exercise).filter(
+    rows = feed_rows(viewer, exercise=exercise).filter(
         position__gt=after, position__lte=heads.positions
     )
-    found = _named(rows.order_by("position").values_list(*_WIRE)[: size + 1], viewer=viewer)
+    found = named(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
     page = next(in_parts(found[:size]))  # of long values, as many as a page may hold
     more = len(page) < len(found)
     entries = [_entry(row) for row in page]
@@ -192,17 +192,17 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     What changes while it is read has a higher position than the head says, so the feed has it.
     """
     heads = ledger.heads()
-    yield _ENCODER.encode({"hub": heads.hub, "position": heads.positions}) + b"\n"
-    live = _feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
+    yield ENCODER.encode({"hub": heads.hub, "position": heads.positions}) + b"\n"
+    live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
     after, count = 0, 0
     while True:
         rows = live.filter(position__gt=after, position__lte=heads.positions).order_by("position")
-        chunk = _named(rows.values_list(*_WIRE[1:])[:_CHUNK], viewer=viewer, names=_NAMES[1:])
+        chunk = named(rows.values_list(*WIRE[1:])[:_CHUNK], viewer=viewer, names=NAMES[1:])
         if not chunk:
             break
-        yield from map(_ENCODER.encode_lines, in_parts(chunk))
+        yield from map(ENCODER.encode_lines, in_parts(chunk))
         after, count = chunk[-1]["position"], count + len(chunk)
-    yield _ENCODER.encode({"signals": count}) + b"\n"
+    yield ENCODER.encode({"signals": count}) + b"\n"
 
 
 def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for all, filtered by the wake
@@ -314,9 +314,9 @@ _WIRE_NAMES = {
 }
 """Columns of a feed entry, with their names on the wire; only a tombstone tells its state."""
 
-_WIRE = tuple(_WIRE_NAMES)
-_NAMES = tuple(_WIRE_NAMES.values())
-_ENCODER = msgspec.json.Encoder()
+WIRE = tuple(_WIRE_NAMES)
+NAMES = tuple(_WIRE_NAMES.values())
+ENCODER = msgspec.json.Encoder()
 
 
 def visible(viewer: Party, prefix: str = "") -> Q:
@@ -329,16 +329,16 @@ def visible(viewer: Party, prefix: str = "") -> Q:
     )
 
 
-def _feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
+def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
     """Signals of a party's feed: real ones, with exercise the others as well."""
     rows = Signal.objects.filter(visible(viewer))
     return rows if exercise else rows.filter(exercise=False)
 
 
-def _named(
-    rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = _NAMES
+def named(
+    rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = NAMES
 ) -> list[Row]:
-    """Rows of _WIRE by their names on the wire; no crisis is named that the viewer may not see."""
+    """Rows of WIRE by their names on the wire; no crisis is named that the viewer may not see."""
     seen, at = crises.seen(viewer=viewer), names.index("crisis")
     if seen is not None:
         rows = (row if row[at] in seen else (*row[:at], None, *row[at + 1 :]) for row in rows)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a hub: snapshots.
+
+Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stemtide.client.call import Call, File, part
+
+if TYPE_CHECKING:
+    from stemtide.protocol.snapshots import HubKeys, SnapshotOffer
+
+
+def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> Call[SnapshotOffer]:
+    """The newest snapshot of what you may see. have: the version that you have.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots
+    """
+    from stemtide.protocol.snapshots import SnapshotOffer
+
+    return Call(
+        (SnapshotOffer,), "GET", "/api/v1/snapshots", query={"have": have, "exercise": exercise}
+    )
+
+
+def read_delta(*, from_: int, view: str, exercise: bool | None = None) -> Call[File]:
+    """What changed from a version to the newest, signed. view: as that version's manifest says it.
+
+    409 and 410 mean: take the whole snapshot.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/delta
+    """
+    return Call(
+        (File,),
+        "GET",
+        "/api/v1/snapshots/delta",
+        query={"from": from_, "view": view, "exercise": exercise},
+    )
+
+
+def read_keys() -> Call[HubKeys]:
+    """The public keys that this hub signs snapshots with, newest first.
+
+    Any key will do. raises: HubError. source: GET /api/v1/keys
+    """
+    from stemtide.protocol.snapshots import HubKeys
+
+    return Call((HubKeys,), "GET", "/api/v1/keys")
+
+
+def read_latest_snapshot(*, exercise: bool | None = None) -> Call[File]:
+    """The newest snapshot, whole and signed; send its ETag as If-None-Match to hear of no news.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/latest
+    """
+    return Call((File,), "GET", "/api/v1/snapshots/latest", query={"exercise": exercise})
+
+
+def read_snapshot_version(*, version: int, exercise: bool | None = None) -> Call[File]:
+    """One of the last two snapshots; with a Range, the rest of one that was cut off.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/{version}
+    """
+    return Call((File,), "GET", f"/api/v1/snapshots/{part(version)}", query={"exercise": exercise})

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hub signs with its own key, so that whoever holds the public half checks it anywhere.
+
+What is signed is the text of a manifest, byte for byte as it travels: nothing is put into another
+form before it is checked, so there is no form to disagree about. A manifest names its format, so a
+signature on one kind of thing is none on another.
+
+source: RFC 8032 (Ed25519), through cryptography.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import BaseModel, Field
+
+_WRITTEN = re.compile(r"ed25519:([0-9a-f]{64})")
+_CONTEXT = b"stemtide signed manifest\n"
+MAX_SIGNATURES = 16
+"""Signatures on one thing: one for each key that a hub signs with at a time."""
+
+
+class SignatureError(ValueError):
+    """A signature or a key is not what it should be. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """The public half of a hub's key. raw: 32 bytes."""
+
+    raw: bytes
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """A key as it is written. raises: SignatureError."""
+        found = _WRITTEN.fullmatch(text.strip())
+        if not found:
+            raise SignatureError(
+                f"{text.strip()[:80]!r} is no public key of a hub: it is written as ed25519: and 64"
+                " digits 0-9 and a-f, as `stemtide hub keys` says it"
+            )
+        return cls(bytes.fromhex(found[1]))
+
+    @classmethod
+    def of(cls, private: Ed25519PrivateKey) -> Self:
+        """The public half of a private key."""
+        return cls(private.public_key().public_bytes_raw())
+
+    def __str__(self) -> str:
+        return f"ed25519:{self.raw.hex()}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What two people read to each other by telephone: 16 bytes of SHA-256, in groups."""
+        digits = hashlib.sha256(self.raw).hexdigest()[:32]
+        return " ".join(digits[at : at + 4] for at in range(0, 32, 4))
+
+    @property
+    def name(self) -> str:
+        """How a signature names the key that made it: the fingerprint without blanks."""
+        return self.fingerprint.replace(" ", "")
+
+    def has_signed(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key made that signature of that message."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Signature(BaseModel):
+    """One signature. key: the name of the key that made it. signature: 64 bytes in hex."""
+
+    key: str = Field(pattern=r"^[0-9a-f]{32}$")
+    signature: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+
+class Signed(BaseModel):
+    """A manifest as text, with a signature of each key that its hub has at the time."""
+
+    manifest: str
+    signatures: list[Signature] = Field(max_length=MAX_SIGNATURES)
+
+
+def sign(manifest: BaseModel, *, keys: Sequence[Ed25519PrivateKey]) -> Signed:
+    """A manifest under the signatures of some keys."""
+    text = manifest.model_dump_json()
+    message = _message(text)
+    return Signed(
+        manifest=text,
+        signatures=[
+            Signature(key=PublicKey.of(one).name, signature=one.sign(message).hex()) for one in keys
+        ],
+    )
+
+
+def check(signed: Signed, *, trusted: Collection[PublicKey]) -> PublicKey:
+    """The first trusted key whose signature of a manifest holds.
+
+    raises: SignatureError where a trusted key's signature is wrong, or no trusted key signed.
+    """
+    message = _message(signed.manifest)
+    by_name = {one.name: one for one in trusted}
+    for one in signed.signatures:
+        key = by_name.get(one.key)
+        if key is None:
+            continue
+        if not key.has_signed(message, bytes.fromhex(one.signature)):
+            raise SignatureError(
+                f"the signature of the hub's key {key.fingerprint} does not hold: it was changed on"
+                " its way; fetch it again, and if that does not help tell whoever runs the hub"
+            )
+        return key
+    others = ", ".join(one.key for one in signed.signatures) or "nobody"
+    raise SignatureError(
+        f"it is signed by {others[:330]}, and by no key that you trust"
+        f" ({', '.join(sorted(by_name)) or 'none'}): ask whoever runs the hub by telephone whether"
+        " its key was changed, and trust the new one only then"
+    )
+
+
+def _message(manifest: str) -> bytes:
+    """What is signed: never the manifest alone, so that no other program's signature passes."""
+    return _CONTEXT + manifest.encode()

@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots and deltas as files: written, verified with nothing but a public key, and put together.
+
+A file is gzip in members of about a megabyte: the first line alone in the first of them, so that
+it is read before the rest is there, and lines never across two, so that a tail can be cut off.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+
+from stemtide.fingerprints.kinds import MAX_VALUE_BYTES
+from stemtide.protocol.signatures import PublicKey, Signed, check
+from stemtide.protocol.snapshots import DeltaHead, DeltaManifest, SnapshotManifest, WholeHead
+
+MEMBER_BYTES = 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 256 * 1024  # a value is in hex
+_LEVEL = 4  # of gzip; higher ones take twice the time for two bytes in a hundred
+_READ_BYTES = 256 * 1024
+_DELTA = b'{"delta":'
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+class SnapshotFileError(ValueError):
+    """A file is no snapshot, or not the one that its hub signed. The message says what to do."""
+
+
+class WrongBaseError(SnapshotFileError):
+    """A delta does not begin at the snapshot at hand: another one, or the whole, is needed."""
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+_IDS = msgspec.json.Decoder(_Id)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The first line of a whole snapshot, whose signature holds. key: whose it is."""
+
+    signed: Signed
+    manifest: SnapshotManifest
+    key: PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The first line of a delta, whose signatures were found to be good."""
+
+    manifest: DeltaManifest
+    result: Whole
+
+
+class LineWriter:
+    """Writes lines into a file, and counts and digests what it writes.
+
+    starts: for each member its offset among what was written, and the mark of its first lines.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._mark = 0
+        self._written = 0
+        self._digest = hashlib.sha256()
+        self.size_bytes = 0
+        self.starts: list[tuple[int, int]] = []
+
+    def add(self, lines: bytes, *, mark: int = 0) -> None:
+        """Write whole lines."""
+        if not lines:
+            return
+        if not self._waiting:
+            self._mark = mark
+        self._waiting.append(lines)
+        self._waiting_bytes += len(lines)
+        self._digest.update(lines)
+        self.size_bytes += len(lines)
+        if self._waiting_bytes >= MEMBER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """End the member."""
+        if not self._waiting:
+            return
+        self.starts.append((self._mark, self._written))
+        self._written += self._file.write(member(b"".join(self._waiting)))
+        self._waiting, self._waiting_bytes = [], 0
+
+    @property
+    def sha256(self) -> str:
+        """Of all lines so far, in hex."""
+        return self._digest.hexdigest()
+
+
+def member(lines: bytes) -> bytes:
+    """Lines as one member of gzip, the same for the same lines."""
+    return gzip.compress(lines, compresslevel=_LEVEL, mtime=0)
+
+
+def head_member(head: BaseModel) -> bytes:
+    """The first line of a file, as its first member."""
+    return member(head.model_dump_json().encode() + b"\n")
+
+
+class Incoming:
+    """A file on its way from somebody who need not mean well: no longer than its head promises.
+
+    head: of the snapshot that it is or leads to, once enough has come.
+    """
+
+    def __init__(self, file: BinaryIO, *, trusted: Collection[PublicKey], at: int = 0) -> None:
+        """at: where in the file what comes begins; what lies before was taken before."""
+        self._file = file
+        self._trusted = trusted
+        self._size = at
+        self._begin = b""
+        self._promised = 0
+        self.head: Whole | None = None
+        if at:
+            file.seek(0)
+            self._begin = file.read(min(at, MAX_HEAD_BYTES))
+            self._look()
+            file.seek(at)
+
+    def add(self, part: bytes) -> None:
+        """Take a part. raises: SnapshotFileError, SignatureError."""
+        if self.head is None:
+            self._begin += part[: MAX_HEAD_BYTES - len(self._begin)]
+            self._look()
+        self._size += len(part)
+        if self._size > self._most():
+            raise SnapshotFileError(
+                f"the hub sends more than the {self._most()} bytes that its snapshot may have:"
+                " tell whoever runs it"
+            )
+        self._file.write(part)
+
+    def _most(self) -> int:
+        """What cannot be made smaller may grow by a thousandth in gzip, and by its heads."""
+        return self._promised + self._promised // 500 + 2 * MAX_HEAD_BYTES
+
+    def _look(self) -> None:
+        """Read the head, if all of it is there."""
+        inflater = zlib.decompressobj(31)
+        try:
+            begin = inflater.decompress(self._begin, MAX_HEAD_BYTES)
+        except zlib.error as error:
+            raise SnapshotFileError(f"what the hub sends is not gzip ({error})") from error
+        if not inflater.eof:
+            return
+        name = "what the hub sends"
+        if begin.startswith(_DELTA):
+            delta = _delta_head(begin, name=name, trusted=self._trusted)
+            self.head, self._promised = delta.result, delta.manifest.size_bytes
+        else:
+            self.head = read_whole_head(begin, name=name, trusted=self._trusted)
+            self._promised = self.head.manifest.size_bytes
+
+
+@contextmanager
+def opened_whole(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tuple[Whole, "Lines"]]:
+    """A whole snapshot in a file: its head, and its lines, which are verified when all are read.
+
+    raises: SnapshotFileError, SignatureError, OSError.
+    """
+    with gzip.open(path, "rb") as file:
+        first = _first_line(file, name=str(path))
+        head = read_whole_head(first, name=str(path), trusted=trusted)
+        yield head, Lines(file, head.manifest, count=head.manifest.signals, name=str(path))
+
+
+@contextmanager
+def opened_delta(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tuple[Delta, "Lines"]]:
+    """A delta in a file, in the same way. raises: SnapshotFileError, SignatureError, OSError."""
+    with gzip.open(path, "rb") as file:
+        head = _delta_head(_first_line(file, name=str(path)), name=str(path), trusted=trusted)
+        count = head.manifest.drops + head.manifest.puts
+        yield head, Lines(file, head.manifest, count=count, name=str(path))
+
+
+def is_delta(path: Path) -> bool:
+    """Whether a file is a delta, and not a whole snapshot. raises: SnapshotFileError, OSError."""
+    with gzip.open(path, "rb") as file:
+        return _first_line(file, name=str(path)).startswith(_DELTA)
+
+
+def read_whole_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Whole:
+    """The first line of a whole snapshot. raises: SnapshotFileError, SignatureError."""
+    return _checked(_read(WholeHead, line, name=name).snapshot, name=name, trusted=trusted)
+
+
+class Lines:
+    """The lines below the first, in pieces. Nothing of them counts before all of them were read."""
+
+    def __init__(
+        self,
+        file: gzip.GzipFile,
+        manifest: SnapshotManifest | DeltaManifest,
+        *,
+        count: int,
+        name: str,
+    ) -> None:
+        self._file = file
+        self._manifest = manifest
+        self._count = count
+        self._name = name
+
+    def pieces(self) -> Iterator[bytes]:
+        """Whole lines, some at a time, each with its end. May be asked for once.
+
+        raises: SnapshotFileError at the latest at the end, unless they are what was signed.
+        """
+        digest, size, count, rest = hashlib.sha256(), 0, 0, bytearray()
+        while part := _some(self._file, name=self._name):
+            size += len(part)
+            if size > self._manifest.size_bytes or len(rest) > MAX_LINE_BYTES:
+                break
+            digest.update(part)
+            cut = part.rfind(b"\n") + 1
+            if not cut:
+                rest += part
+                continue
+            piece, rest = bytes(rest) + part[:cut], bytearray(part[cut:])
+            count += piece.count(b"\n")
+            yield piece
+        found = (size, count, digest.hexdigest())
+        if rest or found != (self._manifest.size_bytes, self._count, self._manifest.sha256):
+            raise SnapshotFileError(
+                f"{self._name} is not what the hub signed: it was cut or changed ({count} of"
+                f" {self._count} lines, {size} of {self._manifest.size_bytes} bytes were read);"
+                " fetch it again"
+            )
+
+    def read(self) -> None:
+        """Read them to verify them. raises: SnapshotFileError."""
+        for _ in self.pieces():
+            pass
+
+
+def apply(base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey]) -> Whole:
+    """Write the snapshot that a delta makes of another one; out is replaced, or left as it was.
+
+    1 Verify the delta, and note which signals it speaks of.
+    2 Write the base's other lines, and verify the base meanwhile.
+    3 Write the delta's signals below them: they changed last, so their positions are the highest.
+    4 It is the snapshot that the hub signed, to the byte, or nothing.
+
+    raises: WrongBaseError, SnapshotFileError, SignatureError, OSError.
+    """
+    with opened_delta(delta, trusted=trusted) as (head, lines):
+        spoken_of = {_id(line) for piece in lines.pieces() for line in piece.splitlines()}
+    target = head.result.manifest
+    with replacing(out) as file:
+        file.write(head_member(WholeHead(snapshot=head.result.signed)))
+        writer = LineWriter(file)
+        with opened_whole(base, trusted=trusted) as (before, lines):
+            check_base(before.manifest, head.manifest, name=str(base))
+            for piece in lines.pieces():
+                writer.add(_without(piece, spoken_of))
+        with opened_delta(delta, trusted=trusted) as (again, lines):
+            rest = again.manifest.drops
+            for piece in lines.pieces():
+                each = piece.splitlines(keepends=True)
+                writer.add(b"".join(each[rest:]))
+                rest = max(0, rest - len(each))
+        writer.flush()
+        if (writer.size_bytes, writer.sha256) != (target.size_bytes, target.sha256):
+            raise WrongBaseError(
+                f"{delta} makes of {base} not what the hub signed as version {target.version}:"
+                " fetch the whole snapshot"
+            )
+    return head.result
+
+
+def check_base(base: SnapshotManifest, delta: DeltaManifest, *, name: str) -> None:
+    """Refuse a base that a delta does not begin at. raises: WrongBaseError."""
+    if (base.hub, base.party, base.exercise) != (delta.hub, delta.party, delta.exercise):
+        raise WrongBaseError(
+            f"{name} is a snapshot of another hub, party or kind than the delta (exercise or not):"
+            " put those together that belong together"
+        )
+    if base.version != delta.base:
+        raise WrongBaseError(
+            f"{name} is version {base.version}, and the delta begins at {delta.base}: apply deltas"
+            " in their order, each once"
+        )
+    if base.view != delta.view:
+        raise WrongBaseError(
+            f"what {base.party} may see has changed since {name}: fetch the whole snapshot"
+        )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of another one when all of it is on disk, or never.
+
+    For its owner only: marks on signals bind.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _checked(signed: Signed, *, name: str, trusted: Collection[PublicKey]) -> Whole:
+    """A whole snapshot's head whose signature holds."""
+    key = check(signed, trusted=trusted)
+    return Whole(signed, _read(SnapshotManifest, signed.manifest.encode(), name=name), key)
+
+
+def _delta_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Delta:
+    """The first line of a delta, whose signatures hold."""
+    head = _read(DeltaHead, line, name=name)
+    check(head.delta, trusted=trusted)
+    manifest = _read(DeltaManifest, head.delta.manifest.encode(), name=name)
+    result = _checked(head.snapshot, name=name, trusted=trusted)
+    _check_bridge(manifest, result.manifest, name=name)
+    return Delta(manifest, result)
+
+
+def _check_bridge(delta: DeltaManifest, to: SnapshotManifest, *, name: str) -> None:
+    """Refuse a delta whose two heads do not belong together. raises: SnapshotFileError."""
+    said = (delta.hub, delta.party, delta.exercise, delta.version, delta.view, delta.result)
+    if said != (to.hub, to.party, to.exercise, to.version, to.view, to.sha256):
+        raise SnapshotFileError(f"{name} holds two heads that do not belong together")
+
+
+def _read(kind: type[_Kind], line: bytes, *, name: str) -> _Kind:
+    """A message in a line. raises: SnapshotFileError."""
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        raise SnapshotFileError(
+            f"{name} does not begin as a {kind.__name__} does: it is no snapshot of a hub, or one"
+            " of a later version of Stemtide"
+        ) from error
+
+
+def _first_line(file: gzip.GzipFile, *, name: str) -> bytes:
+    """The head's line."""
+    try:
+        return file.readline(MAX_HEAD_BYTES)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SnapshotFileError(
+            f"{name} is no snapshot of a hub, or a damaged one ({error})"
+        ) from error
+
+
+def _some(file: gzip.GzipFile, *, name: str) -> bytes:
+    """The next bytes."""
+    try:
+        return file.read1(_READ_BYTES)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SnapshotFileError(f"{name} is cut or damaged ({error}): fetch it again") from error
+
+
+def _id(line: bytes) -> str:
+    """Which signal a line speaks of."""
+    try:
+        return _IDS.decode(line).id
+    except msgspec.DecodeError as error:
+        raise SnapshotFileError(f"a line speaks of no signal ({error})") from error
+
+
+def _without(piece: bytes, ids: Collection[str]) -> bytes:
+    """Lines without those of some signals."""
+    if not ids:
+        return piece
+    each: Sequence[bytes] = piece.splitlines(keepends=True)
+    return b"".join(line for line in each if _id(line) not in ids)
