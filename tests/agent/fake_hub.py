@@ -7,6 +7,7 @@ Faults are switched on by name, and happen once unless said otherwise.
 """
 
 import asyncio
+import io
 import socket
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -37,6 +39,9 @@ from stemtide.protocol.feed import (
     Wake,
 )
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
+from stemtide.protocol.signatures import PublicKey, sign
+from stemtide.protocol.snapshot_files import LineWriter, head_member
+from stemtide.protocol.snapshots import SnapshotManifest, WholeHead
 from stemtide.protocol.words import SignalState
 
 KEY = "st_agent_secret"
@@ -84,6 +89,8 @@ class FakeHub:
     answers: dict[str, bytes] = field(default_factory=dict)
     asked: Counter = field(default_factory=Counter)
     snapshot_gate: threading.Event | None = None
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    played_back: bytes = b""
     _server: Server | None = None
     _port: int = 0
 
@@ -148,6 +155,7 @@ class FakeHub:
             ("GET", "/whoami"): self._whoami,
             ("GET", "/feed"): self._feed,
             ("GET", "/snapshot"): self._snapshot,
+            ("GET", "/snapshots/latest"): self._signed,
             ("GET", "/events/stream"): self._stream,
             ("PUT", "/agents/{name}"): self._status,
             ("POST", "/outcomes"): self._outcomes,
@@ -224,6 +232,41 @@ class FakeHub:
             yield "".join(f"{line}\n" for line in [*lines, tail])
 
         return StreamingResponse(body(), media_type="application/x-ndjson")
+
+    def signed(self, *, exercise=False, key=None, version=None, made_at=None):
+        """A signed snapshot as a file."""
+        body = io.BytesIO()
+        writer = LineWriter(body)
+        live = [one for one in self.entries.values() if isinstance(one, FeedSignal)]
+        for one in live:
+            writer.add(one.model_dump_json(exclude={"op"}).encode() + b"\n")
+        writer.flush()
+        manifest = SnapshotManifest(
+            hub=self.id,
+            party=self.party,
+            exercise=exercise,
+            version=self.head if version is None else version,
+            made_at=made_at or datetime.now(UTC),
+            view="0" * 32,
+            size_bytes=writer.size_bytes,
+            sha256=writer.sha256,
+            signals=len(live),
+            tlp="amber" if live else None,
+            pap="green" if live else None,
+        )
+        signed = sign(manifest, keys=[key or self.key])
+        return head_member(WholeHead(snapshot=signed)) + body.getvalue()
+
+    @property
+    def public_key(self):
+        return PublicKey.of(self.key)
+
+    async def _signed(self, request):
+        is_exercise = request.query_params.get("exercise") == "1"
+        content = self.played_back or self.signed(exercise=is_exercise)
+        if self._take("torn snapshot"):
+            content = content[:-40]
+        return Response(content, media_type="application/gzip")
 
     async def _stream(self, request):
         seen = int(request.headers.get("last-event-id", "0"))

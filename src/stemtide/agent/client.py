@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.agent.config import Config
 from stemtide.client import AnswerError, AsyncHub, NotFoundError, RefusedError
-from stemtide.client.calls import agents, feed
+from stemtide.client.calls import agents, feed, snapshots
 from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
+from stemtide.protocol.snapshot_files import Incoming
 
 _KEY_REMEDY = (
     "Check key (or key_file): it needs the scopes feed:read and feedback:write; "
@@ -62,6 +63,7 @@ class Client:
 
     def __init__(self, config: Config) -> None:
         self.hub = config.hub_url
+        self._exercise = config.exercise or None
         with _with_remedy():
             self._hub = AsyncHub(
                 config.hub_url,
@@ -102,6 +104,15 @@ class Client:
             async with aclosing(self._hub.pieces(feed.read_snapshot())) as pieces:
                 async for piece in pieces:
                     yield piece
+
+    async def signed_snapshot(self, incoming: Incoming) -> None:
+        """A signed snapshot as a file, verified as far as its head. raises: SignatureError, too."""
+        with _with_remedy():
+            async with self._hub.opened(
+                snapshots.read_latest_snapshot(exercise=self._exercise)
+            ) as answer:
+                async for part in answer.aiter_bytes():
+                    incoming.add(part)
 
     async def wakes(self, after: int) -> AsyncGenerator[int, None]:
         """The stream's positions; first 0 once it stands. Ends or raises when the stream does."""

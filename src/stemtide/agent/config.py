@@ -21,6 +21,7 @@ from stemtide.agent.transparency import Transparency
 from stemtide.client.line import is_loopback
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
+from stemtide.protocol.signatures import PublicKey
 from stemtide.protocol.words import Action, Provenance, Reach, Severity
 
 __all__ = [
@@ -112,6 +113,8 @@ class Webhook:
 class Config:
     """The agent's settings.
 
+    hub_public_key: a snapshot must be signed by one of these; none: it need not be signed.
+    snapshot_file: signals to start from where the store has none, or earlier ones.
     exercise:  receive exercise signals as well; they never lead to a real action.
     fetch_hosts: hosts that content may be fetched from for those who send its address only.
     hma_bank:  a bank of this name holds all that leads to a hold or a block, for HMA's callers.
@@ -130,6 +133,8 @@ class Config:
     token: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ()
     insecure_hub: bool = False
+    hub_public_key: tuple[PublicKey, ...] = ()
+    snapshot_file: Path | None = None
     fetch_hosts: tuple[str, ...] = ()
     hma_bank: str = ""
     exercise: bool = False
@@ -171,7 +176,7 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     companion = companion_settings.read(given.pop("companion", {}), root=root)
     rules = _read_rules(given.pop("policy", {}))
     settings = read_table(given, _SETTINGS, where="", also=_TABLES)
-    for path_name in ("data_dir", "actions_file"):
+    for path_name in ("data_dir", "actions_file", "snapshot_file"):
         if path_name in settings:
             settings[path_name] = root / settings[path_name]
     for needed, remedy in _NEEDED.items():
@@ -238,6 +243,8 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "token": values.text,
     "allowed_hosts": values.host_names,
     "insecure_hub": values.flag,
+    "hub_public_key": values.public_keys,
+    "snapshot_file": values.path,
     "fetch_hosts": values.host_names,
     "hma_bank": values.bank_name,
     "exercise": values.flag,
@@ -333,6 +340,12 @@ def _check_together(config: Config) -> None:
             "token",
             f"is missing, and host {config.host!r} lets other machines in; set token (or "
             'token_file) to a long random text, or host = "127.0.0.1"',
+        )
+    if config.snapshot_file and not config.hub_public_key:
+        raise ConfigError(
+            "hub_public_key",
+            "is missing, and a snapshot_file proves nothing without it; set it to what "
+            "`stemtide hub keys` says on the hub's machine",
         )
     hub = urlsplit(config.hub_url)
     is_plain = hub.scheme == "http" and not is_loopback(hub.hostname or "")

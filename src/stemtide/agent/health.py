@@ -123,6 +123,7 @@ def _troubles(standing: Standing, notice: Mapping[str, Any]) -> dict[str, str]:
         "hub": standing.trouble,
         "key": standing.key_trouble,
         "status": standing.status_trouble,
+        "snapshot": standing.snapshot_trouble,
         "actions_file": notice.get("actions_file", ""),
         "store": notice.get("store", ""),
         "companion": notice.get("companion_trouble", ""),

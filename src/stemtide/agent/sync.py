@@ -20,7 +20,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from stemtide import __version__
-from stemtide.agent import act, companion_rows, feedback
+from stemtide.agent import act, companion_rows, feedback, signed
 from stemtide.agent.act import Because
 from stemtide.agent.client import Backoff, Client
 from stemtide.agent.config import Config
@@ -58,6 +58,7 @@ class Standing:
     """How the line to the hub is, for /health. Each trouble is "" for none.
 
     key_trouble, status_trouble: what the hub does not let this agent do.
+    snapshot_trouble: why the file to start from was not taken.
     """
 
     is_reachable: bool = False
@@ -66,6 +67,7 @@ class Standing:
     trouble: str = ""
     key_trouble: str = ""
     status_trouble: str = ""
+    snapshot_trouble: str = ""
 
 
 class Sync:
@@ -102,10 +104,23 @@ class Sync:
 
     async def run(self) -> None:
         """Follow, listen and tell until cancelled."""
+        await self._start_from_file()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._listen())
             tasks.create_task(self._beat())
+
+    async def _start_from_file(self) -> None:
+        """Match what the file to start from knows, whether or not the hub is there."""
+        try:
+            made = await signed.take_file(self._store, reader=self._reader, config=self._config)
+        except signed.FileTroubleError as error:
+            logger.warning("%s", error)
+            self.standing.snapshot_trouble = str(error)
+        else:
+            if made:
+                logger.info("%d signals of %s from a file", made.signals, made.made_at)
+                self._moved.set()
 
     async def _follow(self) -> None:
         """Catch up whenever woken, and every few seconds in case nobody wakes us."""
@@ -248,13 +263,23 @@ class Sync:
 
     async def _take_snapshot(self) -> None:
         """Replace all signals by the hub's."""
-        await take_snapshot(
-            self._client,
-            self._store,
-            reader=self._reader,
-            party=self._party,
-            exercise=self._config.exercise,
-        )
+        if self._config.hub_public_key:
+            made = await signed.take_signed(
+                self._client,
+                self._store,
+                reader=self._reader,
+                party=self._party,
+                config=self._config,
+            )
+            logger.info("%d signals, signed, position %d", made.signals, made.version)
+        else:
+            await take_snapshot(
+                self._client,
+                self._store,
+                reader=self._reader,
+                party=self._party,
+                exercise=self._config.exercise,
+            )
         self._moved.set()
 
     async def _listen(self) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from stemtide.protocol.agents import AGENT_NAME
 from stemtide.protocol.labels import labels
+from stemtide.protocol.signatures import PublicKey
 
 _SECRET_BYTES = 24
 
@@ -132,6 +133,14 @@ def host_names(value: object) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise ValueError(f'must be a list of host names such as ["agent.internal"], not {value!r}')  # noqa: TRY004 - one kind of error
     return tuple(text(name).lower() for name in names)
+
+
+def public_keys(value: object) -> tuple[PublicKey, ...]:
+    """Public keys of a hub: one, a list, or text with commas between them."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not names:
+        raise ValueError(f'must be a key such as "ed25519:…", or a list of such, not {value!r}')
+    return tuple(PublicKey.read(text(name)) for name in names)
 
 
 def bank_name(value: object) -> str:

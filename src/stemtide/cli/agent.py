@@ -26,6 +26,14 @@ def start(
         int | None,
         typer.Option(min=1, max=64, help="Processes that answer requests; goes over the settings."),
     ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            help="A signed snapshot to start from, also while the hub is away; the hub's key must "
+            "be in the settings. Goes over them.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say the address as JSON.")] = False,
 ) -> None:
     """Start an agent beside the upload path.
@@ -34,11 +42,12 @@ def start(
     """
     # The agent multiplies no matrices, and a parent with threads of its own could not fork safely.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from stemtide.agent.config import ConfigError, load
+    from stemtide.agent.config import PREFIX, ConfigError, load
     from stemtide.agent.fleet import serve
 
     with told(ConfigError, OSError):
-        settings = load(config)
+        given = {f"{PREFIX}SNAPSHOT_FILE": str(snapshot.resolve())} if snapshot else {}
+        settings = load(config, env={**os.environ, **given})
         if http_workers is not None:
             settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)
