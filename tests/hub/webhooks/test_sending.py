@@ -499,3 +499,16 @@ def test_the_log_forgets_what_is_over(hub):
 
 def test_a_delivery_that_is_not_there_is_not_noted(hub):
     assert not noted(hub, Taken(uuid4(), 1), None)
+
+
+def test_a_party_with_much_to_send_is_served_beside_the_others_and_not_before(hub):
+    ears = [hub.listen(party=hub.world.big_provider) for _ in range(10)]
+    well = hub.listen(party=hub.world.agency)
+    for number in range(1, 9):
+        share(hub, number)
+        hub.follow()
+        Delivery.objects.filter(webhook__uid__in=[ear.id for ear in ears]).update(state="failed")
+    hub.now += timedelta(seconds=1)
+    Delivery.objects.filter(webhook__uid=well.id).update(next_at=hub.now)
+    assert Delivery.objects.exclude(webhook__uid=well.id).count() == 80
+    assert hub.last(well).uid in {one.delivery for one in claimed(hub, limit=8)}

@@ -41,19 +41,21 @@ def claim_due(now: datetime, *, limit: int) -> list[Taken]:
     busy = Delivery.objects.filter(state=WebhookDeliveryState.SENDING, next_at__gt=now)
     under_way = busy.order_by().values_list("webhook__party").annotate(Count("pk"))
     counts: dict[int, int] = dict(under_way)
-    # Left out here and not below: else what one party has waiting would fill all that is looked at.
-    full = [party for party, count in counts.items() if count >= OF_A_PARTY]
-    rows = _due(now).exclude(webhook__party__in=full)
-    rows = rows.exclude(Exists(busy.filter(webhook=OuterRef("webhook"))))
+    rows = _due(now).exclude(Exists(busy.filter(webhook=OuterRef("webhook"))))
+    rows = rows.order_by("webhook__failures", "next_at", "pk")
     taken: list[Taken] = []
     hooks: set[int] = set()
-    for row in rows.order_by("webhook__failures", "next_at", "pk")[: limit * 8]:
-        party = row.webhook.party_id
-        if len(taken) == limit or row.webhook_id in hooks or counts.get(party, 0) >= OF_A_PARTY:
-            continue
+    while len(taken) < limit:
+        # One at a time: else what one party has waiting would fill all that is looked at, and a
+        # party that makes much to wait, and answers at once, would go first at every tick.
+        full = [party for party, count in counts.items() if count >= OF_A_PARTY]
+        row = rows.exclude(webhook__party__in=full).exclude(webhook__in=hooks).first()
+        if row is None:
+            break
+        hooks.add(row.webhook_id)
         if _take(row, now=now):
             taken.append(Taken(row.uid, row.attempts))
-            hooks.add(row.webhook_id)
+            party = row.webhook.party_id
             counts[party] = counts.get(party, 0) + 1
     return taken
 
