@@ -11,7 +11,7 @@ from stemtide.hub.crises import writes_joining
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
-from stemtide.hub.webhooks import reads_events, rules
+from stemtide.hub.webhooks import reads, reads_events, rules
 from stemtide.hub.webhooks.models import Delivery
 from stemtide.hub.webhooks.rules import Bundle
 from stemtide.protocol.crises import InviteIn, PartyIn
@@ -383,3 +383,16 @@ def test_a_thing_of_no_room_is_not_told(hub):
     Delivery.objects.update(spans=[], subjects=[f"referral:{uuid4()}"], kind="referral.sent")
     hub.tick()
     assert (ear.requests, hub.states(ear)) == ([], [("referral.sent", "moot")])
+
+
+def test_the_log_and_the_body_do_not_tell_how_much_was_shared_with_others(hub):
+    ear = hub.listen(party=hub.world.big_provider)
+    for_others = {"tlp": "amber", "audience": [hub.world.agency.name]}
+    share(hub, 1, 2, **for_others)
+    (seen,) = share(hub, 3)
+    share(hub, 4, 5, 6, **for_others)
+    hub.tick()
+    ((said, place),) = [(one["data"], one["data"]["things"][0]["position"]) for one in ear.heard]
+    log = reads.deliveries(ear.id, viewer=hub.world.big_provider).deliveries
+    assert ids(ear.heard[0]) == [str(seen)]
+    assert (said["after"], said["until"], log[0].count) == (place - 1, place, 1)

@@ -65,7 +65,7 @@ class Delivery(models.Model):
     kind:    its event type.
     spans:   of signals: feed positions, as [first, last]; what lies there is told when it leaves.
     subjects: of all else: rows, as the ledger names them.
-    more:    how many things there are beyond those named.
+    more:    how many things there are beyond those named; of signals, how many its party saw there.
     next_at: queued, failed: when it is tried; sending: when another clock may take it over.
     status:  of the last answer. said: what went wrong, in our own words.
     """

@@ -97,7 +97,7 @@ def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  #
         id=row.uid,
         type=EventType(row.kind),
         exercise=row.exercise,
-        count=sum(last - first + 1 for first, last in row.spans) + len(row.subjects) + row.more,
+        count=len(row.subjects) + row.more,
         state=state,
         attempts=row.attempts,
         happened_at=row.happened_at,

@@ -17,7 +17,7 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from stemtide.hub.alerts import reads_addressees
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND, RAISES
@@ -123,9 +123,22 @@ def addressees(entry: EntryRow, *, by: str) -> list[Party]:
     return list({party.pk: party for party in told}.values())
 
 
-def shows_any(spans: Iterable[list[int]], *, kind: EventType, exercise: bool, party: Party) -> bool:
-    """Whether a party may see any of the signals at some feed positions."""
-    return _signals(spans, kind=kind, exercise=exercise, party=party).exists()
+def shown(
+    spans: Iterable[list[int]], *, kind: EventType, exercise: bool, party: Party
+) -> tuple[list[list[int]], int]:
+    """Feed positions, from the first to the last signal there that a party may see, and how many.
+
+    A span without any is left out: neither its length nor its place is told.
+    """
+    found: list[list[int]] = []
+    count = 0
+    for span in spans:
+        some = _signals([span], kind=kind, exercise=exercise, party=party)
+        facts = some.aggregate(first=Min("position"), last=Max("position"), count=Count("pk"))
+        if facts["count"]:
+            found.append([facts["first"], facts["last"]])
+            count += facts["count"]
+    return found, count
 
 
 def _facts(row: Delivery, *, kind: EventType, home: str) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
 from stemtide.hub.ledger.reads import EntryRow
+from stemtide.hub.parties.models import Party
 from stemtide.hub.webhooks import reads_events, rules
 from stemtide.hub.webhooks.models import Cursor, Delivery, Webhook
 from stemtide.hub.webhooks.rules import Bundle, Why
@@ -80,7 +81,7 @@ def _read_on(now: datetime) -> int:
             _bundle(entry, hooks.values(), bundles=bundles)
     made = 0
     for place, bundle in bundles.items():
-        if _is_for(hooks[place.webhook], place, bundle):
+        if _narrow(bundle, place, party=hooks[place.webhook].party):
             _queue(place, bundle, now=now)
             made += 1
     if entries:
@@ -112,13 +113,14 @@ def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, 
             bundle.add_subject(entry.subject, at=entry.recorded_at)
 
 
-def _is_for(hook: Webhook, place: _Place, bundle: Bundle) -> bool:
-    """Whether a bundle holds anything that its party may see: else not even its time is told."""
+def _narrow(bundle: Bundle, place: _Place, *, party: Party) -> bool:
+    """Keep of a bundle what its party may see; whether anything is left, else no time is told."""
     if not bundle.spans:
         return True
-    return reads_events.shows_any(
-        bundle.spans, kind=place.kind, exercise=place.exercise, party=hook.party
+    bundle.spans, bundle.more = reads_events.shown(
+        bundle.spans, kind=place.kind, exercise=place.exercise, party=party
     )
+    return bool(bundle.spans)
 
 
 def _queue(place: _Place, bundle: Bundle, *, now: datetime) -> None:
