@@ -21,8 +21,12 @@ from stemtide.protocol.misp import signal_uids
 MAX_ATTRIBUTES = 20_000
 """Attributes of one event; one with more is not looked at."""
 
+MAX_TAGS = 200
+"""Tags of one event: each attribute is known by them, so that they cost as often as it has any."""
+
 _KIND_OF = {"md5": Kind.MD5, "sha256": Kind.SHA256, "url": Kind.URL}
 _LAST_S = 253_402_300_799
+_MAX_DIGITS = 15
 
 
 class EventError(ValueError):
@@ -31,9 +35,10 @@ class EventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """What an event says of all its attributes."""
+    """What an event says of all its attributes. refused: why none of them is taken; "" else."""
 
     words: Words
+    refused: str
     tags: tuple[str, ...]
     maker: str
     stamp: int | None
@@ -50,6 +55,7 @@ def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
     attributes = list(_attributes(body))
     if len(attributes) > MAX_ATTRIBUTES:
         raise EventError(f"it has more than {MAX_ATTRIBUTES:,} attributes")
+    event = _event(body)  # once: asked of each attribute, its tags would be read 20,000 times
     told: list[Told] = []
     faults: list[Fault] = []
     others = 0
@@ -60,18 +66,25 @@ def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
             continue
         key = str(one.get("uuid"))[:80]
         try:
-            told.append(_read(one, found=found, event=_event(body), key=key))
+            told.append(_read(one, found=found, event=event, key=key))
         except (EventError, RefusedWordError) as error:
             faults.append(Fault(key, str(error)[:300]))
     return told, faults, others
 
 
 def _event(body: dict[str, Any]) -> _Event:
-    """What an event says of all its attributes. raises: RefusedWordError."""
-    tags = tuple(_names(body))
+    """What an event says of all its attributes. raises: EventError."""
+    tags = tuple(sorted(_names(body)))
+    if len(tags) > MAX_TAGS:
+        raise EventError(f"it has more than {MAX_TAGS} tags")
     maker = body.get("Orgc")
     uuid = maker.get("uuid") if isinstance(maker, dict) else None
-    return _Event(read_words(tags), tags, str(uuid), _stamp(body))
+    words, refused = Words(), ""
+    try:
+        words = read_words(tags)
+    except RefusedWordError as error:
+        refused = str(error)
+    return _Event(words, refused, tags, str(uuid), _stamp(body))
 
 
 def _attributes(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -103,6 +116,8 @@ def _kind_and_value(one: dict[str, Any]) -> tuple[Kind, str] | None:
 
 def _read(one: dict[str, Any], *, found: tuple[Kind, str], event: _Event, key: str) -> Told:
     """One attribute. raises: EventError, RefusedWordError."""
+    if event.refused:
+        raise RefusedWordError(event.refused)
     try:
         uuid = UUID(key)
     except ValueError as error:
@@ -111,7 +126,7 @@ def _read(one: dict[str, Any], *, found: tuple[Kind, str], event: _Event, key: s
     own = tuple(_names(one))
     ended = _is_on(one.get("deleted"))
     is_for_machines = _is_on(one.get("to_ids"))
-    version = _digest([kind.value, value, ended, is_for_machines, sorted(own), sorted(event.tags)])
+    version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags])
     stamp = _stamp(one) or event.stamp
     said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
     if ended:
@@ -148,7 +163,8 @@ def _dicts(sent: object) -> list[dict[str, Any]]:
 def _stamp(sent: dict[str, Any]) -> int | None:
     """A timestamp of MISP's, which is text or a number; None for none."""
     text = str(sent.get("timestamp", ""))
-    return int(text) if text.isdecimal() and int(text[:15]) <= _LAST_S else None
+    is_time = text.isdecimal() and len(text) <= _MAX_DIGITS
+    return int(text) if is_time and int(text) <= _LAST_S else None
 
 
 def _is_on(sent: object) -> bool:

@@ -106,7 +106,7 @@ def _read_ours(name: str, value: str, *, into: Words, known: list[str]) -> None:
         facts["severity"] = Severity(value)
     elif name in {"origin", "provenance"} and value in set(Provenance):
         facts["provenance"] = Provenance(value)
-    elif name == "confidence" and value.isdecimal() and int(value[:9]) <= 100:  # noqa: PLR2004  # of 100
+    elif name == "confidence" and _is_percent(value):
         facts["confidence"] = int(value)
     elif name in {"via", "hub", "signal"} and (uid := _uuid(value)):
         _read_way(name, uid, into=into)
@@ -150,6 +150,11 @@ def _stricter(one: Tlp | None, other: Tlp) -> Tlp:
     """The stricter of two marks."""
     order = list(Tlp)
     return other if one is None else min(one, other, key=order.index)
+
+
+def _is_percent(text: str) -> bool:
+    """Whether a text is a whole number from 0 to 100."""
+    return text.isdecimal() and len(text) <= 3 and int(text) <= 100  # noqa: PLR2004  # of 100
 
 
 def _uuid(text: str) -> UUID | None:

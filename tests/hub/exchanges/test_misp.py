@@ -8,6 +8,7 @@ import pytest
 
 from stemtide.hub.exchanges.sources import misp
 from stemtide.hub.ledger import reads as ledger
+from stemtide.protocol import exchange_misp
 from stemtide.protocol.misp import attribute_uuid, organisation_uuid
 from tests.world import NOON, hex_value
 
@@ -209,3 +210,20 @@ def test_a_source_that_dies_between_events_goes_on_from_there(desk, source):
     assert desk.run() == {"shared": 1}
     assert len(feed.read) == 3
     assert desk.row.next_at > desk.now + timedelta(seconds=100)
+
+
+def test_an_event_with_more_tags_than_are_read_is_named_and_passed_over(desk, source):
+    feed = Feed(source)
+    feed.put(attribute(1), Tag=tags(*map(str, range(exchange_misp.MAX_TAGS + 1))))
+    feed.put(attribute(2))
+    counts = desk.run()
+    assert (counts["shared"], counts["refused"]) == (1, 1)
+
+
+@pytest.mark.parametrize("zeros", [15, 5000])
+def test_a_time_of_too_many_digits_spoils_nothing_else(desk, source, zeros):
+    feed = Feed(source)
+    odd = "0" * zeros + "9" * 20
+    feed.put(attribute(1, timestamp=odd), attribute(2))
+    feed.events[str(uuid4())] = {"timestamp": odd}
+    assert desk.run()["shared"] == 2

@@ -33,6 +33,7 @@ AT_ONCE = 200
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY_S = 86_400
+_MAX_DIGITS = 15
 _GONE = 404
 
 
@@ -69,10 +70,11 @@ def _new(
     odd = 0
     for uuid, entry in listed.items():
         text = str(entry.get("timestamp", "")) if isinstance(entry, dict) else ""
-        if not _UUID.fullmatch(uuid) or not text.isdecimal() or int(text[:15]) > now_s + _DAY_S:
+        stamp = int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
+        if not _UUID.fullmatch(uuid) or stamp is None or stamp > now_s + _DAY_S:
             odd += 1
         else:
-            stamps[uuid] = int(text)
+            stamps[uuid] = stamp
     had = known(_key(uuid) for uuid in stamps)
     new = [
         [uuid, stamp]
