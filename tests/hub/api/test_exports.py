@@ -235,3 +235,13 @@ def test_a_dry_run_answers_row_by_row_and_shares_nothing(machine, world):
     assert other.status_code == 403
     reader = machine(world.authority, scopes=["feed:read"])
     assert reader("POST", f"{BULK}?dry_run=1", text.encode(), **CSV).status_code == 403
+
+
+def test_a_dry_run_names_others_signals_only_to_keys_that_may_read_them(machine, world):
+    text = f"kind,value,labels,severity\npdq,{hex_value(1)},incitement,high\n".encode()
+    machine(world.agency)("POST", BULK, text, **CSV)
+    told = [
+        machine(world.authority, scopes=scopes)("POST", f"{BULK}?dry_run=1", text, **CSV).json()
+        for scopes in (["signals:write"], ["signals:write", "feed:read"])
+    ]
+    assert [len(one["rows"][0]["others"]) for one in told] == [0, 1]

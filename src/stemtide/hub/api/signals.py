@@ -64,7 +64,9 @@ def share_many(
     caller = caller_of(request)
     bulk = read_bulk(request)
     if dry_run:
-        return answer(reads_bulk.check_bulk(bulk.rows, by=caller.party, now=now()))
+        reads_feed = Scope.FEED_READ in caller.scopes
+        told = reads_bulk.check_bulk(bulk.rows, by=caller.party, now=now(), names_others=reads_feed)
+        return answer(told)
     try:
         shared = writes.share_many(
             bulk.rows, by=caller.party, now=now(), partial=partial, actor_ref=caller.ref

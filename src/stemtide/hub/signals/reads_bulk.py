@@ -18,11 +18,15 @@ from stemtide.protocol.signals import BulkCheckOut, CheckedRow, RowError, Signal
 from stemtide.protocol.words import PartyKind, WouldBe
 
 
-def check_bulk(bodies: Sequence[SignalIn | RowError], *, by: Party, now: datetime) -> BulkCheckOut:
+def check_bulk(
+    bodies: Sequence[SignalIn | RowError], *, by: Party, now: datetime, names_others: bool = True
+) -> BulkCheckOut:
     """What would become of each row of a bulk if it were shared now. Nothing is written.
 
     It reads what share_many reads, and waits for nobody: what others change meanwhile it does not
     know. Of others' signals it names those that the party may see anyway.
+
+    names_others: whether who asks may read these, and not only write.
 
     raises: NotAllowedError for observers; TooManyError.
     """
@@ -36,7 +40,7 @@ def check_bulk(bodies: Sequence[SignalIn | RowError], *, by: Party, now: datetim
     ]
     new, placed = tell_new(fitting, errors=errors, by=by)
     long_values.weigh(new, by=by, now=now)
-    others = _shared_by_others(placed.values(), viewer=by)
+    others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
     rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
     rows += [
         CheckedRow(row=one.row, would_be=WouldBe.REFUSED, field=one.field, message=one.message)
