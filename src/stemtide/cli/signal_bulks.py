@@ -17,15 +17,16 @@ import msgspec
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import checked
 from stemtide.protocol.bulk_columns import BadRow, BulkFileError, LeftOut
-from stemtide.protocol.signals import MAX_BULK_VALUE_BYTES, is_long
+from stemtide.protocol.signals import MAX_BULK_VALUE_BYTES, BulkCheckOut, is_long
+from stemtide.protocol.words import WouldBe
 
 if TYPE_CHECKING:
-    import httpx
-
     from stemtide.cli.signal_source import Source
+    from stemtide.client import Hub as Client
     from stemtide.protocol.bulk_columns import Found, Row
+    from stemtide.protocol.problems import FieldProblem
+    from stemtide.protocol.signals import BulkOut
 
 AT_ONCE = 10_000
 """Rows in one bulk: half of what the hub takes, so that other writers get their turns."""
@@ -39,7 +40,7 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _SHOWN = 50
 """Refused rows that are shown to people; --json hands out all of them."""
 
-_BUSY = 503
+_BUSY = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Tally:
     reached: int = 0
 
 
-def send_all(client: "httpx.Client", source: "Source", way: Way) -> bool:
+def send_all(client: "Client", source: "Source", way: Way) -> bool:
     """Send all rows of a source. returns: whether none was refused; where it stops, it exits."""
     tally = Tally()
     with typer.progressbar(
@@ -149,20 +150,19 @@ def _is_long(kind: object) -> bool:
         return False
 
 
-def _send(client: "httpx.Client", bulk: Bulk, tally: Tally, way: Way) -> None:
+def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
     """Share one bulk, or ask what would become of it. Exits where a bad row ends the way."""
     tally.left_out += bulk.left_out
     is_asked = way.is_dry or (bool(bulk.bad) and not way.goes_on)
     refused = list(bulk.bad)
     if bulk.rows:
-        params = {"dry_run": 1} if is_asked else {"partial": int(way.goes_on)}
-        answer = _post(client, bulk.body, params, tally, way)
-        refused += _refused(answer, bulk)
-        if answer.is_success and (way.is_dry or not is_asked):
-            done = answer.json()
-            tally.created += done["created"]
-            tally.existing += done["existing"]
-            tally.by_others += sum(bool(one["others"]) for one in done.get("rows", ()))
+        done = _post(client, bulk.body, tally, way, is_asked=is_asked)
+        refused += _refused(done, bulk)
+        if not isinstance(done, list) and (way.is_dry or not is_asked):
+            tally.created += done.created
+            tally.existing += done.existing
+            rows = done.rows if isinstance(done, BulkCheckOut) else []
+            tally.by_others += sum(bool(one.others) for one in rows)
     tally.refused += len(refused)
     for number, (line, bad) in enumerate(sorted(refused)):
         if way.as_json or tally.refused - len(refused) + number < _SHOWN:
@@ -176,53 +176,54 @@ def _send(client: "httpx.Client", bulk: Bulk, tally: Tally, way: Way) -> None:
         _stop(tally, way, bulk=bulk)
 
 
-def _refused(answer: "httpx.Response", bulk: Bulk) -> list[tuple[int, BadRow]]:
+def _refused(
+    done: "BulkCheckOut | BulkOut | list[FieldProblem]", bulk: Bulk
+) -> list[tuple[int, BadRow]]:
     """The rows that the hub refuses, by their lines."""
-    told = answer.json()
-    if "rows" in told:
-        errors = [one for one in told["rows"] if one["would_be"] == "refused"]
+    if isinstance(done, list):
+        told = [(one.row or 0, one.field, one.message) for one in done]
+    elif isinstance(done, BulkCheckOut):
+        told = [
+            (one.row, one.field or "", one.message or "")
+            for one in done.rows
+            if one.would_be is WouldBe.REFUSED
+        ]
     else:
-        errors = told["errors"]
+        told = [(one.row, one.field, one.message) for one in done.errors]
     found = []
-    for one in errors:
-        name = (one["field"] or "").removeprefix(f"signals.{one['row']}").removeprefix(".")
-        found.append((bulk.lines[one["row"]], BadRow(name, one["message"])))
+    for row, field_, message in told:
+        name = field_.removeprefix(f"signals.{row}").removeprefix(".")
+        found.append((bulk.lines[row], BadRow(name, message)))
     return found
 
 
 def _post(
-    client: "httpx.Client", body: bytes, params: dict[str, int], tally: Tally, way: Way
-) -> "httpx.Response":
-    """Send a bulk, again where nobody knows whether it arrived: it is shared once all the same."""
-    import httpx
+    client: "Client", body: bytes, tally: Tally, way: Way, *, is_asked: bool
+) -> "BulkCheckOut | BulkOut | list[FieldProblem]":
+    """Send a bulk, again where nobody knows whether it arrived: it is shared once all the same.
 
-    headers = {"Content-Type": "application/json"}
+    returns: what became of it, or why some of its rows keep all of it from being shared.
+    """
+    from stemtide.client import HubError, UnreachableError
+
     for pause_s in (*_PAUSES_S, 0.0):
         try:
-            answer = client.post(
-                "/api/v1/signals/bulk", content=body, params=params, headers=headers
-            )
-        except httpx.TransportError as error:
-            if not pause_s:
+            if is_asked:
+                return client.share_signals(body, dry_run=True)
+            return client.share_signals(body, partial=way.goes_on)
+        except HubError as error:
+            errors = error.problem.errors if error.problem else []
+            if errors and all(one.row is not None for one in errors):
+                return errors
+            is_away = isinstance(error, UnreachableError) and error.status is None
+            if not pause_s and is_away:
                 tell(f"\nstemtide: the hub cannot be reached any more ({error})")
                 _stop(tally, way)
-        else:
-            if answer.is_success or _names_rows(answer):
-                return answer
-            if answer.status_code != _BUSY or not pause_s:
+            if not pause_s or not (is_away or error.status in _BUSY):
                 _tell_reached(tally, way)
-                checked(answer)
+                raise
         time.sleep(pause_s)
     raise AssertionError("the last try ends in an answer or in an exit")
-
-
-def _names_rows(answer: "httpx.Response") -> bool:
-    """Whether the hub refuses a bulk because of some of its rows."""
-    try:
-        errors = answer.json()["errors"]
-    except (ValueError, KeyError, TypeError):
-        return False
-    return bool(errors) and all(one.get("row") is not None for one in errors)
 
 
 def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from stemtide.cli.signal import signal
 from stemtide.cli.signal_source import BulkForm, check_pyarrow, form_of
 from stemtide.cli.speech import fail, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking
 from stemtide.fingerprints.kinds import Kind
 
 if TYPE_CHECKING:
@@ -61,31 +61,37 @@ def export_signals(
         check_pyarrow()
         if to == "-":
             fail("Parquet is written to a file: say --to FILE", code=2)
-    asked: dict[str, Any] = {"format": "jsonl", "withdrawn": int(withdrawn)}
-    asked |= {"exercise": int(exercise), "kind": [one.value for one in kind or ()]}
-    asked |= _since(since) | ({"crisis": crisis} if crisis else {})
+    from stemtide.client.calls import signals
+
+    after, moment = _since(since)
+    question = signals.export_signals(
+        format="jsonl",
+        crisis=crisis or None,
+        kind=kind,
+        after=after,
+        since=moment,
+        withdrawn=withdrawn,
+        exercise=exercise,
+    )
     with (
-        hub_client(hub, key) as client,
-        client.stream("GET", "/api/v1/signals/export", params=asked) as answer,
+        asking(hub, key) as client,
+        client.opened(question) as answer,
+        _written(to) as file,
     ):
-        if not answer.is_success:
-            answer.read()
-            checked(answer)
-        with _written(to) as file:
-            _copy(answer, file, form)
+        _copy(answer, file, form)
 
 
-def _since(text: str) -> dict[str, Any]:
-    """What --since asks of the hub."""
+def _since(text: str) -> tuple[int | None, datetime | None]:
+    """What --since asks of the hub: after a position, or since a moment."""
     if not text:
-        return {}
+        return None, None
     if text.isdecimal():
-        return {"after": int(text)}
+        return int(text), None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         fail(f"--since {text!r} is not understood: write a feed position or an ISO time", code=2)
-    return {"since": (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()}
+    return None, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @contextmanager

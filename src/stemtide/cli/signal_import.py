@@ -10,7 +10,7 @@ import typer
 from stemtide.cli.signal import AsJson, check_labels, signal
 from stemtide.cli.signal_source import BulkForm, opened
 from stemtide.cli.speech import fail, told
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Provenance, Severity
@@ -92,7 +92,7 @@ def import_signals(
     with (
         told(BulkFileError),
         opened(source, form=form, columns=columns) as rows,
-        hub_client(hub, key) as client,
+        asking(hub, key) as client,
     ):
         is_whole = send_all(client, rows, way)
     if not is_whole:

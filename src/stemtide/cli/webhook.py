@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide webhook: addresses of your party that the hub calls."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stemtide.cli.speech import fail, give, tell
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, checked, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
+
+if TYPE_CHECKING:
+    from stemtide.protocol.webhook_messages import WebhookDeliveryState
 
 webhook = typer.Typer(no_args_is_help=True, help="Addresses of your party that the hub calls.")
 
@@ -16,8 +19,6 @@ Types = Annotated[
     list[str] | None,
     typer.Option("--type", help="An event type, 'signal.*', or '*'; give it several times."),
 ]
-
-_PATH = "/api/v1/webhooks"
 
 
 @webhook.command("add")
@@ -30,9 +31,11 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register an address. Its secret is shown once: keep it where the receiver reads it."""
+    from stemtide.protocol.webhook_messages import WebhookIn
+
     body = {"url": url, "event_types": event_type or ["*"], "exercise": exercise}
-    with hub_client(hub, key) as client:
-        made = checked(client.post(_PATH, json=body))
+    with asking(hub, key) as client:
+        made = plain(client.add_webhook(WebhookIn.model_validate(body)))
     give(made, as_json=as_json, line=f"{made['id']}  {made['secret']}")
     tell("The secret is shown this once. Try it: stemtide webhook test ID")
 
@@ -40,8 +43,8 @@ def add(
 @webhook.command("list")
 def list_all(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List your party's webhooks and how they stand."""
-    with hub_client(hub, key) as client:
-        rows = checked(client.get(_PATH))
+    with asking(hub, key) as client:
+        rows = plain(client.list_webhooks())
     if not rows:
         tell("Your party has no webhook: stemtide webhook add URL")
     for row in rows:
@@ -53,8 +56,8 @@ def show(
     webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show how one webhook stands."""
-    with hub_client(hub, key) as client:
-        row = checked(client.get(f"{_PATH}/{webhook_id}"))
+    with asking(hub, key) as client:
+        row = plain(client.read_webhook(uid=webhook_id))
     _tell(row, as_json=as_json)
 
 
@@ -63,8 +66,8 @@ def try_it(
     webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Have the hub send it a test, and say under which id."""
-    with hub_client(hub, key) as client:
-        row = checked(client.post(f"{_PATH}/{webhook_id}/test"))
+    with asking(hub, key) as client:
+        row = plain(client.try_webhook(uid=webhook_id))
     _tell_delivery(row, as_json=as_json)
     tell("It is on its way. See what became of it: stemtide webhook deliveries ID")
 
@@ -74,8 +77,8 @@ def secret(
     webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Renew its signing secret: shown once; the one before signs beside it for a day."""
-    with hub_client(hub, key) as client:
-        made = checked(client.post(f"{_PATH}/{webhook_id}/secret"))
+    with asking(hub, key) as client:
+        made = plain(client.renew_webhook_secret(uid=webhook_id))
     give(made, as_json=as_json, line=made["secret"])
     tell(f"The secret before it signs as well until {made['both_until']}.")
 
@@ -125,10 +128,8 @@ def remove(
     """Take it away, with its delivery log."""
     if not yes:
         fail(f"this removes webhook {webhook_id} and its log for good; say --yes to do it", code=2)
-    with hub_client(hub, key) as client:
-        answer = client.delete(f"{_PATH}/{webhook_id}")
-        if not answer.is_success:
-            checked(answer)
+    with asking(hub, key) as client:
+        client.remove_webhook(uid=webhook_id)
     tell(f"{webhook_id} is removed.")
 
 
@@ -142,18 +143,19 @@ def deliveries(
     as_json: AsJson = False,
 ) -> None:
     """Show its delivery log: what arrived, what waits, what was given up and why."""
-    asked: dict[str, Any] = {"state": state} if state else {}
-    shown = 0
-    with hub_client(hub, key) as client:
+    only = _state(state)
+    shown, before = 0, None
+    with asking(hub, key) as client:
         while shown < most:
-            asked["limit"] = min(most - shown, 200)
-            page = checked(client.get(f"{_PATH}/{webhook_id}/deliveries", params=asked))
-            for row in page["deliveries"]:
+            page = client.list_webhook_deliveries(
+                uid=webhook_id, state=only, before=before, limit=min(most - shown, 200)
+            )
+            for row in plain(page.deliveries):
                 _tell_delivery(row, as_json=as_json)
-            shown += len(page["deliveries"])
-            if page["next"] is None:
+            shown += len(page.deliveries)
+            before = page.next
+            if before is None:
                 break
-            asked["before"] = page["next"]
     if not shown:
         tell("Nothing in the log.")
 
@@ -167,17 +169,28 @@ def again(
     as_json: AsJson = False,
 ) -> None:
     """Try what is dead or stopped again, under the same id."""
-    with hub_client(hub, key) as client:
-        path = f"{_PATH}/{webhook_id}/deliveries/{delivery_id}/again"
-        row = checked(client.post(path))
+    with asking(hub, key) as client:
+        row = plain(client.retry_webhook_delivery(uid=webhook_id, delivery=delivery_id))
     _tell_delivery(row, as_json=as_json)
 
 
 def _change(webhook_id: str, body: dict[str, Any], *, hub: str, key: str, as_json: bool) -> None:
     """Change a webhook, and say how it stands."""
-    with hub_client(hub, key) as client:
-        row = checked(client.patch(f"{_PATH}/{webhook_id}", json=body))
+    from stemtide.protocol.webhook_messages import WebhookChangeIn
+
+    with asking(hub, key) as client:
+        row = plain(client.change_webhook(WebhookChangeIn.model_validate(body), uid=webhook_id))
     _tell(row, as_json=as_json)
+
+
+def _state(word: str) -> "WebhookDeliveryState | None":
+    """The state that a word names; None for none."""
+    from stemtide.protocol.webhook_messages import WebhookDeliveryState
+
+    try:
+        return WebhookDeliveryState(word) if word else None
+    except ValueError:
+        fail(f"--state {word!r}: write one of {', '.join(WebhookDeliveryState)}", code=2)
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:

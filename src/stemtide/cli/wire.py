@@ -14,7 +14,6 @@ from stemtide.cli.speech import fail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import httpx
     from pydantic import BaseModel, ValidationError
 
     from stemtide.client import Hub as Client, HubError
@@ -95,23 +94,6 @@ def _of_hub(error: "HubError", *, hub: str) -> str:
     return str(error)
 
 
-@contextmanager
-def hub_client(hub: str, key: str) -> "Iterator[httpx.Client]":
-    """A client of the hub, with its key; connection trouble ends the command in one line."""
-    import httpx
-
-    try:
-        with httpx.Client(base_url=hub, headers=headers(key), timeout=120) as client:
-            yield client
-    except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        fail(f"the hub at {hub} cannot be reached ({error}); is it running, is --hub right?")
-
-
-def headers(key: str) -> dict[str, str]:
-    """The header that carries the key."""
-    return {"Authorization": f"Bearer {key_of(key)}"}
-
-
 def key_of(key: str) -> str:
     """The key, from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
     path = os.environ.get("STEMTIDE_KEY_FILE")
@@ -123,19 +105,3 @@ def key_of(key: str) -> str:
     if not key:
         fail("a key is needed: set STEMTIDE_KEY, or make one with: stemtide key new", code=2)
     return key
-
-
-def checked(answer: "httpx.Response") -> Any:  # noqa: ANN401  # JSON of any shape
-    """The answer's JSON; a problem document ends the command with its words."""
-    if answer.is_success:
-        return answer.json()
-    try:
-        found = answer.json()
-        errors = [
-            (f"row {one['row']}, " if one.get("row") is not None else "")
-            + f"{one['field']}: {one['message']}"
-            for one in found.get("errors", [])
-        ]
-        return fail("; ".join([str(found["detail"]), *errors[:10]]))
-    except (ValueError, KeyError, TypeError):
-        return fail(f"the hub answered {answer.status_code}: {answer.text[:200]}")
