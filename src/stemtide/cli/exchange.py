@@ -12,9 +12,8 @@ import typer
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.exchanges import Direction, ExchangeKind
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Severity
+from stemtide.protocol.words import Direction, ExchangeKind, Severity
 
 if TYPE_CHECKING:
     from stemtide.protocol.exchanges import ExchangeOut, Terms

@@ -17,23 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.labels import LabelName
-from stemtide.protocol.words import Severity, WithdrawReason
-
-
-class ExchangeKind(StrEnum):
-    """What the other side speaks."""
-
-    TAXII = "taxii"
-    STOPNCII = "stopncii"
-    MISP_FEED = "misp-feed"
-
-
-class Direction(StrEnum):
-    """Which way records go."""
-
-    PULL = "pull"
-    PUSH = "push"
-    BOTH = "both"
+from stemtide.protocol.words import ExchangeKind, Severity, WithdrawReason
 
 
 class ExchangeState(StrEnum):

@@ -331,3 +331,19 @@ class NoteTopic(StrEnum):
     WENT_WELL = "went_well"
     WENT_BADLY = "went_badly"
     IDEA = "idea"
+
+
+class ExchangeKind(StrEnum):
+    """What the other side speaks."""
+
+    TAXII = "taxii"
+    STOPNCII = "stopncii"
+    MISP_FEED = "misp-feed"
+
+
+class Direction(StrEnum):
+    """Which way records go."""
+
+    PULL = "pull"
+    PUSH = "push"
+    BOTH = "both"

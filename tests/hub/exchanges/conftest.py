@@ -13,7 +13,8 @@ from stemtide.hub.exchanges.models import Exchange, Record
 from stemtide.hub.exchanges.running import Running, Way
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.exchanges import Direction, ExchangeKind, Pull, Terms, Told
+from stemtide.protocol.exchanges import Pull, Terms, Told
+from stemtide.protocol.words import Direction, ExchangeKind
 from tests.world import NOON, hex_value
 
 PATHS = {"taxii": "/root/collections/c1/", "stopncii": "/v1", "misp-feed": "/feed"}

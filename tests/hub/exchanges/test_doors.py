@@ -6,7 +6,8 @@ import pytest
 from stemtide.hub.exchanges import reads, writes
 from stemtide.hub.exchanges.running import Running, Way
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
-from stemtide.protocol.exchanges import ExchangeKind, Terms
+from stemtide.protocol.exchanges import Terms
+from stemtide.protocol.words import ExchangeKind
 from tests.hub.api.conftest import Machine
 from tests.hub.exchanges.conftest import told
 from tests.hub.exchanges.test_taxii import indicator

@@ -12,10 +12,11 @@ from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.exchanges.rules_pushing import Leaving
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals import writes as signals
-from stemtide.protocol.exchanges import ExchangeKind, Terms
+from stemtide.protocol.exchanges import Terms
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import WithdrawIn
 from stemtide.protocol.stix import EXTENSION
+from stemtide.protocol.words import ExchangeKind
 from tests.hub.exchanges.conftest import told
 from tests.world import hex_value
 

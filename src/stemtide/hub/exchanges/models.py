@@ -5,7 +5,8 @@ from django.db import models
 
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Signal
-from stemtide.protocol.exchanges import ExchangeKind, OutgoingState
+from stemtide.protocol.exchanges import OutgoingState
+from stemtide.protocol.words import ExchangeKind
 
 
 class Exchange(models.Model):

@@ -16,16 +16,10 @@ from stemtide.hub.signals import statements
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
-from stemtide.protocol.exchanges import (
-    ExchangeKind,
-    ExchangeLineOut,
-    ExchangeOut,
-    ExchangeState,
-    Terms,
-)
+from stemtide.protocol.exchanges import ExchangeLineOut, ExchangeOut, ExchangeState, Terms
 from stemtide.protocol.misp import organisation_uuid
 from stemtide.protocol.stix import named_id
-from stemtide.protocol.words import SignalState
+from stemtide.protocol.words import ExchangeKind, SignalState
 
 MAX_LINES = 200
 

@@ -15,10 +15,10 @@ from stemtide.hub.parties.rules import (
     NotAllowedError,
     allows,
 )
-from stemtide.protocol.exchanges import Direction, ExchangeKind, ExchangeState, Fate, Terms, Told
+from stemtide.protocol.exchanges import ExchangeState, Fate, Terms, Told
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_VIA, SignalIn
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words import Direction, ExchangeKind, PartyKind
 
 __all__ = [
     "NotTakenError",

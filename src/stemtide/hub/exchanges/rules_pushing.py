@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.exchanges import ExchangeKind, Terms
+from stemtide.protocol.exchanges import Terms
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.stopncii import TYPE_OF
+from stemtide.protocol.words import ExchangeKind
 
 ONWARD = {
     Tlp.RED: False,

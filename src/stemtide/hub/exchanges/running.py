@@ -30,7 +30,7 @@ from stemtide.hub.exchanges.seals import LostSecretError
 from stemtide.hub.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
 from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, Pusher, SourceError
 from stemtide.hub.parties.rules import RefusalError
-from stemtide.protocol.exchanges import ExchangeKind
+from stemtide.protocol.words import ExchangeKind
 
 log = logging.getLogger(__name__)
 

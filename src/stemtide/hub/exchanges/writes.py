@@ -21,9 +21,9 @@ from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at
-from stemtide.protocol.exchanges import Direction, ExchangeKind, ExchangeOut, Terms
+from stemtide.protocol.exchanges import ExchangeOut, Terms
 from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.words import PartyKind, SignalState, WithdrawReason
+from stemtide.protocol.words import Direction, ExchangeKind, PartyKind, SignalState, WithdrawReason
 
 CLOCK = "clock"
 KEPT_LINES = 500

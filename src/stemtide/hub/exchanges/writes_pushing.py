@@ -18,8 +18,8 @@ from stemtide.hub.exchanges.writes import CLOCK, write_line
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
-from stemtide.protocol.exchanges import ExchangeKind, OutgoingState, Terms
-from stemtide.protocol.words import SignalState
+from stemtide.protocol.exchanges import OutgoingState, Terms
+from stemtide.protocol.words import ExchangeKind, SignalState
 
 LOOKED_AT_ONCE = 1_000
 """Signals that one look goes over, so that other writers get their turn."""
