@@ -7,14 +7,14 @@ from uuid import uuid4
 import pytest
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.exchanges import reads, rules_pushing
+from stemtide.hub.exchanges import reads, rules_pushing, writes_pushing
 from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.exchanges.rules_pushing import Leaving
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.exchanges import Terms
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.stix import EXTENSION
 from stemtide.protocol.words import ExchangeKind
 from tests.hub.exchanges.conftest import told
@@ -272,3 +272,35 @@ def test_hashes_are_submitted_and_taken_back(desk, partner, pushing):
 def test_misp_is_not_pushed_to(pushing):
     with pytest.raises(InvalidError, match="pulled from"):
         pushing("misp-feed")
+
+
+def test_what_is_disputed_while_it_waits_does_not_leave(desk, partner, pushing):
+    server = Taxii(partner)
+    pushing()
+    placed = desk.world.share(kind="md5", tlp="green")
+    errand = reads.errand(desk.row, by="test")
+    assert writes_pushing.note_waiting(errand, now=desk.now) is False
+    for opinion, sent in (("dispute", {}), ("agree", {"pushed": 1})):
+        body = OpinionIn(opinion=opinion, note="it is news")
+        signals.opine(placed.id, body=body, by=desk.world.agency, now=desk.now)
+        assert desk.run() == sent
+    assert len(server.posts) == 1
+
+
+def test_what_was_taken_without_an_answer_is_taken_back_all_the_same(desk, partner, pushing):
+    server = Taxii(partner)
+    pushing()
+    placed = desk.world.share(kind="md5", tlp="green")
+
+    def lost(*asked):
+        server.answer(*asked)
+        return 503, {}, {}
+
+    partner.answers = lost
+    assert desk.run() == {}
+    partner.answers = server.answer
+    body = WithdrawIn(reason="mistake")
+    signals.withdraw(placed.id, body=body, by=desk.world.authority, now=desk.later(minutes=30))
+    assert desk.run() == {"pushed": 1}
+    assert [one[0].get("revoked", False) for one in server.posts] == [False, True]
+    assert server.posts[0][0]["id"] == server.posts[1][0]["id"]

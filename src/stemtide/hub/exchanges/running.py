@@ -175,6 +175,8 @@ class Running:
             )
             if not parcels:
                 return False
+            if not writes_pushing.note_begun(errand, [one.pk for one in parcels]):
+                return False
             said, remotes = PUSHERS[errand.kind](parcels, asking=asking)
             noted = writes_pushing.note_sent(errand, said, remotes=remotes, now=self._now())
             if noted is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from stemtide.hub.exchanges import reads, reads_pushing, rules_pushing
 from stemtide.hub.exchanges.models import Exchange, Outgoing, Record
@@ -20,6 +21,8 @@ from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.protocol.exchanges import OutgoingState, Terms
 from stemtide.protocol.words import ExchangeKind, SignalState
+
+_MAX_ATTEMPTS = 30_000
 
 LOOKED_AT_ONCE = 1_000
 """Signals that one look goes over, so that other writers get their turn."""
@@ -44,21 +47,20 @@ def note_waiting(errand: Errand, *, now: datetime) -> bool:
 
 
 def _begin(row: Exchange, some: Iterable[Signal], *, now: datetime) -> None:
-    """Let live signals that may leave wait to be sent."""
+    """Let live signals that may leave wait to be sent, and others wait no more.
+
+    What waits and is disputed meanwhile stays here, unless it was begun: it may be there already.
+    """
     terms, kind = Terms.model_validate(row.terms), ExchangeKind(row.kind)
     live = [one for one in some if one.state == SignalState.LIVE]
     pks = [one.pk for one in live]
     seen = set(Signal.objects.filter(visible(row.party), pk__in=pks).values_list("pk", flat=True))
     there = Record.objects.filter(exchange=row, signal__in=pks, ended=False)
     theirs = set(there.values_list("signal_id", flat=True))
-    begun = set(
-        Outgoing.objects.filter(exchange=row, signal__in=pks).values_list("signal", flat=True)
-    )
-    Outgoing.objects.bulk_create(
-        Outgoing(exchange=row, signal=one, state=OutgoingState.WAITING, next_at=now)
+    leaving = {
+        one.pk
         for one in live
-        if one.pk in seen
-        and one.pk not in theirs | begun
+        if one.pk in seen - theirs
         and one.shared_by_id != row.party_id
         and rules_pushing.may_leave(
             reads_pushing.facts(one, by=CLOCK),
@@ -67,6 +69,15 @@ def _begin(row: Exchange, some: Iterable[Signal], *, now: datetime) -> None:
             inside=row.inside,
             hub=row.hub,
         )
+    }
+    mine = Outgoing.objects.filter(exchange=row, signal__in=pks)
+    waiting = mine.filter(state=OutgoingState.WAITING, attempts=0)
+    waiting.exclude(signal__in=leaving).delete()
+    begun = set(mine.values_list("signal", flat=True))
+    Outgoing.objects.bulk_create(
+        Outgoing(exchange=row, signal=one, state=OutgoingState.WAITING, next_at=now)
+        for one in live
+        if one.pk in leaving - begun
     )
 
 
@@ -78,10 +89,12 @@ def _end(row: Exchange, some: Iterable[Signal], *, now: datetime) -> None:
     ended = [one.pk for one in some if one.state != SignalState.LIVE]
     mine = Outgoing.objects.filter(exchange=row, signal__in=ended).select_related("signal")
     for one in mine:
-        if one.state in {OutgoingState.WAITING, OutgoingState.REFUSED}:
-            one.state, one.next_at = OutgoingState.ENDED, None
-        elif one.state == OutgoingState.SENT:
+        # What was begun may be there, though no answer came: then it is taken back as well.
+        is_unsure = one.state == OutgoingState.WAITING and one.attempts > 0
+        if one.state == OutgoingState.SENT or is_unsure:
             _hand_over(row, one, now=now)
+        elif one.state in {OutgoingState.WAITING, OutgoingState.REFUSED}:
+            one.state, one.next_at = OutgoingState.ENDED, None
         one.save()
 
 
@@ -105,6 +118,21 @@ def _hand_over(row: Exchange, one: Outgoing, *, now: datetime) -> None:
 
 
 @transaction.atomic
+def note_begun(errand: Errand, parcels: Iterable[int]) -> bool:
+    """Note, before they leave, that parcels are being sent; False: not ours any more.
+
+    parcels: primary keys. Whatever dies after this, they count as what may be there.
+    """
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return False
+    some = Outgoing.objects.filter(exchange=row, pk__in=parcels, attempts__lt=_MAX_ATTEMPTS)
+    some.update(attempts=F("attempts") + 1)
+    return True
+
+
+@transaction.atomic
 def note_sent(
     errand: Errand, said: Mapping[int, str], *, remotes: Mapping[int, str], now: datetime
 ) -> tuple[int, int] | None:
@@ -122,7 +150,6 @@ def note_sent(
         words = said[one.pk]
         is_back = one.state == OutgoingState.TAKING_BACK
         one.last_error, one.next_at = words[:300], None
-        one.attempts = min(one.attempts + 1, 30_000)
         if words and not is_back:
             one.state = OutgoingState.REFUSED
             refused += 1
