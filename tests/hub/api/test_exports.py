@@ -213,8 +213,9 @@ def test_a_table_of_refused_content_is_routed(machine, world):
         (b"kind\n", 422, "at least one"),
         (b"kind\n" + b"x\n" * 20_001, 413, "20000"),
         (b'kind\n"', 400, "quote"),
+        (b"kind,value\n" + b",\n" * 200_000, 413, "empty lines"),
     ],
-    ids=["empty", "column", "latin", "none", "many", "quote"],
+    ids=["empty", "column", "latin", "none", "many", "quote", "empties"],
 )
 def test_a_table_that_is_none_says_what_to_do(machine, world, text, status, says):
     answer = machine(world.authority)("POST", BULK, text, **CSV)

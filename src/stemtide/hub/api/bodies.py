@@ -36,6 +36,9 @@ Each wrong thing costs a thousand times the bytes that it came in: their number 
 they are named.
 """
 
+MAX_LINES = 10 * MAX_BULK
+"""Lines of a bulk, empty ones among them: 15 million in 32 MB took 25 s to be found empty."""
+
 _NUL = b"\\u0000"
 
 
@@ -124,6 +127,12 @@ def read_bulk(request: HttpRequest) -> Bulk:
     """
     check_content_type(request, JSON, JSON_LINES, CSV)
     body = request.body
+    if request.content_type in {CSV, JSON_LINES} and body.count(b"\n") > MAX_LINES:
+        raise ProblemError(
+            ProblemType.TOO_LARGE,
+            f"the body has more than {MAX_LINES} lines: send at most {MAX_BULK} rows, and leave"
+            " empty lines out",
+        )
     if request.content_type == CSV:
         return _weighed(_each(_table(body), read=SignalIn.model_validate))
     if request.content_type == JSON_LINES:
