@@ -65,6 +65,7 @@ WITHOUT_AN_ENTRY = {
     "exchanges.claim_due": "a lease, which is no act: what the run brought is recorded",
     "exchanges.write_line": "a line of an exchange's own log, beside the ledger",
     "exchanges.withdraw_all": "withdrawals, each of which signals record",
+    "exchanges.note_begun": "that parcels are about to leave; what became of them is recorded",
     "exchanges.note_waiting": "up to which position was looked; what is sent is recorded",
     "rechecks.claim_due": "a lease, which is no act: what the visit found is recorded",
     "parties.go_on": "that somebody is still there, once a minute",
