@@ -78,6 +78,17 @@ def test_a_reader_of_less_gets_no_older_file(world, readers):
     assert readers.kept(world.small_provider).manifest.signals == 0
 
 
+def test_a_reader_of_less_gets_no_older_file_once_a_newer_one_is_made_either(world, readers):
+    world.share(tlp="amber")
+    before = readers.kept(world.small_provider)
+    world.small_provider.kind = "observer"
+    world.small_provider.save()
+    world.share(value=hex_value(2), tlp="clear")
+    assert readers.kept(world.small_provider).manifest.version == before.manifest.version + 1
+    with pytest.raises(GoneError):
+        making.file_of(before.manifest.version, viewer=world.small_provider, exercise=False)
+
+
 def test_the_newest_file_and_the_one_before_it_are_kept_and_no_others(world, readers, settings):
     made = []
     for number in range(4):

@@ -207,7 +207,10 @@ def _make(
         manifest=signed.manifest,
         signatures=[(one.key, one.signature) for one in signed.signatures],
         file=name,
-        before=(before.manifest.version, before.note.file) if before else None,
+        # One who may see less by now gets no file that was made when it saw more.
+        before=(before.manifest.version, before.note.file)
+        if before and before.manifest.view == moment.view
+        else None,
         starts=[(first, len(head) + offset) for first, offset in writer.starts],
         drops=[(one.position, one.id, one.state) for one in moment.drops],
         oldest=moment.oldest,
