@@ -12,7 +12,7 @@ from stemtide.protocol.stix import EXTENSION, Stix, signal_uids
 from stemtide.protocol.stix_posted import (
     PostedError,
     read_object,
-    signal_of,
+    signals_of,
     way_of,
 )
 from stemtide.protocol.words import WithdrawReason
@@ -47,9 +47,10 @@ def _read(stix: Stix) -> Told:
         return Told(key, str(stix.get("modified"))[:80], reason=_reason(stix))
     posted = read_object(stix)
     words = read_words(stix.get("labels") or [])
-    body = signal_of(posted, crisis=None, exercise=False)
-    if body is None:
-        raise PostedError("pattern: is none that uploads are compared with")
+    wanted = signals_of(posted, crisis=None, exercise=False)
+    if len(wanted.signals) != 1 or wanted.others:
+        raise PostedError("pattern: is not one comparison that uploads can be held against")
+    (body,) = wanted.signals
     extension = _extension(stix)
     via = words.via or list(way_of(extension))
     return Told(

@@ -79,6 +79,8 @@ OBSERVABLES = frozenset(
 )
 """Types whose objects have no versions. source: STIX 2.1 section 6."""
 
+_LARGEST = 10**18
+
 
 def stix_time(moment: datetime) -> str:
     """A time as STIX writes it, to the microsecond."""
@@ -206,6 +208,16 @@ def version_of(stored: Mapping[str, Any]) -> str | None:
     """What tells versions of an object apart; None for one that has none, such as a file."""
     found = stored.get("modified") or stored.get("created")
     return str(found) if found else None
+
+
+def are_kept(thing: object) -> bool:
+    """Whether all numbers in JSON are such as every reader reads: whole ones of 64 bits, no 1e400.
+
+    One that is not would break every page that its object is on. source: RFC 8259 section 6.
+    """
+    if isinstance(thing, dict | list):
+        return all(map(are_kept, thing.values() if isinstance(thing, dict) else thing))
+    return not isinstance(thing, int | float) or abs(thing) < _LARGEST
 
 
 def depth_of(sent: object) -> int:

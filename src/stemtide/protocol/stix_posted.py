@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,15 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.labels import labels, refused_label
 from stemtide.protocol.signals import MAX_VIA, SignalIn, is_long
-from stemtide.protocol.stix import EXTENSION, OBSERVABLES, TLP_OF, Stix, depth_of, read_tags
+from stemtide.protocol.stix import (
+    EXTENSION,
+    OBSERVABLES,
+    TLP_OF,
+    Stix,
+    are_kept,
+    depth_of,
+    read_tags,
+)
 from stemtide.protocol.stix_around import MAX_COUNT, READ_OPINION
 from stemtide.protocol.stix_patterns import (
     PLAIN,
@@ -34,6 +42,7 @@ MAX_OBJECT_BYTES = 1 << 20
 MAX_DEPTH = 16
 """Objects and lists inside each other."""
 
+MAX_JUDGED = 100  # indicators that one opinion is of
 _ONLY_OF = {"quality": Kind.PDQ, "within_bits": Kind.PDQ, "reach": Kind.URL}
 """What our extension says of one kind only, where a pattern asks for several."""
 
@@ -108,6 +117,8 @@ def read_object(sent: object) -> Posted:
         raise PostedError("spec_version: only objects of STIX 2.1 are taken")
     if depth_of(sent) > MAX_DEPTH:
         raise PostedError(f"more than {MAX_DEPTH} objects and lists lie inside each other")
+    if not are_kept(sent):
+        raise PostedError("a number is too large: write those with more than 18 digits as text")
     if len(json.dumps(sent)) > MAX_OBJECT_BYTES:
         raise PostedError(f"one object has at most {MAX_OBJECT_BYTES:,} bytes")
     if isinstance(sent.get("labels"), list):
@@ -216,15 +227,6 @@ def way_of(facts: Stix) -> tuple[str, ...]:
     return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
 
 
-def signal_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> SignalIn | None:
-    """The signal that an indicator of one comparison asks for; None for any other.
-
-    raises: PostedError.
-    """
-    wanted = signals_of(posted, crisis=crisis, exercise=exercise)
-    return wanted.signals[0] if len(wanted.signals) == 1 and not wanted.others else None
-
-
 def sighting_of(posted: Posted) -> SightingPosted:
     """What a sighting counts. raises: PostedError."""
     stix = posted.stix
@@ -259,6 +261,9 @@ def opinion_of(posted: Posted) -> OpinionPosted:
     of = _words(refs)
     if not of or not isinstance(refs, list) or len(of) != len(refs):
         raise PostedError("object_refs: name at least one indicator")
+    of = tuple(dict.fromkeys(of))
+    if len(of) > MAX_JUDGED:
+        raise PostedError(f"object_refs: names {len(of):,}: name at most {MAX_JUDGED} in one")
     note = stix.get("explanation", "")
     if not isinstance(note, str) or len(note) > 500:  # noqa: PLR2004  # as OpinionIn.note
         raise PostedError("explanation: text of at most 500 characters, without personal data")
@@ -312,8 +317,9 @@ def _long_value(asked: Pattern, *, said: object) -> str:
 def _version_of(sent: Stix, kind: str) -> str | None:
     """What tells versions of an object apart. raises: PostedError."""
     for name in ("created", "modified"):
-        if name in sent:
-            _time(sent, name)
+        at = _time(sent, name)
+        if at and at.year == MAXYEAR:  # nothing could be later, so nobody could revoke it
+            raise PostedError(f"{name}: lies in the last year that there is: write when it was")
     found = sent.get("modified") or sent.get("created")
     if found is None and kind not in OBSERVABLES and not kind.startswith("x-"):
         raise PostedError("modified: must be given, as in 2026-01-31T12:00:00.000Z")

@@ -7,7 +7,7 @@ would hold more than was asked for.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -303,13 +303,22 @@ def behind(text: str, *, caller: Caller) -> list[UUID]:
         uuid = UUID(text)
     except ValueError as error:
         raise InvalidError("uuid", "must be the uuid of an attribute: ids are not kept") from error
+    return behind_each([uuid], caller=caller).get(uuid, [])
+
+
+def behind_each(uuids: Iterable[UUID], *, caller: Caller) -> dict[UUID, list[UUID]]:
+    """The live real signals of attributes, by the attributes' ids; looked up together."""
     rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
-    uids = {uid: room for room in rooms for uid in misp.signal_uids(uuid, crisis=room)}
-    rows = reads_collection.by_uid(uids, viewer=caller.party)
-    return [
-        uid
-        for uid, row in rows.items()
-        if row.state == SignalState.LIVE
-        and not row.exercise
-        and uids[uid] in {None, row.crisis.uid if row.crisis else None}
-    ]
+    named = {
+        uid: (uuid, room)
+        for uuid in uuids
+        for room in rooms
+        for uid in misp.signal_uids(uuid, crisis=room)
+    }
+    found: dict[UUID, list[UUID]] = {}
+    for uid, row in reads_collection.by_uid(named, viewer=caller.party).items():
+        uuid, room = named[uid]
+        is_there = room in {None, row.crisis.uid if row.crisis else None}
+        if row.state == SignalState.LIVE and not row.exercise and is_there:
+            found.setdefault(uuid, []).append(uid)
+    return found

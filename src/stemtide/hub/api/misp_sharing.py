@@ -15,7 +15,7 @@ from django.urls import path
 from stemtide.hub.api.bodies import JSON, check_content_type, read_json
 from stemtide.hub.api.callers import now
 from stemtide.hub.api.misp import called, door
-from stemtide.hub.api.misp_rest import NO_EVENT, answer, behind
+from stemtide.hub.api.misp_rest import NO_EVENT, answer, behind, behind_each
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
@@ -44,10 +44,12 @@ def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: AR
         raise InvalidError("Attribute", "holds nothing that uploads are compared with")
     known = _known(sent, caller=caller)
     fresh = sent.without(known)
+    ended = behind_each(sent.gone, caller=caller)  # before the turn is taken: others wait for it
     with transaction.atomic():
         ids = [*_share(fresh, caller=caller), *known.values()]
-        for one in sent.gone:
-            if found := _withdraw(one, caller=caller):
+        for one in dict.fromkeys(sent.gone):
+            if found := ended.get(one, []):
+                _end(found, caller=caller)
                 ids.extend(found)
             else:
                 fresh.leave_out(
@@ -141,10 +143,15 @@ def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:
     raises: NotAllowedError.
     """
     found = behind(str(uuid), caller=caller)
-    body = WithdrawIn(reason=WithdrawReason.OTHER)
-    for uid in found:
-        writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
+    _end(found, caller=caller)
     return found
+
+
+def _end(uids: list[UUID], *, caller: Caller) -> None:
+    """Take signals back. raises: NotAllowedError."""
+    body = WithdrawIn(reason=WithdrawReason.OTHER)
+    for uid in uids:
+        writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
 
 
 def _known(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:

@@ -73,10 +73,14 @@ def kept(one: Collection, *, viewer: Party) -> QuerySet[StixObject]:
     return rows.filter(inside | everywhere)
 
 
-def find_kept(stix_id: str, *, viewer: Party) -> list[StixObject]:
-    """All versions of an object, oldest first, whoever keeps them: for writes, which ask rules."""
+def find_kept(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixObject]:
+    """An object's version of a moment and its latest, whoever keeps them: for writes' rules.
+
+    Not all: of an object with thousands, each next one would take longer than the one before.
+    """
     _ = viewer  # whether it may see them is for the rules: an id is never given twice
-    return list(StixObject.objects.filter(stix_id=stix_id).order_by("position"))
+    rows = StixObject.objects.filter(Q(version_at=at) | Q(is_latest=True), stix_id=stix_id)
+    return list(rows.order_by("position"))
 
 
 def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from stemtide.hub.parties.rules import NotAllowedError, NotFoundError, allows
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.words import PartyKind, Scope
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "rights_in_crisis",
     "rights_in_feedback",
     "rights_in_standing",
+    "told_with",
 ]
 
 FEEDBACK_TYPES = frozenset({"sighting", "opinion"})
@@ -141,6 +143,19 @@ def check_kept(count: int) -> None:
             " delete some",
             count=count,
         )
+
+
+def told_with(tlp: Tlp, *, of: Some[Tlp]) -> int:
+    """Of which of some signals an opinion is told beside: the strictest, as it names them all.
+
+    raises: NotAllowedError for one that is stricter itself.
+    """
+    strictest = min(of, key=list(Tlp).index)
+    if tlp is Tlp.RED and strictest is not Tlp.RED:
+        raise NotAllowedError(
+            "an opinion is told to all who have its signal, and TLP:RED is for some: mark it amber"
+        )
+    return list(of).index(strictest)
 
 
 def check_delete(one: Collection, *, is_own: bool, is_plain: bool) -> None:

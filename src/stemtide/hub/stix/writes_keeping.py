@@ -56,7 +56,8 @@ class Keeping:
         """Keep a version of an object as it came. position: a signal's own; None: the next one."""
         earlier = StixObject.objects.filter(stix_id=posted.id, shared_by=self._by.party)
         row = self._row(posted, position=position or ledger.take_positions(1, now=self._now))
-        row.is_first = not earlier.update(is_latest=False, is_beside=True)
+        row.is_first = not earlier.exists()
+        earlier.filter(is_latest=True).update(is_latest=False, is_beside=True)
         row.signal, row.is_private = signal, is_private
         row.is_beside = not row.is_face
         row.save()

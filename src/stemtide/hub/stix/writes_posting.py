@@ -26,6 +26,7 @@ from stemtide.hub.stix.models import StixObject
 from stemtide.hub.stix.rules import Collection, Holder
 from stemtide.hub.stix.writes_keeping import Keeping
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.stix import TLP_OF, indicator_id, named_uuid
 from stemtide.protocol.stix_fates import Fate
@@ -53,6 +54,9 @@ _NAMED = 10
 MAX_SIGNALS = 20_000
 """Signals that one post shares or says anew."""
 
+MAX_JUDGED = 1_000
+"""Indicators that the opinions of one post are of, together: each is written while others wait."""
+
 
 class Posting:
     """One post on its way in. taken, refused: what became of its objects so far."""
@@ -61,7 +65,7 @@ class Posting:
         self.taken: list[Fate] = []
         self.refused: list[Fate] = []
         self._to, self._by, self._now = to, by, now
-        self._asked = 0
+        self._asked = self._judged = 0
         self._keeping = Keeping(to, by=by, now=now)
 
     def take(self, objects: Sequence[object]) -> None:
@@ -174,7 +178,7 @@ class Posting:
         if posted.id in TLP_OF:
             self._done(posted, _HERE)
             return
-        before = reads.find_kept(posted.id, viewer=self._by.party)
+        before = reads.find_kept(posted.id, at=posted.moment, viewer=self._by.party)
         if posted.version is None:
             before = [row for row in before if row.shared_by_id == self._by.party.pk]
         if any(row.version_at == posted.moment for row in before):
@@ -327,7 +331,11 @@ class Posting:
     def _judge(self, posted: Posted) -> None:
         """Note what an opinion says, of each indicator that it names."""
         said = opinion_of(posted)
+        self._judged += len(said.of)
+        if self._judged > MAX_JUDGED:
+            raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
         rows = [self._found(one) for one in said.of]
+        beside = rows[rules.told_with(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         for row in rows:
             signals.opine(
                 row.uid,
@@ -336,7 +344,7 @@ class Posting:
                 now=self._now,
                 actor_ref=self._by.ref,
             )
-        self._keeping.keep(posted, signal=rows[0])
+        self._keeping.keep(posted, signal=beside)
         self._done(posted)
 
     def _found(self, stix_id: str) -> Signal:
