@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ValidationError
 
 from stemtide.agent.config import Config
-from stemtide.client import AnswerError, AsyncHub, NotFoundError, RefusedError
+from stemtide.client import AnswerError, AsyncHub, Limits, NotFoundError, RefusedError
 from stemtide.client.calls import agents, feed, snapshots
 from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.snapshot_files import Incoming
@@ -20,6 +20,7 @@ _KEY_REMEDY = (
     "Check key (or key_file): it needs the scopes feed:read and feedback:write; "
     "`stemtide key new` makes one."
 )
+_PATIENCE_S = 120.0  # two windows in which a hub counts requests
 _URL_REMEDY = "Check hub_url: is it a hub?"
 
 
@@ -69,6 +70,7 @@ class Client:
                 config.hub_url,
                 key=config.key,
                 exercise=config.exercise,
+                limits=Limits(patience_s=_PATIENCE_S),
                 insecure=True,  # the configuration has refused it, or was told that it is meant
             )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.speech import fail
+from stemtide.cli.speech import fail, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,16 +99,27 @@ def _of_hub(error: "HubError", *, hub: str) -> str:
 def hub_client(hub: str, key: str) -> "Iterator[httpx.Client]":
     """A plain client of the hub, for files that go on where they were cut off.
 
+    It waits where the hub asks it to.
+
     Connection trouble ends the command in one line.
     """
     import httpx
 
+    from stemtide.tx.patience import PatientClient
+
     sent = {"Authorization": f"Bearer {key_of(key)}"}
     try:
-        with httpx.Client(base_url=hub, headers=sent, timeout=_PATIENT_S) as client:
+        with PatientClient(
+            told=_tell_wait, base_url=hub, headers=sent, timeout=_PATIENT_S
+        ) as client:
             yield client
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         fail(f"the hub at {hub} cannot be reached ({error}); is it running, is --hub right?")
+
+
+def _tell_wait(wait_s: int) -> None:
+    """Say why nothing happens for a while."""
+    tell(f"the hub asks to wait {wait_s} s: it goes on by itself")
 
 
 def key_of(key: str) -> str:

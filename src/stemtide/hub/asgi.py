@@ -18,7 +18,7 @@ _people = get_asgi_application()  # makes Django ready, which what follows needs
 
 from stemtide.hub.api.door import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
-from stemtide.hub.api.wire import Application, Receive, Scope, Send, weighed  # noqa: E402
+from stemtide.hub.api.wire import Application, Receive, Scope, Send, gated, weighed  # noqa: E402
 from stemtide.hub.lanes import Precedence, Threads, for_streams, is_refresh, one_thread  # noqa: E402
 
 
@@ -60,7 +60,7 @@ STREAM = "/stream"
 """How the addresses of the desk's streams end: those alone need Django's asynchronous half."""
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def _application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one connection."""
     if scope["type"] != "http":
         await _streams(scope, receive, send)
@@ -77,3 +77,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     else:
         async with _threads.one():
             await _answers(scope, receive, send)
+
+
+application = gated(_application)
+"""The hub, for uvicorn."""

@@ -3,6 +3,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from stemtide.hub.api.quotas import USUAL
+from stemtide.hub.ledger.rules_paces import AN_HOUR
 from stemtide.hub.parties.rules_openid import OpenIdError, Organisation, read_organisations
 
 
@@ -47,6 +50,23 @@ def _whole_number(name: str, otherwise: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ImproperlyConfigured(f"{name} is {text[:20]!r}: give a whole number from 1 on")
     return int(text)
+
+
+def _numbers(name: str, usual: Mapping[str, int]) -> dict[str, int]:
+    """Some whole numbers by name, as in "lead=240 hold=50"; the usual ones beside; off: none."""
+    said = os.environ.get(name, "").split()
+    if said == ["off"]:
+        return {}
+    found = dict(usual)
+    for one in said:
+        what, _, number = one.partition("=")
+        if what not in usual or not number.isdecimal() or int(number) < 1:
+            raise ImproperlyConfigured(
+                f"{name}: {one[:40]!r} is not understood: write off, or some of"
+                f" {', '.join(usual)} with a whole number from 1 on, as in {min(usual)}=10"
+            )
+        found[what] = int(number)
+    return found
 
 
 def _one_of(name: str, *words: str) -> str:
@@ -243,6 +263,10 @@ AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
+RATES = _numbers("STEMTIDE_RATES", USUAL)
+ALERTING_ACTS = _numbers(
+    "STEMTIDE_ALERTING_ACTS", {str(one): most for one, most in AN_HOUR.items()}
+)
 LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 SIGNING_KEY_FILE = Path(os.environ.get("STEMTIDE_SIGNING_KEY_FILE") or DATA_DIR / "signing.key")

@@ -66,7 +66,11 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """A problem document (RFC 9457 section 3) with the fields that are wrong."""
+    """A problem document (RFC 9457 section 3) with the fields that are wrong.
+
+    retry_after_s: how long to wait before the same may be sent again; None where waiting is no
+    remedy, or nobody knows.
+    """
 
     type: str
     title: str
@@ -74,6 +78,7 @@ class Problem(BaseModel):
     detail: str
     instance: str | None = None
     errors: list[FieldProblem] = []
+    retry_after_s: int | None = None
 
 
 def problem(
@@ -82,6 +87,7 @@ def problem(
     *,
     instance: str | None = None,
     errors: list[FieldProblem] | None = None,
+    retry_after_s: int | None = None,
 ) -> Problem:
     """Fill in a problem document. The detail names the thing and the remedy."""
     status, title = TITLES[which]
@@ -92,4 +98,5 @@ def problem(
         detail=detail,
         instance=instance,
         errors=errors or [],
+        retry_after_s=retry_after_s,
     )

@@ -27,6 +27,7 @@ from stemtide.protocol.labels import labels
 from stemtide.protocol.stopncii import Feedback
 from stemtide.protocol.words import Action
 from stemtide.tx.kinds import FILLER, KIND_OF, NAMES_OF
+from stemtide.tx.patience import PatientClient
 
 _WITHIN_S = 60.0
 _SAYS = {
@@ -221,9 +222,9 @@ class StemtideExchangeAPI(
             _checked(answer)
 
     def _client(self) -> httpx.Client:
-        """A line to the hub."""
+        """A line to the hub, which waits where the hub asks it to."""
         headers = {"Authorization": f"Bearer {self._key}"}
-        return httpx.Client(base_url=self._hub, headers=headers, timeout=_WITHIN_S)
+        return PatientClient(base_url=self._hub, headers=headers, timeout=_WITHIN_S)
 
 
 def _page(client: httpx.Client, after: int) -> FeedPage:

@@ -61,7 +61,13 @@ class Hub:
 
     def client(self, party: str = "be-crisis-centre") -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.keys[party]}"}
-        return httpx.Client(base_url=self.address, headers=headers, trust_env=False)
+        return httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=60)
+
+    def another_key(self, party: str) -> str:
+        """One more key of a party."""
+        self.process.stdin.write(f"key {party}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
 
     def order(self, words: str) -> None:
         """Have the process do something that no endpoint does."""

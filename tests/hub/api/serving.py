@@ -2,7 +2,7 @@
 """A real hub with the cast in it, in a process of its own: python -m tests.hub.api.serving.
 
 Prints one line of JSON with a key for each party, then the address. Reads orders from stdin:
-"revoke PREFIX", "crash the next feed".
+"revoke PREFIX", "crash the next feed", "key PARTY" (which prints one more).
 """
 
 import json
@@ -28,7 +28,20 @@ def obey() -> None:
                 raise RuntimeError("a secret of the hub's own")
 
             reads.feed = crash
+        elif verb == "key":
+            print(_another_key(rest), flush=True)
+            continue
         print("done", flush=True)
+
+
+def _another_key(name: str) -> str:
+    from stemtide.hub.parties import reads, writes
+    from stemtide.protocol.words import Scope
+
+    now = datetime.now(UTC)
+    party = reads.party_named(name, by="operator")
+    facts = {"party": party, "scopes": list(Scope), "actor": "operator", "now": now}
+    return writes.new_key(f"another {now.timestamp()}", **facts)[1]
 
 
 def main() -> None:

@@ -36,7 +36,11 @@ def test_every_reference_of_the_schema_leads_somewhere():
             for one in part:
                 yield from references(one)
 
-    known = {f"#/components/schemas/{name}" for name in schema["components"]["schemas"]}
+    known = {
+        f"#/components/{sort}/{name}"
+        for sort, parts in schema["components"].items()
+        for name in parts
+    }
     assert set(references(schema)) <= known
 
 
@@ -46,6 +50,15 @@ def test_every_endpoint_says_what_it_needs_and_how_it_fails(name):
 
     assert "key" in operation["description"]
     assert "application/problem+json" in operation["responses"]["default"]["content"]
+
+
+@pytest.mark.parametrize("name", [f"{method} {path}" for method, path, _ in operations()])
+def test_every_endpoint_tells_of_limits_and_of_what_is_left(name):
+    operation = {f"{method} {path}": one for method, path, one in operations()}[name]
+    good = [one for status, one in operation["responses"].items() if status.startswith("2")]
+
+    assert operation["responses"]["429"] == {"$ref": "#/components/responses/TooMany"}
+    assert all({"RateLimit", "RateLimit-Policy"} <= set(one["headers"]) for one in good)
 
 
 @pytest.mark.parametrize("name", [f"{method} {path}" for method, path, _ in operations()])

@@ -7,6 +7,7 @@ from typing import cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from stemtide.hub.api import rates
 from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Caller
@@ -17,6 +18,19 @@ from stemtide.protocol.words import Scope
 def now() -> datetime:
     """The time, read at the door."""
     return datetime.now(UTC)
+
+
+def known(token: str, request: HttpRequest, *, is_counted: bool = True) -> Caller:
+    """Who calls with a key, and the request counted for it: every door asks here.
+
+    is_counted: False for a second look at what was counted already.
+
+    raises: UnknownKeyError; ProblemError with 429 where the key or its party used up what it has.
+    """
+    found = parties.caller(token, now=now())
+    if is_counted:
+        rates.count(request, found)
+    return found
 
 
 def check_scope(caller: Caller, scope: Scope | None) -> None:
@@ -36,23 +50,24 @@ class Key(HttpBearer):
 
     openapi_description = "st_<prefix>_<secret>, as made by `stemtide key new`."
 
-    def __init__(self, scope: Scope | None = None) -> None:
+    def __init__(self, scope: Scope | None = None, *, is_counted: bool = True) -> None:
         super().__init__()
         self.scope = scope
+        self.is_counted = is_counted
 
-    def authenticate(self, request: HttpRequest, token: str) -> Caller:  # noqa: ARG002  # ninja's
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
         """Who calls. raises: UnknownKeyError, ProblemError where the scope is missing."""
-        caller = parties.caller(token, now=now())
+        caller = known(token, request, is_counted=self.is_counted)
         check_scope(caller, self.scope)
         return caller
 
 
-def called(request: HttpRequest, scope: Scope) -> Caller:
+def called(request: HttpRequest, scope: Scope, *, is_counted: bool = True) -> Caller:
     """Who calls an address that is not ninja's.
 
     raises: UnknownKeyError, ProblemError where no key is given or its scope is missing.
     """
-    found: Caller | None = Key(scope)(request)
+    found: Caller | None = Key(scope, is_counted=is_counted)(request)
     if found is None:
         raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEY)
     return found

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from stemtide.hub.api.bodies import answer, check_content_type
-from stemtide.hub.api.callers import now
+from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.papers import own
@@ -38,7 +38,8 @@ def verify(request: HttpRequest) -> HttpResponse:
             f"the document is too large: at most {MAX_DOCUMENT_BYTES:,} bytes are looked at",
         )
     at = now()
-    return answer(verify_pdf(request.body, trusted=own.hub_trust(at), now=at))
+    party = caller_of(request).party.name
+    return answer(verify_pdf(request.body, trusted=own.hub_trust(at), now=at, of=party))
 
 
 @router.get("/seal", **needs(None), response=SealCertificate, operation_id="read_seal")

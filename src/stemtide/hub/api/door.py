@@ -9,11 +9,12 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from stemtide.hub.api import metrics, problems
+from stemtide.hub.api import metrics, problems, rates
 from stemtide.hub.api.tongues import TONGUES, Tongue, tongue_at
 
 _PATHS = ("/api/", "/stopncii/", "/health", "/metrics")
 _FIRST_ERROR = 400
+_UNAUTHENTICATED = 401
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -46,9 +47,15 @@ def door(respond: Respond) -> Callable[..., HttpResponseBase | Awaitable[HttpRes
 def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> HttpResponseBase:
     """Replace what is not a problem document, add our headers, count."""
     tongue = tongue_at(request.path)
+    if answer.status_code == _UNAUTHENTICATED:
+        address = str(request.META.get("REMOTE_ADDR", ""))
+        if too_many := rates.count_stranger(address, request):
+            answer = problems.answer(too_many, tongue=tongue)
     media_type = answer.headers.get("Content-Type", "")
     if answer.status_code >= _FIRST_ERROR and media_type != tongue.media_type:
         answer = _replace(answer, tongue=tongue)
+    for name, value in rates.headers_of(request).items():
+        answer.headers[name] = value
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Request-Id"] = uuid4().hex
     match = request.resolver_match

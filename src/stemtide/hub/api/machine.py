@@ -34,6 +34,32 @@ _PROBLEM = {
 }
 
 
+_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The policies that the request was counted under: q requests in w seconds",
+        "schema": {"type": "string"},
+        "example": '"reading";q=6000;w=60, "reading-party";q=24000;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of each, the tightest first: r requests, for t more seconds",
+        "schema": {"type": "string"},
+        "example": '"reading";r=5999;t=60, "reading-party";r=23999;t=60',
+    },
+    "Retry-After": {
+        "description": "After how many seconds the same may be sent again",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+_LIMITS = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
+_TOO_MANY = {
+    **_PROBLEM,
+    "description": "The key or its party used up what it may send (IETF,"
+    " draft-ietf-httpapi-ratelimit-headers-11), or did too many acts that alert people: wait as"
+    " Retry-After says",
+    "headers": _LIMITS,
+}
+
+
 class Needs(TypedDict):
     """What an endpoint's decorator is told about its key."""
 
@@ -69,14 +95,28 @@ class Machine(NinjaAPI):
             [(one, "validation") for one in _EXTRA_MODELS], ref_template=f"{SCHEMAS}{{model}}"
         )
         schema["components"]["schemas"].update(more["$defs"])
+        schema["components"]["headers"] = _HEADERS
+        schema["components"]["responses"] = {"TooMany": _TOO_MANY}
         for methods in schema["paths"].values():
             for operation in methods.values():
                 scope = operation["x-scope"]
                 key = f"Needs a key with the scope {scope}." if scope else "Any key will do."
                 operation["description"] = f"{operation.get('description', '')}\n\n{key}".strip()
-                answers = {str(code): one for code, one in operation["responses"].items()}
-                operation["responses"] = {**answers, "default": _PROBLEM}
+                answers = {
+                    str(code): {**one, "headers": {**one.get("headers", {}), **_counted()}}
+                    for code, one in operation["responses"].items()
+                }
+                operation["responses"] = {
+                    **answers,
+                    "429": {"$ref": "#/components/responses/TooMany"},
+                    "default": _PROBLEM,
+                }
         return schema
+
+
+def _counted() -> dict[str, object]:
+    """The headers of an answer that came."""
+    return {name: one for name, one in _LIMITS.items() if name != "Retry-After"}
 
 
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001  # ninja's

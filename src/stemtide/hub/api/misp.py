@@ -18,10 +18,9 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from stemtide.hub.api import problems, taxii
-from stemtide.hub.api.callers import check_scope, now
+from stemtide.hub.api.callers import check_scope, known, now
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.tongues import MISP
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.signals import reads_misp
 from stemtide.protocol import misp
@@ -63,7 +62,7 @@ def called(request: HttpRequest, scope: Scope) -> Caller:
     if not sent:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_KEY)
     is_bare = " " not in sent
-    found = parties.caller(sent, now=now()) if is_bare else taxii.called(request)
+    found = known(sent, request) if is_bare else taxii.called(request)
     check_scope(found, scope)
     return found
 

@@ -3,6 +3,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, InterfaceError, OperationalError
@@ -13,14 +14,16 @@ from pydantic_core import ErrorDetails
 
 from stemtide.hub.api.tongues import OURS, Tongue
 from stemtide.hub.orders.rules_lint import FlawedError
+from stemtide.hub.papers.verifying import AnotherDocumentError
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
+    TooManyError,
     UnknownKeyError,
 )
-from stemtide.hub.signals.rules import BulkRefusedError, TooManyError
+from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.hub.snapshots.keeping import BusyError
 from stemtide.hub.snapshots.making import GoneError
 from stemtide.hub.wake import WakesClosedError
@@ -54,6 +57,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     BulkRefusedError: ProblemType.INVALID,
     FlawedError: ProblemType.INVALID,
     TooManyError: ProblemType.TOO_MANY,
+    AnotherDocumentError: ProblemType.TOO_MANY,
     RefusedLabelError: ProblemType.REFUSED_AND_ROUTED,
     DataError: ProblemType.INVALID,
     OverflowError: ProblemType.INVALID,
@@ -87,7 +91,7 @@ BY_STATUS: dict[int, tuple[ProblemType, str]] = {
 }
 """What is said of answers that come from below our routes."""
 
-_RETRY_AFTER_S = "2"
+_RETRY_AFTER_S = 2
 
 
 class ProblemError(Exception):
@@ -98,6 +102,13 @@ class ProblemError(Exception):
     ) -> None:
         super().__init__(detail)
         self.problem = problem(which, detail, errors=list(errors))
+
+    @classmethod
+    def of(cls, found: Problem) -> Self:
+        """The error of a problem that is told already."""
+        error = cls(ProblemType(found.type.rpartition("/")[2]), found.detail)
+        error.problem = found
+        return error
 
 
 def answer(found: Problem, *, tongue: Tongue = OURS) -> HttpResponse:
@@ -113,7 +124,8 @@ def headers(found: Problem, *, tongue: Tongue = OURS) -> dict[str, str]:
     which = ProblemType(found.type.rpartition("/")[2])
     if which is ProblemType.UNAUTHENTICATED:
         return {"WWW-Authenticate": tongue.challenge}
-    return {"Retry-After": _RETRY_AFTER_S} if which is ProblemType.NOT_READY else {}
+    wait_s = _RETRY_AFTER_S if which is ProblemType.NOT_READY else found.retry_after_s
+    return {"Retry-After": str(wait_s)} if wait_s else {}
 
 
 def describe(error: Exception) -> Problem:
@@ -127,7 +139,10 @@ def describe(error: Exception) -> Problem:
     if which is ProblemType.NOT_READY:
         log.warning("not ready: %s", error)
     detail = next((DETAILS[one] for one in type(error).__mro__ if one in DETAILS), None)
-    return problem(which, detail or str(error), errors=_errors_of(error))
+    wait_s = error.retry_after_s if isinstance(error, TooManyError) else None
+    if isinstance(error, AnotherDocumentError):
+        wait_s = _RETRY_AFTER_S
+    return problem(which, detail or str(error), errors=_errors_of(error), retry_after_s=wait_s)
 
 
 def unexpected() -> Problem:

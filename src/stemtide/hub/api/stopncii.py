@@ -18,10 +18,9 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.api import problems
 from stemtide.hub.api.bodies import JSON, answer, check_content_type, read_json
-from stemtide.hub.api.callers import check_scope, now
+from stemtide.hub.api.callers import check_scope, known, now
 from stemtide.hub.api.machine import answer_to
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads_records, writes
@@ -152,7 +151,9 @@ def _caller(request: HttpRequest, scope: Scope) -> Caller:
     keys = [request.headers.get(name) for name in ("x-functions-key", "Ocp-Apim-Subscription-Key")]
     if not all(keys):
         raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEYS)
-    caller, subscriber = (parties.caller(key or "", now=now()) for key in keys)
+    opener, subscription = (key or "" for key in keys)
+    caller = known(opener, request)
+    subscriber = known(subscription, request, is_counted=False)
     if caller.party != subscriber.party:
         raise ProblemError(
             ProblemType.UNAUTHENTICATED, f"these are keys of two parties: {NEEDS_KEYS}"

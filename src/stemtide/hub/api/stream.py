@@ -17,7 +17,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import Error, connection
 from pydantic import BaseModel, Field, ValidationError
 
-from stemtide.hub.api import problems
+from stemtide.hub.api import problems, rates
 from stemtide.hub.api.callers import called
 from stemtide.hub.api.feed import MAX_POSITION
 from stemtide.hub.api.metrics import count_request, streams_open
@@ -79,28 +79,40 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         count_request(route=ADDRESS[1:], method=scope["method"], status=status, seconds=seconds)
 
     async with contextlib.AsyncExitStack() as stack:
+        request = ASGIRequest(scope, io.BytesIO())
         try:
-            opened = await _in_thread(lambda: _open(scope))  # 1
+            opened = await _in_thread(lambda: _open(request))  # 1
             asked = opened.asked
             mine = await stack.enter_async_context(  # 2
                 wakes.subscribe(opened.caller.party, exercise=asked.exercise)
             )
             missed = await _in_thread(lambda: _missed(opened))  # 3
         except Exception as error:  # noqa: BLE001  # the one table knows what each of them says
-            found = _describe(error)
+            found, headers = _refused(error, request)
             count(found.status)
-            await send_problem(found, send)
+            await send_problem(found, send, headers=headers)
             return
         count(200)
         with streams_open.track_inprogress():
-            await _follow(_events(opened, mine, missed=missed), receive=receive, send=send)  # 4
+            events = _events(opened, mine, missed=missed)
+            said = [
+                (name.lower().encode(), value.encode())
+                for name, value in rates.headers_of(request).items()
+            ]
+            await _follow(events, headers=[*_HEADERS, *said], receive=receive, send=send)  # 4
 
 
-async def _follow(events: AsyncIterator[bytes], *, receive: Receive, send: Send) -> None:
+async def _follow(
+    events: AsyncIterator[bytes],
+    *,
+    headers: list[tuple[bytes, bytes]],
+    receive: Receive,
+    send: Send,
+) -> None:
     """Send events until they end or the agent leaves, whichever is first."""
 
     async def tell() -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for event in events:
             await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
@@ -162,9 +174,8 @@ async def _in_thread(look: Callable[[], _Found]) -> _Found:
     return await asyncio.to_thread(looked)
 
 
-def _open(scope: Scope) -> _Opened:
+def _open(request: ASGIRequest) -> _Opened:
     """Who wants to follow what. raises: what the table of problems knows."""
-    request = ASGIRequest(scope, io.BytesIO())
     if request.method != _GET:
         raise ProblemError(ProblemType.WRONG_METHOD, problems.below(405, allow=_GET).detail)
     request.get_host()
@@ -190,7 +201,7 @@ def _missed(opened: _Opened) -> int | None:
 def _is_still_open(opened: _Opened) -> bool:
     """Whether the key still opens the stream."""
     try:
-        called(opened.request, words.Scope.FEED_READ)
+        called(opened.request, words.Scope.FEED_READ, is_counted=False)
     except (RefusalError, ProblemError):
         return False
     except Error:
@@ -198,8 +209,10 @@ def _is_still_open(opened: _Opened) -> bool:
     return True
 
 
-def _describe(error: Exception) -> Problem:
-    """The problem of a stream that cannot begin."""
-    if isinstance(error, DisallowedHost):
-        return problems.below(400)
-    return problems.describe(error)
+def _refused(error: Exception, request: ASGIRequest) -> tuple[Problem, dict[str, str]]:
+    """The problem of a stream that cannot begin, and what is said of limits."""
+    found = problems.below(400) if isinstance(error, DisallowedHost) else problems.describe(error)
+    if found.status == 401:  # noqa: PLR2004  # as door.py does above Django
+        address = str(request.META.get("REMOTE_ADDR", ""))
+        found = rates.count_stranger(address, request) or found
+    return found, rates.headers_of(request)

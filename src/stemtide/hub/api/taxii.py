@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from stemtide.hub.api import problems
 from stemtide.hub.api.bodies import read_json
-from stemtide.hub.api.callers import now
+from stemtide.hub.api.callers import known, now
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.taxii_answers import (
     MEDIA_TYPE,
@@ -30,7 +30,6 @@ from stemtide.hub.api.taxii_answers import (
 )
 from stemtide.hub.api.taxii_questions import read_question, versions_named
 from stemtide.hub.api.tongues import TAXII, TAXII_PREFIX
-from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import UnknownKeyError
 from stemtide.hub.stix import reads, reads_pages, rules, writes
@@ -85,14 +84,14 @@ def called(request: HttpRequest) -> Caller:
     """
     scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() in {"bearer", "token"} and rest:
-        return parties.caller(rest.strip(), now=now())
+        return known(rest.strip(), request)
     if scheme.lower() != "basic" or not rest:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT)
     try:
         user, _, key = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT) from error
-    found = parties.caller(key, now=now())
+    found = known(key, request)
     if user not in {found.party.name, found.key}:
         raise UnknownKeyError(
             "this name and this key do not belong together: the name is the party's, as in"

@@ -4,11 +4,13 @@
 source: https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from stemtide.hub.api import problems
+from stemtide.hub.api import problems, rates
 from stemtide.hub.api.door import is_machines
+from stemtide.hub.api.metrics import count_request
 from stemtide.hub.api.problems import MAX_BODY_BYTES
 from stemtide.hub.api.tongues import OURS, Tongue, tongue_at
 from stemtide.protocol.problems import Problem
@@ -21,6 +23,10 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATIENCE = 4 * MAX_BODY_BYTES
 """How much of a body that is too large is still read, so that its sender hears why."""
+
+_HELD_S = 0.5
+_MAX_HELD = 500
+"""So many refusals wait at a time; a connection costs little, but not nothing."""
 
 NO_STORE = (b"cache-control", b"no-store")
 
@@ -35,13 +41,20 @@ def header(scope: Scope, name: bytes) -> str | None:
     return found[-1].decode("latin-1") if found else None
 
 
-async def send_problem(found: Problem, send: Send, *, tongue: Tongue = OURS) -> None:
-    """Answer with a problem document, or in another protocol's shape; close the connection."""
+async def send_problem(
+    found: Problem,
+    send: Send,
+    *,
+    tongue: Tongue = OURS,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Answer with a problem document, or in another protocol's shape; close the connection.
+
+    headers: more than the problem itself needs.
+    """
     body = tongue.write(found).encode()
-    more = [
-        (name.lower().encode(), value.encode())
-        for name, value in problems.headers(found, tongue=tongue).items()
-    ]
+    said = {**problems.headers(found, tongue=tongue), **(headers or {})}
+    more = [(name.lower().encode(), value.encode()) for name, value in said.items()]
     sent = [
         (b"content-type", tongue.media_type.encode()),
         (b"content-length", str(len(body)).encode()),
@@ -82,6 +95,43 @@ def weighed(application: Application) -> Application:
                 await _send_plain(found, send)
 
     return weigh
+
+
+def gated(application: Application) -> Application:
+    """The same application, for whom has not used up what they may send: others hear so at once.
+
+    Nothing is read and nothing looked up for them, and their answer is held for a moment: whoever
+    sends without a pause sends less, and a flood costs others next to nothing.
+    """
+    held = 0
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        is_machine = scope["type"] == "http" and is_machines(scope["path"])
+        found = _refusal(scope) if is_machine else None
+        if found is None:
+            await application(scope, receive, send)
+            return
+        problem, headers = found
+        nonlocal held
+        if held < _MAX_HELD:
+            held += 1
+            try:
+                await asyncio.sleep(_HELD_S)
+            finally:
+                held -= 1
+        count_request(route="too-many", method=scope["method"], status=problem.status, seconds=0.0)
+        await send_problem(problem, send, tongue=tongue_at(scope["path"]), headers=headers)
+
+    return gate
+
+
+def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
+    """What is said to credentials that used up what they may send."""
+
+    def said(name: str) -> str | None:
+        return header(scope, name.encode())
+
+    return rates.refusal(scope["method"], scope["path"], header=said)
 
 
 def _announced(scope: Scope) -> int:

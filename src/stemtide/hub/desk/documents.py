@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, signed_in
 from stemtide.hub.papers import own
-from stemtide.hub.papers.verifying import verify_pdf
+from stemtide.hub.papers.verifying import AnotherDocumentError, verify_pdf
 from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 
 VERDICTS = {
@@ -53,6 +53,11 @@ TRUSTS = {
 }
 
 
+_BUSY = gettext_lazy(
+    "Another document of your party is being looked at: send this one once that is done."
+)
+
+
 class DocumentForm(MarkedForm):
     """The document that is looked at."""
 
@@ -84,7 +89,13 @@ def verify(request: SignedInRequest) -> HttpResponse:
         form.mark_errors()
         return render(request, "desk/document_verify.html", facts, status=422)
     sent = form.cleaned_data["document"]
-    found = verify_pdf(sent.read(), trusted=own.hub_trust(now), now=now)
+    party = request.user.party.name
+    try:
+        found = verify_pdf(sent.read(), trusted=own.hub_trust(now), now=now, of=party)
+    except AnotherDocumentError:
+        form.add_error("document", _BUSY)
+        form.mark_errors()
+        return render(request, "desk/document_verify.html", facts, status=429)
     word, follows = VERDICTS[found.verdict]
     facts |= {
         "found": found,

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.referral_forms import ExtendForm, HoldForm
-from stemtide.hub.desk.refusals import without_field
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError, allows
+from stemtide.hub.ledger.reads_paces import check_acts
+from stemtide.hub.parties.rules import InvalidError, NotAllowedError, TooManyError, allows
 from stemtide.hub.referrals import (
     reads_holds as reads,
     rules_holds as rules,
@@ -60,6 +61,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_place(kind=by.kind, role=by.role)
     if request.method != "POST":
+        check_acts("hold.placed", viewer=by.party, now=now, is_person=True)
         first = {name: request.GET.get(name, "") for name in ("url", "signal")}
         return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=first)})
     form = HoldForm(request.POST)
@@ -70,6 +72,8 @@ def new(request: SignedInRequest) -> HttpResponse:
         except InvalidError as error:
             field = error.field if error.field in form.fields else None
             form.add_error(field, without_field(error))
+        except TooManyError as error:
+            form.add_error(None, in_words(error))
         else:
             messages.success(request, _("Placed. Referrals of this content wait from now on."))
             return redirect("holds")

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.refusals import without_field
+from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm, uuid_or_none
+from stemtide.hub.ledger.reads_paces import check_acts
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.parties.rules import InvalidError, TooManyError
 from stemtide.hub.situation import (
     reads_leads as reads,
     rules_leads as rules,
@@ -96,6 +97,7 @@ def report(request: SignedInRequest) -> HttpResponse:
         if one.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
     ]
     if request.method != "POST":
+        check_acts("lead.reported", viewer=viewer, now=datetime.now(UTC), is_person=True)
         crisis = uuid_or_none(request.GET.get("crisis"))
         first = {"crisis": crisis, "exercise": request.GET.get("exercise") == "1"}
         form = LeadForm(bases=bases, parties=to, initial=first)
@@ -109,6 +111,8 @@ def report(request: SignedInRequest) -> HttpResponse:
             form.add_error(
                 error.field if error.field in form.fields else None, without_field(error)
             )
+        except TooManyError as error:
+            form.add_error(None, in_words(error))
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))
             return redirect("lead", uid=made.id)

@@ -22,6 +22,7 @@ from stemtide.hub.parties.rules import (
     InvalidError,
     NotAllowedError,
     NotFoundError,
+    TooManyError,
     check_person_may_write,
 )
 from stemtide.hub.parties.rules_people import needs_second_factor
@@ -98,6 +99,10 @@ def _guarded(
             raise Http404(in_words(error)) from error
         except NotAllowedError as error:
             raise PermissionDenied(in_words(error)) from error
+        except TooManyError as error:
+            page = render(request, "429.html", {"exception": in_words(error)}, status=429)
+            page.headers["Retry-After"] = str(error.retry_after_s)
+            return page
         except ConflictError as error:
             return render(request, "409.html", {"exception": in_words(error)}, status=409)
 

@@ -16,8 +16,9 @@ from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.room_forms import Around, WarningForm
 from stemtide.hub.desk.room_verbs import BY_NAME, Offer
+from stemtide.hub.ledger.reads_paces import check_acts
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.parties.rules import ConflictError, InvalidError, TooManyError
 
 RELOAD_S = "15"
 
@@ -90,6 +91,8 @@ def warn(request: SignedInRequest) -> HttpResponse:
     by = actor_of(request)
     rules.check_warn(by=by)
     viewer = request.user.party
+    if request.method != "POST":
+        check_acts("crisis.warned", viewer=viewer, now=datetime.now(UTC), is_person=True)
     others = [
         (one.name, one.title) for one in parties.parties(viewer=viewer) if one.name != viewer.name
     ]
@@ -103,7 +106,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
             form.add_error(
                 error.field if error.field in form.fields else None, without_field(error)
             )
-        except ValueError as error:
+        except (TooManyError, ValueError) as error:
             form.add_error(None, in_words(error))
     if is_sent:
         form.mark_errors()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's tables: entries, the numbers given out so far, and when positions were."""
+"""The ledger's tables: entries, numbers given out, when positions were, what counts for paces."""
 
 from django.db import models
 
@@ -65,3 +65,22 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} from {self.first} at {self.at:%Y-%m-%d %H:%M:%S.%f}"
+
+
+class PacedAct(models.Model):
+    """An act that alerted people, while it counts: for an hour (rules_paces.py).
+
+    actor: the party, as entries name it; weight: how many parties were named.
+    """
+
+    actor = models.CharField(max_length=80)
+    pace = models.CharField(max_length=20)
+    weight = models.PositiveIntegerField()
+    exercise = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index("actor", "pace", "at", name="paced_acts_of_late")]
+
+    def __str__(self) -> str:
+        return f"{self.pace} of {self.actor}"

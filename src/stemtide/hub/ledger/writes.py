@@ -8,6 +8,8 @@ from django.db import connection
 
 from stemtide.hub.ledger.models import Entry, Numbering, Placement
 from stemtide.hub.ledger.rules import SPACING, Hand, NoTransactionError, crisis_named
+from stemtide.hub.ledger.rules_paces import PACES
+from stemtide.hub.ledger.writes_paces import keep_pace
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
@@ -62,9 +64,14 @@ def append(
     actor, subject: how the ledger names rows; no personal data, here or in detail.
     crisis:  the crisis whose timeline the act belongs to; an act on a crisis belongs to it anyway.
 
-    raises: NoTransactionError outside transaction.atomic().
+    An act that alerts people is counted, and refused where its party did too many of late.
+
+    raises: NoTransactionError outside transaction.atomic(); TooManyError.
     """
     _check_transaction()
+    if kind in PACES:
+        take_turn()  # so that no other process counts meanwhile
+        keep_pace(kind, by=actor, now=now, detail=detail or {}, exercise=exercise)
     entry = Entry.objects.create(
         number=_advance(_ENTRIES, 1),
         kind=kind,
@@ -91,7 +98,7 @@ def append_by(
 ) -> Entry:
     """Record one act of somebody: their party is the actor, the detail says through which hand.
 
-    raises: NoTransactionError outside transaction.atomic().
+    raises: NoTransactionError outside transaction.atomic(); TooManyError.
     """
     return append(
         kind,

@@ -14,7 +14,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +31,11 @@ from stemtide.protocol.documents import (
 )
 
 _WALL_S = 30.0
-_ONE_AT_A_TIME = threading.BoundedSemaphore(2)
+_SLOTS = threading.BoundedSemaphore(2)
 """Documents that are looked at at once in this process; further ones wait their turn."""
+
+_askers: set[str] = set()
+_askers_lock = threading.Lock()
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 """What the other process gets of ours: no secret can leak from what it was never given."""
@@ -45,18 +49,45 @@ class Trusted:
     named: Sequence[x509.Certificate] = ()
 
 
-def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime) -> Verification:
-    """What can be said of a PDF. It raises nothing that the document brings about."""
+class AnotherDocumentError(Exception):
+    """Whoever asks has another document looked at already. The message names the remedy."""
+
+
+def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> Verification:
+    """What can be said of a PDF. It raises nothing that the document brings about.
+
+    of: the party that asks, which has one looked at at a time: nobody keeps all slots busy. "" for
+        whoever runs the hub.
+
+    raises: AnotherDocumentError.
+    """
     told = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
     if len(pdf) > MAX_DOCUMENT_BYTES:
         why = f"it is larger than {MAX_DOCUMENT_BYTES:,} bytes"
         return Verification(verdict=SealVerdict.UNREADABLE, why=why, **told)
     try:
-        with _ONE_AT_A_TIME:
+        with _turn(of), _SLOTS:
             seals = _look(pdf, trusted=trusted, now=now)
     except _UnreadableError as error:
         return Verification(verdict=SealVerdict.UNREADABLE, why=str(error), **told)
     return Verification(verdict=_verdict(seals), seals=seals, **told)
+
+
+@contextmanager
+def _turn(of: str) -> Iterator[None]:
+    """One document of a party. raises: AnotherDocumentError."""
+    with _askers_lock:
+        if of in _askers:
+            raise AnotherDocumentError(
+                "another document of your party is being looked at: send this one once that is done"
+            )
+        if of:
+            _askers.add(of)
+    try:
+        yield
+    finally:
+        with _askers_lock:
+            _askers.discard(of)
 
 
 def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from stemtide.hub.ledger import rules as ledger_rules
 from stemtide.protocol.words import PartyKind, Role, Scope
 
 SILENT_AFTER = timedelta(seconds=20)
@@ -67,17 +68,10 @@ COUNTRIES = frozenset(_CODES.split())
 _PARTY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
-class RefusalError(Exception):
-    """The hub refuses an act. Its text names the thing and the remedy, and may be shown.
-
-    template: the English text, with {places} for what it is about.
-    facts: what stands in the places. Doors that speak other languages translate the template.
-    """
-
-    def __init__(self, template: str = "", /, **facts: object) -> None:
-        super().__init__(template.format_map(facts) if facts else template)
-        self.template = template
-        self.facts = facts
+RefusalError = ledger_rules.RefusalError
+ConflictError = ledger_rules.ConflictError
+TooManyError = ledger_rules.TooManyError
+"""Those of the floor below, which refuses as well; every room knows them by these names."""
 
 
 class NotAllowedError(RefusalError):
@@ -86,10 +80,6 @@ class NotAllowedError(RefusalError):
 
 class NotFoundError(RefusalError):
     """There is no such thing, or none that this party may see: the two are told apart to nobody."""
-
-
-class ConflictError(RefusalError):
-    """It contradicts what is already there."""
 
 
 class InvalidError(RefusalError):

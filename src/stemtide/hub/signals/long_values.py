@@ -62,7 +62,7 @@ def weigh(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
     today = now.astimezone(UTC).date()
     before = LongValueSpending.objects.filter(party=by, day=today).first()
     spent = weight + (before.spent_bytes if before else 0)
-    check_spending(spent, most=settings.LONG_VALUE_BYTES_A_DAY)
+    check_spending(spent, most=settings.LONG_VALUE_BYTES_A_DAY, now=now)
     return spent
 
 

@@ -18,6 +18,7 @@ from stemtide.hub.parties.rules import (
     InvalidError,
     NotAllowedError,
     RefusalError,
+    TooManyError,
     allows,
     check_expiry,
 )
@@ -54,8 +55,7 @@ __all__ = [
 ]
 
 
-class TooManyError(RefusalError):
-    """A party has done so much of this that it must wait."""
+_DAY_S = 86_400
 
 
 class BulkRefusedError(RefusalError):
@@ -182,16 +182,19 @@ def check_signal(body: SignalIn, *, now: datetime) -> None:
     check_expiry(body.expires_at, now=now)
 
 
-def check_spending(spent_bytes: int, *, most: int) -> None:
+def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
     """Refuse long values that would take a party over its share of the hub's disk for a day.
 
     spent_bytes: those of today, the ones at hand included. raises: TooManyError.
     """
+    into = now.astimezone(UTC)
+    into_s = into.hour * 3600 + into.minute * 60 + into.second
     if spent_bytes > most:
         raise TooManyError(
             "your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
             " values today, and {most:,} are taken in a day: share digests, or go on after"
             " midnight UTC, or ask whoever runs the hub for more",
+            retry_after_s=_DAY_S - into_s,
             spent_bytes=spent_bytes,
             most=most,
         )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often a key, a party and an address may ask, at every address for machines: decision 0066.
+
+1 Who calls is known: the request is counted for the key and for its party, and refused where either
+  is used up (`count`).
+2 What the same credentials send after that is refused before anything is read or looked up, until
+  the window ends (`refusal`): a flood costs others next to nothing.
+3 What no key opened is counted for the address that it came from (`count_stranger`). Keys that are
+  known work from there all the same: behind a proxy everybody may have one address.
+
+Each process of a hub counts for itself.
+"""
+
+import ipaddress
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.api.quotas import PARTY_TIMES, Bound, Policy, Standing, Windows, headers
+from stemtide.hub.parties.reads import Caller
+from stemtide.protocol.problems import Problem, ProblemType, problem
+
+LARGE_BYTES = 256 * 1024
+"""A body that is larger counts as a bulk, and so does one of which nobody says how large it is."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEAVY = ("/documents/verify",)
+_WHOLE = ("/api/v1/snapshot", "/misp/feed/hashes.csv")
+_MAX_BOXED = 10_000
+
+_windows = Windows()
+_boxed: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
+"""Credentials that used something up, with the policy: refused without a look until it ends."""
+
+Header = Callable[[str], str | None]
+"""Gives a header of a request by its lower-case name."""
+
+
+def policy_name(method: str, path: str, *, header: Header) -> str:
+    """Which policy a request falls under, by what everybody can see of it."""
+    if path.endswith(_HEAVY):
+        return "heavy"
+    if path.startswith(_WHOLE):
+        return "bulk"
+    if method in _SAFE:
+        return "reading"
+    said = header("content-length") or ""
+    is_large = int(said) > LARGE_BYTES if said.isdecimal() else bool(header("transfer-encoding"))
+    return "bulk" if is_large else "writing"
+
+
+def count(request: HttpRequest, caller: Caller) -> None:
+    """Count a request of a known caller. raises: ProblemError with 429."""
+    if not settings.RATES:
+        return
+    now = time.monotonic()
+    name = policy_name(request.method or "", request.path, header=request.headers.get)
+    quota = settings.RATES[name]
+    standings = _windows.take(
+        (
+            Bound(Policy(name, quota), caller.key),
+            Bound(Policy(f"{name}-party", PARTY_TIMES * quota), caller.party.pk),
+        ),
+        now=now,
+    )
+    request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
+    if standings[0].is_over:
+        _box(_credentials(request.headers.get, name=name), standings, now=now)
+        raise ProblemError.of(_too_many(standings[0], now=now))
+
+
+def count_stranger(address: str, request: HttpRequest) -> Problem | None:
+    """Count a request that no key opened; the problem, where its address sent too many of them."""
+    if not settings.RATES:
+        return None
+    now = time.monotonic()
+    policy = Policy("stranger", settings.RATES["stranger"])
+    standings = _windows.take((Bound(policy, _network(address)),), now=now)
+    request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
+    return _too_many(standings[0], now=now) if standings[0].is_over else None
+
+
+def refusal(method: str, path: str, *, header: Header) -> tuple[Problem, dict[str, str]] | None:
+    """The problem, with its headers, of credentials that used up what they have; or None."""
+    if not _boxed:
+        return None
+    name = policy_name(method, path, header=header)
+    key = _credentials(header, name=name)
+    standings = _boxed.get(key)
+    if standings is None:
+        return None
+    now = time.monotonic()
+    if standings[0].ends_at <= now:
+        _boxed.pop(key, None)
+        return None
+    return _too_many(standings[0], now=now), headers(standings, now=now)
+
+
+def headers_of(request: HttpRequest) -> dict[str, str]:
+    """What an answer says of the limits that its request was counted against."""
+    standings: tuple[Standing, ...] = getattr(request, "stemtide_rates", ())
+    return headers(standings, now=time.monotonic())
+
+
+def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
+    """What somebody calls with, under one policy."""
+    return (name, header("authorization") or "", header("x-functions-key") or "")
+
+
+def _box(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
+    """Remember credentials that were right, and used something up."""
+    if len(_boxed) >= _MAX_BOXED:
+        for one in [one for one, found in _boxed.items() if found[0].ends_at <= now]:
+            _boxed.pop(one, None)
+    if len(_boxed) < _MAX_BOXED:
+        _boxed[key] = standings
+
+
+def _too_many(standing: Standing, *, now: float) -> Problem:
+    """The problem of a quota that is used up."""
+    policy, wait_s = standing.policy, standing.reset_s(now)
+    return problem(
+        ProblemType.TOO_MANY,
+        f"{policy.quota} requests in {policy.window_s} s are taken under the policy"
+        f" {policy.name}, and have been: go on in {wait_s} s, or ask whoever runs the hub for more",
+        retry_after_s=wait_s,
+    )
+
+
+def _network(address: str) -> str:
+    """Whom an address stands for: of IPv6 its /64, of which one caller has all."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:60]
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004  # IPv6

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever alerts people is either counted for its party, or has a reason here why it is not."""
+
+from stemtide.hub.alerts.rules_kinds import RAISES
+from stemtide.hub.ledger.rules_paces import AN_HOUR, PACES, WHAT, Pace
+
+BY_THE_CLOCK = {
+    *("crisis.ended", "review.prompted", "review.required", "complaint.prompted"),
+    *("order.missed", "scrutiny.missed", "alert.exhausted", "delivery.exhausted"),
+    *("recheck.contradicted", "recheck.returned", "recheck.met"),
+}
+ANSWERS = {
+    *("order.executed", "order.reinstated", "scrutiny.confirmed", "referral.answered"),
+    *("referral.reinstated", "redress.declined", "redress.granted"),
+}
+"""Of each there are as many as somebody else asked for, and the law may want it at once."""
+UNDOES = {
+    *("signal.withdrawn", "referral.withdrawn", "order.withdrawn", "order.annulled"),
+    "crisis.closed",
+}
+"""What was wrong must stop at any time."""
+FOLLOWS = {
+    "order.copied": "an order that is counted",
+    "hold.met": "a referral; and one open alert a party",
+    "hold.overridden": "a referral that is counted",
+    "referral.overlapped": "a referral that is counted; and one open alert a party",
+    "referral.freed": "a hold's end; and one open alert a party",
+}
+ONE_OPEN_ALERT = {
+    "opinion.given": "a dispute is the brake of agents, and must never be refused",
+    "complaint.filed": "by an uploader, with codes of a provider",
+    "redress.asked": "a provider asks the sharer on a complaint that was filed",
+}
+
+
+def test_every_act_that_alerts_people_has_a_pace_or_a_reason():
+    reasons = BY_THE_CLOCK | ANSWERS | UNDOES | set(FOLLOWS) | set(ONE_OPEN_ALERT)
+    assert reasons & set(PACES) == set()
+    assert set(RAISES) - set(PACES) - reasons == set()
+    assert reasons - set(RAISES) == set()
+
+
+def test_every_pace_has_a_number_and_a_name_and_is_told_to_operators():
+    from pathlib import Path
+
+    page = Path("docs/run/hub.md").read_text("utf-8")
+    assert set(AN_HOUR) == set(WHAT) == set(Pace) == set(PACES.values())
+    assert [one for one in Pace if f"`{one}` {AN_HOUR[one]:,}" not in page] == []

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts that alert people: so many an hour for a party, whichever key or person acts."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from stemtide.hub.crises import writes as crises, writes_joining as joining
+from stemtide.hub.crises.models import Crisis
+from stemtide.hub.ledger import reads_paces as paces, writes as ledger
+from stemtide.hub.ledger.models import Entry, PacedAct
+from stemtide.hub.ledger.rules import TooManyError
+from stemtide.hub.ledger.rules_paces import Act, Pace, check_pace
+from stemtide.protocol.crises import InviteIn, WarningIn
+from stemtide.protocol.words import Role
+from tests.world import NOON
+
+pytestmark = pytest.mark.usefixtures("few")
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def few(settings):
+    settings.ALERTING_ACTS = {Pace.WARNING: 4, Pace.INVITATION: 4, Pace.LEAD: 4}
+
+
+def warn(world, *, role=Role.DUTY_OFFICER, now=NOON, ref=None, party=None, **facts):
+    actor = world.actor(party or world.authority, role=role, ref=ref)
+    facts = {"name": "Attack", "happened_at": NOON, "countries": ("BE",)} | facts
+    return crises.warn(WarningIn(**facts), by=actor, now=now)
+
+
+def refused_after(act, *, times=20):
+    for done in range(times):
+        try:
+            act()
+        except TooManyError as error:
+            return done, error
+    pytest.fail("it was never refused")
+
+
+def test_a_person_may_warn_as_often_as_the_hub_allows_and_is_told_when_again(world):
+    done, error = refused_after(lambda: warn(world))
+    assert done == 4
+    assert error.retry_after_s == 3600
+    assert "Go on at 13:00:01 UTC" in str(error)
+    assert "by phone" in str(error)
+
+
+def test_a_machine_leaves_its_party_s_people_a_quarter(world):
+    done, error = refused_after(lambda: warn(world, role=None))
+    assert done == 3
+    assert "do at the desk, where people have more" in str(error)
+    assert warn(world).id
+
+
+def test_keys_and_people_of_a_party_are_counted_together_and_another_party_apart(world):
+    warn(world, role=None, ref="key:a")
+    warn(world, role=None, ref="key:b")
+    warn(world, ref="person:1")
+    warn(world, ref="person:2")
+    for more in ({"ref": "person:3"}, {"role": None, "ref": "key:c"}):
+        with pytest.raises(TooManyError):
+            warn(world, **more)
+    assert warn(world, party=world.other_authority).id
+
+
+def test_after_the_hour_it_works_again_and_what_no_longer_counts_is_forgotten(world):
+    for minute in range(4):
+        warn(world, now=NOON + timedelta(minutes=minute))
+    with pytest.raises(TooManyError) as caught:
+        warn(world, now=NOON + timedelta(minutes=59))
+    assert caught.value.retry_after_s == 60
+    assert warn(world, now=NOON + HOUR).id
+    with pytest.raises(TooManyError):
+        warn(world, now=NOON + HOUR)
+    assert PacedAct.objects.filter(pace=Pace.WARNING).count() == 4
+
+
+def test_what_is_refused_leaves_nothing_behind(world):
+    refused_after(lambda: warn(world))
+    before = (Entry.objects.count(), PacedAct.objects.count(), Crisis.objects.count())
+    with pytest.raises(TooManyError):
+        warn(world)
+    assert (Entry.objects.count(), PacedAct.objects.count(), Crisis.objects.count()) == before
+
+
+def test_an_exercise_takes_nothing_from_what_is_real(world):
+    refused_after(lambda: warn(world, exercise=True))
+    assert warn(world).id
+
+
+def test_an_invitation_counts_once_for_each_party_that_it_names(world):
+    crisis = warn(world)
+    by = world.actor(world.authority, role=Role.DUTY_OFFICER)
+    names = ("big-video", "small-forum", "tech-forum")
+    joining.invite(crisis.id, body=InviteIn(parties=names), by=by, now=NOON)
+    with pytest.raises(TooManyError, match="Invitations: your party may send 4 an hour"):
+        joining.invite(
+            crisis.id, body=InviteIn(parties=("fr-referral-unit", "rights-watch")), by=by, now=NOON
+        )
+
+
+def test_one_act_alone_is_never_too_much_however_many_it_names(world, settings):
+    settings.ALERTING_ACTS = {Pace.INVITATION: 2}
+    crisis = warn(world)
+    by = world.actor(world.authority, role=Role.DUTY_OFFICER)
+    names = ("big-video", "small-forum", "tech-forum")
+    assert joining.invite(crisis.id, body=InviteIn(parties=names), by=by, now=NOON).id == crisis.id
+
+
+def test_where_the_hub_sets_no_limit_none_holds(world, settings):
+    settings.ALERTING_ACTS = {}
+    assert len([warn(world) for _ in range(70)]) == 70
+
+
+def test_a_page_that_asks_first_hears_what_the_write_would_say(world):
+    asked = {"viewer": world.authority, "now": NOON, "is_person": True}
+    paces.check_acts("crisis.warned", **asked)
+    _, error = refused_after(lambda: warn(world))
+    with pytest.raises(TooManyError) as caught:
+        paces.check_acts("crisis.warned", **asked)
+    assert str(caught.value) == str(error)
+
+
+@pytest.mark.django_db
+def test_what_the_clock_does_is_not_counted():
+    with transaction.atomic():
+        for _ in range(9):
+            ledger.append("crisis.warned", actor="clock", subject="signals", now=NOON)
+    assert PacedAct.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("acts", "weight", "wait_s"),
+    [
+        ([], 9, None),
+        ([(0, 3)], 1, None),
+        ([(0, 4)], 1, 3600),
+        ([(-50, 2), (-10, 2)], 1, 600),
+        ([(-50, 2), (-10, 2)], 3, 3000),
+        ([(-50, 2), (-10, 2)], 9, 3000),
+    ],
+)
+def test_the_wait_is_until_enough_acts_no_longer_count(acts, weight, wait_s):
+    given = [Act(NOON + timedelta(minutes=at), much) for at, much in acts]
+    asked = {"weight": weight, "most": 4, "is_person": True, "now": NOON}
+    if wait_s is None:
+        check_pace(Pace.LEAD, given, **asked)
+        return
+    with pytest.raises(TooManyError) as caught:
+        check_pace(Pace.LEAD, given, **asked)
+    assert caught.value.retry_after_s == wait_s
