@@ -185,7 +185,9 @@ def _check_target(url: str, *, loopback: bool) -> None:
     """
     reach = reach_of(loopback=loopback)
     if not _LOOK_UPS.acquire(blocking=False):
-        raise TooManyError("the hub looks up other addresses: try again in a few seconds")
+        raise TooManyError(
+            "the hub looks up other addresses: try again in a few seconds", retry_after_s=2
+        )
     try:
         parts = urlsplit(check_url(url, reach=reach))
         port = parts.port or _PORTS[parts.scheme]
