@@ -7,7 +7,7 @@ from stemtide.hub.ledger.rules_paces import AN_HOUR, PACES, WHAT, Pace
 BY_THE_CLOCK = {
     *("crisis.ended", "review.prompted", "review.required", "complaint.prompted"),
     *("order.missed", "scrutiny.missed", "alert.exhausted", "delivery.exhausted"),
-    *("recheck.contradicted", "recheck.returned", "recheck.met"),
+    *("recheck.contradicted", "recheck.returned", "recheck.met", "webhook.disabled"),
 }
 ANSWERS = {
     *("order.executed", "order.reinstated", "scrutiny.confirmed", "referral.answered"),
