@@ -71,7 +71,7 @@ def test_an_agent_waits_as_long_as_the_hub_says_and_then_asks_again(busy, tmp_pa
     assert busy.pauses[0] >= 1
 
 
-def test_a_command_waits_and_says_so_and_then_does_it(busy):
+def test_a_command_waits_and_then_does_it(busy):
     done = subprocess.run(
         [str(BIN / "stemtide"), "crisis", "list", "--hub", busy.url, "--json"],
         env=plain_environment() | {"STEMTIDE_KEY": "st_a_b"},
@@ -80,7 +80,6 @@ def test_a_command_waits_and_says_so_and_then_does_it(busy):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "the hub asks to wait 1 s" in done.stderr
     assert busy.pauses[0] >= 1
 
 

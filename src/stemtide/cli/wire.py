@@ -47,7 +47,12 @@ def asking(hub: str, key: str) -> "Iterator[Client]":
 
     from stemtide.client import Hub as Client, HubError, Limits
 
-    limits = Limits(read_s=_PATIENT_S, answer_s=10 * _PATIENT_S, answer_bytes=_MOST_BYTES)
+    limits = Limits(
+        read_s=_PATIENT_S,
+        answer_s=10 * _PATIENT_S,
+        answer_bytes=_MOST_BYTES,
+        patience_s=_PATIENT_S,  # two windows in which a hub counts requests
+    )
     try:
         # Whoever types an address of plain http means it.
         with Client(hub, key=key_of(key), insecure=True, limits=limits) as client:
