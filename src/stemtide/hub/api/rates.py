@@ -28,7 +28,7 @@ LARGE_BYTES = 256 * 1024
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEAVY = ("/documents/verify",)
-_WHOLE = ("/api/v1/snapshot", "/misp/feed/hashes.csv")
+_WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
 _MAX_BOXED = 10_000
 
 _windows = Windows()
