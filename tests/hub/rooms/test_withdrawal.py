@@ -136,7 +136,8 @@ def test_one_dispute_marks_a_signal_and_moves_it_up_the_feed(world):
     ]
     entry = reads.feed(shared.position, viewer=world.small_provider).entries[0]
     assert (entry.op, entry.disputed) == ("put", True)
-    assert world.last_entry().detail == {"opinion": "dispute", "disputed": True}
+    detail = {"opinion": "dispute", "disputed": True, "position": out.position}
+    assert world.last_entry().detail == detail
 
 
 def test_the_feed_and_the_snapshot_tell_a_party_of_its_own_dispute(world):
