@@ -37,7 +37,7 @@ def test_the_whole_is_signed_by_the_key_that_the_hub_says(filled, tmp_path):
     path = tmp_path / "snapshot.jsonl.gz"
     path.write_bytes(answer.content)
     with opened_whole(path, trusted=keys) as (head, lines):
-        assert b"".join(lines.pieces()).count(b"\n") == head.manifest.signals == 300
+        assert b"".join(lines.pieces()).count(b"\n") == head.manifest.signals >= 300
     assert head.manifest.party == "big-video"
     assert (offer.version, offer.sha256) == (head.manifest.version, head.manifest.sha256)
     assert offer.file_bytes == len(answer.content) == int(answer.headers["Content-Length"])
