@@ -2,8 +2,8 @@
 import json
 import random
 import signal as signals
+import socket
 
-import httpx
 import pytest
 
 from tests.agent.fake_hub import KEY
@@ -94,15 +94,18 @@ def test_an_agent_killed_while_it_acts_writes_every_action_once(hub, agent, prov
 def test_requests_under_way_are_finished_before_the_agent_stops(hub, agent):
     hub.share(ONE)
     agent.wait(ready=True, position=1)
-    address = agent.http.base_url
-
-    def slow_body():
-        yield b'{"items": [{"sha256": "'
+    url = agent.http.base_url
+    body = json.dumps({"items": [{"sha256": ONE}]}).encode()
+    head = (
+        f"POST /match HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nExpect: 100-continue\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((url.host, url.port)) as line, line.makefile("rb") as said:
+        line.sendall(head.encode())
+        assert said.readline().startswith(b"HTTP/1.1 100")  # it waits for the body now
         agent._process.send_signal(signals.SIGTERM)
-        yield f'{ONE}"}}]}}'.encode()
-
-    headers = {"Content-Type": "application/json"}
-    answer = httpx.post(f"{address}/match", content=slow_body(), headers=headers, timeout=60)
-    assert answer.json()["items"][0]["decision"]["action"] == "block"
+        line.sendall(body)
+        answer = json.loads(said.read().rpartition(b"\r\n\r\n")[2])
+    assert answer["items"][0]["decision"]["action"] == "block"
     assert agent.stop() == 0
     agent.start()
