@@ -102,12 +102,12 @@ def raised(names, folder):
         yield found
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    """Two hubs, for one kind of exchange after the other."""
+@pytest.fixture
+def two(tmp_path):
+    """Two hubs that hold nothing yet."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-        with raised("ab", tmp_path_factory.mktemp("hubs")) as found:
+        with raised("ab", tmp_path) as found:
             yield found
 
 
