@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from stemtide.protocol.exchange_words import RefusedWordError, read_words
+from stemtide.protocol.exchange_words import RefusedWordError, read_words, strictest_marks
 from stemtide.protocol.exchanges import Fault, Told
 from stemtide.protocol.signals import SignalIn
 from stemtide.protocol.stix import EXTENSION, Stix, signal_uids
@@ -81,7 +81,8 @@ def _said(
     for name, said in is_said.items():
         if not said:
             del found[name]
-    return {**words, **found, **({"labels": words["labels"]} if "labels" in words else {})}
+    own = {"labels": words["labels"]} if "labels" in words else {}
+    return {**words, **found, **own, **strictest_marks([words, found])}
 
 
 def _extension(stix: Stix) -> Stix:

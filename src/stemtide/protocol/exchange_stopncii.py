@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stemtide.protocol import canary
-from stemtide.protocol.exchange_words import RefusedWordError, Words, read_words
+from stemtide.protocol.exchange_words import RefusedWordError, Words, merge, read_words
 from stemtide.protocol.exchanges import Fault, Told
 from stemtide.protocol.stopncii import KIND_OF, PREFIX, SURE, UNSURE, Feedback
 
 ENDED = frozenset({"Withdrawn", "Deleted"})
-_MAX_FEEDBACKS = 200
+
+MAX_FEEDBACKS = 200
+"""Feedbacks of one record: with more it is refused, as a mark may be among the rest."""
+
 _LAST_S = 253_402_300_799
 
 
@@ -79,25 +82,26 @@ def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> Told:
 def _words_of(record: dict[str, Any], *, hub: str) -> tuple[Words, set[str], bool]:
     """What feedbacks of others say, which they are, and whether all who share had it from us.
 
-    raises: RefusedWordError.
+    raises: ValueError, RefusedWordError.
     """
     given = record.get("CSPFeedbacks")
-    tags: list[object] = []
+    feedbacks = given if isinstance(given, list) else []
+    if len(feedbacks) > MAX_FEEDBACKS:
+        raise ValueError(f"CSPFeedbacks: are more than {MAX_FEEDBACKS}")
+    said: list[Words] = []
     theirs: set[str] = set()
     shares = echoes = 0
-    for one in (given if isinstance(given, list) else [])[:_MAX_FEEDBACKS]:
+    for one in feedbacks:
         feedback: dict[str, Any] = one if isinstance(one, dict) else {}
         some = feedback.get("tags")
-        some = some if isinstance(some, list) else []
-        words = read_words(some)
-        is_share = bool(words.via)
+        words = read_words(some if isinstance(some, list) else [])
         is_ours = hub in words.via
-        shares += is_share
+        shares += bool(words.via)
         echoes += is_ours
         if not is_ours:
-            tags += some
+            said.append(words)
             theirs.add(str(feedback.get("feedbackValue")))
-    return read_words(tags), theirs, bool(echoes) and echoes == shares
+    return merge(said), theirs, bool(echoes) and echoes == shares
 
 
 def _key(name: str, value: object) -> str:

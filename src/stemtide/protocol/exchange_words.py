@@ -8,7 +8,7 @@ source: MISP taxonomies of 2026 (tlp, PAP, rsit, dark-web, exercise, false-posit
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -40,11 +40,19 @@ REFUSED_SPACES = frozenset({"copine-scale"})
 
 _MACHINE = re.compile(r'([^:="]+):([^="]+)="([^"]*)"')
 _OURS = frozenset({"stemtide", ""})
-_MAX_TAGS, _MAX_CHARS = 200, 300
+MAX_TAGS = 200
+"""Different tags of one record: with more it is refused, as a mark may be among the rest."""
+
+_MAX_CHARS, _MAX_LABELS = 300, 8
+_ORDERS: dict[str, list[str]] = {"tlp": list(Tlp), "pap": list(Pap)}
 
 
 class RefusedWordError(ValueError):
     """A tag names content that belongs to another channel; the message names that."""
+
+
+class TooManyTagsError(RefusedWordError):
+    """Tags are more than are read."""
 
 
 @dataclass(slots=True)
@@ -61,12 +69,14 @@ class Words:
 def read_words(tags: Iterable[object]) -> Words:
     """What tags say, as far as we know them. A word that is unknown says nothing.
 
-    raises: RefusedWordError.
+    raises: RefusedWordError, TooManyTagsError.
     """
     found = Words()
     known: list[str] = []
-    for tag in [one for one in tags if isinstance(one, str)][:_MAX_TAGS]:
-        text = tag.strip()[:_MAX_CHARS]
+    texts = dict.fromkeys(one.strip()[:_MAX_CHARS] for one in tags if isinstance(one, str))
+    if len(texts) > MAX_TAGS:
+        raise TooManyTagsError(f"it has more than {MAX_TAGS} tags")
+    for text in texts:
         _refuse(text)
         label = LABEL_OF.get(text.lower()) or (text if text in labels() else None)
         if label:
@@ -74,9 +84,41 @@ def read_words(tags: Iterable[object]) -> Words:
             continue
         _read_one(text, into=found, known=known)
     if known:
-        found.facts["labels"] = tuple(dict.fromkeys(known))[:8]
+        found.facts["labels"] = tuple(dict.fromkeys(known))[:_MAX_LABELS]
     if "hub" in found.facts:
         found.via.append(found.facts.pop("hub"))
+    return found
+
+
+def merge(several: Iterable[Words]) -> Words:
+    """What several who speak of one thing say together: the strictest marks, all labels and ways.
+
+    Of other facts the last who says one is believed.
+    """
+    every = list(several)
+    found = Words()
+    known: list[str] = []
+    for one in every:
+        known += one.facts.get("labels", ())
+        found.facts |= one.facts
+        found.via += one.via
+        found.signals += one.signals
+        found.is_disputed = found.is_disputed or one.is_disputed
+        found.is_exercise = found.is_exercise or one.is_exercise
+    if known:
+        found.facts["labels"] = tuple(dict.fromkeys(known))[:_MAX_LABELS]
+    found.facts |= strictest_marks(one.facts for one in every)
+    found.via = list(dict.fromkeys(reversed(found.via)))[::-1]  # who told it last stays the last
+    return found
+
+
+def strictest_marks(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The strictest TLP and PAP of some facts; nothing of those that none says."""
+    found: dict[str, Any] = {}
+    for facts in several:
+        for name, order in _ORDERS.items():
+            if facts.get(name) is not None:
+                found[name] = min(found.get(name, facts[name]), facts[name], key=order.index)
     return found
 
 
@@ -89,10 +131,9 @@ def _read_one(text: str, *, into: Words, known: list[str]) -> None:
         into.facts["confidence"] = CONFIDENCE_OF[lower]
     space, name, value = _parts(text)
     if name == "tlp" and value.lower() in TLP_WORDS:
-        said = TLP_WORDS[value.lower()]
-        into.facts["tlp"] = _stricter(into.facts.get("tlp"), said)
+        into.facts |= strictest_marks([into.facts, {"tlp": TLP_WORDS[value.lower()]}])
     elif name == "pap" and value.lower() in set(Pap):
-        into.facts["pap"] = Pap(value.lower())
+        into.facts |= strictest_marks([into.facts, {"pap": Pap(value.lower())}])
     elif space in _OURS:
         _read_ours(name, value, into=into, known=known)
 
@@ -144,12 +185,6 @@ def _refuse(text: str) -> None:
         refused = refused_label("csam")
     if refused:
         raise RefusedWordError(f"{refused.title} is never stored here: {refused.refuse_to}")
-
-
-def _stricter(one: Tlp | None, other: Tlp) -> Tlp:
-    """The stricter of two marks."""
-    order = list(Tlp)
-    return other if one is None else min(one, other, key=order.index)
 
 
 def _is_percent(text: str) -> bool:

@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.exchange_words import RefusedWordError, Words, read_words
+from stemtide.protocol.exchange_words import RefusedWordError, TooManyTagsError, Words, read_words
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_BULK, SignalIn
 from stemtide.protocol.stix import read_tags
@@ -196,7 +196,8 @@ def _words_of(place: str, thing: Json) -> Words:
     try:
         return read_words(_names(thing))
     except RefusedWordError as error:
-        raise PostedEventError(place, str(error), is_routed=True) from error
+        is_routed = not isinstance(error, TooManyTagsError)
+        raise PostedEventError(place, str(error), is_routed=is_routed) from error
 
 
 def _crisis_of(thing: Json) -> UUID | None:

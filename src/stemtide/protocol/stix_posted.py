@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.handling import Tlp
+from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.labels import labels, refused_label
 from stemtide.protocol.signals import MAX_VIA, SignalIn, is_long
 from stemtide.protocol.stix import (
@@ -28,12 +28,7 @@ from stemtide.protocol.stix import (
     read_tags,
 )
 from stemtide.protocol.stix_around import MAX_COUNT, READ_OPINION
-from stemtide.protocol.stix_patterns import (
-    PLAIN,
-    Pattern,
-    TooManyComparisonsError,
-    read_patterns,
-)
+from stemtide.protocol.stix_patterns import PLAIN, Pattern, TooManyComparisonsError, read_patterns
 from stemtide.protocol.words import Opinion, Outcome, WithdrawReason
 
 MAX_OBJECT_BYTES = 1 << 20
@@ -121,8 +116,7 @@ def read_object(sent: object) -> Posted:
         raise PostedError("a number is too large: write those with more than 18 digits as text")
     if len(json.dumps(sent)) > MAX_OBJECT_BYTES:
         raise PostedError(f"one object has at most {MAX_OBJECT_BYTES:,} bytes")
-    if isinstance(sent.get("labels"), list):
-        _refuse_labels(sent["labels"])
+    _refuse_labels(sent.get("labels"))
     tlp, audience = _tlp_of(sent), _words(_facts_of(sent).get("audience"))
     return Posted(sent, stix_id, kind, _version_of(sent, kind), tlp, audience)
 
@@ -365,18 +359,21 @@ def _labels_of(stix: Stix) -> list[str]:
     return known + read_tags(given).get("label", []) or [DEFAULT_LABEL]
 
 
-def _refuse_labels(given: list[Any]) -> None:
+def _refuse_labels(given: object) -> None:
     """Refuse content that belongs to another channel. raises: PostedError naming it."""
-    for word in map(str, given):
+    if not isinstance(given, list | None):
+        raise PostedError("labels: should be a list of texts")
+    for word in map(str, given or ()):
         plain = word.rpartition("=")[2].strip('"').rpartition(":")[2]
         if refused := refused_label(plain):
             raise PostedError(f"labels: {refused.title} is never stored here: {refused.refuse_to}")
 
 
 def _pap_of(stix: Stix) -> str:
-    """What PAP a label says; green where none does."""
+    """The strictest PAP that labels say; green where none does; a word that is none as it is."""
     said = [one[4:].lower() for one in _words(stix.get("labels")) if one.upper()[:4] == "PAP:"]
-    return said[0] if said else "green"
+    order: list[str] = list(Pap)
+    return min(said, key=lambda one: order.index(one) if one in order else -1, default="green")
 
 
 def _facts_of(stix: Stix) -> Stix:
