@@ -20,6 +20,7 @@ class Exchange(models.Model):
     taken:      how often a run was begun; who writes what it brought must have begun it.
     day, day_count: how many new signals came on the last day that any did.
     pushed_to:  up to which feed position signals were looked at for pushing.
+    counts: records by their fate; not_taken_back: withdrawals that the other side refused for good.
     inside:     whether the other side is inside the circle that TLP:AMBER may reach.
     """
 
@@ -109,6 +110,7 @@ class Outgoing(models.Model):
 
     remote:  its id there, where the other side gives it one; "" until it is known.
     next_at: when it is tried; None where nothing is to be done.
+    attempts: how often it was begun to be sent, or how often taking it back was refused.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="outgoing")

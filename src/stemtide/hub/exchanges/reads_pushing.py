@@ -4,6 +4,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.exchanges.reads import Errand
@@ -12,10 +14,10 @@ from stemtide.hub.exchanges.sources.port import Parcel
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals import reads_collection
 from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.reads import visible
 from stemtide.protocol.exchanges import OutgoingState
 from stemtide.protocol.handling import Pap, Tlp
-
-_DUE = (OutgoingState.WAITING, OutgoingState.TAKING_BACK)
+from stemtide.protocol.words import SignalState
 
 
 def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # the clock's
@@ -34,8 +36,14 @@ def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # the clock's
 
 
 def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list[Parcel]:
-    """What is due to be sent, withdrawals first: they must not wait behind what is new."""
-    due = Outgoing.objects.filter(exchange=errand.pk, state__in=_DUE, next_at__lte=now)
+    """What is due to be sent, withdrawals first: they must not wait behind what is new.
+
+    A withdrawal is told whoever may see the signal now; what is new only while viewer may see it.
+    """
+    is_new = Q(visible(viewer, "signal__"), state=OutgoingState.WAITING)
+    is_new &= Q(signal__state=SignalState.LIVE)
+    due = Outgoing.objects.filter(exchange=errand.pk, next_at__lte=now)
+    due = due.filter(Q(state=OutgoingState.TAKING_BACK) | is_new)
     found = list(due.select_related("signal").order_by("state", "pk")[:limit])
     chosen = Signal.objects.filter(pk__in=[one.signal_id for one in found])
     rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
@@ -46,8 +54,13 @@ def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list
             row=by_pk[one.signal_id],
             remote=one.remote,
             is_back=one.state == OutgoingState.TAKING_BACK,
-            withdrawn_at=one.signal.withdrawn_at or one.signal.expires_at,
+            withdrawn_at=_ended_at(one.signal, now=now),
         )
         for one in found
         if one.signal_id in by_pk
     ]
+
+
+def _ended_at(row: Signal, *, now: datetime) -> datetime | None:
+    """When a signal ended; of one that goes on here, and is only taken back there: now."""
+    return now if row.state == SignalState.LIVE else row.withdrawn_at or row.expires_at

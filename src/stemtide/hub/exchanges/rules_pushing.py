@@ -2,6 +2,7 @@
 """What may leave to another hub. Strictest wins; what is not sure to be allowed stays."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
@@ -18,6 +19,14 @@ ONWARD = {
     Tlp.CLEAR: True,
 }
 """Which marks leave to any partner. source: TLP 2.0, FIRST, August 2022."""
+
+TAKE_BACK_AFTER = (
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=24),
+)
+"""When a withdrawal that a partner refuses is told it again; after the last it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +63,9 @@ def may_leave(one: Leaving, *, kind: ExchangeKind, terms: Terms, inside: bool, h
     # PAP:RED tells nobody whom it was not meant for: a partner's machines may act on what is there.
     is_safe = one.pap is not Pap.RED and not one.is_disputed
     return is_marked_so and is_of_terms and is_told and is_safe and not is_known_there
+
+
+def take_back_at(refusals: int, *, now: datetime) -> datetime | None:
+    """When a withdrawal is told again that was refused so many times; None where it is given up."""
+    is_given_up = refusals > len(TAKE_BACK_AFTER)
+    return None if is_given_up else now + TAKE_BACK_AFTER[max(refusals, 1) - 1]

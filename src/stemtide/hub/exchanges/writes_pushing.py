@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from stemtide.hub.exchanges import reads, reads_pushing, rules_pushing
 from stemtide.hub.exchanges.models import Exchange, Outgoing, Record
@@ -35,6 +35,7 @@ def note_waiting(errand: Errand, *, now: datetime) -> bool:
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return False
+    _end_unseen(row, now=now)
     changed = Signal.objects.filter(position__gt=row.pushed_to).order_by("position")
     some = list(changed.select_related("crisis", "shared_by")[:LOOKED_AT_ONCE])
     if not some:
@@ -98,19 +99,46 @@ def _end(row: Exchange, some: Iterable[Signal], *, now: datetime) -> None:
         one.save()
 
 
+def _end_unseen(row: Exchange, *, now: datetime) -> None:
+    """End what waits and the partner's party may see no more, though the signal did not change."""
+    live = Outgoing.objects.filter(
+        exchange=row, state=OutgoingState.WAITING, signal__state=SignalState.LIVE
+    )
+    unseen = live.exclude(visible(row.party, "signal__")).select_related("signal")
+    some = list(unseen[:LOOKED_AT_ONCE])
+    for one in some:
+        if one.attempts:
+            _hand_over(row, one, now=now)
+        else:
+            one.state, one.next_at = OutgoingState.ENDED, None
+        one.save()
+    if some:
+        write_line(row, f"not pushed: {len(some)} that {row.party.name} may not see now", now=now)
+
+
 def _hand_over(row: Exchange, one: Outgoing, *, now: datetime) -> None:
-    """Give what stands there to another signal of the same value, or let it be taken back."""
+    """Give what stands there to another signal of the same value, or let it be taken back.
+
+    An heir that stands there under a name of its own keeps that, and this one is taken back. One
+    that was refused beside something that may not be there is told again, after that is taken back.
+    """
     signal = one.signal
-    heir = Outgoing.objects.filter(
+    heirs = Outgoing.objects.filter(
+        visible(row.party, "signal__"),
         exchange=row,
         signal__kind=signal.kind,
         signal__value=signal.value,
         signal__exercise=signal.exercise,
         signal__state=SignalState.LIVE,
-        state__in=[OutgoingState.SENT, OutgoingState.REFUSED],
-    ).first()
-    if heir is None:
-        one.state, one.next_at = OutgoingState.TAKING_BACK, now
+    )
+    is_same_there = Q(state=OutgoingState.SENT, remote=one.remote)
+    heir = heirs.filter(is_same_there | Q(state=OutgoingState.REFUSED)).order_by("-state").first()
+    is_unsure = one.state == OutgoingState.WAITING
+    if heir is None or (is_unsure and heir.state == OutgoingState.REFUSED):
+        one.state, one.attempts, one.next_at = OutgoingState.TAKING_BACK, 0, now
+        if heir is not None:
+            heir.state, heir.attempts, heir.next_at = OutgoingState.WAITING, 0, now
+            heir.save()
         return
     heir.state, heir.remote, heir.next_at = OutgoingState.SENT, one.remote, None
     heir.save()
@@ -121,14 +149,14 @@ def _hand_over(row: Exchange, one: Outgoing, *, now: datetime) -> None:
 def note_begun(errand: Errand, parcels: Iterable[int]) -> bool:
     """Note, before they leave, that parcels are being sent; False: not ours any more.
 
-    parcels: primary keys. Whatever dies after this, they count as what may be there.
+    parcels: primary keys. Whatever dies after this, what is new of them may be there.
     """
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return False
     some = Outgoing.objects.filter(exchange=row, pk__in=parcels, attempts__lt=_MAX_ATTEMPTS)
-    some.update(attempts=F("attempts") + 1)
+    some.filter(state=OutgoingState.WAITING).update(attempts=F("attempts") + 1)
     return True
 
 
@@ -146,21 +174,53 @@ def note_sent(
     if row is None:
         return None
     took = refused = 0
-    for one in Outgoing.objects.filter(exchange=row, pk__in=said):
+    kept: list[str] = []
+    for one in Outgoing.objects.filter(exchange=row, pk__in=said).select_related("signal"):
         words = said[one.pk]
         is_back = one.state == OutgoingState.TAKING_BACK
         one.last_error, one.next_at = words[:300], None
-        if words and not is_back:
-            one.state = OutgoingState.REFUSED
+        if words:
             refused += 1
+            if is_back:
+                _try_again(one, now=now)
+            else:
+                one.state = OutgoingState.REFUSED
+            if is_back and one.state == OutgoingState.REFUSED:
+                kept.append(str(one.signal.uid))
         else:
             one.state = OutgoingState.ENDED if is_back else OutgoingState.SENT
             one.remote, one.sent_at = remotes.get(one.pk, one.remote), one.sent_at or now
             took += 1
         one.save()
+    _tell(row, said=said, kept=kept, counts=(took, refused), now=now)
+    return took, refused
+
+
+def _try_again(one: Outgoing, *, now: datetime) -> None:
+    """Let a withdrawal that was refused wait longer, or give it up."""
+    one.attempts += 1
+    one.next_at = rules_pushing.take_back_at(one.attempts, now=now)
+    if one.next_at is None:
+        one.state = OutgoingState.REFUSED
+
+
+def _tell(
+    row: Exchange,
+    *,
+    said: Mapping[int, str],
+    kept: list[str],
+    counts: tuple[int, int],
+    now: datetime,
+) -> None:
+    """Say in the log and in the ledger what another hub took. kept: signals that stay there."""
+    took, refused = counts
     for words in dict.fromkeys(one for one in said.values() if one):
         write_line(row, f"refused there: {words}", now=now)
     write_line(row, f"pushed: {took} taken, {refused} refused", now=now)
+    for uid in kept:
+        write_line(row, f"not taken back there: signal {uid}: ask them to end it", now=now)
+    if kept:
+        row.counts["not_taken_back"] = row.counts.get("not_taken_back", 0) + len(kept)
+        row.save(update_fields=["counts"])
     detail: dict[str, object] = {"taken": took, "refused": refused}
     ledger.append("exchange.pushed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
-    return took, refused
