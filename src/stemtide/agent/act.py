@@ -15,7 +15,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -30,6 +29,7 @@ from stemtide.agent.actions_file import ActionsFile
 from stemtide.agent.client import wait_s
 from stemtide.agent.config import Config, Webhook
 from stemtide.agent.store import Store, Transaction
+from stemtide.agent.waiting import wait_woken
 from stemtide.client.line import is_loopback
 from stemtide.protocol import webhooks
 from stemtide.protocol.words import Action
@@ -247,8 +247,7 @@ class Deliverer:
                     for row in await asyncio.to_thread(self._due_webhooks):
                         task = tasks.create_task(self._deliver(row, http, self._webhook))
                         self._flying[row.ref] = task
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), await asyncio.to_thread(self._wait_s))
+                await wait_woken(self._wake, within_s=await asyncio.to_thread(self._wait_s))
 
     def _due_webhooks(self) -> list[_Row]:
         """Those to send now: never two at once about one piece of content."""

@@ -15,7 +15,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -37,6 +36,7 @@ from stemtide.agent.hma_line import (
 )
 from stemtide.agent.state import set_state
 from stemtide.agent.store import Store
+from stemtide.agent.waiting import wait_woken
 from stemtide.fingerprints.kinds import Kind
 
 logger = logging.getLogger(__name__)
@@ -156,8 +156,7 @@ class Companion:
             backoff.reset()
             self._is_reachable, self._trouble = True, ""
             await asyncio.to_thread(self._watch.count)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _POLL_S)
+            await wait_woken(self._wake, within_s=_POLL_S)
 
     def _note_trouble(self, error: HmaError) -> None:
         if str(error) != self._trouble:

@@ -11,7 +11,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from stemtide.agent.decide import Hit, judge
 from stemtide.agent.snapshot import Position, Reader, take_snapshot
 from stemtide.agent.store import Store, Transaction
 from stemtide.agent.tally import Tally
+from stemtide.agent.waiting import wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.agents import AgentStatusIn
@@ -136,8 +137,7 @@ class Sync:
                 backoff.reset()
                 self.standing.is_reachable, self.standing.trouble = True, ""
                 wait = _POLL_STREAMING_S if self.standing.is_streaming else _POLL_S
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+            await wait_woken(self._wake, within_s=wait)
 
     def _note_trouble(self, error: HubError) -> None:
         trouble = str(error)
@@ -308,8 +308,8 @@ class Sync:
             if datetime.now(UTC) >= prune_due:
                 prune_due += _PRUNE_EVERY
                 await asyncio.to_thread(self._prune)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), self._config.heartbeat_s)
+            await wait_woken(self._moved, within_s=self._config.heartbeat_s)
+            if self._moved.is_set():
                 await asyncio.sleep(_SETTLE_S)
 
     async def _tell_status(self) -> None:
