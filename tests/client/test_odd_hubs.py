@@ -148,6 +148,13 @@ def test_an_answer_that_is_too_large_is_cut_off(odd, later):
 
 
 @both
+def test_a_signed_snapshot_of_any_size_comes_part_by_part(odd, later):
+    odd.says("/snapshots/latest", Response(b"x" * 5000, media_type="application/gzip"))
+    parts = ask(odd, lambda hub: hub.read_latest_snapshot(), later=later, answer_bytes=4096)
+    assert b"".join(parts) == b"x" * 5000
+
+
+@both
 def test_an_answer_that_breaks_off_is_no_answer(odd, later):
     odd.says("/whoami", broken_off(json.dumps(ME).encode(), media_type="application/json"))
     with pytest.raises(UnreachableError, match="broke off"):
@@ -214,8 +221,11 @@ def test_a_stream_that_is_none_is_an_error(odd, answer, said, later):
 @both
 def test_a_pause_that_the_hub_asks_for_is_kept_and_the_question_asked_again(odd, later):
     odd.says("/whoami", problem_answer(429, "slower", Retry_After="1"), json.dumps(ME))
-    assert ask(odd, lambda hub: hub.whoami(), later=later).party == "big-video"
+    told = []
+    me = ask(odd, lambda hub: hub.whoami(), later=later, told=told.append)
+    assert me.party == "big-video"
     assert len(odd.asked) == 2
+    assert told == [1]
 
 
 @pytest.mark.parametrize("said", ["31", "99999999999", "soon", "-1", "²", "1.5", ""])

@@ -34,6 +34,9 @@ VIEWS = {"read_feed", "read_snapshot", "follow_events"}
 """Operations that follow the view of whoever asks: exercise signals too, or not."""
 
 JSON, JSON_LINES, EVENTS = "application/json", "application/x-ndjson", "text/event-stream"
+TOO_LONG = {JSON_LINES, "text/csv", "application/gzip"}
+"""Media types of answers that may be too long to be held."""
+
 SCALARS = {"string": "str", "integer": "int", "boolean": "bool"}
 FORMATS = {"uuid": "UUID | str", "date": "date", "date-time": "datetime"}
 STANDARD = {"date": "datetime", "datetime": "datetime", "UUID": "uuid", "Literal": "typing"}
@@ -176,7 +179,7 @@ class Writer:
         if "anyOf" in content.get(JSON_LINES, {}).get("schema", {}):
             found = self.type_of(content[JSON_LINES]["schema"])
             return "Lines", found, found.replace(" | ", ", ")
-        if JSON_LINES in content or "text/csv" in content:
+        if TOO_LONG & set(content):
             return "Parts", "bytes", "bytes"
         if EVENTS in content:
             found = self.type_of(content[EVENTS]["schema"])

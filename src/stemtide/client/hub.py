@@ -119,7 +119,7 @@ class Hub(Operations):
 
     def _begin(self, question: Question[Any]) -> httpx.Response:
         """Send a question, again after each pause that the hub asks for; the answer is good."""
-        patience = Patience(self.line.limits.patience_s)
+        patience = Patience(self.line.limits.patience_s, told=self.line.limits.told)
         while True:
             try:
                 request = self._http.build_request(**self.line.asked(question))

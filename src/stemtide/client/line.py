@@ -3,7 +3,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,10 @@ _KINDS: dict[str, tuple[type[HubError], str]] = {
 """What each kind of answer is, and how it is said."""
 
 
+def _tell_nobody(_: float) -> None:
+    """A pause of which nobody hears."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much is taken from a hub, and how long it is waited for.
@@ -54,6 +58,7 @@ class Limits:
     silence_s:              silence of a stream of events; the hub pings every 15 s.
     patience_s:             all pauses together that a hub may ask of one question (Retry-After);
                             a longer one is TooManyError at once. 0: none.
+    told:                   hears of each such pause before it is made, in seconds.
     """
 
     answer_bytes: int = 64 * 1024 * 1024
@@ -62,6 +67,7 @@ class Limits:
     connect_s: float = 5.0
     silence_s: float = 45.0
     patience_s: float = 30.0
+    told: Callable[[float], object] = _tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +152,13 @@ class Line:
 
 @dataclass(slots=True)
 class Patience:
-    """What is left of the pauses that a hub may ask of one question, in seconds."""
+    """What is left of the pauses that a hub may ask of one question, in seconds.
+
+    told: hears of each pause.
+    """
 
     left_s: float
+    told: Callable[[float], object] = _tell_nobody
 
     def pause_s(self, status: int, headers: Mapping[str, str]) -> float | None:
         """How long to wait before asking the same again; None: not at all.
@@ -164,6 +174,7 @@ class Patience:
         if pause > self.left_s:
             return None
         self.left_s -= pause
+        self.told(pause)
         return pause
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stemtide.client.call import Call, File, part
+from stemtide.client.call import Call, Parts, part
 
 if TYPE_CHECKING:
     from stemtide.protocol.snapshots import HubKeys, SnapshotOffer
@@ -26,15 +26,15 @@ def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> C
     )
 
 
-def read_delta(*, from_: int, view: str, exercise: bool | None = None) -> Call[File]:
+def read_delta(*, from_: int, view: str, exercise: bool | None = None) -> Parts[bytes]:
     """What changed from a version to the newest, signed. view: as that version's manifest says it.
 
     409 and 410 mean: take the whole snapshot.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/delta
     """
-    return Call(
-        (File,),
+    return Parts(
+        (bytes,),
         "GET",
         "/api/v1/snapshots/delta",
         query={"from": from_, "view": view, "exercise": exercise},
@@ -51,17 +51,19 @@ def read_keys() -> Call[HubKeys]:
     return Call((HubKeys,), "GET", "/api/v1/keys")
 
 
-def read_latest_snapshot(*, exercise: bool | None = None) -> Call[File]:
+def read_latest_snapshot(*, exercise: bool | None = None) -> Parts[bytes]:
     """The newest snapshot, whole and signed; send its ETag as If-None-Match to hear of no news.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/latest
     """
-    return Call((File,), "GET", "/api/v1/snapshots/latest", query={"exercise": exercise})
+    return Parts((bytes,), "GET", "/api/v1/snapshots/latest", query={"exercise": exercise})
 
 
-def read_snapshot_version(*, version: int, exercise: bool | None = None) -> Call[File]:
+def read_snapshot_version(*, version: int, exercise: bool | None = None) -> Parts[bytes]:
     """One of the last two snapshots; with a Range, the rest of one that was cut off.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/{version}
     """
-    return Call((File,), "GET", f"/api/v1/snapshots/{part(version)}", query={"exercise": exercise})
+    return Parts(
+        (bytes,), "GET", f"/api/v1/snapshots/{part(version)}", query={"exercise": exercise}
+    )
