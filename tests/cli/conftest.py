@@ -25,17 +25,36 @@ class Said:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def run(*words: object, stdin: bytes = b"", **environment: str) -> Said:
+BARE = """
+import sys
+
+sys.modules.update(dict.fromkeys(["threatexchange", "pyarrow", "cv2", "skimage"]))
+"""
+"""What a program begins with that has none of the extras of pyproject.toml to import."""
+
+
+def run(
+    *words: object,
+    stdin: bytes = b"",
+    program: tuple[str, ...] = (str(COMMAND),),
+    **environment: str,
+) -> Said:
     ours = ("STEMTIDE_", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
-        [str(COMMAND), *map(str, words)],
+        [*program, *map(str, words)],
         env=kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment,
         capture_output=True,
         check=False,
         input=stdin,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_bare(*words: object, **environment: str) -> Said:
+    """The same after an install without extras."""
+    main = f"{BARE}\nfrom stemtide.cli.app import main\nmain()"
+    return run(*words, program=(sys.executable, "-c", main), **environment)
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import stemtide.cli
 from stemtide import __version__
+from tests.cli.conftest import BARE, run
 
 NOUNS = {
     "hub": {"start"},
@@ -64,3 +68,29 @@ print([name for name in {heavy} if name in sys.modules])
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def imported_late():
+    """Every module of ours that a command imports, at its top or once it is run."""
+    for file in sorted(Path(stemtide.cli.__file__).parent.glob("*.py")):
+        yield f"stemtide.cli.{file.stem}"
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("stemtide."):
+                yield node.module
+
+
+def test_a_plain_install_imports_every_command_and_helps_with_each(tmp_path):
+    program = f"""{BARE}
+import importlib
+import django
+from tests.house.commands import commands
+
+assert all(help_text for _, help_text in commands())
+django.setup()
+for name in {sorted(set(imported_late()))}:
+    importlib.import_module(name)
+print("all of them")
+"""
+    settings = {"DJANGO_SETTINGS_MODULE": "stemtide.hub.settings", "STEMTIDE_DATA_DIR": tmp_path}
+    told = run(program=(sys.executable, "-c", program), **settings)
+    assert (told.out, told.err) == ("all of them\n", "")

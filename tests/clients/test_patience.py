@@ -80,6 +80,7 @@ def test_a_command_waits_and_then_does_it(busy):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr.startswith("the hub asks to wait 1 s: it goes on by itself\n")
     assert busy.pauses[0] >= 1
 
 

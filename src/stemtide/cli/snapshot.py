@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.speech import fail, give, tell, told
-from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, hub_client
+from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking
 
 snapshot = typer.Typer(no_args_is_help=True, help="Signed snapshots of all that a party may see.")
 
@@ -55,25 +55,20 @@ def pull(
     The hub's key is pinned at the first use. A snapshot that is not signed by it, was changed or
     is older than what is there is refused, and the folder stays as it was.
     """
-    import httpx
-
     from stemtide.cli.snapshot_folder import Puller, PullError
     from stemtide.protocol.signatures import SignatureError
     from stemtide.protocol.snapshot_files import SnapshotFileError
 
     with (
         told(PullError, SignatureError, SnapshotFileError, OSError),
-        hub_client(hub, key) as client,
+        asking(hub, key) as client,
     ):
         puller = Puller(
             folder, client, exercise=exercise, deltas=deltas, note=_progress(is_shown=not as_json)
         )
         with puller.folder.alone():
             _pin(puller, trust or [])
-            try:
-                found = puller.pull()
-            except httpx.RemoteProtocolError as error:
-                fail(f"the hub hung up ({error}); pull again: it goes on from where it was")
+            found = puller.pull()
     made = found.manifest
     row = _told(made) | {"how": found.how, "received_bytes": found.received_bytes}
     row["file"] = str(puller.folder.file)

@@ -11,10 +11,10 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stemtide.protocol.signatures import PublicKey
 from stemtide.protocol.snapshot_files import (
@@ -25,10 +25,15 @@ from stemtide.protocol.snapshot_files import (
     apply,
     opened_whole,
 )
-from stemtide.protocol.snapshots import HubKeys, SnapshotManifest, SnapshotOffer
+from stemtide.protocol.snapshots import SnapshotManifest, SnapshotOffer
 
 if TYPE_CHECKING:
     import httpx
+
+    from stemtide.client import Hub as Client
+    from stemtide.client.call import Parts
+
+Given = TypeVar("Given")
 
 SNAPSHOT_FILE = "snapshot.jsonl.gz"
 KEY_FILE = "hub.key"
@@ -100,7 +105,7 @@ class Puller:
     def __init__(
         self,
         folder: Path,
-        client: "httpx.Client",
+        client: "Client",
         *,
         exercise: bool,
         deltas: Path | None = None,
@@ -109,7 +114,6 @@ class Puller:
         self.folder = Folder(folder)
         self._root = folder
         self._client = client
-        self._view = {"exercise": "1"} if exercise else {}
         self._exercise = exercise
         self._deltas = deltas
         self._note = note
@@ -117,18 +121,25 @@ class Puller:
         self.before: tuple[PublicKey, ...] = ()
 
     def hub_keys(self) -> tuple[PublicKey, ...]:
-        """The keys that the hub says are its own, newest first. raises: PullError."""
-        answer = self._ask("/api/v1/keys")
-        return tuple(PublicKey.read(one.key) for one in _read(HubKeys, answer).keys)
+        """The keys that the hub says are its own, newest first; one at least.
+
+        raises: PullError, SignatureError, HubError.
+        """
+        said = self._when_ready(self._client.read_keys)
+        if not said.keys:
+            raise PullError("the hub names no key of its own: is --hub right?")
+        return tuple(PublicKey.read(one.key) for one in said.keys)
 
     def pull(self) -> Pulled:
         """Take what changed, or all of it.
 
-        raises: PullError, SnapshotFileError, SignatureError, OSError, httpx errors.
+        raises: PullError, SnapshotFileError, SignatureError, OSError, HubError.
         """
         held = self.folder.held(also=self.before)
-        have = {"have": str(held.manifest.version)} if held else {}
-        offer = _read(SnapshotOffer, self._ask("/api/v1/snapshots", **have))
+        have = held.manifest.version if held else None
+        offer = self._when_ready(
+            lambda: self._client.find_snapshot(have=have, exercise=self._exercise)
+        )
         if held is None:
             return self._take_whole(None, offer)
         mine = held.manifest
@@ -176,16 +187,15 @@ class Puller:
 
     def _take_delta(self, mine: SnapshotManifest) -> Pulled | None:
         """Take what changed; None where only the whole helps."""
-        query = {"from": str(mine.version), "view": mine.view, **self._view}
+        from stemtide.client import HubError
+        from stemtide.client.calls import snapshots
+
+        question = snapshots.read_delta(from_=mine.version, view=mine.view, exercise=self._exercise)
         path = self._root / _DELTA
         trusted = self.folder.pinned()
         try:
-            with self._stream("/api/v1/snapshots/delta", query) as answer:
-                if answer.status_code in _TAKE_WHOLE:
-                    return None
-                _check(answer)
-                with _private(path, "wb") as file:
-                    made = self._receive(answer, Incoming(file, trusted=trusted), mine).manifest
+            with self._opened(question) as answer, _private(path, "wb") as file:
+                made = self._receive(answer, Incoming(file, trusted=trusted), mine).manifest
             apply(self.folder.file, path, self.folder.file, trusted=trusted)
             if self._deltas is not None:
                 self._deltas.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -193,20 +203,28 @@ class Puller:
                 shutil.copyfile(path, self._deltas / name)
         except WrongBaseError:
             return None
+        except HubError as error:
+            if error.status in _TAKE_WHOLE:
+                return None
+            raise
         finally:
             path.unlink(missing_ok=True)
         return Pulled(made, "delta", self._received)
 
     def _take_whole(self, mine: SnapshotManifest | None, offer: SnapshotOffer) -> Pulled:
         """Take all of it, from where the last try was cut off."""
+        from stemtide.client.calls import snapshots
+
         path, tag_file = self._root / _PART, self._root / _TAG
         version, _, tag = _text(tag_file).partition(" ")
         begin = path.stat().st_size if tag and path.exists() else 0
-        where, headers = "latest", {}
+        question = snapshots.read_latest_snapshot(exercise=self._exercise)
         if begin and version == str(offer.version):
-            where, headers = version, {"Range": f"bytes={begin}-", "If-Range": tag}
-        with self._stream(f"/api/v1/snapshots/{where}", self._view, headers) as answer:
-            _check(answer)
+            question = replace(
+                snapshots.read_snapshot_version(version=offer.version, exercise=self._exercise),
+                headers={"Range": f"bytes={begin}-", "If-Range": tag},
+            )
+        with self._opened(question) as answer:
             begin = begin if answer.status_code == _RESUMED else 0
             tag_file.write_text(f"{offer.version} {answer.headers.get('ETag', '')}", "ascii")
             try:
@@ -255,49 +273,38 @@ class Puller:
         self._check_next(incoming.head.manifest, mine)
         return incoming.head
 
-    def _ask(self, path: str, **query: str) -> "httpx.Response":
-        """A short answer."""
-        with self._stream(path, query | self._view) as answer:
-            _check(answer)
-            answer.read()
-            return answer
-
     @contextmanager
-    def _stream(
-        self, path: str, query: dict[str, str], headers: dict[str, str] | None = None
-    ) -> Iterator["httpx.Response"]:
-        """An answer as it comes, asked for again while the hub makes what it is about."""
+    def _opened(self, question: "Parts[bytes]") -> Iterator["httpx.Response"]:
+        """A good answer as it comes. raises: HubError; PullError where it breaks off."""
+        from stemtide.client import UnreachableError
+
+        stack = ExitStack()
+        answer = self._when_ready(lambda: stack.enter_context(self._client.opened(question)))
+        try:
+            with stack:
+                yield answer
+        except UnreachableError as error:
+            raise PullError(
+                f"the hub hung up ({error.__cause__}); pull again: it goes on from where it was"
+            ) from error
+
+    def _when_ready(self, ask: Callable[[], Given]) -> Given:
+        """Ask, and again while the hub makes what it is about. raises: HubError."""
+        from stemtide.client import UnreachableError
+
         for left in reversed(range(_TRIES)):
-            with self._client.stream("GET", path, params=query, headers=headers) as answer:
-                if answer.status_code != _NOT_READY or not left:
-                    yield answer
-                    return
+            try:
+                return ask()
+            except UnreachableError as error:
+                if error.status != _NOT_READY or not left:
+                    raise
             time.sleep(_WAIT_S)
+        raise AssertionError("the last try ends in an answer or in an error")
 
 
 def read_keys(path: Path) -> tuple[PublicKey, ...]:
     """Public keys in a file, one a line; none where there is no file. raises: SignatureError."""
     return tuple(PublicKey.read(line) for line in _text(path).split("\n") if line.strip())
-
-
-def _read(kind: Any, answer: "httpx.Response") -> Any:  # noqa: ANN401  # a class of messages, and one of them
-    """A message. raises: PullError."""
-    try:
-        return kind.model_validate_json(answer.content)
-    except ValueError as error:
-        raise PullError(f"{answer.url} does not answer as a hub does: is --hub right?") from error
-
-
-def _check(answer: "httpx.Response") -> None:
-    """Turn a problem document into an error. raises: PullError."""
-    if answer.is_success:
-        return
-    answer.read()
-    try:
-        detail = str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = answer.text[:200]
-    raise PullError(f"the hub answered {answer.status_code}: {detail}")
 
 
 def _text(path: Path) -> str:

@@ -14,7 +14,6 @@ from stemtide.cli.speech import fail, tell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import httpx
     from pydantic import BaseModel, ValidationError
 
     from stemtide.client import Hub as Client, HubError
@@ -52,6 +51,7 @@ def asking(hub: str, key: str) -> "Iterator[Client]":
         answer_s=10 * _PATIENT_S,
         answer_bytes=_MOST_BYTES,
         patience_s=_PATIENT_S,  # two windows in which a hub counts requests
+        told=_tell_wait,
     )
     try:
         # Whoever types an address of plain http means it.
@@ -100,31 +100,9 @@ def _of_hub(error: "HubError", *, hub: str) -> str:
     return str(error)
 
 
-@contextmanager
-def hub_client(hub: str, key: str) -> "Iterator[httpx.Client]":
-    """A plain client of the hub, for files that go on where they were cut off.
-
-    It waits where the hub asks it to.
-
-    Connection trouble ends the command in one line.
-    """
-    import httpx
-
-    from stemtide.tx.patience import PatientClient
-
-    sent = {"Authorization": f"Bearer {key_of(key)}"}
-    try:
-        with PatientClient(
-            told=_tell_wait, base_url=hub, headers=sent, timeout=_PATIENT_S
-        ) as client:
-            yield client
-    except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        fail(f"the hub at {hub} cannot be reached ({error}); is it running, is --hub right?")
-
-
-def _tell_wait(wait_s: int) -> None:
+def _tell_wait(wait_s: float) -> None:
     """Say why nothing happens for a while."""
-    tell(f"the hub asks to wait {wait_s} s: it goes on by itself")
+    tell(f"the hub asks to wait {wait_s:g} s: it goes on by itself")
 
 
 def key_of(key: str) -> str:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from stemtide.protocol.signatures import PublicKey
-from tests.cli.conftest import run
+from tests.cli.conftest import run, run_bare
 from tests.hub.api.conftest import serving, signal
 from tests.hub.snapshots.replay import wire
 from tests.world import hex_value
@@ -100,6 +100,19 @@ def test_first_the_whole_comes_and_then_what_changed(first_reader):
     (delta,) = (reader.folder / "deltas").iterdir()
     said = reader("show", delta, "--trust", (reader.folder / "hub.key").read_text().strip())
     assert (said.rows[0]["puts"], said.rows[0]["drops"]) == (1, 1)
+
+
+def test_a_plain_install_pulls_past_a_proxy_that_is_for_the_world_outside(reader):
+    reader.share(10)
+    nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    said = run_bare(
+        *("snapshot", "pull", reader.folder, "--json"),
+        STEMTIDE_HUB_URL=reader.url,
+        STEMTIDE_KEY=reader._key,
+        **nowhere,
+    )
+    assert said.code == 0, said.err
+    assert said.rows[0]["how"] == "whole"
 
 
 def test_the_key_is_pinned_at_the_first_use_and_said_for_comparing(reader, hub):
