@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 LEASE = timedelta(minutes=10)
-"""How long one clock has an exchange to itself; a run ends well within it."""
+"""How long one clock has an exchange to itself; a run ends well within it, both ways."""
 
 MIN_EVERY_S, MAX_EVERY_S = 15, 86_400
 LONGEST_PAUSE = timedelta(hours=6)

@@ -39,7 +39,9 @@ THREADS = 2
 
 RUN_S = 120.0
 MAX_PAGES = 100
-"""How long one run may take, and how many pages it asks for; then others get their turn."""
+"""How long one run begins with something new, and how many pages it asks for; then others get
+their turn. Where there is pulling and pushing, each has half of the time.
+"""
 
 CLOCK = "clock"
 
@@ -135,10 +137,14 @@ class Running:
             hub=reads.own_hub(by=CLOCK),
             loopback=self._way.loopback,
         )
-        asking = Asking(place, until=time.monotonic() + RUN_S, now=self._now())
-        more = errand.pulls and self._pull(errand, asking=asking, counts=counts)
+        part_s = RUN_S / 2 if errand.pulls and errand.pushes else RUN_S
+
+        def asking() -> Asking:
+            return Asking(place, until=time.monotonic() + part_s, now=self._now())
+
+        more = errand.pulls and self._pull(errand, asking=asking(), counts=counts)
         if errand.pushes:
-            more = self._push(errand, asking=asking, counts=counts) or more
+            more = self._push(errand, asking=asking(), counts=counts) or more
         return more
 
     def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:

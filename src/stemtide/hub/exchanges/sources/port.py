@@ -29,6 +29,9 @@ MAX_RUN_BYTES = 128 * 1024 * 1024
 ONE_TIMEOUT_S = 30.0
 """How long one request may take, however slowly its answer trickles."""
 
+AFTER_S = 120.0
+"""How long after its time a run still ends what it began in time; no request goes beyond it."""
+
 _OK, _MULTIPLE = 200, 300
 _REFUSED = {401, 403}
 _GONE, _BUSY = 404, {429, 502, 503, 504}
@@ -88,12 +91,16 @@ Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
 
 
 class Asking:
-    """One run's requests to one other hub. until: of time.monotonic(); now: for Retry-After."""
+    """One run's requests to one other hub.
+
+    until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
+    """
 
     def __init__(self, place: Place, *, until: float, now: datetime) -> None:
         self.place = place
         self.now = now
         self._until = until
+        self._end = until + AFTER_S
         self._left = MAX_RUN_BYTES
         self._reach = Reach(
             schemes=SCHEMES, ports=PORTS, loopback=place.loopback, max_chars=MAX_URL_CHARS
@@ -109,7 +116,10 @@ class Asking:
 
         raises: SourceError, RefusedError, LargeError.
         """
-        until = min(self._until, time.monotonic() + ONE_TIMEOUT_S)
+        moment = time.monotonic()
+        if moment >= self._end:
+            raise SourceError("it is too slow for one run: it is asked again later")
+        until = min(self._end, moment + ONE_TIMEOUT_S)
         try:
             found = ask(question, reach=self._reach, until=until, max_bytes=MAX_ANSWER_BYTES)
         except TooLargeError as error:

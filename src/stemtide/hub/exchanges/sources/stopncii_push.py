@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pushes to a server of StopNCII's shape: SubmitHashes, and Withdrawn by SubmitFeedback.
 
-Such a server takes all records of a message or none. So a message that is refused is halved, until
-the record that is wrong stands alone; the others go.
+Such a server takes all records of a message or none: what it refuses is halved.
 """
 
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.exchanges.sources.halves import UNPROCESSABLE, in_halves
 from stemtide.hub.exchanges.sources.port import Asking, Parcel, RefusedError
 from stemtide.hub.exchanges.sources.stopncii import keys
 from stemtide.hub.outside.asking import Question
@@ -18,7 +18,6 @@ from stemtide.protocol.handling import Pap
 from stemtide.protocol.stopncii import PREFIX, TYPE_OF, Feedback, feedback_of_sharer
 
 _SUBMIT, _FEEDBACK = 2, 3
-_NOT_RECORDS = {401, 403}
 _UNKNOWN = 404
 
 
@@ -29,30 +28,16 @@ def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], 
 
     raises: SourceError.
     """
-    new = [one for one in parcels if not one.is_back]
+
+    def send(some: Sequence[Parcel]) -> dict[int, str]:
+        return _send(some, asking=asking)
+
     back = [one for one in parcels if one.is_back]
-    told = _in_halves(back, asking=asking) | _in_halves(new, asking=asking)
-    return told, {one.pk: "" for one in parcels}
+    new = [one for one in parcels if not one.is_back]
+    return in_halves([back, new], send=send, asking=asking), {one.pk: "" for one in parcels}
 
 
-def _in_halves(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
-    """Send parcels of one sort; of those that are refused each half apart. raises: SourceError."""
-    if not parcels:
-        return {}
-    try:
-        _send(parcels, asking=asking)
-    except RefusedError as error:
-        if error.status in _NOT_RECORDS or (error.status == _UNKNOWN and not parcels[0].is_back):
-            raise
-        if len(parcels) == 1:
-            return {parcels[0].pk: str(error)}
-        middle = len(parcels) // 2
-        first, second = parcels[:middle], parcels[middle:]
-        return _in_halves(first, asking=asking) | _in_halves(second, asking=asking)
-    return {one.pk: "" for one in parcels}
-
-
-def _send(parcels: Sequence[Parcel], *, asking: Asking) -> None:
+def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
     """Send parcels of one sort in one message. raises: SourceError."""
     place = asking.place
     if parcels[0].is_back:
@@ -63,7 +48,15 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> None:
         rows = [_record(one, hub=place.hub, now_s=int(asking.now.timestamp())) for one in parcels]
     headers = {**keys(place.secret, use=use), "content-type": "application/json"}
     body = msgspec.json.encode({"count": len(rows), word: rows})
-    asking.ask(Question(f"{place.push_address}/{name}", method="POST", headers=headers, body=body))
+    sent = Question(f"{place.push_address}/{name}", method="POST", headers=headers, body=body)
+    try:
+        asking.ask(sent)
+    except RefusedError as error:
+        if error.status != _UNKNOWN or not parcels[0].is_back:
+            raise
+        words = "it knows nothing that it could take back (404)"
+        raise RefusedError(words, status=UNPROCESSABLE) from error
+    return {one.pk: "" for one in parcels}
 
 
 def _record(parcel: Parcel, *, hub: str, now_s: int) -> dict[str, Any]:

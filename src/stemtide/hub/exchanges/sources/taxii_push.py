@@ -4,6 +4,7 @@
 1 Signals are posted as the collections of this hub tell them, without the names of their audience.
 2 What became of each is in the status; one that is pending is asked for until it is not.
 3 What is posted twice is the same version, which a server takes as done.
+4 A post that is refused whole, or of which it is not said what is wrong, is halved.
 
 source: OASIS, TAXII Version 2.1 (10 June 2021), sections 3.2, 4.3 and 5.5.
 """
@@ -16,7 +17,14 @@ from uuid import UUID
 
 import msgspec
 
-from stemtide.hub.exchanges.sources.port import Asking, Parcel, SourceError, read_json
+from stemtide.hub.exchanges.sources.halves import UNPROCESSABLE, in_halves
+from stemtide.hub.exchanges.sources.port import (
+    Asking,
+    Parcel,
+    RefusedError,
+    SourceError,
+    read_json,
+)
 from stemtide.hub.exchanges.sources.taxii import MEDIA_TYPE
 from stemtide.hub.outside.asking import Question
 from stemtide.protocol.stix import EXTENSION, Stix, indicator_id, named_id
@@ -36,6 +44,16 @@ def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], 
 
     raises: SourceError.
     """
+
+    def send(some: Sequence[Parcel]) -> dict[int, str]:
+        return _send(some, asking=asking)
+
+    told = in_halves([parcels], send=send, asking=asking)
+    return told, {one.pk: _id(one) for one in parcels}
+
+
+def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
+    """Post as many parcels as one post holds; what was said of each. raises: SourceError."""
     objects: dict[str, Stix] = {}
     ids: dict[int, str] = {}
     size = 0
@@ -53,8 +71,9 @@ def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], 
         if isinstance(one, dict)
     }
     if status.get("failure_count") and not failed:
-        raise SourceError("it refuses some objects and does not say which")
-    return {pk: failed.get(stix_id, "")[:300] for pk, stix_id in ids.items()}, ids
+        words = "it refuses some objects and does not say which"
+        raise RefusedError(words, status=UNPROCESSABLE)
+    return {pk: failed.get(stix_id, "")[:300] for pk, stix_id in ids.items()}
 
 
 def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
@@ -92,8 +111,13 @@ def _told(parcel: Parcel, *, hub: str) -> Stix:
     if parcel.is_back and parcel.withdrawn_at:
         modified = max(modified, parcel.withdrawn_at)
     stix = indicator(row, created_by=made, created=row["shared_at"], modified=modified)
-    stix["id"] = parcel.remote or indicator_id(row["id"])
+    stix["id"] = _id(parcel)
     if parcel.is_back:
         stix["revoked"] = True
     stix["extensions"][EXTENSION].pop("audience", None)
     return stix
+
+
+def _id(parcel: Parcel) -> str:
+    """By what a signal is known there."""
+    return parcel.remote or indicator_id(parcel.row["id"])

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A message that is refused whole stops no other; time that ends loses nothing that is known."""
+
+import json
+import time
+
+import pytest
+
+from stemtide.hub.exchanges.models import Outgoing
+from stemtide.hub.signals import writes as signals
+from stemtide.protocol.signals import WithdrawIn
+from tests.hub.exchanges.conftest import NOON
+from tests.hub.exchanges.test_pushing import StopNcii, Taxii
+from tests.hub.exchanges.test_taxii import indicator, stix_time
+from tests.world import hex_value
+
+RUN_S = "stemtide.hub.exchanges.running.RUN_S"
+
+
+@pytest.fixture
+def four(desk):
+    """Shares four signals that may leave; they are in the order of their numbers."""
+    return [
+        desk.world.share(kind="md5", value=hex_value(number, digits=32), tlp="green")
+        for number in range(4)
+    ]
+
+
+def states():
+    return list(Outgoing.objects.order_by("pk").values_list("state", flat=True))
+
+
+def limited(server, *, status, most):
+    """A server that answers a post of more than some objects, or of a bad one, with a status."""
+
+    def answer(method, path, headers, body):
+        if method == "POST" and len(json.loads(body)["objects"]) > most:
+            return status, {}, {}
+        return server.answer(method, path, headers, body)
+
+    return answer
+
+
+@pytest.mark.usefixtures("four")
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_post_that_is_refused_whole_is_halved(desk, partner, status):
+    desk.add(address=partner.address, direction="push", secret="key")
+    partner.answers = limited(Taxii(partner), status=status, most=1)
+    assert desk.run() == {"pushed": 4}
+    assert desk.row.trouble == ""
+
+
+@pytest.mark.usefixtures("four")
+def test_an_object_that_is_always_refused_stands_alone_in_the_end(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    server = Taxii(partner)
+    bad = hex_value(2, digits=32)
+    partner.answers = lambda *asked: (
+        (422, {}, {}) if bad in str(asked[3]) else server.answer(*asked)
+    )
+    assert desk.run() == {"pushed": 3, "push_refused": 1}
+    assert states() == ["sent", "sent", "refused", "sent"]
+
+
+@pytest.mark.usefixtures("four")
+def test_failures_without_names_are_found_one_by_one(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    server = Taxii(partner)
+    bad = hex_value(2, digits=32)
+
+    def answer(*asked):
+        status, headers, body = server.answer(*asked)
+        return status, headers, body | {"failure_count": int(bad in str(asked[3]))}
+
+    partner.answers = answer
+    assert desk.run() == {"pushed": 3, "push_refused": 1}
+
+
+@pytest.mark.usefixtures("four")
+@pytest.mark.parametrize("status", [401, 404, 409, 429])
+@pytest.mark.parametrize("kind", ["taxii", "stopncii"])
+def test_what_speaks_of_us_is_trouble_and_refuses_no_signal(desk, partner, kind, status):
+    desk.add(kind, address=partner.address, direction="push", secret="key")
+    partner.answers = lambda *_: (status, {}, {})
+    assert desk.run() == {}
+    assert str(status) in desk.row.trouble
+    assert (states(), len(partner.asked)) == (["waiting"] * 4, 1)
+
+
+@pytest.mark.usefixtures("four")
+def test_what_is_known_when_trouble_comes_is_kept(desk, partner):
+    desk.add("stopncii", address=partner.address, direction="push", secret="key")
+    server = StopNcii(partner)
+    server.bad = {hex_value(0, digits=32)}
+
+    def answer(*asked):
+        return server.answer(*asked) if len(partner.asked) <= 4 else (503, {}, {})
+
+    partner.answers = answer  # all of it, its first half, the first alone, the second alone
+    assert desk.run() == {"pushed": 1, "push_refused": 1}
+    assert "busy" in desk.row.trouble
+    assert states() == ["refused", "sent", "waiting", "waiting"]
+
+
+@pytest.mark.usefixtures("four")
+def test_what_is_known_when_time_ends_is_kept_and_the_rest_goes_on_soon(desk, partner, monkeypatch):
+    monkeypatch.setattr(RUN_S, 0.01)
+    desk.add(address=partner.address, direction="push", secret="key")
+    quick = limited(Taxii(partner), status=413, most=1)
+
+    def slow(*asked):
+        time.sleep(0.03)
+        return quick(*asked)
+
+    partner.answers = slow
+    assert desk.run() == {"pushed": 1}  # all four, the first two, and the first alone
+    assert (desk.row.trouble, (desk.row.next_at - desk.now).seconds) == ("", 5)
+    monkeypatch.setattr(RUN_S, 60)
+    assert desk.run() == {"pushed": 3}
+
+
+def test_what_a_server_does_not_know_is_refused_alone(desk, partner, four):
+    desk.add("stopncii", address=partner.address, direction="push", secret="key")
+    server = StopNcii(partner)
+    desk.run()
+    del server.held[hex_value(0, digits=32)]
+
+    def answer(method, path, headers, body):
+        rows = json.loads(body).get("hashFeedbacks", ())
+        is_unknown = any(one["hashValue"] not in server.held for one in rows)
+        return (404, {}, {}) if is_unknown else server.answer(method, path, headers, body)
+
+    partner.answers = answer
+    for one in four[:2]:
+        body = WithdrawIn(reason="mistake")
+        signals.withdraw(one.id, body=body, by=desk.world.authority, now=desk.later(minutes=1))
+    assert desk.run() == {"pushed": 1, "push_refused": 1}
+    assert states() == ["taking_back", "ended", "sent", "sent"]
+
+
+def slow_pages(partner, *, pages, pause_s):
+    """Pages of one object each, by next, slowly; a post is taken at once."""
+    server = Taxii(partner)
+
+    def answer(method, path, headers, body):
+        if method == "POST" or "/status/" in path:
+            return server.answer(method, path, headers, body)
+        time.sleep(pause_s)
+        number = int(path.partition("next=")[2].partition("&")[0] or 0)
+        last = {"X-TAXII-Date-Added-Last": stix_time(NOON)}
+        more = {"more": True, "next": str(number + 1)} if number + 1 < pages else {}
+        return 200, last, {"objects": [indicator(number)], **more}
+
+    partner.answers = answer
+    return server
+
+
+def test_a_slow_source_goes_on_soon_and_is_no_trouble(desk, partner, monkeypatch):
+    monkeypatch.setattr(RUN_S, 0.01)
+    desk.add(address=partner.address)
+    slow_pages(partner, pages=2, pause_s=0.03)
+    assert desk.run() == {"shared": 1}
+    assert (desk.row.trouble, (desk.row.next_at - desk.now).seconds) == ("", 5)
+    assert desk.run() == {"shared": 1}
+    assert desk.row.trouble == ""
+
+
+def test_pulling_that_takes_all_its_time_leaves_pushing_its_own(desk, partner, monkeypatch):
+    monkeypatch.setattr(RUN_S, 0.02)
+    desk.add(address=partner.address, direction="both", secret="key")
+    desk.world.share(kind="md5", tlp="green")
+    slow_pages(partner, pages=9, pause_s=0.03)
+    assert desk.run() == {"shared": 1, "pushed": 1}
+    assert (desk.row.trouble, (desk.row.next_at - desk.now).seconds) == ("", 5)
+
+
+def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
+    monkeypatch.setattr(RUN_S, 0)
+    monkeypatch.setattr("stemtide.hub.exchanges.sources.port.AFTER_S", 0.4)
+    desk.add(address=partner.address, direction="push", secret="key")
+    server = Taxii(partner)
+    server.pending = 9
+    desk.world.share(kind="md5", tlp="green")
+    desk.run()
+    assert "too slow for one run" in desk.row.trouble
+    assert len(partner.asked) < 9
