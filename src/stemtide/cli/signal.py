@@ -209,7 +209,7 @@ def follow(
 
     When the hub goes away it waits and goes on where it was.
     """
-    from stemtide.client import UnreachableError
+    from stemtide.client import TooManyError, UnreachableError
 
     with asking(hub, key) as client:
         position = _drain(client, after, exercise=exercise, as_json=as_json)
@@ -218,6 +218,8 @@ def follow(
                 for _ in client.follow_events(last_event_id=position, exercise=exercise):
                     position = _drain(client, position, exercise=exercise, as_json=as_json)
                 tell("The hub closed the stream; opening it again.")
+            except TooManyError:  # a longer pause than it could make by itself
+                raise
             except UnreachableError as error:
                 why = error.__cause__ or error
                 tell(f"The hub is away ({why}); position {position} is kept, trying again.")

@@ -35,12 +35,10 @@ AT_ONCE_BYTES = 24 << 20
 """Bytes of one bulk, of the 32 MiB that the hub takes."""
 
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before a bulk is sent again where the hub is away or busy."""
+"""Seconds before a bulk is sent again where the hub is away or not well."""
 
 _SHOWN = 50
 """Refused rows that are shown to people; --json hands out all of them."""
-
-_BUSY = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +202,9 @@ def _post(
 
     returns: what became of it, or why some of its rows keep all of it from being shared.
     """
-    from stemtide.client import HubError, UnreachableError
+    from stemtide.client import HubError, TooManyError, UnreachableError
 
-    for pause_s in (*_PAUSES_S, 0.0):
+    for pause_s in (*_PAUSES_S, None):
         try:
             if is_asked:
                 return client.share_signals(body, dry_run=True)
@@ -215,15 +213,13 @@ def _post(
             errors = error.problem.errors if error.problem else []
             if errors and all(one.row is not None for one in errors):
                 return errors
-            is_away = isinstance(error, UnreachableError) and error.status is None
-            if not pause_s and is_away:
-                tell(f"\nstemtide: the hub cannot be reached any more ({error})")
-                _stop(tally, way)
-            if not pause_s or not (is_away or error.status in _BUSY):
+            # A hub that asks for a pause had one already, as long as it is worth waiting for.
+            is_away = isinstance(error, UnreachableError) and not isinstance(error, TooManyError)
+            if pause_s is None or not is_away:
                 _tell_reached(tally, way)
                 raise
         time.sleep(pause_s)
-    raise AssertionError("the last try ends in an answer or in an exit")
+    raise AssertionError("the last try ends in an answer or in an error")
 
 
 def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:
@@ -236,6 +232,8 @@ def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:
 
 def _tell_reached(tally: Tally, way: Way) -> None:
     """Say what of the file is done, and how to go on."""
+    if way.as_json:
+        give(_sums(tally, way), as_json=True, line="")
     if way.is_dry:
         tell("Nothing was shared: this was a dry run.")
         return
@@ -250,18 +248,22 @@ def _tell_reached(tally: Tally, way: Way) -> None:
     tell("With --continue the good rows of a bulk are shared although others are refused.")
 
 
-def _tell_end(tally: Tally, way: Way) -> None:
-    """Say what became of the whole file."""
-    left_out = dict(sorted(tally.left_out.items()))
-    counts: dict[str, object] = {
+def _sums(tally: Tally, way: Way) -> dict[str, object]:
+    """What became of the rows so far, as JSON."""
+    sums: dict[str, object] = {
         "created": tally.created,
         "existing": tally.existing,
         "refused": tally.refused,
-        "left_out": left_out,
+        "left_out": dict(sorted(tally.left_out.items())),
+        "reached": tally.reached,
         "dry_run": way.is_dry,
     }
-    if way.is_dry:
-        counts["by_others"] = tally.by_others
+    return sums | ({"by_others": tally.by_others} if way.is_dry else {})
+
+
+def _tell_end(tally: Tally, way: Way) -> None:
+    """Say what became of the whole file."""
+    left_out = dict(sorted(tally.left_out.items()))
     told = "would be " if way.is_dry else ""
     why = ", ".join(f"{count:,} {word}" for word, count in left_out.items())
     lines = [
@@ -271,7 +273,7 @@ def _tell_end(tally: Tally, way: Way) -> None:
         f"{f'{told}refused':24}{tally.refused:>12,}",
         *([f"{'left out':24}{sum(left_out.values()):>12,}  ({why})"] if left_out else []),
     ]
-    give(counts, as_json=way.as_json, line="\n".join(lines))
+    give(_sums(tally, way), as_json=way.as_json, line="\n".join(lines))
     if tally.refused > _SHOWN and not way.as_json:
         tell(f"{_SHOWN} refused rows are shown; --json hands out all {tally.refused:,}.")
     if way.is_dry:
