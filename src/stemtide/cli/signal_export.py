@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 _BARE = frozenset({BulkForm.TX, BulkForm.VPDQ})
 """Forms that say nothing of a signal but its value."""
 
-_MAX_LINE_BYTES = 32 << 20
-"""Bytes of one line from the hub: more than any signal has."""
-
 
 @signal.command("export")
 def export_signals(
@@ -78,7 +75,7 @@ def export_signals(
         client.opened(question) as answer,
         _written(to) as file,
     ):
-        _copy(answer, file, form)
+        _copy(answer, file, form, hub=hub)
 
 
 def _since(text: str) -> tuple[int | None, datetime | None]:
@@ -97,45 +94,56 @@ def _since(text: str) -> tuple[int | None, datetime | None]:
 @contextmanager
 def _written(to: str) -> Iterator[BinaryIO]:
     """The file to write: it takes its name once it is whole, and nobody else reads it."""
-    if to == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
     part = Path(f"{to}.part")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if to == "-":
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        try:
+            with os.fdopen(
+                os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+            ) as file:
+                yield file
+            part.replace(to)
+        finally:
+            part.unlink(missing_ok=True)
+    except BrokenPipeError:  # whoever reads has enough
+        raise
     except OSError as error:
-        fail(f"{part} cannot be written: {error.strerror}")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
+        where = "stdout" if to == "-" else part
+        fail(f"{where} cannot be written: {error.strerror or error}")
 
 
-def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm) -> None:
-    """Write what the hub sends, and say what it is."""
+def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str) -> None:
+    """Write what the hub sends, and say what it is. raises: AnswerError."""
     import msgspec
 
     from stemtide.cli.signal_writers import Head, writer
+    from stemtide.client import AnswerError
     from stemtide.protocol.bulk_columns import HUB_HEADER, POSITION_HEADER
 
-    hub, position = answer.headers[HUB_HEADER], answer.headers[POSITION_HEADER]
-    out: Writer = writer(form, file, Head(hub, position, datetime.now(UTC)))
+    if not {HUB_HEADER.lower(), POSITION_HEADER.lower()} <= set(answer.headers):
+        raise AnswerError(hub, "answered something that is no export of signals: is --hub right?")
+    uid, position = answer.headers[HUB_HEADER], answer.headers[POSITION_HEADER]
+    out: Writer = writer(form, file, Head(uid, position, datetime.now(UTC)))
     marks: Counter[str] = Counter()
     read = 0
     decoder = msgspec.json.Decoder()
-    for block in _blocks(answer.iter_bytes()):
-        rows = decoder.decode_lines(block)
+    for lines in _lines(answer):
+        try:
+            rows = [decoder.decode(line) for line in lines]
+        except msgspec.DecodeError as error:
+            raise AnswerError(hub, f"answered something unreadable: {error}") from error
         read += len(rows)
         marks.update(row["tlp"] for row in out.write(rows))
     out.close()
+    file.flush()
     without = read - marks.total()
     left_out = f" {without:,} have no such line and were left out." if without else ""
     told = ", ".join(f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(marks.items()))
     tell(
-        f"{marks.total():,} signals of hub {hub}, as of position {position}."
+        f"{marks.total():,} signals of hub {uid}, as of position {position}."
         f"{left_out} Go on later with --since {position}."
     )
     if told:
@@ -143,19 +151,14 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm) -> None:
         tell(f"Handling binds whoever gets them{bare}: {told}; also PAP and audience.")
 
 
-def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Whole lines, as many as came. A hub that never ends a line ends the command."""
-    parts: list[bytes] = []
-    weight = 0
-    for chunk in chunks:
-        at = chunk.rfind(b"\n") + 1
-        if at:
-            yield b"".join([*parts, chunk[:at]])
-            parts, weight = [chunk[at:]], len(chunk) - at
-        else:
-            parts.append(chunk)
-            weight += len(chunk)
-        if weight > _MAX_LINE_BYTES:
-            fail("the hub sends a line that no signal has: is --hub right?")
-    if weight:
+def _lines(answer: "httpx.Response") -> Iterator[list[bytes]]:
+    """Whole lines, as many as came. raises: EndlessLineError."""
+    from stemtide.client.cutting import Cutter
+
+    cutter = Cutter()
+    for part in answer.iter_bytes():
+        yield cutter.take(part)
+    *lines, rest = cutter.end()
+    if rest:
         fail("the hub ended in the middle of a line: try again")
+    yield lines

@@ -119,17 +119,16 @@ def _told(stream: BinaryIO, columns: "Columns") -> Source:
     from stemtide.protocol.bulk_columns import BulkFileError, Found
     from stemtide.protocol.bulk_files import text_lines
 
-    lines = text_lines(stream)
+    lines = _decoded(text_lines(stream))
     count = 0
-    head = _decoded(next(lines, "{}"))
+    head: dict[str, Any] = next(lines, {})
     if "columns" not in head:
         raise BulkFileError(head.get("error", _DIED))
     names = columns.ours(head["columns"])
 
     def rows() -> "Iterator[Found]":
         nonlocal count
-        for line in lines:
-            cells = _decoded(line)
+        for cells in lines:
             if isinstance(cells, dict) and "end" in cells:
                 return
             count += 1
@@ -143,8 +142,13 @@ def _told(stream: BinaryIO, columns: "Columns") -> Source:
     return Source(rows(), head["rows"], lambda: count)
 
 
-def _decoded(line: str) -> Any:  # noqa: ANN401  # a head, a row, or an end
-    """A line that the process told."""
+def _decoded(lines: "Iterator[str]") -> Iterator[Any]:
+    """What the process told: a head, rows, an end. A killed one may leave half a line."""
     import msgspec
 
-    return msgspec.json.decode(line)
+    for line in lines:
+        try:
+            told = msgspec.json.decode(line)
+        except msgspec.DecodeError:
+            return
+        yield told
