@@ -168,13 +168,15 @@ def test_the_token_does_not_follow_a_redirect(post, database):
     assert "answered 307" in told.err
 
 
-def test_a_dry_run_sends_nothing_and_a_lint_comes_first(post, database):
+def test_a_dry_run_sends_nothing_and_a_lint_comes_first(post, database, tmp_path):
     rows = [*statements(2), SOUND | {"puid": "p9", "decision_facts": "Posted by a@example.org."}]
     told = post(rows, "--dry-run")
     assert told.code == 1
     assert "2 statements would be sent to" in told.err
     assert database.calls == []
+    assert {one.name for one in tmp_path.iterdir()} == {"token", "statements.jsonl"}
     assert post(rows).code == 1
+    assert "0 statements would be sent" in post(rows, "--dry-run").err
     assert sorted(database.held) == ["p0", "p1"]
 
 

@@ -48,11 +48,14 @@ def send(rows: Sequence[object], how: Sending, *, as_json: bool) -> None:
     ]
     trouble = ""
     try:
+        if how.dry_run and not how.journal.exists():
+            _tell_plan(len(sound), there=0, wrong=len(wrong), api=api)
+            return
         with FileJournal(how.journal, api=api) as journal:
             there = set(journal.uuids)
             left = [one for _, one in sound if one["puid"] not in there]
             if how.dry_run:
-                _tell_plan(left, there=len(sound) - len(left), wrong=len(wrong), api=api)
+                _tell_plan(len(left), there=len(sound) - len(left), wrong=len(wrong), api=api)
                 return
             try:
                 asyncio.run(_post(left, api=api, token=token, journal=journal, tries=how.tries))
@@ -89,10 +92,10 @@ async def _post(
         await Posting(database, journal, unsure=unsure, tries=tries).post(left)
 
 
-def _tell_plan(left: Sequence[Mapping[str, Any]], *, there: int, wrong: int, api: str) -> None:
+def _tell_plan(left: int, *, there: int, wrong: int, api: str) -> None:
     """Say what would be sent; exit 1 if anything has problems."""
     tell(
-        f"{len(left):,} statements would be sent to {api}, {there:,} are there already,"
+        f"{left:,} statements would be sent to {api}, {there:,} are there already,"
         f" {wrong:,} have problems. Nothing was sent."
     )
     if wrong:

@@ -79,10 +79,7 @@ class Hub(Operations):
         last: Answer | None = None
         with self.opened(lines) as answer:
             for line in self._cut(answer):
-                try:
-                    last = lines.read(line)
-                except ValidationError as error:
-                    raise self.line.unreadable(error) from error
+                last = lines.read(line)
                 yield last
         check_end(lines, last, hub=self.line.hub)
 
