@@ -8,9 +8,11 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 from stemtide.cli import signal_bulks
 from stemtide.cli.parquet_rows import ColumnError, _lines
+from stemtide.cli.signal_import import import_signals
 from stemtide.fingerprints.video_print import VideoPrint
 from stemtide.fingerprints.vpdq import to_json
 from stemtide.protocol.bulk_columns import COLUMNS, BadRow, Found, LeftOut
@@ -154,6 +156,28 @@ def test_what_ended_is_told_and_never_shared_anew(hub, tmp_path):
     assert value not in {one["value"] for one in exported(hub, party="big-video")}
 
 
+def test_a_name_of_content_is_the_files_own(hub, tmp_path, capsys):
+    def share(file, **way):
+        import_signals(str(file), hub=hub.address, key=hub.keys["big-video"], as_json=True, **way)
+        return json.loads(capsys.readouterr().out)["existing"]
+
+    values = [hex_value(85 + number, digits=32) for number in range(2)]
+    files = [tmp_path / folder / "day.csv" for folder in "ab"]
+    for file, value in zip(files, values, strict=True):
+        file.parent.mkdir()
+        row = f"md5,{value},incitement,low,film 1"
+        file.write_text(f"kind,value,labels,severity,content\n{row}\n", "utf-8")
+        assert share(file) == 0
+        assert share(file) == 1
+    found = exported(hub, "--kind", "md5", party="big-video")
+    assert len({one["content"] for one in found if one["value"] in values}) == 2
+    moved = files[0].rename(tmp_path / "moved.csv")
+    assert share(moved, content_space=str(files[0])) == 1
+    with pytest.raises(typer.Exit):
+        share(moved)
+    assert "content" in capsys.readouterr().out
+
+
 def test_names_of_columns_and_stdin_are_taken(hub):
     words = ["--column", "Hash=value", "--column", "note=", "--kind", "md5", *WHAT]
     text = f"Hash;note\n{hex_value(80, digits=32)};secret\n".encode("utf-8-sig")
@@ -164,7 +188,7 @@ def test_names_of_columns_and_stdin_are_taken(hub):
         STEMTIDE_KEY=hub.keys["be-crisis-centre"],
     )
     assert said.rows == [
-        {"created": 1, "existing": 0, "refused": 0, "left_out": {}, "dry_run": False}
+        {"created": 1, "existing": 0, "refused": 0, "left_out": {}, "reached": 2, "dry_run": False}
     ]
 
 

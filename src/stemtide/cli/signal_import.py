@@ -50,6 +50,13 @@ def import_signals(
     exercise: Annotated[
         bool, typer.Option("--exercise", help="Mark the rows that say nothing as exercise.")
     ] = False,
+    content_space: Annotated[
+        str,
+        typer.Option(
+            help="What the file's names of content are unique within; else where the file lies.",
+            show_default=False,
+        ),
+    ] = "",
     disputed: Annotated[
         bool, typer.Option("--disputed", help="Also what is disputed where it comes from.")
     ] = False,
@@ -87,7 +94,9 @@ def import_signals(
         "crisis": crisis,
         "exercise": exercise,
     }
-    columns = _columns(source, column or [], facts, takes_disputed=disputed)
+    # Of stdin nothing says whose "film 1" it is: without a space such a name is refused.
+    space = content_space or ("" if source == "-" else str(Path(source).resolve()))
+    columns = _columns(column or [], facts, space=space, takes_disputed=disputed)
     way = Way(begin=begin, goes_on=go_on, is_dry=dry_run, as_json=as_json)
     with (
         told(BulkFileError),
@@ -100,7 +109,7 @@ def import_signals(
 
 
 def _columns(
-    source: str, pairs: list[str], facts: dict[str, Any], *, takes_disputed: bool
+    pairs: list[str], facts: dict[str, Any], *, space: str, takes_disputed: bool
 ) -> "Columns":
     """What the columns of a file mean, as the command's options say it."""
     from stemtide.protocol.bulk_columns import Columns
@@ -117,7 +126,7 @@ def _columns(
         defaults={
             name: one for name, one in facts.items() if one or (one == 0 and name == "confidence")
         },
-        named=Path(source).name,
+        named=space,
         takes_disputed=takes_disputed,
     )
 
