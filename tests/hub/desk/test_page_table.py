@@ -75,6 +75,7 @@ def test_every_address_is_in_the_table():
     assert set(TWICE) <= named
 
 
+@pytest.mark.every_page
 @pytest.mark.parametrize("column", range(len(WHO)), ids=[f"{one}-{role}" for one, role in WHO])
 def test_who_gets_which_page(world, stage, column):
     client = browser(world, *WHO[column])
