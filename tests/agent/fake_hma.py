@@ -104,7 +104,7 @@ class FakeHma:
         async def with_faults(request: Request) -> Response:
             self.asked[f"{request.method} {request.url.path}"] += 1
             self.headers.append(dict(request.headers))
-            if self._take("500"):
+            if self._take("500") or (request.method == "POST" and self._take("500 to posts")):
                 return PlainTextResponse("Internal Server Error", status_code=500)
             if self._take("redirect"):
                 return RedirectResponse("http://127.0.0.1:1/elsewhere")

@@ -24,6 +24,7 @@ from stemtide.agent.companion_freshness import SLOW_S, Watch
 from stemtide.agent.companion_outbox import Done, Row
 from stemtide.agent.companion_policy import note_of
 from stemtide.agent.companion_settings import Companion as Settings
+from stemtide.agent.companion_sweep import Sweep
 from stemtide.agent.config import Config
 from stemtide.agent.hma_line import (
     BankGoneError,
@@ -34,7 +35,6 @@ from stemtide.agent.hma_line import (
     HmaRefusedError,
     Line,
 )
-from stemtide.agent.state import set_state
 from stemtide.agent.store import Store
 from stemtide.agent.waiting import wait_woken
 from stemtide.fingerprints.kinds import Kind
@@ -45,17 +45,33 @@ _BATCH = 8
 _BATCHES = 10
 _POLL_S = 1.0
 _MEET_S = 30.0
-_SWEEP_S = 5.0
-_SWEEP, _COPIES = 32, 100
+_PROBES = 3
 _PAUSE_S = 0.005
 _REBUILD = "companion_rebuild"
+_ANEW = "anew"
 _Step = Callable[..., int | None]
 
 
 def ask_rebuild(store: Store, *, is_anew: bool) -> None:
     """Have the process that leads compare HMA with the rows, or empty its banks and fill them."""
+    with store.write() as tx:  # who asks for the less does not take back the more
+        tx.execute(
+            "INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
+            " SET value = excluded.value WHERE value != ?",
+            (_REBUILD, _ANEW if is_anew else "compare", _ANEW),
+        )
+
+
+def asked_rebuild(store: Store) -> str:
+    """What a person asked for and was not done yet; "" for nothing."""
+    found = store.read("SELECT value FROM state WHERE name = ?", (_REBUILD,))
+    return str(found[0][0]) if found else ""
+
+
+def forget_rebuild(store: Store, done: str) -> None:
+    """Write down that it was done; what was asked for meanwhile stays."""
     with store.write() as tx:
-        set_state(tx, **{_REBUILD: "anew" if is_anew else "compare"})
+        tx.execute("DELETE FROM state WHERE name = ? AND value = ?", (_REBUILD, done))
 
 
 class Companion:
@@ -68,11 +84,12 @@ class Companion:
         self._store = store
         self._clock = clock
         self._wake = asyncio.Event()
-        self._watch = Watch(store, clock=clock)
+        self._watch = Watch(store, agent=config.name, clock=clock)
+        self._sweep = Sweep(store, self._watch, agent=config.name, clock=clock)
         self._kinds: frozenset[Kind] | None = None
         self._compared = ""
-        self._met_at = self._swept_at = float("-inf")
-        self._is_reachable = False
+        self._met_at = float("-inf")
+        self._is_reachable = self._is_shaky = False
         self._trouble = ""
         self._remarks: list[str] = []
 
@@ -112,7 +129,7 @@ class Companion:
             await asyncio.Event().wait()
             return
         self._kinds, self._compared = None, ""
-        await asyncio.to_thread(rows.begin, self._store, given)
+        await self._in_steps(rows.begin, given)
         async with Line(given) as line, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._keep_up(line, given))
@@ -136,8 +153,9 @@ class Companion:
             after = await asyncio.to_thread(
                 partial(step, self._store, *values, after=after, **named)
             )
-            self._wake.set()
-            await asyncio.sleep(_PAUSE_S)
+            if after is not None:
+                self._wake.set()
+                await asyncio.sleep(_PAUSE_S)
 
     # HMA
 
@@ -163,9 +181,12 @@ class Companion:
             logger.warning("HMA is not kept up; %s", error)
         self._trouble = str(error)
         self._is_reachable = not isinstance(error, HmaAwayError)
+        self._is_shaky = self._is_shaky or not self._is_reachable
 
     async def _turn(self, line: Line, given: Settings) -> None:
-        await asyncio.to_thread(rows.leave_expired, self._store, now=self._clock())
+        await self._in_steps(rows.leave_expired, now=self._clock())
+        if self._is_shaky:  # a hash that is lost on its way is in doubt, a question is not
+            await line.standing()
         await self._rebuild(line, given)
         if self._kinds is None or self._clock() - self._met_at > _MEET_S:
             await self._meet(line, given)
@@ -175,28 +196,22 @@ class Companion:
         else:
             self._wake.set()  # there is more
         await self._check_some(line, given)
-        await self._sweep(line, given)
+        await self._sweep.run(line, self._kinds or frozenset(), given)
         await self._watch.look(line, self._kinds or frozenset())
 
     async def _rebuild(self, line: Line, given: Settings) -> None:
         """Do what a person asked for."""
-        found = await asyncio.to_thread(
-            self._store.read, "SELECT value FROM state WHERE name = ?", (_REBUILD,)
-        )
-        if not found:
+        asked = await asyncio.to_thread(asked_rebuild, self._store)
+        if not asked:
             return
-        if found[0][0] == "anew":
+        if asked == _ANEW:
             for name in given.banks:
                 await line.delete_bank(name)
                 await asyncio.to_thread(rows.claim, self._store, name, hma=given.url)
                 await self._in_steps(rows.forget_some, name)
             self._met_at = float("-inf")
         await self._in_steps(rows.doubt_some)
-        await asyncio.to_thread(self._forget_rebuild)
-
-    def _forget_rebuild(self) -> None:
-        with self._store.write() as tx:
-            tx.execute("DELETE FROM state WHERE name = ?", (_REBUILD,))
+        await asyncio.to_thread(forget_rebuild, self._store, asked)
 
     async def _meet(self, line: Line, given: Settings) -> None:
         """See whether HMA is well, matches what we have, and still has what it was given."""
@@ -209,13 +224,25 @@ class Companion:
         for name in given.banks:
             remarks += await self._meet_bank(line, name)
         self._kinds, self._remarks = kinds, remarks
-        for kind in kinds:
-            held = await asyncio.to_thread(outbox.newest, self._store, kind)
-            if held and not self._is_of(held[0], await self._content(line, held[0])):
+        for kind in sorted(kinds):
+            if await self._is_lost(line, kind, given):
                 logger.warning("HMA lost what it was given: all of it is asked for")
                 await self._in_steps(rows.doubt_some)
                 break
         self._met_at = self._clock()
+
+    async def _is_lost(self, line: Line, kind: Kind, given: Settings) -> bool:
+        """Whether all is gone that was handed over last, and the canary.
+
+        One that is gone was deleted by a person, who is to have it so; nobody deletes the canary.
+        """
+        some = await asyncio.to_thread(partial(outbox.last, self._store, kind, limit=_PROBES))
+        bird = await asyncio.to_thread(outbox.canary_of, self._store, kind, given.canary_bank)
+        probes = [*([bird] if bird and bird.content else []), *(row for row, _ in some)]
+        for row in probes:
+            if self._is_of(row, await self._content(line, row)):
+                return False
+        return bool(probes)
 
     async def _meet_bank(self, line: Line, name: str) -> list[str]:
         """Make a bank that is not there; return what is remarkable about one that is."""
@@ -245,7 +272,8 @@ class Companion:
         put = await self._put_some(line)
         each = [*gone, *put]
         troubles = [one.trouble for one in each if one.trouble]
-        if troubles and len(troubles) == len(each):
+        self._is_shaky = bool(troubles) and len(troubles) == len(each)
+        if self._is_shaky:
             raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
         if troubles:  # these are tried after all others
             logger.info("%d of %d: %s", len(troubles), len(each), troubles[0])
@@ -260,8 +288,9 @@ class Companion:
         return each
 
     async def _put_some(self, line: Line) -> list[Done]:
+        many = 1 if self._is_shaky else _BATCH  # whatever is not answered is in doubt
         some = await asyncio.to_thread(
-            partial(outbox.joining, self._store, self._kinds or (), limit=_BATCH, now=self._clock())
+            partial(outbox.joining, self._store, self._kinds or (), limit=many, now=self._clock())
         )
         each = await asyncio.gather(*(self._put(line, row) for row in some))
         if each:
@@ -308,11 +337,7 @@ class Companion:
 
     def _is_of(self, row: Row, found: Content | None) -> bool:
         """Whether a content is the one of a row."""
-        return (
-            found is not None
-            and found.bank.name == row.bank
-            and found.note == note_of(row.signal, self._config.name)
-        )
+        return outbox.is_of(row, found, agent=self._config.name)
 
     async def _check_some(self, line: Line, given: Settings) -> None:
         """Ask HMA for some of what it is said to hold."""
@@ -328,42 +353,3 @@ class Companion:
             await asyncio.to_thread(outbox.settle_checked, self._store, there, lost)
             await self._keep_pace(given, len(some), began)
         self._wake.set()
-
-    async def _sweep(self, line: Line, given: Settings) -> None:
-        """Look for contents whose ids nobody told us."""
-        if self._clock() - self._swept_at < min(_SWEEP_S, given.timeout_s):
-            return
-        self._swept_at = self._clock()
-        for row in await asyncio.to_thread(outbox.doubtful, self._store, _SWEEP):
-            if Kind(row.kind) in (self._kinds or ()):
-                await self._sweep_row(line, row, given)
-
-    async def _sweep_row(self, line: Line, row: Row, given: Settings) -> None:
-        kind, doubt_at = Kind(row.kind), row.doubt_at or 0.0
-        # What was sent may take so long to be written down, at the other end of a lost line.
-        surely_at = doubt_at + 3 * given.timeout_s
-        is_indexed = self._watch.matched_to(kind) > surely_at
-        found = await line.look_up_all(row.bank, kind, row.value)
-        for content in sorted(found - {row.content})[:_COPIES]:
-            if self._is_of(row, await line.content(row.bank, content)):
-                logger.info("content %d is one more of %s, and deleted", content, row.signal)
-                await line.remove(row.bank, content)
-        if is_indexed:
-            await asyncio.to_thread(outbox.settle_doubt, self._store, row)
-            return
-        held = await asyncio.to_thread(outbox.newest, self._store, kind)
-        if held and held[1] <= surely_at < self._clock():
-            await self._renew_canary(line, kind, given)
-
-    async def _renew_canary(self, line: Line, kind: Kind, given: Settings) -> None:
-        """Hand a canary over anew: once HMA matches it, its index has all that came before."""
-        found = await asyncio.to_thread(outbox.canary_of, self._store, kind, given.canary_bank)
-        if found is None or found.content is None:
-            return
-        note = note_of(found.signal, self._config.name)
-        content = await line.put(found.bank, kind, found.value, note=note)
-        await asyncio.to_thread(
-            partial(outbox.replace, self._store, found, content, now=self._clock())
-        )
-        await self._remove(line, found)
-        self._watch.hurry()

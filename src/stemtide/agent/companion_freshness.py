@@ -7,6 +7,7 @@ was handed over before.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,6 +19,8 @@ from stemtide.agent.companion_outbox import Row, Sizes
 from stemtide.agent.hma_line import Line
 from stemtide.agent.store import Store
 from stemtide.fingerprints.kinds import Kind
+
+logger = logging.getLogger(__name__)
 
 SLOW_S = 300.0
 """HMA's own 60 s to index and 30 s to load, and as much again twice over, are no trouble yet."""
@@ -43,8 +46,9 @@ class Freshness:
 class Watch:
     """Looks up what was handed over last, and keeps the figures."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, *, agent: str, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._agent = agent
         self._clock = clock
         self._began_at = clock()
         self._each: dict[Kind, Freshness] = {}
@@ -86,8 +90,21 @@ class Watch:
             one.asked_for = None if is_newest else held
         elif await asyncio.to_thread(outbox.is_held, self._store, row.content or 0):
             one.asked_for = wanted
+            await self._see_whether_gone(line, one, row)
         else:
             one.asked_for = held  # it was withdrawn before HMA had it in its index
+
+    async def _see_whether_gone(self, line: Line, one: Freshness, row: Row) -> None:
+        """Wait for a content no more that a person deleted at HMA: it is never matched."""
+        found = await line.content(row.bank, row.content or 0)
+        if not outbox.is_of(row, found, agent=self._agent):
+            logger.warning(
+                "HMA has content %s no more, of %s: a `rebuild` brings it back",
+                row.content,
+                row.signal,
+            )
+            await asyncio.to_thread(outbox.settle_gone, self._store, row)
+            one.asked_for = None
 
     def _note_found(self, one: Freshness, handed_at: float) -> None:
         now = self._clock()

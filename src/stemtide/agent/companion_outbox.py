@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from stemtide.agent.companion_policy import note_of
 from stemtide.agent.companion_rows import CANARY
+from stemtide.agent.hma_line import Content
 from stemtide.agent.store import Store, Transaction
 from stemtide.fingerprints.kinds import Kind
 
@@ -81,13 +83,33 @@ def unchecked(store: Store, limit: int) -> list[Row]:
     return _rows(store, "checked = 0 AND content IS NOT NULL ORDER BY seq LIMIT ?", (limit,))
 
 
-def doubtful(store: Store, limit: int) -> list[Row]:
-    """Rows of which HMA may hold one more content."""
+def doubtful(store: Store, kinds: Iterable[Kind], *, limit: int) -> list[Row]:
+    """Rows of some kinds of which HMA may hold one more content."""
     # One that has none and is wanted is handed over first: what is found might be all there is.
     condition = (
-        "doubt_at IS NOT NULL AND (wanted = 0 OR content IS NOT NULL) ORDER BY doubt_at LIMIT ?"
+        "doubt_at IS NOT NULL AND (wanted = 0 OR content IS NOT NULL)"
+        " AND kind IN (SELECT value FROM json_each(?)) ORDER BY doubt_at LIMIT ?"
     )
-    return _rows(store, condition, (limit,))
+    return _rows(store, condition, (json.dumps(sorted(kinds)), limit))
+
+
+def unknown(store: Store, contents: Iterable[int]) -> set[int]:
+    """Those of some ids that no row has."""
+    asked = set(contents)
+    known = store.read(
+        "SELECT content FROM banked WHERE content IN (SELECT value FROM json_each(?))",
+        (json.dumps(sorted(asked)),),
+    )
+    return asked - {content for (content,) in known}
+
+
+def is_of(row: Row, found: Content | None, *, agent: str) -> bool:
+    """Whether a content is an agent's, and of a row."""
+    return (
+        found is not None
+        and found.bank.name == row.bank
+        and found.note == note_of(row.signal, agent)
+    )
 
 
 def is_held(store: Store, content: int) -> bool:
@@ -96,14 +118,28 @@ def is_held(store: Store, content: int) -> bool:
     return bool(store.read(sql, (content,)))
 
 
-def newest(store: Store, kind: Kind) -> tuple[Row, float] | None:
-    """The content that was handed over last, and when."""
+def last(store: Store, kind: Kind, *, limit: int) -> list[tuple[Row, float]]:
+    """The contents that were handed over last, and when; without those that are gone since."""
     found = store.read(
         f"SELECT {_COLUMNS}, handed_at FROM banked WHERE kind = ? AND content IS NOT NULL"  # noqa: S608 - our own names
-        " AND wanted = 1 ORDER BY handed_at DESC LIMIT 1",
-        (kind,),
+        " AND wanted = 1 AND handed_at IS NOT NULL ORDER BY handed_at DESC LIMIT ?",
+        (kind, limit),
     )
-    return (Row(*found[0][:-1]), float(found[0][-1])) if found else None
+    return [(Row(*one[:-1]), float(one[-1])) for one in found]
+
+
+def newest(store: Store, kind: Kind) -> tuple[Row, float] | None:
+    """The content that was handed over last, and when."""
+    return next(iter(last(store, kind, limit=1)), None)
+
+
+def settle_gone(store: Store, row: Row) -> None:
+    """Write down that nobody is to wait for a content, as HMA has it no more."""
+    with store.write() as tx:
+        tx.execute(
+            "UPDATE banked SET handed_at = NULL WHERE seq = ? AND content = ?",
+            (row.seq, row.content),
+        )
 
 
 def later(store: Store, kind: Kind, *, than: float) -> tuple[int, float | None]:

@@ -102,30 +102,49 @@ def leave_strays(store: Store, *, after: int, config: Config) -> int | None:
     return int(last)
 
 
-def leave_expired(store: Store, *, now: float) -> None:
-    """Let go of what expired, and forget rows that nothing is left of."""
+def leave_expired(store: Store, *, after: int, now: float) -> int | None:
+    """Let go of some of what expired, and forget rows that nothing is left of.
+
+    returns: a number to call it with again; None once there are no more.
+    """
+    each = (
+        ("UPDATE banked SET wanted = 0", "wanted = 1 AND expires_at <= ?", (now,)),
+        (
+            "DELETE FROM banked",
+            "wanted = 0 AND content IS NULL AND asked_at IS NULL AND doubt_at IS NULL",
+            (),
+        ),
+    )
+    return after + 1 if any(_some(store, *one) for one in each) else None
+
+
+def _some(store: Store, what: str, condition: str, values: tuple[object, ...] = ()) -> bool:
+    """Do something to a step's rows of a condition; return whether there may be more."""
+    sql = f"{what} WHERE seq IN (SELECT seq FROM banked WHERE {condition} LIMIT {STEP})"  # noqa: S608 - our own words
     with store.write() as tx:
-        tx.execute("UPDATE banked SET wanted = 0 WHERE wanted = 1 AND expires_at <= ?", (now,))
-        tx.execute(
-            "DELETE FROM banked WHERE wanted = 0 AND content IS NULL AND asked_at IS NULL"
-            " AND doubt_at IS NULL"
-        )
+        return tx.execute(sql, values).rowcount >= STEP
 
 
 # the beginning
 
 
-def begin(store: Store, given: Companion) -> None:
-    """Go on from what the file says: what was under way when the agent ended is in doubt."""
-    with store.write() as tx:
-        others = tx.execute("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (given.url,)).fetchone()
-        if others:  # another HMA now: nothing is known of what that one holds
-            tx.execute("DELETE FROM banks")
-            tx.execute("DELETE FROM banked")
-        tx.execute("UPDATE banked SET refused = '' WHERE refused != ''")
-        tx.execute(
-            "UPDATE banked SET doubt_at = asked_at, asked_at = NULL WHERE asked_at IS NOT NULL"
-        )
+def begin(store: Store, given: Companion, *, after: int) -> int | None:
+    """Go on from what the file says: what was under way when the agent ended is in doubt.
+
+    returns: as leave_expired.
+    """
+    if store.read("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (given.url,)):
+        # Another HMA now: nothing is known of what that one holds. Its banks are forgotten last,
+        # as by them a begun end is known.
+        if not _some(store, "DELETE FROM banked", "1"):
+            with store.write() as tx:
+                tx.execute("DELETE FROM banks")
+        return after + 1
+    each = (
+        ("UPDATE banked SET refused = ''", "refused != ''"),
+        ("UPDATE banked SET doubt_at = asked_at, asked_at = NULL", "asked_at IS NOT NULL"),
+    )
+    return after + 1 if any(_some(store, *one) for one in each) else None
 
 
 def want_canaries(store: Store, given: Companion, *, kinds: Iterable[Kind]) -> None:

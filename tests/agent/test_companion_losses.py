@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a provider's HMA lost, what it kept of a lost answer, and what a person deleted there."""
+
+import pytest
+
+from tests.agent.companions import (
+    BLOCK,
+    CANARY,
+    pdq,
+    standing,
+    until_holds,
+    until_quiet,
+    with_companion,
+)
+from tests.agent.fake_hma import Content, FakeHma
+from tests.agent.world import agent_of, until
+
+
+@pytest.fixture
+def hma():
+    hma = FakeHma().start()
+    yield hma
+    hma.stop()
+
+
+@pytest.fixture
+def config(hub, hma, tmp_path):
+    return with_companion(hub, hma, tmp_path)
+
+
+def near(value, number):
+    """The same hash but for some of its last bits."""
+    return f"{int(value, 16) ^ number:064x}"
+
+
+def test_the_copy_of_a_lost_answer_is_found_among_many_neighbours(hub, hma, agent):
+    value = pdq()
+    others = [hub.share(near(value, number), kind="pdq").value for number in range(1, 121)]
+    until_holds(hma, BLOCK, others)
+    until_quiet(agent)
+    hma.faults["lost answer"] = 1
+    signal = hub.share(value, kind="pdq")
+    until(lambda: standing(agent)["doubtful"] == 1)
+    until_quiet(agent)
+    assert hma.values(BLOCK) == sorted([*others, signal.value])
+
+
+def test_the_copy_of_a_lost_answer_is_found_below_many_contents_of_others(hub, hma, agent):
+    until(lambda: len(hma.values(CANARY)) == 2)
+    hma.builds_itself = False
+    hma.faults["lost answer"] = 1
+    value = hub.share(pdq(), kind="pdq").value
+    until(lambda: len(hma.values(BLOCK)) == 2)
+    others = {n: Content(BLOCK, {"pdq": near(value, n)}, "of others") for n in range(900, 1150)}
+    hma.contents, hma.last_id = hma.contents | others, 1150
+    hma.builds_itself = True
+    until(lambda: hma.values(BLOCK).count(value) == 1)
+    until_quiet(agent)
+    assert others.items() <= hma.contents.items()
+
+
+def test_the_newest_content_that_a_person_deleted_stays_away(hub, hma, config, sandbox):
+    with agent_of(config, sandbox) as agent:
+        first, newest = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
+        until_holds(hma, BLOCK, [first.value, newest.value])
+        until_quiet(agent)
+    (number,) = [n for n, one in hma.contents.items() if one.signals.get("pdq") == newest.value]
+    del hma.contents[number]
+    with agent_of(config, sandbox) as agent:  # it looks at HMA anew
+        third = hub.share(pdq(), kind="pdq")
+        until(lambda: third.value in hma.values(BLOCK))
+        until_quiet(agent)
+        assert hma.values(BLOCK) == sorted([first.value, third.value])
+        agent.http.post("/companion/rebuild", json={})
+        until_holds(hma, BLOCK, [one.value for one in (first, newest, third)])
+
+
+def test_an_hma_whose_contents_are_all_gone_is_filled_again(hub, hma, config, sandbox):
+    with agent_of(config, sandbox) as agent:
+        values = [hub.share(pdq(), kind="pdq").value for _ in range(5)]
+        until_holds(hma, BLOCK, values)
+        until_quiet(agent)
+    hma.contents = {}
+    with agent_of(config, sandbox) as agent:
+        until_holds(hma, BLOCK, values)
+        until_quiet(agent)
+
+
+@pytest.mark.parametrize(("fault", "each"), [("500", 0), ("500 to posts", 1)], ids=["all", "posts"])
+def test_an_outage_puts_few_hashes_in_doubt(hub, hma, agent, fault, each):
+    until_quiet(agent)
+    hma.faults[fault] = 10**6
+    began, looked = hma.asked.total(), hma.asked["GET /status"]
+    values = [hub.share(pdq(), kind="pdq").value for _ in range(100)]
+    until(lambda: hma.asked.total() - began >= 8 + 4)
+    handed = hma.asked[f"POST /c/bank/{BLOCK}/signal"]
+    assert handed <= 8 + each * (hma.asked["GET /status"] - looked)
+    hma.faults.clear()
+    until_holds(hma, BLOCK, values)
