@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an agent blocked is owed a statement of reasons: written for review, or posted by itself."""
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -12,10 +13,11 @@ import pytest
 from stemtide.agent import restrictions
 from stemtide.agent.config import ConfigError, load
 from stemtide.agent.restrictions import Restriction
-from stemtide.agent.statements import statement
+from stemtide.agent.statements import Statements, statement
 from stemtide.agent.store import Store
-from stemtide.agent.transparency import Ground, Transparency
+from stemtide.agent.transparency import Ground, Transparency, database_address
 from stemtide.protocol.dsa import lint
+from stemtide.protocol.dsa_answers import Remark
 from tests.agent.world import AgentInProcess, config_of, picture, sha256, until
 from tests.cli.conftest import run
 from tests.transparency_database import Fault, TransparencyDatabase, wrong
@@ -44,10 +46,14 @@ def database():
     database.stop()
 
 
+def posting_to(database):
+    address = database_address(database.url)
+    return Transparency(**OURS, address=address, token=database.token, wait_s=0)
+
+
 @pytest.fixture
 def config(hub, database, tmp_path):
-    settings = Transparency(**OURS, address=database.url, token=database.token, wait_s=0)
-    return config_of(hub, tmp_path, transparency=settings, exercise=True)
+    return config_of(hub, tmp_path, transparency=posting_to(database), exercise=True)
 
 
 def blocked(kinds=("sha256",), ended_at=None):
@@ -150,7 +156,7 @@ def toml(hub, database, tmp_path):
 
 
 def test_a_kill_while_a_call_is_on_its_way_posts_nothing_twice(hub, database, toml, tmp_path):
-    database.faults.append(Fault(429, headers={"Retry-After": "600"}, after=True))
+    database.faults.append(Fault(503, headers={"Retry-After": "600"}, after=True))
     agent = AgentInProcess(tmp_path, toml)
     share(hub, agent)
     agent.ask({"ref": "post-1", "sha256": ONE})
@@ -181,6 +187,61 @@ def test_a_file_for_review_is_written_while_the_agent_runs(hub, toml, tmp_path, 
     words = ["--to", database.url, "--token-file", tmp_path / "token"]
     assert run("statement", "post", tmp_path / "rows.jsonl", *words).code == 0
     assert list(database.held) == [row["puid"]]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A file with four blocks."""
+    with Store(tmp_path) as store:
+        with store.write() as tx:
+            for number in range(4):
+                at = NOON + timedelta(seconds=number)
+                restrictions.begin(tx, ref=f"post-{number}", kinds={"md5"}, now=at)
+        yield store
+
+
+def rows_of(store):
+    return store.read("SELECT puid, state, uuid, why FROM restrictions ORDER BY began_at")
+
+
+def post_until(holds, *, store, database):
+    """Post what is owed until something holds; return what was in the way then."""
+
+    async def run():
+        posts = Statements(settings=posting_to(database), store=store)
+        running = asyncio.create_task(posts.run())
+        async with asyncio.timeout(60):  # so that a broken test ends
+            while not holds(posts):
+                await asyncio.sleep(0.01)
+        running.cancel()
+        return posts.trouble
+
+    return asyncio.run(run())
+
+
+NO_NAMES = Fault(422, body=json.dumps({"message": "Something is wrong."}).encode())
+
+
+@pytest.mark.parametrize(("status", "asks"), [(0, 2), (429, 0)])
+def test_only_the_half_that_failed_is_begun_again(store, database, status, asks):
+    database.faults.extend([NO_NAMES, None, Fault(status)])
+    post_until(lambda posts: posts.counts().owed == 0, store=store, database=database)
+    rows = rows_of(store)
+    assert database.posts == [4, 2, 2, 2]
+    assert database.asked == [puid for puid, *_ in rows[2:]][:asks]
+    assert [(state, uuid) for _, state, uuid, _ in rows] == [
+        ("posted", database.held[puid]["uuid"]) for puid, *_ in rows
+    ]
+
+
+@pytest.mark.parametrize(("status", "state"), [(401, "owed"), (429, "owed"), (503, "sending")])
+def test_an_hour_that_the_database_asks_for_is_told_and_what_is_surely_not_there_is_owed(
+    store, database, status, state
+):
+    database.faults.append(Fault(status, headers={"Retry-After": "3600"}))
+    trouble = post_until(lambda posts: posts.trouble, store=store, database=database)
+    assert str(status) in trouble
+    assert [one for _, one, *_ in rows_of(store)] == [state] * 4
 
 
 def test_without_the_table_there_is_no_file_and_the_command_says_why(toml, tmp_path):
@@ -264,6 +325,27 @@ def test_what_is_owed_outlives_the_ids_of_its_content(tmp_path):
         assert store.read("SELECT * FROM restrictions") == []
 
 
+def test_what_the_database_refuses_stays_and_without_one_nothing_does(tmp_path):
+    with Store(tmp_path) as store:
+        with store.write() as tx:
+            for ref in ("a", "b", "c"):
+                restrictions.begin(tx, ref=ref, kinds={"md5"}, now=NOON)
+        rows = restrictions.Restrictions(store)
+        refused, sending, posted = (one.puid for one in restrictions.read_all(tmp_path, since=None))
+        rows.refuse({refused: [Remark("category", "is invalid")]})
+        rows.take({posted: "u"})
+        rows.begin([sending, posted])
+        with store.write() as tx:
+            restrictions.forget(tx, before=NOON + timedelta(days=1), keep_owed=True)
+        assert {(one.puid, one.state) for one in restrictions.read_all(tmp_path, since=None)} == {
+            (refused, "refused"),
+            (sending, "sending"),
+        }
+        with store.write() as tx:
+            restrictions.forget(tx, before=NOON + timedelta(days=1), keep_owed=False)
+        assert restrictions.read_all(tmp_path, since=None) == []
+
+
 def test_a_file_of_an_older_agent_gains_its_table(tmp_path):
     Store(tmp_path).close()
     with sqlite3.connect(tmp_path / "agent.db") as older:
@@ -282,7 +364,10 @@ def test_a_file_of_an_older_agent_gains_its_table(tmp_path):
         (('["NL", "BE"]', '["US"]'), "transparency.territorial_scope: must be one of AT"),
         (("allowed here.", "allowed: ask a@example.org"), "transparency.explanation: holds a mail"),
         (("section 4", "x" * 501), "transparency.reference: has 515 characters"),
-        (("[transparency]", '[transparency]\naddress = "http://db.example"'), "is plain http"),
+        (
+            ("[transparency]", '[transparency]\naddress = "http://db.example"'),
+            "must begin with https",
+        ),
         (("[transparency]", '[transparency]\naddress = "https://db.example"'), "token: is missing"),
         (("[transparency]", '[transparency]\ntoken = "a b"'), "must hold the token alone"),
         (("[transparency]", "[transparency]\nadress = 1"), "did you mean address?"),

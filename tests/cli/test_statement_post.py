@@ -112,6 +112,16 @@ def test_a_refusal_that_names_nothing_is_narrowed_down(post, database):
     assert database.posts == [4, 2, 1, 1, 2]
 
 
+@pytest.mark.parametrize(("status", "asked"), [(0, ["p2", "p3"]), (429, [])], ids=["cut", "later"])
+def test_a_half_that_fails_begins_the_other_one_not_again(post, database, status, asked):
+    words = json.dumps({"message": "Something is wrong."}).encode()
+    database.faults.extend([Fault(422, body=words), None, Fault(status), Fault(status)])
+    told = post(statements(4), "--tries", "2")
+    assert states(told) == ["posted", "posted", "left", "left"]
+    assert (database.posts, database.asked) == ([4, 2, 2, 2], asked)
+    assert all(UUID(row["uuid"]) for row in told.rows[:2])
+
+
 def test_what_another_program_posted_under_a_number_counts_as_there(post, database):
     database.post(statements(1))
     told = post(statements(2))
@@ -132,7 +142,7 @@ def test_a_killed_command_is_taken_up_where_it_stood(post, database, tmp_path):
     (tmp_path / "token").write_text("secret")
     path = tmp_path / "statements.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    database.faults.extend([Fault(429, headers={"Retry-After": "600"}, after=True)])
+    database.faults.extend([Fault(503, headers={"Retry-After": "600"}, after=True)])
     words = ["statement", "post", path, "--to", database.url, "--token-file", tmp_path / "token"]
     started = subprocess.Popen([COMMAND, *words], stderr=subprocess.DEVNULL)
     while not database.held:

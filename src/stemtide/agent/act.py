@@ -26,7 +26,7 @@ import httpx
 from stemtide import __version__
 from stemtide.agent import restrictions
 from stemtide.agent.actions_file import ActionsFile
-from stemtide.agent.client import wait_s
+from stemtide.agent.backoff import wait_s
 from stemtide.agent.config import Config, Webhook
 from stemtide.agent.store import Store, Transaction
 from stemtide.agent.waiting import wait_woken

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from stemtide.agent import companion_outbox as outbox, companion_rows as rows
-from stemtide.agent.client import Backoff
+from stemtide.agent.backoff import Backoff
 from stemtide.agent.companion_freshness import SLOW_S, Watch
 from stemtide.agent.companion_outbox import Done, Row
 from stemtide.agent.companion_policy import note_of

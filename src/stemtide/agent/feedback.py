@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from stemtide.agent.client import Backoff, Client
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.client import Client
 from stemtide.agent.config import Config
 from stemtide.agent.store import Store, Transaction
 from stemtide.client import AnswerError, DeclinedError, HubError

@@ -8,8 +8,10 @@
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -18,14 +20,12 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from stemtide import __version__
-from stemtide.agent.client import wait_s
-from stemtide.agent.values import address
+from stemtide.agent.backoff import wait_s
 from stemtide.client.line import is_loopback
 from stemtide.protocol.dsa import batches
 from stemtide.protocol.dsa_answers import (
     Refusal,
     Remark,
-    api_address,
     read_found,
     read_refusal,
     read_taken,
@@ -46,13 +46,18 @@ _SERVER_ERROR = 500
 
 
 class DatabaseError(Exception):
-    """Something is wrong between us and the database; the message says what to do."""
+    """Something is wrong between us and the database; the message says what to do.
+
+    is_sure: that what was sent was not taken.
+    """
+
+    is_sure = False
 
 
 class DatabaseAwayError(DatabaseError):
     """The database cannot be reached now, or asks for patience.
 
-    is_sure: that what was sent was not taken. wait_s: how long it asked to wait; 0 for nothing.
+    wait_s: how long it asked to wait; 0 for nothing.
     """
 
     def __init__(self, trouble: str, *, is_sure: bool, wait_s: float = 0.0) -> None:
@@ -63,6 +68,8 @@ class DatabaseAwayError(DatabaseError):
 
 class DatabaseDeniedError(DatabaseError):
     """The database does not take this token."""
+
+    is_sure = True
 
 
 class DatabaseAnswerError(DatabaseError):
@@ -75,22 +82,14 @@ class Journal(Protocol):
     def begin(self, puids: Sequence[str]) -> None:
         """Note, durably, that these are about to be sent."""
 
+    def release(self, puids: Sequence[str]) -> None:
+        """Note that the database surely has none of these: they are as if never begun."""
+
     def take(self, uuids: Mapping[str, str]) -> None:
         """Note that the database has these, with its ids of them ("" where unknown)."""
 
     def refuse(self, remarks: Mapping[str, Sequence[Remark]]) -> None:
         """Note that the database does not take these, and why."""
-
-
-def database_address(value: object) -> str:
-    """Where the database's calls go. raises: ValueError for what a token may not be sent to."""
-    found = address(value)
-    parts = urlsplit(found)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        raise ValueError(
-            f"must begin with https://, not {found!r}: the token would travel readably"
-        )
-    return api_address(found)
 
 
 class Database:
@@ -105,7 +104,11 @@ class Database:
         self._http: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
-        self._http = httpx.AsyncClient(
+        self._http = await asyncio.to_thread(self._open)  # it reads many certificates
+        return self
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
             headers={
                 "Authorization": f"Bearer {self._token}",
                 "Accept": "application/json",
@@ -115,7 +118,6 @@ class Database:
             trust_env=not is_loopback(urlsplit(self.api).hostname or ""),
             follow_redirects=False,
         )
-        return self
 
     async def __aexit__(
         self,
@@ -203,13 +205,13 @@ class Database:
 class Posting:
     """Sends statements in calls of as many as one takes.
 
-    unsure: numbers that were begun once, of which it is not known whether they were taken.
+    unsure: numbers of which it is not known whether they were taken; kept up as that is heard.
     tries:  how often one call is tried; then DatabaseAwayError, and what is left is left.
     """
 
     database: Database
     journal: Journal
-    unsure: frozenset[str] = frozenset()
+    unsure: set[str] = field(default_factory=set)
     tries: int = 8
 
     async def post(self, statements: Sequence[Statement]) -> None:
@@ -218,64 +220,87 @@ class Posting:
             await self._send(call["statements"])
 
     async def _send(self, rows: Any) -> None:  # noqa: ANN401  # the list in a call's body
-        """Send one call, until each of its statements was taken or refused."""
-        left: list[Statement] = list(rows)
-        unsure = {one["puid"] for one in left} & self.unsure
+        """Send one call, or it in parts, until each statement was taken or refused."""
+        calls = deque[list[Statement]]([list(rows)])
         failed = 0
-        while left:
+        while calls:
             try:
-                left = await self._without_those_there(left, unsure)
-                unsure = set()
-                if left:
-                    left = await self._try(left)
-                failed = 0
+                await self._look_for(calls[0])
+                parts = await self._try(calls[0]) if calls[0] else []
             except DatabaseAwayError as error:
                 failed += 1
                 if failed >= self.tries:
                     raise
-                if not error.is_sure:
-                    unsure = {one["puid"] for one in left}
                 wait = wait_s(failed - 1, first_s=FIRST_WAIT_S, cap_s=LONGEST_WAIT_S)
                 await asyncio.sleep(error.wait_s or wait)
+                continue
+            calls.popleft()
+            calls.extendleft(reversed(parts))
+            failed = 0
 
-    async def _without_those_there(
-        self, rows: list[Statement], unsure: set[str]
-    ) -> list[Statement]:
-        """Those that the database does not have, of those that it may have."""
+    async def _look_for(self, rows: list[Statement]) -> None:
+        """Ask for those that the database may have; the ones that it has leave the list."""
         there: dict[str, str] = {}
-        for one in rows:
-            puid = one["puid"]
-            if puid in unsure and (uuid := await self.database.find(puid)) is not None:
-                there[puid] = uuid
-        if there:
-            await asyncio.to_thread(self.journal.take, there)
-        return [one for one in rows if one["puid"] not in there]
+        absent: list[str] = []
+        try:
+            for one in [one for one in rows if one["puid"] in self.unsure]:
+                puid = one["puid"]
+                uuid = await self.database.find(puid)
+                self.unsure.discard(puid)
+                if uuid is None:
+                    absent.append(puid)
+                else:
+                    there[puid] = uuid
+                    rows.remove(one)
+        finally:  # what was heard is not asked again, however often a long round is cut
+            await asyncio.to_thread(self._note, there, absent)
 
-    async def _try(self, rows: list[Statement]) -> list[Statement]:
-        """Send one call once; those of its statements that must be sent again without the rest."""
-        await asyncio.to_thread(self.journal.begin, [one["puid"] for one in rows])
-        answer = await self.database.post(rows)
+    def _note(self, there: Mapping[str, str], absent: Sequence[str]) -> None:
+        if there:
+            self.journal.take(there)
+        if absent:
+            self.journal.release(absent)
+
+    async def _try(self, rows: list[Statement]) -> list[list[Statement]]:
+        """Send one call once; the calls that are to be sent in its place."""
+        answer = await self._begun(rows)
         if not isinstance(answer, Refusal):
             await asyncio.to_thread(self.journal.take, answer)
             return []
         bad = {rows[place]["puid"]: remarks for place, remarks in answer.rows.items()}
         known = {one["puid"] for one in rows} & answer.known
-        if not bad and not known:
-            return await self._apart(rows, answer.whole)
-        await asyncio.to_thread(self.journal.refuse, bad)
-        uuids = {puid: await self.database.find(puid) or "" for puid in sorted(known)}
-        await asyncio.to_thread(self.journal.take, uuids)
-        return [one for one in rows if one["puid"] not in known and one["puid"] not in bad]
+        if not bad and not known and len(rows) == 1:
+            bad = {rows[0]["puid"]: answer.whole}
+        if bad:
+            await asyncio.to_thread(self.journal.refuse, bad)
+        if known:
+            await asyncio.to_thread(self.journal.take, await self._ids_of(known))
+        left = [one for one in rows if one["puid"] not in known and one["puid"] not in bad]
+        await asyncio.to_thread(self._note, {}, [one["puid"] for one in left])
+        # Where the database does not say what is wrong with a call, each half is sent by itself.
+        middle = len(left) if bad or known else len(left) // 2
+        return [part for part in (left[:middle], left[middle:]) if part]
 
-    async def _apart(self, rows: list[Statement], why: Sequence[Remark]) -> list[Statement]:
-        """A call of which the database does not say what is wrong: send each half by itself."""
-        if len(rows) == 1:
-            await asyncio.to_thread(self.journal.refuse, {rows[0]["puid"]: why})
-            return []
-        middle = len(rows) // 2
-        await self._send(rows[:middle])
-        await self._send(rows[middle:])
-        return []
+    async def _begun(self, rows: list[Statement]) -> dict[str, str] | Refusal:
+        """Send one call, noted before, and after where it failed and surely was not taken."""
+        puids = [one["puid"] for one in rows]
+        await asyncio.to_thread(self.journal.begin, puids)
+        try:
+            return await self.database.post(rows)
+        except DatabaseError as error:
+            if error.is_sure:
+                await asyncio.to_thread(self.journal.release, puids)
+            else:
+                self.unsure.update(puids)
+            raise
+
+    async def _ids_of(self, known: Collection[str]) -> dict[str, str]:
+        """The database's ids of statements that it says it has; "" where it does not tell them."""
+        found = dict.fromkeys(sorted(known), "")
+        with suppress(DatabaseAwayError):  # that it has them is known, and what counts
+            for puid in found:
+                found[puid] = await self.database.find(puid) or ""
+        return found
 
 
 def _asked_wait_s(said: str) -> float:

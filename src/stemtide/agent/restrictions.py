@@ -69,10 +69,10 @@ def end(tx: Transaction, *, ref: str, now: datetime) -> None:
 def forget(tx: Transaction, *, before: datetime, keep_owed: bool) -> None:
     """Forget what began before a time, and the content's id of what is kept.
 
-    keep_owed: what was not posted yet stays, however long the database is away.
+    keep_owed: what was not posted yet stays, however long the database is away or refuses it.
     """
     old = before.timestamp()
-    kept = (OWED, SENDING) if keep_owed else (SENDING,)
+    kept = (OWED, SENDING, REFUSED) if keep_owed else ()
     tx.execute(
         "DELETE FROM restrictions WHERE began_at < ?"
         " AND state NOT IN (SELECT value FROM json_each(?))",
@@ -107,7 +107,11 @@ class Restrictions:
 
     def begin(self, puids: Sequence[str]) -> None:
         """Note, durably, that these are about to be sent."""
-        self._set((SENDING, "", "", puid) for puid in puids)
+        self._set(((SENDING, "", "", puid) for puid in puids), beside=POSTED)
+
+    def release(self, puids: Sequence[str]) -> None:
+        """Note that the database surely has none of these."""
+        self._set(((OWED, "", "", puid) for puid in puids), beside=POSTED)
 
     def take(self, uuids: Mapping[str, str]) -> None:
         """Note that the database has these."""
@@ -124,10 +128,13 @@ class Restrictions:
                 "UPDATE restrictions SET state = ?, why = '' WHERE state = ?", (OWED, REFUSED)
             ).rowcount
 
-    def _set(self, values: Iterator[tuple[str, str, str, str]]) -> None:
+    def _set(self, values: Iterator[tuple[str, str, str, str]], *, beside: str = "") -> None:
+        """Change states, but of rows that stand at one already."""
         with self._store.write() as tx:
             tx.executemany(
-                "UPDATE restrictions SET state = ?, uuid = ?, why = ? WHERE puid = ?", values
+                "UPDATE restrictions SET state = ?, uuid = ?, why = ?"
+                " WHERE puid = ? AND state != ?",
+                ((*one, beside) for one in values),
             )
 
 

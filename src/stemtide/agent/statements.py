@@ -14,19 +14,25 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from stemtide.agent.posting import Database, DatabaseError, Posting
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.posting import (
+    FIRST_WAIT_S,
+    Database,
+    DatabaseAwayError,
+    DatabaseError,
+    Posting,
+)
 from stemtide.agent.restrictions import SENDING, Counts, Restriction, Restrictions
 from stemtide.agent.store import Store
 from stemtide.agent.transparency import Transparency, common_fields
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.dsa import lint
-from stemtide.protocol.dsa_answers import Remark, api_address
+from stemtide.protocol.dsa_answers import Remark
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 60.0
 _AT_ONCE = 1000
-_TRIES = 3
 
 _TYPES = {
     Kind.PDQ: ("CONTENT_TYPE_IMAGE", "a picture"),
@@ -110,36 +116,42 @@ class Statements:
         if settings is None or not settings.is_posting:
             await asyncio.Event().wait()
             return
+        backoff = Backoff(first_s=FIRST_WAIT_S, cap_s=_LOOK_EVERY_S)
         while True:
+            wait = min(_LOOK_EVERY_S, max(0.5, settings.wait_s))
             try:
                 await self._post_due(settings)
                 self.trouble = ""
+                backoff.reset()
             except DatabaseError as error:
                 if str(error) != self.trouble:
                     logger.warning("statements of reasons wait: %s", error)
                 self.trouble = str(error)
-            await asyncio.sleep(min(_LOOK_EVERY_S, max(0.5, settings.wait_s)))
+                if isinstance(error, DatabaseAwayError):
+                    wait = error.wait_s or backoff.next_s()
+            await asyncio.sleep(wait)
 
     async def _post_due(self, settings: Transparency) -> None:
         """Post everything that is due. raises: DatabaseError."""
-        while due := await asyncio.to_thread(self._due, settings):
-            made = [statement(one, settings) for one in due]
-            bad = {
-                one["puid"]: [Remark(each.name, each.message) for each in problems]
-                for one in made
-                if (problems := lint(one))
-            }
-            await asyncio.to_thread(self._rows.refuse, bad)
-            sound = [one for one in made if one["puid"] not in bad]
-            await self._send(sound, due, settings)
+        if not await asyncio.to_thread(self._due, settings):
+            return
+        async with Database(settings.address, token=settings.token) as database:
+            while due := await asyncio.to_thread(self._due, settings):
+                unsure = {one.puid for one in due if one.state == SENDING}
+                sound = await asyncio.to_thread(self._sound, due, settings)
+                # A try is a round: so trouble is told at once, however long the next one waits.
+                await Posting(database, self._rows, unsure=unsure, tries=1).post(sound)
 
-    async def _send(
-        self, sound: Sequence[dict[str, Any]], due: Sequence[Restriction], settings: Transparency
-    ) -> None:
-        """Send statements, those of an earlier run that are unsure among them."""
-        unsure = frozenset(one.puid for one in due if one.state == SENDING)
-        async with Database(api_address(settings.address), token=settings.token) as database:
-            await Posting(database, self._rows, unsure=unsure, tries=_TRIES).post(sound)
+    def _sound(self, due: Sequence[Restriction], settings: Transparency) -> list[dict[str, Any]]:
+        """The statements that can be sent; the others are set aside."""
+        made = [statement(one, settings) for one in due]
+        bad = {
+            one["puid"]: [Remark(each.name, each.message) for each in problems]
+            for one in made
+            if (problems := lint(one))
+        }
+        self._rows.refuse(bad)
+        return [one for one in made if one["puid"] not in bad]
 
     def _due(self, settings: Transparency) -> list[Restriction]:
         return self._rows.due(before=self._clock() - settings.wait_s, limit=_AT_ONCE)

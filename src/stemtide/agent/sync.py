@@ -22,7 +22,8 @@ from pydantic import BaseModel, ValidationError
 from stemtide import __version__
 from stemtide.agent import act, companion_rows, feedback, signed
 from stemtide.agent.act import Because
-from stemtide.agent.client import Backoff, Client
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.client import Client
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Hit, judge
 from stemtide.agent.snapshot import Position, Reader, take_snapshot

@@ -21,6 +21,7 @@ from stemtide.protocol.dsa import (
     lint,
     words_of,
 )
+from stemtide.protocol.dsa_answers import api_address
 
 
 class Ground(StrEnum):
@@ -97,6 +98,17 @@ def word(enum: str) -> Callable[[object], str]:
     return read
 
 
+def database_address(value: object) -> str:
+    """Where the database's calls go. raises: ValueError for what a token may not be sent to."""
+    found = values.address(value)
+    parts = urlsplit(found)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError(
+            f"must begin with https://, not {found!r}: the token would travel readably"
+        )
+    return api_address(found)
+
+
 SETTINGS: dict[str, Callable[[Any], Any]] = {
     "ground": values.choice(Ground),
     "reference": values.text,
@@ -109,7 +121,7 @@ SETTINGS: dict[str, Callable[[Any], Any]] = {
     "content_type": word("content_type"),
     "source_type": word("source_type"),
     "automated_decision": values.choice(Decided),
-    "address": values.address,
+    "address": database_address,
     "token": values.bearer_token,
     "wait_s": values.seconds(0, 604_800),
 }
@@ -179,15 +191,6 @@ def read(given: object, *, root: Path) -> Transparency | None:
     settings = Transparency(**found)
     if problem := first_problem(settings):
         raise ConfigError(where + problem[0], problem[1])
-    if settings.is_posting:
-        _check_posting(settings)
-    return settings
-
-
-def _check_posting(to: Transparency) -> None:
-    """Refuse to send a token where it would travel readably, or to send without one."""
-    parts = urlsplit(to.address)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        raise ConfigError("transparency.address", "is plain http: the token would travel readably")
-    if not to.token:
+    if settings.is_posting and not settings.token:
         raise ConfigError("transparency.token", "is missing; name a file with it in token_file")
+    return settings

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stemtide.protocol.dsa_answers import Remark
 
-SENDING, TAKEN, REFUSED = "sending", "taken", "refused"
+SENDING, LEFT, TAKEN, REFUSED = "sending", "left", "taken", "refused"
 
 
 class JournalError(RuntimeError):
@@ -65,6 +65,11 @@ class FileJournal(AbstractContextManager["FileJournal"]):
         """Note, durably, that these are about to be sent."""
         self._write({puid: {"state": SENDING} for puid in puids})
         self.sending.update(puids)
+
+    def release(self, puids: Sequence[str]) -> None:
+        """Note that the database surely has none of these."""
+        self._write({puid: {"state": LEFT} for puid in puids})
+        self.sending.difference_update(puids)
 
     def take(self, uuids: Mapping[str, str]) -> None:
         """Note that the database has these."""

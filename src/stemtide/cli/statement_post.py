@@ -9,12 +9,8 @@ from typing import Any
 
 import typer
 
-from stemtide.agent.posting import (
-    Database,
-    DatabaseError,
-    Posting,
-    database_address,
-)
+from stemtide.agent.posting import Database, DatabaseError, Posting
+from stemtide.agent.transparency import database_address
 from stemtide.agent.values import bearer_token
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.statement_files import tell_problems
@@ -87,8 +83,8 @@ def _checked(how: Sending) -> tuple[str, str]:
 async def _post(
     left: Sequence[Mapping[str, Any]], *, api: str, token: str, journal: FileJournal, tries: int
 ) -> None:
-    unsure = frozenset(journal.sending)
     async with Database(api, token=token) as database:
+        unsure = set(journal.sending)
         await Posting(database, journal, unsure=unsure, tries=tries).post(left)
 
 
