@@ -98,6 +98,13 @@ def test_an_endless_line_is_refused_before_it_is_held(form, monkeypatch):
         read(b"[" * 1001, form)
 
 
+@pytest.mark.parametrize("row", ['"' + "a\n" * 100, 'a,"\n",' * 100], ids=["cell", "cells"])
+def test_an_endless_row_of_short_lines_is_refused_before_it_is_held(row, monkeypatch):
+    monkeypatch.setattr(bulk_files, "MAX_LINE_BYTES", 150)
+    with pytest.raises(BulkFileError, match="the row from line 3 on is longer than 150 bytes"):
+        read(f"{HEAD}\n{ROW[:100]}\n{row}")
+
+
 def test_a_row_with_other_cells_than_the_heading_hides_no_other():
     short, good = read(f"{HEAD}\npdq,1\n{ROW}\n")
     assert "2 cells and the heading 4" in short.what.message

@@ -28,7 +28,8 @@ from stemtide.protocol.csv_cells import unguard
 MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 65_536
 """Bytes of one line: the longest value in hex, and everything else that a row says."""
 
-_MAX_CELL_CHARS = MAX_LINE_BYTES
+# Of the whole process, so set once: a cell may be as long as a row, which has a limit of its own.
+csv.field_size_limit(MAX_LINE_BYTES)
 _SEPARATORS = ",;\t"
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -92,11 +93,12 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
         apart = max(_SEPARATORS, key=first.count)
     if not first.strip():
         raise BulkFileError("line 1: is empty: write the names of the columns there")
-    csv.field_size_limit(_MAX_CELL_CHARS)
-    reader = csv.reader(chain([first], rest), delimiter=apart, strict=True)
+    rows = _OfRows(chain([first], rest), number=begin)
+    reader = csv.reader(rows, delimiter=apart, strict=True)
     try:
         names = columns.ours(next(reader))
         while True:
+            rows.begin()
             line = begin + reader.line_num + 1
             try:
                 cells = next(reader)
@@ -108,6 +110,33 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
     except csv.Error as error:
         at = begin + reader.line_num
         raise BulkFileError(f"line {at}: is no CSV ({error}): is a quote left open?") from error
+
+
+class _OfRows(Iterator[str]):
+    """The lines of rows that may go over several, no more of a row than may be held.
+
+    number: lines before.
+    """
+
+    def __init__(self, lines: Iterator[str], *, number: int) -> None:
+        self._lines = lines
+        self._number, self._weight = number, 0
+        self._first = number + 1
+
+    def begin(self) -> None:
+        """Say that the next line begins a row."""
+        self._first, self._weight = self._number + 1, 0
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._number += 1
+        self._weight += len(line)
+        if self._weight > MAX_LINE_BYTES:
+            raise BulkFileError(
+                f"line {self._number}: the row from line {self._first} on is longer than"
+                f" {MAX_LINE_BYTES:,} bytes: no signal is; is a quote left open?"
+            )
+        return line
 
 
 def _row(cells: list[str], names: list[str]) -> Row | BadRow:

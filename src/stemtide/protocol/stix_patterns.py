@@ -28,7 +28,7 @@ UNREAD = "its pattern cannot be read, so uploads are not compared with it"
 
 _TOKEN = re.compile(
     r"""(?P<bracket>[\[\]()])
-    |(?P<path>[A-Za-z0-9_-]+:(?:[^\s'"=!<>()\[\],:]|'[^'\\]*')+)
+    |(?P<path>[A-Za-z0-9_-]+:(?:[^\s'"=!<>()\[\],:]|'[^'\\]*'|\[(?:\*|[0-9]{1,9})\])+)
     |(?P<text>'(?:[^'\\]|\\.)*')
     |(?P<sign>!=|<=|>=|[=<>,])
     |(?P<word>[A-Za-z]+)
@@ -93,15 +93,6 @@ def read_patterns(text: str) -> Asked:
         return Asked((), why=str(error))
     each = tuple(dict.fromkeys(one for one in found if one is not None))
     return Asked(each, found.count(None), "" if each else PLAIN)
-
-
-def read_pattern(text: str) -> Pattern | None:
-    """What a pattern of one comparison asks for; None for any other, and for one of several."""
-    try:
-        asked = read_patterns(text)
-    except TooManyComparisonsError:
-        return None
-    return asked.each[0] if len(asked.each) == 1 and not asked.others else None
 
 
 class _Reader:
