@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a provider's HMA lost, what it kept of a lost answer, and what a person deleted there."""
 
+import os
+import signal
+
+import httpx
 import pytest
 
 from tests.agent.companions import (
     BLOCK,
     CANARY,
+    in_process,
     pdq,
     standing,
     until_holds,
@@ -39,10 +44,10 @@ def test_the_copy_of_a_lost_answer_is_found_among_many_neighbours(hub, hma, agen
     until_holds(hma, BLOCK, others)
     until_quiet(agent)
     hma.faults["lost answer"] = 1
-    signal = hub.share(value, kind="pdq")
+    shared = hub.share(value, kind="pdq")
     until(lambda: standing(agent)["doubtful"] == 1)
     until_quiet(agent)
-    assert hma.values(BLOCK) == sorted([*others, signal.value])
+    assert hma.values(BLOCK) == sorted([*others, shared.value])
 
 
 def test_the_copy_of_a_lost_answer_is_found_below_many_contents_of_others(hub, hma, agent):
@@ -97,3 +102,22 @@ def test_an_outage_puts_few_hashes_in_doubt(hub, hma, agent, fault, each):
     assert handed <= 8 + each * (hma.asked["GET /status"] - looked)
     hma.faults.clear()
     until_holds(hma, BLOCK, values)
+
+
+def test_a_leader_killed_in_the_middle_of_a_hand_over_leaves_no_copy(hub, hma, tmp_path):
+    agent = in_process(hub, hma, tmp_path, more="http_workers = 2")
+    try:
+        agent.wait(http_workers=2, ready=True)
+        agent.http.close()
+        hma.faults["lost answer"] = 8
+        signals = [hub.share(pdq(), kind="pdq") for _ in range(60)]
+        until(lambda: hma.faults["lost answer"] == 0)
+        os.kill(agent.pids()[0], signal.SIGKILL)  # with eight hashes that were taken on their way
+        hub.withdraw(signals[0])
+        agent.http = httpx.Client(base_url=agent.http.base_url, timeout=60)
+        until_holds(hma, BLOCK, [one.value for one in signals[1:]])
+        agent.wait(http_workers=2)
+        assert until_quiet(agent)["handed"] == 59 + 3
+        assert len(hma.values(BLOCK)) == 59
+    finally:
+        agent.kill()

@@ -61,13 +61,6 @@ def look(client, value):
     return client.get("/match/hash", params={"sha256": sha256(value)}).json()["matches"]
 
 
-def pids(agent):
-    """The processes that answer, by their number."""
-    parent = agent._process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(one) for one in children]
-
-
 def test_connections_are_spread_evenly(fleet):
     ready(fleet)
     fleet.http.close()
@@ -139,7 +132,7 @@ def test_when_the_lead_is_killed_another_one_leads(hub, fleet):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
     fleet.http.close()
-    os.kill(pids(fleet)[0], signal.SIGKILL)  # the first one that was started leads
+    os.kill(fleet.pids()[0], signal.SIGKILL)  # the first one that was started leads
     fleet.http = httpx.Client(base_url=fleet.http.base_url, timeout=60)
     hub.share(sha256(b"y"))
     ready(fleet, 2)
@@ -152,10 +145,10 @@ def test_when_the_lead_is_killed_another_one_leads(hub, fleet):
 def test_a_process_that_dies_is_replaced_and_the_others_answer(hub, fleet, tmp_path):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
-    before = pids(fleet)
+    before = fleet.pids()
     os.kill(before[-1], signal.SIGKILL)
-    until(lambda: before[-1] not in pids(fleet))
-    until(lambda: len(pids(fleet)) == PROCESSES)
+    until(lambda: before[-1] not in fleet.pids())
+    until(lambda: len(fleet.pids()) == PROCESSES)
     fleet.http.close()
     fleet.http = httpx.Client(base_url=fleet.http.base_url, timeout=60)
     ready(fleet, 1)
@@ -168,7 +161,7 @@ def test_a_process_that_dies_is_replaced_and_the_others_answer(hub, fleet, tmp_p
 
 def test_told_to_stop_all_of_them_stop(fleet, tmp_path):
     ready(fleet)
-    children = pids(fleet)
+    children = fleet.pids()
     assert fleet.stop() == 0
     assert not [one for one in children if Path(f"/proc/{one}").exists()]
     assert "Traceback" not in (tmp_path / "agent.log").read_text("utf-8")
@@ -177,7 +170,7 @@ def test_told_to_stop_all_of_them_stop(fleet, tmp_path):
 def test_when_the_parent_is_killed_so_are_they_and_it_may_start_again(hub, fleet):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
-    children = pids(fleet)
+    children = fleet.pids()
     fleet.kill()
     until(lambda: not [one for one in children if Path(f"/proc/{one}").exists()])
     fleet.start()

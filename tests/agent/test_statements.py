@@ -210,9 +210,7 @@ def post_until(holds, *, store, database):
     async def run():
         posts = Statements(settings=posting_to(database), store=store)
         running = asyncio.create_task(posts.run())
-        async with asyncio.timeout(60):  # so that a broken test ends
-            while not holds(posts):
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: holds(posts))
         running.cancel()
         return posts.trouble
 

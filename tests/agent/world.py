@@ -130,6 +130,12 @@ class AgentInProcess(Calls):
         self.http = httpx.Client(base_url=json.loads(line)["url"], timeout=60)
         return self
 
+    def pids(self):
+        """The processes that answer; the first one that was started leads while it lives."""
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text("utf-8").split()
+        return [int(one) for one in children]
+
     def kill(self):
         self._end(signal.SIGKILL)
 
