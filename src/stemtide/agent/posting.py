@@ -154,10 +154,11 @@ class Database:
         self, method: str, path: str, *, json: object | None = None
     ) -> tuple[int, bytes]:
         """Status and body of an answer that is neither "later" nor "not you"."""
-        request = self._http.build_request(method, self.api + path, json=json)
         try:
-            async with asyncio.timeout(_ANSWER_S):
-                answer = await self._http.send(request, stream=True)
+            async with (
+                asyncio.timeout(_ANSWER_S),
+                self._http.stream(method, self.api + path, json=json) as answer,
+            ):
                 body = await self._whole(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise DatabaseAwayError(
@@ -183,15 +184,10 @@ class Database:
     async def _whole(self, answer: httpx.Response) -> bytes:
         """An answer's body, which must come to an end."""
         body = bytearray()
-        try:
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > _MAX_ANSWER_BYTES:
-                    raise DatabaseAnswerError(
-                        f"{self.api} sent more than {_MAX_ANSWER_BYTES} bytes"
-                    )
-        finally:
-            await answer.aclose()
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) > _MAX_ANSWER_BYTES:
+                raise DatabaseAnswerError(f"{self.api} sent more than {_MAX_ANSWER_BYTES} bytes")
         return bytes(body)
 
     def _odd(self, status: int) -> DatabaseAnswerError:
