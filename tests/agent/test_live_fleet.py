@@ -5,7 +5,7 @@ import os
 import signal
 
 from tests.agent.streams import KNOWN, OTHER, chunks, shared_values
-from tests.agent.test_fleet import PROCESSES, fleet, one_each, pids, ready  # noqa: F401 - a fixture
+from tests.agent.test_fleet import PROCESSES, fleet, one_each, ready  # noqa: F401 - a fixture
 from tests.agent.world import until
 
 TS = {"content-type": "video/mp2t"}
@@ -39,9 +39,9 @@ def test_a_stream_outlives_the_process_and_the_agent(hub, fleet, sandbox):  # no
     each = chunks(OTHER, KNOWN)
     for seq in range(4):
         put(fleet.http, each[seq], seq)
-    for pid in pids(fleet):
+    for pid in fleet.pids():
         os.kill(pid, signal.SIGKILL)
-    until(lambda: len(pids(fleet)) == PROCESSES, what="new processes")
+    until(lambda: len(fleet.pids()) == PROCESSES, what="new processes")
     fleet.kill()
     fleet.start()
     ready(fleet, 1)
