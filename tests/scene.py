@@ -16,6 +16,12 @@ from stemtide.hub.alerts.channels.port import Fate, Result
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.complaints import reads as complaint_reads, writes as complaints
+from stemtide.hub.exchanges import (
+    reads_pushing,
+    writes as exchanges,
+    writes_pulling,
+    writes_pushing,
+)
 from stemtide.hub.media import writes as media
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.orders import writes as orders, writes_answers as order_answers
@@ -43,6 +49,7 @@ from stemtide.protocol.complaints import (
     ComplaintOutcomeIn,
     ComplaintTakeIn,
 )
+from stemtide.protocol.exchanges import Fault, Pull, Terms, Told
 from stemtide.protocol.holds import HoldIn
 from stemtide.protocol.orders import OrderIn
 from stemtide.protocol.previews import PreviewIn, Purpose
@@ -50,7 +57,7 @@ from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.reports import ActionIn
 from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
 from stemtide.protocol.webhook_messages import WebhookIn
-from stemtide.protocol.words import Duty, Role, Scope
+from stemtide.protocol.words import Direction, Duty, ExchangeKind, Role, Scope
 from stemtide.protocol.words_referrals import ReceiptVia
 from tests.fingerprints.pictures import encoded, photo
 
@@ -99,6 +106,7 @@ def assemble(world) -> dict[str, str]:
         **_alerts(world),
         **_people(world),
         **_webhook(world),
+        "exchange": _exchange(world),
     }
 
 
@@ -281,6 +289,34 @@ def _webhook(world):
     made = webhooks.add(body, by=by, now=world.now, loopback=True)
     test = webhooks.try_it(made.id, by=by, now=world.now)
     return {"webhook": str(made.id), "sent_event": str(test.id)}
+
+
+def _exchange(world):
+    """An exchange that brought a signal and a fault, had one refused there, and now fails."""
+    now = world.now
+    party = parties.add_party(
+        "partner", title="The partner", kind="consortium", country="", actor="operator", now=now
+    )
+    asked = exchanges.Asked(
+        name="partner",
+        kind=ExchangeKind.TAXII,
+        address="https://partner.example/root/collections/c1/",
+        direction=Direction.BOTH,
+        inside=True,
+        secret="hush hush",
+    )
+    exchanges.add(asked, terms=Terms(), party=party, actor="operator", now=now)
+    (errand,) = exchanges.claim_due(now, limit=1, name="partner")
+    told = Told("record-1", "1", facts={"kind": "sha256", "value": "5e" * 32, "tlp": "green"})
+    writes_pulling.take(errand, Pull([told], [Fault("record-2", "is no hash")]), now=now)
+    while writes_pushing.note_waiting(errand, now=now):
+        pass
+    parcels = reads_pushing.parcels(errand, viewer=party, now=now, limit=9)
+    said = {one.pk: "the collection is full" if at == 0 else "" for at, one in enumerate(parcels)}
+    writes_pushing.note_sent(errand, said, remotes={}, now=now)
+    words = "partner.example answers 503"
+    exchanges.note_trouble(errand, words=words, chance=0.5, now=now, asked_s=20_000)
+    return "partner"
 
 
 def _people(world):

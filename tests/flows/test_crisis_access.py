@@ -34,6 +34,7 @@ PAGES = {
     MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
+        *("exchanges", "exchange"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),
     PROVIDER: (
@@ -82,6 +83,7 @@ ACTS = {
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
+    "exchange-act",
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""

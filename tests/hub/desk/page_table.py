@@ -100,6 +100,9 @@ GET  drills                       in  200 200 200 200 200 200 200 200 200 200 20
 POST hold-act                     in  302 403 403 403 403 403 404 404 403 404 404 404
 GET  hold-new                     in  200 403 403 403 403 200 200 403 403 403 403 403
 POST hold-new                     in  302 403 403 403 403 302 302 403 403 403 403 403
+GET  exchange                      in  200 200 200 200 200 200 200 403 403 403 403 200
+POST exchange-act                 in  403 403 403 403 403 302 403 403 403 403 403 403
+GET  exchanges                    in  200 200 200 200 200 200 200 403 403 403 403 200
 GET  holds                        in  200 200 200 200 200 200 200 403 403 403 403 403
 GET  inbox                        in  403 403 403 403 403 403 403 200 200 200 403 403
 GET  inbox-batch                  in  403 403 403 403 403 403 403 200 200 404 403 403
@@ -275,6 +278,8 @@ PARTS = {
     "drill-block": {"uid": "drill"},
     "report-section": {"uid": "report"},
     "colleague-act": {"number": "person"},
+    "exchange": {"name": "exchange"},
+    "exchange-act": {"name": "exchange"},
     "contact": {"number": "contact"},
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
@@ -299,6 +304,7 @@ FIXED = {
     "inbox-batch-act": {"verb": "acknowledge"},
     "report-section": {"name": "lessons"},
     "colleague-act": {"verb": "deactivate"},
+    "exchange-act": {"verb": "pause"},
     "mfa_remove_webauthn": {"pk": 1},
     "openid_connect_login": {"provider_id": "nobody"},
     "openid_connect_callback": {"provider_id": "nobody"},
@@ -386,6 +392,7 @@ DATA = {
     "report-section": {"text": "Learnt."},
     "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
     "signal-opinion": {"opinion-opinion": "dispute"},
+    "exchange-act": {"confirm": "on"},
     "drill-start": {"party": ["authority"]},
     "contact-new": {
         "channel": "mail",

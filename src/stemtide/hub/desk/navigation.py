@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.complaints.rules import check_read as check_read_complaints
 from stemtide.hub.media.rules import check_see_counts
-from stemtide.hub.parties.rules import allows
+from stemtide.hub.parties.rules import COORDINATING, allows
 from stemtide.hub.parties.rules_people import check_see_people
 from stemtide.protocol.words import PartyKind, Role
 
@@ -23,6 +23,7 @@ PAGES = (
     ("complaints", _("Complaints")),
     ("reports", _("Reports")),
     ("progress", _("Progress")),
+    ("exchanges", _("Exchanges")),
     ("contacts", _("Contacts")),
     ("colleagues", _("People")),
     ("look-counts", _("Looks")),
@@ -39,6 +40,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
 
 WHOSE: dict[str, frozenset[PartyKind]] = {
     "inbox": frozenset({PartyKind.PROVIDER}),
+    "exchanges": COORDINATING,
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
     "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},
 }

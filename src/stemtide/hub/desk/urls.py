@@ -14,6 +14,7 @@ from stemtide.hub.desk import (
     urls_alerts,
     urls_complaints,
     urls_inbox,
+    urls_machines,
     urls_orders,
     urls_people,
     urls_progress,
@@ -52,4 +53,5 @@ urlpatterns = [
     *urls_complaints.urlpatterns,
     *urls_orders.urlpatterns,
     *urls_inbox.urlpatterns,
+    *urls_machines.urlpatterns,
 ]

@@ -10,6 +10,7 @@ from stemtide.hub.desk import (
     alert_words,
     complaint_words,
     inbox_words,
+    machine_words,
     order_words,
     referral_words,
     room_words,
@@ -134,7 +135,7 @@ PHRASES: dict[str, dict[str, Words]] = {
 """Phrases by what is spoken of, then by the stored word."""
 PHRASES |= situation_words.PHRASES | alert_words.PHRASES | room_words.PHRASES
 PHRASES |= referral_words.PHRASES | order_words.PHRASES | complaint_words.PHRASES
-PHRASES |= inbox_words.PHRASES
+PHRASES |= inbox_words.PHRASES | machine_words.PHRASES
 
 LOOKS: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
@@ -145,7 +146,7 @@ LOOKS: dict[str, dict[str, str]] = {
 """How a word looks beside its text; what is not listed looks calm."""
 LOOKS |= situation_words.LOOKS | alert_words.LOOKS | room_words.LOOKS
 LOOKS |= referral_words.LOOKS | order_words.LOOKS | complaint_words.LOOKS
-LOOKS |= inbox_words.LOOKS
+LOOKS |= inbox_words.LOOKS | machine_words.LOOKS
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exchanges at the desk: what is wrong is seen there, and an agency stops and starts one."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from stemtide.hub.exchanges import writes
+from stemtide.hub.exchanges.models import Exchange, Outgoing
+from stemtide.hub.parties import writes as parties
+from stemtide.hub.signals.models import Signal
+from stemtide.protocol.exchanges import Terms
+from stemtide.protocol.words import Direction, ExchangeKind, Role
+from tests.hub.desk.test_inbox import said
+
+pytestmark = pytest.mark.django_db
+
+
+def exchange(world, name, **more):
+    """An exchange of a party of its own."""
+    party = parties.add_party(
+        name, title=f"The {name}", kind="authority", country="BE", actor="operator", now=world.now
+    )
+    asked = writes.Asked(
+        name=name,
+        kind=ExchangeKind.TAXII,
+        address="https://partner.example/root/collections/c1/",
+        **more,
+    )
+    writes.add(asked, terms=Terms(), party=party, actor="operator", now=world.now)
+    return Exchange.objects.get(name=name)
+
+
+def fail(world, name, *, words, hours):
+    """Let an exchange fail for some hours; the clock runs it on time."""
+    then = world.now - timedelta(hours=hours)
+    (errand,) = writes.claim_due(then, limit=1, name=name)
+    writes.note_trouble(errand, words=words, chance=0.5, now=then)
+    Exchange.objects.filter(name=name).update(next_at=world.now)
+
+
+@pytest.fixture
+def coordinator(world):
+    return world.desk("agency", Role.COORDINATOR)
+
+
+def test_an_exchange_that_fails_stands_first_and_says_why_and_since_when(world, coordinator):
+    exchange(world, "alright")
+    exchange(world, "broken")
+    fail(world, "broken", words="partner.example answers 503", hours=6)
+    page = said(coordinator.get("/exchanges"))
+    assert page.index("broken") < page.index("alright")
+    assert "partner.example answers 503" in page
+    assert "failing since" in page
+    assert "6 h 00 min ago" in page
+
+
+def test_an_exchange_that_no_clock_runs_is_called_late(world, coordinator):
+    exchange(world, "waits")
+    assert "late" not in said(coordinator.get("/exchanges/waits"))
+    Exchange.objects.update(next_at=world.now - timedelta(minutes=20))
+    assert "late: the hub's clock does not run it" in said(coordinator.get("/exchanges/waits"))
+
+
+def test_without_exchanges_the_page_says_how_one_is_added(coordinator):
+    assert "stemtide exchange add" in said(coordinator.get("/exchanges"))
+
+
+def test_what_a_partner_refused_is_named_only_to_those_who_may_see_the_signal(world, coordinator):
+    row = exchange(world, "told", direction=Direction.PUSH)
+    signal = Signal.objects.get(uid=world.share(tlp="red", audience=["provider"]))
+    error = "the collection is full"
+    Outgoing.objects.create(exchange=row, signal=signal, state="refused", last_error=error)
+    link = reverse("signal", args=[signal.uid])
+    agency = coordinator.get("/exchanges/told")
+    assert (error in said(agency), link in agency.content.decode()) == (True, False)
+    owner = world.desk("authority").get("/exchanges/told")
+    assert (error in said(owner), link in owner.content.decode()) == (True, True)
+
+
+def test_an_agency_pauses_and_resumes_with_a_tick(world, coordinator):
+    exchange(world, "partner")
+    coordinator.post("/exchanges/partner/pause")
+    assert Exchange.objects.get().is_paused is False
+    answer = coordinator.post("/exchanges/partner/pause", {"confirm": "on"}, follow=True)
+    assert "Paused. What it brought stays" in said(answer)
+    assert Exchange.objects.get().is_paused is True
+    coordinator.post("/exchanges/partner/resume", {"confirm": "on"})
+    assert Exchange.objects.get().is_paused is False
+
+
+def test_neither_an_observer_of_the_agency_nor_an_authority_is_offered_the_stop(world):
+    exchange(world, "partner")
+    for party, role in (("agency", Role.OBSERVER), ("authority", Role.DUTY_OFFICER)):
+        browser = world.desk(party, role)
+        assert "Pause this exchange" not in said(browser.get("/exchanges/partner"))
+        assert browser.post("/exchanges/partner/pause", {"confirm": "on"}).status_code == 403
+
+
+def test_no_page_holds_the_secret(world, coordinator):
+    exchange(world, "partner", secret="hush hush", account="us")
+    for path in ("/exchanges", "/exchanges/partner"):
+        assert b"hush" not in coordinator.get(path).content
