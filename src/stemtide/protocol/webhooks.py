@@ -35,21 +35,23 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 """A receiver is left alone no longer than this because it asked for it."""
 
 
-def retry_after(said: str, *, now: datetime) -> timedelta | None:
-    """How long a Retry-After header asks to wait, bounded; None where it says nothing.
+def retry_after(
+    said: str, *, now: datetime, longest: timedelta = LONGEST_RETRY_AFTER
+) -> timedelta | None:
+    """How long a Retry-After header asks to wait, no longer than that; None where it says nothing.
 
     said: the header, seconds or a date of HTTP; "" where there was none. now: aware.
     source: RFC 9110, section 10.2.3.
     """
     if said.isascii() and said.isdigit():
         # More digits than the bound has are no number to reckon with.
-        return min(timedelta(seconds=int(said[:9])), LONGEST_RETRY_AFTER)
+        return min(timedelta(seconds=int(said[:9])), longest)
     try:
         at = parsedate_to_datetime(said)
     except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(timedelta(), min(at - now, LONGEST_RETRY_AFTER))
+    return max(timedelta(), min(at - now, longest))
 
 
 def derived_secret(root: str, name: str) -> str:

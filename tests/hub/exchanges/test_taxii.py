@@ -223,6 +223,13 @@ def test_a_source_that_asks_us_to_wait_is_not_asked_before(desk, source):
     assert desk.row.next_at == desk.now + timedelta(seconds=7000)
 
 
+def test_an_odd_time_to_wait_is_no_failure_of_ours(desk, source):
+    odd = "Sat, 24 Nov 2096 12:05:00 +99999999999999999999"
+    source.answers = lambda *_: (429, {"Retry-After": odd}, {})
+    desk.run()
+    assert desk.row.trouble == "it is busy (429)"
+
+
 def test_it_fails_once_in_the_ledger_and_works_again_once(desk, source):
     source.answers = lambda *_: (500, {}, {})
     desk.run()

@@ -5,12 +5,12 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
 
+from stemtide.hub.exchanges.rules import LONGEST_PAUSE
 from stemtide.hub.outside.addresses import Reach
 from stemtide.hub.outside.asking import (
     PORTS,
@@ -22,6 +22,7 @@ from stemtide.hub.outside.asking import (
     ask,
 )
 from stemtide.protocol.exchanges import Pull
+from stemtide.protocol.webhooks import retry_after
 
 MAX_URL_CHARS = 4000
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -168,21 +169,11 @@ def _error(answer: Answer, *, now: datetime) -> SourceError:
         return RefusedError(f"it refuses our key ({status}): give another", status=status)
     if status == _GONE:
         return RefusedError("it has nothing at this address (404): look at it", status=status)
-    wait_s = _retry_after(answer.headers.get("retry-after", ""), now=now)
+    said = answer.headers.get("retry-after", "")
+    wait = retry_after(said, now=now, longest=LONGEST_PAUSE)
+    wait_s = None if wait is None else wait.total_seconds()
     if status in _BUSY:
         return SourceError(f"it is busy ({status})", retry_after_s=wait_s)
     if 400 <= status < 500:  # noqa: PLR2004  # what we did wrong
         return RefusedError(f"it does not take what we ask ({status})", status=status)
     return SourceError(f"it answers {status}", retry_after_s=wait_s)
-
-
-def _retry_after(text: str, *, now: datetime) -> float | None:
-    """Seconds to wait, as a header says it. source: RFC 9110 section 10.2.3."""
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
