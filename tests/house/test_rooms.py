@@ -64,6 +64,7 @@ WITHOUT_AN_ENTRY = {
     "stix.follow_ledger": "objects made of what the ledger holds already",
     "exchanges.claim_due": "a lease, which is no act: what the run brought is recorded",
     "exchanges.write_line": "a line of an exchange's own log, beside the ledger",
+    "exchanges.write_records": "links of a page, part of taking it, which is recorded",
     "exchanges.withdraw_all": "withdrawals, each of which signals record",
     "exchanges.note_begun": "that parcels are about to leave; what became of them is recorded",
     "exchanges.note_waiting": "up to which position was looked; what is sent is recorded",

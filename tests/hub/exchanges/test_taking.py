@@ -4,16 +4,21 @@
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.exchanges import reads, writes
+from stemtide.hub.exchanges.models import Exchange
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import rules
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.protocol.exchanges import Fault
+from stemtide.protocol.exchanges import Fault, Terms
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.exchanges.conftest import gone, told
+from tests.hub.exchanges.test_pushing import Taxii
+from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
 from tests.world import NOON, hex_value
 
 
@@ -245,17 +250,106 @@ def test_an_exercise_of_the_source_never_becomes_real(desk):
     assert desk.take(told(1, is_exercise=True)) == {"left_out": 1}
 
 
-def test_a_source_that_brings_too_much_in_a_day_has_to_wait_and_loses_nothing(world, desk):
-    writes.remove("partner", actor="operator", now=NOON)
-    desk.add(name="greedy", terms={"most_a_day": 3})
-    from stemtide.hub.exchanges import writes_pulling
-    from stemtide.protocol.exchanges import Pull
+def few(most):
+    """From now on the source may bring so many new signals in a day."""
+    Exchange.objects.update(terms=Terms(most_a_day=most).model_dump(mode="json"))
 
-    (errand,) = writes.claim_due(NOON, limit=1, name="greedy")
-    page = Pull([told(number) for number in range(3)], checkpoint={"page": 1})
-    writes_pulling.take(errand, page, now=NOON)
-    more = Pull([told(9)], checkpoint={"page": 2})
-    with pytest.raises(rules.RefusalError, match="more than 3 new signals in a day"):
-        writes_pulling.take(errand, more, now=NOON)
-    assert len(desk.live()) == 3
-    assert writes_pulling.take(errand, more, now=world.at(days=1)) == {"shared": 1}
+
+def test_a_source_that_brings_too_much_in_a_day_has_to_wait_and_loses_nothing(desk):
+    few(3)
+    page = [told(number) for number in range(7)]
+    for taken in (3, 6):
+        with pytest.raises(rules.RefusalError, match="more than 3 new signals in a day"):
+            desk.take(*page, checkpoint={"page": 1})
+        assert (len(desk.live()), desk.row.counts["shared"]) == (taken, taken)
+        assert desk.row.checkpoint == {}
+        with pytest.raises(rules.RefusalError):
+            desk.take(*page, checkpoint={"page": 1})  # the same day: no more of it
+        desk.later(days=1)
+    assert desk.take(*page, checkpoint={"page": 1}) == {"shared": 1}
+    assert desk.row.checkpoint == {"page": 1}
+
+
+def test_what_is_taken_back_is_not_held_up_by_a_day_that_is_full(desk):
+    few(2)
+    desk.take(told(1), told(2))
+    with pytest.raises(rules.RefusalError) as full:
+        desk.take(told(3), gone(1))
+    assert full.value.counts == {"ended": 1}
+    assert desk.live() == [hex_value(2)]
+
+
+def test_what_changes_is_kept_as_it_was_while_a_day_is_full(desk):
+    few(1)
+    desk.take(told(1))
+    facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
+    with pytest.raises(rules.RefusalError):
+        desk.take(told(1, version="2", facts=facts))
+    assert desk.signal().severity == "medium"
+    desk.later(days=1)
+    assert desk.take(told(1, version="2", facts=facts)) == {"changed": 1}
+
+
+def test_what_is_taken_back_behind_a_full_day_ends_and_the_place_is_kept(desk, partner):
+    Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
+    first = indicator(1)
+    shelf = Shelf(partner, most=1)
+    shelf.put(first)
+    assert desk.run() == {"shared": 1}
+    few(1)
+    shelf.put(indicator(2), newer(first, minutes=1, revoked=True), at=desk.later(hours=1))
+    for ended in ({"ended": 1}, {}):
+        assert desk.run() == ended
+        assert "more than 1 new signals in a day" in desk.row.trouble
+        assert (desk.live(), desk.row.checkpoint["next"]) == ([], "1")
+    desk.later(days=1)
+    assert desk.run() == {"shared": 1}
+    assert desk.row.trouble == ""
+
+
+def test_a_full_day_does_not_keep_what_is_pushed(desk, partner):
+    there = f"{partner.address}/root/collections/c1/"
+    Exchange.objects.update(address=there, push_address=there, pushes=True)
+    few(1)
+    desk.world.share(kind="md5", tlp="green")
+    shelf, server = Shelf(partner), Taxii(partner)
+    shelf.put(indicator(1), indicator(2))
+    partner.answers = lambda *asked: (shelf if asked[0] == "GET" else server).answer(*asked)
+    assert desk.run() == {"shared": 1, "pushed": 1}
+    assert "in a day" in desk.row.trouble
+
+
+def test_what_is_disputed_and_changes_stays_disputed(desk):
+    desk.take(told(1, is_disputed=True))
+    facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
+    desk.take(told(1, version="2", facts=facts, is_disputed=True))
+    assert (desk.signal().severity, desk.signal().is_disputed) == ("critical", True)
+
+
+def test_records_that_leave_a_value_together_leave_no_signal_behind(desk):
+    desk.take(told(1), told(1, key="twin"))
+    other = {"kind": "sha256", "value": hex_value(2)}
+    desk.take(told(1, version="2", facts=other), told(1, key="twin", version="2", facts=other))
+    assert desk.live() == [hex_value(2)]
+
+
+def test_a_record_that_comes_back_beside_its_twin_stands_for_the_same_signal(desk):
+    desk.take(told(1), told(1, key="twin"))
+    desk.take(gone(1))
+    assert desk.take(told(1, version="3")) == {}
+    assert (desk.live(), Signal.objects.count()) == ([hex_value(1)], 1)
+    desk.take(gone(1, key="twin"))
+    assert desk.live() == [hex_value(1)]
+
+
+def test_a_page_takes_no_more_queries_for_more_records(desk):
+    asked = []
+    for begin, end in ((0, 5), (5, 45)):
+        for number in range(begin, end):
+            desk.world.share(kind="sha256", value=hex_value(number))
+        with CaptureQueriesContext(connection) as queries:
+            assert desk.take(*(told(n) for n in range(begin, end))) == {"confirmed": end - begin}
+            assert desk.take(*(told(n, key=f"{n}") for n in range(begin, end)))
+            assert desk.take(*(gone(n) for n in range(begin, end))) == {}
+        asked.append(len(queries))
+    assert asked[0] == asked[1]

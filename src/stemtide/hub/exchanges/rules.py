@@ -4,6 +4,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
     NotAllowedError,
+    RefusalError,
     allows,
 )
 from stemtide.protocol.exchanges import ExchangeState, Fate, Terms, Told
@@ -22,6 +24,7 @@ from stemtide.protocol.words import Direction, ExchangeKind, PartyKind
 
 __all__ = [
     "NotTakenError",
+    "TooManyNewError",
     "allows",
     "check_address",
     "check_direction",
@@ -60,6 +63,15 @@ class NotTakenError(Exception):
     def __init__(self, fate: Fate, words: str) -> None:
         super().__init__(words)
         self.fate = fate
+
+
+class TooManyNewError(RefusalError):
+    """A source brings more new signals in a day than its terms allow.
+
+    counts: what became of the records of the page that were taken all the same, by their fate.
+    """
+
+    counts: Mapping[str, int] = MappingProxyType({})
 
 
 def check_name(name: str) -> None:

@@ -10,12 +10,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
 
 from stemtide.hub.exchanges import (
     reads,
@@ -26,9 +24,11 @@ from stemtide.hub.exchanges import (
     writes_pushing,
 )
 from stemtide.hub.exchanges.reads import Errand
+from stemtide.hub.exchanges.rules import TooManyNewError
 from stemtide.hub.exchanges.seals import LostSecretError
 from stemtide.hub.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
 from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, Pusher, SourceError
+from stemtide.hub.outside.crew import Crew
 from stemtide.hub.parties.rules import RefusalError
 from stemtide.protocol.words import ExchangeKind
 
@@ -89,27 +89,24 @@ class Running:
         self._way = way
         self._now = now
         self._chance = chance
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="exchanges")
-        self._under_way: set[Future[None]] = set()
+        self._crew: Crew[Errand] = Crew(self.run, threads=threads, name="exchanges")
 
     def start_due(self, now: datetime) -> int:
         """Begin as many due runs as there are free threads; returns how many."""
-        self._under_way = {one for one in self._under_way if not one.done()}
-        free = self._threads - len(self._under_way)
+        free = self._crew.free
         if free <= 0:
             return 0
         errands = writes.claim_due(now, limit=free)
-        self._under_way |= {self._pool.submit(self._in_thread, one) for one in errands}
+        self._crew.start(errands)
         return len(errands)
 
     def settle(self) -> None:
         """Wait for what is under way: tests and the end of the process."""
-        wait(self._under_way)
+        self._crew.settle()
 
     def close(self) -> None:
         """End, after what is under way; what was not run stays due."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._crew.close()
 
     def run(self, errand: Errand) -> dict[str, int]:
         """Run one exchange, and note how it went; what became of records, by their fate."""
@@ -142,9 +139,15 @@ class Running:
         def asking() -> Asking:
             return Asking(place, until=time.monotonic() + part_s, now=self._now())
 
-        more = errand.pulls and self._pull(errand, asking=asking(), counts=counts)
+        more, full = False, None
+        try:
+            more = errand.pulls and self._pull(errand, asking=asking(), counts=counts)
+        except TooManyNewError as error:
+            full = error  # says nothing against pushing
         if errand.pushes:
             more = self._push(errand, asking=asking(), counts=counts) or more
+        if full is not None:
+            raise full
         return more
 
     def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
@@ -154,18 +157,25 @@ class Running:
         def known(keys: Iterable[str]) -> Mapping[str, str]:
             return reads.versions(errand, keys, by=CLOCK)
 
+        more, full = True, None
         for _ in range(MAX_PAGES):
             page = PULLERS[errand.kind](checkpoint, asking=asking, known=known)
-            took = writes_pulling.take(errand, page, now=self._now())
+            took: Mapping[str, int] | None
+            try:
+                took = writes_pulling.take(errand, page, now=self._now(), is_full=full is not None)
+            except TooManyNewError as error:
+                # What is taken back on the pages behind it must not wait for the day to end.
+                full, took = error, error.counts
             if took is None:  # paused, removed, or run by another clock meanwhile
                 return False
             counts.update(took)
-            if not page.more:
-                return False
-            if asking.is_over:
-                return True
+            more = page.more
+            if not more or asking.is_over:
+                break
             checkpoint = page.checkpoint
-        return True
+        if full is not None:
+            raise full
+        return more
 
     def _push(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
         """Push parcel by parcel; whether there is more. raises: SourceError."""
@@ -197,13 +207,3 @@ class Running:
         writes.note_trouble(
             errand, words=words, chance=self._chance(), now=self._now(), asked_s=asked_s
         )
-
-    def _in_thread(self, errand: Errand) -> None:
-        """run(), in a thread that keeps no connection to the database."""
-        try:
-            self.run(errand)
-        except Exception:
-            # Once its lease is over, a clock takes it again.
-            log.exception("exchange %s could not be noted; it is run again", errand.name)
-        finally:
-            connection.close()

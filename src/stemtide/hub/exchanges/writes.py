@@ -6,13 +6,14 @@ conditional UPDATE says which. It asks the other hub outside every transaction. 
 leaves a lease; when that is over, the run is made again from the same checkpoint.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from stemtide.hub.exchanges import reads, rules, seals
-from stemtide.hub.exchanges.models import Exchange, Line
+from stemtide.hub.exchanges.models import Exchange, Line, Record
 from stemtide.hub.exchanges.reads import Errand
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
@@ -29,7 +30,7 @@ CLOCK = "clock"
 KEPT_LINES = 500
 """Lines of one exchange's log that are kept."""
 
-_AT_ONCE = 200
+_AT_ONCE, _RECORDS_AT_ONCE = 200, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,17 @@ def write_line(row: Exchange, words: str, *, now: datetime) -> None:
         kept = row.lines.values_list("pk", flat=True)[KEPT_LINES : KEPT_LINES + 1]
         for last in list(kept):
             row.lines.filter(pk__lte=last).delete()
+
+
+def write_records(records: Iterable[Record]) -> None:
+    """Write records, whether they are here already or not."""
+    Record.objects.bulk_create(
+        records,
+        batch_size=_RECORDS_AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["exchange", "key"],
+        update_fields=["version", "signal", "is_own", "is_disputed", "ended", "seen_at"],
+    )
 
 
 def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:

@@ -15,12 +15,11 @@ from django.db import transaction
 from stemtide.hub.exchanges import reads, rules
 from stemtide.hub.exchanges.models import Exchange, Record
 from stemtide.hub.exchanges.reads import Errand, Rival
-from stemtide.hub.exchanges.rules import NotTakenError
-from stemtide.hub.exchanges.writes import CLOCK, write_line
+from stemtide.hub.exchanges.rules import NotTakenError, TooManyNewError
+from stemtide.hub.exchanges.writes import CLOCK, write_line, write_records
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
-from stemtide.hub.parties.rules import RefusalError
 from stemtide.hub.signals import reads_collection, writes as signals
-from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.rules import Draft, read_rows
 from stemtide.protocol.exchanges import Fate, Pull, Terms, Told
 from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
@@ -32,10 +31,6 @@ MAX_NAMED = 5
 _CHANGES = (Fate.SHARED, Fate.CHANGED, Fate.ENDED)
 
 
-class TooManyNewError(RefusalError):
-    """A source brings more new signals in a day than its terms allow."""
-
-
 @dataclass(slots=True)
 class Candidate:
     """A record that fits the terms: what it would be as a signal, and what of it is here."""
@@ -45,33 +40,57 @@ class Candidate:
     record: Record | None
 
 
-@transaction.atomic
-def take(errand: Errand, pull: Pull, *, now: datetime) -> dict[str, int] | None:
-    """Take a page of a source; how many records met which fate. None where the run is not ours now.
+def take(
+    errand: Errand, pull: Pull, *, now: datetime, is_full: bool = False
+) -> dict[str, int] | None:
+    """Take a page of a source; how many records met which fate. None: the run is not ours now.
 
-    raises: RefusalError where nothing of it could be taken, and nothing was.
+    is_full: on a page before it the day was full: only what ends is taken, and the place is kept.
+
+    raises: RefusalError where nothing of it could be taken, and nothing was; TooManyNewError where
+    the day is full: what fits into it was taken, and the page is to be asked for again.
     """
+    taking = _take(errand, pull, now=now, is_full=is_full)
+    if taking is None:
+        return None
+    if taking.held_back:
+        error = TooManyNewError(
+            "it brings more than {most:,} new signals in a day: look at it; it goes on after"
+            " midnight UTC, or with a higher --most-a-day",
+            most=taking.terms.most_a_day,
+        )
+        error.counts = dict(taking.counts)
+        raise error
+    return dict(taking.counts)
+
+
+@transaction.atomic
+def _take(errand: Errand, pull: Pull, *, now: datetime, is_full: bool) -> "Taking | None":
+    """take(), in one transaction."""
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return None
     taking = Taking(row, now=now)
-    taking.take(pull)
-    row.checkpoint = pull.checkpoint
-    counts = dict(taking.counts)
-    for fate, count in counts.items():
+    if is_full:
+        taking.take_ends(pull)
+    else:
+        taking.take(pull)
+        if not taking.held_back:
+            row.checkpoint = pull.checkpoint
+    for fate, count in taking.counts.items():
         row.counts[fate] = row.counts.get(fate, 0) + count
     row.save()
-    _tell(row, taking=taking, pull=pull, now=now)
-    return counts
+    _tell(row, taking=taking, notes=() if is_full else pull.notes, now=now)
+    return taking
 
 
-def _tell(row: Exchange, *, taking: "Taking", pull: Pull, now: datetime) -> None:
+def _tell(row: Exchange, *, taking: "Taking", notes: Iterable[str], now: datetime) -> None:
     """Say in the log what a page brought, and in the ledger what it changed."""
     if taking.counts:
         counted = ", ".join(f"{count} {fate}" for fate, count in sorted(taking.counts.items()))
         write_line(row, f"pulled: {counted}", now=now)
-    for words in [*taking.named[:MAX_NAMED], *pull.notes]:
+    for words in [*taking.named[:MAX_NAMED], *notes]:
         write_line(row, words, now=now)
     changed = {fate.value: taking.counts[fate] for fate in _CHANGES if taking.counts[fate]}
     if changed:
@@ -81,12 +100,31 @@ def _tell(row: Exchange, *, taking: "Taking", pull: Pull, now: datetime) -> None
 
 @dataclass
 class Taking:
-    """One page on its way in. named: what the log says of single records."""
+    """One page on its way in.
+
+    named: what the log says of single records. held_back: new ones that the day has no room for.
+    """
 
     row: Exchange
     now: datetime
     counts: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
+    held_back: int = 0
+
+    def __post_init__(self) -> None:
+        row, today = self.row, self.now.date()
+        if row.day != today:
+            row.day, row.day_count = today, 0
+        self.terms = Terms.model_validate(row.terms)
+        self._room = self.terms.most_a_day - row.day_count
+
+    def take_ends(self, pull: Pull) -> None:
+        """End what a page takes back, and nothing else."""
+        told = {one.key: one for one in pull.told if one.facts is None}
+        self._look_up(told)
+        for one in told.values():
+            self._end(one.key, reason=one.reason, fate=Fate.ENDED)
+        self._write()
 
     def take(self, pull: Pull) -> None:
         """Take the records of a page in numbered steps.
@@ -98,9 +136,7 @@ class Taking:
         5 What the source disputes, its party disputes.
         """
         told = list({one.key: one for one in pull.told}.values())
-        keys = [one.key for one in told] + [one.key for one in pull.faults]
-        self._records = reads.records(self.row.pk, keys, by=CLOCK)
-        self._changed: set[str] = set()
+        self._look_up([one.key for one in told] + [one.key for one in pull.faults])
         for fault in pull.faults:  # 1
             self._drop(fault.key, fate=Fate.REFUSED, words=fault.words)
         for one in told:
@@ -109,9 +145,25 @@ class Taking:
         fresh = self._fresh([one for one in told if one.facts is not None])  # 2
         candidates = self._fitting(fresh)
         self._settle(candidates)  # 3, 4
+        self._write()
         for one in fresh:  # 5
             self._judge(one)
-        self._note(pull.events)
+        if not self.held_back:
+            self._note(pull.events)
+
+    def _look_up(self, keys: Iterable[str]) -> None:
+        """Read what is here of some records, and what else stands for the same signals."""
+        self._records = reads.records(self.row.pk, keys, by=CLOCK)
+        self._stands = {
+            key: one.signal_id
+            for key, one in self._records.items()
+            if one.signal_id is not None and not one.ended
+        }
+        shared = reads.shared_keys(set(self._stands.values()), exchange=self.row.pk, by=CLOCK)
+        self._told_by = Counter(shared)  # signals, by how many records stand for them
+        self._changed: set[str] = set()
+        self._linked: dict[str, Record] = {}
+        self._ended: list[int] = []
 
     def _fresh(self, told: Iterable[Told]) -> list[Told]:
         """Records in a version that is not here, and that are not our own."""
@@ -135,11 +187,10 @@ class Taking:
 
     def _fitting(self, told: Iterable[Told]) -> list[Candidate]:
         """What fits the terms and could be a signal."""
-        terms = Terms.model_validate(self.row.terms)
         pairs: list[tuple[Told, SignalIn]] = []
         for one in told:
             try:
-                pairs.append((one, rules.fit(one, terms=terms, now=self.now)))
+                pairs.append((one, rules.fit(one, terms=self.terms, now=self.now)))
             except NotTakenError as error:
                 self._drop(one.key, fate=error.fate, words=str(error))
         errors: list[RowError] = []
@@ -157,6 +208,10 @@ class Taking:
         """Hold what fits against what is here; share what is new."""
         party = self.row.party
         rivals = reads.rivals({one.draft.key for one in candidates}, of=party, by=CLOCK)
+        known = [one for one in candidates if one.record is not None]
+        bodies = [one.draft.body for one in known]
+        said = reads_collection.same(bodies, viewer=party, now=self.now)
+        self._said = {known[place].told.key: uid for place, uid in said.items()}
         new: dict[tuple[str, str, bool], Candidate] = {}
         twins: list[Candidate] = []
         for one in candidates:
@@ -167,8 +222,8 @@ class Taking:
         self._share(list(new.values()))
         for one in twins:  # several records of one value stand for one signal
             first = self._records.get(new[one.draft.key].told.key)
-            if first is not None and first.signal is not None:
-                self._link(one, signal=first.signal)
+            if first is not None and first.signal_id is not None:
+                self._link(one, signal=first.signal_id)
 
     def _is_new(self, one: Candidate, rivals: list[Rival]) -> bool:
         """Whether a record is to be shared; if not, it is settled here."""
@@ -181,11 +236,11 @@ class Taking:
                 return self._overrule(one)  # by somebody here: for good
         own = next((rival for rival in rivals if rival.is_own and rival.is_live), None)
         if own is not None:
-            self._link(one, signal=Signal.objects.select_related("shared_by").get(pk=own.pk))
+            self._link(one, signal=own.pk)
             return False
         other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
         if other is not None:
-            self._link(one, signal=Signal.objects.get(pk=other.pk), is_own=False)
+            self._link(one, signal=other.pk, is_own=False)
             self.counts[Fate.CONFIRMED] += 1
             return False
         # What the source itself took back, it may say again.
@@ -197,6 +252,14 @@ class Taking:
         ]
         if ended and rules.is_overruled(one.told.said_at, withdrawn_at=max(ended)):
             return self._overrule(one)
+        return self._has_room()
+
+    def _has_room(self) -> bool:
+        """Whether today takes one more new signal; if not, it is held back."""
+        if self._room <= 0:
+            self.held_back += 1
+            return False
+        self._room -= 1
         return True
 
     def _overrule(self, one: Candidate) -> bool:
@@ -210,18 +273,19 @@ class Taking:
         row = record.signal
         assert row is not None  # noqa: S101  # asked before
         is_same = row.value == one.draft.value and row.kind == one.draft.body.kind
-        shared = reads.shared_keys([row.pk], exchange=self.row.pk, by=CLOCK).get(row.pk, 0)
-        says = reads_collection.says(row, one.draft.body, viewer=self.row.party, now=self.now)
-        if is_same and (says or shared > 1):
-            self._link(one, signal=row)
+        says = self._said.get(one.told.key) == row.uid
+        if is_same and (says or self._told_by[row.pk] > 1):
+            self._link(one, signal=row.pk)
             return False
-        if shared <= 1:
-            self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+        if not self._has_room():
+            return False
+        self._leave(one.told.key)
+        self._give_up(record, reason=WithdrawReason.SUPERSEDED)
         self._changed.add(one.told.key)
         return True
 
     def _share(self, new: list[Candidate]) -> None:
-        """Share what is new in one act. raises: TooManyNewError, RefusalError."""
+        """Share what is new in one act. raises: RefusalError."""
         if not new:
             return
         out = signals.share_many(
@@ -231,7 +295,7 @@ class Taking:
             partial=True,
             actor_ref=self.row.ref,
         )
-        self._spend(out.created)
+        self.row.day_count += out.created
         why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
         uids = {one.id for one in out.signals if one}
         rows = reads_collection.by_uid(uids, viewer=self.row.party)
@@ -240,42 +304,48 @@ class Taking:
             if placed is None:
                 self._drop(one.told.key, fate=Fate.REFUSED, words=why[number])
                 continue
-            self._link(one, signal=rows[placed.id])
+            self._link(one, signal=rows[placed.id].pk)
             is_changed = one.told.key in self._changed
             self.counts[Fate.CHANGED if is_changed else Fate.SHARED] += 1
 
-    def _spend(self, created: int) -> None:
-        """Count new signals of today. raises: TooManyNewError."""
-        row, today = self.row, self.now.date()
-        row.day_count = created + (row.day_count if row.day == today else 0)
-        row.day = today
-        most = Terms.model_validate(row.terms).most_a_day
-        if row.day_count > most:
-            raise TooManyNewError(
-                "it brings more than {most:,} new signals in a day: look at it; it goes on after"
-                " midnight UTC, or with a higher --most-a-day",
-                most=most,
-            )
-
-    def _link(self, one: Candidate, *, signal: Signal, is_own: bool = True) -> None:
-        """Note that a record stands for a signal."""
-        facts = {
-            "version": one.told.version[:80],
-            "signal": signal,
-            "is_own": is_own,
-            "ended": False,
-            "seen_at": self.now,
-        }
-        self._records[one.told.key], _ = Record.objects.update_or_create(
-            exchange=self.row, key=one.told.key, defaults=facts
+    def _link(self, one: Candidate, *, signal: int, is_own: bool = True) -> None:
+        """Let a record stand for a signal. signal: its primary key."""
+        key = one.told.key
+        had = self._records.get(key)
+        left = self._leave(key)
+        self._stands[key] = signal
+        self._told_by[signal] += 1
+        self._records[key] = self._linked[key] = Record(
+            exchange=self.row,
+            key=key,
+            version=one.told.version[:80],
+            signal_id=signal,
+            is_own=is_own,
+            is_disputed=had is not None and had.signal_id == signal and had.is_disputed,
+            seen_at=self.now,
         )
+        if had is not None and left not in {None, signal}:
+            self._give_up(had, reason=WithdrawReason.SUPERSEDED)
+
+    def _leave(self, key: str) -> int | None:
+        """Let a record stand for no signal; the primary key of that for which it stood."""
+        pk = self._stands.pop(key, None)
+        if pk is not None:
+            self._told_by[pk] -= 1
+        return pk
+
+    def _write(self) -> None:
+        """Write which records stand for what, and which ended."""
+        for some in batches(self._ended):
+            Record.objects.filter(pk__in=some).update(ended=True, seen_at=self.now)
+        write_records(self._linked.values())
 
     def _judge(self, one: Told) -> None:
         """Dispute what the source disputes, in its party's name, and no longer than it does."""
         record = self._records.get(one.key)
-        if record is None or record.ended or not record.is_own or record.signal is None:
+        if record is None or record.ended or not record.is_own:
             return
-        if record.is_disputed is one.is_disputed:
+        if record.is_disputed is one.is_disputed or record.signal is None:
             return
         said = Opinion.DISPUTE if one.is_disputed else Opinion.AGREE
         note = "disputed at the source" if one.is_disputed else "no longer disputed at the source"
@@ -283,14 +353,12 @@ class Taking:
         signals.opine(
             record.signal.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
         )
-        record.is_disputed = one.is_disputed
-        record.save(update_fields=["is_disputed"])
+        Record.objects.filter(exchange=self.row, key=one.key).update(is_disputed=one.is_disputed)
 
     def _note(self, events: Mapping[str, str]) -> None:
         """Note which events were read, and in which version."""
-        for key, version in events.items():
-            facts = {"version": version[:80], "signal": None, "seen_at": self.now}
-            Record.objects.update_or_create(exchange=self.row, key=key[:300], defaults=facts)
+        facts = {"exchange": self.row, "seen_at": self.now}
+        write_records(Record(key=key[:300], version=of[:80], **facts) for key, of in events.items())
 
     def _drop(self, key: str, *, fate: Fate, words: str) -> None:
         """Do not take a record, and say why; what it stood for ends, as it says that no more."""
@@ -303,20 +371,22 @@ class Taking:
         record = self._records.get(key)
         if record is None or record.ended:
             return
-        record.ended, record.seen_at = True, self.now
-        record.save(update_fields=["ended", "seen_at"])
-        row = record.signal
-        if row is None or not record.is_own:
-            return
-        is_told_still = reads.shared_keys([row.pk], exchange=self.row.pk, by=CLOCK)
-        if not is_told_still and row.state == SignalState.LIVE:
-            self._withdraw(row, reason=reason)
-        if fate is not None:
+        record.ended = True
+        self._ended.append(record.pk)
+        self._leave(key)
+        self._give_up(record, reason=reason)
+        if fate is not None and record.is_own and record.signal_id is not None:
             self.counts[fate] += 1
 
-    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
-        """Take a signal of the source back."""
+    def _give_up(self, record: Record, *, reason: WithdrawReason) -> None:
+        """Take a signal of the source back, once no record stands for it."""
+        row = record.signal
+        if row is None or not record.is_own or row.state != SignalState.LIVE:
+            return
+        if self._told_by[row.pk]:
+            return
         body = WithdrawIn(reason=reason, note="as the source says")
         signals.withdraw(
             row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
         )
+        row.state = SignalState.WITHDRAWN
