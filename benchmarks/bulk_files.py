@@ -4,8 +4,9 @@
     python -m benchmarks.bulk_files [--signals 100000]
 
 Beside each form it times the raw bulk endpoint (bodies made beforehand, bulks of the same size),
-and the reading and packing of a file without any hub; it prints ratios, and the most memory that a
-command took: where that is less than what this process holds itself, the system tells that instead.
+and the reading and packing of a file without any hub; it prints ratios, and the most memory that
+each process held at once, as the process itself sees it (VmHWM: Linux). Of a process that ends, it
+is what the system tells of it, which is at least what this process holds itself.
 Each import is of values of its own.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.hub import PLAIN, running
+from benchmarks.hub import PLAIN, running_as
 from stemtide.cli.signal_bulks import AT_ONCE, _packed
 from stemtide.cli.signal_source import opened
 from stemtide.protocol.bulk_columns import Columns
@@ -83,13 +84,30 @@ def raw(address: str, key: str, found: list[dict[str, object]]) -> float:
         return time.perf_counter() - began
 
 
-def packed(path: Path, *, count: int) -> float:
-    """Seconds to read a file and to pack its rows, without a hub."""
+def peak_mb(pid: int | str = "self") -> float:
+    """The most megabytes that a process held at once since it began its program."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def packed(path: Path, *, count: int) -> tuple[float, float, float]:
+    """What reading and packing takes, in a process of its own: seconds, and megabytes of it and of
+    the process that decodes Parquet, 0 where there is none."""
+    words = [sys.executable, "-m", "benchmarks.bulk_files", "--pack", str(path)]
+    told = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
+    assert told.pop() == count
+    return tuple(told)
+
+
+def pack(path: Path) -> None:
+    """Read a file and pack its rows, without a hub; print seconds, megabytes, and rows."""
     columns = Columns(defaults={"labels": ["perpetrator-content"], "severity": "high"})
     began = time.perf_counter()
     with opened(str(path), form=None, columns=columns) as source:
-        assert sum(len(one.rows) for one in _packed(source.rows, begin=1)) == count
-    return time.perf_counter() - began
+        count = sum(len(one.rows) for one in _packed(source.rows, begin=1))
+    took, mine = time.perf_counter() - began, peak_mb()
+    decoder = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(json.dumps([took, mine, decoder, count]))
 
 
 def show(what: str, rate: float, against: float, mb: float) -> None:
@@ -99,9 +117,14 @@ def show(what: str, rate: float, against: float, mb: float) -> None:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--signals", type=int, default=100_000)
-    count = asked.parse_args().signals
+    asked.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
+    options = asked.parse_args()
+    if options.pack:
+        pack(options.pack)
+        return
+    count = options.signals
     facts = ["--label", "perpetrator-content", "--severity", "high"]
-    with tempfile.TemporaryDirectory() as folder, running() as (address, keys):
+    with tempfile.TemporaryDirectory() as folder, running_as() as (address, keys, hub):
         rate = count / raw(address, keys[0], rows(count))
         print(
             f"{'raw bulk endpoint':28} {rate:>10,.0f} /s   {rate / BAR:5.2f} x the bar of {BAR:,}"
@@ -110,8 +133,10 @@ def main() -> None:
             path = Path(folder) / f"in.{form}"
             write(path, rows(count))
             words = ["import", str(path), *(facts if form == "tx" else [])]
-            pace = count / packed(path, count=count)
-            print(f"{form + ' read and packed':28} {pace:>10,.0f} /s   {pace / rate:5.2f} x raw")
+            took, mb, decoder_mb = packed(path, count=count)
+            show(f"{form} read and packed", count / took, rate, mb)
+            if decoder_mb:
+                print(f"{f'{form}, its decoder':56} {decoder_mb:6.0f} MB")
             for label, more in (("dry run", ["--dry-run"]), ("in", []), ("in again", [])):
                 took, mb = command(address, keys[0], *words, *more)
                 show(f"{form} {label}", count / took, rate, mb)
@@ -131,8 +156,7 @@ def main() -> None:
                 f" x snapshot   {mb:6.0f} MB",
                 flush=True,
             )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{'the hub, at most':28} {peak:>10,.0f} MB")
+        print(f"{'the hub, at most':56} {peak_mb(hub):6.0f} MB")
 
 
 if __name__ == "__main__":

@@ -53,6 +53,13 @@ def serve() -> None:
 @contextmanager
 def running() -> Iterator[tuple[str, list[str]]]:
     """A hub on a throw-away database: its address, and the keys of a sharer and a reader."""
+    with running_as() as (address, keys, _):
+        yield address, keys
+
+
+@contextmanager
+def running_as() -> Iterator[tuple[str, list[str], int]]:
+    """The same, and the number of its process."""
     with tempfile.TemporaryDirectory(prefix="stemtide-bench-") as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.hub", "--serve"],
@@ -62,7 +69,7 @@ def running() -> Iterator[tuple[str, list[str]]]:
         )
         try:
             keys = json.loads(process.stdout.readline())
-            yield process.stdout.readline().strip(), keys
+            yield process.stdout.readline().strip(), keys, process.pid
         finally:
             process.terminate()
             process.wait()
