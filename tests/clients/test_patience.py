@@ -8,7 +8,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,10 +17,12 @@ from starlette.routing import Route
 from stemtide.agent.client import Client
 from stemtide.agent.config import Config
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
-from stemtide.tx.patience import PatientClient, asked_wait_s
+from stemtide.tx.exchange import HubConfig, HubKey, StemtideExchangeAPI
 from tests.agent.fake_hub import Server
 from tests.clients.conftest import BIN, plain_environment
 
+PAGE = {"hub": "8c1f6f5f-0b0e-4a3a-9d3c-7b1d2e4f5a60", "entries": [], "next": 7}
+PAGE |= {"head": 7, "more": False}
 ME = {"party": "small-provider", "scopes": ["feed:read", "feedback:write"]}
 
 
@@ -32,13 +33,12 @@ class BusyHub:
     refusals: int = 1
     wait_s: int = 1
     asked: list[tuple[str, float]] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
         self.asked.append((request.method, time.monotonic()))
-        self.bodies.append(await request.body())
         if Counter(method for method, _ in self.asked)[request.method] > self.refusals:
-            return JSONResponse([] if request.url.path.endswith("/crises") else ME)
+            answers = {"crises": [], "feed": PAGE}
+            return JSONResponse(answers.get(request.url.path.rpartition("/")[2], ME))
         found = problem(ProblemType.TOO_MANY, "go on later", retry_after_s=self.wait_s)
         headers = {"Retry-After": str(self.wait_s)}
         return Response(found.model_dump_json(), 429, headers=headers, media_type=MEDIA_TYPE)
@@ -84,24 +84,9 @@ def test_a_command_waits_and_then_does_it(busy):
     assert busy.pauses[0] >= 1
 
 
-def test_what_is_sent_again_is_the_same(busy):
-    with PatientClient(base_url=busy.url) as client:
-        assert client.post("/api/v1/signals", json={"kind": "pdq"}).json() == ME
-    assert busy.bodies == [b'{"kind":"pdq"}'] * 2
-
-
-def test_a_client_gives_up_on_a_hub_that_never_has_time(busy):
-    busy.refusals = 100
-    told = []
-    with PatientClient(base_url=busy.url, told=told.append) as client:
-        assert client.get("/api/v1/feed").status_code == 429
-    assert told == [1] * 5
-
-
-@pytest.mark.parametrize(
-    ("status", "said", "wait"),
-    [(429, "3", 3), (429, "0", 1), (429, "3600", None), (429, "", None), (503, "2", None)],
-)
-def test_only_short_waits_that_are_asked_for_are_waited(status, said, wait):
-    headers = {"Retry-After": said} if said else {}
-    assert asked_wait_s(httpx.Response(status, headers=headers)) == wait
+def test_a_fetch_of_tx_waits_and_then_goes_on(busy):
+    collab = HubConfig(busy.url, name="a hub")
+    exchange = StemtideExchangeAPI.for_collab(collab, HubKey("st_a_b"))
+    (delta,) = exchange.fetch_iter([], None)
+    assert delta.checkpoint.position == 7
+    assert busy.pauses[0] >= 1

@@ -21,6 +21,7 @@ from stemtide.client.errors import (
     UnreachableError,
 )
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
+from stemtide.protocol.waits import asked_s
 
 EVENT_STREAM = "text/event-stream"
 
@@ -167,10 +168,10 @@ class Patience:
         may be asked again. Of the two spellings of Retry-After, seconds are understood (RFC 9110
         section 10.2.3): a moment would need both clocks to agree.
         """
-        said = headers.get("Retry-After", "")
-        if status != _TOO_MANY or not (said.isascii() and said.isdigit()) or len(said) > 5:  # noqa: PLR2004  # a day
+        seconds = asked_s(headers.get("Retry-After", ""))
+        if status != _TOO_MANY or seconds is None:
             return None
-        pause = float(max(1, int(said)))
+        pause = float(max(1, seconds))
         if pause > self.left_s:
             return None
         self.left_s -= pause

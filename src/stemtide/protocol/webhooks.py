@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 from standardwebhooks import Webhook as Signer
 
+from stemtide.protocol.waits import asked_s
+
 _SPECVERSION = "1.0"
 _PLAIN = "".join(chr(one) for one in range(0x21, 0x7F) if chr(one) not in '"%')
 """What a header of CloudEvents holds as it is; source: HTTP protocol binding, section 3.1.3.2."""
@@ -43,9 +45,9 @@ def retry_after(
     said: the header, seconds or a date of HTTP; "" where there was none. now: aware.
     source: RFC 9110, section 10.2.3.
     """
-    if said.isascii() and said.isdigit():
-        # More digits than the bound has are no number to reckon with.
-        return min(timedelta(seconds=int(said[:9])), longest)
+    seconds = asked_s(said)
+    if seconds is not None:
+        return min(timedelta(seconds=seconds), longest)
     try:
         at = parsedate_to_datetime(said)
     except (ValueError, OverflowError):

@@ -8,17 +8,19 @@
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-import httpx
 from threatexchange.exchanges import auth, fetch_state as state
 from threatexchange.exchanges.collab_config import CollaborationConfigWithDefaults
 from threatexchange.exchanges.signal_exchange_api import SignalExchangeAPI
 from threatexchange.signal_type.signal_base import SignalType
 
+from stemtide.client import File, Hub, HubError, Limits
+from stemtide.client.call import Call
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.protocol import canary
 from stemtide.protocol.feed import MAX_PAGE, FeedPage, FeedSignal
@@ -27,9 +29,9 @@ from stemtide.protocol.labels import labels
 from stemtide.protocol.stopncii import Feedback
 from stemtide.protocol.words import Action
 from stemtide.tx.kinds import FILLER, KIND_OF, NAMES_OF
-from stemtide.tx.patience import PatientClient
 
-_WITHIN_S = 60.0
+_LIMITS = Limits(read_s=60.0, patience_s=120.0)
+_CONFLICT, _NOT_FOUND = 409, 404
 _SAYS = {
     state.SignalOpinionCategory.POSITIVE_CLASS: Feedback.BLOCKED,
     state.SignalOpinionCategory.NEGATIVE_CLASS: Feedback.NOT_BLOCKED,
@@ -37,8 +39,8 @@ _SAYS = {
 }
 
 
-class HubError(Exception):
-    """The hub did not do it. The message says what to do."""
+class ExchangeError(Exception):
+    """It cannot be done with this hub as it is. The message says what to do."""
 
 
 @dataclass
@@ -168,14 +170,16 @@ class StemtideExchangeAPI(
         supported_signal_types: Sequence[type[SignalType]],  # noqa: ARG002  # all of them are kept
         checkpoint: Checkpoint | None,
     ) -> Iterator[state.FetchDelta[str, Record, Checkpoint]]:
-        """Follow the feed to its end. raises: HubError."""
+        """Follow the feed to its end. raises: HubError, ExchangeError."""
         after = checkpoint.position if checkpoint else 0
         updates: dict[str, Record | None] = {} if checkpoint else dict(_canaries())
-        with self._client() as client:
+        with self._client() as hub:
             while True:
-                page = _page(client, after)
+                page = _page(hub, after)
                 if checkpoint and str(page.hub) != checkpoint.hub:
-                    raise HubError(f"{self._hub} is another hub than before: run tx fetch --clear")
+                    raise ExchangeError(
+                        f"{self._hub} is another hub than before: run tx fetch --clear"
+                    )
                 updates |= {str(one.id): _record(one) for one in page.entries}
                 after = page.next
                 yield state.FetchDelta(updates, Checkpoint(str(page.hub), after, int(time.time())))
@@ -203,47 +207,45 @@ class StemtideExchangeAPI(
     def report_opinion(
         self, s_type: type[SignalType], signal: str, opinion: state.SignalOpinion
     ) -> None:
-        """Tell the hub what your party thinks of a value, or share it. raises: HubError."""
+        """Tell the hub what your party thinks of a value, or share it.
+
+        raises: HubError, ExchangeError.
+        """
         kind = KIND_OF.get(s_type.get_name())
         if kind is None:
             known = ", ".join(KIND_OF)
-            raise HubError(f"the hub takes no {s_type.get_name()}: label one of {known}")
+            raise ExchangeError(f"the hub takes no {s_type.get_name()}: label one of {known}")
         value, says = signal.strip().lower(), _SAYS[opinion.category]
         body = {"feedbackValue": says, "hashValue": _named(kind, value), "tags": [*opinion.tags]}
-        with self._client() as client:
-            keys = {"x-functions-key": self._key, "Ocp-Apim-Subscription-Key": self._key}
-            answer = client.post(
-                "/stopncii/v1/SubmitFeedback", json={"hashFeedbacks": [body]}, headers=keys
-            )
-            if answer.status_code == httpx.codes.NOT_FOUND and says is Feedback.BLOCKED:
-                answer = client.post(
-                    "/api/v1/signals", json=_signal(kind, value, sorted(opinion.tags))
-                )
-            _checked(answer)
+        keys = {"x-functions-key": self._key, "Ocp-Apim-Subscription-Key": self._key}
+        with self._client() as hub:
+            try:
+                hub.ask(_post("/stopncii/v1/SubmitFeedback", {"hashFeedbacks": [body]}, keys))
+            except HubError as error:
+                if error.status != _NOT_FOUND or says is not Feedback.BLOCKED:
+                    raise
+                hub.ask(_post("/api/v1/signals", _signal(kind, value, sorted(opinion.tags)), {}))
 
-    def _client(self) -> httpx.Client:
-        """A line to the hub, which waits where the hub asks it to."""
-        headers = {"Authorization": f"Bearer {self._key}"}
-        return PatientClient(base_url=self._hub, headers=headers, timeout=_WITHIN_S)
+    def _client(self) -> Hub:
+        """The hub, at whatever address tx was told."""
+        return Hub(self._hub, key=self._key, insecure=True, limits=_LIMITS)
 
 
-def _page(client: httpx.Client, after: int) -> FeedPage:
-    """One page of the feed. raises: HubError."""
-    answer = client.get("/api/v1/feed", params={"after": after, "limit": MAX_PAGE})
-    if answer.status_code == httpx.codes.CONFLICT:
-        raise HubError("the hub was set back to an earlier state: run tx fetch --clear")
-    return FeedPage.model_validate_json(_checked(answer).content)
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    """A good answer. raises: HubError with the hub's own words."""
-    if answer.is_success:
-        return answer
+def _page(hub: Hub, after: int) -> FeedPage:
+    """One page of the feed. raises: HubError, ExchangeError."""
     try:
-        said: Any = answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        said = answer.text[:200]
-    raise HubError(f"the hub answers {answer.status_code}: {said}")
+        return hub.read_feed(after=after, limit=MAX_PAGE)
+    except HubError as error:
+        if error.status != _CONFLICT:
+            raise
+        raise ExchangeError(
+            "the hub was set back to an earlier state: run tx fetch --clear"
+        ) from error
+
+
+def _post(path: str, body: dict[str, Any], headers: dict[str, str]) -> Call[File]:
+    """A message at which the hub itself looks; the answer says only that it was taken."""
+    return Call((File,), "POST", path, headers=headers, body=json.dumps(body).encode())
 
 
 def _record(entry: Any) -> Record | None:  # noqa: ANN401  # a signal, or what ended
@@ -286,11 +288,11 @@ def _named(kind: Kind, value: str) -> str:
 
 
 def _signal(kind: Kind, value: str, tags: Sequence[str]) -> dict[str, Any]:
-    """A value as it is shared: its labels are tags. raises: HubError where none is a label."""
+    """A value as it is shared: its labels are tags. raises: ExchangeError where none is one."""
     named = [tag for tag in tags if tag in labels()]
     if not named:
         known = ", ".join(one.name for one in labels().values() if not one.refuse_to)
-        raise HubError(
+        raise ExchangeError(
             f"the hub does not have this {kind}: to share it, say what it is with -l and one of"
             f" {known}; and severity:high, tlp:green or others with it"
         )
