@@ -5,8 +5,7 @@
 
 Beside each form it times the raw bulk endpoint (bodies made beforehand, bulks of the same size),
 and the reading and packing of a file without any hub; it prints ratios, and the most memory that
-each process held at once, as the process itself sees it (VmHWM: Linux). Of a process that ends, it
-is what the system tells of it, which is at least what this process holds itself.
+each process held at once (on Linux).
 Each import is of values of its own.
 """
 
@@ -30,6 +29,18 @@ from stemtide.cli.signal_source import opened
 from stemtide.protocol.bulk_columns import Columns
 
 FORMS = ("csv", "jsonl", "parquet", "tx")
+LAUNCHER = """
+import resource, subprocess, sys, time
+
+began = time.perf_counter()
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+subprocess.run([sys.argv[1], "signal", *sys.argv[2:]], check=True, **quiet)
+took = time.perf_counter() - began
+print(took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Starts a command and is itself small: what the system tells of a process that ended is at least
+what the one held that started it."""
+
 BAR = 20_000
 """Signals a second that a bulk load must reach in bulk."""
 
@@ -58,18 +69,15 @@ def write(path: Path, found: list[dict[str, object]]) -> None:
 
 
 def command(address: str, key: str, *words: str) -> tuple[float, float]:
-    """Run a command; seconds, and megabytes that it and its children took at most."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("stemtide"), "signal", *words],
+    """Run a command; seconds, and megabytes that it, or a child of it, took at most."""
+    done = subprocess.run(
+        [sys.executable, "-c", LAUNCHER, Path(sys.executable).with_name("stemtide"), *words],
         env=os.environ | {"STEMTIDE_HUB_URL": address, "STEMTIDE_KEY": key},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, words
-    return time.perf_counter() - began, used.ru_maxrss / 1024
+    took, kb = map(float, done.stdout.split())
+    return took, kb / 1024
 
 
 def raw(address: str, key: str, found: list[dict[str, object]]) -> float:
