@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_binary_event
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from stemtide.hub.alerts.channels import webhook
@@ -74,6 +75,18 @@ def test_what_leaves_is_a_cloud_event_as_well(desk, source):
         "ce-time": parcel("").created_at.isoformat().replace("+00:00", "Z"),
     }
     assert headers["content-type"] == "application/json"
+
+
+def test_the_sdk_of_cloudevents_reads_what_leaves():
+    with receiver(answer(204)) as to:
+        post_to(to, desk="https://hüb.example/alerts")
+    _, headers, body = parts(to.requests[0])
+    event = from_binary_event(HTTPMessage(headers, body))
+    assert event.get_id() == headers["webhook-id"]
+    assert event.get_source() == "https://hüb.example/alerts"
+    assert event.get_type() == "alert.early_warning"
+    assert event.get_time() == parcel("").created_at
+    assert event.get_data() == json.loads(body)
 
 
 def test_an_exercise_says_so_in_its_title_and_as_a_mark():
