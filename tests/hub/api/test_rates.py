@@ -8,6 +8,8 @@ import threading
 import httpx
 import pytest
 
+from stemtide.hub.api import rates
+from stemtide.hub.api.quotas import Policy, Standing
 from tests.hub.api.conftest import serving, signal
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
@@ -198,3 +200,20 @@ def test_a_hub_that_sets_no_limits_says_nothing_of_any():
         answers = [client.get("/api/v1/whoami") for _ in range(30)]
     assert {one.status_code for one in answers} == {200}
     assert not any("RateLimit" in one.headers for one in answers)
+
+
+def test_whoever_uses_something_up_is_kept_while_others_come_and_go(monkeypatch):
+    class Coming(Standing):
+        """A standing that others join whenever somebody looks when it ends."""
+
+        @property
+        def ends_at(self):
+            boxed[str(len(boxed)), "", ""] = (self,)
+            return 0.0
+
+    policy = Policy("writing", 1)
+    boxed = {("a", "", ""): (Coming.__new__(Coming),)}
+    monkeypatch.setattr(rates, "_boxed", boxed)
+    monkeypatch.setattr(rates, "_MAX_BOXED", 1)
+    rates._box(("b", "", ""), (Standing(policy, 0, 9.0),), now=1.0)
+    assert ("a", "", "") not in boxed

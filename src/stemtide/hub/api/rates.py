@@ -113,8 +113,10 @@ def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
 def _box(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
     """Remember credentials that were right, and used something up."""
     if len(_boxed) >= _MAX_BOXED:
-        for one in [one for one, found in _boxed.items() if found[0].ends_at <= now]:
-            _boxed.pop(one, None)
+        # A list first: other threads put in and take out meanwhile.
+        for one, found in list(_boxed.items()):
+            if found[0].ends_at <= now:
+                _boxed.pop(one, None)
     if len(_boxed) < _MAX_BOXED:
         _boxed[key] = standings
 
