@@ -7,9 +7,11 @@ from hypothesis import given, strategies as st
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.stix_patterns import (
     BOUND,
+    MAX_COMPARISONS,
     PLAIN,
     TOGETHER,
     UNREAD,
+    Budget,
     Pattern,
     TooManyComparisonsError,
     read_patterns,
@@ -126,3 +128,22 @@ def test_more_comparisons_than_are_taken_are_refused_with_the_remedy():
 def test_any_text_is_read_as_something(text):
     asked = read_patterns(text)
     assert bool(asked.each) != bool(asked.why)
+
+
+def test_patterns_that_are_read_together_spend_one_budget_and_a_list_is_not_read_past_it():
+    budget = Budget(comparisons=5, signals=5)
+    two = f"[{MD5.format('1' * 32)} OR {MD5.format('2' * 32)}]"
+    assert len(read_patterns(two, budget=budget).each) == 2
+    endless = "[file:size IN (" + ", ".join(["1"] * 10) + " no end"
+    with pytest.raises(TooManyComparisonsError, match="with those before it"):
+        read_patterns(endless, budget=budget)
+    budget.spend_signals(2)
+    with pytest.raises(TooManyComparisonsError, match="too many signals"):
+        budget.spend_signals(2)
+    budget.spend_signals(1)
+
+
+def test_a_list_without_end_is_refused_at_the_first_value_too_many():
+    endless = "[file:size IN (" + ", ".join(["1"] * (MAX_COMPARISONS + 1)) + " no end"
+    with pytest.raises(TooManyComparisonsError):
+        read_patterns(endless)

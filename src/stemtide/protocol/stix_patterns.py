@@ -73,7 +73,30 @@ class Asked:
 
 
 class TooManyComparisonsError(ValueError):
-    """A pattern has more comparisons than are taken; the message says the remedy."""
+    """There are more comparisons than are taken; the message says the remedy."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is read of several patterns together, and no more.
+
+    comparisons: how many are still read. signals: how many of them may still become one.
+    """
+
+    comparisons: int
+    signals: int
+
+    def spend_comparison(self) -> None:
+        """Take one comparison. raises: TooManyComparisonsError where none is left."""
+        if not self.comparisons:
+            raise TooManyComparisonsError("too many comparisons with those before it: send another")
+        self.comparisons -= 1
+
+    def spend_signals(self, count: int) -> None:
+        """Take some signals, or none of them. raises: TooManyComparisonsError."""
+        if count > self.signals:
+            raise TooManyComparisonsError("too many signals with those before it: send another")
+        self.signals -= count
 
 
 class _Token(NamedTuple):
@@ -85,20 +108,26 @@ class _UnreadError(Exception):
     """A pattern asks for nothing that we could know; says why."""
 
 
-def read_patterns(text: str) -> Asked:
-    """What a pattern asks for. raises: TooManyComparisonsError."""
+def read_patterns(text: str, *, budget: Budget | None = None) -> Asked:
+    """What a pattern asks for. budget: of all that is read together.
+
+    raises: TooManyComparisonsError, as soon as there is one too many.
+    """
     try:
-        found = list(_Reader(text).comparisons())
+        found = list(_Reader(text, budget=budget).comparisons())
     except _UnreadError as error:
         return Asked((), why=str(error))
     each = tuple(dict.fromkeys(one for one in found if one is not None))
+    if budget is not None:
+        budget.spend_signals(len(each))
     return Asked(each, found.count(None), "" if each else PLAIN)
 
 
 class _Reader:
     """Reads a pattern from left to right. As only OR is taken, brackets need only be in pairs."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, budget: Budget | None = None) -> None:
+        self._budget = budget
         self._tokens = _tokens(text)
         self._next: _Token | None = next(self._tokens, None)
         self._open: list[str] = []
@@ -162,11 +191,6 @@ class _Reader:
         else:
             raise _UnreadError(_why(sign.text))
         for value in values:
-            self._count += 1
-            if self._count > MAX_COMPARISONS:
-                raise TooManyComparisonsError(
-                    f"has more than {MAX_COMPARISONS} comparisons: post them as several indicators"
-                )
             yield _meant(path, value, is_like=sign.text == "LIKE")
 
     def _values(self) -> Iterator[str | None]:
@@ -182,7 +206,17 @@ class _Reader:
                 return
 
     def _value(self) -> str | None:
-        """A value that is text; None for another: a number, a time, bytes."""
+        """A value that is text; None for another: a number, a time, bytes.
+
+        Each is counted as it is read, so that a list without end is not read to its end.
+        """
+        self._count += 1
+        if self._count > MAX_COMPARISONS:
+            raise TooManyComparisonsError(
+                f"has more than {MAX_COMPARISONS} comparisons: post them as several indicators"
+            )
+        if self._budget is not None:
+            self._budget.spend_comparison()
         token = self._take()
         if token is None or token.kind not in {"text", "number", "word"}:
             raise _UnreadError(UNREAD)

@@ -28,7 +28,13 @@ from stemtide.protocol.stix import (
     read_tags,
 )
 from stemtide.protocol.stix_around import MAX_COUNT, READ_OPINION
-from stemtide.protocol.stix_patterns import PLAIN, Pattern, TooManyComparisonsError, read_patterns
+from stemtide.protocol.stix_patterns import (
+    PLAIN,
+    Budget,
+    Pattern,
+    TooManyComparisonsError,
+    read_patterns,
+)
 from stemtide.protocol.words import Opinion, Outcome, WithdrawReason
 
 MAX_OBJECT_BYTES = 1 << 20
@@ -49,7 +55,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _STRICTEST = list(Tlp)
 _NO_FACTS = (
     *("extension_type", "kind", "state", "crisis", "exercise", "shared_by", "disputed"),
-    *("via", "hub"),
+    *("via", "hub", "withdraw_reason"),
 )
 
 
@@ -121,11 +127,6 @@ def read_object(sent: object) -> Posted:
     return Posted(sent, stix_id, kind, _version_of(sent, kind), tlp, audience)
 
 
-def read_body(body: str) -> Posted:
-    """An object that was read before, from its text."""
-    return read_object(json.loads(body))
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The signals that an indicator asks for.
@@ -143,10 +144,12 @@ class Wanted:
         return len(self.signals) > 1
 
 
-def signals_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> Wanted:
+def signals_of(
+    posted: Posted, *, crisis: UUID | None, exercise: bool, budget: Budget | None = None
+) -> Wanted:
     """The signals that an indicator asks for: one for each comparison that we could match.
 
-    raises: PostedError.
+    budget: of all that is read together. raises: PostedError.
     """
     stix, facts = posted.stix, _facts_of(posted.stix)
     pattern = stix.get("pattern")
@@ -155,51 +158,51 @@ def signals_of(posted: Posted, *, crisis: UUID | None, exercise: bool) -> Wanted
     if stix.get("pattern_type", "stix") != "stix":
         return Wanted((), why=PLAIN)
     try:
-        asked = read_patterns(pattern)
+        asked = read_patterns(pattern, budget=budget)
     except TooManyComparisonsError as error:
         raise PostedError(f"pattern: {error}") from error
     if len(asked.each) > 1 and {"kind", "value"} & set(facts):
         raise PostedError("value: the extension says one, and the pattern several: leave it out")
-    unkept = {*_NO_FACTS, "withdraw_reason"}
-    common = {name: value for name, value in facts.items() if name not in unkept}
+    common = _said_of_all(stix)
+    common |= {name: value for name, value in facts.items() if name not in _NO_FACTS}
+    common |= {"crisis": crisis, "exercise": exercise, "via": way_of(facts)}
     read = []
     for one in asked.each:
-        is_alone = len(asked.each) == 1
         own = {
             name: value
             for name, value in common.items()
-            if is_alone or _ONLY_OF.get(name, one.kind) is one.kind
+            if len(asked.each) == 1 or _ONLY_OF.get(name, one.kind) is one.kind
         }
-        read.append(_signal(posted, one, own, crisis=crisis, exercise=exercise))
+        read.append(_signal(posted, one, own))
     found = tuple(one for one in read if one)
     why = asked.why or ("" if found else PLAIN)
     return Wanted(found, asked.others + len(read) - len(found), why)
 
 
-def _signal(
-    posted: Posted, asked: Pattern, own: Stix, *, crisis: UUID | None, exercise: bool
-) -> SignalIn | None:
-    """What one comparison asks for; None for a LIKE whose reach nobody says.
-
-    own: what our extension says of it. raises: PostedError.
-    """
-    stix, facts = posted.stix, _facts_of(posted.stix)
+def _said_of_all(stix: Stix) -> Stix:
+    """What an indicator says of each of its signals: read once, as its labels may be many."""
     tags = read_tags(stix.get("labels"))
-    said: dict[str, Any] = {
+    return {
         "severity": (tags.get("severity") or ["medium"])[0],
         "provenance": (tags.get("origin") or ["unknown"])[0],
         "confidence": stix.get("confidence", 50),
         "pap": _pap_of(stix),
         "expires_at": stix.get("valid_until"),
         "labels": _labels_of(stix),
+    }
+
+
+def _signal(posted: Posted, asked: Pattern, own: Stix) -> SignalIn | None:
+    """What one comparison asks for; None for a LIKE whose reach nobody says.
+
+    own: what is said of it beside its value. raises: PostedError.
+    """
+    said: dict[str, Any] = {
         **own,
         "kind": asked.kind,
-        "value": _value_of(asked, facts=facts),
+        "value": _value_of(asked, facts=_facts_of(posted.stix)),
         "tlp": posted.tlp,
         "audience": posted.audience,
-        "crisis": crisis,
-        "exercise": exercise,
-        "via": way_of(facts),
     }
     if asked.is_like and "reach" not in said:
         return None

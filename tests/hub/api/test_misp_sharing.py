@@ -4,7 +4,9 @@
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
+from stemtide.hub.signals import rules_ready
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol import misp
 from stemtide.protocol.words import Scope
@@ -199,3 +201,16 @@ def test_what_a_party_may_not_see_it_neither_finds_nor_deletes(world, client):
     told = other("POST", ADD, event(attribute(uuid=str(uuid)))).json()
     assert told["left_out"] == []  # nothing says that this id is taken
     assert len(values()) == 2
+
+
+def test_an_event_is_read_before_the_turn_to_write_that_others_wait_for(authority, monkeypatch):
+    open_then = []
+    really = rules_ready.read_rows
+
+    def noting(bodies, **more):
+        open_then.append(len(connection.savepoint_ids))
+        return really(bodies, **more)
+
+    monkeypatch.setattr(rules_ready, "read_rows", noting)
+    assert authority("POST", ADD, event(attribute())).status_code == 200
+    assert (open_then, Signal.objects.count()) == ([0], 1)

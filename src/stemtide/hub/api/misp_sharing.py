@@ -19,7 +19,7 @@ from stemtide.hub.api.misp_rest import NO_EVENT, answer, behind, behind_each
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
-from stemtide.hub.signals import reads_collection, reads_misp, writes
+from stemtide.hub.signals import reads_collection, reads_misp, rules_ready, writes
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.protocol import misp, misp_posted
 from stemtide.protocol.misp import EventHead
@@ -45,8 +45,9 @@ def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: AR
     known = _known(sent, caller=caller)
     fresh = sent.without(known)
     ended = behind_each(sent.gone, caller=caller)  # before the turn is taken: others wait for it
+    ready = rules_ready.read(fresh.signals, now=now())  # and this
     with transaction.atomic():
-        ids = [*_share(fresh, caller=caller), *known.values()]
+        ids = [*_share(fresh, ready, caller=caller), *known.values()]
         for one in dict.fromkeys(sent.gone):
             if found := ended.get(one, []):
                 _end(found, caller=caller)
@@ -118,15 +119,15 @@ def _share_some(sent: Sent, *, caller: Caller) -> list[UUID]:
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
         raise InvalidError("type", why)
-    return _share(sent, caller=caller)
+    return _share(sent, rules_ready.read(sent.signals, now=now()), caller=caller)
 
 
-def _share(sent: Sent, *, caller: Caller) -> list[UUID]:
+def _share(sent: Sent, ready: rules_ready.Ready, *, caller: Caller) -> list[UUID]:
     """Share all of it, or nothing; the ids of the signals. raises: ProblemError."""
     if not sent.signals:
         return []
     try:
-        out = writes.share_many(sent.signals, by=caller.party, now=now(), actor_ref=caller.ref)
+        out = writes.share_ready(ready, by=caller.party, now=now(), actor_ref=caller.ref)
     except BulkRefusedError as error:
         errors = [
             FieldProblem(field=f"{sent.places[one.row]}.{one.field}", message=one.message)

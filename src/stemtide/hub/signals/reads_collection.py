@@ -14,7 +14,7 @@ from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals.long_values import batches, in_parts
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import shared_before, visible
-from stemtide.hub.signals.rules import read_rows, unpack_audience
+from stemtide.hub.signals.rules import Draft, read_rows, unpack_audience
 from stemtide.protocol.signals import RowError, SignalIn
 
 Row = dict[str, Any]
@@ -97,15 +97,21 @@ def same(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -> dict[in
     """
     errors: list[RowError] = []
     drafts = list(read_rows(bodies, errors=errors, now=now))
+    return same_read(drafts, errors=errors, viewer=viewer)
+
+
+def same_read(
+    drafts: Sequence[Draft], *, errors: Sequence[RowError], viewer: Party
+) -> dict[int, UUID]:
+    """Which live signals of a party say already what rows that were read say, by their rows.
+
+    errors: of rows beside them. raises: InvalidError where there are any.
+    """
     if errors:
         raise InvalidError(errors[0].field, errors[0].message)
     before = shared_before({one.value for one in drafts}, by=viewer)
-    found = {place: before.get(one.key) for place, one in enumerate(drafts)}
-    return {
-        place: had.uid
-        for place, had in found.items()
-        if had is not None and had.facts == drafts[place].facts
-    }
+    found = [(one, before.get(one.key)) for one in drafts]
+    return {one.row: had.uid for one, had in found if had is not None and had.facts == one.facts}
 
 
 def says(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool:

@@ -15,10 +15,11 @@ from stemtide.hub.parties.rules import (
     InvalidError,
     check_person_may_write,
 )
-from stemtide.hub.signals import long_values, reads, rules, statements
+from stemtide.hub.signals import long_values, reads, rules, rules_ready, statements
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Signal
 from stemtide.hub.signals.reads_bulk import Surroundings, tell_new
 from stemtide.hub.signals.rules import BulkRefusedError, Draft
+from stemtide.hub.signals.rules_ready import Ready
 from stemtide.hub.signals.writes_outcomes import report_outcomes
 from stemtide.protocol.signals import (
     BulkOut,
@@ -38,6 +39,7 @@ __all__ = [
     "report_outcomes",
     "share",
     "share_many",
+    "share_ready",
     "withdraw",
 ]
 
@@ -53,7 +55,9 @@ def share(
     raises: NotAllowedError for observers; InvalidError naming the field; TooManyError.
     """
     try:
-        out = _share([body], by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
+        rules.check_share(kind=PartyKind(by.kind))
+        ready = rules_ready.read([body], now=now)
+        out = _share(ready, by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
     except BulkRefusedError as refused:
         first = refused.errors[0]
         if first.field == "conflict":
@@ -78,11 +82,23 @@ def share_many(
 
     raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
-    return _share(bodies, by=by, now=now, partial=partial, through=actor_ref, is_bulk=True)
+    rules.check_share(kind=PartyKind(by.kind))
+    ready = rules_ready.read(bodies, now=now)
+    return share_ready(ready, by=by, now=now, partial=partial, actor_ref=actor_ref)
+
+
+def share_ready(
+    ready: Ready, *, by: Party, now: datetime, partial: bool = False, actor_ref: str | None = None
+) -> BulkOut:
+    """Share many signals as share_many does, from rows that were read before. Once.
+
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    """
+    return _share(ready, by=by, now=now, partial=partial, through=actor_ref, is_bulk=True)
 
 
 def _share(
-    bodies: Sequence[SignalIn | RowError],
+    ready: Ready,
     *,
     by: Party,
     now: datetime,
@@ -90,25 +106,24 @@ def _share(
     through: str | None,
     is_bulk: bool,
 ) -> BulkOut:
-    """Share signals in numbered steps, the first before, the others inside one transaction.
+    """Share what was read, in numbered steps, in one transaction.
 
-    1. Read every row by itself.  2. Wait for our turn, then hold each row against what is there.
-    3. Refuse the whole, unless partial.  4. Place the new ones in the feed and in the ledger.
+    1. Wait for our turn, then hold each row against what is there.  2. Refuse the whole, unless
+    partial.  3. Place the new ones in the feed and in the ledger.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    errors: list[RowError] = []
-    drafts = list(rules.read_rows(bodies, errors=errors, now=now))  # 1
+    errors = list(ready.errors)
     with transaction.atomic():
-        ledger.take_turn()  # 2
+        ledger.take_turn()  # 1
         around = Surroundings(by, now=now)
-        fitting = [draft for draft in drafts if around.takes(draft, errors=errors)]
+        fitting = [draft for draft in ready.drafts if around.takes(draft, errors=errors)]
         new, placed = tell_new(fitting, errors=errors, by=by)
-        if errors and not partial:  # 3
+        if errors and not partial:  # 2
             raise BulkRefusedError(sorted(errors, key=lambda one: one.row))
         long_values.spend(new, by=by, now=now)
-        for some in rules.acts(new):  # 4
+        for some in rules.acts(new):  # 3
             _place(some, around=around, by=by, now=now, through=through, is_bulk=is_bulk)
-    return _tell_bulk(len(bodies), new=new, placed=placed, errors=errors)
+    return _tell_bulk(ready.count, new=new, placed=placed, errors=errors)
 
 
 def _tell_bulk(

@@ -25,31 +25,46 @@ MAX_OBJECTS = 5_000
 """Objects in one post."""
 
 
-@transaction.atomic
 def post(objects: Sequence[object], *, to: Collection, by: Caller, now: datetime) -> dict[str, Any]:
     """Take what a party posts; what became of each object, in the shape of a TAXII status.
 
     One bad object does not sink the others. Signals, counts, opinions and withdrawals are written
     by the rules and in the ledger of every other door; the objects are kept as they came.
 
+    It is read before our turn. What takes long is several transactions, each with its entry in the
+    ledger, so that others get their turn; posted again after a crash, what was taken is here.
+
     raises: NotAllowedError where the party may not write here; TooManyError.
     """
     rules.check_write(to)
-    ledger.take_turn()
     posting = Posting(to, by=by, now=now)
-    posting.take(objects)
-    uid = uuid4()
-    body = _status(uid, posting, now=now)
-    Receipt.objects.create(uid=uid, party=by.party, received_at=now, body=body)
+    posting.read(objects)
+    while (body := _take_some(posting, to=to, by=by, now=now)) is None:
+        ledger.give_way()
+    return body
+
+
+@transaction.atomic
+def _take_some(
+    posting: Posting, *, to: Collection, by: Caller, now: datetime
+) -> dict[str, Any] | None:
+    """Take as much of a post as one turn has room for; what became of it, once it is all done."""
+    ledger.take_turn()
+    taken, refused = posting.take_some()
     ledger.append_by(
         "objects.posted",
         by=by.actor,
         subject=f"collection:{to.id}",
         now=now,
-        detail={"count": len(posting.taken), "refused": len(posting.refused)},
+        detail={"count": taken, "refused": refused},
         exercise=bool(to.exercise),
         crisis=to.crisis,
     )
+    if not posting.is_done:
+        return None
+    uid = uuid4()
+    body = _status(uid, posting, now=now)
+    Receipt.objects.create(uid=uid, party=by.party, received_at=now, body=body)
     return body
 
 

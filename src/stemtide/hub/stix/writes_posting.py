@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one post means: new signals, newer versions, withdrawals, counts, opinions, other objects.
 
-Called by writes.py, in its transaction and after its turn. How objects are kept is in
-writes_keeping.py.
+Called by writes.py: what is read before its turn (reading.py), the rest in its transactions. How
+objects are kept is in writes_keeping.py.
 """
 
+import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -21,13 +23,16 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.hub.signals import reads_collection, writes as signals, writes_telling as telling
 from stemtide.hub.signals.models import Signal
+from stemtide.hub.signals.rules_ready import Ready
 from stemtide.hub.stix import reads, rules
 from stemtide.hub.stix.models import StixObject
+from stemtide.hub.stix.reading import Readings, became, listed
 from stemtide.hub.stix.rules import Collection, Holder
 from stemtide.hub.stix.writes_keeping import Keeping
+from stemtide.hub.stix.writes_sharing import share_all
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.stix import TLP_OF, indicator_id, named_uuid
 from stemtide.protocol.stix_fates import Fate
 from stemtide.protocol.stix_posted import (
@@ -36,11 +41,9 @@ from stemtide.protocol.stix_posted import (
     SightingPosted,
     Wanted,
     opinion_of,
-    read_body,
     read_object,
     reason_of,
     sighting_of,
-    signals_of,
 )
 from stemtide.protocol.words import PartyKind, SignalState, WithdrawReason
 
@@ -48,47 +51,87 @@ __all__ = ["Posting"]
 
 _AGENT = "taxii"
 _HERE = "is here already; nothing was changed"
-_NAMED = 10
-"""Ids and remarks that a message names, of however many."""
 
-MAX_SIGNALS = 20_000
-"""Signals that one post shares or says anew."""
+NEW_IN_A_TURN = 2_000
+"""New signals that one turn shares, and then others write first."""
+
+ACTS_IN_A_TURN = 50
+"""The same of what is done one by one: objects kept, signals ended, counted and judged."""
 
 MAX_JUDGED = 1_000
 """Indicators that the opinions of one post are of, together: each is written while others wait."""
 
 
 class Posting:
-    """One post on its way in. taken, refused: what became of its objects so far."""
+    """One post on its way in. taken, refused: what became of its objects so far.
+
+    Read it before a turn to write, then take it in as many turns as it needs: in between, others
+    get theirs.
+    """
 
     def __init__(self, to: Collection, *, by: Caller, now: datetime) -> None:
         self.taken: list[Fate] = []
         self.refused: list[Fate] = []
         self._to, self._by, self._now = to, by, now
-        self._asked = self._judged = 0
+        self._judged = self._acts = 0
         self._keeping = Keeping(to, by=by, now=now)
+        self._readings = Readings(crisis=to.crisis, exercise=self._keeping.exercise, now=now)
+        self._read: list[Posted] = []
+        self._new: deque[Posted] = deque()
+        self._shared: set[int] = set()
+        self._rest: deque[Posted] | None = None
+        self._told = (0, 0)
 
-    def take(self, objects: Sequence[object]) -> None:
-        """Take the objects of a post in numbered steps.
+    @property
+    def is_done(self) -> bool:
+        """Whether every object was taken or refused."""
+        return self._rest is not None and not self._rest
 
-        1 Read the frame of each.  2 Share what are new indicators, in one act.  3 Take the others
-        one by one, indicators first: what is said of them may stand in the same post.
-        """
-        read: list[Posted] = []
+    def read(self, objects: Sequence[object]) -> None:
+        """Read the objects of a post, which writes nothing; first what seems to be new here."""
         for sent in objects:
-            self._try(sent, partial(self._read_into, read, sent))  # 1
-        used = reads.used_ids([one.id for one in read], by=self._by.ref)
-        rest = []
+            self._try(sent, partial(self._read_into, self._read, sent))
+        used = reads.used_ids([one.id for one in self._read], by=self._by.ref)
+        self._readings.read(sorted(self._read, key=lambda one: one.id in used))
         new: dict[str, Posted] = {}
-        for one in read:
-            is_new = one.type == "indicator" and not one.is_revoked and one.id not in used
-            if is_new and one.id not in new:
-                new[one.id] = one
-            else:
-                rest.append(one)
-        self._share(list(new.values()))  # 2
-        for one in sorted(rest, key=lambda posted: posted.type != "indicator"):  # 3
-            self._try(one.stix, partial(_do_whole, self._take, one))
+        for one in self._read:
+            if one.type == "indicator" and not one.is_revoked and one.id not in used:
+                new.setdefault(one.id, one)
+        self._new = deque(new.values())
+
+    def take_some(self) -> tuple[int, int]:
+        """Take what one turn has room for, in numbered steps, until `is_done`.
+
+        1 Share what are new indicators, many in one act.  2 In later turns take the others one by
+        one, indicators first: what is said of them may stand in the same post.
+
+        return: how many objects were taken and refused since the turn before.
+        """
+        self._acts = 0
+        self._share(self._next_new())  # 1
+        if not self._new and self._rest is None:
+            left = [one for one in self._read if id(one) not in self._shared]
+            self._rest = deque(sorted(left, key=lambda one: one.type != "indicator"))
+        while self._rest and self._acts < ACTS_IN_A_TURN:
+            one = self._rest.popleft()
+            self._acts += 1
+            self._try(one.stix, partial(_do_whole, self._take, one))  # 2
+        before, self._told = self._told, (len(self.taken), len(self.refused))
+        return self._told[0] - before[0], self._told[1] - before[1]
+
+    def _next_new(self) -> list[Posted]:
+        """The indicators among the next ones whose ids nobody used: as many as a turn has room for.
+
+        An id that is used by now is no new one's, whatever it was when the post was read.
+        """
+        some: list[Posted] = []
+        while self._new and self._acts < NEW_IN_A_TURN:
+            some.append(self._new.popleft())
+            self._acts += self._readings.weight(some[-1])
+        used = reads.used_ids([one.id for one in some], by=self._by.ref)
+        new = [one for one in some if one.id not in used]
+        self._shared.update(id(one) for one in new)
+        return new
 
     def _try(self, sent: object, act: Callable[[], object]) -> None:
         """Do what an object asks, or note why not."""
@@ -106,11 +149,11 @@ class Posting:
 
     def _share(self, new: Sequence[Posted]) -> None:
         """Share new indicators in one act; those that we could not match are kept as they are."""
-        pairs: list[tuple[Posted, SignalIn]] = []
+        asking: list[tuple[Posted, Ready]] = []
         wanted: dict[str, Wanted] = {}
 
-        def read(one: Posted) -> None:
-            found = self._wanted(one)
+        def look_at(one: Posted) -> None:
+            found, ready = self._readings.of(one)
             if not found.signals:
                 self._keeping.keep_plain(one)
                 self._done(one, f"kept as it is: {found.why}")
@@ -118,60 +161,23 @@ class Posting:
             if found.is_several:
                 self._keeping.reserve()
             wanted[one.id] = found
-            pairs.extend((one, body) for body in found.signals)
+            asking.append((one, ready))
 
         for one in new:
-            self._try(one.stix, partial(read, one))
-        made, notes = self._share_all(pairs)
+            self._try(one.stix, partial(look_at, one))
+        made, notes = share_all(asking, by=self._by, now=self._now)
         faces: list[tuple[Posted, Signal]] = []
         for one in (each for each in new if each.id in wanted):
             rows, said = made[one.id], notes[one.id]
             if not rows:
-                self._refuse(one, _listed(said))
+                self._refuse(one, listed(said))
                 continue
             if wanted[one.id].is_several:
                 self._keeping.keep_parts(one, rows)
             else:
                 faces.append((one, rows[0]))
-            self._done(one, _became(rows, wanted[one.id], said))
+            self._done(one, became([row.uid for row in rows], wanted[one.id], said))
         self._keeping.keep_faces(faces)
-
-    def _wanted(self, one: Posted) -> Wanted:
-        """The signals that an indicator asks for. raises: PostedError."""
-        found = signals_of(one, crisis=self._to.crisis, exercise=self._keeping.exercise)
-        self._asked += len(found.signals)
-        if self._asked > MAX_SIGNALS:
-            raise PostedError(f"one post shares at most {MAX_SIGNALS:,} signals: send another")
-        return found
-
-    def _share_all(
-        self, pairs: Sequence[tuple[Posted, SignalIn]]
-    ) -> tuple[dict[str, list[Signal]], dict[str, list[str]]]:
-        """Share what indicators ask for; by their ids the new signals, and why others are none."""
-        made: dict[str, list[Signal]] = {one.id: [] for one, _ in pairs}
-        notes: dict[str, list[str]] = {one.id: [] for one, _ in pairs}
-        if not pairs:
-            return made, notes
-        out = signals.share_many(
-            [body for _, body in pairs],
-            by=self._by.party,
-            now=self._now,
-            partial=True,
-            actor_ref=self._by.ref,
-        )
-        why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
-        rows = reads_collection.by_uid(
-            {one.id for one in out.signals if one}, viewer=self._by.party
-        )
-        for number, placed in enumerate(out.signals):
-            stix_id = pairs[number][0].id
-            if placed is None:
-                notes[stix_id].append(why[number])
-            elif not placed.created:
-                notes[stix_id].append(self._told_as(rows[placed.id]))
-            else:
-                made[stix_id].append(rows[placed.id])
-        return made, notes
 
     def _take(self, posted: Posted) -> None:
         """One object that is no new indicator."""
@@ -238,7 +244,7 @@ class Posting:
             self._keeping.keep(posted, position=self._position(row), signal=row)
             self._done(posted)
             return
-        wanted = self._wanted(posted)
+        wanted, _ = self._readings.of(posted)
         if wanted.is_several:
             raise InvalidError(
                 "pattern", "was one comparison: revoke it, and post the several as a new indicator"
@@ -273,25 +279,28 @@ class Posting:
             self._keeping.keep(posted, is_private=True)
             self._done(posted)
             return
-        wanted = self._wanted(posted)
+        wanted, ready = self._readings.of(posted)
         if not wanted.signals:
             raise InvalidError("pattern", "is none that uploads are compared with: revoke it")
-        same = reads_collection.same(wanted.signals, viewer=self._by.party, now=self._now)
+        same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in parts} & set(same.values())
         for row in parts:
             if row.uid not in stay:
                 self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
-        new = [body for place, body in enumerate(wanted.signals) if same.get(place) not in stay]
-        made, notes = self._share_all([(posted, body) for body in new])
+        new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
+        self._acts += len(new)
+        made, notes = share_all([(posted, Ready.of(new))], by=self._by, now=self._now)
         rows = made.get(posted.id, [])
         self._keeping.reserve()
         self._keeping.keep_parts(posted, rows)
         kept = [row for row in parts if row.uid in stay]
-        self._done(posted, _became([*kept, *rows], wanted, notes.get(posted.id, [])))
+        ids = [row.uid for row in (*kept, *rows)]
+        self._done(posted, became(ids, wanted, notes[posted.id]))
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
         """Take a signal back; once is enough."""
         if row.state == SignalState.LIVE:
+            self._acts += 1
             body = WithdrawIn(reason=reason)
             signals.withdraw(
                 row.uid, body=body, by=self._by.party, now=self._now, actor_ref=self._by.ref
@@ -304,7 +313,7 @@ class Posting:
     def _count(self, posted: Posted, said: SightingPosted, *, before: StixObject | None) -> None:
         """Count what a sighting reports; of a newer version what is more than in the one before."""
         row = self._found(said.of)
-        had = sighting_of(read_body(before.body)).outcomes if before else {}
+        had = sighting_of(read_object(json.loads(before.body))).outcomes if before else {}
         more = {one: count - had.get(one, 0) for one, count in said.outcomes.items()}
         rows = tuple(
             OutcomeRow(
@@ -336,6 +345,7 @@ class Posting:
             raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
         rows = [self._found(one) for one in said.of]
         beside = rows[rules.told_with(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
+        self._acts += len(rows)
         for row in rows:
             signals.opine(
                 row.uid,
@@ -353,15 +363,9 @@ class Posting:
         if row is not None:
             return row
         if parts := reads.parts(stix_id, viewer=self._by.party):
-            ids = _listed([indicator_id(part.uid) for part in parts])
+            ids = listed([indicator_id(part.uid) for part in parts])
             raise NotAllowedError("this indicator is several signals: name one of {ids}", ids=ids)
         raise NotFoundError("there is no such indicator that your party may see: read it first")
-
-    def _told_as(self, row: Signal) -> str:
-        """That a value is shared already, and under which id."""
-        face = reads.faces([row.pk], viewer=self._by.party).get(row.pk)
-        known = face.stix_id if face else indicator_id(row.uid)
-        return f"your party shares this already, as {known}: send newer versions of that"
 
     def _done(self, posted: Posted, message: str = "") -> None:
         """Note that an object was taken."""
@@ -376,20 +380,3 @@ class Posting:
 def _do_whole(act: Callable[[Posted], None], posted: Posted) -> None:
     """Do what an object asks whole, or not at all."""
     act(posted)
-
-
-def _became(rows: Sequence[Signal], wanted: Wanted, notes: Sequence[str]) -> str:
-    """What an indicator became, where that is not simply the signal that it asks for."""
-    if not wanted.is_several and not wanted.others:
-        return ""
-    ids = _listed([indicator_id(row.uid) for row in rows])
-    said = f"became {len(rows)} signals, each told by itself: {ids}" if wanted.is_several else ""
-    left = f"{wanted.others} of its comparisons are none that uploads are compared with"
-    return "; ".join(one for one in (said, left if wanted.others else "", _listed(notes)) if one)
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Some of many words, each once."""
-    each = list(dict.fromkeys(words))
-    more = f" and {len(each) - _NAMED} more" if len(each) > _NAMED else ""
-    return "; ".join(each[:_NAMED]) + more
