@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide snapshot, as a provider runs it: against a real hub, with somebody on the wire."""
 
+import gzip
 import json
 import shutil
 
@@ -131,9 +132,9 @@ def test_a_folder_verifies_where_there_is_no_hub(reader, tmp_path):
     reader.url = "http://127.0.0.1:9"
     said = reader("verify", moved / "snapshot.jsonl.gz")
     assert (said.code, said.rows[0]["genuine"]) == (0, True)
-    content = bytearray((moved / "snapshot.jsonl.gz").read_bytes())
-    content[len(content) // 2] ^= 1
-    (moved / "bad.jsonl.gz").write_bytes(content)
+    lines = bytearray(gzip.decompress((moved / "snapshot.jsonl.gz").read_bytes()))
+    lines[len(lines) // 2] ^= 1
+    (moved / "bad.jsonl.gz").write_bytes(gzip.compress(lines))
     said = reader("verify", moved / "snapshot.jsonl.gz", moved / "bad.jsonl.gz")
     assert (said.code, [row["genuine"] for row in said.rows]) == (1, [True, False])
 
