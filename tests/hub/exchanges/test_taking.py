@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.exchanges import reads, writes
 from stemtide.hub.exchanges.models import Exchange
+from stemtide.hub.exchanges.rules import ENDS_AT_ONCE
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import rules
@@ -73,6 +74,30 @@ def test_what_the_source_takes_back_ends_its_own_signal_and_nobody_elses(desk):
     assert desk.take(gone(1)) == {"ended": 1}
     assert desk.live() == []
     assert Signal.objects.get(uid=other.id).state == "live"
+
+
+def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk):
+    many = range(1, ENDS_AT_ONCE + 2)
+    desk.take(*(told(number) for number in many), told(999))
+    since = Entry.objects.order_by("-number")[0].number
+    assert desk.take(*(gone(number) for number in many), told(1000)) == {
+        "ended": len(many),
+        "shared": 1,
+    }
+    pulled = Entry.objects.filter(number__gt=since, kind="exchange.pulled").order_by("number")
+    assert [one.detail for one in pulled] == [
+        {"ended": ENDS_AT_ONCE},
+        {"ended": 1},
+        {"shared": 1},
+    ]
+    assert len(desk.live()) == 2
+
+
+def test_of_two_words_about_a_record_on_a_page_of_many_ends_the_last_counts(desk):
+    many = range(1, ENDS_AT_ONCE + 3)
+    desk.take(*(told(number) for number in many))
+    desk.take(*(gone(number) for number in many), told(1, version="3"))
+    assert desk.live() == [hex_value(1)]
 
 
 def test_what_was_taken_back_may_be_said_again_by_the_source(desk):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what a page of a source brings: signals, withdrawals, links, and where to go on.
 
-All of it is one transaction: whatever dies in between, the page is either taken whole, with its
-checkpoint, or asked for again, and what is known by its version changes nothing.
+What is new is one transaction with its checkpoint: whatever dies in between, it is taken whole, or
+asked for again, and what is known by its version changes nothing. Many ends go before it, in turns.
 """
 
 from collections import Counter
@@ -50,18 +50,26 @@ def take(
     raises: RefusalError where nothing of it could be taken, and nothing was; TooManyNewError where
     the day is full: what fits into it was taken, and the page is to be asked for again.
     """
-    taking = _take(errand, pull, now=now, is_full=is_full)
+    counts: Counter[str] = Counter()
+    *ends, rest = rules.in_turns(pull)
+    for some in ends:
+        taking = _take(errand, some, now=now, is_full=True)
+        if taking is None:
+            return None
+        counts += taking.counts
+    taking = _take(errand, rest, now=now, is_full=is_full)
     if taking is None:
         return None
+    counts += taking.counts
     if taking.held_back:
         error = TooManyNewError(
             "it brings more than {most:,} new signals in a day: look at it; it goes on after"
             " midnight UTC, or with a higher --most-a-day",
             most=taking.terms.most_a_day,
         )
-        error.counts = dict(taking.counts)
+        error.counts = dict(counts)
         raise error
-    return dict(taking.counts)
+    return dict(counts)
 
 
 @transaction.atomic
