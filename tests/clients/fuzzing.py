@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real schemathesis over every operation of a throw-away hub: python -m tests.clients.fuzzing.
 
-Two of its checks are left out, because they take the schema for all of our rules: that what fits
-it is taken (we know of time zones, parties and crises), and that what does not is refused (we read
-0 as false, and answer 413, which it does not count as refusing).
+One of its checks is left out, that what fits the schema is taken: it takes the schema for all of
+our rules, and we know of parties, crises, time zones and fields that go together.
 """
 
 import argparse
@@ -18,7 +17,19 @@ from pathlib import Path
 from tests.clients.conftest import BIN, demo_hub, plain_environment
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = "positive_data_acceptance,negative_data_rejection"
+LEFT_OUT = "positive_data_acceptance"
+SETTINGS = """
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 429]
+
+[[operations]]
+include-operation-id = "share_signals"
+checks.negative_data_rejection.enabled = false
+"""
+"""What it takes for a refusal: 413, which it does not know of itself, is one of ours. A dry run and
+a partial bulk tell of bad rows one by one, in an answer of 200 or 201.
+"""
+
 OPERATIONS = 140
 """About so many operations share the cases."""
 
@@ -51,6 +62,7 @@ def fuzz(hub: dict[str, str], *, each: int, seed: int) -> Fuzzed:
         "PYTHONPATH": str(ROOT),
     }
     with tempfile.TemporaryDirectory() as folder:  # where it looks for settings, and leaves notes
+        (Path(folder) / "schemathesis.toml").write_text(SETTINGS, "utf-8")
         done = subprocess.run(
             words, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )

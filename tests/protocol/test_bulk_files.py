@@ -38,9 +38,9 @@ def test_a_table_gives_signals_by_their_names_on_the_wire():
         "value": hex_value(1),
         "labels": ["perpetrator-content", "incitement"],
         "severity": "high",
-        "quality": "90",
+        "quality": 90,
     }
-    assert SignalIn.model_validate(found).quality == 90
+    assert SignalIn.model_validate_json(json.dumps(found), strict=True).quality == 90
     assert set(SignalIn.model_fields) <= set(COLUMNS)
 
 
@@ -146,6 +146,26 @@ def test_a_name_of_content_stands_for_the_same_id_each_time():
     assert only(text)["content"] == "film 1"
     kept = str(uuid.uuid4())
     assert only(f"{HEAD},content\n{ROW},{kept}\n", named="day.csv")["content"] == kept
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "read"),
+    [
+        ("within_bits", "12", 12),
+        ("confidence", "70.0", 70),
+        ("quality", "good", "good"),
+        ("exercise", "TRUE", True),
+        ("exercise", "0", False),
+        ("exercise", "perhaps", "perhaps"),
+    ],
+)
+def test_cells_are_numbers_and_claims_where_they_can_be(column, cell, read):
+    assert only(f"{HEAD},{column}\n{ROW},{cell}\n")[column] == read
+
+
+def test_a_number_stands_for_a_claim_where_a_program_has_no_other():
+    row = {"kind": "pdq", "value": hex_value(1), "exercise": 1}
+    assert only(json.dumps(row), "jsonl")["exercise"] is True
 
 
 def test_a_guarded_cell_is_read_as_what_it_was():

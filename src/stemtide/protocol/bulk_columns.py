@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator, core_schema
+
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url import UrlError, digest
 from stemtide.fingerprints.url_reach import Reach, rule_of
@@ -27,6 +30,15 @@ COLUMNS = (*SHARED[:2], "url", *SHARED[2:], *(one for one in TOLD if one != "url
 
 LISTS = frozenset({"labels", "audience", "via"})
 """Columns that hold several words, with BETWEEN between them where a cell is one text."""
+
+_NUMBER = SchemaValidator(core_schema.int_schema()).validate_python
+_CLAIM = SchemaValidator(core_schema.bool_schema()).validate_python
+_CELLS = (
+    *((name, _NUMBER, (str,)) for name in ("quality", "within_bits", "confidence")),
+    ("exercise", _CLAIM, (str, int)),
+)
+"""Columns whose values a table may hold otherwise: what reads them, and as what they are written.
+Without it each bulk of a table would be refused, as a message takes no text for a number."""
 
 BETWEEN = "|"
 
@@ -111,6 +123,7 @@ class Columns:
             return wrong
         for name in TOLD:
             body.pop(name, None)
+        _read_cells(body)
         return body
 
     def _place_content(self, body: Row) -> BadRow | None:
@@ -123,6 +136,17 @@ class Columns:
         except ValueError:
             body["content"] = str(uuid5(NAMESPACE_URL, f"stemtide:{self.named}:{name}"))
         return None
+
+
+def _read_cells(body: Row) -> None:
+    """Read texts as the numbers and claims that messages have; what is neither stays as it is."""
+    for name, read, written in _CELLS:
+        said = body.get(name)
+        if type(said) in written:
+            try:
+                body[name] = read(said)
+            except ValidationError:
+                continue  # for whoever reads the message to name
 
 
 def _place_url(body: Row) -> BadRow | None:

@@ -14,6 +14,11 @@ _WORDS = {
     "missing": "is missing: it must be given",
     "extra_forbidden": "is not known here: leave it out",
     "timezone_aware": "needs a time zone: write it as 2026-01-31T12:00:00Z",
+    "int_type": "should be a whole number, without quotes: write it as 90",
+    "bool_type": "should be true or false, without quotes",
+    "datetime_type": 'should be a time in quotes: write it as "2026-01-31T12:00:00Z"',
+    "date_type": 'should be a date in quotes: write it as "2026-01-31"',
+    "uuid_type": "should be an id in quotes",
     "model_type": "should be a JSON object",
     "model_attributes_type": "should be a JSON object",
 }
@@ -23,7 +28,7 @@ _WORDS = {
 def without_echoes(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
     """The same without lists called too short only because their items were refused."""
     errors = list(errors)
-    inner = {one["loc"][:-1] for one in errors if one["loc"]}
+    inner = {one["loc"][:upto] for one in errors for upto in range(len(one["loc"]))}
     return [one for one in errors if one["type"] != "too_short" or one["loc"] not in inner]
 
 

@@ -2,15 +2,17 @@
 """Read what machines send: JSON, JSON lines, and bulks whose bad rows do not hide the good ones."""
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, cast
+from typing import Any, Self, TypeVar
 
 from django.http import HttpRequest, HttpResponse
-from ninja.parser import Parser
+from ninja import NinjaAPI, Router
+from ninja.params.models import BodyModel, ParamModel
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from stemtide.hub.api.problems import ProblemError, is_refused, row_error
 from stemtide.protocol.bulk_columns import BadRow, BulkFileError, Columns, LeftOut
@@ -41,6 +43,11 @@ MAX_LINES = 10 * MAX_BULK
 
 _NUL = b"\\u0000"
 
+_FRACTION = re.compile(rb"\d(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)\s*[,}\]]")
+"""A number that JSON writes otherwise than as a whole one (or a text that looks like it)."""
+
+_Message = TypeVar("_Message", bound=BaseModel)
+
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
@@ -53,13 +60,67 @@ class Bulk:
     is_refused: bool = False
 
 
-class JsonParser(Parser):
-    """Reads the bodies that ninja hands to endpoints."""
+class JsonBody(BodyModel):
+    """The body of an endpoint, read strictly (docs/decide/0078)."""
 
-    def parse_body(self, request: HttpRequest) -> dict[str, object]:
-        """The body's JSON. raises: ProblemError for another content type, or for no JSON."""
+    @classmethod
+    def resolve(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> Self:  # noqa: ARG003  # ninja's own
+        """Read it. raises: ProblemError for another content type, or for no JSON; ValidationError.
+
+        It is read twice: first for its size, as pydantic names whatever is wrong, however much.
+        """
+        if not request.body:
+            return cls()
         check_content_type(request, JSON)
-        return cast("dict[str, object]", read_json(request.body))
+        read_json(request.body)
+        name = cls.__read_from_single_attr__.encode()
+        return read_message(cls, b'{"%b":%b}' % (name, request.body))
+
+
+def take_json(router: Router) -> None:
+    """Have every endpoint of a router read its body as a JsonBody."""
+    for view in router.path_operations.values():
+        for operation in view.operations:
+            operation.models = [_strict(one) for one in operation.models]
+
+
+def _strict(model: type[ParamModel]) -> type[ParamModel]:
+    """The same parameters, read strictly where they are a body."""
+    if issubclass(model, BodyModel) and not issubclass(model, JsonBody):
+        return type(model.__name__, (JsonBody, model), {})
+    return model
+
+
+def read_message(kind: type[_Message], body: bytes) -> _Message:
+    """A message out of JSON, with just the types that the schema names. raises: ValidationError.
+
+    Ids, times and words are strings; no string is a number, and no number a claim. 90.0 is a whole
+    number, as JSON Schema has it: pydantic's strict mode does not know that.
+    """
+    try:
+        return kind.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        if not _FRACTION.search(body):
+            raise
+        try:
+            sent = from_json(body)
+        except ValueError:
+            raise error from None
+    return kind.model_validate_json(_json(_whole(sent)), strict=True)
+
+
+def _whole(sent: Any) -> Any:  # noqa: ANN401  # JSON of any shape
+    """The same JSON with 90 for 90.0."""
+    if isinstance(sent, dict):
+        return {name: _whole(one) for name, one in sent.items()}
+    if isinstance(sent, list):
+        return [_whole(one) for one in sent]
+    return int(sent) if isinstance(sent, float) and sent.is_integer() else sent
+
+
+def _json(sent: object) -> bytes:
+    """JSON once more; what is beyond every number stays that, and does not become null."""
+    return to_json(sent, inf_nan_mode="constants")
 
 
 def answer(body: BaseModel, *, status: int = 200) -> HttpResponse:
@@ -140,10 +201,10 @@ def read_bulk(request: HttpRequest) -> Bulk:
         # One more than a bulk may have, and no copy of all: 32 MB may be as many lines.
         lines = (line for line in io.BytesIO(body) if line.strip())
         some = list(islice(lines, MAX_BULK + 1))
-        return _weighed(_each(some, read=SignalIn.model_validate_json))
+        return _weighed(_each(some, read=_signal))
     _check_text(body)
     try:
-        return _weighed(Bulk(rows=list(BulkIn.model_validate_json(body).signals)))
+        return _weighed(Bulk(rows=list(BulkIn.model_validate_json(body, strict=True).signals)))
     except ValidationError:
         # Once more, row by row, so that each bad one can be named and the others be kept.
         return _weighed(_read_rows(read_json(body)))
@@ -180,7 +241,12 @@ def _read_rows(sent: object) -> Bulk:
         problem = FieldProblem(field=unknown[0][:60], message="is not known here: leave it out")
         detail = f"{problem.field}: {problem.message}"
         raise ProblemError(ProblemType.INVALID, detail, errors=[problem])
-    return _each(sent["signals"], read=SignalIn.model_validate)
+    return _each(sent["signals"], read=lambda one: _signal(_json(one)))
+
+
+def _signal(row: bytes) -> SignalIn:
+    """One signal out of JSON. raises: ValidationError."""
+    return read_message(SignalIn, row)
 
 
 def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:

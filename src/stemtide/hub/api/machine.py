@@ -4,7 +4,7 @@
 from typing import Any, NoReturn, TypedDict
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.errors import HttpError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
 from pydantic.json_schema import models_json_schema
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from stemtide import __version__
 from stemtide.hub.api import problems
-from stemtide.hub.api.bodies import JsonParser
+from stemtide.hub.api.bodies import take_json
 from stemtide.hub.api.callers import Key
 from stemtide.protocol.feed import FeedSignal, SnapshotHead, SnapshotTail, Wake
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
@@ -73,7 +73,13 @@ def needs(scope: Scope | None, **openapi: object) -> Needs:
 
 
 class Machine(NinjaAPI):
-    """ninja with our problem documents."""
+    """ninja with our problem documents, and bodies that have just the types of the schema."""
+
+    def add_router(self, prefix: str, router: Router | str, **options: Any) -> None:  # noqa: ANN401  # ninja's own
+        """Mount a router whose endpoints read their bodies strictly."""
+        if isinstance(router, Router):
+            take_json(router)
+        super().add_router(prefix, router, **options)
 
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]
@@ -121,9 +127,7 @@ def _counted() -> dict[str, object]:
 
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001  # ninja's
     """The answer to an error, whatever it is."""
-    # ninja wraps what reading the body raised; the cause knows what is wrong.
-    cause = error.__cause__ if type(error) is HttpError else None
-    return problems.answer(problems.describe(cause if isinstance(cause, Exception) else error))
+    return problems.answer(problems.describe(error))
 
 
 def machine() -> Machine:
@@ -134,7 +138,6 @@ def machine() -> Machine:
         description="Share signals, follow the feed, report outcomes. See docs/use/api.md.",
         urls_namespace="api",
         docs_url=None,
-        parser=JsonParser(),
     )
     for kind in (Exception, HttpError, *problems.TYPES):
         made.add_exception_handler(kind, answer_to)  # type: ignore[arg-type]  # only errors come

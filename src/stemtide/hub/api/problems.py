@@ -165,8 +165,6 @@ def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
     refused = next((one for one in errors if is_refused(one)), None)
     fields = [field_problem(one) for one in errors]
     which = ProblemType.REFUSED_AND_ROUTED if refused else ProblemType.INVALID
-    if any(one["type"] == "too_long" and one["loc"][-1] == "signals" for one in errors):
-        which = ProblemType.TOO_LARGE
     return ProblemError(which, summary(fields), errors=fields)
 
 
