@@ -42,6 +42,7 @@ from stemtide.hub.referrals import (
 from stemtide.hub.reports import writes as reports
 from stemtide.hub.situation import writes as situation, writes_leads
 from stemtide.hub.webhooks import writes as webhooks
+from stemtide.hub.webhooks.models import Delivery as WebhookDelivery
 from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.complaints import (
     ComplaintIn,
@@ -276,7 +277,7 @@ def _alerts(world):
 
 
 def _webhook(world):
-    """A webhook of the authority, and a test that waits for its receiver."""
+    """A webhook of the authority, a dead letter, and a test that waits for its receiver."""
     _, text = parties.new_key(
         "webhooks",
         party=world.party["authority"],
@@ -287,6 +288,9 @@ def _webhook(world):
     by = party_reads.caller(text, now=world.now)
     body = WebhookIn(url="http://127.0.0.1:9/hook")
     made = webhooks.add(body, by=by, now=world.now, loopback=True)
+    dead = webhooks.try_it(made.id, by=by, now=world.now)
+    said = {"attempts": 12, "status": 503, "said": "answered with status 503"}
+    WebhookDelivery.objects.filter(uid=dead.id).update(state="dead", **said)
     test = webhooks.try_it(made.id, by=by, now=world.now)
     return {"webhook": str(made.id), "sent_event": str(test.id)}
 

@@ -31,7 +31,16 @@ PAGES = {
         *("rechecks", "recheck"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
-    MANAGER: ("colleagues", "own-contacts", "contact", "contact-new", "look-counts", "search"),
+    MANAGER: (
+        "colleagues",
+        "own-contacts",
+        "contact",
+        "contact-new",
+        "look-counts",
+        "search",
+        "webhooks",
+        "webhook",
+    ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
         *("exchanges", "exchange"),
@@ -83,7 +92,7 @@ ACTS = {
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
-    "exchange-act",
+    *("exchange-act", "webhook-act", "webhook-again"),
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""

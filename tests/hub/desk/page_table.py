@@ -212,6 +212,10 @@ GET  signal                       in  200 200 200 200 200 200 200 200 200 200 40
 POST signal-opinion               in  302 302 403 403 302 302 302 302 403 302 404 302
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
 POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  webhook                       in  403 403 403 403 200 404 403 403 403 403 403 403
+POST webhook-act                   in  403 403 403 403 302 404 403 403 403 403 403 403
+POST webhook-again                 in  403 403 403 403 302 404 403 403 403 403 403 403
+GET  webhooks                      in  403 403 403 403 200 200 403 403 403 403 403 403
 GET  you                          in  200 200 200 200 200 200 200 200 200 200 200 200
 """
 """in: led to the page to sign in on. 302: led elsewhere, as after an act that was done.
@@ -283,6 +287,9 @@ PARTS = {
     "contact": {"number": "contact"},
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
+    "webhook": {"uid": "webhook"},
+    "webhook-act": {"uid": "webhook"},
+    "webhook-again": {"uid": "webhook", "delivery": "sent_event"},
     "complain": {"token": "ticket"},
     "complaint": {"uid": "complaint"},
     "complaint-act": {"uid": "complaint"},
@@ -305,6 +312,7 @@ FIXED = {
     "report-section": {"name": "lessons"},
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
+    "webhook-act": {"verb": "test"},
     "mfa_remove_webauthn": {"pk": 1},
     "openid_connect_login": {"provider_id": "nobody"},
     "openid_connect_callback": {"provider_id": "nobody"},

@@ -3,9 +3,10 @@
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, gettext_noop
 
 from stemtide.protocol.exchanges import ExchangeState, Fate, OutgoingState
+from stemtide.protocol.webhook_messages import WebhookDeliveryState, WebhookState
 from stemtide.protocol.words import Direction, ExchangeKind
 
 if TYPE_CHECKING:
@@ -46,6 +47,20 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         OutgoingState.ENDED: _("taken back there"),
         OutgoingState.REFUSED: _("refused there"),
     },
+    "webhook": {
+        WebhookState.ACTIVE: _("active"),
+        WebhookState.PAUSED: _("paused"),
+        WebhookState.DISABLED: _("given up"),
+    },
+    "webhook-delivery": {
+        WebhookDeliveryState.QUEUED: _("waits to leave"),
+        WebhookDeliveryState.SENDING: _("under way"),
+        WebhookDeliveryState.FAILED: _("failed, tried again"),
+        WebhookDeliveryState.SENT: _("arrived"),
+        WebhookDeliveryState.DEAD: _("given up"),
+        WebhookDeliveryState.STOPPED: _("stopped with its webhook"),
+        WebhookDeliveryState.MOOT: _("nothing left to tell"),
+    },
 }
 
 LOOKS: dict[str, dict[str, str]] = {
@@ -54,5 +69,25 @@ LOOKS: dict[str, dict[str, str]] = {
         ExchangeState.FAILING: "bad",
         ExchangeState.PAUSED: "warn",
     },
+    "webhook": {
+        WebhookState.ACTIVE: "good",
+        WebhookState.PAUSED: "warn",
+        WebhookState.DISABLED: "bad",
+    },
+    "webhook-delivery": {
+        WebhookDeliveryState.FAILED: "warn",
+        WebhookDeliveryState.SENT: "good",
+        WebhookDeliveryState.DEAD: "bad",
+        WebhookDeliveryState.STOPPED: "bad",
+    },
     "outgoing": {OutgoingState.REFUSED: "bad", OutgoingState.TAKING_BACK: "warn"},
 }
+
+REASONS = (
+    gettext_noop("its receiver said that its address is gone (410): resume it once it is back"),
+    gettext_noop("nothing arrived there for three days: mend its receiver, test it, resume it"),
+    gettext_noop(
+        "the key that looked after it was revoked or has expired: resume it with another one"
+    ),
+)
+"""Why a webhook was given up, as its rules say it in English: collected from here."""

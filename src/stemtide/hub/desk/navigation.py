@@ -11,6 +11,7 @@ from stemtide.hub.complaints.rules import check_read as check_read_complaints
 from stemtide.hub.media.rules import check_see_counts
 from stemtide.hub.parties.rules import COORDINATING, allows
 from stemtide.hub.parties.rules_people import check_see_people
+from stemtide.hub.webhooks.rules import check_look_after
 from stemtide.protocol.words import PartyKind, Role
 
 PAGES = (
@@ -24,6 +25,7 @@ PAGES = (
     ("reports", _("Reports")),
     ("progress", _("Progress")),
     ("exchanges", _("Exchanges")),
+    ("webhooks", _("Webhooks")),
     ("contacts", _("Contacts")),
     ("colleagues", _("People")),
     ("look-counts", _("Looks")),
@@ -35,6 +37,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
     "complaints": check_read_complaints,
     "look-counts": check_see_counts,
+    "webhooks": check_look_after,
 }
 """Pages that a role may not open: the same rule opens them and shows the way there."""
 

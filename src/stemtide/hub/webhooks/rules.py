@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.parties.rules import (
+    MANAGING_ROLES,
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+)
 from stemtide.protocol.webhook_messages import EventType, WebhookDeliveryState, WebhookState
-from stemtide.protocol.words import Scope
+from stemtide.protocol.words import Role, Scope
 
 QUOTA = 20
 """Webhooks of one party."""
@@ -180,6 +185,27 @@ def check_types(patterns: Sequence[str], *, scopes: Collection[str]) -> None:
                 scope=scope_of(named[0]),
                 one=one,
             )
+
+
+def check_look_after(role: Role | None) -> None:
+    """Administrators and coordinators look after webhooks, as after the keys that register them.
+
+    None: a machine, whose key's scope said that it may.
+    """
+    if role is not None and role not in MANAGING_ROLES:
+        raise NotAllowedError(
+            "your role ({role}) does not look after webhooks: ask an administrator of your party",
+            role=role.replace("_", " "),
+        )
+
+
+def check_key(*, revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> None:
+    """A person leaves a webhook with its key, which must be one that still opens something."""
+    if revoked_at is not None or (expires_at is not None and expires_at <= now):
+        raise ConflictError(
+            "the key that looks after it holds no more: resume it with another one, by"
+            " stemtide webhook resume"
+        )
 
 
 def check_quota(count: int) -> None:

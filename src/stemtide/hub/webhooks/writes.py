@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of webhooks: register, change, renew the secret, test, try again, remove."""
+"""Writers of webhooks: register, change, renew the secret, test, try again, remove.
+
+A machine registers one. People of its party look after it as well, and leave it with its key.
+"""
 
 import threading
 from datetime import datetime
+from typing import TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -17,7 +21,7 @@ from stemtide.hub.outside.addresses import (
 )
 from stemtide.hub.outside.posting import reach_of
 from stemtide.hub.parties.models import ApiKey, Party
-from stemtide.hub.parties.reads import Caller
+from stemtide.hub.parties.reads import Actor, Caller
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals.rules import TooManyError
 from stemtide.hub.webhooks import reads, rules
@@ -33,11 +37,15 @@ from stemtide.protocol.webhook_messages import (
     WebhookSecretOut,
     WebhookState,
 )
+from stemtide.protocol.words import Scope
 
 _LOOK_UPS = threading.BoundedSemaphore(4)
 """Names that are looked up at once: a slow name server of somebody's holds up no more requests."""
 
 _PORTS = {"http": 80, "https": 443}
+
+Hand: TypeAlias = Caller | Actor
+"""Who looks after a webhook: a machine with its key, or a person who signed in."""
 
 
 def add(body: WebhookIn, *, by: Caller, now: datetime, loopback: bool) -> WebhookMadeOut:
@@ -74,20 +82,22 @@ def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
 
 
 @transaction.atomic
-def change(uid: UUID, *, body: WebhookChangeIn, by: Caller, now: datetime) -> WebhookOut:
+def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> WebhookOut:
     """Change what is told, pause or resume; the key that does so looks after it from now on.
 
     What happened while it was paused or disabled is not told: the feed has it.
 
-    raises: NotFoundError, NotAllowedError; InvalidError naming the field.
+    raises: NotFoundError, NotAllowedError; InvalidError naming the field; ConflictError where a
+            person would leave it with a key that is over.
     """
+    _check_hand(by)
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     types = row.event_types if body.event_types is None else body.event_types
-    rules.check_types(types, scopes=by.scopes)
+    row.key = _keeper(row, by=by, now=now)
+    rules.check_types(types, scopes=frozenset(Scope(one) for one in row.key.scopes))
     row.event_types = list(dict.fromkeys(types))
     row.exercise = row.exercise if body.exercise is None else body.exercise
-    row.key = _key(by)
     kind = "webhook.changed"
     if body.state == "paused" and row.state == WebhookState.ACTIVE:
         kind, row.state = "webhook.paused", WebhookState.PAUSED
@@ -103,16 +113,17 @@ def change(uid: UUID, *, body: WebhookChangeIn, by: Caller, now: datetime) -> We
 
 
 @transaction.atomic
-def renew(uid: UUID, *, by: Caller, now: datetime) -> WebhookSecretOut:
+def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
     """Give a webhook a new signing secret; the one before signs beside it for a day.
 
-    raises: NotFoundError.
+    raises: NotFoundError, NotAllowedError.
     """
+    _check_hand(by)
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     row.generation += 1
     row.old_until = now + rules.OVERLAP
-    row.key = _key(by)
+    row.key = _key(by) if isinstance(by, Caller) else row.key
     row.save(update_fields=["generation", "old_until", "key"])
     _record("webhook.renewed", row, by=by, now=now)
     (secret, *_) = reads.secrets(row, by=by.ref, now=now)
@@ -120,11 +131,12 @@ def renew(uid: UUID, *, by: Caller, now: datetime) -> WebhookSecretOut:
 
 
 @transaction.atomic
-def remove(uid: UUID, *, by: Caller, now: datetime) -> None:
+def remove(uid: UUID, *, by: Hand, now: datetime) -> None:
     """Take a webhook away, with its log and what was on its way.
 
-    raises: NotFoundError.
+    raises: NotFoundError, NotAllowedError.
     """
+    _check_hand(by)
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     _record("webhook.removed", row, by=by, now=now)
@@ -132,11 +144,12 @@ def remove(uid: UUID, *, by: Caller, now: datetime) -> None:
 
 
 @transaction.atomic
-def try_it(uid: UUID, *, by: Caller, now: datetime) -> WebhookDeliveryOut:
+def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
     """Send a webhook, and no other, an event that says nothing; also while it is not active.
 
-    raises: NotFoundError; ConflictError where tests pile up.
+    raises: NotFoundError, NotAllowedError; ConflictError where tests pile up.
     """
+    _check_hand(by)
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     tests = Delivery.objects.filter(webhook=row, kind=EventType.WEBHOOK_TEST)
@@ -156,11 +169,12 @@ def try_it(uid: UUID, *, by: Caller, now: datetime) -> WebhookDeliveryOut:
 
 
 @transaction.atomic
-def again(uid: UUID, delivery: UUID, *, by: Caller, now: datetime) -> WebhookDeliveryOut:
+def again(uid: UUID, delivery: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
     """Try a delivery that was given up once more, from its first attempt, under its old id.
 
-    raises: NotFoundError, ConflictError.
+    raises: NotFoundError, NotAllowedError, ConflictError.
     """
+    _check_hand(by)
     ledger.take_turn()
     hook = reads.find(uid, viewer=by.party)
     row = reads.find_delivery(delivery, webhook=hook, viewer=by.party)
@@ -223,6 +237,19 @@ def _key(by: Caller) -> ApiKey:
     return ApiKey.objects.get(prefix=by.key)
 
 
-def _record(kind: str, row: Webhook, *, by: Caller, now: datetime) -> None:
+def _check_hand(by: Hand) -> None:
+    """Refuse people whose role does not look after webhooks. raises: NotAllowedError."""
+    rules.check_look_after(by.role if isinstance(by, Actor) else None)
+
+
+def _keeper(row: Webhook, *, by: Hand, now: datetime) -> ApiKey:
+    """The key that looks after a webhook from now on. raises: ConflictError."""
+    if isinstance(by, Caller):
+        return _key(by)
+    rules.check_key(revoked_at=row.key.revoked_at, expires_at=row.key.expires_at, now=now)
+    return row.key
+
+
+def _record(kind: str, row: Webhook, *, by: Hand, now: datetime) -> None:
     """Append an act on a webhook; its address is in its row, and nowhere else."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Webhooks at the desk: what arrives and what was given up, a test, a new secret, an end."""
+
+import re
+
+import pytest
+
+from stemtide.hub.ledger.models import Entry
+from stemtide.hub.parties import reads as parties, writes as party_writes
+from stemtide.hub.parties.models import ApiKey
+from stemtide.hub.parties.rules import NotAllowedError
+from stemtide.hub.webhooks import reads, writes
+from stemtide.hub.webhooks.models import Delivery, Webhook
+from stemtide.protocol.webhook_messages import WebhookChangeIn, WebhookIn
+from stemtide.protocol.words import Role, Scope
+from tests.hub.desk.test_inbox import said
+
+pytestmark = pytest.mark.django_db
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
+REFUSED = {"state": "dead", "attempts": 12, "status": 503, "said": "answered with status 503"}
+
+
+@pytest.fixture
+def hook(world):
+    """A webhook that a machine of the provider registered."""
+    _, text = party_writes.new_key(
+        "ears", party=world.party["provider"], scopes=list(Scope), actor="operator", now=world.now
+    )
+    body = WebhookIn(url="http://127.0.0.1:9/hook", event_types=["signal.*"])
+    by = parties.caller(text, now=world.now)
+    return writes.add(body, by=by, now=world.now, loopback=True)
+
+
+@pytest.fixture
+def manager(world):
+    return world.desk("provider", Role.ADMINISTRATOR)
+
+
+def test_a_webhook_that_was_given_up_says_why_and_is_resumed(hook, manager):
+    Webhook.objects.update(state="disabled", why="failing")
+    assert "nothing arrived there for three days" in said(manager.get("/webhooks"))
+    manager.post(f"/webhooks/{hook.id}/resume")
+    row = Webhook.objects.get()
+    assert (row.state, row.why, row.key.prefix) == ("active", "", hook.key)
+
+
+def test_nobody_resumes_a_webhook_for_a_key_that_was_revoked(world, hook, manager):
+    ApiKey.objects.update(revoked_at=world.now)
+    Webhook.objects.update(state="disabled", why="key")
+    page = manager.post(f"/webhooks/{hook.id}/resume", follow=True)
+    assert "holds no more: resume it with another one" in said(page)
+    assert Webhook.objects.get().state == "disabled"
+
+
+def test_a_person_widens_what_is_told_no_further_than_the_key_may_read(world, hook):
+    by = world.someone(world.person("provider", Role.ADMINISTRATOR))
+    ApiKey.objects.update(scopes=[Scope.WEBHOOKS_MANAGE, Scope.FEED_READ])
+    wider = WebhookChangeIn(event_types=["order.issued"])
+    with pytest.raises(NotAllowedError, match="requests:read"):
+        writes.change(hook.id, body=wider, by=by, now=world.now)
+
+
+def test_a_dead_letter_is_sent_again_from_its_first_attempt(hook, manager):
+    manager.post(f"/webhooks/{hook.id}/test")
+    Delivery.objects.update(**REFUSED)
+    page = said(manager.get(f"/webhooks/{hook.id}"))
+    assert "answered with status 503" in page
+    assert "12 attempts" in page
+    manager.post(f"/webhooks/{hook.id}/again/{Delivery.objects.get().uid}")
+    assert (Delivery.objects.get().state, Delivery.objects.get().attempts) == ("failed", 0)
+
+
+def test_the_log_goes_on_where_its_first_page_ends(hook, manager):
+    row = Webhook.objects.get()
+    facts = {"webhook": row, "state": "sent", "kind": "signal.shared", "happened_at": row.made_at}
+    times = {"queued_at": row.made_at, "next_at": row.made_at}
+    uids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(51)]
+    Delivery.objects.bulk_create(Delivery(uid=uid, **facts, **times) for uid in uids)
+    first = manager.get(f"/webhooks/{hook.id}").content.decode()
+    (onward,) = re.findall(r'href="([^"]*before=[^"]*)"', first)
+    assert uids[0] not in first
+    assert f"event-{uids[0]}" in manager.get(onward).content.decode()
+
+
+def test_a_new_secret_is_shown_once_and_only_after_a_tick(world, hook, manager):
+    path = f"/webhooks/{hook.id}/secret"
+    assert not SECRET.search(manager.post(path, follow=True).content.decode())
+    (shown,) = SECRET.findall(manager.post(path, {"confirm": "on"}).content.decode())
+    row = reads.find(hook.id, viewer=world.party["provider"])
+    assert shown == reads.secrets(row, by="a test", now=world.now)[0] != hook.secret
+    assert row.key.prefix == hook.key
+    for page in ("/webhooks", f"/webhooks/{hook.id}"):
+        assert b"whsec_" not in manager.get(page).content
+
+
+def test_a_webhook_ends_after_a_tick_and_the_ledger_says_by_whom(hook, manager):
+    manager.post(f"/webhooks/{hook.id}/remove")
+    assert Webhook.objects.count() == 1
+    manager.post(f"/webhooks/{hook.id}/remove", {"confirm": "on"})
+    assert Webhook.objects.count() == 0
+    entry = Entry.objects.order_by("-number")[0]
+    assert (entry.kind, entry.actor) == ("webhook.removed", "party:provider")
+    assert entry.detail["through"].startswith("person:")
+
+
+@pytest.mark.parametrize("write", [writes.renew, writes.remove, writes.try_it])
+def test_a_duty_officer_looks_after_no_webhook(world, hook, write):
+    by = world.someone(world.person("provider", Role.DUTY_OFFICER))
+    with pytest.raises(NotAllowedError, match="duty officer"):
+        write(hook.id, by=by, now=world.now)
+
+
+def test_another_partys_administrator_finds_no_such_webhook(world, hook):
+    rival = world.desk("rival", Role.ADMINISTRATOR)
+    assert rival.get(f"/webhooks/{hook.id}").status_code == 404
+    for verb in ("test", "pause", "resume", "secret", "remove"):
+        answer = rival.post(f"/webhooks/{hook.id}/{verb}", {"confirm": "on"})
+        assert answer.status_code == 404
+    assert "stemtide webhook add" in said(rival.get("/webhooks"))
