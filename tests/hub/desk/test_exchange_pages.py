@@ -102,3 +102,11 @@ def test_no_page_holds_the_secret(world, coordinator):
     exchange(world, "partner", secret="hush hush", account="us")
     for path in ("/exchanges", "/exchanges/partner"):
         assert b"hush" not in coordinator.get(path).content
+
+
+def test_the_board_says_in_words_what_was_done_with_an_exchange(world, coordinator):
+    exchange(world, "partner")
+    coordinator.post("/exchanges/partner/pause", {"confirm": "on"})
+    page = said(coordinator.get("/"))
+    assert "paused an exchange with another hub" in page
+    assert "added an exchange with another hub" in page
