@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from stemtide.hub import secret_files
 from stemtide.hub.api.quotas import USUAL
 from stemtide.hub.ledger.rules_paces import AN_HOUR
 from stemtide.hub.parties.rules_openid import OpenIdError, Organisation, read_organisations
@@ -24,17 +25,14 @@ def _secret(name: str) -> str:
 
 def _kept_secret(path: Path) -> str:
     """The secret in a file, made there (readable by its owner only) the first time."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        found = path.read_text("utf-8").strip()
-        if not found:
-            raise ImproperlyConfigured(f"{path} is empty: delete it and start again") from None
-        return found
-    made = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(made)
-    return made
+    secret_files.make_once(path, lambda: secrets.token_urlsafe(48).encode())
+    found = path.read_text("utf-8").strip()
+    if not found:
+        raise ImproperlyConfigured(
+            f"{path} is empty: put the secret back from a backup; what it locks is lost without"
+            " it, so delete the file only if this hub is new"
+        )
+    return found
 
 
 def _is_on(name: str) -> bool:

@@ -227,14 +227,6 @@ def test_the_hub_makes_its_seal_once_for_its_owner_alone(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["seal.pem"]
 
 
-def test_two_that_begin_together_make_one_seal(tmp_path):
-    path = tmp_path / "seal.pem"
-    own_seal(path, name="first", now=NOON)
-    before = path.read_bytes()
-    keeping._make(path, name="second", now=NOON)
-    assert path.read_bytes() == before
-
-
 def test_a_key_with_a_password_is_read_with_it_alone(tmp_path):
     key, one, root = chain()
     path = tmp_path / "seal.pem"

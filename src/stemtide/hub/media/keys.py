@@ -4,11 +4,12 @@
 source: age, https://age-encryption.org/v1 (X25519, ChaCha20-Poly1305), through pyrage.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyrage
+
+from stemtide.hub import secret_files
 
 _COMMENT = "#"
 
@@ -54,7 +55,7 @@ def keys_in(path: Path) -> Keys:
 
     raises: KeyFileError.
     """
-    _make_once(path)
+    secret_files.make_once(path, _new_line)
     try:
         lines = path.read_text("utf-8").splitlines()
         each = [line.strip() for line in lines if line.strip() and line[0] != _COMMENT]
@@ -70,43 +71,18 @@ def keys_in(path: Path) -> Keys:
 
 def add_key(path: Path) -> Keys:
     """Put a new key above those in a file: it seals from now on, and the others still open."""
-    before = path.read_text("utf-8") if path.exists() else ""
-    beside = path.with_suffix(".new")
-    _write(beside, f"{pyrage.x25519.Identity.generate()}\n{before}")
-    beside.replace(path)
+    before = path.read_bytes() if path.exists() else b""
+    secret_files.replace(path, _new_line() + before)
     return keys_in(path)
+
+
+def _new_line() -> bytes:
+    """A new key, as a line of a file of them."""
+    return f"{pyrage.x25519.Identity.generate()}\n".encode()
 
 
 def drop_old_keys(path: Path) -> Keys:
     """Keep the first key of a file alone."""
     first = keys_in(path).identities[0]
-    beside = path.with_suffix(".new")
-    _write(beside, f"{first}\n")
-    beside.replace(path)
+    secret_files.replace(path, f"{first}\n".encode())
     return keys_in(path)
-
-
-def _make_once(path: Path) -> None:
-    """Make the file with one key, readable by its owner only, unless somebody was first."""
-    if path.exists():
-        return
-    # Written beside and linked into place whole: two processes that start together end up with
-    # one and the same key.
-    beside = path.with_suffix(f".{os.getpid()}")
-    _write(beside, f"{pyrage.x25519.Identity.generate()}\n")
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner reads."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -4,7 +4,6 @@
 source: RFC 7292 (PKCS #12), RFC 7468 (PEM), RFC 5280 (certificates).
 """
 
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from stemtide.hub import secret_files
 from stemtide.hub.papers.sealing import Seal
 
 _VALID_FOR = timedelta(days=3653)
@@ -64,8 +64,7 @@ def own_seal(path: Path, *, name: str, now: datetime) -> Seal:
     name: how the hub calls itself in it.
     raises: SealFileError.
     """
-    if not path.exists():
-        _make(path, name=name, now=now)
+    secret_files.make_once(path, lambda: _made(name=name, now=now))
     return seal_in(path)
 
 
@@ -105,8 +104,8 @@ def _der(one: certificates.Certificate) -> bytes:
     return one.public_bytes(serialization.Encoding.DER)
 
 
-def _make(path: Path, *, name: str, now: datetime) -> None:
-    """Make a key and a certificate, readable by their owner only, unless somebody was first."""
+def _made(*, name: str, now: datetime) -> bytes:
+    """A new key with its certificate, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     secret = key.private_bytes(
         serialization.Encoding.PEM,
@@ -114,21 +113,7 @@ def _make(path: Path, *, name: str, now: datetime) -> None:
         serialization.NoEncryption(),
     )
     public = _self_signed(key, name=name, now=now).public_bytes(serialization.Encoding.PEM)
-    # Written beside and linked into place whole: two processes that start together end up with
-    # one and the same key.
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret + public)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
+    return secret + public
 
 
 def _self_signed(

@@ -4,7 +4,6 @@
 source: RFC 8032 (Ed25519), RFC 8410 and RFC 7468 (its keys as PEM).
 """
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from stemtide.hub import secret_files
 from stemtide.protocol.signatures import MAX_SIGNATURES, PublicKey
 
 _BLOCK = re.compile(rb"-----BEGIN PRIVATE KEY-----.*?-----END PRIVATE KEY-----", re.DOTALL)
@@ -40,7 +40,7 @@ def keys_in(path: Path) -> SigningKeys:
     raises: SigningKeyError.
     """
     try:
-        _make_once(path)
+        secret_files.make_once(path, lambda: _pem(Ed25519PrivateKey.generate()))
         blocks = _BLOCK.findall(path.read_bytes())
         found = [serialization.load_pem_private_key(one, password=None) for one in blocks]
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
@@ -71,26 +71,8 @@ def drop_old_keys(path: Path) -> SigningKeys:
 
 def _rewrite(path: Path, private: tuple[Ed25519PrivateKey, ...]) -> SigningKeys:
     """Put keys in the place of those in a file."""
-    beside = path.with_suffix(".new")
-    _write(beside, b"".join(map(_pem, private)))
-    beside.replace(path)
+    secret_files.replace(path, b"".join(map(_pem, private)))
     return keys_in(path)
-
-
-def _make_once(path: Path) -> None:
-    """Make the file with one key, readable by its owner only, unless somebody was first."""
-    if path.exists():
-        return
-    # Written beside and linked into place whole: processes and threads that begin together end up
-    # with one and the same key.
-    beside = path.with_suffix(f".{os.urandom(6).hex()}")
-    _write(beside, _pem(Ed25519PrivateKey.generate()))
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:
@@ -100,13 +82,3 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
