@@ -44,6 +44,25 @@ def test_every_object_comes_once_and_in_the_order_of_its_moment(shelf, limit):
     assert (kinds.count("indicator"), kinds.count("relationship")) == (12, 12)
 
 
+def test_long_objects_come_fewer_to_a_page_each_once_and_in_order(shelf, monkeypatch):
+    monkeypatch.setattr(reads_pages, "MAX_PAGE_CHARS", 10_000)
+    words = [{"description": "a" * 1_000 * (1 + number % 4)} for number in range(12)]
+    note = {"type": "note", "content": "b", "object_refs": [indicator()["id"]]}
+    for number, more in enumerate(words):
+        one = indicator(hex_value(number), **more)
+        shelf.post(one, {**indicator(**more), **note, "id": f"note{one['id'][9:]}"})
+    shelf.post(indicator(hex_value(20), description="a" * 20_000))
+    pages = [shelf.page()]
+    while (after := pages[-1].next_rank) is not None:
+        pages.append(shelf.page(after=after))
+    weights = [(len(page.objects), sum(len(one.body) for one in page.objects)) for page in pages]
+    assert all(count == 1 or weight <= 10_000 for count, weight in weights)
+    assert len(weights) < 13
+    found = [one.id for page in pages for one in page.objects]
+    assert len(set(found)) == len(found) == STANDING + 25
+    assert found == [one.id for one in read_all(shelf, limit=3)]
+
+
 def test_whoever_goes_on_by_time_misses_nothing(shelf):
     for number in range(5):
         shelf.world.share(value=hex_value(number))

@@ -7,18 +7,22 @@
 2 The hub's highest position is read first, and rows up to it: no page passes a row that commits
   in between.
 3 Signals are read with as many more as the page could need, kept objects the same, and merged.
+  Their lengths are asked before them: what does not fit into a page is not read.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import accumulate
 from operator import or_
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Length
 
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.reads import Moment
@@ -45,6 +49,9 @@ from stemtide.protocol.words import SignalState
 
 MAX_PAGE = 1_000
 """Objects in one page."""
+
+MAX_PAGE_CHARS = 16 * 1024 * 1024
+"""Characters of the objects in one page: it has fewer objects, where these are long."""
 
 _DOOR = "taxii"
 _ENCODER = msgspec.json.Encoder()
@@ -118,15 +125,24 @@ def page(
     size = max(1, min(limit, MAX_PAGE))
     found = [told for told in _standing(wanted) if told.rank > start]
     reading = _Reading(one, viewer, wanted, max(start, 0), heads.positions, size, heads.hub)
-    signals, read_to = reading.signals()
-    objects = reading.objects(until=heads.positions if read_to is None else read_to // 2)
+    signals, signals_to = reading.signals()
+    until = heads.positions if signals_to is None else signals_to // 2
+    objects, objects_to = reading.objects(until=until)
+    read_to = min((to for to in (signals_to, objects_to) if to is not None), default=None)
     found += sorted([*signals, *objects], key=lambda told: told.rank)
-    if read_to is not None:  # there are more signals than were read: nothing after them is told
+    if read_to is not None:  # there is more than was read: nothing after that is told
         found = [told for told in found if told.rank <= read_to]
-    if len(found) > size:
-        found = found[:size]
+    fits = min(size, _fitting([len(told.body) for told in found]))
+    if len(found) > fits:
+        found = found[:fits]
         read_to = found[-1].rank
     return Page(found, read_to)
+
+
+def _fitting(lengths: Iterable[int]) -> int:
+    """How many of some objects, by their lengths, one page holds: at least one."""
+    sums = list(accumulate(lengths))
+    return max(1, bisect_right(sums, MAX_PAGE_CHARS)) if sums else 0
 
 
 def _standing(wanted: Wanted) -> Iterator[Told]:
@@ -152,7 +168,7 @@ class _Reading:
     hub: UUID
 
     def signals(self) -> tuple[list[Told], int | None]:
-        """Indicators and what is beside them; the rank that was read to where there are more."""
+        """Indicators and what is beside them; the rank that was read to, where there are more."""
         is_told = self.wanted.takes("indicator")
         is_beside = self.one.crisis is not None and self.wanted.takes("relationship")
         if not (is_told or is_beside):
@@ -162,8 +178,11 @@ class _Reading:
         rows, more = reads_collection.page(
             self._narrowed(from_position), viewer=self.viewer, limit=self.size + 1
         )
+        lengths = reads.face_lengths([row["pk"] for row in rows], viewer=self.viewer)
+        fits = _fitting([lengths.get(row["pk"], 0) for row in rows])
+        rows, more = rows[:fits], more or fits < len(rows)
         moments = _moments([row["position"] for row in rows])
-        faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer) if rows else {}
+        faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer)
         found: list[Told] = []
         for row in rows:
             face = faces.get(row["pk"])
@@ -228,8 +247,11 @@ class _Reading:
         stix |= {"revoked": True, "modified": stix_time(_later(moment.act_at, face))}
         return _ENCODER.encode(stix).decode(), stix
 
-    def objects(self, *, until: int) -> list[Told]:
-        """Kept objects up to a position that are told in their own place, as many as may fit."""
+    def objects(self, *, until: int) -> tuple[list[Told], int | None]:
+        """Kept objects up to a position that are told in their own place, as many as may fit.
+
+        The rank that was read to as well, where they are longer together than a page may be.
+        """
         rows = reads.kept(self.one, viewer=self.viewer).filter(
             is_beside=True, position__gt=self.after // 2, position__lte=until
         )
@@ -238,9 +260,16 @@ class _Reading:
         if self.wanted.types is not None:
             rows = rows.filter(type__in=self.wanted.types)
         rows = rows.filter(self._of_version())
-        found = list(rows.order_by("position")[: self.size + 1])
+        first = rows.order_by("position").values_list("position", Length("body"))
+        there = list(first[: self.size + 1])
+        fits = _fitting(length for _, length in there)
+        if not fits:
+            return [], None
+        last = there[fits - 1][0]
+        found = list(rows.order_by("position").filter(position__lte=last)[:fits])
         moments = _moments([row.position for row in found])
-        return [self._of_object(row, at=moments[row.position].at) for row in found]
+        read_to = 2 * last if fits < len(there) else None
+        return [self._of_object(row, at=moments[row.position].at) for row in found], read_to
 
     def _of_version(self) -> Q:
         """Which versions of an object are asked for."""
