@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from stemtide.hub.signals import reads, writes
+from stemtide.hub.api import misp_rest
+from stemtide.hub.signals import reads, reads_misp, writes
 from stemtide.protocol import misp
 from stemtide.protocol.signals import WithdrawIn
 from stemtide.protocol.words import Scope, WithdrawReason
@@ -56,6 +57,29 @@ def test_what_ended_is_found_only_when_asked_for(world, client):
     assert one("POST", EVENTS, {}).json() == {"response": []}
     (event,) = one("POST", EVENTS, {"deleted": 1}).json()["response"]
     assert event["Event"]["Attribute"][0]["deleted"] is True
+
+
+def test_more_whole_events_than_one_answer_holds_are_refused_and_come_in_pages(
+    world, client, monkeypatch
+):
+    monkeypatch.setattr(reads_misp, "MAX_SIGNALS", 1)
+    monkeypatch.setattr(misp_rest, "MAX_WHOLE", 2)
+    for number in range(5):
+        world.share(kind="sha256", value=hex_value(number))
+    one = client(world.big_provider)
+
+    def asked(**more):
+        return one("POST", EVENTS, more)
+
+    for more in ({}, {"limit": 3}):
+        assert asked(**more).status_code == 422
+        assert b"send a limit of at most 2" in asked(**more).content
+    assert len(asked(metadata=True).json()["response"]) == 5
+    assert len(asked(value=[hex_value(1), hex_value(2)]).json()["response"]) == 2
+    pages = [asked(limit=2, page=page).json()["response"] for page in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [2, 2, 1, 0]
+    uuids = {each["Event"]["uuid"] for page in pages for each in page}
+    assert uuids == {each["Event"]["uuid"] for each in asked(metadata=True).json()["response"]}
 
 
 def test_events_are_found_whole_and_viewed_by_uuid(world, client):

@@ -35,6 +35,9 @@ from stemtide.protocol.words import Opinion, Outcome, Scope, SignalState
 _AGENT = "misp"
 _MET, _FALSE = "0", "1"
 NO_EVENT = "there is no such event that your party may see: search for the events that there are"
+MAX_WHOLE = 10
+"""Whole events in one answer: each holds up to misp.MAX_SIGNALS attributes."""
+
 _LAST_S = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -128,10 +131,19 @@ def view(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @door("POST")
 def search_events(request: HttpRequest) -> HttpResponse:
-    """The events that hold what is asked for, whole."""
+    """The events that hold what is asked for, whole; too many are refused, not cut short."""
     search = _search(request)
-    found = (search.event(one) for one in search.heads() if search.holds(one))
-    return answer({"response": list(search.page(found))})
+    most = None if search.asked.metadata else MAX_WHOLE + 1
+    heads = list(islice(search.page(one for one in search.heads() if search.holds(one)), most))
+    if most is not None and len(heads) == most:
+        raise InvalidError(
+            "limit",
+            "is of events, and more than {most} whole ones hold this: send a limit of at most"
+            " {most} and go on with page, or send metadata",
+            most=MAX_WHOLE,
+        )
+    told = ", ".join(json.dumps(search.event(one)) for one in heads)  # one after the other
+    return HttpResponse(f'{{"response": [{told}]}}', content_type=MISP.media_type)
 
 
 @door("POST")
