@@ -11,7 +11,8 @@ source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -61,23 +62,28 @@ def ask(question: Question, *, reach: Reach, until: float, max_bytes: int) -> An
     raises: NoAnswerError; TooLargeError.
     """
     try:
-        url = check_url(question.url, reach=reach)
-        return _ask(url, question, reach=reach, until=until, max_bytes=max_bytes)
+        with answering(question, reach=reach, until=until) as answer:
+            return _read(answer, max_bytes=max_bytes)
     except UnreachableError as error:
         raise NoAnswerError(str(error)) from error
     except (OutOfTimeError, httpcore.TimeoutException) as error:
         raise NoAnswerError("it took too long to answer") from error
     except httpcore.ConnectError as error:
-        raise NoAnswerError(f"cannot connect: {_plain(error)}") from error
+        raise NoAnswerError(f"cannot connect: {plain(error)}") from error
     except httpcore.LocalProtocolError as error:
         # Its words would hold the header, and so a secret.
         raise NoAnswerError("our own request has a header that cannot be sent") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-        raise NoAnswerError(f"it broke off: {_plain(error)}") from error
+        raise NoAnswerError(f"it broke off: {plain(error)}") from error
 
 
-def _ask(url: str, question: Question, *, reach: Reach, until: float, max_bytes: int) -> Answer:
-    """One request to a checked address."""
+@contextmanager
+def answering(question: Question, *, reach: Reach, until: float) -> Iterator[httpcore.Response]:
+    """One request to an address, once it is checked: the answer as it comes, of any status.
+
+    until: of time.monotonic(). raises: UnreachableError, OutOfTimeError, those of httpcore and ssl.
+    """
+    url = check_url(question.url, reach=reach)
     headers = {
         "user-agent": f"stemtide/{__version__}",
         "accept-encoding": "identity",
@@ -93,7 +99,7 @@ def _ask(url: str, question: Question, *, reach: Reach, until: float, max_bytes:
             question.method, url, headers=list(headers.items()), content=question.body or None
         ) as answer,
     ):
-        return _read(answer, max_bytes=max_bytes)
+        yield answer
 
 
 def _read(answer: httpcore.Response, *, max_bytes: int) -> Answer:
@@ -116,6 +122,6 @@ def _read(answer: httpcore.Response, *, max_bytes: int) -> Answer:
     return Answer(answer.status, headers, bytes(body))
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """An error of the network in a few words."""
     return " ".join(str(error).split())[:120] or type(error).__name__

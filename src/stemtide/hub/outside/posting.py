@@ -3,7 +3,7 @@
 
 1 The address must be https, on a usual port, without a user in it (addresses.py).
 2 Its name is looked up once; every address found must be a public one (addresses.py).
-3 The connection is made to the address that was checked, not to the name (wire.py).
+3 The connection is made to the address that was checked, not to the name (asking.py, wire.py).
 4 The whole takes at most as long as its caller lets it; a redirect is not followed; of the answer
   at most MAX_ANSWER_BYTES are read, and it is never shown to anybody.
 5 What the answer means is judged here, the same for everyone who posts.
@@ -18,21 +18,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import httpcore
 
-from stemtide import __version__
-from stemtide.hub.outside.addresses import Reach, UnreachableError, check_url
-from stemtide.hub.outside.wire import CheckedBackend, OutOfTimeError
+from stemtide.hub.outside.addresses import Reach, UnreachableError
+from stemtide.hub.outside.asking import PORTS, SCHEMES, Question, answering, plain
+from stemtide.hub.outside.wire import OutOfTimeError
 from stemtide.protocol.webhooks import ASKS_TO_WAIT, GONE, retry_after
 
 MAX_ANSWER_BYTES = 16 * 1024
-
-PORTS = frozenset({443, 8443})
-"""Ports of https; others belong to services that never asked for a POST."""
-
-_SCHEMES = frozenset({"https"})
 
 _OK, _REDIRECT, _WRONG = 200, 300, 400
 
@@ -67,7 +61,7 @@ class Verdict:
 
 def reach_of(*, loopback: bool) -> Reach:
     """Where a POST may go. loopback: this machine too: demos and tests."""
-    return Reach(schemes=_SCHEMES, ports=PORTS, loopback=loopback)
+    return Reach(schemes=SCHEMES, ports=PORTS, loopback=loopback)
 
 
 def post(
@@ -83,47 +77,20 @@ def post(
 
     headers: those beside the usual ones. now: the time of the attempt, aware.
     """
-    reach = reach_of(loopback=loopback)
+    usual = {"content-type": "application/json", "accept": "application/json"}
+    question = Question(url, "POST", headers={**usual, **headers}, body=content)
+    until = time.monotonic() + timeout_s
     try:
-        return _ask(check_url(url, reach=reach), content, headers, reach, timeout_s, now)
+        with answering(question, reach=reach_of(loopback=loopback), until=until) as answer:
+            return _judge(answer, now=now)
     except UnreachableError as error:
         return Verdict(Fate.REFUSED, str(error))
     except (OutOfTimeError, httpcore.TimeoutException):
         return Verdict(Fate.FAILED, f"the receiver took longer than {timeout_s:.0f} s")
     except httpcore.ConnectError as error:
-        return Verdict(Fate.FAILED, f"cannot connect to the receiver: {_plain(error)}")
+        return Verdict(Fate.FAILED, f"cannot connect to the receiver: {plain(error)}")
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-        return Verdict(Fate.FAILED, f"the receiver broke off: {_plain(error)}")
-
-
-def _ask(  # noqa: PLR0917  # what post() was given, in its order
-    url: str,
-    content: bytes,
-    headers: Mapping[str, str],
-    reach: Reach,
-    timeout_s: float,
-    now: datetime,
-) -> Verdict:
-    """Ask, and judge what comes back."""
-    usual = {
-        "content-type": "application/json",
-        "user-agent": f"stemtide/{__version__}",
-        "accept": "application/json",
-        "accept-encoding": "identity",
-        "connection": "close",
-    }
-    backend = CheckedBackend(
-        scheme=urlsplit(url).scheme, reach=reach, until=time.monotonic() + timeout_s
-    )
-    with (
-        httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
-        ) as pool,
-        pool.stream(
-            "POST", url, headers=list({**usual, **headers}.items()), content=content
-        ) as answer,
-    ):
-        return _judge(answer, now=now)
+        return Verdict(Fate.FAILED, f"the receiver broke off: {plain(error)}")
 
 
 def _judge(answer: httpcore.Response, *, now: datetime) -> Verdict:
@@ -155,8 +122,3 @@ def _first_bytes(answer: httpcore.Response) -> bytes:
         if len(found) > MAX_ANSWER_BYTES:
             return b""
     return found
-
-
-def _plain(error: Exception) -> str:
-    """An error of the network in a few words."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
