@@ -56,6 +56,18 @@ def test_an_exchange_that_fails_stands_first_and_says_why_and_since_when(world, 
     assert "6 h 00 min ago" in page
 
 
+def test_the_bar_of_every_page_counts_what_is_wrong_and_running(world, coordinator):
+    exchange(world, "broken")
+    exchange(world, "late")
+    fail(world, "broken", words="partner.example answers 503", hours=6)
+    Exchange.objects.filter(name="late").update(next_at=world.now - timedelta(minutes=20))
+    assert "2 fail" in said(coordinator.get("/crises"))
+    assert "2 fail" not in said(world.desk("provider").get("/crises"))
+    for name in ("broken", "late"):
+        writes.pause(name, actor="operator", now=world.now)
+    assert "fail" not in said(coordinator.get("/crises"))
+
+
 def test_an_exchange_that_no_clock_runs_is_called_late(world, coordinator):
     exchange(world, "waits")
     assert "late" not in said(coordinator.get("/exchanges/waits"))

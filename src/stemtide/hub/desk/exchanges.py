@@ -6,7 +6,7 @@ They are added, run by hand and removed on the hub's own machine alone: decision
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.exchanges import reads, reads_outgoing, rules, writes
+from stemtide.hub.exchanges import reads, reads_outgoing, reads_trouble, rules, writes
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import NotFoundError, allows, check_person_may_write
 from stemtide.protocol.exchanges import ExchangeOut, ExchangeState, OutgoingState
@@ -25,9 +25,6 @@ from stemtide.protocol.words import Direction, PartyKind, Role
 
 LINES = 100
 """Lines of the log on the page; the API has twice as many."""
-
-LATE_AFTER = timedelta(minutes=15)
-"""So long after it was due, nobody runs it: a clock holds a run for ten minutes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ def _row(one: ExchangeOut, *, told: dict[OutgoingState, int], now: datetime) -> 
     return ExchangeRow(
         one=one,
         direction=direction,
-        is_late=due is not None and now - due > LATE_AFTER,
+        is_late=due is not None and now - due > reads_trouble.LATE_AFTER,
         told=told,
     )
 

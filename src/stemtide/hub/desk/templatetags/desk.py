@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.alerts import reads as alerts
 from stemtide.hub.desk import glyphs, inbox, navigation, times, words
+from stemtide.hub.exchanges import reads_trouble
 from stemtide.hub.signals.rows import BoardSignal, Outcomes
 from stemtide.protocol.crises import TriageOut
 from stemtide.protocol.frameworks import Framework
@@ -327,3 +328,10 @@ def inbox_counts(context: Mapping[str, Any]) -> inbox.Counts | None:
     if request.user.party.kind != PartyKind.PROVIDER:
         return None
     return inbox.counts_of(request)
+
+
+@register.simple_tag(takes_context=True)
+def exchanges_in_trouble(context: Mapping[str, Any]) -> int:
+    """How many exchanges with other hubs need a look by those who may see them."""
+    viewer = context["request"].user.party
+    return reads_trouble.in_trouble(viewer=viewer, now=datetime.now(UTC))
