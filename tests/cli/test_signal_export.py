@@ -36,10 +36,12 @@ def export(hub, file):
     [
         (Response("<html>", media_type="text/html"), "no export of signals: is --hub right?"),
         (answer(LINE + b"\n<html>\n"), "answered something unreadable: JSON is malformed"),
+        (answer(LINE + b"\n[5]\n"), "answered something unreadable: Expected `object`"),
+        (answer(b'{"kind": "md5"}\n'), "answered something unreadable: 'tlp'"),
         (answer(LINE + b"\n" + LINE[:9]), "ended in the middle of a line: try again"),
         (answer(b"x" * 20_000_000), "answered something unreadable: a line without an end"),
     ],
-    ids=["web server", "no JSON", "half a line", "endless line"],
+    ids=["web server", "no JSON", "no object", "no mark", "half a line", "endless line"],
 )
 def test_a_hub_that_is_none_is_told_and_nothing_is_written(odd, tmp_path, capsys, said, line):
     odd.says("/signals/export", said)
@@ -49,6 +51,12 @@ def test_a_hub_that_is_none_is_told_and_nothing_is_written(odd, tmp_path, capsys
     assert line in told
     assert told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_line_between_two_is_nothing(odd, tmp_path):
+    odd.says("/signals/export", answer(LINE + b"\n\n" + LINE + b"\n"))
+    export_signals(to=str(tmp_path / "a.jsonl"), hub=odd.url, key="st_x")
+    assert (tmp_path / "a.jsonl").read_bytes().count(b"md5") == 2
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(odd, tmp_path, capsys):

@@ -101,7 +101,7 @@ def test_an_endless_line_is_refused_before_it_is_held(form, monkeypatch):
 @pytest.mark.parametrize("row", ['"' + "a\n" * 100, 'a,"\n",' * 100], ids=["cell", "cells"])
 def test_an_endless_row_of_short_lines_is_refused_before_it_is_held(row, monkeypatch):
     monkeypatch.setattr(bulk_files, "MAX_LINE_BYTES", 150)
-    with pytest.raises(BulkFileError, match="the row from line 3 on is longer than 150 bytes"):
+    with pytest.raises(BulkFileError, match="the row from line 3 on is longer than 150 char"):
         read(f"{HEAD}\n{ROW[:100]}\n{row}")
 
 

@@ -69,7 +69,7 @@ def asked_rebuild(store: Store) -> str:
 
 
 def forget_rebuild(store: Store, done: str) -> None:
-    """Write down that it was done; what was asked for meanwhile stays."""
+    """Write down that it was done; what else was asked for meanwhile stays."""
     with store.write() as tx:
         tx.execute("DELETE FROM state WHERE name = ? AND value = ?", (_REBUILD, done))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -129,14 +129,14 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str)
     out: Writer = writer(form, file, Head(uid, position, datetime.now(UTC)))
     marks: Counter[str] = Counter()
     read = 0
-    decoder = msgspec.json.Decoder()
+    decoder = msgspec.json.Decoder(dict[str, Any])
     for lines in _lines(answer):
         try:
-            rows = [decoder.decode(line) for line in lines]
-        except msgspec.DecodeError as error:
+            rows = [decoder.decode(line) for line in lines if line.strip()]
+            marks.update(row["tlp"] for row in out.write(rows))
+        except (msgspec.DecodeError, KeyError) as error:
             raise AnswerError(hub, f"answered something unreadable: {error}") from error
         read += len(rows)
-        marks.update(row["tlp"] for row in out.write(rows))
     out.close()
     file.flush()
     without = read - marks.total()

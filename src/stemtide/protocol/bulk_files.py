@@ -134,7 +134,7 @@ class _OfRows(Iterator[str]):
         if self._weight > MAX_LINE_BYTES:
             raise BulkFileError(
                 f"line {self._number}: the row from line {self._first} on is longer than"
-                f" {MAX_LINE_BYTES:,} bytes: no signal is; is a quote left open?"
+                f" {MAX_LINE_BYTES:,} characters: no signal is; is a quote left open?"
             )
         return line
 

@@ -13,7 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.exchange_words import RefusedWordError, Words, read_words
+from stemtide.protocol.exchange_words import (
+    RefusedWordError,
+    Words,
+    read_words,
+    strictest_marks,
+)
 from stemtide.protocol.exchanges import Fault, Told
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.misp import signal_uids
@@ -132,7 +137,8 @@ def _read(one: dict[str, Any], *, found: tuple[Kind, str], event: _Event, key: s
     if ended:
         return Told(str(uuid), version, said_at=said_at)
     words = read_words(own)
-    facts = {**event.words.facts, **words.facts, "kind": kind, "value": value}
+    said = (event.words.facts, words.facts)
+    facts = {**said[0], **said[1], **strictest_marks(said), "kind": kind, "value": value}
     if kind is not Kind.PDQ and not is_for_machines:
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
     return Told(

@@ -15,7 +15,13 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.exchange_words import RefusedWordError, TooManyTagsError, Words, read_words
+from stemtide.protocol.exchange_words import (
+    RefusedWordError,
+    TooManyTagsError,
+    Words,
+    read_words,
+    strictest_marks,
+)
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_BULK, SignalIn
 from stemtide.protocol.stix import read_tags
@@ -146,9 +152,8 @@ def _signal(
     event, own = said
     kind, value = asked
     facts: dict[str, Any] = {"labels": (DEFAULT_LABEL,), "severity": "medium", "confidence": 50}
-    facts |= {**event.facts, **own.facts}
-    marks = [words.facts["tlp"] for words in said if "tlp" in words.facts]
-    facts["tlp"] = min(marks, key=list(Tlp).index, default=Tlp.AMBER)
+    facts |= {"tlp": Tlp.AMBER, **event.facts, **own.facts}
+    facts |= strictest_marks([event.facts, own.facts])
     if kind is not Kind.PDQ and not _is_on(one.get("to_ids")):
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
     facts |= {"kind": kind, "value": value, "crisis": _crisis_of(one) or room}

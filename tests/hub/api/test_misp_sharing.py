@@ -80,8 +80,10 @@ def test_the_strictest_mark_holds_and_amber_where_there_is_none(authority):
 
 
 def test_what_is_not_flagged_for_detection_is_for_people(authority):
+    authority("POST", ADD, event(attribute(MD5, "md5", "PAP:CLEAR"), tags=("tlp:green", "PAP:RED")))
+    assert Signal.objects.get(kind="md5").pap == "red"
     authority("POST", ADD, event(attribute(to_ids=False), tags=("tlp:green", "PAP:CLEAR")))
-    assert Signal.objects.get().pap == "amber"
+    assert Signal.objects.get(kind="sha256").pap == "amber"
 
 
 def test_types_that_are_not_compared_are_left_out_and_named(authority):

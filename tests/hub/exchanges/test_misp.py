@@ -111,15 +111,18 @@ def test_what_is_marked_as_deleted_ends_and_what_vanishes_does_not(desk, source)
     assert desk.live() == [hex_value(2)]
 
 
-def test_an_attributes_own_mark_goes_before_its_events(desk, source):
+def test_an_attributes_own_words_go_before_its_events_and_its_marks_only_where_stricter(
+    desk, source
+):
     feed = Feed(source)
     feed.put(
         attribute(1, Tag=tags("tlp:green", 'stemtide:severity="low"')),
         attribute(2),
         Tag=tags("tlp:amber", 'dark-web:topic="violence"'),
     )
+    feed.put(attribute(3, Tag=tags("tlp:amber")), Tag=tags("tlp:green"))
     desk.run()
-    assert (desk.signal(1).tlp, desk.signal(2).tlp) == ("green", "amber")
+    assert [desk.signal(one).tlp for one in (1, 2, 3)] == ["amber"] * 3
     assert desk.signal(1).severity == "low"
     assert desk.signal(2).labels == ["graphic-violence"]
 

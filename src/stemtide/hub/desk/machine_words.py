@@ -44,7 +44,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         OutgoingState.WAITING: _("waits to be told"),
         OutgoingState.SENT: _("told"),
         OutgoingState.TAKING_BACK: _("to be taken back there"),
-        OutgoingState.ENDED: _("taken back there"),
+        OutgoingState.ENDED: _("over: it is not to be there any more"),
         OutgoingState.REFUSED: _("refused there"),
     },
     "webhook": {
