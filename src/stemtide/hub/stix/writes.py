@@ -32,7 +32,8 @@ def post(objects: Sequence[object], *, to: Collection, by: Caller, now: datetime
     by the rules and in the ledger of every other door; the objects are kept as they came.
 
     It is read before our turn. What takes long is several transactions, each with its entry in the
-    ledger, so that others get their turn; posted again after a crash, what was taken is here.
+    ledger, so that others get their turn; posted again after a crash or a limit on the way, what
+    was taken is here.
 
     raises: NotAllowedError where the party may not write here; TooManyError.
     """
