@@ -197,6 +197,17 @@ def test_what_an_older_clock_wrote_later_is_told_to_who_asks_from_the_newer_time
     assert ("ImagePDQ", hex_value(2)) in one.fetch(start=start)[0]
 
 
+def test_the_time_does_not_go_back_where_what_was_left_changed_meanwhile(world, client):
+    world.share()
+    left = writes.share(_pdq(2), by=world.authority, now=world.at(seconds=1)).id
+    one = client(world.big_provider)
+    first = one.page(size=1)
+    writes.withdraw(left, body=_mistake(), by=world.authority, now=world.at(minutes=1))
+    then = one.page(size=1, token=first["nextPageToken"])
+    assert then["hashRecords"] == []
+    assert then["nextSetTimestamp"] == first["nextSetTimestamp"] == AT
+
+
 # What no longer matches
 
 

@@ -82,7 +82,7 @@ class Place(NamedTuple):
 class RecordPage:
     """Records in the order of their stamps. place: where to go on; None where all were told.
 
-    next_s: the time to ask from next time.
+    next_s: the time to ask from next time, never before one that was told already.
     """
 
     records: list[RecordOut]
@@ -107,7 +107,7 @@ def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = No
     place = Place(last.stamp_s, last.pk, until_s) if last and len(found) > limit else None
     return RecordPage(
         records=_records(page, viewer=viewer),
-        next_s=max(since_s, last.stamp_s) if last else since_s,
+        next_s=max([since_s] + [one.stamp_s for one in (after, last) if one]),
         place=place,
     )
 
