@@ -12,14 +12,12 @@ from stemtide.hub.exchanges.models import Exchange
 from stemtide.hub.exchanges.rules import ENDS_AT_ONCE
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import rules
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.protocol.exchanges import Fault, Terms
+from stemtide.protocol.exchanges import Fault
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.exchanges.conftest import gone, told
-from tests.hub.exchanges.test_pushing import Taxii
-from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
+from tests.hub.exchanges.test_taxii import Shelf, indicator
 from tests.world import NOON, hex_value
 
 
@@ -275,75 +273,6 @@ def test_an_exercise_of_the_source_never_becomes_real(desk):
     assert desk.take(told(1, is_exercise=True)) == {"left_out": 1}
 
 
-def few(most):
-    """From now on the source may bring so many new signals in a day."""
-    Exchange.objects.update(terms=Terms(most_a_day=most).model_dump(mode="json"))
-
-
-def test_a_source_that_brings_too_much_in_a_day_has_to_wait_and_loses_nothing(desk):
-    few(3)
-    page = [told(number) for number in range(7)]
-    for taken in (3, 6):
-        with pytest.raises(rules.RefusalError, match="more than 3 new signals in a day"):
-            desk.take(*page, checkpoint={"page": 1})
-        assert (len(desk.live()), desk.row.counts["shared"]) == (taken, taken)
-        assert desk.row.checkpoint == {}
-        with pytest.raises(rules.RefusalError):
-            desk.take(*page, checkpoint={"page": 1})  # the same day: no more of it
-        desk.later(days=1)
-    assert desk.take(*page, checkpoint={"page": 1}) == {"shared": 1}
-    assert desk.row.checkpoint == {"page": 1}
-
-
-def test_what_is_taken_back_is_not_held_up_by_a_day_that_is_full(desk):
-    few(2)
-    desk.take(told(1), told(2))
-    with pytest.raises(rules.RefusalError) as full:
-        desk.take(told(3), gone(1))
-    assert full.value.counts == {"ended": 1}
-    assert desk.live() == [hex_value(2)]
-
-
-def test_what_changes_is_kept_as_it_was_while_a_day_is_full(desk):
-    few(1)
-    desk.take(told(1))
-    facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
-    with pytest.raises(rules.RefusalError):
-        desk.take(told(1, version="2", facts=facts))
-    assert desk.signal().severity == "medium"
-    desk.later(days=1)
-    assert desk.take(told(1, version="2", facts=facts)) == {"changed": 1}
-
-
-def test_what_is_taken_back_behind_a_full_day_ends_and_the_place_is_kept(desk, partner):
-    Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
-    first = indicator(1)
-    shelf = Shelf(partner, most=1)
-    shelf.put(first)
-    assert desk.run() == {"shared": 1}
-    few(1)
-    shelf.put(indicator(2), newer(first, minutes=1, revoked=True), at=desk.later(hours=1))
-    for ended in ({"ended": 1}, {}):
-        assert desk.run() == ended
-        assert "more than 1 new signals in a day" in desk.row.trouble
-        assert (desk.live(), desk.row.checkpoint["next"]) == ([], "1")
-    desk.later(days=1)
-    assert desk.run() == {"shared": 1}
-    assert desk.row.trouble == ""
-
-
-def test_a_full_day_does_not_keep_what_is_pushed(desk, partner):
-    there = f"{partner.address}/root/collections/c1/"
-    Exchange.objects.update(address=there, push_address=there, pushes=True)
-    few(1)
-    desk.world.share(kind="md5", tlp="green")
-    shelf, server = Shelf(partner), Taxii(partner)
-    shelf.put(indicator(1), indicator(2))
-    partner.answers = lambda *asked: (shelf if asked[0] == "GET" else server).answer(*asked)
-    assert desk.run() == {"shared": 1, "pushed": 1}
-    assert "in a day" in desk.row.trouble
-
-
 def test_what_is_disputed_and_changes_stays_disputed(desk):
     desk.take(told(1, is_disputed=True))
     facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
@@ -365,6 +294,37 @@ def test_a_record_that_comes_back_beside_its_twin_stands_for_the_same_signal(des
     assert (desk.live(), Signal.objects.count()) == ([hex_value(1)], 1)
     desk.take(gone(1, key="twin"))
     assert desk.live() == [hex_value(1)]
+
+
+def test_a_value_that_one_record_leaves_on_a_page_and_another_says_is_shared_anew(desk):
+    desk.take(told(1))
+    left = desk.signal().pk
+    leaving = told(1, version="2", facts={"kind": "sha256", "value": hex_value(2)})
+    coming = told(3, facts={"kind": "sha256", "value": hex_value(1)})
+    assert desk.take(leaving, coming) == {"changed": 1, "shared": 1}
+    assert desk.live() == sorted([hex_value(1), hex_value(2)])
+    assert desk.signal().pk != left
+    assert {one.key: one.signal.state for one in desk.records()} == {
+        "record-1": "live",
+        "record-3": "live",
+    }
+
+
+def test_others_get_their_turn_between_many_ends_and_between_pages(desk, partner, monkeypatch):
+    Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
+    written = []
+    monkeypatch.setattr(
+        "stemtide.hub.ledger.writes.time.sleep",
+        lambda _: written.append(Entry.objects.filter(kind="exchange.pulled").count()),
+    )
+    shelf = Shelf(partner, most=1)
+    shelf.put(indicator(1), indicator(2))
+    desk.run()
+    many = range(10, ENDS_AT_ONCE + 11)
+    desk.take(*(told(number) for number in many))
+    desk.take(*(gone(number) for number in many))
+    is_sqlite = not connection.features.has_select_for_update
+    assert written == ([1, 4, 5] if is_sqlite else [])
 
 
 def test_a_page_takes_no_more_queries_for_more_records(desk):

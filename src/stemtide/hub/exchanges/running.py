@@ -28,6 +28,7 @@ from stemtide.hub.exchanges.rules import TooManyNewError
 from stemtide.hub.exchanges.seals import LostSecretError
 from stemtide.hub.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
 from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, Pusher, SourceError
+from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.outside.crew import Crew
 from stemtide.hub.parties.rules import RefusalError
 from stemtide.protocol.words import ExchangeKind
@@ -113,6 +114,9 @@ class Running:
         counts: Counter[str] = Counter()
         try:
             more = self._run(errand, counts=counts)
+        except TooManyNewError as error:
+            self._trouble(errand, str(error), is_full=True)
+            return dict(+counts)
         except (SourceError, RefusalError, LostSecretError) as error:
             asked_s = getattr(error, "retry_after_s", None)
             self._trouble(errand, str(error), asked_s=asked_s)
@@ -173,6 +177,7 @@ class Running:
             if not more or asking.is_over:
                 break
             checkpoint = page.checkpoint
+            ledger.give_way()
         if full is not None:
             raise full
         return more
@@ -182,6 +187,7 @@ class Running:
         for _ in range(MAX_PAGES):
             if not writes_pushing.note_waiting(errand, now=self._now()):
                 break
+            ledger.give_way()
         for _ in range(MAX_PAGES):
             row = reads.held(errand, by=CLOCK)
             if row is None:
@@ -202,8 +208,15 @@ class Running:
                 break
         return True
 
-    def _trouble(self, errand: Errand, words: str, *, asked_s: float | None = None) -> None:
+    def _trouble(
+        self, errand: Errand, words: str, *, asked_s: float | None = None, is_full: bool = False
+    ) -> None:
         """Note what went wrong."""
         writes.note_trouble(
-            errand, words=words, chance=self._chance(), now=self._now(), asked_s=asked_s
+            errand,
+            words=words,
+            chance=self._chance(),
+            now=self._now(),
+            asked_s=asked_s,
+            is_full=is_full,
         )

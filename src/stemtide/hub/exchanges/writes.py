@@ -149,6 +149,7 @@ def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
             for uid in uids:
                 signals.withdraw(uid, body=body, by=row.party, now=now, actor_ref=row.ref)
         count += len(uids)
+        ledger.give_way()
     return count
 
 
@@ -190,18 +191,25 @@ def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> No
 
 @transaction.atomic
 def note_trouble(
-    errand: Errand, *, words: str, chance: float, now: datetime, asked_s: float | None = None
+    errand: Errand,
+    *,
+    words: str,
+    chance: float,
+    now: datetime,
+    asked_s: float | None = None,
+    is_full: bool = False,
 ) -> None:
     """Note that a run came to nothing, why, and when it is tried again: ever later.
 
-    asked_s: how long the other hub asked us to wait.
+    asked_s: how long the other hub asked us to wait. is_full: it answers, and brings more than the
+    day takes: it is asked as often as ever, for what ends there and what is pushed do not wait.
     """
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return
     is_new = row.failing_since is None
-    row.failures += 1
+    row.failures = 0 if is_full else row.failures + 1
     row.failing_since = row.failing_since or now
     if row.trouble != words[:300]:
         write_line(row, f"failing: {words}", now=now)

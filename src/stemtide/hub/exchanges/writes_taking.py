@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes the records of one page: what is new, changed, confirmed, overruled, ended or dropped.
+
+It works inside the transaction of writes_pulling.py.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from stemtide.hub.exchanges import reads, rules
+from stemtide.hub.exchanges.models import Exchange, Record
+from stemtide.hub.exchanges.reads import Rival
+from stemtide.hub.exchanges.rules import NotTakenError
+from stemtide.hub.exchanges.writes import CLOCK, write_records
+from stemtide.hub.ledger import reads as ledger_reads
+from stemtide.hub.signals import reads_collection, writes as signals
+from stemtide.hub.signals.long_values import batches
+from stemtide.hub.signals.rules import Draft, read_rows
+from stemtide.protocol.exchanges import Fate, Pull, Terms, Told
+from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
+from stemtide.protocol.words import Opinion, SignalState, WithdrawReason
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A record that fits the terms: what it would be as a signal, and what of it is here."""
+
+    told: Told
+    draft: Draft
+    record: Record | None
+
+
+@dataclass
+class Taking:
+    """One page on its way in.
+
+    named: what the log says of single records. held_back: new ones that the day has no room for.
+    """
+
+    row: Exchange
+    now: datetime
+    counts: Counter[str] = field(default_factory=Counter)
+    named: list[str] = field(default_factory=list)
+    held_back: int = 0
+
+    def __post_init__(self) -> None:
+        row, today = self.row, self.now.date()
+        if row.day != today:
+            row.day, row.day_count = today, 0
+        self.terms = Terms.model_validate(row.terms)
+        self._room = self.terms.most_a_day - row.day_count
+
+    def take_ends(self, pull: Pull) -> None:
+        """End what a page takes back, and nothing else."""
+        told = {one.key: one for one in pull.told if one.facts is None}
+        self._look_up(told)
+        for one in told.values():
+            self._end(one.key, reason=one.reason, fate=Fate.ENDED)
+        self._write()
+
+    def take(self, pull: Pull) -> None:
+        """Take the records of a page in numbered steps.
+
+        1 What the source took back, or says so that we cannot take it, ends: its own signal alone.
+        2 What is known in this version changes nothing; what is our own is an echo.
+        3 What fits the terms is held against what is here under the same value.
+        4 Other facts of what is here replace it; what is new is shared in one act.
+        5 What the source disputes, its party disputes.
+        """
+        told = list({one.key: one for one in pull.told}.values())
+        self._look_up([one.key for one in told] + [one.key for one in pull.faults])
+        for fault in pull.faults:  # 1
+            self._drop(fault.key, fate=Fate.REFUSED, words=fault.words)
+        for one in told:
+            if one.facts is None:
+                self._end(one.key, reason=one.reason, fate=Fate.ENDED)
+        fresh = self._fresh([one for one in told if one.facts is not None])  # 2
+        candidates = self._fitting(fresh)
+        self._settle(candidates)  # 3, 4
+        self._write()
+        for one in fresh:  # 5
+            self._judge(one)
+        if not self.held_back:
+            self._note(pull.events)
+
+    def _look_up(self, keys: Iterable[str]) -> None:
+        """Read what is here of some records, and what else stands for the same signals."""
+        self._records = reads.records(self.row.pk, keys, by=CLOCK)
+        self._stands = {
+            key: one.signal_id
+            for key, one in self._records.items()
+            if one.signal_id is not None and not one.ended
+        }
+        shared = reads.shared_keys(set(self._stands.values()), exchange=self.row.pk, by=CLOCK)
+        self._told_by = Counter(shared)  # signals, by how many records stand for them
+        self._changed: set[str] = set()
+        self._linked: dict[str, Record] = {}
+        self._ended: list[int] = []
+        self._given_up: set[int] = set()
+
+    def _fresh(self, told: Iterable[Told]) -> list[Told]:
+        """Records in a version that is not here, and that are not our own."""
+        told = [one for one in told if not self._is_known(one)]
+        here = reads.signals_here({uid for one in told for uid in one.signals}, by=CLOCK)
+        makers, hub = reads.own_makers(by=CLOCK), ledger_reads.heads().hub
+        fresh = []
+        for one in told:
+            if rules.is_ours(one, hub=hub, signals=here, makers=makers):
+                self.counts[Fate.ECHO] += 1
+            else:
+                fresh.append(one)
+        if not self.row.hub and (other := next((one.via[-1] for one in fresh if one.via), "")):
+            self.row.hub = other
+        return fresh
+
+    def _is_known(self, one: Told) -> bool:
+        """Whether a record is here in this very version."""
+        record = self._records.get(one.key)
+        return record is not None and record.version == one.version[:80] and not record.ended
+
+    def _fitting(self, told: Iterable[Told]) -> list[Candidate]:
+        """What fits the terms and could be a signal."""
+        pairs: list[tuple[Told, SignalIn]] = []
+        for one in told:
+            try:
+                pairs.append((one, rules.fit(one, terms=self.terms, now=self.now)))
+            except NotTakenError as error:
+                self._drop(one.key, fate=error.fate, words=str(error))
+        errors: list[RowError] = []
+        drafts = list(read_rows([body for _, body in pairs], errors=errors, now=self.now))
+        for wrong in errors:
+            words = f"{wrong.field}: {wrong.message}"
+            self._drop(pairs[wrong.row][0].key, fate=Fate.REFUSED, words=words)
+        found = []
+        for draft in drafts:
+            one = pairs[draft.row][0]
+            found.append(Candidate(one, draft, self._records.get(one.key)))
+        return found
+
+    def _settle(self, candidates: list[Candidate]) -> None:
+        """Hold what fits against what is here; share what is new."""
+        party = self.row.party
+        rivals = reads.rivals({one.draft.key for one in candidates}, of=party, by=CLOCK)
+        known = [one for one in candidates if one.record is not None]
+        bodies = [one.draft.body for one in known]
+        said = reads_collection.same(bodies, viewer=party, now=self.now)
+        self._said = {known[place].told.key: uid for place, uid in said.items()}
+        new: dict[tuple[str, str, bool], Candidate] = {}
+        twins: list[Candidate] = []
+        for one in candidates:
+            if one.draft.key in new:
+                twins.append(one)
+            elif self._is_new(one, rivals.get(one.draft.key, [])):
+                new[one.draft.key] = one
+        self._share(list(new.values()))
+        for one in twins:  # several records of one value stand for one signal
+            first = self._records.get(new[one.draft.key].told.key)
+            if first is not None and first.signal_id is not None and not first.ended:
+                self._link(one, signal=first.signal_id)
+
+    def _is_new(self, one: Candidate, rivals: list[Rival]) -> bool:
+        """Whether a record is to be shared; if not, it is settled here."""
+        record = one.record
+        if record is not None and record.signal is not None and not record.ended:
+            state = SignalState(record.signal.state)
+            if record.is_own and state is SignalState.LIVE:
+                return self._says_else(one, record)
+            if record.is_own and state is SignalState.WITHDRAWN:
+                return self._overrule(one)  # by somebody here: for good
+        # What another record of this page left is as it was before in what was read.
+        rivals = [rival for rival in rivals if rival.pk not in self._given_up]
+        own = next((rival for rival in rivals if rival.is_own and rival.is_live), None)
+        if own is not None:
+            self._link(one, signal=own.pk)
+            return False
+        other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
+        if other is not None:
+            self._link(one, signal=other.pk, is_own=False)
+            self.counts[Fate.CONFIRMED] += 1
+            return False
+        # What the source itself took back, it may say again.
+        is_back = record is not None and record.ended
+        ended = [
+            rival.withdrawn_at
+            for rival in rivals
+            if rival.withdrawn_at and not rival.is_live and not (rival.is_own and is_back)
+        ]
+        if ended and rules.is_overruled(one.told.said_at, withdrawn_at=max(ended)):
+            return self._overrule(one)
+        return self._has_room()
+
+    def _has_room(self) -> bool:
+        """Whether today takes one more new signal; if not, it is held back."""
+        if self._room <= 0:
+            self.held_back += 1
+            return False
+        self._room -= 1
+        return True
+
+    def _overrule(self, one: Candidate) -> bool:
+        """Leave out what was withdrawn here."""
+        self.counts[Fate.OVERRULED] += 1
+        self.named.append(f"overruled: {one.told.key}: its value was withdrawn here: look at it")
+        return False
+
+    def _says_else(self, one: Candidate, record: Record) -> bool:
+        """Whether a record says other facts than its signal, which then makes room for another."""
+        row = record.signal
+        assert row is not None  # noqa: S101  # asked before
+        is_same = row.value == one.draft.value and row.kind == one.draft.body.kind
+        says = self._said.get(one.told.key) == row.uid
+        if is_same and (says or self._told_by[row.pk] > 1):
+            self._link(one, signal=row.pk)
+            return False
+        if not self._has_room():
+            return False
+        self._leave(one.told.key)
+        self._give_up(record, reason=WithdrawReason.SUPERSEDED)
+        self._changed.add(one.told.key)
+        return True
+
+    def _share(self, new: list[Candidate]) -> None:
+        """Share what is new in one act. raises: RefusalError."""
+        if not new:
+            return
+        out = signals.share_many(
+            [one.draft.body for one in new],
+            by=self.row.party,
+            now=self.now,
+            partial=True,
+            actor_ref=self.row.ref,
+        )
+        self.row.day_count += out.created
+        why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
+        uids = {one.id for one in out.signals if one}
+        rows = reads_collection.by_uid(uids, viewer=self.row.party)
+        for number, placed in enumerate(out.signals):
+            one = new[number]
+            if placed is None:
+                self._drop(one.told.key, fate=Fate.REFUSED, words=why[number])
+                continue
+            self._link(one, signal=rows[placed.id].pk)
+            is_changed = one.told.key in self._changed
+            self.counts[Fate.CHANGED if is_changed else Fate.SHARED] += 1
+
+    def _link(self, one: Candidate, *, signal: int, is_own: bool = True) -> None:
+        """Let a record stand for a signal. signal: its primary key."""
+        key = one.told.key
+        had = self._records.get(key)
+        left = self._leave(key)
+        self._stands[key] = signal
+        self._told_by[signal] += 1
+        self._records[key] = self._linked[key] = Record(
+            exchange=self.row,
+            key=key,
+            version=one.told.version[:80],
+            signal_id=signal,
+            is_own=is_own,
+            is_disputed=had is not None and had.signal_id == signal and had.is_disputed,
+            seen_at=self.now,
+        )
+        if had is not None and left not in {None, signal}:
+            self._give_up(had, reason=WithdrawReason.SUPERSEDED)
+
+    def _leave(self, key: str) -> int | None:
+        """Let a record stand for no signal; the primary key of that for which it stood."""
+        pk = self._stands.pop(key, None)
+        if pk is not None:
+            self._told_by[pk] -= 1
+        return pk
+
+    def _write(self) -> None:
+        """Write which records stand for what, and which ended."""
+        for some in batches(self._ended):
+            Record.objects.filter(pk__in=some).update(ended=True, seen_at=self.now)
+        write_records(self._linked.values())
+
+    def _judge(self, one: Told) -> None:
+        """Dispute what the source disputes, in its party's name, and no longer than it does."""
+        record = self._records.get(one.key)
+        if record is None or record.ended or not record.is_own:
+            return
+        if record.is_disputed is one.is_disputed or record.signal is None:
+            return
+        said = Opinion.DISPUTE if one.is_disputed else Opinion.AGREE
+        note = "disputed at the source" if one.is_disputed else "no longer disputed at the source"
+        body = OpinionIn(opinion=said, note=note)
+        signals.opine(
+            record.signal.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
+        )
+        Record.objects.filter(exchange=self.row, key=one.key).update(is_disputed=one.is_disputed)
+
+    def _note(self, events: Mapping[str, str]) -> None:
+        """Note which events were read, and in which version."""
+        facts = {"exchange": self.row, "seen_at": self.now}
+        write_records(Record(key=key[:300], version=of[:80], **facts) for key, of in events.items())
+
+    def _drop(self, key: str, *, fate: Fate, words: str) -> None:
+        """Do not take a record, and say why; what it stood for ends, as it says that no more."""
+        self.counts[fate] += 1
+        self.named.append(f"{fate.value.replace('_', ' ')}: {key}: {words}")
+        self._end(key, reason=WithdrawReason.OTHER, fate=None)
+
+    def _end(self, key: str, *, reason: WithdrawReason, fate: Fate | None) -> None:
+        """End what a record stands for: the source's own signal, unless another record says it."""
+        record = self._records.get(key)
+        if record is None or record.ended:
+            return
+        record.ended = True
+        self._ended.append(record.pk)
+        self._leave(key)
+        self._give_up(record, reason=reason)
+        if fate is not None and record.is_own and record.signal_id is not None:
+            self.counts[fate] += 1
+
+    def _give_up(self, record: Record, *, reason: WithdrawReason) -> None:
+        """Take a signal of the source back, once no record stands for it."""
+        row = record.signal
+        if row is None or not record.is_own or row.state != SignalState.LIVE:
+            return
+        if self._told_by[row.pk]:
+            return
+        body = WithdrawIn(reason=reason, note="as the source says")
+        signals.withdraw(
+            row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
+        )
+        row.state = SignalState.WITHDRAWN
+        self._given_up.add(row.pk)
