@@ -3,11 +3,11 @@
 
 import pytest
 
-from stemtide.hub.exchanges import rules_pushing, writes_pushing
+from stemtide.hub.exchanges import reads, rules_pushing, writes_pushing
 from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals import writes as signals
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from tests.hub.exchanges.test_pushing import Taxii, _random
 
 
@@ -99,15 +99,27 @@ def to_observer(desk):
 
 
 def test_what_waits_and_may_be_seen_no_longer_does_not_leave_and_is_said(desk, server):
-    from stemtide.hub.exchanges import reads
-
     desk.world.share(kind="md5", tlp="amber")
     writes_pushing.note_waiting(reads.errand(desk.row, by="test"), now=desk.now)
     assert states() == ["waiting"]
     to_observer(desk)
     assert desk.run() == {}
-    assert (server.posts, states()) == ([], ["ended"])
+    assert (server.posts, states()) == ([], [])
     assert "not pushed: 1 that partner-hub may not see now" in desk.log()
+
+
+@pytest.mark.usefixtures("server")
+def test_what_never_left_and_may_be_seen_again_leaves(desk):
+    placed = desk.world.share(kind="md5", tlp="amber")
+    writes_pushing.note_waiting(reads.errand(desk.row, by="test"), now=desk.now)
+    kind = desk.party.kind
+    to_observer(desk)
+    assert desk.run() == {}
+    Party.objects.filter(pk=desk.party.pk).update(kind=kind)
+    for opinion in ("dispute", "agree"):  # it is looked at when it changes
+        body = OpinionIn(opinion=opinion, note="it is news")
+        signals.opine(placed.id, body=body, by=desk.world.agency, now=desk.now)
+    assert desk.run() == {"pushed": 1}
 
 
 def test_what_is_there_is_taken_back_whoever_may_see_it_now(desk, server):

@@ -109,9 +109,9 @@ def _end_unseen(row: Exchange, *, now: datetime) -> None:
     for one in some:
         if one.attempts:
             _hand_over(row, one, now=now)
+            one.save()
         else:
-            one.state, one.next_at = OutgoingState.ENDED, None
-        one.save()
+            one.delete()  # it was never begun, and begins anew once it may be seen again
     if some:
         write_line(row, f"not pushed: {len(some)} that {row.party.name} may not see now", now=now)
 
