@@ -95,3 +95,19 @@ def test_a_source_whose_day_is_full_is_asked_as_often_as_ever(desk, partner):
         assert "in a day" in desk.row.trouble
         assert (desk.row.next_at - desk.now).total_seconds() == desk.row.every_s
     assert desk.world.ledger_kinds().count("exchange.failed") == 1
+
+
+@pytest.mark.parametrize("mark", ["tlp", "pap"])
+def test_what_becomes_stricter_on_a_full_day_ends_at_once_and_is_shared_on_the_next(desk, mark):
+    terms = Terms(most_a_day=1, tlp_loosest="green", pap="green")
+    Exchange.objects.update(terms=terms.model_dump(mode="json"))
+    facts = {"kind": "sha256", "value": hex_value(1), "tlp": "green"}
+    desk.take(told(1, facts=facts | {"pap": "green"}))
+    stricter = told(1, version="2", facts=facts | {"pap": "green"} | {mark: "amber"})
+    for counts in ({"ended": 1}, {}):
+        with pytest.raises(rules.RefusalError) as full:
+            desk.take(stricter)
+        assert (full.value.counts, desk.live()) == (counts, [])
+    desk.later(days=1)
+    assert desk.take(stricter) == {"shared": 1}
+    assert getattr(desk.signal(), mark) == "amber"

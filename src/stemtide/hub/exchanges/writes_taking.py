@@ -17,8 +17,10 @@ from stemtide.hub.exchanges.writes import CLOCK, write_records
 from stemtide.hub.ledger import reads as ledger_reads
 from stemtide.hub.signals import reads_collection, writes as signals
 from stemtide.hub.signals.long_values import batches
+from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import Draft, read_rows
 from stemtide.protocol.exchanges import Fate, Pull, Terms, Told
+from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
 from stemtide.protocol.words import Opinion, SignalState, WithdrawReason
 
@@ -30,6 +32,14 @@ class Candidate:
     told: Told
     draft: Draft
     record: Record | None
+
+
+def _is_stricter(said: SignalIn, row: Signal) -> bool:
+    """Whether a mark that is said now is stricter than that of a signal."""
+    tlp, pap = list(Tlp), list(Pap)
+    return tlp.index(said.tlp) < tlp.index(Tlp(row.tlp)) or (
+        pap.index(said.pap) < pap.index(Pap(row.pap))
+    )
 
 
 @dataclass
@@ -215,6 +225,9 @@ class Taking:
             self._link(one, signal=row.pk)
             return False
         if not self._has_room():
+            if is_same and _is_stricter(one.draft.body, row):
+                # What may go less far must not go on as before until the day has room.
+                self._end(one.told.key, reason=WithdrawReason.SUPERSEDED, fate=Fate.ENDED)
             return False
         self._leave(one.told.key)
         self._give_up(record, reason=WithdrawReason.SUPERSEDED)
