@@ -3,9 +3,10 @@
 
 import pytest
 
+from stemtide.hub.exchanges import reads
 from stemtide.hub.exchanges.models import Exchange
 from stemtide.hub.parties import rules
-from stemtide.protocol.exchanges import Terms
+from stemtide.protocol.exchanges import Fault, Terms
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_pushing import Taxii
 from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
@@ -111,3 +112,23 @@ def test_what_becomes_stricter_on_a_full_day_ends_at_once_and_is_shared_on_the_n
     desk.later(days=1)
     assert desk.take(stricter) == {"shared": 1}
     assert getattr(desk.signal(), mark) == "amber"
+
+
+def test_what_is_asked_for_again_on_a_full_day_is_counted_and_named_once(desk):
+    few(1)
+    desk.world.share(kind="sha256", value=hex_value(8))
+    wrong, there, ours = Fault("x", "no pattern"), told(8), told(9, via=(reads.own_hub(by="test"),))
+    page = [told(1), told(2), there, ours]
+    for taken in ({"shared": 1, "confirmed": 1}, {}):
+        with pytest.raises(rules.RefusalError) as full:
+            desk.take(*page, faults=[wrong], notes=("a note",))
+        assert full.value.counts == taken
+    assert desk.log() == ["pulled: 1 confirmed, 1 shared"]
+    desk.later(days=1)
+    assert desk.take(*page, faults=[wrong], notes=("a note",)) == {
+        "shared": 1,
+        "refused": 1,
+        "echo": 1,
+    }
+    assert desk.row.counts == {"shared": 2, "confirmed": 1, "refused": 1, "echo": 1}
+    assert desk.log()[:2] == ["a note", "refused: x: no pattern"]

@@ -24,6 +24,8 @@ MAX_NAMED = 5
 """Records of one page that the log names one by one; the others are counted."""
 
 _CHANGES = (Fate.SHARED, Fate.CHANGED, Fate.ENDED)
+_WRITTEN = (*_CHANGES, Fate.CONFIRMED)
+"""What is known when it is met again."""
 
 
 def take(
@@ -74,10 +76,15 @@ def _take(errand: Errand, pull: Pull, *, now: datetime, is_full: bool) -> Taking
         taking.take(pull)
         if not taking.held_back:
             row.checkpoint = pull.checkpoint
+    if taking.held_back:
+        # The page is asked for again: what is not written is met again, and counted and said then.
+        taking.counts = Counter({one: taking.counts[one] for one in _WRITTEN if taking.counts[one]})
+        taking.named.clear()
     for fate, count in taking.counts.items():
         row.counts[fate] = row.counts.get(fate, 0) + count
     row.save()
-    _tell(row, taking=taking, notes=() if is_full else pull.notes, now=now)
+    notes = () if is_full or taking.held_back else pull.notes
+    _tell(row, taking=taking, notes=notes, now=now)
     return taking
 
 
