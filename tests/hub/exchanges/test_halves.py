@@ -7,6 +7,7 @@ import time
 import pytest
 
 from stemtide.hub.exchanges.models import Outgoing
+from stemtide.hub.exchanges.sources.halves import TRIES_ALONE
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
@@ -184,3 +185,37 @@ def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
     desk.run()
     assert "too slow for one run" in desk.row.trouble
     assert len(partner.asked) < 9
+
+
+@pytest.mark.parametrize("kind", ["taxii", "stopncii"])
+@pytest.mark.usefixtures("four")
+def test_a_partner_that_refuses_all_there_is_is_trouble_until_it_was_tried_often(
+    desk, partner, kind
+):
+    desk.add(kind, address=partner.address, direction="push", secret="key")
+    partner.answers = lambda *_: (400, {}, {})
+    for _ in range(TRIES_ALONE - 1):
+        assert desk.run() == {}
+        assert "takes nothing of what is sent" in desk.row.trouble
+        assert states() == ["waiting"] * 4
+    assert desk.run() == {"push_refused": 4}
+    assert (desk.row.trouble, states()) == ("", ["refused"] * 4)
+
+
+@pytest.mark.usefixtures("four")
+def test_a_partner_that_refused_all_there_is_and_is_well_again_gets_all(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    partner.answers = lambda *_: (400, {}, {})
+    desk.run()
+    Taxii(partner)
+    assert desk.run() == {"pushed": 4}
+    assert desk.row.trouble == ""
+
+
+@pytest.mark.usefixtures("four")
+def test_refusals_before_trouble_prove_nothing_where_nothing_was_taken(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    # All of it, its first half, the first alone; then trouble.
+    partner.answers = lambda *_: (422 if len(partner.asked) <= 3 else 503, {}, {})
+    assert desk.run() == {}
+    assert ("busy" in desk.row.trouble, states()) == (True, ["waiting"] * 4)

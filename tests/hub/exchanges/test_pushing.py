@@ -5,6 +5,7 @@ import json
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.exchanges import reads, rules_pushing, writes_pushing
@@ -304,3 +305,17 @@ def test_what_was_taken_without_an_answer_is_taken_back_all_the_same(desk, partn
     assert desk.run() == {"pushed": 1}
     assert [one[0].get("revoked", False) for one in server.posts] == [False, True]
     assert server.posts[0][0]["id"] == server.posts[1][0]["id"]
+
+
+def test_others_get_their_turn_between_two_looks_at_what_changed(
+    desk, partner, pushing, monkeypatch
+):
+    slept = []
+    monkeypatch.setattr("stemtide.hub.ledger.writes.time.sleep", slept.append)
+    monkeypatch.setattr(writes_pushing, "LOOKED_AT_ONCE", 1)
+    Taxii(partner)
+    pushing()
+    desk.world.share(kind="md5", tlp="green")
+    desk.world.share(kind="sha256", tlp="green")
+    assert desk.run() == {"pushed": 2}
+    assert bool(slept) is not connection.features.has_select_for_update

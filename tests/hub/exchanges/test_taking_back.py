@@ -3,7 +3,7 @@
 
 import pytest
 
-from stemtide.hub.exchanges import reads, rules_pushing, writes_pushing
+from stemtide.hub.exchanges import reads, reads_outgoing, rules_pushing, writes_pushing
 from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals import writes as signals
@@ -76,7 +76,10 @@ def test_a_refused_withdrawal_is_told_again_ever_later_and_then_shown_as_not_tak
     assert desk.run() == {"push_refused": 1}
     assert states() == ["refused"]
     assert desk.row.counts == {"not_taken_back": 1}
-    assert f"not taken back there: signal {placed.id}: ask them to end it" in desk.log()
+    assert "not taken back there: 1 of them: ask the partner to end what it keeps" in desk.log()
+    assert not any(str(placed.id) in words for words in desk.log())
+    # It still stands there, so it counts as what was told.
+    assert reads_outgoing.told(viewer=desk.world.agency) == {"partner": {"sent": 1}}
     desk.later(days=9)
     assert desk.run() == {}
 

@@ -34,15 +34,20 @@ def told(*, viewer: Party) -> dict[str, dict[OutgoingState, int]]:
     """How many signals stand where on their way, by exchange, for those who may know; else none.
 
     An exchange of which nothing was told yet is left out, and so is a state that does not occur.
+    What was sent and is not taken back there, however often that was told, still counts as sent.
     """
     if viewer.kind not in COORDINATING:
         return {}
     rows = Outgoing.objects.filter(exchange__removed_at=None)
     found: dict[str, dict[OutgoingState, int]] = {}
     # An order of the model's own would split the groups.
-    counted = rows.order_by().values_list("exchange__name", "state").annotate(count=Count("pk"))
-    for name, state, count in counted:
-        found.setdefault(name, {})[OutgoingState(state)] = count
+    groups = rows.order_by().values_list("exchange__name", "state")
+    for name, state, count, sent in groups.annotate(Count("pk"), Count("sent_at")):
+        stands = sent if state == OutgoingState.REFUSED else 0
+        of = found.setdefault(name, {})
+        for where, many in ((OutgoingState(state), count - stands), (OutgoingState.SENT, stands)):
+            if many:
+                of[where] = of.get(where, 0) + many
     return found
 
 

@@ -55,6 +55,7 @@ def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list
             remote=one.remote,
             is_back=one.state == OutgoingState.TAKING_BACK,
             withdrawn_at=_ended_at(one.signal, now=now),
+            refusals=one.refusals,
         )
         for one in found
         if one.signal_id in by_pk

@@ -27,7 +27,14 @@ from stemtide.hub.exchanges.reads import Errand
 from stemtide.hub.exchanges.rules import TooManyNewError
 from stemtide.hub.exchanges.seals import LostSecretError
 from stemtide.hub.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
-from stemtide.hub.exchanges.sources.port import Asking, Place, Puller, Pusher, SourceError
+from stemtide.hub.exchanges.sources.port import (
+    AllRefusedError,
+    Asking,
+    Place,
+    Puller,
+    Pusher,
+    SourceError,
+)
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.outside.crew import Crew
 from stemtide.hub.parties.rules import RefusalError
@@ -199,7 +206,11 @@ class Running:
                 return False
             if not writes_pushing.note_begun(errand, [one.pk for one in parcels]):
                 return False
-            said, remotes = PUSHERS[errand.kind](parcels, asking=asking)
+            try:
+                said, remotes = PUSHERS[errand.kind](parcels, asking=asking)
+            except AllRefusedError as error:
+                writes_pushing.note_all_refused(errand, error.parcels)
+                raise
             noted = writes_pushing.note_sent(errand, said, remotes=remotes, now=self._now())
             if noted is None:
                 return False

@@ -141,6 +141,7 @@ def _hand_over(row: Exchange, one: Outgoing, *, now: datetime) -> None:
             heir.save()
         return
     heir.state, heir.remote, heir.next_at = OutgoingState.SENT, one.remote, None
+    heir.sent_at = heir.sent_at or one.sent_at
     heir.save()
     one.state, one.next_at = OutgoingState.ENDED, None
 
@@ -161,6 +162,20 @@ def note_begun(errand: Errand, parcels: Iterable[int]) -> bool:
 
 
 @transaction.atomic
+def note_all_refused(errand: Errand, parcels: Iterable[int]) -> None:
+    """Note that parcels were refused while nothing was taken: often enough, and that counts.
+
+    parcels: primary keys.
+    """
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return
+    some = Outgoing.objects.filter(exchange=row, pk__in=parcels, refusals__lt=_MAX_ATTEMPTS)
+    some.update(refusals=F("refusals") + 1)
+
+
+@transaction.atomic
 def note_sent(
     errand: Errand, said: Mapping[int, str], *, remotes: Mapping[int, str], now: datetime
 ) -> tuple[int, int] | None:
@@ -174,7 +189,7 @@ def note_sent(
     if row is None:
         return None
     took = refused = 0
-    kept: list[str] = []
+    kept = 0
     for one in Outgoing.objects.filter(exchange=row, pk__in=said).select_related("signal"):
         words = said[one.pk]
         is_back = one.state == OutgoingState.TAKING_BACK
@@ -185,8 +200,7 @@ def note_sent(
                 _try_again(one, now=now)
             else:
                 one.state = OutgoingState.REFUSED
-            if is_back and one.state == OutgoingState.REFUSED:
-                kept.append(str(one.signal.uid))
+            kept += is_back and one.state == OutgoingState.REFUSED
         else:
             one.state = OutgoingState.ENDED if is_back else OutgoingState.SENT
             one.remote, one.sent_at = remotes.get(one.pk, one.remote), one.sent_at or now
@@ -208,19 +222,22 @@ def _tell(
     row: Exchange,
     *,
     said: Mapping[int, str],
-    kept: list[str],
+    kept: int,
     counts: tuple[int, int],
     now: datetime,
 ) -> None:
-    """Say in the log and in the ledger what another hub took. kept: signals that stay there."""
+    """Say in the log and in the ledger what another hub took. kept: how many stay there.
+
+    Which those are the desk says, to those who may see them.
+    """
     took, refused = counts
     for words in dict.fromkeys(one for one in said.values() if one):
         write_line(row, f"refused there: {words}", now=now)
     write_line(row, f"pushed: {took} taken, {refused} refused", now=now)
-    for uid in kept:
-        write_line(row, f"not taken back there: signal {uid}: ask them to end it", now=now)
     if kept:
-        row.counts["not_taken_back"] = row.counts.get("not_taken_back", 0) + len(kept)
+        words = f"not taken back there: {kept} of them: ask the partner to end what it keeps"
+        write_line(row, words, now=now)
+        row.counts["not_taken_back"] = row.counts.get("not_taken_back", 0) + kept
         row.save(update_fields=["counts"])
     detail: dict[str, object] = {"taken": took, "refused": refused}
     ledger.append("exchange.pushed", actor=CLOCK, subject=row.ref, now=now, detail=detail)

@@ -54,6 +54,12 @@ class RefusedError(SourceError):
         self.status = status
 
 
+class AllRefusedError(SourceError):
+    """The other hub refuses whatever is sent. parcels: primary keys of what is new of that."""
+
+    parcels: tuple[int, ...] = ()
+
+
 class LargeError(SourceError):
     """An answer is larger than is read; a smaller page may not be."""
 
@@ -78,6 +84,7 @@ class Parcel:
     """One signal to be told to another hub, or to be taken back there.
 
     row: the signal as collections have it. remote: by what it is known there.
+    refusals: in how many runs it was refused while nothing was taken.
     """
 
     pk: int
@@ -85,6 +92,7 @@ class Parcel:
     remote: str
     is_back: bool
     withdrawn_at: datetime | None
+    refusals: int = 0
 
 
 Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
