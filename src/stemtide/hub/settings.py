@@ -25,7 +25,13 @@ def _secret(name: str) -> str:
 
 def _kept_secret(path: Path) -> str:
     """The secret in a file, made there (readable by its owner only) the first time."""
-    secret_files.make_once(path, lambda: secrets.token_urlsafe(48).encode())
+    try:
+        secret_files.make_once(path, lambda: secrets.token_urlsafe(48).encode())
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path} cannot be made ({error.strerror}): let this user write there, on a file system"
+            " with hard links, or give the secret in STEMTIDE_SECRET_KEY"
+        ) from error
     found = path.read_text("utf-8").strip()
     if not found:
         raise ImproperlyConfigured(

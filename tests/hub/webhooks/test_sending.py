@@ -18,7 +18,7 @@ from stemtide.hub.alerts import reads as alerts, writes as alert_writes
 from stemtide.hub.outside.posting import Fate, Verdict
 from stemtide.hub.webhooks import rules, sending, writes, writes_events, writes_sending
 from stemtide.hub.webhooks.models import Delivery, Webhook
-from stemtide.hub.webhooks.rules import DELAYS_S, MAX_ATTEMPTS
+from stemtide.hub.webhooks.rules import DELAYS_S, MAX_ATTEMPTS, ConflictError
 from stemtide.hub.webhooks.writes_sending import Taken
 from stemtide.protocol.webhook_messages import WebhookChangeIn
 from stemtide.protocol.webhooks import LONGEST_RETRY_AFTER
@@ -461,6 +461,34 @@ def test_during_a_renewal_both_secrets_sign_and_afterwards_the_new_one(hub):
     hub.tick()
     signatures = [headers["webhook-signature"].split(" ") for headers, _ in ear.requests]
     assert [len(one) for one in signatures] == [2, 1]
+
+
+def test_a_receiver_that_knows_the_secret_before_two_renewals_is_not_cut_off(hub):
+    ear = hub.listen()
+    old = ear.secret
+    writes.renew(ear.id, by=ear.by, now=hub.now)
+    new = writes.renew(ear.id, by=ear.by, now=hub.now).secret
+    share(hub, 1)
+    hub.tick()
+    for ear.secret in (old, new):
+        assert len(ear.heard) == 1
+    hub.now += rules.OVERLAP
+    third = writes.renew(ear.id, by=ear.by, now=hub.now).secret
+    share(hub, 2)
+    hub.tick()
+    signatures = [headers["webhook-signature"].split(" ") for headers, _ in ear.requests]
+    assert [len(one) for one in signatures] == [3, 2]
+    assert third != new
+
+
+def test_secrets_that_sign_do_not_pile_up(hub):
+    ear = hub.listen()
+    for _ in range(rules.SECRETS - 1):
+        writes.renew(ear.id, by=ear.by, now=hub.now)
+    with pytest.raises(ConflictError, match="5 secrets of this webhook sign already"):
+        writes.renew(ear.id, by=ear.by, now=hub.now)
+    hub.now += rules.OVERLAP
+    writes.renew(ear.id, by=ear.by, now=hub.now)
 
 
 def test_while_the_hub_knows_its_old_secret_what_came_of_it_signs_as_well(hub, settings):

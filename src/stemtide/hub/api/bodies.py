@@ -46,6 +46,9 @@ _NUL = b"\\u0000"
 _FRACTION = re.compile(rb"\d(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)\s*[,}\]]")
 """A number that JSON writes otherwise than as a whole one (or a text that looks like it)."""
 
+_EXACT = 2**53
+"""Up to here a float says which whole number it is; 1e308 would be one of 309 digits."""
+
 _Message = TypeVar("_Message", bound=BaseModel)
 
 
@@ -115,7 +118,8 @@ def _whole(sent: Any) -> Any:  # noqa: ANN401  # JSON of any shape
         return {name: _whole(one) for name, one in sent.items()}
     if isinstance(sent, list):
         return [_whole(one) for one in sent]
-    return int(sent) if isinstance(sent, float) and sent.is_integer() else sent
+    is_whole = isinstance(sent, float) and abs(sent) <= _EXACT and sent.is_integer()
+    return int(sent) if is_whole else sent
 
 
 def _json(sent: object) -> bytes:

@@ -123,7 +123,7 @@ _DONE: dict[str, Words] = {
 }
 
 
-@sensitive_variables("made")
+@sensitive_variables()
 def _secret(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """The page that shows a new secret. It is kept nowhere, so it is shown once."""
     made = writes.renew(uid, by=actor_of(request), now=datetime.now(UTC))

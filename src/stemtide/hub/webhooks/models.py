@@ -23,8 +23,8 @@ class Webhook(models.Model):
     key:        the key that registered it, or last wrote it: it tells what that key could read, and
                 ends with it.
     since:      ledger entries after this one are told.
-    generation: of its signing secret, which is derived and never kept; old_until: until when the
-                one before signs beside it.
+    generation: of its signing secret, which is derived and never kept.
+    oldest:     the first generation that signs beside it, until old_until.
     failures:   attempts in a row that did not arrive, since failing_since.
     rest_until: nothing new is tried before that.
     """
@@ -40,6 +40,7 @@ class Webhook(models.Model):
     made_at = models.DateTimeField()
     since = models.BigIntegerField()
     generation = models.PositiveIntegerField(default=1)
+    oldest = models.PositiveIntegerField(default=1)
     old_until = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)

@@ -116,12 +116,11 @@ def secrets(row: Webhook, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa
     They are derived from the hub's own secret and kept nowhere: a copy of the database signs
     nothing. While the hub still knows its old secret, what was derived from that signs as well.
     """
-    is_renewed = row.old_until is not None and row.old_until > now
-    generations = [row.generation, row.generation - 1] if is_renewed else [row.generation]
+    oldest = rules.oldest_signing(row.generation, oldest=row.oldest, until=row.old_until, now=now)
     roots = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return tuple(
         derived_secret(root, f"stemtide.webhooks.signing:{row.uid}:{one}")
-        for one in generations
+        for one in range(row.generation, oldest - 1, -1)
         for root in roots
     )
 

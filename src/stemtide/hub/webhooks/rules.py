@@ -25,7 +25,10 @@ LEASE = timedelta(seconds=60)
 """For how long a clock has a delivery to itself; longer than any attempt may take."""
 
 OVERLAP = timedelta(hours=24)
-"""How long the secret before a renewal still signs beside the new one."""
+"""How long the secrets before a renewal still sign beside the new one."""
+
+SECRETS = 5
+"""Secrets of one webhook that may sign at once."""
 
 FAILING_FOR = timedelta(days=3)
 """After so long without one success a webhook is given up."""
@@ -213,6 +216,21 @@ def check_quota(count: int) -> None:
     if count >= QUOTA:
         raise ConflictError(
             "your party has {count} webhooks, as many as it may: remove one first", count=count
+        )
+
+
+def oldest_signing(generation: int, *, oldest: int, until: datetime | None, now: datetime) -> int:
+    """The first generation of a secret that signs now. oldest: signs until that time."""
+    return oldest if until is not None and until > now else generation
+
+
+def check_renewal(signing: int, *, until: datetime | None) -> None:
+    """Secrets do not pile up. signing: those that sign now, the last of the old ones until then."""
+    if signing >= SECRETS:
+        raise ConflictError(
+            "{signing} secrets of this webhook sign already: renew it after {until:%H:%M} UTC",
+            signing=signing,
+            until=until,
         )
 
 

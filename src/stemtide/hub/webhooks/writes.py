@@ -114,17 +114,23 @@ def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> Webh
 
 @transaction.atomic
 def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
-    """Give a webhook a new signing secret; the one before signs beside it for a day.
+    """Give a webhook a new signing secret; those before sign beside it for a day.
 
-    raises: NotFoundError, NotAllowedError.
+    All of them: of two renewals in a row, the receiver may know the secret before both.
+
+    raises: NotFoundError, NotAllowedError; ConflictError where too many sign already.
     """
     _check_hand(by)
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
+    row.oldest = rules.oldest_signing(
+        row.generation, oldest=row.oldest, until=row.old_until, now=now
+    )
+    rules.check_renewal(row.generation + 1 - row.oldest, until=row.old_until)
     row.generation += 1
     row.old_until = now + rules.OVERLAP
     row.key = _key(by) if isinstance(by, Caller) else row.key
-    row.save(update_fields=["generation", "old_until", "key"])
+    row.save(update_fields=["generation", "oldest", "old_until", "key"])
     _record("webhook.renewed", row, by=by, now=now)
     (secret, *_) = reads.secrets(row, by=by.ref, now=now)
     return WebhookSecretOut(id=row.uid, secret=secret, both_until=row.old_until)
