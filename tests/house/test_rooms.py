@@ -68,7 +68,7 @@ WITHOUT_AN_ENTRY = {
     "exchanges.write_records": "links of a page, part of taking it, which is recorded",
     "exchanges.withdraw_all": "withdrawals, each of which signals record",
     "exchanges.note_begun": "that parcels are about to leave; what became of them is recorded",
-    "exchanges.note_all_refused": "a count of a run that failed, which is recorded itself",
+    "exchanges.note_all_refused": "since when a run fails, which is recorded itself",
     "exchanges.note_waiting": "up to which position was looked; what is sent is recorded",
     "rechecks.claim_due": "a lease, which is no act: what the visit found is recorded",
     "parties.go_on": "that somebody is still there, once a minute",

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from stemtide.hub.exchanges.models import Outgoing
-from stemtide.hub.exchanges.sources.halves import TRIES_ALONE
+from stemtide.hub.exchanges.sources.halves import PROVEN_AFTER
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
@@ -189,17 +189,72 @@ def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["taxii", "stopncii"])
 @pytest.mark.usefixtures("four")
-def test_a_partner_that_refuses_all_there_is_is_trouble_until_it_was_tried_often(
+def test_a_partner_that_refuses_all_there_is_is_trouble_until_it_did_so_for_long(
     desk, partner, kind
 ):
     desk.add(kind, address=partner.address, direction="push", secret="key")
     partner.answers = lambda *_: (400, {}, {})
-    for _ in range(TRIES_ALONE - 1):
+    for pause in (PROVEN_AFTER / 2, PROVEN_AFTER / 2):
         assert desk.run() == {}
         assert "takes nothing of what is sent" in desk.row.trouble
         assert states() == ["waiting"] * 4
+        assert (desk.row.next_at - desk.now).total_seconds() == desk.row.every_s
+        desk.now += pause
     assert desk.run() == {"push_refused": 4}
     assert (desk.row.trouble, states()) == ("", ["refused"] * 4)
+
+
+def test_what_is_new_and_refused_beside_what_is_refused_for_long_has_its_own_time(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    partner.answers = lambda *_: (422, {}, {})
+    desk.world.share(kind="md5", value=hex_value(1, digits=32), tlp="green")
+    assert desk.run() == {}
+    desk.now += PROVEN_AFTER
+    desk.world.share(kind="md5", value=hex_value(2, digits=32), tlp="green")
+    assert desk.run() == {"push_refused": 1}
+    assert states() == ["refused", "waiting"]
+    assert "takes nothing of what is sent" in desk.row.trouble
+
+
+def test_a_signal_that_is_refused_alone_and_ends_here_is_not_to_be_taken_back(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    placed = desk.world.share(kind="md5", tlp="green")
+    partner.answers = lambda *_: (422, {}, {})
+    assert desk.run() == {}
+    body = WithdrawIn(reason="mistake")
+    signals.withdraw(placed.id, body=body, by=desk.world.authority, now=desk.later(minutes=5))
+    assert desk.run() == {}
+    assert (states(), len(partner.asked), desk.row.trouble) == (["ended"], 1, "")
+
+
+def test_what_may_be_there_and_is_then_refused_alone_is_taken_back_all_the_same(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    placed = desk.world.share(kind="md5", tlp="green")
+    for status in (503, 422):
+        partner.answers = lambda *_, status=status: (status, {}, {})
+        assert desk.run() == {}
+    Taxii(partner)
+    body = WithdrawIn(reason="mistake")
+    signals.withdraw(placed.id, body=body, by=desk.world.authority, now=desk.later(minutes=5))
+    assert desk.run() == {"pushed": 1}
+    assert states() == ["ended"]
+
+
+def test_a_withdrawal_that_is_taken_proves_nothing_of_what_is_new(desk, partner, four):
+    desk.add("stopncii", address=partner.address, direction="push", secret="key")
+    server = StopNcii(partner)
+    desk.run()
+    desk.world.share(kind="md5", value=hex_value(9, digits=32), tlp="green")
+    body = WithdrawIn(reason="mistake")
+    signals.withdraw(four[0].id, body=body, by=desk.world.authority, now=desk.later(minutes=5))
+    partner.answers = lambda *asked: (
+        (400, {}, {}) if asked[1].endswith("SubmitHashes") else server.answer(*asked)
+    )
+    assert desk.run() == {"pushed": 1}
+    assert "takes nothing of what is sent" in desk.row.trouble
+    assert states() == ["ended", "sent", "sent", "sent", "waiting"]
+    partner.answers = server.answer
+    assert desk.run() == {"pushed": 1}
 
 
 @pytest.mark.usefixtures("four")

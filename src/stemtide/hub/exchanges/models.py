@@ -111,7 +111,7 @@ class Outgoing(models.Model):
     remote:  its id there, where the other side gives it one; "" until it is known.
     next_at: when it is tried; None where nothing is to be done.
     attempts: how often it was begun to be sent, or how often taking it back was refused.
-    refusals: in how many runs it was refused while nothing else was taken either.
+    refused_since: since when it is refused in runs in which nothing new is taken at all.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="outgoing")
@@ -119,7 +119,7 @@ class Outgoing(models.Model):
     state = models.CharField(max_length=20, choices=[(s, s) for s in OutgoingState])
     remote = models.CharField(max_length=300, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    refusals = models.PositiveSmallIntegerField(default=0)
+    refused_since = models.DateTimeField(null=True)
     next_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, blank=True)

@@ -55,7 +55,7 @@ def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list
             remote=one.remote,
             is_back=one.state == OutgoingState.TAKING_BACK,
             withdrawn_at=_ended_at(one.signal, now=now),
-            refusals=one.refusals,
+            refused_since=one.refused_since,
         )
         for one in found
         if one.signal_id in by_pk

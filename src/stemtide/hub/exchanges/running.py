@@ -121,12 +121,10 @@ class Running:
         counts: Counter[str] = Counter()
         try:
             more = self._run(errand, counts=counts)
-        except TooManyNewError as error:
-            self._trouble(errand, str(error), is_full=True)
-            return dict(+counts)
         except (SourceError, RefusalError, LostSecretError) as error:
             asked_s = getattr(error, "retry_after_s", None)
-            self._trouble(errand, str(error), asked_s=asked_s)
+            answers = isinstance(error, TooManyNewError | AllRefusedError)
+            self._trouble(errand, str(error), asked_s=asked_s, answers=answers)
             return dict(+counts)
         except Exception:
             log.exception("exchange %s failed; it is tried again", errand.name)
@@ -209,18 +207,39 @@ class Running:
             try:
                 said, remotes = PUSHERS[errand.kind](parcels, asking=asking)
             except AllRefusedError as error:
-                writes_pushing.note_all_refused(errand, error.parcels)
+                self._note_all_refused(errand, error, counts=counts)
                 raise
-            noted = writes_pushing.note_sent(errand, said, remotes=remotes, now=self._now())
-            if noted is None:
+            if not self._note_sent(errand, said, remotes=remotes, counts=counts):
                 return False
-            counts.update({"pushed": noted[0], "push_refused": noted[1]})
             if asking.is_over:
                 break
         return True
 
+    def _note_all_refused(
+        self, errand: Errand, error: AllRefusedError, *, counts: Counter[str]
+    ) -> None:
+        """Note what is refused, and beside that what is known of withdrawals."""
+        writes_pushing.note_all_refused(errand, error.parcels, now=self._now())
+        if error.said:
+            self._note_sent(errand, error.said, remotes={}, counts=counts)
+
+    def _note_sent(
+        self,
+        errand: Errand,
+        said: Mapping[int, str],
+        *,
+        remotes: Mapping[int, str],
+        counts: Counter[str],
+    ) -> bool:
+        """Note and count what was said of parcels; False: the run is not ours any more."""
+        noted = writes_pushing.note_sent(errand, said, remotes=remotes, now=self._now())
+        if noted is None:
+            return False
+        counts.update({"pushed": noted[0], "push_refused": noted[1]})
+        return True
+
     def _trouble(
-        self, errand: Errand, words: str, *, asked_s: float | None = None, is_full: bool = False
+        self, errand: Errand, words: str, *, asked_s: float | None = None, answers: bool = False
     ) -> None:
         """Note what went wrong."""
         writes.note_trouble(
@@ -229,5 +248,5 @@ class Running:
             chance=self._chance(),
             now=self._now(),
             asked_s=asked_s,
-            is_full=is_full,
+            answers=answers,
         )

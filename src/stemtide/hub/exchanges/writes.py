@@ -197,19 +197,20 @@ def note_trouble(
     chance: float,
     now: datetime,
     asked_s: float | None = None,
-    is_full: bool = False,
+    answers: bool = False,
 ) -> None:
     """Note that a run came to nothing, why, and when it is tried again: ever later.
 
-    asked_s: how long the other hub asked us to wait. is_full: it answers, and brings more than the
-    day takes: it is asked as often as ever, for what ends there and what is pushed do not wait.
+    asked_s: how long the other hub asked us to wait. answers: it does, and brings more than the day
+    takes, or refuses what is new: it is asked as often as ever, for what ends there and here, and
+    what is pulled, do not wait.
     """
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return
     is_new = row.failing_since is None
-    row.failures = 0 if is_full else row.failures + 1
+    row.failures = 0 if answers else row.failures + 1
     row.failing_since = row.failing_since or now
     if row.trouble != words[:300]:
         write_line(row, f"failing: {words}", now=now)

@@ -111,7 +111,8 @@ def _end_unseen(row: Exchange, *, now: datetime) -> None:
             _hand_over(row, one, now=now)
             one.save()
         else:
-            one.delete()  # it was never begun, and begins anew once it may be seen again
+            # It is not there. It waits anew where it may be seen when it next changes here.
+            one.delete()
     if some:
         write_line(row, f"not pushed: {len(some)} that {row.party.name} may not see now", now=now)
 
@@ -138,6 +139,7 @@ def _hand_over(row: Exchange, one: Outgoing, *, now: datetime) -> None:
         one.state, one.attempts, one.next_at = OutgoingState.TAKING_BACK, 0, now
         if heir is not None:
             heir.state, heir.attempts, heir.next_at = OutgoingState.WAITING, 0, now
+            heir.refused_since = None
             heir.save()
         return
     heir.state, heir.remote, heir.next_at = OutgoingState.SENT, one.remote, None
@@ -162,17 +164,18 @@ def note_begun(errand: Errand, parcels: Iterable[int]) -> bool:
 
 
 @transaction.atomic
-def note_all_refused(errand: Errand, parcels: Iterable[int]) -> None:
-    """Note that parcels were refused while nothing was taken: often enough, and that counts.
+def note_all_refused(errand: Errand, parcels: Iterable[int], *, now: datetime) -> None:
+    """Note that parcels were refused while nothing new was taken: long enough, and that counts.
 
-    parcels: primary keys.
+    parcels: primary keys. By this answer they are not there: their begun try is one no more.
     """
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return
-    some = Outgoing.objects.filter(exchange=row, pk__in=parcels, refusals__lt=_MAX_ATTEMPTS)
-    some.update(refusals=F("refusals") + 1)
+    some = Outgoing.objects.filter(exchange=row, pk__in=parcels, state=OutgoingState.WAITING)
+    some.filter(attempts__gt=0).update(attempts=F("attempts") - 1)
+    some.filter(refused_since=None).update(refused_since=now)
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ Where none goes, that says little of single ones: the server itself may be at fa
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import TypeAlias
 
 from stemtide.hub.exchanges.sources.port import (
@@ -23,10 +24,10 @@ WRONG = frozenset({400, 413, UNPROCESSABLE})
 source: RFC 9110, sections 15.5.1, 15.5.14 and 15.5.21.
 """
 
-TRIES_ALONE = 8
-"""Runs in which what is new must be refused, where nothing is taken, before that counts.
+PROVEN_AFTER = timedelta(hours=12)
+"""How long what is new must be refused, where nothing new is taken, before that counts.
 
-As a run that fails is made later and later, that is half a day at an exchange's usual pace.
+Somebody can mend a proxy in half a day.
 """
 
 Send: TypeAlias = Callable[[Sequence[Parcel]], dict[int, str]]
@@ -39,8 +40,10 @@ def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking)
     Once something is known it is returned, whatever ends the sending: time, or trouble, which
     meets the next try as well.
 
-    raises: SourceError where nothing is known; AllRefusedError where nothing but refusals is, and
-    too few of them.
+    That withdrawals are taken says nothing of what is new, which may go to another address.
+
+    raises: SourceError where nothing is known; AllRefusedError where of what is new nothing but
+    refusals is, and not for long.
     """
     told: dict[int, str] = {}
     alone: list[Parcel] = []
@@ -50,8 +53,9 @@ def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking)
     while waiting and not (told and asking.is_over):
         some = waiting.pop()
         try:
-            told |= send(some)
-            is_answered = True
+            said = send(some)
+            told |= said
+            is_answered |= any(one.pk in said and not one.is_back for one in some)
         except SourceError as error:
             trouble = error
             if not isinstance(error, RefusedError) or error.status not in WRONG:
@@ -62,22 +66,27 @@ def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking)
             else:
                 middle = len(some) // 2
                 waiting += [some[middle:], some[:middle]]
-    if trouble is not None and not is_answered:
-        _check_proven(alone, trouble=trouble)
-    return told
-
-
-def _check_proven(alone: Sequence[Parcel], *, trouble: SourceError) -> None:
-    """Whether refusals count though nothing was taken. raises: SourceError, AllRefusedError.
-
-    Those of withdrawals do: they are told again all the same.
-    """
-    new = [one for one in alone if not one.is_back]
-    if all(one.refusals + 1 >= TRIES_ALONE for one in new) and alone:
-        return
-    if not new:
+    if trouble is not None and not told:
         raise trouble
-    words = f"it takes nothing of what is sent: {trouble}"
-    error = AllRefusedError(words, retry_after_s=trouble.retry_after_s)
-    error.parcels = tuple(one.pk for one in new)
-    raise error from trouble
+    new = [one for one in alone if not one.is_back]
+    if trouble is None or is_answered or not new:
+        return told
+    return _proven(told, new=new, trouble=trouble, asking=asking)
+
+
+def _proven(
+    told: dict[int, str], *, new: Iterable[Parcel], trouble: SourceError, asking: Asking
+) -> dict[int, str]:
+    """What counts of what was told, where nothing new was taken. raises: AllRefusedError.
+
+    new: what was refused alone. Refusals of withdrawals count: they are told again all the same.
+    """
+    fresh = {
+        one.pk
+        for one in new
+        if one.refused_since is None or asking.now - one.refused_since < PROVEN_AFTER
+    }
+    if not fresh:
+        return told
+    said = {pk: words for pk, words in told.items() if pk not in fresh}
+    raise AllRefusedError(trouble, parcels=tuple(fresh), said=said) from trouble

@@ -55,9 +55,18 @@ class RefusedError(SourceError):
 
 
 class AllRefusedError(SourceError):
-    """The other hub refuses whatever is sent. parcels: primary keys of what is new of that."""
+    """The other hub refuses whatever new is sent; it does answer.
 
-    parcels: tuple[int, ...] = ()
+    parcels: primary keys of what is new of that. said: what is known all the same of other parcels.
+    """
+
+    def __init__(
+        self, trouble: SourceError, *, parcels: tuple[int, ...], said: Mapping[int, str]
+    ) -> None:
+        words = f"it takes nothing of what is sent: {trouble}"
+        super().__init__(words, retry_after_s=trouble.retry_after_s)
+        self.parcels = parcels
+        self.said = said
 
 
 class LargeError(SourceError):
@@ -84,7 +93,7 @@ class Parcel:
     """One signal to be told to another hub, or to be taken back there.
 
     row: the signal as collections have it. remote: by what it is known there.
-    refusals: in how many runs it was refused while nothing was taken.
+    refused_since: since when it is refused in runs in which nothing new is taken.
     """
 
     pk: int
@@ -92,7 +101,7 @@ class Parcel:
     remote: str
     is_back: bool
     withdrawn_at: datetime | None
-    refusals: int = 0
+    refused_since: datetime | None = None
 
 
 Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
