@@ -7,10 +7,14 @@ from stemtide.hub.exchanges import reads
 from stemtide.hub.exchanges.models import Exchange
 from stemtide.hub.parties import rules
 from stemtide.protocol.exchanges import Fault, Terms
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.stix import MARKING_OF
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_pushing import Taxii
 from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
 from tests.world import hex_value
+
+MARKS = (Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT)
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +136,37 @@ def test_what_is_asked_for_again_on_a_full_day_is_counted_and_named_once(desk):
     }
     assert desk.row.counts == {"shared": 2, "confirmed": 1, "refused": 1, "echo": 1}
     assert desk.log()[:2] == ["a note", "refused: x: no pattern"]
+
+
+def test_what_becomes_stricter_on_a_full_day_and_others_say_is_replaced_at_once(desk):
+    few(1)
+    facts = {"kind": "sha256", "value": hex_value(1), "tlp": "green"}
+    desk.take(told(1, facts=facts), told(1, facts=facts, key="twin"))
+    assert desk.take(told(1, facts=facts | {"tlp": "amber"}, version="2")) == {"changed": 1}
+    assert desk.signal().tlp == "amber"
+    assert {one.signal.state for one in desk.records()} == {"live"}
+
+
+def test_what_may_not_go_on_as_it_was_ends_behind_a_full_day_as_well(desk, partner):
+    Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
+    green, amber, strict = ({"object_marking_refs": [MARKING_OF[one]]} for one in MARKS)
+    bad, left, stricter, other = (indicator(number, **green) for number in range(4))
+    shelf = Shelf(partner, most=1)
+    shelf.put(bad, left, stricter, other)
+    assert desk.run() == {"shared": 4}
+    few(4)
+    shelf.put(
+        indicator(9),
+        newer(bad, minutes=1, pattern="[x:y = 'z']"),
+        newer(left, minutes=1, **strict),
+        newer(stricter, minutes=1, **amber),
+        newer(other, minutes=1, confidence=10),
+        at=desk.later(hours=1),
+    )
+    assert desk.run() == {"ended": 1}
+    assert "in a day" in desk.row.trouble
+    assert desk.live() == [hex_value(3)]
+    desk.later(days=1)
+    desk.run()
+    assert (desk.row.trouble, desk.live()) == ("", sorted(hex_value(one) for one in (2, 3, 9)))
+    assert (desk.row.counts["refused"], desk.row.counts["left_out"]) == (1, 1)

@@ -14,7 +14,7 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.protocol.exchanges import Fault
+from stemtide.protocol.exchanges import Fault, Terms
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
@@ -308,6 +308,48 @@ def test_a_value_that_one_record_leaves_on_a_page_and_another_says_is_shared_ane
         "record-1": "live",
         "record-3": "live",
     }
+
+
+def marked(tlp, *, key, pap="amber", **more):
+    """A record of one value with marks of its own."""
+    facts = {"kind": "sha256", "value": hex_value(1), "tlp": tlp, "pap": pap}
+    return told(1, key=key, facts=facts, **more)
+
+
+@pytest.mark.parametrize("keys", ["a", "ab", "ca", "c"])
+def test_of_records_of_one_value_the_strictest_mark_counts_whichever_becomes_so(desk, keys):
+    desk.take(marked("green", key="a"), marked("green", key="b"))
+    assert desk.take(*(marked("amber", key=key, version="2") for key in keys)) == {"changed": 1}
+    assert (desk.signal().tlp, len(desk.live())) == ("amber", 1)
+    standing = sorted({"a", "b", *keys})
+    assert sorted(one.key for one in desk.records() if one.signal == desk.signal()) == standing
+    for key in standing:
+        assert desk.signal().tlp == "amber"
+        desk.take(gone(1, key=key, version="3"))
+    assert desk.live() == []
+
+
+def test_of_new_records_of_one_value_the_strictest_of_each_mark_counts(desk):
+    Exchange.objects.update(terms=Terms(pap="green").model_dump(mode="json"))
+    page = [marked("green", key="a"), marked("amber", key="b", pap="green")]
+    assert desk.take(*page) == {"shared": 1}
+    assert (desk.signal().tlp, desk.signal().pap) == ("amber", "amber")
+    assert desk.take(marked("green", key="a", pap="green", version="2")) == {}
+    assert (desk.signal().tlp, desk.signal().pap) == ("amber", "amber")
+
+
+def test_what_a_record_disputes_stays_so_when_another_makes_it_stricter(desk):
+    desk.take(marked("green", key="a", is_disputed=True), marked("green", key="b"))
+    desk.take(marked("amber", key="b", version="2"))
+    assert (desk.signal().tlp, desk.signal().is_disputed) == ("amber", True)
+    desk.take(marked("green", key="a", version="2"))
+    assert (desk.signal().tlp, desk.signal().is_disputed) == ("amber", False)
+
+
+def test_what_its_party_shares_by_itself_is_not_replaced_by_a_record(desk):
+    placed = desk.world.share(by=desk.party, kind="sha256", value=hex_value(1), tlp="green")
+    desk.take(marked("amber", key="a"))
+    assert desk.signal().uid == placed.id
 
 
 def test_others_get_their_turn_between_many_ends_and_between_pages(desk, partner, monkeypatch):

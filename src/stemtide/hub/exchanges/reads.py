@@ -50,6 +50,8 @@ class Rival:
     is_live: bool
     is_seen: bool
     withdrawn_at: datetime | None
+    tlp: str
+    pap: str
 
 
 def exchanges(*, viewer: Party) -> list[ExchangeOut]:
@@ -194,6 +196,8 @@ def rivals(
                 is_live=row.state == SignalState.LIVE,
                 is_seen=row.pk in seen,
                 withdrawn_at=row.withdrawn_at,
+                tlp=row.tlp,
+                pap=row.pap,
             )
             found.setdefault((row.kind, row.value, row.exercise), []).append(rival)
     return found

@@ -38,8 +38,10 @@ __all__ = [
     "fit",
     "in_turns",
     "is_overruled",
+    "is_stricter",
     "next_try",
     "state_of",
+    "tightened",
 ]
 
 LEASE = timedelta(minutes=10)
@@ -222,6 +224,23 @@ def _mark(said: Tlp | None, *, terms: Terms) -> Tlp:
 def _strictest(order: list[Any], *marks: Any) -> Any:  # noqa: ANN401  # TLP or PAP
     """The strictest of some marks."""
     return min(marks, key=order.index)
+
+
+def is_stricter(body: SignalIn, *, tlp: str, pap: str) -> bool:
+    """Whether one of a signal's marks is stricter than those given."""
+    order, acts = list(Tlp), list(Pap)
+    return order.index(body.tlp) < order.index(Tlp(tlp)) or (
+        acts.index(body.pap) < acts.index(Pap(pap))
+    )
+
+
+def tightened(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
+    """A signal with the strictest of its marks and those given."""
+    marks = {
+        "tlp": _strictest(list(Tlp), body.tlp, Tlp(tlp)),
+        "pap": _strictest(list(Pap), body.pap, Pap(pap)),
+    }
+    return body.model_copy(update=marks)
 
 
 def in_turns(pull: Pull) -> list[Pull]:

@@ -33,7 +33,7 @@ def take(
 ) -> dict[str, int] | None:
     """Take a page of a source; how many records met which fate. None: the run is not ours now.
 
-    is_full: on a page before it the day was full: only what ends is taken, and the place is kept.
+    is_full: on a page before it the day was full: nothing new is taken, and the place is kept.
 
     raises: RefusalError where the rest could not be taken, and nothing of it was: of many ends
     those before it were; TooManyNewError where the day is full: what fits into it was taken, and
@@ -51,7 +51,7 @@ def take(
     if taking is None:
         return None
     counts += taking.counts
-    if taking.held_back:
+    if taking.held_back and not is_full:
         error = TooManyNewError(
             "it brings more than {most:,} new signals in a day: look at it; it goes on after"
             " midnight UTC, or with a higher --most-a-day",
@@ -69,21 +69,18 @@ def _take(errand: Errand, pull: Pull, *, now: datetime, is_full: bool) -> Taking
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return None
-    taking = Taking(row, now=now)
-    if is_full:
-        taking.take_ends(pull)
-    else:
-        taking.take(pull)
-        if not taking.held_back:
-            row.checkpoint = pull.checkpoint
-    if taking.held_back:
+    taking = Taking(row, now=now, is_full=is_full)
+    taking.take(pull)
+    if taking.is_to_come_again:
         # The page is asked for again: what is not written is met again, and counted and said then.
         taking.counts = Counter({one: taking.counts[one] for one in _WRITTEN if taking.counts[one]})
         taking.named.clear()
+    else:
+        row.checkpoint = pull.checkpoint
     for fate, count in taking.counts.items():
         row.counts[fate] = row.counts.get(fate, 0) + count
     row.save()
-    notes = () if is_full or taking.held_back else pull.notes
+    notes = () if taking.is_to_come_again else pull.notes
     _tell(row, taking=taking, notes=notes, now=now)
     return taking
 

@@ -20,7 +20,6 @@ from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import Draft, read_rows
 from stemtide.protocol.exchanges import Fate, Pull, Terms, Told
-from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
 from stemtide.protocol.words import Opinion, SignalState, WithdrawReason
 
@@ -33,24 +32,27 @@ class Candidate:
     draft: Draft
     record: Record | None
 
+    def tighten(self, other: SignalIn | Signal) -> None:
+        """Take over what is stricter of another's marks."""
+        self.draft.body = rules.tightened(self.draft.body, tlp=other.tlp, pap=other.pap)
 
-def _is_stricter(said: SignalIn, row: Signal) -> bool:
+
+def _is_stricter(one: Candidate, row: Signal | Rival) -> bool:
     """Whether a mark that is said now is stricter than that of a signal."""
-    tlp, pap = list(Tlp), list(Pap)
-    return tlp.index(said.tlp) < tlp.index(Tlp(row.tlp)) or (
-        pap.index(said.pap) < pap.index(Pap(row.pap))
-    )
+    return rules.is_stricter(one.draft.body, tlp=row.tlp, pap=row.pap)
 
 
 @dataclass
 class Taking:
     """One page on its way in.
 
+    is_full: the day is, by a page before it: nothing new is taken.
     named: what the log says of single records. held_back: new ones that the day has no room for.
     """
 
     row: Exchange
     now: datetime
+    is_full: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     held_back: int = 0
@@ -60,15 +62,12 @@ class Taking:
         if row.day != today:
             row.day, row.day_count = today, 0
         self.terms = Terms.model_validate(row.terms)
-        self._room = self.terms.most_a_day - row.day_count
+        self._room = 0 if self.is_full else self.terms.most_a_day - row.day_count
 
-    def take_ends(self, pull: Pull) -> None:
-        """End what a page takes back, and nothing else."""
-        told = {one.key: one for one in pull.told if one.facts is None}
-        self._look_up(told)
-        for one in told.values():
-            self._end(one.key, reason=one.reason, fate=Fate.ENDED)
-        self._write()
+    @property
+    def is_to_come_again(self) -> bool:
+        """Whether the page is to be asked for again, on a day that has room."""
+        return self.is_full or self.held_back > 0
 
     def take(self, pull: Pull) -> None:
         """Take the records of a page in numbered steps.
@@ -76,7 +75,8 @@ class Taking:
         1 What the source took back, or says so that we cannot take it, ends: its own signal alone.
         2 What is known in this version changes nothing; what is our own is an echo.
         3 What fits the terms is held against what is here under the same value.
-        4 Other facts of what is here replace it; what is new is shared in one act.
+        4 Other facts of what is here replace it; what is new is shared in one act. Of several
+          records of one value the strictest mark counts.
         5 What the source disputes, its party disputes.
         """
         told = list({one.key: one for one in pull.told}.values())
@@ -92,7 +92,7 @@ class Taking:
         self._write()
         for one in fresh:  # 5
             self._judge(one)
-        if not self.held_back:
+        if not self.is_to_come_again:
             self._note(pull.events)
 
     def _look_up(self, keys: Iterable[str]) -> None:
@@ -109,6 +109,7 @@ class Taking:
         self._linked: dict[str, Record] = {}
         self._ended: list[int] = []
         self._given_up: set[int] = set()
+        self._heirs: dict[int, Candidate] = {}
 
     def _fresh(self, told: Iterable[Told]) -> list[Told]:
         """Records in a version that is not here, and that are not our own."""
@@ -162,9 +163,11 @@ class Taking:
         for one in candidates:
             if one.draft.key in new:
                 twins.append(one)
+                new[one.draft.key].tighten(one.draft.body)
             elif self._is_new(one, rivals.get(one.draft.key, [])):
                 new[one.draft.key] = one
         self._share(list(new.values()))
+        self._hand_over()
         for one in twins:  # several records of one value stand for one signal
             first = self._records.get(new[one.draft.key].told.key)
             if first is not None and first.signal_id is not None and not first.ended:
@@ -183,8 +186,7 @@ class Taking:
         rivals = [rival for rival in rivals if rival.pk not in self._given_up]
         own = next((rival for rival in rivals if rival.is_own and rival.is_live), None)
         if own is not None:
-            self._link(one, signal=own.pk)
-            return False
+            return self._meet_own(one, own)
         other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
         if other is not None:
             self._link(one, signal=other.pk, is_own=False)
@@ -221,11 +223,15 @@ class Taking:
         assert row is not None  # noqa: S101  # asked before
         is_same = row.value == one.draft.value and row.kind == one.draft.body.kind
         says = self._said.get(one.told.key) == row.uid
-        if is_same and (says or self._told_by[row.pk] > 1):
+        is_stricter = is_same and _is_stricter(one, row)
+        is_shared = self._told_by[row.pk] > 1
+        if is_stricter and is_shared:
+            return self._replace(one, row)
+        if is_same and (says or is_shared):
             self._link(one, signal=row.pk)
             return False
         if not self._has_room():
-            if is_same and _is_stricter(one.draft.body, row):
+            if is_stricter:
                 # What may go less far must not go on as before until the day has room.
                 self._end(one.told.key, reason=WithdrawReason.SUPERSEDED, fate=Fate.ENDED)
             return False
@@ -233,6 +239,45 @@ class Taking:
         self._give_up(record, reason=WithdrawReason.SUPERSEDED)
         self._changed.add(one.told.key)
         return True
+
+    def _meet_own(self, one: Candidate, own: Rival) -> bool:
+        """Whether a record replaces its party's signal: where others told that looser; else not."""
+        if _is_stricter(one, own) and reads.shared_keys([own.pk], exchange=self.row.pk, by=CLOCK):
+            return self._replace(one, Signal.objects.get(pk=own.pk))
+        self._link(one, signal=own.pk)
+        return False
+
+    def _replace(self, one: Candidate, row: Signal) -> bool:
+        """Let a stricter mark replace a signal for which other records stand as well; True.
+
+        It takes no room of the day: that is where the signal was, and marks end at the strictest.
+        """
+        one.tighten(row)
+        self._leave(one.told.key)
+        self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+        self._heirs[row.pk] = one
+        self._changed.add(one.told.key)
+        return True
+
+    def _hand_over(self) -> None:
+        """Let the other records of signals that were replaced stand for what replaced them.
+
+        Where that could not be shared they end, and are taken anew when they change.
+        """
+        for old, one in self._heirs.items():
+            heir = self._linked.get(one.told.key)
+            others = Record.objects.filter(exchange=self.row, signal=old, ended=False)
+            others = others.exclude(key=one.told.key)
+            if heir is not None and heir.signal is not None:
+                if others.filter(is_disputed=True).exists():
+                    self._opine(heir.signal, is_disputed=True)
+                others.update(signal=heir.signal_id)
+            else:
+                others.update(ended=True)
+            for record in self._records.values():
+                if record.signal_id == old and not record.ended:
+                    record.signal_id = heir.signal_id if heir else old
+                    record.ended = heir is None
 
     def _share(self, new: list[Candidate]) -> None:
         """Share what is new in one act. raises: RefusalError."""
@@ -297,13 +342,15 @@ class Taking:
             return
         if record.is_disputed is one.is_disputed or record.signal is None:
             return
-        said = Opinion.DISPUTE if one.is_disputed else Opinion.AGREE
-        note = "disputed at the source" if one.is_disputed else "no longer disputed at the source"
-        body = OpinionIn(opinion=said, note=note)
-        signals.opine(
-            record.signal.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
-        )
+        self._opine(record.signal, is_disputed=one.is_disputed)
         Record.objects.filter(exchange=self.row, key=one.key).update(is_disputed=one.is_disputed)
+
+    def _opine(self, row: Signal, *, is_disputed: bool) -> None:
+        """Say in the party's name whether the source disputes a signal."""
+        said = Opinion.DISPUTE if is_disputed else Opinion.AGREE
+        note = "disputed at the source" if is_disputed else "no longer disputed at the source"
+        body = OpinionIn(opinion=said, note=note)
+        signals.opine(row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref)
 
     def _note(self, events: Mapping[str, str]) -> None:
         """Note which events were read, and in which version."""
@@ -333,8 +380,11 @@ class Taking:
         row = record.signal
         if row is None or not record.is_own or row.state != SignalState.LIVE:
             return
-        if self._told_by[row.pk]:
-            return
+        if not self._told_by[row.pk] and row.pk not in self._given_up:
+            self._withdraw(row, reason=reason)
+
+    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
+        """Take a signal back in the name of the source's party."""
         body = WithdrawIn(reason=reason, note="as the source says")
         signals.withdraw(
             row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
