@@ -240,6 +240,22 @@ def test_what_may_be_there_and_is_then_refused_alone_is_taken_back_all_the_same(
     assert states() == ["ended"]
 
 
+def test_a_status_that_is_not_to_be_had_says_nothing_of_the_post(desk, partner, monkeypatch):
+    monkeypatch.setattr("stemtide.hub.exchanges.sources.taxii_push._PAUSE_S", 0)
+    desk.add(address=partner.address, direction="push", secret="key")
+    placed = desk.world.share(kind="md5", tlp="green")
+    server = Taxii(partner)
+    server.pending = 9
+    partner.answers = lambda *asked: server.answer(*asked) if asked[0] == "POST" else (400, {}, {})
+    assert desk.run() == {}
+    assert "status is not to be had" in desk.row.trouble
+    server = Taxii(partner)
+    body = WithdrawIn(reason="mistake")
+    signals.withdraw(placed.id, body=body, by=desk.world.authority, now=desk.later(minutes=5))
+    assert desk.run() == {"pushed": 1}
+    assert server.posts[0][0]["revoked"] is True
+
+
 def test_a_withdrawal_that_is_taken_proves_nothing_of_what_is_new(desk, partner, four):
     desk.add("stopncii", address=partner.address, direction="push", secret="key")
     server = StopNcii(partner)

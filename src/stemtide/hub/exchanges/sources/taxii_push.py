@@ -92,7 +92,10 @@ def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
             raise SourceError("its status has no id") from error
         time.sleep(_PAUSE_S)
         asked = Question(urljoin(address, f"../../status/{uid}/"), headers=headers)
-        status = _status(read_json(asking.ask(asked)))
+        try:
+            status = _status(read_json(asking.ask(asked)))
+        except RefusedError as error:  # of the question, not of the post, which was taken
+            raise SourceError(f"its status is not to be had: {error}") from error
     raise SourceError("its status stays pending: it is posted again later")
 
 
