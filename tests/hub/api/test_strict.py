@@ -3,11 +3,15 @@
 
 import json
 import re
+import tracemalloc
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
+from stemtide.hub.api.bodies import read_message
 from stemtide.hub.api.urls import api
+from stemtide.protocol.crises import ReasonIn
 from stemtide.protocol.words import Scope
 from tests.hub.api.conftest import signal
 from tests.hub.api.test_bulk import BULK, JSON_LINES, lines
@@ -144,3 +148,15 @@ def test_a_list_of_signals_that_is_too_long_is_named_with_the_other_fields(machi
 
     assert answer.status_code == 422
     assert {one["field"] for one in answer.json()["errors"]} == {"signals", "colour"}
+
+
+def test_numbers_of_many_digits_take_no_more_than_others():
+    def peak(number):
+        tracemalloc.start()
+        with pytest.raises(ValidationError):
+            read_message(ReasonIn, b'{"reason":[%b]}' % b",".join([number] * 20_000))
+        _, found = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return found
+
+    assert peak(b"1e308") < 2 * peak(b"1.5e3")
