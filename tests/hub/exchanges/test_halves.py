@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from stemtide.hub.exchanges import reads_pushing, writes, writes_pushing
 from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.exchanges.sources.halves import PROVEN_AFTER
 from stemtide.hub.signals import writes as signals
@@ -75,6 +76,21 @@ def test_failures_without_names_are_found_one_by_one(desk, partner):
 
     partner.answers = answer
     assert desk.run() == {"pushed": 3, "push_refused": 1}
+
+
+@pytest.mark.usefixtures("four")
+def test_what_was_refused_stands_behind_what_was_never_told(desk, partner):
+    desk.add(address=partner.address, direction="push", secret="key")
+    partner.answers = lambda *_: (422, {}, {})
+    desk.run()
+    desk.world.share(kind="md5", value=hex_value(9, digits=32), tlp="green")
+    desk.later(hours=1)
+    (errand,) = writes.claim_due(desk.now, limit=1, name="partner")
+    writes_pushing.note_waiting(errand, now=desk.now)
+    due = reads_pushing.parcels(errand, viewer=desk.party, now=desk.now, limit=5)
+    assert [one.row["value"] for one in due] == [
+        hex_value(number, digits=32) for number in (9, 0, 1, 2, 3)
+    ]
 
 
 @pytest.mark.usefixtures("four")

@@ -4,7 +4,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.exchanges.models import Outgoing
@@ -38,13 +38,16 @@ def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # the clock's
 def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list[Parcel]:
     """What is due to be sent, withdrawals first: they must not wait behind what is new.
 
+    What was refused stands last: however much of it there is, the rest is told before it.
+
     A withdrawal is told whoever may see the signal now; what is new only while viewer may see it.
     """
     is_new = Q(visible(viewer, "signal__"), state=OutgoingState.WAITING)
     is_new &= Q(signal__state=SignalState.LIVE)
     due = Outgoing.objects.filter(exchange=errand.pk, next_at__lte=now)
     due = due.filter(Q(state=OutgoingState.TAKING_BACK) | is_new)
-    found = list(due.select_related("signal").order_by("state", "pk")[:limit])
+    last = F("refused_since").asc(nulls_first=True)
+    found = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
     chosen = Signal.objects.filter(pk__in=[one.signal_id for one in found])
     rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
     by_pk = {row["pk"]: row for row in rows}
