@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs/use"
 
 
+@cache
 def operations():
     schema = api.get_openapi_schema(path_prefix="/api/v1/")
     return [
