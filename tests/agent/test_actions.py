@@ -265,7 +265,8 @@ def test_a_file_that_cannot_be_written_is_said_and_made_good(hub, agent, config)
     config.actions_path.rmdir()
     until(lambda: lines(config))
     assert written(config) == [("content.block", "post-1")]
-    assert "actions_file" not in agent.wait(deliveries=0)["troubles"]
+    agent.wait(deliveries=0)
+    until(lambda: "actions_file" not in agent.health()["troubles"])
 
 
 def test_the_file_may_be_rotated_at_any_time(hub, agent, config):

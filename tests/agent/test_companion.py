@@ -110,7 +110,7 @@ def test_what_changes_while_hma_is_away_is_done_when_it_is_back(hub, hma, agent)
     hma.start()
     until_holds(hma, BLOCK, [new.value])
     assert until_quiet(agent)["reachable"]
-    assert "companion" not in agent.health()["troubles"]
+    until(lambda: "companion" not in agent.health()["troubles"])
 
 
 def test_an_answer_that_is_lost_leaves_no_second_content(hub, hma, agent):
