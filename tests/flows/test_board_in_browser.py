@@ -55,6 +55,7 @@ class Desk:
 
     def sign_in(self, password=None):
         self.page.goto("/")
+        expect(self.page.get_by_label("Mail address")).to_be_focused()
         self.page.get_by_label("Mail address").fill(self.house.email)
         self.page.get_by_label("Password").fill(password or self.house.password)
         self.page.get_by_role("button", name="Sign in").click()
