@@ -17,21 +17,6 @@ from stemtide.hub.ledger.models import Numbering
 from tests.world import World, make_world
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    tmp_path_factory,
-    django_db_modify_db_settings_parallel_suffix,  # noqa: ARG001  # one database for each process
-):
-    """Put SQLite's test database into a file: threads then meet as processes would."""
-    from django.conf import settings
-
-    database = settings.DATABASES["default"]
-    if database["ENGINE"] == "django.db.backends.sqlite3":
-        name = tmp_path_factory.mktemp("hub") / "tests.sqlite3"
-        database.setdefault("TEST", {})["NAME"] = str(name)
-        connection.settings_dict.setdefault("TEST", {})["NAME"] = str(name)
-
-
 @contextmanager
 def guards_lifted() -> Iterator[None]:
     """Let the ledger's tables be emptied, for as long as this lasts."""
