@@ -5,7 +5,9 @@ Of the desk, PostgreSQL sees each page and each act once for each kind of reader
 what forms say and templates show comes of no database.
 
 Says plainly what is left out for want of a browser or a database server. With
-STEMTIDE_REQUIRE_ALL=1 nothing may be left out. One process for each core runs tests.
+STEMTIDE_REQUIRE_ALL=1 nothing may be left out. One process for each core runs tests, each file
+in one of them, in a mixed order that is the same each time: what passed once passes again. For
+another order: python -m tests.everything --randomly-seed=N
 """
 
 import os
@@ -18,12 +20,13 @@ from tests import postgres
 
 ROOT = Path(__file__).parents[1]
 ON_POSTGRES = ["tests/hub", "-m", "not browser and not flow and (not desk or every_page)"]
-SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4"]
+SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+ORDER = "--randomly-seed=20191007"
 
 
 def _pytest(*words: str, **environment: str) -> int:
     """Run pytest in a process of its own."""
-    command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, *words]
+    command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, ORDER, *words]
     print("$", " ".join(command[1:]), flush=True)
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
 

@@ -42,8 +42,16 @@ def imported(hub, *words, party="be-crisis-centre", code=0):
 
 
 @pytest.fixture(scope="module")
-def sent(hub, tmp_path_factory):
+def own_hub():
+    """A hub that holds what `sent` shares and no other test's signals."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sent(own_hub, tmp_path_factory):
     """Signals of several kinds with several marks: the rows that were exported, and a folder."""
+    hub = own_hub
     folder = tmp_path_factory.mktemp("sent")
     rows = [
         {"kind": "pdq", "value": hex_value(1), "quality": 90, "within_bits": 12},
@@ -64,7 +72,8 @@ def sent(hub, tmp_path_factory):
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_what_leaves_as_a_file_comes_in_elsewhere_as_it_was(hub, sent, form):
+def test_what_leaves_as_a_file_comes_in_elsewhere_as_it_was(own_hub, sent, form):
+    hub = own_hub
     rows, folder = sent
     file = folder / f"signals.{form}"
     assert file.stat().st_mode & 0o077 == 0
@@ -79,7 +88,8 @@ def test_what_leaves_as_a_file_comes_in_elsewhere_as_it_was(hub, sent, form):
 
 
 @pytest.mark.usefixtures("sent")
-def test_lines_of_tx_and_vpdq_hold_values_alone(hub, tmp_path):
+def test_lines_of_tx_and_vpdq_hold_values_alone(own_hub, tmp_path):
+    hub = own_hub
     tx, vpdq = tmp_path / "hub.tx", tmp_path / "hub.vpdq"
     said = say(hub, "signal", "export", "--to", tx, "--kind", "pdq", "--kind", "url")
     assert "although this form cannot say so" in said.err

@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.hub.api import rates
 from stemtide.hub.api.quotas import Policy, Standing
-from tests.hub.api.conftest import serving, signal
+from tests.hub.api.conftest import serving, signal, wait_until
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
 READING = '"reading";q=8;w=60, "reading-party";q=32;w=60'
@@ -184,6 +184,7 @@ def test_a_flood_with_one_key_is_refused_while_every_request_of_another_is_answe
             one.start()
         try:
             answers = [calm.get("/api/v1/feed").status_code for _ in range(150)]
+            wait_until(lambda: 429 in floods)
             told = calm.get("/metrics").text
         finally:
             done.set()
