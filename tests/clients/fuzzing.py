@@ -56,6 +56,7 @@ def fuzz(hub: dict[str, str], *, each: int, seed: int) -> Fuzzed:
         *("--exclude-path", "/api/v1/events/stream", "--phases", "fuzzing"),
         *("--exclude-checks", LEFT_OUT, "--max-examples", str(each), "--seed", str(seed)),
         *("--generation-database", "none", "--continue-on-failure", "--no-color"),
+        *("--request-timeout", "60"),
     ]
     environment = plain_environment() | {
         "SCHEMATHESIS_HOOKS": "tests.clients.fuzzing_hooks",

@@ -31,7 +31,9 @@ def test_the_file_names_every_address_and_secret(hub):
 )
 def test_every_key_opens_the_hub(hub, name, party):
     answer = httpx.get(
-        f"{hub['HUB_URL']}/api/v1/whoami", headers={"Authorization": f"Bearer {hub[name]}"}
+        f"{hub['HUB_URL']}/api/v1/whoami",
+        headers={"Authorization": f"Bearer {hub[name]}"},
+        timeout=60,
     )
     assert answer.json()["party"] == party
 

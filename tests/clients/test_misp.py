@@ -14,7 +14,7 @@ pytestmark = pytest.mark.flow
 def authority(hub, path, body):
     """What an authority does at the hub's own API."""
     headers = {"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
-    answer = httpx.post(f"{hub['HUB_URL']}/api/v1{path}", json=body, headers=headers)
+    answer = httpx.post(f"{hub['HUB_URL']}/api/v1{path}", json=body, headers=headers, timeout=60)
     answer.raise_for_status()
     return answer.json()
 
@@ -35,7 +35,7 @@ class Feed:
         self.held = {}
 
     def get(self, name):
-        answer = httpx.get(f"{self._base}/{name}", headers=self._headers)
+        answer = httpx.get(f"{self._base}/{name}", headers=self._headers, timeout=60)
         answer.raise_for_status()
         return answer
 

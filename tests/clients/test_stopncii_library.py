@@ -27,9 +27,10 @@ class Writer(threading.Thread):
         self.trouble = None
 
     def run(self):
+        base = f"{self._hub['HUB_URL']}/api/v1"
         headers = {"Authorization": f"Bearer {self._hub['HUB_TOKEN']}"}
         try:
-            with httpx.Client(base_url=f"{self._hub['HUB_URL']}/api/v1", headers=headers) as http:
+            with httpx.Client(base_url=base, headers=headers, timeout=60) as http:
                 for number in range(90):
                     self._write(http, number)
         except httpx.HTTPError as error:

@@ -31,7 +31,8 @@ def collections(server):
 
 def api(hub, method, path, body=None):
     headers = {"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
-    answer = httpx.request(method, f"{hub['HUB_URL']}/api/v1{path}", json=body, headers=headers)
+    url = f"{hub['HUB_URL']}/api/v1{path}"
+    answer = httpx.request(method, url, json=body, headers=headers, timeout=60)
     assert answer.is_success, answer.text
     return answer.json()
 
@@ -208,7 +209,9 @@ def test_the_rights_of_each_collection_hold(collections):
     assert (asked.can_read, asked.can_write) == (False, False)
     assert objects(closed)
     for refused in (asked.url + "objects/", collections["Feedback"].url + "objects/"):
-        answer = httpx.get(refused, auth=_account(collections), headers={"Accept": "*/*"})
+        answer = httpx.get(
+            refused, auth=_account(collections), headers={"Accept": "*/*"}, timeout=60
+        )
         assert answer.status_code == 403
 
 

@@ -82,7 +82,7 @@ def tx(hub, tmp_path):
 @pytest.fixture
 def authority(hub):
     headers = {"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
-    with httpx.Client(base_url=f"{hub['HUB_URL']}/api/v1", headers=headers) as http:
+    with httpx.Client(base_url=f"{hub['HUB_URL']}/api/v1", headers=headers, timeout=60) as http:
         yield Authority(http)
 
 
@@ -130,7 +130,10 @@ def test_opinions_are_shown(tx, hub, authority):
     ]:
         said = {"feedbackValue": says, "hashValue": "https://bad.example/opinions", "tags": []}
         answer = httpx.post(
-            f"{base}/SubmitFeedback", json={"count": 1, "hashFeedbacks": [said]}, headers=provider
+            f"{base}/SubmitFeedback",
+            json={"count": 1, "hashFeedbacks": [said]},
+            headers=provider,
+            timeout=60,
         )
         assert answer.status_code == 200, answer.text
         tx("fetch")
@@ -147,7 +150,7 @@ def test_a_wrong_key_is_said_by_tx_itself(tmp_path, hub):
 
 def test_the_canary_matches_on_a_hub_with_nothing(tx, hub):
     address = hub["STOPNCII_KEYS"].split(",")[2]
-    picture = PIL.Image.open(io.BytesIO(httpx.get(f"{address}/canary.png").content))
+    picture = PIL.Image.open(io.BytesIO(httpx.get(f"{address}/canary.png", timeout=60).content))
     tx("fetch")
     assert "INVESTIGATION_SEED 0" in tx(
         "match", "photo", tx.save("canary.jpg", picture, quality=60)
@@ -211,9 +214,9 @@ def test_a_label_is_an_opinion_and_with_words_of_ours_a_share(extended, hub, tmp
     provider(*label[:-1], str(tmp_path / "hash.txt"))
 
     headers = {"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
-    feed = httpx.get(f"{hub['HUB_URL']}/api/v1/feed", headers=headers).json()["entries"]
+    feed = httpx.get(f"{hub['HUB_URL']}/api/v1/feed", headers=headers, timeout=60).json()["entries"]
     (uid,) = [one["id"] for one in feed if one.get("value", "").startswith("3c3c")]
-    told = httpx.get(f"{hub['HUB_URL']}/api/v1/signals/{uid}", headers=headers).json()
+    told = httpx.get(f"{hub['HUB_URL']}/api/v1/signals/{uid}", headers=headers, timeout=60).json()
     assert (told["labels"], told["severity"], told["tlp"]) == (["livestream"], "critical", "green")
     assert [(one["party"], one["opinion"]) for one in told["opinions"]] == [("big-videos", "agree")]
 

@@ -88,7 +88,7 @@ class Person:
         """Open a page; one that is live is waited for until it is."""
         answer = self.page.goto(path)
         if self.page.locator("#live").count():
-            expect(self.page.locator("#live")).to_contain_class("live--on", timeout=60_000)
+            expect(self.page.locator("#live")).to_contain_class("live--on")
         return answer.status
 
     def says(self, selector, text):

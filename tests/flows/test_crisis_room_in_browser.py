@@ -73,9 +73,9 @@ def test_an_act_of_one_party_appears_at_another_without_a_reload(played, page_of
     acting.get_by_text("Propose closure", exact=True).first.click()
     acting.locator("#verb-propose-close textarea").fill("The spread is over.")
     acting.get_by_role("button", name="Propose closure").click()
-    expect(watching.get_by_text("The spread is over.")).to_be_visible(timeout=3000)
+    expect(watching.get_by_text("The spread is over.")).to_be_visible()
     watching.get_by_role("button", name="Confirm as the second person").click()
-    expect(acting.locator(".head").get_by_text("Closed", exact=True)).to_be_visible(timeout=5000)
+    expect(acting.locator(".head").get_by_text("Closed", exact=True)).to_be_visible()
     assert acting.complaints == watching.complaints == []
 
 
@@ -93,7 +93,7 @@ def test_what_somebody_writes_is_not_lost_while_others_act(played, page_of):
     acting.locator("#verb-answer-real-world-event-name").click()
     acting.locator("#verb-answer-real-world-event input[value=no]").check()
     acting.locator("#verb-answer-real-world-event button").click()
-    expect(writing.get_by_text("5 yes of 6")).to_be_visible(timeout=5000)
+    expect(writing.get_by_text("5 yes of 6")).to_be_visible()
     expect(box).to_have_value("Half a sentence")
     expect(box).to_be_focused()
 

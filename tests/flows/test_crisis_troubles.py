@@ -60,7 +60,7 @@ def test_a_crisis_survives_a_lost_connection_and_a_form_keeps_what_was_written(h
     expect(half).to_have_value("We asked the hosts")
     half.press_sequentially(" twice")
     house.restart_hub()
-    expect(live).to_have_text("live", timeout=60_000)
+    expect(live).to_have_text("live")
     house.share([row(digest(), labels=["manifesto"], crisis=path.rpartition("/")[2])])
     officer.says("#block-clusters", "Manifesto")
     expect(half).to_have_value("We asked the hosts twice")
@@ -75,7 +75,7 @@ def test_a_session_that_ended_leads_from_the_crisis_to_the_sign_in_and_back(arri
     other = officer.context.new_page()
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
-    expect(officer.page.get_by_label("Password")).to_be_visible(timeout=60_000)
+    expect(officer.page.get_by_label("Password")).to_be_visible()
     officer.sign_in()
     assert officer.goto(path) == 200
 

@@ -160,6 +160,8 @@ def examined_and_undone(stage):
     stage.house.caught_up(agent)
     (blocked,) = stage.house.match(agent, [{"ref": "upload-7", "sha256": value}])
     assert blocked["decision"]["action"] == "block"
+    heard = stage.house.receivers[PARTY].heard
+    until(lambda: heard)  # what was not heard of yet would be released without a word of it
     path = issue(stage, f"{URL}?part=3", signals=signal["id"])
     answer_by_annex_two(stage, path)
     stage.examiner.goto("/orders")
@@ -177,7 +179,6 @@ def examined_and_undone(stage):
     stage.house.caught_up(agent)
     (freed,) = stage.house.match(agent, [{"ref": "upload-8", "sha256": value}])
     assert (freed["decision"]["action"], freed["matches"]) == (None, [])
-    heard = stage.house.receivers[PARTY].heard
     until(lambda: len(heard) >= 2)
     told = [(one["type"], one["data"]["ref"]) for one in heard]
     assert told == [("content.block", "upload-7"), ("content.release", "upload-7")]

@@ -145,7 +145,7 @@ def re_check(pair, films):
     officer.says("#block-rechecks", "It was not visited yet.")
     officer.page.get_by_role("button", name="Visit it now").click()
     for one in pair.people:
-        expect(one.page.locator("#block-rechecks")).to_contain_text("status 404", timeout=60_000)
+        expect(one.page.locator("#block-rechecks")).to_contain_text("status 404")
         expect(one.page.locator("#block-rechecks .block__aside")).to_have_text(re.compile("gone"))
     films.there.add("/film")
     uid = UUID(pair.house.rows("SELECT uid FROM rechecks_recheck")[0][0])
@@ -153,7 +153,7 @@ def re_check(pair, films):
     assert provider.post(f"/rechecks/{uid}/visit", back="request") == 302
     for one in pair.people:
         expect(one.page.locator("#block-rechecks .block__aside")).to_have_text(
-            re.compile("came back"), timeout=60_000
+            re.compile("came back")
         )
 
 

@@ -47,13 +47,14 @@ def test_a_withdrawal_reaches_the_agent_and_undoes_what_it_did(house):
     house.caught_up(agent)
     (answer,) = house.match(agent, [{"ref": "upload-7", "sha256": value}])
     assert answer["decision"]["action"] == "block"
+    heard = house.receivers[party].heard
+    until(lambda: heard)  # what was not heard of yet would be released without a word of it
     body = {"reason": "mistake", "note": ""}
     done = house.authority.post(f"/api/v1/signals/{shared['id']}/withdraw", json=body)
     assert done.status_code == 200
     house.caught_up(agent)
     (answer,) = house.match(agent, [{"ref": "upload-8", "sha256": value}])
     assert (answer["decision"]["action"], answer["matches"]) == (None, [])
-    heard = house.receivers[party].heard
     until(lambda: len(heard) >= 2)
     assert [(one["type"], one["data"]["ref"]) for one in heard] == [
         ("content.block", "upload-7"),
