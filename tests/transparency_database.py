@@ -152,6 +152,7 @@ class TransparencyDatabase:
 
     def __init__(self, *, token=TOKEN, port=0):
         self.token, self.held, self.calls, self.faults = token, {}, [], deque()
+        self.denied = 0  # how often the token was not the right one
         self.is_blind = False  # finds no number that it has, as while its index lags
         self.turn = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
@@ -256,6 +257,7 @@ class Handler(BaseHTTPRequestHandler):
         """Whether the token is the right one; 401 is said where it is not."""
         is_right = self.headers.get("Authorization") == f"Bearer {self.world.token}"
         if not is_right:
+            self.world.denied += 1
             self.say(401, {"message": "Unauthenticated."})
         return is_right
 

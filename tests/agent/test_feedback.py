@@ -92,12 +92,14 @@ def test_a_report_that_is_declined_whole_holds_up_no_other(hub, agent):
 def test_more_signals_than_a_report_holds_go_in_several(hub, agent):
     store = agent._store
     now = hub.share(ONE).shared_at
+    agent.wait(position=1)
+    hub.stop()  # so that nothing leaves before all of it is counted
     with store.write() as tx:
         for number in range(10_001):
             signal = f"00000000-0000-4000-8000-{number:012}"
             count(tx, signal=signal, outcome=Outcome.LOGGED, now=now)
-    agent.wait(position=1)
     upload(agent, 1)
+    hub.start()
     agent.wait(outbox=0)
     assert (len(hub.reports), sum(hub.outcomes.values())) == (2, 10_002)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
 import struct
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import pytest
 
 from stemtide.agent.asks import BINARY, BINARY_ANSWER
 from stemtide.agent.hashes import MOST, RECORD
-from tests.agent.world import agent_of, config_of, sha256, until
+from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
 
 USE = (Path(__file__).parents[2] / "docs/use/agent.md").read_text("utf-8")
 HASH = bytes.fromhex("0f" * 32)
@@ -133,11 +132,12 @@ def test_a_decision_is_what_the_policy_says_about_all_matches(hub, agent):
 
 @pytest.mark.parametrize("decide", [False, True])
 def test_an_expired_signal_does_not_match(hub, agent, decide):
-    hub.share(HASH.hex(), kind="pdq", expires_at=datetime.now(UTC) + timedelta(seconds=1))
-    agent.wait(position=1)
+    def matches():
+        return ask_hashes(agent, HASH, decide=decide)["matched"]
+
+    share_for_a_while(hub, agent, HASH.hex(), matches=matches, kind="pdq")
     hub.stop()
-    assert ask_hashes(agent, HASH, decide=decide)["matched"]
-    until(lambda: not ask_hashes(agent, HASH, decide=decide)["matched"])
+    until(lambda: not matches())
     assert ask_hash(agent, pdq=HASH.hex())["matches"] == []
 
 

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import threading
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from stemtide.protocol.words import SignalState
 from tests.agent.fake_hub import FakeHub
-from tests.agent.world import agent_of, config_of, sha256, until
+from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
 
 KNOWN = b"content that the authority shares"
 
@@ -49,11 +48,8 @@ def test_a_withdrawn_signal_no_longer_matches(hub, agent):
 
 
 def test_an_expired_signal_does_not_match_while_the_hub_is_away(hub, agent):
-    soon = datetime.now(UTC) + timedelta(seconds=1)
-    hub.share(sha256(KNOWN), expires_at=soon)
-    agent.wait(position=1)
+    share_for_a_while(hub, agent, sha256(KNOWN), matches=lambda: action(agent) == "block")
     hub.stop()
-    assert action(agent) == "block"
     until(lambda: action(agent) is None)
 
 
@@ -182,7 +178,7 @@ def test_a_key_that_may_not_report_is_said_while_matching_goes_on(hub, config, s
 @pytest.mark.usefixtures("agent")
 def test_the_hub_hears_soon_how_the_agent_stands(hub):
     hub.share(sha256(KNOWN))
-    name, status = until(lambda: hub.statuses[-1] if hub.statuses[-1][1].position else None)
+    name, status = until(lambda: next((one for one in hub.statuses if one[1].position), None))
     assert (name, status.position, status.signals, status.exercise) == ("uploads", 1, 1, False)
 
 

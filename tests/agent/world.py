@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -68,7 +69,14 @@ class Calls:
 
     def wait_position(self, position):
         """Wait until at least that position is held."""
-        until(lambda: self.health()["position"] >= position, what=f"position {position}")
+
+        def is_held():
+            try:
+                return self.health()["position"] >= position
+            except httpx.HTTPError:  # whoever was to answer was killed
+                return False
+
+        until(is_held, what=f"position {position}")
 
     def match(self, content: bytes, *, ref=None):
         """Upload one piece of content; return the answer about it."""
@@ -194,6 +202,17 @@ class FakeProvider:
     def told(self):
         """What was heard, as (type, ref)."""
         return [(one["type"], one["data"]["ref"]) for one in self.heard]
+
+
+def share_for_a_while(hub, agent, value, *, matches, **facts):
+    """Share what soon expires, once it was seen to match; for longer where all is slow."""
+    for seconds in (1, 5, 25, 125):
+        ends = datetime.now(UTC) + timedelta(seconds=seconds)
+        hub.share(value, expires_at=ends, **facts)
+        agent.wait(position=hub.head)
+        if matches():
+            return
+    raise AssertionError("it never matched")
 
 
 def config_of(hub, folder, **other) -> Config:
