@@ -14,16 +14,21 @@ def pdq():
     return secrets.token_hex(32)
 
 
+PATIENCE_S, SOON_S = 60, 1
+"""How long a request may take: longer than any machine needs; short, where answers are lost, for a
+doubt lasts three times as long."""
+
+
 def settings(hma, **other):
-    """Settings of a companion that is not slow, and gives up soon."""
-    return Companion(**{"url": hma.url, "per_second": 1000, "timeout_s": 0.5, **other})
+    """Settings of a companion that is not slow."""
+    return Companion(**{"url": hma.url, "per_second": 1000, "timeout_s": PATIENCE_S, **other})
 
 
-def with_companion(hub, hma, folder, **other):
-    return config_of(hub, folder, companion=settings(hma), **other)
+def with_companion(hub, hma, folder, *, timeout_s=PATIENCE_S, **other):
+    return config_of(hub, folder, companion=settings(hma, timeout_s=timeout_s), **other)
 
 
-def in_process(hub, hma, folder, *, more="", companion=""):
+def in_process(hub, hma, folder, *, more="", timeout_s=PATIENCE_S):
     """The same as a process, which can be killed."""
     toml = f"""
 name = "uploads"
@@ -36,8 +41,7 @@ heartbeat_s = 0.2
 [companion]
 url = "{hma.url}"
 per_second = 1000
-timeout_s = 0.5
-{companion}
+timeout_s = {timeout_s}
 """
     return AgentInProcess(folder, toml)
 
@@ -51,13 +55,23 @@ def standing(agent):
     return agent.health()["companion"] or {}
 
 
-def until_quiet(agent):
-    """Wait until nothing waits any more; return how HMA stands."""
+def until_quiet(agent, *, handed=None):
+    """Wait until nothing waits any more; return how HMA stands.
+
+    handed: so many it has then. Rows are counted after each round: without it, what was shared a
+    moment ago may not be counted yet.
+    """
     names = ("waiting", "leaving", "doubtful", "unchecked", "unmatched")
 
     def is_quiet():
         told = standing(agent)
         is_done = told and told["compared"] and told["handed"]
+        is_done = is_done and handed in {None, told["handed"]}
         return told if is_done and not any(told[name] for name in names) else None
 
     return until(is_quiet, what="a quiet companion")
+
+
+def until_in_doubt(agent):
+    """Wait until an answer is known to be lost."""
+    until(lambda: standing(agent).get("doubtful"), what="a doubt")

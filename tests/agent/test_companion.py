@@ -10,11 +10,13 @@ from tests.agent.companions import (
     BLOCK,
     CANARY,
     HOLD,
+    SOON_S,
     in_process,
     pdq,
     settings,
     standing,
     until_holds,
+    until_in_doubt,
     until_quiet,
     with_companion,
 )
@@ -34,13 +36,21 @@ def config(hub, hma, tmp_path):
     return with_companion(hub, hma, tmp_path)
 
 
+@pytest.fixture
+def hasty(hub, hma, tmp_path, sandbox):
+    """An agent that does not wait long for an answer, and has nothing to do."""
+    with agent_of(with_companion(hub, hma, tmp_path, timeout_s=SOON_S), sandbox) as agent:
+        until_quiet(agent, handed=3)
+        yield agent
+
+
 def test_a_shared_hash_lies_in_the_bank_of_what_the_policy_does(hub, hma, agent):
     first, film = hub.share(pdq()), hub.share("ab" * 16, kind="md5")
     picture = hub.share(pdq(), kind="pdq", severity="medium")
     until_holds(hma, BLOCK, ["ab" * 16], kind="video_md5")
     until_holds(hma, HOLD, [picture.value])
-    told = until_quiet(agent)
-    assert (told["reachable"], told["handed"], told["banks"]) == (True, 5, [CANARY, HOLD, BLOCK])
+    told = until_quiet(agent, handed=5)
+    assert (told["reachable"], told["banks"]) == (True, [CANARY, HOLD, BLOCK])
     notes = {one.note for one in hma.contents.values() if one.bank in {BLOCK, HOLD}}
     assert notes == {f"stemtide:uploads:{one.id}" for one in (film, picture)}
     assert first.value not in str(hma.contents)  # a SHA-256, which HMA does not know
@@ -80,11 +90,22 @@ def test_a_hash_that_our_own_party_disputes_lies_in_no_bank(hub, hma):
     assert hma.values(HOLD) == []
 
 
+def came_in_time(hub, hma, *, lasts_s):
+    """Whether a hash that expires soon came to HMA before."""
+    ends = datetime.now(UTC) + timedelta(seconds=lasts_s)
+    value = hub.share(pdq(), kind="pdq", expires_at=ends).value
+
+    def told():
+        is_there = value in hma.values(BLOCK)
+        return "came" if is_there else datetime.now(UTC) > ends and "late"
+
+    return until(told) == "came"
+
+
 @pytest.mark.usefixtures("agent")
 def test_an_expired_hash_is_deleted_while_the_hub_is_away(hub, hma):
-    soon = datetime.now(UTC) + timedelta(seconds=2)
-    signal = hub.share(pdq(), kind="pdq", expires_at=soon)
-    until_holds(hma, BLOCK, [signal.value])
+    lasts = (2, 10, 50)  # for longer, where all is slow
+    assert any(came_in_time(hub, hma, lasts_s=one) for one in lasts)
     hub.stop()
     until_holds(hma, BLOCK, [])
 
@@ -97,34 +118,34 @@ def test_an_exercise_never_comes_to_hma(hub, hma, tmp_path, sandbox):
         assert drill.value not in str(hma.contents)
 
 
-def test_what_changes_while_hma_is_away_is_done_when_it_is_back(hub, hma, agent):
+def test_what_changes_while_hma_is_away_is_done_when_it_is_back(hub, hma, hasty):
     gone = hub.share(pdq(), kind="pdq")
     until_holds(hma, BLOCK, [gone.value])
     hma.stop()
     hub.withdraw(gone)
     new = hub.share(pdq(), kind="pdq")
-    agent.wait_position(hub.head)
-    assert agent.ask({"pdq": new.value})[0]["decision"]["action"] == "block"
-    until(lambda: "cannot be reached" in agent.health()["troubles"].get("companion", ""))
-    assert standing(agent)["reachable"] is False
+    hasty.wait_position(hub.head)
+    assert hasty.ask({"pdq": new.value})[0]["decision"]["action"] == "block"
+    until(lambda: "cannot be reached" in hasty.health()["troubles"].get("companion", ""))
+    assert standing(hasty)["reachable"] is False
     hma.start()
     until_holds(hma, BLOCK, [new.value])
-    assert until_quiet(agent)["reachable"]
-    until(lambda: "companion" not in agent.health()["troubles"])
+    assert until_quiet(hasty)["reachable"]
+    until(lambda: "companion" not in hasty.health()["troubles"])
 
 
-def test_an_answer_that_is_lost_leaves_no_second_content(hub, hma, agent):
-    until(lambda: len(hma.values(CANARY)) == 2)
+def test_an_answer_that_is_lost_leaves_no_second_content(hub, hma, hasty):
+    hma.builds_itself = False  # so that the doubt lasts until it was seen
     hma.faults["lost answer"] = 1
     signal = hub.share(pdq(), kind="pdq")
-    until(lambda: standing(agent)["doubtful"] == 1)
+    until_in_doubt(hasty)
+    hma.builds_itself = True
     until_holds(hma, BLOCK, [signal.value])  # the second one was deleted
-    until_quiet(agent)
+    until_quiet(hasty, handed=4)
     assert hma.values(BLOCK) == [signal.value]
 
 
-def test_a_hash_withdrawn_before_its_answer_was_lost_goes_whole(hub, hma, agent):
-    until(lambda: len(hma.values(CANARY)) == 2)
+def test_a_hash_withdrawn_before_its_answer_was_lost_goes_whole(hub, hma, hasty):
     hma.builds_itself = False  # so that its copy cannot be found yet
     hma.faults["lost answer"] = 1
     signal = hub.share(pdq(), kind="pdq")
@@ -133,7 +154,7 @@ def test_a_hash_withdrawn_before_its_answer_was_lost_goes_whole(hub, hma, agent)
     until(lambda: len(hma.values(BLOCK)) == 1)
     hma.builds_itself = True
     until_holds(hma, BLOCK, [])
-    assert until_quiet(agent)["handed"] == 3
+    until_quiet(hasty, handed=3)
 
 
 @pytest.mark.usefixtures("agent")
@@ -171,7 +192,7 @@ def test_a_bank_that_others_made_is_left_alone_until_a_person_says_so(hub, hma, 
 
 def test_a_content_that_a_person_deleted_stays_away_until_a_rebuild(hub, hma, agent):
     first, second = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
-    until_quiet(agent)
+    until_quiet(agent, handed=5)
     (number,) = [n for n, one in hma.contents.items() if one.signals.get("pdq") == first.value]
     del hma.contents[number]
     third = hub.share(pdq(), kind="pdq")
@@ -196,7 +217,7 @@ def test_fewer_banks_and_kinds_in_the_settings_take_the_rest_away(hub, hma, tmp_
     value, film = hub.share(pdq(), kind="pdq").value, hub.share("cd" * 16, kind="md5").value
     held = hub.share(pdq(), kind="pdq", disputed=True).value
     with agent_of(with_companion(hub, hma, tmp_path), sandbox) as agent:
-        until_quiet(agent)
+        until_quiet(agent, handed=6)
         assert (hma.values(BLOCK), hma.values(HOLD)) == ([value], [held])
         assert hma.values(BLOCK, "video_md5") == [film]
     less = settings(hma, actions=frozenset({"hold"}), kinds=frozenset({"pdq"}))
@@ -210,7 +231,7 @@ def test_what_hma_holds_is_known_after_the_agents_file_was_damaged(hub, hma, tmp
     gone, stays = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
     config = with_companion(hub, hma, tmp_path)
     with agent_of(config, sandbox) as agent:
-        until_quiet(agent)
+        until_quiet(agent, handed=5)
     with (config.data_dir / "agent.db").open("r+b") as file:
         blob = file.read()
         place = blob.index(gone.value.encode()) // 4096 * 4096  # a page of signals
@@ -262,13 +283,13 @@ def test_an_hma_that_answers_nonsense_holds_nobody_up(hub, hma, agent, fault):
     until_holds(hma, BLOCK, [signal.value])
 
 
-def test_an_id_given_twice_is_not_believed(hub, hma, agent):
+def test_an_id_given_twice_is_not_believed(hub, hma, hasty):
     first = hub.share(pdq(), kind="pdq")
-    until_quiet(agent)
+    until_quiet(hasty, handed=4)
     hma.faults["same id"] = 1  # the answer names the content of the first one
     second = hub.share(pdq(), kind="pdq")
     until_holds(hma, BLOCK, [first.value, second.value])
-    assert until_quiet(agent)["handed"] == 5
+    until_quiet(hasty, handed=5)
 
 
 def test_one_hash_that_hma_refuses_holds_up_no_other(hub, hma, agent):
@@ -284,9 +305,10 @@ def test_one_hash_that_hma_refuses_holds_up_no_other(hub, hma, agent):
 
 
 def test_a_kill_before_the_answer_leaves_one_content(hub, hma, tmp_path):
-    agent = in_process(hub, hma, tmp_path)
+    agent = in_process(hub, hma, tmp_path, timeout_s=SOON_S)
     try:
-        until(lambda: len(hma.values(CANARY)) == 2)
+        until_quiet(agent, handed=3)
+        hma.builds_itself = False  # so that the doubt lasts until it was seen
         hma.faults["lost answer"] = 1
         signal = hub.share(pdq(), kind="pdq")
         until(lambda: hma.values(BLOCK) == [signal.value])
@@ -294,15 +316,16 @@ def test_a_kill_before_the_answer_leaves_one_content(hub, hma, tmp_path):
         gone = hub.share(pdq(), kind="pdq")
         hub.withdraw(gone, state=SignalState.WITHDRAWN)
         agent.start()
-        until(lambda: standing(agent).get("doubtful"))
-        until_quiet(agent)
+        until_in_doubt(agent)
+        hma.builds_itself = True
+        until_quiet(agent, handed=4)
         assert hma.values(BLOCK) == [signal.value]
     finally:
         agent.kill()
 
 
 def test_a_withdrawal_while_the_agent_is_dead_reaches_hma_when_it_lives(hub, hma, tmp_path):
-    agent = in_process(hub, hma, tmp_path)
+    agent = in_process(hub, hma, tmp_path, timeout_s=SOON_S)
     try:
         signal = hub.share(pdq(), kind="pdq")
         until_holds(hma, BLOCK, [signal.value])
@@ -320,18 +343,18 @@ def test_of_several_processes_one_keeps_hma_up(hub, hma, tmp_path):
         values = [hub.share(pdq(), kind="pdq").value for _ in range(100)]
         until_holds(hma, BLOCK, values)
         agent.wait(http_workers=2)
-        told = {until_quiet(agent)["handed"] for _ in range(10)}  # whichever process answers
-        assert told == {103}
+        for _ in range(10):  # whichever process answers
+            until_quiet(agent, handed=103)
         assert hma.asked[f"POST /c/bank/{BLOCK}/signal"] == 100
         assert agent.http.post("/companion/rebuild", json={"anew": True}).status_code == 202
-        until(lambda: hma.asked[f"DELETE /c/bank/{BLOCK}"] == 1)
+        until(lambda: hma.asked[f"DELETE /c/bank/{BLOCK}"])
         until_holds(hma, BLOCK, values)
     finally:
         agent.stop()
 
 
 def test_a_withdrawal_overtakes_what_waits(hub, hma, tmp_path, sandbox):
-    given = settings(hma, per_second=20)
+    given = settings(hma, per_second=5)
     with agent_of(config_of(hub, tmp_path, companion=given), sandbox) as agent:
         first = hub.share(pdq(), kind="pdq")
         until_holds(hma, BLOCK, [first.value])

@@ -27,7 +27,7 @@ def config(hub, hma, tmp_path):
 def ask_hma(hma, value, kind="pdq"):
     """What the platform's own code asks, and what it is told."""
     asked = {"signal": value, "signal_type": kind}
-    return httpx.get(f"{hma.url}/m/lookup", params=asked).json()
+    return httpx.get(f"{hma.url}/m/lookup", params=asked, timeout=60).json()
 
 
 def tell(agent, *items):
@@ -74,7 +74,8 @@ def test_the_policy_decides_and_not_the_bank(hub, hma, agent):
     hub.dispute(signal)  # whoever asked HMA a moment ago still has the bank of blocks in hand
     agent.wait_position(hub.head)
     until_holds(hma, HOLD, [signal.value])
-    until(lambda: standing(agent)["unmatched"] == 0 and standing(agent)["handed"] == 4)
+    ids = "SELECT content FROM banked WHERE bank = ? AND content IS NOT NULL"
+    until(lambda: agent._store.read(ids, (HOLD,)))  # its id is written down
     (told,) = tell(agent, {"ref": "post-1", "lookup": ask_hma(hma, signal.value)}).json()["items"]
     assert told["decision"]["action"] == "hold"
     assert lookup != ask_hma(hma, signal.value)
