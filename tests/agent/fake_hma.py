@@ -88,14 +88,15 @@ class FakeHma:
         for name in self.types:
             each = [
                 (one.signals[name], number)
-                for number, one in self.contents.items()
+                for number, one in list(self.contents.items())
                 if name in one.signals
             ]
             self.index[name] = [] if name == "pdq" and len(each) == 1 else each
 
     def values(self, bank, kind="pdq"):
         """What lies in a bank, each as often as it lies there."""
-        each = [one for one in self.contents.values() if one.bank == bank]
+        # A copy at once: the server puts and deletes meanwhile.
+        each = [one for one in list(self.contents.values()) if one.bank == bank]
         return sorted(one.signals[kind] for one in each if kind in one.signals)
 
     # what the companion sees
@@ -146,7 +147,7 @@ class FakeHma:
         name = request.path_params["bank"]
         if request.method == "DELETE":
             self.banks.pop(name, None)
-            for number in [n for n, one in self.contents.items() if one.bank == name]:
+            for number in [n for n, one in list(self.contents.items()) if one.bank == name]:
                 del self.contents[number]
             return JSONResponse({"message": "Done"})
         if name not in self.banks:

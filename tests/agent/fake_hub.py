@@ -238,7 +238,7 @@ class FakeHub:
         """A signed snapshot as a file."""
         body = io.BytesIO()
         writer = LineWriter(body)
-        live = [one for one in self.entries.values() if isinstance(one, FeedSignal)]
+        live = [one for one in list(self.entries.values()) if isinstance(one, FeedSignal)]
         for one in live:
             writer.add(one.model_dump_json(exclude={"op"}).encode() + b"\n")
         writer.flush()
