@@ -3,7 +3,7 @@
 
 import itertools
 import json
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -152,7 +152,7 @@ def test_files_are_for_their_owner_only(world, readers, settings):
 @pytest.mark.django_db(transaction=True)
 def test_a_snapshot_is_one_moment_while_writers_write(committed_world, readers):
     """Pairs are shared in one act and withdrawn in one: no snapshot has half of one."""
-    world, numbers = committed_world, iter(range(10_000))
+    world, numbers, enough = committed_world, itertools.count(), threading.Event()
     from tests.world import signal_in
 
     def pair():
@@ -163,22 +163,24 @@ def test_a_snapshot_is_one_moment_while_writers_write(committed_world, readers):
         writes.share_many(pair(), by=world.authority, now=NOON)
 
     def write():
-        ends = time.monotonic() + 3
-        while time.monotonic() < ends:
+        while not enough.is_set():
             writes.share_many(pair(), by=world.authority, now=NOON)
         connection.close()
 
     seen = set()
     with ThreadPoolExecutor(1) as thread:
         writing = thread.submit(write)
-        while not writing.done():
-            path, manifest = readers.whole(world.agency)
-            values = {json.loads(one)["value"] for one in readers.lines(path)}
-            assert len(values) % 2 == 0
-            assert len(values) == manifest.version == manifest.signals
-            seen.add(len(values))
+        try:
+            while len(seen) < 20 and not writing.done():
+                path, manifest = readers.whole(world.agency)
+                values = {json.loads(one)["value"] for one in readers.lines(path)}
+                assert len(values) % 2 == 0
+                assert len(values) == manifest.version == manifest.signals
+                seen.add(len(values))
+        finally:
+            enough.set()
         writing.result()
-    assert len(seen) > 2
+    assert len(seen) == 20
 
 
 @pytest.mark.django_db(transaction=True)
