@@ -103,6 +103,14 @@ class Receiver:
 
 
 @contextmanager
+def nobody():
+    """The address of a port at which nobody listens, and which nobody else gets meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/"
+
+
+@contextmanager
 def receiver(reply, **more):
     """A receiver that sends these bytes, or does what this function does with the connection."""
     made = Receiver(reply if callable(reply) else lambda to: to.sendall(reply), **more)

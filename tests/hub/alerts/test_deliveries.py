@@ -18,6 +18,7 @@ from stemtide.hub.alerts import (
     writes_deliveries,
     writes_drills,
 )
+from stemtide.hub.alerts.channels import webhook
 from stemtide.hub.alerts.channels.port import Fate, Post, Result
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
@@ -34,6 +35,7 @@ from stemtide.hub.parties.rules import (
 )
 from stemtide.protocol.words import PartyKind, Role
 from tests.hub.alerts.receivers import answer, parts, receiver
+from tests.hub.api.conftest import wait_until
 from tests.world import NOON
 
 HOME = Home(address="https://hub.example/", languages=frozenset({"en", "nl"}))
@@ -356,12 +358,13 @@ def test_an_answer_that_comes_after_somebody_acknowledged_changes_nothing(world)
     assert not writes.acknowledge_by_answer(mail.delivery, now=NOON)
 
 
-def test_a_slow_receiver_holds_up_nobody_else(committed_world):
+def test_a_slow_receiver_holds_up_nobody_else(committed_world, monkeypatch):
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 600)
     world = committed_world
     release = threading.Event()
 
     def slow(connection):
-        release.wait(20)
+        release.wait(600)
         connection.sendall(answer(200))
 
     with receiver(slow) as crawls, receiver(answer(200)) as quick:
@@ -371,10 +374,7 @@ def test_a_slow_receiver_holds_up_nobody_else(committed_world):
         at_work = sender()
         now = datetime.now(UTC)
         assert at_work.start_due(now) == 4
-        for _ in range(2000):
-            if Delivery.objects.filter(channel="webhook", state="sent").exists():
-                break
-            release.wait(0.005)
+        wait_until(Delivery.objects.filter(channel="webhook", state="sent").exists)
         states = dict(
             Delivery.objects.filter(channel="webhook").values_list("alert__party__name", "state")
         )
@@ -390,7 +390,7 @@ def test_no_more_are_taken_than_there_are_threads(committed_world):
     release = threading.Event()
     drill(*world.everyone)
     at_work = sender(threads=1)
-    blocker = at_work._crew._pool.submit(release.wait, 20)
+    blocker = at_work._crew._pool.submit(release.wait, 600)
     at_work._crew._under_way.add(blocker)
     assert at_work.start_due(datetime.now(UTC)) == 0
     release.set()

@@ -14,7 +14,15 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from stemtide.hub.alerts.channels import webhook
 from stemtide.hub.alerts.channels.port import Fate, Post
-from tests.hub.alerts.receivers import OLD_SECRET, SECRET, answer, parcel, parts, receiver
+from tests.hub.alerts.receivers import (
+    OLD_SECRET,
+    SECRET,
+    answer,
+    nobody,
+    parcel,
+    parts,
+    receiver,
+)
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 
 HERE = Post(loopback=True)
@@ -156,19 +164,17 @@ def test_a_redirect_is_not_followed():
     assert "not followed" in result.words
 
 
-def test_a_receiver_that_trickles_bytes_is_left_in_time(monkeypatch):
+def test_a_receiver_that_trickles_bytes_for_ever_is_left(monkeypatch):
     monkeypatch.setattr(webhook, "TIMEOUT_S", 0.5)
 
     def trickle(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        for number in range(100):
-            connection.sendall(f"X-{number}: y\r\n".encode())
+        while True:  # until it is left
+            connection.sendall(b"X-A: y\r\n")
             time.sleep(0.05)
 
     with receiver(trickle) as to:
-        began = time.monotonic()
         result = post_to(to)
-        assert time.monotonic() - began < 4
     assert (result.fate, "longer than" in result.words) == (Fate.FAILED, True)
 
 
@@ -195,9 +201,8 @@ def test_a_receiver_that_speaks_something_else_is_a_failure(nonsense):
 
 
 def test_nobody_listens():
-    with receiver(b"") as to:
-        pass
-    result = post_to(to)
+    with nobody() as url:
+        result = webhook.send(parcel(url), post=HERE)
     assert (result.fate, "cannot connect" in result.words) == (Fate.FAILED, True)
 
 

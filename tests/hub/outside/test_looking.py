@@ -11,7 +11,7 @@ import pytest
 
 from stemtide.hub.outside import looking
 from stemtide.hub.outside.looking import ANYWHERE, THIS_MACHINE, Trouble, look
-from tests.hub.alerts.receivers import answer, parts, receiver
+from tests.hub.alerts.receivers import answer, nobody, parts, receiver
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 
 HERE = replace(ANYWHERE, loopback=True)
@@ -207,7 +207,7 @@ def test_the_body_of_a_redirect_is_not_read():
 def drip(first, rest, *, pause_s=0.05):
     def reply(connection):
         connection.sendall(first)
-        for _ in range(200):
+        while True:  # until it is left
             connection.sendall(rest)
             time.sleep(pause_s)
 
@@ -224,12 +224,10 @@ def drip(first, rest, *, pause_s=0.05):
         (b"", b"H"),
     ],
 )
-def test_an_address_that_drips_is_left_in_time(monkeypatch, first, rest):
+def test_an_address_that_drips_for_ever_is_left(monkeypatch, first, rest):
     monkeypatch.setattr(looking, "TIMEOUT_S", 0.4)
     with receiver(drip(first, rest)) as to:
-        began = time.monotonic()
         seen = look(at(to), reach=HERE)
-        assert time.monotonic() - began < 4
     assert seen.trouble in {Trouble.TIMED_OUT, Trouble.BROKEN_OFF}
 
 
@@ -296,9 +294,8 @@ def test_a_body_that_ends_early_is_no_answer():
 
 
 def test_nobody_listens():
-    with receiver(b"") as to:
-        pass
-    assert look(at(to), reach=HERE).trouble is Trouble.NO_CONNECTION
+    with nobody() as url:
+        assert look(url, reach=HERE).trouble is Trouble.NO_CONNECTION
 
 
 def test_a_name_that_cannot_be_looked_up_is_no_answer(monkeypatch):

@@ -23,6 +23,7 @@ from stemtide.hub.webhooks.writes_sending import Taken
 from stemtide.protocol.webhook_messages import WebhookChangeIn
 from stemtide.protocol.webhooks import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
+from tests.hub.api.conftest import wait_until
 from tests.hub.webhooks.test_telling import share
 
 NO = answer(500)
@@ -258,12 +259,13 @@ def test_two_clocks_take_each_event_once(committed_hub):
     assert len(taken) == len(set(taken)) == 7
 
 
-def test_a_slow_receiver_holds_up_nobody_else(committed_hub):
+def test_a_slow_receiver_holds_up_nobody_else(committed_hub, monkeypatch):
+    monkeypatch.setattr(sending, "TIMEOUT_S", 600)
     hub = committed_hub
     release = threading.Event()
 
     def slow(connection):
-        release.wait(20)
+        release.wait(600)
         connection.sendall(answer(204))
 
     with receiver(slow) as to:
@@ -288,7 +290,7 @@ def test_no_more_are_taken_than_there_are_threads(committed_hub):
     share(hub, 1)
     hub.follow()
     hub.calling._crew._under_way |= {
-        hub.calling._crew._pool.submit(release.wait, 20) for _ in range(2)
+        hub.calling._crew._pool.submit(release.wait, 600) for _ in range(2)
     }
     assert hub.calling.start_due(hub.now) == 0
     release.set()
@@ -320,7 +322,7 @@ def test_a_hub_that_is_killed_while_it_sends_sends_again_under_the_same_id(commi
 
     def never(connection):
         asked.set()
-        release.wait(60)
+        release.wait(600)
         connection.close()
 
     with receiver(never) as to:
@@ -335,7 +337,8 @@ def test_a_hub_that_is_killed_while_it_sends_sends_again_under_the_same_id(commi
         dying = subprocess.Popen(
             [sys.executable, "-c", DIES, hub.now.isoformat()], env={**os.environ, **where}
         )
-        assert asked.wait(60)
+        wait_until(lambda: asked.is_set() or dying.poll() is not None)
+        assert asked.is_set()
         dying.send_signal(signal.SIGKILL)
         dying.wait()
         release.set()
@@ -400,7 +403,7 @@ def test_an_address_that_leads_inside_by_now_is_not_called(hub):
 def test_a_receiver_that_is_too_slow_is_left(hub, monkeypatch):
     monkeypatch.setattr(sending, "TIMEOUT_S", 0.2)
     release = threading.Event()
-    with receiver(lambda _: release.wait(20)) as to:
+    with receiver(lambda _: release.wait(600)) as to:
         ear = hub.listen()
         Webhook.objects.update(url=f"http://127.0.0.1:{to.port}/")
         share(hub, 1)
