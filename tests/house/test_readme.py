@@ -64,6 +64,7 @@ def share(hub, key, blob):
         f"{hub}/api/v1/signals/bulk",
         json={"signals": rows},
         headers={"Authorization": f"Bearer {key}"},
+        timeout=60,
     )
     return max(one["position"] for one in answer.raise_for_status().json()["signals"])
 
@@ -85,7 +86,7 @@ def test_the_ten_lines_block_what_is_shared_and_let_the_rest_pass(tmp_path, shel
     files = photographs()
     known, unknown = files["chelsea.png"], files[pictures.UNRELATED[0]]
     position = share(hub.address, keys["an-authority"], known)
-    while httpx.get(f"{agent.address}/health").json()["position"] < position:
+    while httpx.get(f"{agent.address}/health", timeout=60).json()["position"] < position:
         time.sleep(0.01)
 
     said = {}

@@ -4,6 +4,7 @@
 import base64
 import re
 import threading
+import time
 
 import httpx
 import pytest
@@ -172,7 +173,7 @@ def test_a_flood_with_one_key_is_refused_while_every_request_of_another_is_answe
         serving(STEMTIDE_RATES="reading=200 writing=200") as hub,
         hub.client("small-forum") as calm,
     ):
-        done, floods = threading.Event(), []
+        done, floods, began = threading.Event(), [], time.monotonic()
 
         def flood():
             with hub.client("big-video") as client:
@@ -191,7 +192,8 @@ def test_a_flood_with_one_key_is_refused_while_every_request_of_another_is_answe
             for one in threads:
                 one.join()
     assert answers == [200] * 150
-    assert floods.count(200) == 200
+    windows = 1 + int((time.monotonic() - began) // 60)  # one, unless the machine is very busy
+    assert 200 <= floods.count(200) <= 200 * windows
     assert set(floods) == {200, 429}
     assert 'route="too-many",status="429"' in told
 

@@ -12,7 +12,8 @@ from tests.hub.api.conftest import serving
 
 
 def test_port_0_takes_a_free_port_and_says_which(hub):
-    assert httpx.get(f"{hub.address}/health", trust_env=False).status_code == 200
+    answer = httpx.get(f"{hub.address}/health", trust_env=False, timeout=60)
+    assert answer.status_code == 200
     assert not hub.address.endswith(":0")
 
 

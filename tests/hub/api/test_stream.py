@@ -73,7 +73,8 @@ def share(hub, value: str, *, by: str = "be-crisis-centre", **facts: object) -> 
 
 
 def head(hub) -> int:
-    return httpx.get(f"{hub.address}/health", trust_env=False).json()["positions"]
+    answer = httpx.get(f"{hub.address}/health", trust_env=False, timeout=60)
+    return answer.json()["positions"]
 
 
 def test_a_share_wakes_a_follower_with_its_position(hub, numbers):

@@ -56,12 +56,16 @@ def configure(settings, provider, **more):
     settings.SOCIALACCOUNT_PROVIDERS = house._identity_providers(organisations)
 
 
+def sent_back(away):
+    """Where the provider sends somebody who was sent there."""
+    return httpx.get(away.headers["Location"], timeout=60).headers["Location"]
+
+
 def come_in(client=None, *, asked=""):
     """Through the provider and back; the client, and the hub's last answer."""
     client = client or Client()
     away = client.get(f"/sign-in/with/big{asked}")
-    back = httpx.get(away.headers["Location"], follow_redirects=False).headers["Location"]
-    split = urlsplit(back)
+    split = urlsplit(sent_back(away))
     return client, client.get(f"{split.path}?{split.query}")
 
 
@@ -230,7 +234,7 @@ def test_an_answer_that_nobody_asked_for_is_refused(world):
 def test_an_answer_serves_the_browser_that_asked_alone(world):
     person(world)
     away = Client().get("/sign-in/with/big")
-    back = urlsplit(httpx.get(away.headers["Location"]).headers["Location"])
+    back = urlsplit(sent_back(away))
     other = Client()
     refused(other, other.get(f"{back.path}?{back.query}"))
 

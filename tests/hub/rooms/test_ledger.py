@@ -205,7 +205,7 @@ def test_listeners_hear_of_an_entry_once_it_is_committed():
     with transaction.atomic():
         number = append().number
         assert list(listener.connection.notifies(timeout=0.05)) == []
-    heard = next(listener.connection.notifies(timeout=10))
+    heard = next(listener.connection.notifies(timeout=600))
     listener.close()
     assert heard.payload == str(number)
 
