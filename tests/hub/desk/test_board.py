@@ -103,8 +103,8 @@ def test_each_viewer_sees_the_agents_that_concern_it(world, viewer, sees):
 def test_an_agent_says_how_it_stands(world):
     world.share()
     world.share(value=f"0{PDQ[1:]}")
-    world.agent("provider", position=1)
-    world.agent("rival", position=2, seconds_ago=90)
+    world.agent("provider", position=1, seconds_ago=-60)  # none falls silent meanwhile
+    world.agent("rival", position=2, seconds_ago=61)
     answer = world.desk("agency").get("/")
     page = text(answer)
     assert figure(answer, "agents") == ["1", "of", "2"]
@@ -126,15 +126,15 @@ def test_a_withdrawn_signal_says_so(world):
     world.withdraw(world.share())
     page = text(world.desk("agency").get("/"))
     assert "withdrawn high severity" in page
-    assert "withdrawn just now" in page
+    assert re.search(r"withdrawn (just now|\d+ s ago)", page)
 
 
 def test_a_crisis_stands_on_top_with_its_clocks(world):
     world.crisis(active=True, joined=("observer",))
     page = text(world.desk("observer", Role.OBSERVER).get("/"))
     assert "Active Attack at the harbour BE, NL" in page
-    assert "Since the event 02:00:0" in page
-    assert "Since activation 00:00:0" in page
+    assert re.search(r"Since the event 02:00:\d\d", page)
+    assert re.search(r"Since activation 00:00:\d\d", page)
 
 
 def test_an_observer_learns_of_no_early_warning(world):

@@ -2,6 +2,7 @@
 """A message that is refused whole stops no other; time that ends loses nothing that is known."""
 
 import json
+import re
 import time
 
 import pytest
@@ -199,7 +200,8 @@ def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
     server.pending = 9
     desk.world.share(kind="md5", tlp="green")
     desk.run()
-    assert "too slow for one run" in desk.row.trouble
+    # The time is over before a request, or in the midst of one.
+    assert re.search("too slow for one run|too long to answer", desk.row.trouble)
     assert len(partner.asked) < 9
 
 
