@@ -16,9 +16,12 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from django.core.management.color import no_style
+from django.db import connection
 from django.test import Client
 
 from stemtide.hub.parties.models import Party
+from stemtide.hub.signals.models import Signal
 from tests import tables
 from tests.world import World
 
@@ -38,6 +41,15 @@ class Machine:
         sent = {"data": content, "content_type": "application/json"} if body is not None else {}
         headers = self._headers | more.pop("headers", {})
         return self._client.generic(method, path, headers=headers, **(sent | more))
+
+
+@pytest.fixture
+def numbered_from_1(world: World) -> None:  # noqa: ARG001  # the tables must be there
+    """Number signals from 1, whatever tests before did: MISP's events hold so many numbers each."""
+    sequences = [{"table": Signal._meta.db_table, "column": "id"}]
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_by_name_sql(no_style(), sequences):
+            cursor.execute(statement)
 
 
 @pytest.fixture

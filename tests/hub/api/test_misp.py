@@ -15,6 +15,8 @@ from stemtide.protocol.words import Opinion, Scope, WithdrawReason
 from tests.hub.api.conftest import Machine
 from tests.world import NOON, hex_value, signal_in
 
+pytestmark = pytest.mark.usefixtures("numbered_from_1")
+
 BASE = "/misp/feed"
 
 

@@ -13,6 +13,8 @@ from stemtide.protocol.words import Scope, WithdrawReason
 from tests.hub.api.conftest import Machine
 from tests.world import NOON, hex_value
 
+pytestmark = pytest.mark.usefixtures("numbered_from_1")
+
 ATTRIBUTES = "/misp/attributes/restSearch"
 EVENTS = "/misp/events/restSearch"
 SIGHTINGS = "/misp/sightings/add"

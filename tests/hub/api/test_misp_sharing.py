@@ -13,6 +13,8 @@ from stemtide.protocol.words import Scope
 from tests.hub.api.conftest import Machine
 from tests.world import hex_value
 
+pytestmark = pytest.mark.usefixtures("numbered_from_1")
+
 ADD, EDIT = "/misp/events/add", f"/misp/events/edit/{uuid4()}"
 SHA256, MD5, PDQ = hex_value("a"), hex_value("b", digits=32), hex_value("c")
 
