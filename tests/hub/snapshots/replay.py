@@ -32,7 +32,7 @@ class Wire:
             return Response(self.recorded[path])
         kept = {"authorization", "range", "if-range"}
         headers = {name: one for name, one in request.headers.items() if name in kept}
-        async with httpx.AsyncClient(base_url=self._hub, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self._hub, trust_env=False, timeout=60) as client:
             said = await client.get(path, params=request.query_params, headers=headers)
         content = self.change(path, said.content) if self.change else said.content
         passed = {"etag", "content-range", "content-type"}
