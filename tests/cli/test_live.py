@@ -45,12 +45,13 @@ def test_segments_that_come_while_it_runs_are_sent(agent, tmp_path):
 
     def write():
         for number, blob in enumerate(each):
-            (folder / f"{number}.m4s").write_bytes(blob)
+            (tmp_path / "next").write_bytes(blob)
+            (tmp_path / "next").rename(folder / f"{number}.m4s")  # never half of one
             time.sleep(0.3)
 
     writer = threading.Thread(target=write)
     writer.start()
-    said = send(agent, folder, "--init", tmp_path / "init.mp4", "--follow-s", "3", "--look")
+    said = send(agent, folder, "--init", tmp_path / "init.mp4", "--follow-s", "12", "--look")
     writer.join()
     assert said.code == 0, said.err
     assert len(said.rows) == len(each)

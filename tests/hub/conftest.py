@@ -53,6 +53,26 @@ def _emptying_is_allowed():
         yield
 
 
+WAITS = (
+    "stemtide.hub.alerts.channels.mail.TIMEOUT_S",
+    "stemtide.hub.alerts.channels.webhook.TIMEOUT_S",
+    "stemtide.hub.exchanges.sources.port.ONE_TIMEOUT_S",
+    "stemtide.hub.outside.looking.TIMEOUT_S",
+    "stemtide.hub.papers.verifying._WALL_S",
+    "stemtide.hub.webhooks.sending.TIMEOUT_S",
+)
+"""How long the hub waits for others, and for a process of its own."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _others_have_time():
+    """Wait for others however slow the machine is; a test of too long a wait sets its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in WAITS:
+            patch.setattr(name, 600.0)
+        yield
+
+
 @pytest.fixture
 def world(db) -> World:  # noqa: ARG001  # it must come first
     """The cast, in a transaction that is rolled back after the test."""

@@ -18,7 +18,6 @@ from stemtide.hub.alerts import (
     writes_deliveries,
     writes_drills,
 )
-from stemtide.hub.alerts.channels import webhook
 from stemtide.hub.alerts.channels.port import Fate, Post, Result
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
@@ -358,8 +357,7 @@ def test_an_answer_that_comes_after_somebody_acknowledged_changes_nothing(world)
     assert not writes.acknowledge_by_answer(mail.delivery, now=NOON)
 
 
-def test_a_slow_receiver_holds_up_nobody_else(committed_world, monkeypatch):
-    monkeypatch.setattr(webhook, "TIMEOUT_S", 600)
+def test_a_slow_receiver_holds_up_nobody_else(committed_world):
     world = committed_world
     release = threading.Event()
 
