@@ -115,7 +115,7 @@ def secret(
 ) -> None:
     """Show what signs the alerts to a party's contact points, the newest secret first.
 
-    After --rotate the secret before signs beside the new one for 24 hours.
+    After --rotate the secrets before sign beside the new one for 24 hours.
     """
     open_hub(data_dir)
     from stemtide.hub.alerts import reads_deliveries as reads, writes_deliveries as writes
@@ -128,7 +128,8 @@ def secret(
     for point in points:
         moment = now()
         if rotate:
-            found = writes.rotate_secret(point, actor=OPERATOR, now=moment)
+            with told(rules.ConflictError):
+                found = writes.rotate_secret(point, actor=OPERATOR, now=moment)
         else:
             found = reads.secrets(point, by=OPERATOR, now=moment)
         for one in found:

@@ -295,17 +295,32 @@ def test_secrets_differ_by_contact_point_and_lie_in_no_table(world):
     assert all(secret not in kept for pair in secrets for secret in pair)
 
 
-def test_after_a_rotation_two_secrets_sign_for_a_day_and_never_three(world):
+def test_whoever_knows_a_secret_of_before_two_rotations_still_understands(world):
     point = contact(world.agency)
     (first,) = reads_deliveries.secrets(point, by="test", now=NOON)
     second = writes_deliveries.rotate_secret(point, actor="operator", now=NOON)
     assert (len(second), second[1]) == (2, first)
     third = writes_deliveries.rotate_secret(point, actor="operator", now=world.at(hours=1))
-    assert third == (third[0], second[0])
+    assert third == (third[0], *second)
+    still = reads_deliveries.secrets(point, by="test", now=world.at(hours=24))
+    assert still == third
     later = reads_deliveries.secrets(point, by="test", now=world.at(hours=26))
     assert later == (third[0],)
     assert world.ledger_kinds().count("signing_key.rotated") == 2
     assert third[0] not in str(world.last_entry().detail)
+
+
+def test_secrets_do_not_pile_up(world):
+    point = contact(world.agency)
+    for _ in range(4):
+        found = writes_deliveries.rotate_secret(point, actor="operator", now=NOON)
+    assert len(found) == 5
+    with pytest.raises(ConflictError, match=r"5 secrets .* after 12:00 UTC"):
+        writes_deliveries.rotate_secret(point, actor="operator", now=world.at(hours=1))
+    assert reads_deliveries.secrets(point, by="test", now=world.at(hours=1)) == found
+    assert (
+        len(writes_deliveries.rotate_secret(point, actor="operator", now=world.at(hours=25))) == 2
+    )
 
 
 def test_an_operator_finds_a_partys_contact_points(world):

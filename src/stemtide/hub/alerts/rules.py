@@ -2,7 +2,7 @@
 """States of alerts and deliveries, back-off, and who may acknowledge, retry, drop and drill."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from stemtide.hub.parties.rules import (
@@ -133,7 +133,10 @@ ANEW_AFTER = timedelta(minutes=10)
 """How long whoever holds a link that has expired waits between two new ones."""
 
 OVERLAP = timedelta(hours=24)
-"""How long the secret before a rotation still signs beside the new one."""
+"""How long the secrets before a rotation still sign beside the new one."""
+
+SECRETS = 5
+"""Secrets of one contact point that may sign at once."""
 
 DRILL_EVERY = timedelta(days=92)
 """A quarter: contact points that nobody tried for longer are stale.
@@ -215,6 +218,16 @@ def check_drop(state: DeliveryState, *, reason: str) -> None:
         )
     if state is not DeliveryState.DEAD:
         raise ConflictError("this delivery is {state}: only a dead one is dropped", state=state)
+
+
+def check_rotation(signing: int, *, until: datetime | None) -> None:
+    """Secrets do not pile up. signing: those that sign now, the last of the old ones until then."""
+    if signing >= SECRETS:
+        raise ConflictError(
+            "{signing} secrets of this contact point sign already: renew after {until:%H:%M} UTC",
+            signing=signing,
+            until=until,
+        )
 
 
 def link_valid_for(subject: str) -> timedelta:

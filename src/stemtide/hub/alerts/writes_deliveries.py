@@ -122,15 +122,23 @@ def drop(uid: UUID, *, reason: str, by: Actor | None, now: datetime) -> Delivery
 
 @transaction.atomic
 def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[str, ...]:
-    """Give a contact point a new signing secret; the one before signs beside it for a while."""
+    """Give a contact point a new signing secret; those before sign beside it for a day.
+
+    All of them: of two rotations in a row, the receiver may know the secret before both.
+
+    raises: ConflictError where too many sign already.
+    """
     ledger.take_turn()
     rows = SigningKey.objects.filter(point=point)
+    still = rows.filter(retires_at__gt=now)
+    last = still.order_by("-retires_at").first()
+    rules.check_rotation(1 + still.count(), until=last.retires_at if last else None)
     latest = rows.order_by("-generation").first()
     ends_at = now + rules.OVERLAP
     if latest is None:
         SigningKey.objects.create(point=point, generation=1, made_at=now, retires_at=ends_at)
     else:
-        rows.filter(retires_at__gt=now).update(retires_at=now)
+        still.update(retires_at=ends_at)
         rows.filter(pk=latest.pk).update(retires_at=ends_at)
     generation = latest.generation + 1 if latest else 2
     SigningKey.objects.create(point=point, generation=generation, made_at=now)
