@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.media.image_recall import skimage
+from benchmarks.media.priority import as_before
 
 PICTURES = (
     "JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "BMP", "JPEG2000", "QOI", "PPM", "PCX", "ICO",
@@ -66,7 +67,7 @@ def picture(image: Image.Image, name: str, **options) -> bytes:
 def film(container, codec, sound, shots) -> bytes:
     """A cut every three frames, with sound if its codec is named."""
     stream = io.BytesIO()
-    with av.open(stream, "w", format=container) as out:
+    with as_before(), av.open(stream, "w", format=container) as out:
         moving = out.add_stream(codec, rate=FPS, options={"g": "4"})
         moving.width, moving.height = SIZE
         moving.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import io
+import os
 from dataclasses import replace
 
 import av
@@ -55,6 +56,13 @@ def test_key_frames_alone_are_decoded_for_every_codec(codec, container):
     way, found = walk(blob, depth=Depth.KEY_FRAMES)
     assert way.decoded == len(found) <= 6
     assert [round(one.at_s) for one in found][:3] == [0, 1, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux says it")
+def test_to_encode_leaves_the_tests_no_priority_over_others():
+    before = os.sched_getscheduler(0)
+    encoded(pictures("table")[:4], codec="libsvtav1", preset="12")
+    assert os.sched_getscheduler(0) == before
 
 
 def test_a_sparse_walk_decodes_a_part_of_the_frames():

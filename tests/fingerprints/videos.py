@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import av
 import numpy as np
+from benchmarks.media.priority import as_before
 from PIL import Image
 
 from stemtide.exercises.pictures import photographs
@@ -52,7 +53,7 @@ def encoded(
 ) -> bytes:
     """The frames as a file."""
     file = io.BytesIO()
-    with av.open(file, "w", format=container) as out:
+    with as_before(), av.open(file, "w", format=container) as out:
         stream = out.add_stream(codec, rate=FPS, options={"preset": "veryfast", **options})
         stream.pix_fmt, stream.thread_count = pix_fmt, 1
         for number, picture in enumerate(frames):
