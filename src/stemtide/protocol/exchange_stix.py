@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indicators of another TAXII server as records of an exchange."""
+"""Indicators of another TAXII server as records of an exchange.
 
+What asks for several things joined by OR is a record for each, named by the indicator and by what
+the comparison asks for: in a newer version each is found again, in whatever order.
+"""
+
+import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,48 +28,80 @@ _FIELDS = (
     *("entity", "severity", "provenance", "confidence", "tlp", "pap", "audience", "expires_at"),
 )
 
+MAX_SIGNALS = 20_000
+"""Signals that a page may ask for, as one post may."""
+
+_PART_DIGITS = 32
+
+
+class TooManySignalsError(Exception):
+    """A page asks for more signals than are taken at once; a smaller page may not."""
+
 
 def read_objects(sent: Iterable[object]) -> tuple[list[Told], list[Fault], int]:
-    """What the objects of a page say: records, faults, and how many are no signals."""
+    """What the objects of a page say: records, faults, and how many are no signals.
+
+    Of several versions of an indicator the last one counts.
+
+    raises: TooManySignalsError.
+    """
     told: list[Told] = []
     faults: list[Fault] = []
     others = 0
-    for one in sent:
+    indicators: dict[object, Stix] = {}
+    for place, one in enumerate(sent):
         stix: Stix = one if isinstance(one, dict) else {}
-        if stix.get("type") != "indicator":
+        named = stix.get("id")
+        if stix.get("type") == "indicator":
+            indicators[named if isinstance(named, str) else place] = stix
+        else:
             others += 1
-            continue
+    for stix in indicators.values():
         try:
-            told.append(_read(stix))
+            told += _read(stix)
         except (PostedError, RefusedWordError) as error:
             faults.append(Fault(str(stix.get("id"))[:300], str(error)))
+        if len(told) > MAX_SIGNALS:
+            raise TooManySignalsError
     return told, faults, others
 
 
-def _read(stix: Stix) -> Told:
-    """One indicator. raises: PostedError, RefusedWordError."""
+def _read(stix: Stix) -> list[Told]:
+    """The records of one indicator, one a comparison. raises: PostedError, RefusedWordError."""
     key = str(stix.get("id"))[:300]
     if stix.get("revoked") is True:  # whatever else is wrong with it
-        return Told(key, str(stix.get("modified"))[:80], reason=_reason(stix))
+        return [Told(key, str(stix.get("modified"))[:80], reason=_reason(stix))]
     posted = read_object(stix)
     words = read_words(stix.get("labels") or [])
     wanted = signals_of(posted, crisis=None, exercise=False)
-    if len(wanted.signals) != 1 or wanted.others:
-        raise PostedError("pattern: is not one comparison that uploads can be held against")
-    (body,) = wanted.signals
+    if not wanted.signals:
+        raise PostedError(wanted.why)
     extension = _extension(stix)
     via = words.via or list(way_of(extension))
-    return Told(
+    whole = Told(
         key,
         str(posted.version),
         said_at=posted.moment,
-        facts=_said(body, stix=stix, extension=extension, words=words.facts),
         is_exercise=words.is_exercise or extension.get("exercise") is True,
         is_disputed=words.is_disputed or extension.get("disputed") is True,
         via=tuple(via),
         signals=signal_uids(key),
         makers=(str(stix.get("created_by_ref")),),
+        beside=wanted.others,
     )
+    facts = {
+        _part(key, body): _said(body, stix=stix, extension=extension, words=words.facts)
+        for body in wanted.signals
+    }
+    if len(facts) == 1:
+        return [replace(whole, facts=said) for said in facts.values()]
+    return [replace(whole, key=name, part_of=key, facts=said) for name, said in facts.items()]
+
+
+def _part(key: str, body: SignalIn) -> str:
+    """The name of one comparison of an indicator: it tells no value, as names stand in logs."""
+    asked = hashlib.sha256(f"{body.kind} {body.value}".encode()).hexdigest()
+    return f"{key}#{asked[:_PART_DIGITS]}"
 
 
 def _said(

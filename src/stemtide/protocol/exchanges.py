@@ -100,6 +100,10 @@ class Told:
     signals:  ids of signals that its name may stand for, if it is one of ours.
     makers:   names of who made it there.
     reason:   why it was taken back.
+    part_of:  the name there of the record that this is one comparison of; "" for a whole record.
+              What a record is in one version stands on one page; what it was before and is not
+              told with it is not said any more. Where a record is taken back, its parts are.
+    beside:   comparisons of the record that are no signals.
     """
 
     key: str
@@ -112,6 +116,13 @@ class Told:
     signals: tuple[UUID, ...] = ()
     makers: tuple[str, ...] = ()
     reason: WithdrawReason = WithdrawReason.OTHER
+    part_of: str = ""
+    beside: int = 0
+
+    @property
+    def whole(self) -> str:
+        """The name there of the record that it is, or is part of."""
+        return self.part_of or self.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.exchanges import reads, writes
 from stemtide.hub.exchanges.models import Exchange
-from stemtide.hub.exchanges.rules import ENDS_AT_ONCE
+from stemtide.hub.exchanges.rules_turns import ENDS_AT_ONCE
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.signals import writes as signals

@@ -2,6 +2,7 @@
 """Exchanges, the records that came through them, what is still to be pushed, and their log."""
 
 from django.db import models
+from django.db.models import Q
 
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Signal
@@ -71,6 +72,7 @@ class Record(models.Model):
     signal:      None for an event. is_own: whether it is the source's party's signal; otherwise
                  another party's, of the same value.
     is_disputed: as the source last said. ended: the source took it back.
+    part_of:     the record of the source's that it is one comparison of; "" for a whole one.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="records")
@@ -80,11 +82,15 @@ class Record(models.Model):
     is_own = models.BooleanField(default=True)
     is_disputed = models.BooleanField(default=False)
     ended = models.BooleanField(default=False)
+    part_of = models.CharField(max_length=300, blank=True, db_default="")
     seen_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint("exchange", "key", name="one_record_an_exchange_and_key")
+        ]
+        indexes = [
+            models.Index("exchange", "part_of", condition=~Q(part_of=""), name="records_by_whole"),
         ]
 
     def __str__(self) -> str:

@@ -158,6 +158,23 @@ def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]
     return found
 
 
+def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # noqa: ARG001  # the clock's
+    """Records that are parts of some records of a source and have not ended, with signals."""
+    found: list[Record] = []
+    for some in batches(wholes):
+        rows = Record.objects.filter(exchange=exchange, part_of__in=some, ended=False)
+        found += rows.exclude(part_of="").select_related("signal", "signal__shared_by")
+    return found
+
+
+def standing(errand: Errand, wholes: Iterable[str], *, by: str) -> dict[str, dict[str, str]]:
+    """The versions of parts that are here of some records of a source, by record and part."""
+    found: dict[str, dict[str, str]] = {}
+    for row in parts(errand.pk, wholes, by=by):
+        found.setdefault(row.part_of, {})[row.key] = row.version
+    return found
+
+
 def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]:  # noqa: ARG001  # the clock's
     """How many records of a source stand for each of some signals, and have not ended."""
     found: dict[int, int] = {}

@@ -3,7 +3,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +17,7 @@ from stemtide.hub.parties.rules import (
     RefusalError,
     allows,
 )
-from stemtide.protocol.exchanges import ExchangeState, Fate, Pull, Terms, Told
+from stemtide.protocol.exchanges import ExchangeState, Fate, Terms, Told
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_VIA, SignalIn
 from stemtide.protocol.words import Direction, ExchangeKind, PartyKind
@@ -36,7 +35,6 @@ __all__ = [
     "check_sharer",
     "check_terms",
     "fit",
-    "in_turns",
     "is_overruled",
     "is_stricter",
     "next_try",
@@ -50,9 +48,6 @@ LEASE = timedelta(minutes=10)
 MIN_EVERY_S, MAX_EVERY_S = 15, 86_400
 LONGEST_PAUSE = timedelta(hours=6)
 """However often a source failed, it is asked again after this."""
-
-ENDS_AT_ONCE = 200
-"""Signals that end in one turn, which nobody else has meanwhile: about two seconds."""
 
 GO_ON_AFTER = timedelta(seconds=5)
 """When a source that has more than one run takes is asked again."""
@@ -241,19 +236,6 @@ def tightened(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
         "pap": _strictest(list(Pap), body.pap, Pap(pap)),
     }
     return body.model_copy(update=marks)
-
-
-def in_turns(pull: Pull) -> list[Pull]:
-    """A page in the pieces that are written one after the other: ends first, then all the rest.
-
-    Of several words about one record the last counts.
-    """
-    told = {one.key: one for one in pull.told}.values()
-    ends = [one for one in told if one.facts is None]
-    apart = [Pull(ends[at : at + ENDS_AT_ONCE]) for at in range(0, len(ends), ENDS_AT_ONCE)]
-    if len(apart) < 2:  # noqa: PLR2004  # nothing is gained
-        return [pull]
-    return [*apart, replace(pull, told=[one for one in told if one.facts is not None])]
 
 
 def is_overruled(said_at: datetime | None, *, withdrawn_at: datetime) -> bool:

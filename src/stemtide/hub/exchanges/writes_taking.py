@@ -4,24 +4,22 @@
 It works inside the transaction of writes_pulling.py.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from stemtide.hub.exchanges import reads, rules
-from stemtide.hub.exchanges.models import Exchange, Record
+from stemtide.hub.exchanges.models import Record
 from stemtide.hub.exchanges.reads import Rival
 from stemtide.hub.exchanges.rules import NotTakenError
 from stemtide.hub.exchanges.writes import CLOCK, write_records
+from stemtide.hub.exchanges.writes_standing import Standing
 from stemtide.hub.ledger import reads as ledger_reads
 from stemtide.hub.signals import reads_collection, writes as signals
-from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import Draft, read_rows
 from stemtide.protocol.exchanges import Fate, Pull, Terms, Told
-from stemtide.protocol.signals import OpinionIn, RowError, SignalIn, WithdrawIn
-from stemtide.protocol.words import Opinion, SignalState, WithdrawReason
+from stemtide.protocol.signals import RowError, SignalIn
+from stemtide.protocol.words import SignalState, WithdrawReason
 
 
 @dataclass(slots=True)
@@ -43,25 +41,26 @@ def _is_stricter(one: Candidate, row: Signal | Rival) -> bool:
 
 
 @dataclass
-class Taking:
+class Taking(Standing):
     """One page on its way in.
 
     is_full: the day is, by a page before it: nothing new is taken.
     named: what the log says of single records. held_back: new ones that the day has no room for.
+    beside: of records that were taken, how many of their comparisons are no signals.
     """
 
-    row: Exchange
-    now: datetime
     is_full: bool = False
-    counts: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     held_back: int = 0
+    beside: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         row, today = self.row, self.now.date()
         if row.day != today:
             row.day, row.day_count = today, 0
         self.terms = Terms.model_validate(row.terms)
+        self._changed: set[str] = set()
+        self._heirs: dict[int, Candidate] = {}
         self._room = 0 if self.is_full else self.terms.most_a_day - row.day_count
 
     @property
@@ -77,10 +76,11 @@ class Taking:
         3 What fits the terms is held against what is here under the same value.
         4 Other facts of what is here replace it; what is new is shared in one act. Of several
           records of one value the strictest mark counts.
-        5 What the source disputes, its party disputes.
+        5 What newer versions no longer say ends: only now, as others may stand for its signal.
+        6 What the source disputes, its party disputes.
         """
         told = list({one.key: one for one in pull.told}.values())
-        self._look_up([one.key for one in told] + [one.key for one in pull.faults])
+        self._look_up(told, pull.faults)
         for fault in pull.faults:  # 1
             self._drop(fault.key, fate=Fate.REFUSED, words=fault.words)
         for one in told:
@@ -89,27 +89,13 @@ class Taking:
         fresh = self._fresh([one for one in told if one.facts is not None])  # 2
         candidates = self._fitting(fresh)
         self._settle(candidates)  # 3, 4
+        self._end_left()  # 5
         self._write()
-        for one in fresh:  # 5
+        for one in fresh:  # 6
             self._judge(one)
+        self._note_beside(told, fresh=fresh)
         if not self.is_to_come_again:
             self._note(pull.events)
-
-    def _look_up(self, keys: Iterable[str]) -> None:
-        """Read what is here of some records, and what else stands for the same signals."""
-        self._records = reads.records(self.row.pk, keys, by=CLOCK)
-        self._stands = {
-            key: one.signal_id
-            for key, one in self._records.items()
-            if one.signal_id is not None and not one.ended
-        }
-        shared = reads.shared_keys(set(self._stands.values()), exchange=self.row.pk, by=CLOCK)
-        self._told_by = Counter(shared)  # signals, by how many records stand for them
-        self._changed: set[str] = set()
-        self._linked: dict[str, Record] = {}
-        self._ended: list[int] = []
-        self._given_up: set[int] = set()
-        self._heirs: dict[int, Candidate] = {}
 
     def _fresh(self, told: Iterable[Told]) -> list[Told]:
         """Records in a version that is not here, and that are not our own."""
@@ -147,6 +133,7 @@ class Taking:
         found = []
         for draft in drafts:
             one = pairs[draft.row][0]
+            self._adopt(one, kind=draft.body.kind, value=draft.value)
             found.append(Candidate(one, draft, self._records.get(one.key)))
         return found
 
@@ -171,7 +158,7 @@ class Taking:
         for one in twins:  # several records of one value stand for one signal
             first = self._records.get(new[one.draft.key].told.key)
             if first is not None and first.signal_id is not None and not first.ended:
-                self._link(one, signal=first.signal_id)
+                self._link(one.told, signal=first.signal_id)
 
     def _is_new(self, one: Candidate, rivals: list[Rival]) -> bool:
         """Whether a record is to be shared; if not, it is settled here."""
@@ -189,7 +176,7 @@ class Taking:
             return self._meet_own(one, own)
         other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
         if other is not None:
-            self._link(one, signal=other.pk, is_own=False)
+            self._link(one.told, signal=other.pk, is_own=False)
             self.counts[Fate.CONFIRMED] += 1
             return False
         # What the source itself took back, it may say again.
@@ -228,7 +215,7 @@ class Taking:
         if is_stricter and is_shared:
             return self._replace(one, row)
         if is_same and (says or is_shared):
-            self._link(one, signal=row.pk)
+            self._link(one.told, signal=row.pk)
             return False
         if not self._has_room():
             if is_stricter:
@@ -244,7 +231,7 @@ class Taking:
         """Whether a record replaces its party's signal: where others told that looser; else not."""
         if _is_stricter(one, own) and reads.shared_keys([own.pk], exchange=self.row.pk, by=CLOCK):
             return self._replace(one, Signal.objects.get(pk=own.pk))
-        self._link(one, signal=own.pk)
+        self._link(one.told, signal=own.pk)
         return False
 
     def _replace(self, one: Candidate, row: Signal) -> bool:
@@ -299,41 +286,9 @@ class Taking:
             if placed is None:
                 self._drop(one.told.key, fate=Fate.REFUSED, words=why[number])
                 continue
-            self._link(one, signal=rows[placed.id].pk)
+            self._link(one.told, signal=rows[placed.id].pk)
             is_changed = one.told.key in self._changed
             self.counts[Fate.CHANGED if is_changed else Fate.SHARED] += 1
-
-    def _link(self, one: Candidate, *, signal: int, is_own: bool = True) -> None:
-        """Let a record stand for a signal. signal: its primary key."""
-        key = one.told.key
-        had = self._records.get(key)
-        left = self._leave(key)
-        self._stands[key] = signal
-        self._told_by[signal] += 1
-        self._records[key] = self._linked[key] = Record(
-            exchange=self.row,
-            key=key,
-            version=one.told.version[:80],
-            signal_id=signal,
-            is_own=is_own,
-            is_disputed=had is not None and had.signal_id == signal and had.is_disputed,
-            seen_at=self.now,
-        )
-        if had is not None and left not in {None, signal}:
-            self._give_up(had, reason=WithdrawReason.SUPERSEDED)
-
-    def _leave(self, key: str) -> int | None:
-        """Let a record stand for no signal; the primary key of that for which it stood."""
-        pk = self._stands.pop(key, None)
-        if pk is not None:
-            self._told_by[pk] -= 1
-        return pk
-
-    def _write(self) -> None:
-        """Write which records stand for what, and which ended."""
-        for some in batches(self._ended):
-            Record.objects.filter(pk__in=some).update(ended=True, seen_at=self.now)
-        write_records(self._linked.values())
 
     def _judge(self, one: Told) -> None:
         """Dispute what the source disputes, in its party's name, and no longer than it does."""
@@ -345,49 +300,23 @@ class Taking:
         self._opine(record.signal, is_disputed=one.is_disputed)
         Record.objects.filter(exchange=self.row, key=one.key).update(is_disputed=one.is_disputed)
 
-    def _opine(self, row: Signal, *, is_disputed: bool) -> None:
-        """Say in the party's name whether the source disputes a signal."""
-        said = Opinion.DISPUTE if is_disputed else Opinion.AGREE
-        note = "disputed at the source" if is_disputed else "no longer disputed at the source"
-        body = OpinionIn(opinion=said, note=note)
-        signals.opine(row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref)
-
     def _note(self, events: Mapping[str, str]) -> None:
         """Note which events were read, and in which version."""
         facts = {"exchange": self.row, "seen_at": self.now}
         write_records(Record(key=key[:300], version=of[:80], **facts) for key, of in events.items())
+
+    def _note_beside(self, told: Iterable[Told], *, fresh: Iterable[Told]) -> None:
+        """Note of records that were taken now how many of their comparisons could not be."""
+        new = {one.key for one in fresh}
+        known = {one.whole for one in told if one.key not in new}
+        for one in fresh:
+            made = self._linked.get(one.key)
+            is_taken = made is not None and made.version == one.version[:80]
+            if one.beside and is_taken and one.whole not in known:
+                self.beside[one.whole] = one.beside
 
     def _drop(self, key: str, *, fate: Fate, words: str) -> None:
         """Do not take a record, and say why; what it stood for ends, as it says that no more."""
         self.counts[fate] += 1
         self.named.append(f"{fate.value.replace('_', ' ')}: {key}: {words}")
         self._end(key, reason=WithdrawReason.OTHER, fate=None)
-
-    def _end(self, key: str, *, reason: WithdrawReason, fate: Fate | None) -> None:
-        """End what a record stands for: the source's own signal, unless another record says it."""
-        record = self._records.get(key)
-        if record is None or record.ended:
-            return
-        record.ended = True
-        self._ended.append(record.pk)
-        self._leave(key)
-        self._give_up(record, reason=reason)
-        if fate is not None and record.is_own and record.signal_id is not None:
-            self.counts[fate] += 1
-
-    def _give_up(self, record: Record, *, reason: WithdrawReason) -> None:
-        """Take a signal of the source back, once no record stands for it."""
-        row = record.signal
-        if row is None or not record.is_own or row.state != SignalState.LIVE:
-            return
-        if not self._told_by[row.pk] and row.pk not in self._given_up:
-            self._withdraw(row, reason=reason)
-
-    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
-        """Take a signal back in the name of the source's party."""
-        body = WithdrawIn(reason=reason, note="as the source says")
-        signals.withdraw(
-            row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
-        )
-        row.state = SignalState.WITHDRAWN
-        self._given_up.add(row.pk)

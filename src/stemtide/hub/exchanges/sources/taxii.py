@@ -5,8 +5,9 @@
   time of the page's last object (X-TAXII-Date-Added-Last).
 2 A server may give one time to many objects. So a finished run begins again a moment *before* its
   last time, and a page without `next` that is all of one time is asked for again, longer.
-3 What makes no way is an error, not a loop: the same `next` twice, a time that goes back, one that
-  lies in the future.
+3 A page that is too much for once, in bytes or in signals, is asked for again, shorter.
+4 What makes no way is an error, not a loop: the same `next` twice, a time that goes back, one that
+  lies in the future, a page that may not be longer and is all of one time.
 
 source: OASIS, TAXII Version 2.1 (10 June 2021), sections 3.4, 3.5 and 5.4.
 """
@@ -25,7 +26,12 @@ from stemtide.hub.exchanges.sources.port import (
     read_json,
 )
 from stemtide.hub.outside.asking import Answer, Question
-from stemtide.protocol.exchange_stix import moment_of, read_objects
+from stemtide.protocol.exchange_stix import (
+    MAX_SIGNALS,
+    TooManySignalsError,
+    moment_of,
+    read_objects,
+)
 from stemtide.protocol.exchanges import Pull
 
 MEDIA_TYPE = "application/taxii+json;version=2.1"
@@ -35,6 +41,7 @@ LIMIT, MAX_LIMIT = 500, 8_000
 MAX_OBJECTS = 10_000
 """A page that brings more is not looked at: no server was asked for so many."""
 
+_OF_A_PAGE = ("next", "limit", "most", "seen")
 _OVERLAP = timedelta(milliseconds=1)
 _MAX_NEXT_CHARS = 2_000
 
@@ -42,17 +49,14 @@ _MAX_NEXT_CHARS = 2_000
 def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  # noqa: ARG001  # as all sources
     """One page.
 
-    checkpoint: after (a time), next (of the page before), limit.
+    checkpoint: after (a time), next (of the page before), limit, most (a longer page was too much).
 
     raises: SourceError.
     """
     try:
         answer = asking.ask(_question(checkpoint, asking=asking))
-    except LargeError:
-        limit = int(checkpoint.get("limit", LIMIT))
-        if limit <= 1:
-            raise
-        return Pull(checkpoint={**checkpoint, "limit": max(1, limit // 4)}, more=True)
+    except LargeError as error:
+        return _shorter(checkpoint, error)
     except RefusedError as error:
         if error.status == 400 and checkpoint.get("next"):  # noqa: PLR2004  # it forgot its token
             return Pull(checkpoint=_without(checkpoint, "next"), more=True)
@@ -61,9 +65,24 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  
     objects = envelope.get("objects", []) if isinstance(envelope, dict) else None
     if not isinstance(objects, list) or len(objects) > MAX_OBJECTS:
         raise SourceError("its answer is no envelope of TAXII, or one of too many objects")
-    told, faults, others = read_objects(objects)
+    try:
+        told, faults, others = read_objects(objects)
+    except TooManySignalsError:
+        words = (
+            f"it brings more than {MAX_SIGNALS:,} signals at once, and no shorter page: no way on"
+        )
+        return _shorter(checkpoint, LargeError(words))
     onward, more, notes = _onward(envelope, answer, checkpoint=checkpoint, now=asking.now)
     return Pull(told, faults, onward, more=more, others=others, notes=notes)
+
+
+def _shorter(checkpoint: dict[str, Any], error: LargeError) -> Pull:
+    """Nothing yet: the same page is to be asked for again, shorter. raises: LargeError."""
+    limit = int(checkpoint.get("limit", LIMIT))
+    if limit <= 1:
+        raise error
+    limit = max(1, limit // 4)
+    return Pull(checkpoint={**checkpoint, "limit": limit, "most": limit}, more=True)
 
 
 def _question(checkpoint: dict[str, Any], *, asking: Asking) -> Question:
@@ -91,12 +110,12 @@ def _onward(
     if envelope.get("more") is True:
         return *_more(envelope, answer, checkpoint=checkpoint, last=last), ()
     if not envelope.get("objects"):
-        return _without(checkpoint, "next", "limit", "seen"), False, ()
+        return _without(checkpoint, *_OF_A_PAGE), False, ()
     if last is None:
         last = moment_of(str(checkpoint.get("seen", "")))
     if last is None:
         note = "it says no X-TAXII-Date-Added-Last: every run reads all of it again"
-        return _without(checkpoint, "next", "limit", "seen"), False, (note,)
+        return _without(checkpoint, *_OF_A_PAGE), False, (note,)
     return {"after": _text(last - _OVERLAP)}, False, ()
 
 
@@ -121,11 +140,12 @@ def _more(
         onward = last - timedelta(microseconds=1)
         if after is None or onward > after:
             return {"after": _text(onward), "limit": limit}, True
-    if limit >= MAX_LIMIT:
+    most = int(checkpoint.get("most", MAX_LIMIT))
+    if limit >= most:
         raise SourceError(
-            f"more than {MAX_LIMIT:,} objects have one time there, and it gives no next: no way on"
+            f"more than {most:,} objects have one time there, and it gives no next: no way on"
         )
-    return {**checkpoint, "limit": min(MAX_LIMIT, limit * 4)}, True
+    return {**checkpoint, "limit": min(most, limit * 4)}, True
 
 
 def _moment(answer: Answer, name: str, *, now: datetime) -> datetime | None:
