@@ -4,8 +4,9 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 
-from stemtide.hub.exchanges import reads
+from stemtide.hub.exchanges import reads, writes
 from stemtide.hub.exchanges.models import Exchange, Record
 from stemtide.hub.exchanges.rules_turns import ENDS_AT_ONCE
 from stemtide.hub.ledger.models import Entry
@@ -368,3 +369,23 @@ def test_a_page_that_may_not_be_longer_and_is_of_one_time_is_an_error_and_no_loo
     desk.run()
     assert "no way on" in desk.row.trouble
     assert len(partner.asked) < 10
+
+
+@pytest.mark.skipif("postgresql" in settings.DATABASES["default"]["ENGINE"], reason="never sleeps")
+def test_a_page_that_is_left_between_its_turns_is_taken_whole_later(desk, shelf, monkeypatch):
+    wrong = several(9000, 9001, beside=[f"file:hashes.PDQ = '{'0' * 64}'"])
+    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(0, 2200, 200)))
+
+    def pause(_):  # where others write in between
+        if not desk.row.is_paused:
+            writes.pause("partner", actor="operator", now=desk.now)
+
+    monkeypatch.setattr("stemtide.hub.ledger.writes.time.sleep", pause)
+    desk.run()
+    assert (desk.row.checkpoint, desk.row.counts) == ({}, {"shared": len(desk.live())})
+    assert 0 < len(desk.live()) < 2202
+    monkeypatch.undo()
+    writes.resume("partner", actor="operator", now=desk.now)
+    desk.run()
+    assert (len(desk.live()), desk.row.counts) == (2202, {"shared": 2202, "refused": 1})
+    assert desk.row.checkpoint != {}
