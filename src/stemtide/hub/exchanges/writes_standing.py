@@ -159,10 +159,7 @@ class Standing:
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
         """Take a signal back in the name of the source's party."""
-        body = WithdrawIn(reason=reason, note="as the source says")
-        signals.withdraw(
-            row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
-        )
+        _take_back(row, of=self.row, reason=reason, now=self.now)
         row.state = SignalState.WITHDRAWN
         self._given_up.add(row.pk)
 
@@ -172,3 +169,9 @@ class Standing:
         note = "disputed at the source" if is_disputed else "no longer disputed at the source"
         body = OpinionIn(opinion=said, note=note)
         signals.opine(row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref)
+
+
+def _take_back(row: Signal, *, of: Exchange, reason: WithdrawReason, now: datetime) -> None:
+    """Withdraw a signal that came through an exchange, which its ledger entry names."""
+    body = WithdrawIn(reason=reason, note="as the source says")
+    signals.withdraw(row.uid, body=body, by=of.party, now=now, actor_ref=of.ref)
