@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 
 DRAIN_S = 3
 """How long answers under way may take to finish once the process is told to stop."""
@@ -82,7 +83,13 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 
 
 def _keep_what_is_there() -> None:
-    """Leave code and settings out of the search for waste, which stops all threads meanwhile."""
+    """Leave code and settings out of the search for waste, which stops all threads meanwhile.
+
+    Django loads what answers with the first request: then it would be searched for ever.
+    """
+    from django.conf import settings  # noqa: PLC0415  # needs start() first
+
+    import_module(settings.ROOT_URLCONF)
     gc.collect()
     gc.freeze()
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub as a process: it says where it listens, and goes in peace."""
 
+import os
 import signal as signals
 import socket
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -49,3 +52,19 @@ def test_a_crash_in_the_real_server_is_a_problem_too():
     assert answer.status_code == 500
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert "secret" not in answer.text
+
+
+def test_what_answers_is_loaded_before_the_first_request(tmp_path):
+    program = (
+        "import sys; from stemtide.hub import boot; boot.start(); boot._keep_what_is_there();"
+        "print('stemtide.hub.api.signals' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"STEMTIDE_DATA_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "True"
