@@ -149,13 +149,13 @@ def tell_new(
     new: list[Draft] = []
     placed: dict[int, Draft] = {}
     for draft in drafts:
-        known = first.get(draft.key)
-        if known is None and (stored := before.get(draft.key)):
+        known = first.get(key := draft.key)
+        if known is None and (stored := before.get(key)):
             known = replace(draft, **stored._asdict(), is_new=False)
         elif known is None:
             known = draft
             new.append(draft)
-        first[draft.key] = known
+        first[key] = known
         try:
             rules.check_same(draft.facts, known.facts)
         except ConflictError as error:

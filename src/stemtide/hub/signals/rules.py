@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -89,6 +90,10 @@ class Facts(NamedTuple):
     crisis: UUID | None
 
 
+_said = attrgetter(*Facts._fields)
+"""What facts_of reads of a body."""
+
+
 def facts_of(body: SignalIn) -> Facts:
     """What a sharer says, with sets in one order."""
     return Facts(
@@ -131,7 +136,7 @@ class Draft:
     @property
     def key(self) -> tuple[str, str, bool]:
         """What a party shares once: kind, value, exercise."""
-        return (self.body.kind.value, self.value, self.body.exercise)
+        return (self.body.kind, self.value, self.body.exercise)
 
 
 def acts(drafts: Iterable[Draft]) -> list[list[Draft]]:
@@ -319,7 +324,11 @@ def unpack_audience(packed: str) -> frozenset[str]:
 def read_rows(
     bodies: Sequence[SignalIn | RowError], *, errors: list[RowError], now: datetime
 ) -> Iterator[Draft]:
-    """Drafts of the rows that are right by themselves; errors takes the others."""
+    """Drafts of the rows that are right by themselves; errors takes the others.
+
+    Rows that say the same have the same facts, made once: those of a bulk mostly do.
+    """
+    said: dict[tuple[object, ...], Facts] = {}
     for row, body in enumerate(bodies):
         if isinstance(body, RowError):
             errors.append(body)
@@ -330,7 +339,8 @@ def read_rows(
         except InvalidError as error:
             errors.append(RowError(row=row, field=error.field, message=error.message))
         else:
-            uid, facts = uuid_at(now), facts_of(body)
+            facts = said.get(what := _said(body)) or said.setdefault(what, facts_of(body))
+            uid = uuid_at(now)
             yield Draft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
 
 

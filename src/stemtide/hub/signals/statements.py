@@ -5,6 +5,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
+from itertools import compress
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +25,10 @@ _FIELDS: dict[str, Any] = {
     for one in Signal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
     if not one.primary_key
 }
-_COLUMNS = tuple(_FIELDS)
-_INSERT = (
-    f"INSERT INTO signals_signal ({', '.join(_COLUMNS)})"  # noqa: S608  # our own column names
-    f" VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
-)
-_COPY = f"COPY signals_signal ({', '.join(_COLUMNS)}) FROM STDIN"
+_OF_EACH = ("uid", "position", "value", "url")
+"""Columns that differ from row to row; what the others hold, many rows of a bulk repeat."""
+_OF_MANY = tuple(name for name in _FIELDS if name not in _OF_EACH)
+
 _LIVE_VALUES = (
     "SELECT value FROM signals_signal"
     " WHERE state = 'live' AND shared_by_id = %s AND value IN ({marks})"
@@ -67,42 +67,67 @@ def insert(
     now: datetime,
 ) -> None:
     """Store drafts as live signals. items, crises: primary keys by id, None to None."""
-    each = {"state": SignalState.LIVE.value, "is_disputed": False, "shared_by_id": by.pk}
-    each |= {
+    drafts = list(drafts)
+    for_all = _of_all(by=by, now=now)
+    labels, dates = cache(partial(_prepared, "labels")), cache(partial(_prepared, "expires_at"))
+    said: dict[tuple[object, ...], tuple[object, ...]] = {}
+    for draft in drafts:
+        if (what := _said(draft)) not in said:
+            row = for_all | _of_many(draft)
+            row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
+            row["content_id"] = items[draft.facts.content]
+            row["crisis_id"] = crises[draft.facts.crisis]
+            said[what] = tuple([row[name] for name in _OF_MANY])
+    # What is NULL in all rows is left out: SQLite's driver looks long for how to bind that.
+    kept = [any(one is not None for one in column) for column in zip(*said.values(), strict=True)]
+    said = {what: tuple(compress(row, kept)) for what, row in said.items()}
+    spell = _FIELDS["uid"].get_db_prep_save
+    rows = [
+        (spell(draft.uid, connection), draft.position, draft.value, draft.url, *said[_said(draft)])
+        for draft in drafts
+    ]
+    _add([*_OF_EACH, *compress(_OF_MANY, kept)], rows)
+
+
+def _of_all(*, by: Party, now: datetime) -> dict[str, object]:
+    """Columns of new signals by name, prepared, that are the same in a whole share."""
+    columns = {
+        "state": SignalState.LIVE.value,
+        "is_disputed": False,
+        "shared_by_id": by.pk,
         "stamp_s": stamp(now),
         "shared_at": now,
         "withdrawn_at": None,
         "withdraw_reason": "",
         "withdraw_note": "",
     }
-    for_all = {name: _prepared(name, value) for name, value in each.items()}
-    prepared: dict[tuple[str, object], object] = {}
+    return {name: _prepared(name, value) for name, value in columns.items()}
 
-    def once(name: str, value: object) -> object:
-        """Prepare a value that many rows repeat."""
-        if (name, value) not in prepared:
-            prepared[name, value] = _prepared(name, value)
-        return prepared[name, value]
 
-    rows = []
-    for draft in drafts:
-        row = for_all | draft.facts._asdict()
-        row["uid"] = _prepared("uid", draft.uid)
-        row["position"] = draft.position
-        row["kind"] = draft.body.kind.value
-        row["value"] = draft.value
-        row["url"] = draft.url
-        row["via"] = " ".join(map(str, draft.body.via))
-        row["exercise"] = draft.body.exercise
-        row["labels"] = once("labels", draft.facts.labels)
-        row["expires_at"] = once("expires_at", draft.facts.expires_at)
-        row["content_id"] = items[draft.facts.content]
-        row["crisis_id"] = crises[draft.facts.crisis]
-        rows.append([row[column] for column in _COLUMNS])
+def _said(draft: Draft) -> tuple[object, ...]:
+    """What two drafts of a share have in common where all columns but _OF_EACH are the same."""
+    return (draft.facts, draft.body.kind, draft.body.exercise, draft.body.via)
+
+
+def _of_many(draft: Draft) -> dict[str, object]:
+    """Columns of a new signal by name that are the same where _said is, and its facts."""
+    return draft.facts._asdict() | {
+        "kind": draft.body.kind.value,
+        "exercise": _prepared("exercise", draft.body.exercise),
+        "via": " ".join(map(str, draft.body.via)),
+    }
+
+
+def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Store rows of signals in the way that is fastest for the database."""
+    into = f"signals_signal ({', '.join(columns)})"
     if connection.vendor == "postgresql" and len(rows) > 1:
-        _copy(rows)
-    else:
-        _run_many(_INSERT, rows)
+        with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    marks = ", ".join(["%s"] * len(columns))
+    _run_many(f"INSERT INTO {into} VALUES ({marks})", rows)  # noqa: S608  # our own column names
 
 
 def add_sightings(rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, Seen], by: Party) -> None:
@@ -203,14 +228,10 @@ def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -
 
 def _prepared(name: str, value: object) -> object:
     """A value of a signal's column as this database's driver takes it."""
-    return _FIELDS[name].get_db_prep_save(value, connection)
-
-
-def _copy(rows: Iterable[Sequence[Any]]) -> None:
-    """Store rows of signals as PostgreSQL takes them fastest."""
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
+    prepared = _FIELDS[name].get_db_prep_save(value, connection)
+    # SQLite keeps a claim as a number, and its driver looks long for how to bind one.
+    is_claim = isinstance(prepared, bool) and connection.vendor == "sqlite"
+    return int(prepared) if is_claim else prepared
 
 
 def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
