@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.protocol.labels import RefusedLabelError, check_label, labels
+from stemtide.protocol.labels import RefusedLabelError, _sound_names, check_label, labels
 from stemtide.protocol.signals import BulkIn, SignalIn
 
 PDQ = "0f" * 32
@@ -74,6 +74,10 @@ def test_every_other_label_is_allowed():
     assert len(allowed) >= 9
     for name in allowed:
         assert signal(labels=[name]).labels == (name,)
+
+
+def test_names_that_are_refused_to_nobody_are_known_without_spelling_them_out_again():
+    assert _sound_names() == {name for name, one in labels().items() if one.refuse_to is None}
 
 
 def test_a_bulk_holds_at_least_one_row():

@@ -97,12 +97,20 @@ def check_label(name: str) -> str:
 
     raises: RefusedLabelError for content of another channel, ValueError for an unknown name.
     """
+    if name in _sound_names():
+        return name
     if refused := refused_label(name):
         raise RefusedLabelError(f"{refused.title} is never stored here: {refused.refuse_to}")
     if name not in labels():
         known = ", ".join(sorted(one.name for one in labels().values() if not one.refuse_to))
         raise ValueError(f"there is no label {name[:60]!r}; known are {known}")
     return name
+
+
+@cache
+def _sound_names() -> frozenset[str]:
+    """The names of labels that are not refused. A bulk asks for them 20,000 times."""
+    return frozenset(name for name in labels() if refused_label(name) is None)
 
 
 LabelName = Annotated[str, AfterValidator(check_label)]
