@@ -168,6 +168,9 @@ def invite(duty, path):
     )
     duty.provider.says("#block-checks", "6 yes of 6")
     duty.provider.goto(path)
+    # The page of before may hear of the room's blocks, which it has not, while it is being left.
+    heard = duty.provider.complaints
+    heard[:] = [one for one in heard if not one.startswith("htmx:oobErrorNoTarget")]
 
 
 def share(duty, path):
