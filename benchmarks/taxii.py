@@ -11,7 +11,6 @@ time stands beside the time that passed, for machines that do other things meanw
 """
 
 import argparse
-import gc
 import json
 import os
 import secrets
@@ -49,8 +48,7 @@ def run(*, signals: int, limit: int, runs: int) -> None:
     from stemtide.hub.stix import reads
 
     by, key, crisis = fill(signals)
-    gc.collect()
-    gc.freeze()  # as the hub does once it has started
+    boot.keep_what_is_there()  # as the hub does before it answers
     hub = reads.ledger.heads()
     print(f"{connection.vendor}: {signals:,} signals in one crisis, pages of {limit:,}")
     alias = f"crisis-{crisis}"

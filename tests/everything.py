@@ -6,8 +6,8 @@ what forms say and templates show comes of no database.
 
 Says plainly what is left out for want of a browser or a database server. With
 STEMTIDE_REQUIRE_ALL=1 nothing may be left out. One process for each core runs tests, each file
-in one of them, in a mixed order that is the same each time: what passed once passes again. For
-another order: python -m tests.everything --randomly-seed=N
+in one of them, in a mixed order that is the same each time: no run fails by its order alone. For
+another: python -m tests.everything --randomly-seed=N
 """
 
 import os

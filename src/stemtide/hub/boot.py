@@ -74,7 +74,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     with _listen(host, port) as listening, _stopping_is_no_failure():
         clock = Clock()
         clock.start()
-        _keep_what_is_there()
+        keep_what_is_there()
         try:
             Server(config).run(sockets=[listening])
         finally:
@@ -82,7 +82,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
             clock.stop()
 
 
-def _keep_what_is_there() -> None:
+def keep_what_is_there() -> None:
     """Leave code and settings out of the search for waste, which stops all threads meanwhile.
 
     Django loads what answers with the first request: then it would be searched for ever.
