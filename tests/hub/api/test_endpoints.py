@@ -199,12 +199,22 @@ def test_metrics_name_routes_and_never_addresses(machine, world):
 
 
 @pytest.mark.django_db
-def test_health_needs_no_key_and_tells_no_secrets(machine):
-    answer = machine(None)("GET", "/health")
+def test_health_without_a_key_says_nothing_that_moves(machine, world):
+    before = machine(None)("GET", "/health")
+    world.share()
 
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"status", "version", "hub", "entries", "positions"}
-    assert answer.json()["status"] == "ok"
+    assert before.status_code == 200
+    assert machine(None)("GET", "/health").content == before.content == b'{"status":"ok"}'
+
+
+@pytest.mark.django_db
+def test_health_tells_details_to_a_key_that_reads_metrics(machine, world):
+    seen = machine(world.agency, scopes=["metrics:read"])("GET", "/health")
+    refused = machine(world.agency, scopes=["feed:read"])("GET", "/health")
+
+    assert set(seen.json()) == {"status", "version", "hub", "entries", "positions"}
+    assert (refused.status_code, "metrics:read" in refused.json()["detail"]) == (403, True)
+    assert machine(None)("GET", "/health", headers={"Authorization": "Bearer x"}).status_code == 401
 
 
 @pytest.mark.django_db

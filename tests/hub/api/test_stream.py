@@ -73,8 +73,8 @@ def share(hub, value: str, *, by: str = "be-crisis-centre", **facts: object) -> 
 
 
 def head(hub) -> int:
-    answer = httpx.get(f"{hub.address}/health", trust_env=False, timeout=60)
-    return answer.json()["positions"]
+    with hub.client() as client:
+        return client.get("/health").json()["positions"]
 
 
 def test_a_share_wakes_a_follower_with_its_position(hub, numbers):
