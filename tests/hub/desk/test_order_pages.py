@@ -346,6 +346,20 @@ def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     assert "It is the news." in said(moderator.get(f"/orders/{uid}"))
 
 
+def test_after_72_hours_the_page_offers_no_infringement_and_names_article_4_3(stage, examiner):
+    uid = issued(stage)
+    arrived(stage, uid)
+    examiner.get(f"/orders/{uid}")
+    examiner.post(f"/orders/{uid}/do/examine", {"examine-reasons": "It may be the news."})
+    Scrutiny.objects.update(due_at=stage.now - timedelta(hours=1))
+    page = said(examiner.get(f"/orders/{uid}"))
+    assert "an infringement can no longer be found (Art. 4(3))" in page
+    assert "/do/announce" not in page
+    assert "/do/uphold" in page
+    refused = examiner.post(f"/orders/{uid}/do/announce", {"announce-text": "News."}, follow=True)
+    assert "72 hours of your own initiative ended" in said(refused)
+
+
 def test_a_provider_asks_for_scrutiny_and_obeys_meanwhile(stage, examiner, moderator):
     uid = issued(stage)
     arrived(stage, uid)

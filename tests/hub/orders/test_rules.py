@@ -57,6 +57,11 @@ def facts(state="received", **more):
     return OrderFacts(**(plain | more))
 
 
+def scrutiny(state="opened", **more):
+    plain = {"basis": ScrutinyBasis.OWN_INITIATIVE, "due_at": NOON + timedelta(hours=72)}
+    return ScrutinyFacts(**(plain | {"state": ScrutinyState(state)} | more))
+
+
 def test_the_words_of_the_states_are_those_of_the_machines():
     assert {*OrderState} == set(machine("order").states)
     assert {*ScrutinyState} == set(machine("scrutiny").states)
@@ -329,9 +334,13 @@ def test_scrutiny_needs_a_copy_and_is_open_once():
     check = {"name": ADDRESSEE, "role": None, "informed_at": None, "now": NOON}
     with pytest.raises(ConflictError, match="no authority has a copy"):
         rules_scrutiny.check_open(facts(homes=()), PROVIDER, **check)
-    told = facts(scrutinies=(ScrutinyFacts(ScrutinyState.ANNOUNCED, HOME),))
+    told = facts(scrutinies=(scrutiny("announced", authority=HOME),))
+    rules_scrutiny.check_open(told, PROVIDER, **check)
     with pytest.raises(ConflictError, match="is open already"):
-        rules_scrutiny.check_open(told, PROVIDER, **check)
+        rules_scrutiny.check_open(told, OWN, **check | {"name": HOME})
+    asked = facts(scrutinies=(scrutiny(basis=PROVIDER),))
+    with pytest.raises(ConflictError, match="is open already"):
+        rules_scrutiny.check_open(asked, PROVIDER, **check)
 
 
 STEPS = {
@@ -350,39 +359,63 @@ def test_the_steps_of_scrutiny_are_its_authoritys_in_their_order(state, step, na
     told = rules.allows(
         rules_scrutiny.check_decide,
         facts(),
-        ScrutinyFacts(ScrutinyState(state)),
+        scrutiny(state),
         step,
         name=name,
         role=None,
         is_competent=True,
+        now=NOON,
     )
     assert told is (name == HOME and step in STEPS[state])
+
+
+@pytest.mark.parametrize("basis", ScrutinyBasis)
+@pytest.mark.parametrize(("hours", "state"), [(72, "opened"), (73, "opened"), (73, "announced")])
+def test_under_article_4_3_an_own_initiative_finding_ends_with_its_72_hours(basis, hours, state):
+    allowed = {
+        step
+        for step in ("announce", "uphold", "infringe")
+        if rules.allows(
+            rules_scrutiny.check_decide,
+            facts(),
+            scrutiny(state, basis=basis),
+            step,
+            name=HOME,
+            role=None,
+            is_competent=True,
+            now=NOON + timedelta(hours=hours),
+        )
+    }
+    has_lapsed = basis is OWN and hours > 72
+    assert allowed == ({"uphold"} if has_lapsed else STEPS[state])
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"now": NOON + WEEKS, "step": "announce"}, "72 hours of your own initiative"),
         ({"is_competent": False}, "not in the register for scrutiny"),
-        ({"scrutiny": ScrutinyFacts(ScrutinyState.OPENED, "de")}, "de examines this order"),
+        ({"scrutiny": scrutiny("opened", authority="de")}, "de examines this order"),
         ({"role": Role.ANALYST}, "does not decide this"),
         ({"step": "infringe"}, "tell the issuer first"),
-        ({"scrutiny": ScrutinyFacts(ScrutinyState.UPHELD)}, "is decided: No infringement"),
+        ({"scrutiny": scrutiny("upheld")}, "is decided: No infringement"),
     ],
 )
 def test_a_step_that_is_refused_says_why(change, words):
-    plain = {"scrutiny": ScrutinyFacts(ScrutinyState.OPENED), "step": "uphold", "role": None}
-    said = plain | {"is_competent": True} | change
-    scrutiny, step = said.pop("scrutiny"), said.pop("step")
+    plain = {"scrutiny": scrutiny("opened"), "step": "uphold", "role": None}
+    said = plain | {"is_competent": True, "now": NOON} | change
+    examined, step = said.pop("scrutiny"), said.pop("step")
     with pytest.raises(RefusalError, match=words):
-        rules_scrutiny.check_decide(facts(), scrutiny, step, name=HOME, **said)
+        rules_scrutiny.check_decide(facts(), examined, step, name=HOME, **said)
 
 
 # What is offered
 
 KEPT = PreservationFacts(NOON + WEEKS)
 OVER = PreservationFacts(NOON - WEEKS)
-OPENED = (ScrutinyFacts(ScrutinyState.OPENED),)
-ANNOUNCED = (ScrutinyFacts(ScrutinyState.ANNOUNCED, HOME),)
+LAPSED = (scrutiny("announced", authority=HOME, due_at=NOON - WEEKS),)
+OPENED = (scrutiny("opened"),)
+ANNOUNCED = (scrutiny("announced", authority=HOME),)
 
 
 @pytest.mark.parametrize(
@@ -418,8 +451,13 @@ ANNOUNCED = (ScrutinyFacts(ScrutinyState.ANNOUNCED, HOME),)
             facts(),
             ["open_scrutiny_own_initiative", "open_scrutiny_content_provider"],
         ),
-        (HOME, facts(scrutinies=OPENED), ["announce", "uphold"]),
-        (HOME, facts(scrutinies=ANNOUNCED, preservation=KEPT), ["uphold", "infringe", "extend"]),
+        (HOME, facts(scrutinies=OPENED), ["open_scrutiny_content_provider", "announce", "uphold"]),
+        (HOME, facts(scrutinies=LAPSED), ["open_scrutiny_content_provider", "uphold"]),
+        (
+            HOME,
+            facts(scrutinies=ANNOUNCED, preservation=KEPT),
+            ["open_scrutiny_content_provider", "uphold", "infringe", "extend"],
+        ),
         (STRANGER, facts(), []),
     ],
 )

@@ -148,3 +148,29 @@ def test_what_was_told_before_a_first_order_is_read_by_both(orders):
     assert [one.sent_by for one in told] == ["be-crisis-centre"]
     assert told[0].order_from == NOON.replace(hour=11)
     assert reads.informations(viewer=orders.big_provider) == []
+
+
+@pytest.mark.parametrize("before", [(), ("announce",)])
+def test_a_late_own_initiative_finding_leaves_order_and_signals_alone_by_article_4_3(
+    orders, before
+):
+    signal = orders.share()
+    uid = cast.issue(orders, signals=(signal.id,)).id
+    cast.examine(orders, uid)
+    cast.decide(orders, uid, *before)
+    late = after(30 * 24 * 60)
+    with pytest.raises(ConflictError, match=r"can no longer be found \(Art. 4\(3\)\)"):
+        cast.decide(orders, uid, "infringe" if before else "announce", at=late)
+    assert signals.signal(signal.id, viewer=orders.small_provider).state == "live"
+    told = cast.decide(orders, uid, "uphold", at=late)
+    assert (told.state, told.scrutinies[0].state) == (OrderState.ISSUED, "upheld")
+
+
+def test_a_request_takes_the_place_of_an_examination_that_may_lapse(orders):
+    uid = cast.issue(orders).id
+    cast.examine(orders, uid)
+    told = ask(orders, uid, at=after(60))
+    assert [scrutiny.state for scrutiny in told.scrutinies] == ["closed", "opened"]
+    late = after(61 + 72 * 60)
+    found = cast.decide(orders, uid, "announce", "infringe", at=late)
+    assert [scrutiny.state for scrutiny in found.scrutinies] == ["closed", "infringed"]

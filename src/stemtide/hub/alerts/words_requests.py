@@ -79,7 +79,10 @@ TEXTS: Mapping[str, Words] = {
         " you hold against that, soon."
     ),
     "scrutiny_decided": gettext_lazy("%(by)s examined it and found no infringement."),
-    "scrutiny_missed": gettext_lazy("72 hours are over without a reasoned decision. Decide now."),
+    "scrutiny_missed": gettext_lazy(
+        "72 hours are over without a reasoned decision. If somebody asked for the scrutiny, decide"
+        " now."
+    ),
     "referral": gettext_lazy(
         "%(by)s asks you to look at content under your own terms. This is no removal order: you are"
         " not obliged to act, and no time limit runs."

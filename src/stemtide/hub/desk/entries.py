@@ -156,7 +156,7 @@ ACTS = {
     "scrutiny.announced": gettext_lazy("announced that it intends to find an infringement"),
     "scrutiny.confirmed": gettext_lazy("found no infringement in a removal order"),
     "scrutiny.infringed": gettext_lazy("found an infringement in a removal order"),
-    "scrutiny.closed": gettext_lazy("closed scrutiny of an order that had ended"),
+    "scrutiny.closed": gettext_lazy("closed scrutiny of an order without a decision"),
     "scrutiny.missed": gettext_lazy("noted that scrutiny is overdue"),
     "preservation.started": gettext_lazy("began to preserve removed content"),
     "preservation.extended": gettext_lazy("asked to preserve removed content longer"),

@@ -54,7 +54,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         ScrutinyState.ANNOUNCED: _("an infringement was announced"),
         ScrutinyState.UPHELD: _("no infringement found"),
         ScrutinyState.INFRINGED: _("an infringement was found"),
-        ScrutinyState.CLOSED: _("closed: the order had ended"),
+        ScrutinyState.CLOSED: _("closed without a decision"),
     },
     "scrutiny_basis": {
         ScrutinyBasis.OWN_INITIATIVE: _("on the authority's own initiative"),

@@ -136,7 +136,10 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
 def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: ARG001  # of an order that was found
     """What the rules must know of a scrutiny."""
     return ScrutinyFacts(
-        state=ScrutinyState(row.state), authority=row.authority.name if row.authority else ""
+        state=ScrutinyState(row.state),
+        basis=ScrutinyBasis(row.basis),
+        due_at=row.due_at,
+        authority=row.authority.name if row.authority else "",
     )
 
 

@@ -19,7 +19,7 @@ from stemtide.hub.parties.rules import (
 from stemtide.protocol import clocks
 from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.words_orders import OrderState, ScrutinyState, Side
+from stemtide.protocol.words_orders import OrderState, ScrutinyBasis, ScrutinyState, Side
 
 __all__ = [
     "IN_EFFECT",
@@ -64,12 +64,19 @@ class ScrutinyFacts:
     """What the rules must know of one scrutiny. authority: who examines; "" for nobody yet."""
 
     state: ScrutinyState
+    basis: ScrutinyBasis
+    due_at: datetime
     authority: str = ""
 
     @property
     def is_open(self) -> bool:
         """Whether it is not decided."""
         return self.state in {ScrutinyState.OPENED, ScrutinyState.ANNOUNCED}
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether the provider or a content provider asked for it."""
+        return self.basis is not ScrutinyBasis.OWN_INITIATIVE
 
 
 @dataclass(frozen=True, slots=True)

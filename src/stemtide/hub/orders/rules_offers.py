@@ -121,6 +121,7 @@ def _of_home(
             name=name,
             role=role,
             is_competent=is_competent,
+            now=now,
         )
     ]
     return found + _longer(facts, name=name, role=role, now=now)

@@ -19,6 +19,9 @@ from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import Role
 from stemtide.protocol.words_orders import ScrutinyBasis, ScrutinyState
 
+_FINDING = frozenset({"announce", "infringe"})
+"""Steps towards an infringement."""
+
 
 def check_open(
     facts: OrderFacts,
@@ -33,7 +36,8 @@ def check_open(
 
     A provider asks within 48 hours of receipt. A content provider is no party here: the authority
     that it asked enters the request, made within 48 hours of its being informed. By itself the
-    authority acts within 72 hours of its copy.
+    authority acts within 72 hours of its copy. A request is heard also while an authority examines
+    by itself: its own initiative may lapse, the right of who asked does not.
 
     raises: NotAllowedError, ConflictError, InvalidError.
     """
@@ -50,7 +54,12 @@ def check_open(
             "no authority has a copy of this order in the hub: only orders of another Member State"
             " are examined so; challenge it before the court that it names"
         )
-    if any(one.is_open for one in facts.scrutinies):
+    is_requested = basis is not ScrutinyBasis.OWN_INITIATIVE
+    if any(
+        scrutiny.is_open
+        for scrutiny in facts.scrutinies
+        if not is_requested or scrutiny.is_requested
+    ):
         raise ConflictError("scrutiny of this order is open already")
     if basis is ScrutinyBasis.OWN_INITIATIVE:
         return _own_initiative(facts, name=name, now=now)
@@ -110,13 +119,17 @@ def check_decide(
     name: str,
     role: Role | None,
     is_competent: bool,
+    now: datetime,
 ) -> ScrutinyState:
     """Whether an authority takes a step of scrutiny, and where it leads.
 
     Who examines goes on with it; a request is taken up by whichever of those with a copy is first.
-    An infringement is found only after the issuer was told that it is intended.
+    An infringement is found only after the issuer was told that it is intended, and on an
+    authority's own initiative only within its 72 hours. A request must be decided, also late.
 
     raises: NotAllowedError, ConflictError.
+    source: Regulation (EU) 2021/784 Art. 4(3): the finding is adopted "within the same period";
+            Art. 4(4) sets a duty to decide, and no lapse; Art. 4(5).
     """
     if side_of(facts, name=name) is not Side.HOME:
         raise NotAllowedError("only an authority with a copy examines this order")
@@ -124,6 +137,12 @@ def check_decide(
     if scrutiny.authority not in {"", name}:
         raise NotAllowedError("{who} examines this order already", who=scrutiny.authority)
     check_person_may_lead(role)
+    if scrutiny.is_open and move in _FINDING and has_lapsed(scrutiny, now=now):
+        raise ConflictError(
+            "the 72 hours of your own initiative ended at {due_at:%Y-%m-%d %H:%M} UTC: an"
+            " infringement can no longer be found (Art. 4(3)); find none, or wait for a request",
+            due_at=scrutiny.due_at,
+        )
     try:
         return ScrutinyState(machine("scrutiny").to(scrutiny.state, move, by="home"))
     except WrongMoveError as error:
@@ -135,3 +154,11 @@ def check_decide(
             "this scrutiny is decided: {state}",
             state=machine("scrutiny").states[scrutiny.state].title,
         ) from error
+
+
+def has_lapsed(scrutiny: ScrutinyFacts, *, now: datetime) -> bool:
+    """Whether the power to find an infringement by own initiative has ended.
+
+    source: Regulation (EU) 2021/784 Art. 4(3).
+    """
+    return not scrutiny.is_requested and now > scrutiny.due_at

@@ -69,6 +69,8 @@ def prolong(uid: UUID, *, body: SecrecyIn, by: Actor, now: datetime) -> OrderOut
 def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> OrderOut:
     """Ask for scrutiny of an order, or open one: by the provider, or an authority with a copy.
 
+    A request takes the place of an examination that an authority had opened by itself.
+
     raises: NotFoundError, NotAllowedError, ConflictError past its time; InvalidError.
     source: Regulation (EU) 2021/784 Art. 4(3) and (4).
     """
@@ -81,6 +83,7 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
     is_asked = body.basis is ScrutinyBasis.PROVIDER
     if not is_asked:
         rules_scrutiny.check_competent(is_competent=_may_scrutinise(by))
+    _close_scrutinies(row, by=by, now=now)
     Scrutiny.objects.create(
         uid=uuid_at(now),
         order=row,
@@ -121,6 +124,7 @@ def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: date
         name=by.name,
         role=by.role,
         is_competent=_may_scrutinise(by),
+        now=now,
     )
     found.state, found.authority = after, by.party
     if after is ScrutinyState.ANNOUNCED:
@@ -145,12 +149,17 @@ def _end(row: Order, *, after: OrderState, reason: str, by: Actor, now: datetime
     """Take an order's effect away, and what hangs on it: scrutiny that is open, its signals."""
     row.state, row.ended_at, row.end_reason, row.due_at = after, now, reason, None
     row.save(update_fields=["state", "ended_at", "end_reason", "due_at"])
-    open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
-    for one in row.scrutinies.filter(state__in=open_states):
-        one.state, one.decided_at = ScrutinyState.CLOSED, now
-        one.save(update_fields=["state", "decided_at"])
-        _record("scrutiny.closed", row, by=by, now=now)
+    _close_scrutinies(row, by=by, now=now)
     _withdraw_signals(row, now=now)
+
+
+def _close_scrutinies(row: Order, *, by: Actor, now: datetime) -> None:
+    """End the scrutinies of an order that are open, without a decision."""
+    open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
+    for scrutiny in row.scrutinies.filter(state__in=open_states):
+        scrutiny.state, scrutiny.decided_at = ScrutinyState.CLOSED, now
+        scrutiny.save(update_fields=["state", "decided_at"])
+        _record("scrutiny.closed", row, by=by, now=now)
 
 
 def _withdraw_signals(row: Order, *, now: datetime) -> None:
