@@ -133,7 +133,18 @@ def form(ref, *, end=b"--B--\r\n", charset="utf-8"):
     return {"content": said + end, "headers": {"Content-Type": media_type}}
 
 
+def made(kind, value, **other):
+    return {"json": {"items": [{"fingerprints": [{"kind": kind, "value": value, **other}]}]}}
+
+
+ONLY_A_VIEW = {"views": [{"value": "0" * 64, "transform": "mirrored"}]}
 BAD = [
+    (made("pdq", "00"), 422, "invalid", "items.0.fingerprints.0: a pdq value is 64 hex"),
+    (made("video", "00"), 422, "invalid", "items.0.fingerprints.0"),
+    (made("text", "zz"), 422, "invalid", "items.0.fingerprints.0.value"),
+    (made("md5", "0" * 32, quality=9), 422, "invalid", "quality belongs to pdq"),
+    (made("smell", "00"), 422, "invalid", "items.0.fingerprints.0.kind"),
+    ({"json": {"items": [ONLY_A_VIEW]}}, 422, "invalid", "items.0: give at least one of"),
     # request, status, problem, what the detail says
     ({"json": {"items": []}}, 422, "invalid", "items"),
     ({"json": {}}, 422, "invalid", "items"),

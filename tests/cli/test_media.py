@@ -119,12 +119,39 @@ def test_match_reads_a_saved_feed_with_its_withdrawals(stemtide, album, tmp_path
     feed = tmp_path / "feed.jsonl"
     feed.write_text(json.dumps(put) + "\n")
     look = ["match", "--json", album / "coffee-again.jpg", "--against", feed]
-    assert [one["against"] for one in stemtide(*look).rows[0]["matches"]] == [put["id"]]
+    (match,) = stemtide(*look).rows[0]["matches"]
+    assert match["against"] == put["id"]
+    assert (match["labels"], match["shared_by"]) == (["manifesto"], "be-crisis-centre")
     feed.write_text(json.dumps(put) + "\n" + json.dumps(drop) + "\n")
     assert stemtide(*look).rows[0]["matches"] == []
     feed.write_text(json.dumps(put) + "\n{}\n")
     told = stemtide(*look)
     assert (told.code, "line 2" in told.err) == (1, True)
+
+
+def test_a_folder_can_be_matched_against(stemtide, album, tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/coffee.png").write_bytes((album / "coffee.png").read_bytes())
+    (row,) = stemtide("match", "--json", album / "coffee-again.jpg", "--against", tmp_path).rows
+    assert {one["against"] for one in row["matches"]} == {str(tmp_path / "deep/coffee.png")}
+
+
+@pytest.mark.parametrize("before", [["chelsea.png"], []])
+def test_a_pattern_that_the_shell_wrote_out_after_against_is_refused(stemtide, album, before):
+    queries = [album / name for name in before]
+    told = stemtide("match", *queries, "--against", album / "coffee.png", album / "half.jpg")
+    assert (told.code, told.out) == (2, "")
+    assert f"Name the folder (--against {album})" in told.err
+
+
+def test_what_to_look_up_may_follow_a_reference_of_another_folder(stemtide, album, tmp_path):
+    (tmp_path / "copy.png").write_bytes((album / "coffee.png").read_bytes())
+    told = stemtide("match", "--json", "--against", album / "coffee.png", tmp_path / "copy.png")
+    assert [one["file"] for one in told.rows] == [str(tmp_path / "copy.png")]
+
+
+def test_the_help_names_the_extra_that_a_second_look_needs(stemtide):
+    assert "stemtide[local]" in stemtide("match", "--help").out
 
 
 def test_an_agent_that_is_away_is_named(stemtide, album):

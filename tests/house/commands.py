@@ -38,7 +38,8 @@ def _walk(command: Any, *, name: str, parent: Any) -> Iterator[tuple[str, str]]:
     command.rich_markup_mode = None  # plain text, the same on every terminal
     settings = command.context_settings | {"terminal_width": WIDTH, "max_content_width": WIDTH}
     context = command.context_class(command, info_name=name, parent=parent, **settings)
-    help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    lines = command.get_help(context).replace("\\[", "[").splitlines()  # rich reads [a] as a style
+    help_text = "\n".join(line.rstrip() for line in lines)
     yield context.command_path, help_text
     for verb, one in getattr(command, "commands", {}).items():
         yield from _walk(one, name=verb, parent=context)

@@ -4,7 +4,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from starlette.datastructures import FormData, UploadFile
@@ -14,19 +14,26 @@ from starlette.requests import Request
 from stemtide.agent.config import Config
 from stemtide.agent.recognise import Item, new_ref
 from stemtide.fingerprints.kinds import (
+    MAX_VALUE_BYTES,
     MIN_QUALITY,
     SIZE_BYTES,
     Fingerprint,
     Fingerprints,
     Kind,
+    QueryView,
     parse_value,
 )
 from stemtide.fingerprints.url_reach import fingerprints_of_url
+from stemtide.fingerprints.values import check_value
 from stemtide.protocol.agents import LANGUAGE
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 _MAX_REF = 200
+_MAX_PART = 1000
+_MAX_TRANSFORM = 100
+_MAX_FINGERPRINTS = 20_000
+"""Of one piece of content: an archive of thousands of files has so many."""
 _MAX_LANGUAGE = 35
 
 
@@ -62,8 +69,56 @@ def _read_url(value: object) -> Fingerprints:
     return Fingerprints((Fingerprint(Kind.URL, parse_value(Kind.URL, value)),))
 
 
+class FingerprintIn(BaseModel):
+    """A fingerprint of any kind, as `stemtide hash` and `stemtide match` make it.
+
+    part: which part of the content it is of, such as a file of an archive; "" for the whole.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind
+    value: str = Field(min_length=1, max_length=2 * MAX_VALUE_BYTES, pattern="^[0-9a-fA-F]+$")
+    quality: int | None = Field(default=None, ge=0, le=100)
+    part: str = Field(default="", max_length=_MAX_PART)
+
+    @model_validator(mode="after")
+    def _is_spelled_as_its_kind(self) -> Self:
+        check_value(self.kind, parse_value(self.kind, self.value))
+        if self.quality is not None and self.kind is not Kind.PDQ:
+            raise ValueError("quality belongs to pdq: leave it out")
+        return self
+
+    def fingerprint(self) -> Fingerprint:
+        """As the content's own."""
+        return Fingerprint(self.kind, bytes.fromhex(self.value), self.quality, self.part)
+
+
+class ViewIn(BaseModel):
+    """One more value to look content up by, as it may have been altered.
+
+    transform: what was done to the content if it matches in this view, such as "mirrored".
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal[Kind.PDQ, Kind.URL] = Kind.PDQ
+    value: str = Field(pattern="^[0-9a-fA-F]{64}$")
+    transform: str = Field(min_length=1, max_length=_MAX_TRANSFORM)
+    quality: int = Field(default=100, ge=MIN_QUALITY, le=100)
+    part: str = Field(default="", max_length=_MAX_PART)
+
+    def view(self) -> QueryView:
+        """As a view of the content."""
+        value = bytes.fromhex(self.value)
+        return QueryView(self.transform, value, self.quality, self.part, Kind(self.kind))
+
+
 class ItemIn(BaseModel):
-    """Fingerprints of one piece of content. url: an address, or the digest of its spelling."""
+    """Fingerprints of one piece of content. url: an address, or the digest of its spelling.
+
+    fingerprints: of any kind and of every part; views: to find altered copies with.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,11 +129,13 @@ class ItemIn(BaseModel):
     md5: Annotated[bytes, _reader(Kind.MD5)] | None = None
     url: Annotated[Fingerprints, BeforeValidator(_read_url)] | None = None
     language: str = Field(default="", pattern=rf"^$|{LANGUAGE}", max_length=35)
+    fingerprints: tuple[FingerprintIn, ...] = Field(default=(), max_length=_MAX_FINGERPRINTS)
+    views: tuple[ViewIn, ...] = Field(default=(), max_length=_MAX_FINGERPRINTS)
 
     @model_validator(mode="after")
     def _has_something(self) -> Self:
-        if not any((self.pdq, self.sha256, self.md5, self.url)):
-            raise ValueError("give at least one of pdq, sha256, md5 and url")
+        if not any((self.pdq, self.sha256, self.md5, self.url, self.fingerprints)):
+            raise ValueError("give at least one of pdq, sha256, md5, url and fingerprints")
         if self.quality is not None and self.pdq is None:
             raise ValueError("quality belongs to pdq: give both, or leave it out")
         return self
@@ -97,7 +154,11 @@ class ItemIn(BaseModel):
             remarks.append(
                 f"pdq: quality {self.quality} is below {MIN_QUALITY}, so it was not compared"
             )
-        made = Fingerprints((*each, *url.each), remarks=tuple(remarks), views=url.views)
+        made = Fingerprints(
+            (*each, *url.each, *(one.fingerprint() for one in self.fingerprints)),
+            remarks=tuple(remarks),
+            views=(*url.views, *(one.view() for one in self.views)),
+        )
         return Item(self.ref or new_ref(), None, made, language=self.language)
 
 

@@ -31,6 +31,7 @@ from stemtide.cli.person import person
 from stemtide.cli.preview import previews
 from stemtide.cli.progress import progress
 from stemtide.cli.recheck import recheck
+from stemtide.cli.references import MatchCommand
 from stemtide.cli.referral import referral
 from stemtide.cli.report import report
 from stemtide.cli.signal import feed, signal
@@ -58,7 +59,7 @@ def stemtide(
 
 
 app.command("hash")(hash_files)
-app.command("match")(match_files)
+app.command("match", cls=MatchCommand)(match_files)
 app.command("demo")(demo)
 app.command("search")(search)
 for _noun, _name in (

@@ -137,7 +137,7 @@ def _ask(
 ) -> dict[str, Any]:
     import httpx
 
-    from stemtide.cli.media import detail_of
+    from stemtide.cli.lookup import detail_of
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:

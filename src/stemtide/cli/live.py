@@ -104,7 +104,7 @@ def _ask(
 ) -> "httpx.Response":
     import httpx
 
-    from stemtide.cli.media import detail_of
+    from stemtide.cli.lookup import detail_of
 
     kind = {"Content-Type": "application/octet-stream"}
     try:

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide hash and match: fingerprints of files, and what they find."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stemtide.cli.lookup import about, ask_agent, no_match
+from stemtide.cli.references import ADDRESSES
 from stemtide.cli.speech import fail, give, tell
 
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
-    import httpx
-
     from stemtide.cli.content import Named
-    from stemtide.fingerprints.kinds import Fingerprint, Fingerprints
+    from stemtide.fingerprints.kinds import Fingerprints
     from stemtide.matching.found import Span
     from stemtide.matching.library import Match
 
@@ -80,7 +79,7 @@ def match_files(
         list[str],
         typer.Option(
             help="An agent's address (http://…), a feed saved with 'stemtide feed follow --json', "
-            "or files to compare with. Give it several times for several."
+            "or a file or folder to compare with. Give it several times for several."
         ),
     ],
     token: Annotated[
@@ -94,7 +93,7 @@ def match_files(
         typer.Option(
             "--local",
             help="Pictures among files: look a second time, at places in them, which survive "
-            "uneven crops, stickers and screens. Needs stemtide[local].",
+            "uneven crops, stickers and screens. Needs 'stemtide\\[local]'.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -105,14 +104,14 @@ def match_files(
     """
     from stemtide.cli.content import ContentNameError
 
-    agents = [one for one in against if one.startswith(("http://", "https://"))]
+    agents = [one for one in against if one.startswith(ADDRESSES)]
     if agents and len(against) > 1:
         fail("name one agent, or files, not both", code=2)
     if agents and local:
         fail("--local compares files here: local features are never sent or shared", code=2)
     try:
         rows = (
-            _ask_agent(names, agent=agents[0], token=token)
+            ask_agent(names, agent=agents[0], token=token)
             if agents
             else _look_up(names, against=against, within_bits=within_bits, local=local)
         )
@@ -143,21 +142,20 @@ def _look_up(
         tell("There is nothing to match against: the named feeds and files hold no fingerprint.")
     for one in read_all(names, asked=Asked(views=True, local=local)):
         found = held.library.match(one.fingerprints, within_bits=within_bits)
-        told = [each for match in found for each in _told(match, held.names[match.key])]
+        told = [
+            each | held.about.get(each["against"], {})
+            for match in found
+            for each in _told(match, held.names[match.key])
+        ]
         told += places.find(one)
         row: dict[str, object] = {
             "file": one.name,
             "matches": told,
             "remarks": list(one.fingerprints.remarks),
         }
-        said = [*map(_line, told)] or [_no_match(one.fingerprints)]
+        said = [*map(_line, told)] or [f"  {no_match(one.fingerprints)}"]
         said += [f"  {remark}" for remark in one.fingerprints.remarks]
         yield row, "\n".join([one.name, *said])
-
-
-def _no_match(looked_up: "Fingerprints") -> str:
-    """Say that nothing matched, and what that is worth."""
-    return "  no match, but not all could be looked at" if looked_up.is_incomplete else "  no match"
 
 
 def _told(match: "Match", against: str) -> Iterator[dict[str, Any]]:
@@ -196,7 +194,7 @@ def _line(row: dict[str, Any]) -> str:
         words.append(f"speed {row['speed']}")
     words += [row["transform"]] if row["transform"] else []
     words.append(f"confidence {row['confidence']:g}")
-    return ", ".join(words)
+    return ", ".join(words + about(row.get("labels", []), row.get("shared_by", "")))
 
 
 def _short(text: str) -> str:
@@ -206,13 +204,17 @@ def _short(text: str) -> str:
 
 
 class _Named:
-    """A library whose signals have names. names: by the number that stands for each."""
+    """A library whose signals have names. names: by the number that stands for each.
+
+    about: labels and sharer, by the name of a signal.
+    """
 
     def __init__(self) -> None:
         from stemtide.matching.library import Library
 
         self.library = Library()
         self.names: list[str] = []
+        self.about: dict[str, dict[str, Any]] = {}
         self._numbers: dict[str, int] = {}
 
     def add(self, name: str, place: int) -> int:
@@ -301,60 +303,4 @@ def _load_feed(path: Path, held: _Named) -> None:
         value = parse_value(entry.kind, entry.value)
         key = held.number_of(str(entry.id))
         held.library.put([Entry(key, entry.kind, value, entry.within_bits)])
-
-
-def _ask_agent(
-    names: list[str], *, agent: str, token: str
-) -> Iterator[tuple[dict[str, object], str]]:
-    """Ask a running agent by fingerprints only; it looks, and does nothing because of it."""
-    import httpx
-
-    from stemtide.cli.content import read_all
-
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=agent, headers=headers, timeout=60) as client:
-        for one in read_all(names):
-            items = [_item(one.name, each, url=one.url) for each in one.fingerprints.each]
-            try:
-                answer = client.post("/match", params={"look": "1"}, json={"items": items})
-                answer.raise_for_status()
-            except httpx.HTTPStatusError as error:
-                fail(f"the agent at {agent} said: {detail_of(error.response)}")
-            except httpx.HTTPError as error:
-                fail(f"the agent at {agent} cannot be reached ({error}); is it running?")
-            yield _best_answer(one.name, answer.json()["items"])
-
-
-def _item(name: str, fingerprint: "Fingerprint", *, url: str) -> dict[str, object]:
-    """One fingerprint as the agent reads it."""
-    item: dict[str, object] = {"ref": name, str(fingerprint.kind): url or fingerprint.hex}
-    if fingerprint.quality is not None:
-        item["quality"] = fingerprint.quality
-    return item
-
-
-def _how(match: dict[str, Any]) -> str:
-    """How an agent's match was met."""
-    if match["kind"] == "url" and match["transform"]:
-        return f"covers the whole {match['transform']}"
-    return f"{match['distance_bits']} bits away"
-
-
-def detail_of(response: "httpx.Response") -> str:
-    """What a problem document says, or the bare status."""
-    try:
-        return str(response.json()["detail"])
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return str(response.status_code)
-
-
-def _best_answer(name: str, items: list[dict[str, Any]]) -> tuple[dict[str, object], str]:
-    """The strongest of an agent's answers on one piece of content."""
-    from stemtide.protocol.words import Action
-
-    acts = [Action(one["decision"]["action"]) for one in items if one["decision"]["action"]]
-    matches = [match for one in items for match in one["matches"]]
-    best = max(acts, key=lambda one: one.rank, default=None)
-    row: dict[str, object] = {"file": name, "action": best, "matches": matches}
-    words = [f"  {m['signal']}  {m['kind']}, {_how(m)}" for m in matches]
-    return row, "\n".join([f"{name}: {best or 'no match'}", *words])
+        held.about[str(entry.id)] = {"labels": entry.labels, "shared_by": entry.shared_by}
