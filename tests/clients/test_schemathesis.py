@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real schemathesis: a few cases for each operation; CONTRIBUTING.md says how to run more."""
 
+import json
+
 import pytest
 
-from tests.clients.fuzzing import OPERATIONS, fuzz
+from tests.clients.fuzzing import EXCEPTED, OPERATIONS, ROOT, fuzz
 
 pytestmark = pytest.mark.flow
 
@@ -12,6 +14,14 @@ def test_no_made_up_request_breaks_the_hub_or_gets_an_answer_outside_the_schema(
     found = fuzz(hub, each=2, seed=7)
     assert found.is_whole, found.said
     assert found.cases >= OPERATIONS, found.said
+
+
+def test_each_exception_names_an_operation_of_the_schema():
+    schema = json.loads((ROOT / "docs/use/openapi.json").read_text("utf-8"))
+    operations = {
+        operation["operationId"] for path in schema["paths"].values() for operation in path.values()
+    }
+    assert EXCEPTED.keys() <= operations
 
 
 def test_a_run_that_reaches_no_hub_is_not_whole():

@@ -39,6 +39,9 @@ TOO_LONG = {JSON_LINES, "text/csv", "application/gzip"}
 
 SCALARS = {"string": "str", "integer": "int", "boolean": "bool"}
 FORMATS = {"uuid": "UUID | str", "date": "date", "date-time": "datetime"}
+MOST_WORDS = 40
+"""Enumerations with more words than this, such as time zones, are plain text in the client."""
+
 STANDARD = {"date": "datetime", "datetime": "datetime", "UUID": "uuid", "Literal": "typing"}
 
 HEAD = '''\
@@ -80,7 +83,9 @@ class Writer:
         self.names: set[tuple[str, str]] = set()
 
     def named(self, name: str, schema: dict[str, Any]) -> str:
-        """The class that a schema is."""
+        """Return the class that a schema is, or its words if it is an enumeration without one."""
+        if name not in self.classes and "enum" in schema:
+            return self._words(schema)
         found = self.classes.get(name, [])
         if len(found) > 1:
             says = schema.get("description")
@@ -118,6 +123,8 @@ class Writer:
             if isinstance(one, EnumType) and [str(word) for word in one] == schema["enum"]:
                 self.names.add((one.__module__, one.__name__))
                 return one.__name__
+        if len(schema["enum"]) > MOST_WORDS:
+            return "str"
         self.names.add(("typing", "Literal"))
         return f"Literal[{', '.join(json.dumps(one) for one in schema['enum'])}]"
 

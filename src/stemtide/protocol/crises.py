@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from stemtide.protocol import frameworks
+from stemtide.protocol.places import Country
 from stemtide.protocol.words import (
     Capacity,
     CheckAnswer,
@@ -24,9 +26,15 @@ _ORDERS = ConfigDict(extra="forbid", frozen=True)
 MAX_PARTIES = 500
 """Parties named in one invitation."""
 
-EventRef = Annotated[str, StringConstraints(min_length=3, max_length=200, strip_whitespace=True)]
+_INK = r"[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_THREE = StringConstraints(min_length=3, strip_whitespace=True, pattern=rf"{_INK}[\s\S]+{_INK}")
+"""At least three characters without the spaces around them, in a pattern that every engine reads
+alike. source: Unicode, property White_Space.
+"""
+
+EventRef = Annotated[str, _THREE, StringConstraints(max_length=200)]
 PartyName = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=2000, strip_whitespace=True)]
+Reason = Annotated[str, _THREE, StringConstraints(max_length=2000)]
 
 
 class WarningIn(BaseModel):
@@ -41,10 +49,12 @@ class WarningIn(BaseModel):
     model_config = _ORDERS
 
     name: str = Field(min_length=3, max_length=200)
-    framework: str = "eucp-2023"
+    framework: str = Field(
+        default="eucp-2023", json_schema_extra={"enum": list(frameworks.names())}
+    )
     summary: str = Field(default="", max_length=2000)
     happened_at: AwareDatetime
-    countries: tuple[str, ...] = Field(min_length=1, max_length=50, fail_fast=True)
+    countries: tuple[Country, ...] = Field(min_length=1, max_length=50, fail_fast=True)
     event_refs: tuple[EventRef, ...] = Field(default=(), max_length=10, fail_fast=True)
     invite: tuple[PartyName, ...] = Field(default=(), max_length=MAX_PARTIES, fail_fast=True)
     exercise: bool = False
@@ -55,7 +65,7 @@ class CountriesIn(BaseModel):
 
     model_config = _ORDERS
 
-    countries: tuple[str, ...] = Field(min_length=1, max_length=50, fail_fast=True)
+    countries: tuple[Country, ...] = Field(min_length=1, max_length=50, fail_fast=True)
 
 
 class CheckIn(BaseModel):
@@ -88,7 +98,7 @@ class MeasureIn(BaseModel):
 
     model_config = _ORDERS
 
-    country: str
+    country: Country
     measure: Reason
     insufficient: Reason
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 MAX_ENTITY_CHARS = 120
 """Characters of an entity's name."""
@@ -113,11 +113,23 @@ def _sound_names() -> frozenset[str]:
     return frozenset(name for name in labels() if refused_label(name) is None)
 
 
-LabelName = Annotated[str, AfterValidator(check_label)]
+LabelName = Annotated[
+    str,
+    AfterValidator(check_label),
+    WithJsonSchema({"type": "string", "enum": sorted(_sound_names())}),
+]
 """The name of a label that a signal may carry."""
 
-IdeologyName = Annotated[str, AfterValidator(check_ideology)]
+IdeologyName = Annotated[
+    str,
+    AfterValidator(check_ideology),
+    WithJsonSchema({"type": "string", "enum": sorted(ideologies())}),
+]
 """The name of an ideology that a signal may carry."""
 
-EntityName = Annotated[str, AfterValidator(check_entity)]
+EntityName = Annotated[
+    str,
+    AfterValidator(check_entity),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_ENTITY_CHARS}),
+]
 """A listed terrorist entity, as its list names it."""

@@ -87,7 +87,7 @@ class LineIn(BaseModel):
     model_config = _ORDERS
 
     texts: dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
-        min_length=1, max_length=24
+        min_length=1, max_length=24, json_schema_extra={"additionalProperties": False}
     )
     replaces: UUID | None = None
 

@@ -239,8 +239,9 @@ def test_health_is_not_ready_while_a_migration_is_missing(machine):
     assert "migrate" in answer.json()["detail"]
 
 
-def test_the_schema_is_open_to_all(machine):
-    answer = machine(None)("GET", "/api/v1/openapi.json")
+@pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/openapi.json"])
+def test_the_schema_is_open_to_all(machine, path):
+    answer = machine(None)("GET", path)
 
     assert answer.status_code == 200
     assert answer.json()["info"]["title"] == "Stemtide hub"

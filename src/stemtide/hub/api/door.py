@@ -12,7 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 from stemtide.hub.api import metrics, problems, rates
 from stemtide.hub.api.tongues import TONGUES, Tongue, tongue_at
 
-_PATHS = ("/api/", "/stopncii/", "/health", "/metrics")
+_PATHS = ("/api/", "/stopncii/", "/health", "/metrics", "/openapi.json")
 _FIRST_ERROR = 400
 _UNAUTHENTICATED = 401
 

@@ -107,6 +107,7 @@ class Machine(NinjaAPI):
             for operation in methods.values():
                 scope = operation["x-scope"]
                 key = f"Needs a key with the scope {scope}." if scope else "Any key will do."
+                _refer_to_time_zones(operation)
                 operation["description"] = f"{operation.get('description', '')}\n\n{key}".strip()
                 answers = {
                     str(code): {**one, "headers": {**one.get("headers", {}), **_counted()}}
@@ -118,6 +119,14 @@ class Machine(NinjaAPI):
                     "default": _PROBLEM,
                 }
         return schema
+
+
+def _refer_to_time_zones(operation: dict[str, Any]) -> None:
+    """Refer to the list of time zones, which ninja copies into each parameter."""
+    for parameter in operation.get("parameters", ()):
+        copies = parameter["schema"].get("allOf", [])
+        if any("Europe/Brussels" in copy.get("enum", ()) for copy in copies):
+            parameter["schema"]["allOf"] = [{"$ref": f"{SCHEMAS}TimeZone"}]
 
 
 def _counted() -> dict[str, object]:
@@ -135,7 +144,8 @@ def machine() -> Machine:
     made = Machine(
         title="Stemtide hub",
         version=__version__,
-        description="Share signals, follow the feed, report outcomes. See docs/use/api.md.",
+        description="Share signals, follow the feed, report outcomes. See docs/use/api.md."
+        " No text may contain the character U+0000.",
         urls_namespace="api",
         docs_url=None,
     )

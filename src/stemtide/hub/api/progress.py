@@ -11,6 +11,7 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
 from stemtide.hub.reports import reads_orders, reads_referrals
+from stemtide.protocol.places import TimeZone
 from stemtide.protocol.progress import OrderProgress, ProgressAsked, ReferralProgress
 from stemtide.protocol.words import Scope
 from stemtide.protocol.words_progress import ProgressBy, ProgressOf
@@ -21,7 +22,7 @@ First = Annotated[date, Query(alias="from", description="The first day.")]
 Last = Annotated[date, Query(alias="to", description="The last day; it is in the period.")]
 By = Annotated[ProgressBy | None, Query(description="What the rows are; none: no rows.")]
 Of = Annotated[ProgressOf, Query(description="Your party's own, or everybody's of a quarter.")]
-Zone = Annotated[str, Query(max_length=60, description="Where days begin: Europe/Brussels.")]
+Zone = Annotated[TimeZone, Query(max_length=60, description="Where days begin: Europe/Brussels.")]
 
 
 @router.get(

@@ -10,7 +10,7 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of
 from stemtide.hub.api.machine import needs
 from stemtide.hub.situation import reads_search as reads
-from stemtide.protocol.search import MAX_QUERY, FoundKind, SearchOut
+from stemtide.protocol.search import MAX_QUERY, MIN_TEXT, FoundKind, SearchOut
 from stemtide.protocol.words import Scope
 
 router = Router(tags=["search"])
@@ -20,7 +20,7 @@ router = Router(tags=["search"])
 def search(
     request: HttpRequest,
     *,
-    q: Annotated[str, Query(max_length=MAX_QUERY)],
+    q: Annotated[str, Query(min_length=MIN_TEXT, max_length=MAX_QUERY)],
     kind: FoundKind | None = None,
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> HttpResponse:

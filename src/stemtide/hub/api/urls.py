@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The addresses of the door for machines."""
 
+from functools import partial
+
 from django.urls import URLPattern, URLResolver, include, path
+from ninja.openapi.views import openapi_json
 
 from stemtide.hub.api import (
     agents,
@@ -57,6 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("misp/", include("stemtide.hub.api.misp")),
     path("misp/", include("stemtide.hub.api.misp_rest")),
     path("misp/", include("stemtide.hub.api.misp_sharing")),
+    path("openapi.json", partial(openapi_json, api=api), name="openapi"),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),
 ]

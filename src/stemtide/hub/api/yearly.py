@@ -10,13 +10,17 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import PDF, needs
 from stemtide.hub.reports import paper, reads_yearly
+from stemtide.hub.reports.rules_yearly import FIRST_YEAR
+from stemtide.protocol.places import TimeZone
 from stemtide.protocol.words import Scope
 from stemtide.protocol.yearly import YearlyReport
 
 router = Router(tags=["progress"])
 
-Year = Annotated[int, Query(ge=1, le=9998, description="The year of the report.")]
-Zone = Annotated[str, Query(max_length=60, description="Where its days begin: Europe/Brussels.")]
+Year = Annotated[int, Query(ge=FIRST_YEAR, le=9998, description="The year of the report.")]
+Zone = Annotated[
+    TimeZone, Query(max_length=60, description="Where its days begin: Europe/Brussels.")
+]
 
 
 @router.get(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from stemtide.hub.ledger import rules as ledger_rules
+from stemtide.protocol.places import countries
 from stemtide.protocol.words import PartyKind, Role, Scope
 
 SILENT_AFTER = timedelta(seconds=20)
@@ -50,20 +51,6 @@ MANAGING_ROLES = frozenset(role for role in Role if Verb.MANAGE in MAY[role])
 """Roles in which a person looks after their party's people, contact points and keys."""
 
 CHANNELS = frozenset({"mail", "phone", "url"})
-
-_CODES = """
-AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ
-BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM
-DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS
-GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN
-KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ
-MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM
-PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV
-SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
-VN VU WF WS YE YT ZA ZM ZW
-"""
-COUNTRIES = frozenset(_CODES.split())
-"""source: ISO 3166-1 alpha-2, officially assigned."""
 
 _PARTY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
@@ -158,7 +145,7 @@ def check_party_name(name: str) -> None:
 
 def check_country(code: str, *, field: str = "country") -> None:
     """A country is named by its two upper-case letters."""
-    if code not in COUNTRIES:
+    if code not in countries():
         raise InvalidError(
             field, "{code!r} is no ISO 3166-1 alpha-2 code: write it as in BE or DE", code=code[:20]
         )

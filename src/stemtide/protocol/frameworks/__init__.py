@@ -156,14 +156,21 @@ def _read(name: str, text: str) -> Framework:
 
 
 @cache
+def names() -> tuple[str, ...]:
+    """Return the names of all framework versions, sorted."""
+    entries = files("stemtide.protocol.frameworks").iterdir()
+    return tuple(
+        sorted(
+            entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")
+        )
+    )
+
+
+@cache
 def frameworks() -> dict[str, Framework]:
     """All framework versions by name."""
-    found = {}
-    for entry in files("stemtide.protocol.frameworks").iterdir():
-        if entry.name.endswith(".toml"):
-            name = entry.name.removesuffix(".toml")
-            found[name] = _read(name, entry.read_text("utf-8"))
-    return found
+    folder = files("stemtide.protocol.frameworks")
+    return {name: _read(name, (folder / f"{name}.toml").read_text("utf-8")) for name in names()}
 
 
 def framework(name: str) -> Framework:
