@@ -177,6 +177,16 @@ def test_a_signal_whose_distance_changes_gets_a_new_number(hub, agent):
     assert [one["hash"] for one in found] == [1]
 
 
+def test_an_older_hub_cannot_widen_a_match(hub, agent):
+    signal = hub.share(HASH.hex(), kind="pdq")
+    hub._put(signal.model_copy(update={"within_bits": 64, "position": 2}))
+    agent.wait(position=2)
+    kept = agent._store.find_ids([str(signal.id)])
+    assert kept[str(signal.id)].within_bits == 31
+    found = ask_hashes(agent, near(32), near(31))["matched"]
+    assert [one["hash"] for one in found] == [1]
+
+
 def test_a_crowd_of_matches_is_cut_and_counted(hub, agent):
     for number in range(MOST + 20):
         hub.share((number.to_bytes(2, "big") + HASH[2:]).hex(), kind="pdq")

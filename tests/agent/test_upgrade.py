@@ -12,6 +12,7 @@ import pytest
 from stemtide.agent import schema
 from stemtide.agent.store import Store
 from stemtide.fingerprints.kinds import Kind
+from tests.agent.test_segments import apply
 from tests.agent.world import sha256
 
 OLD = Path(__file__).with_name("agent-v1.db")
@@ -67,6 +68,20 @@ def test_what_answers_say_in_short_is_what_the_signals_say(folder):
         assert store.read("SELECT count(*) FROM signals WHERE exercise") == [(1,)]
         briefs = store.brief([1, 24], now=0, exercise=True)
         assert [briefs[seq].disputed for seq in (1, 24)] == [False, True]
+
+
+def test_distances_of_an_older_store_are_limited_in_its_files_as_well(tmp_path):
+    with Store(tmp_path) as store:
+        apply(store, 1, within_bits=64)
+        apply(store, 2, within_bits=12)
+        store.library.save()
+    with sqlite3.connect(tmp_path / "agent.db") as db:
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+    far = (1 ^ ((1 << 32) - 1) << 100).to_bytes(32, "big")  # 32 bits away
+    with Store(tmp_path) as store:
+        assert store.read("SELECT within_bits FROM signals") == [(31,), (12,)]
+        assert not len(store.library.match_values(Kind.PDQ, far).keys)
 
 
 TRY = """

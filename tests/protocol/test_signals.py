@@ -31,7 +31,7 @@ def test_the_marks_left_out_are_the_careful_ones():
         ({"kind": "sha256", "quality": 90}, "only pdq"),
         ({"kind": "sha256", "within_bits": 3}, "only pdq"),
         ({"kind": "url", "value": "https://x.example/", "within_bits": 1}, "only pdq"),
-        ({"within_bits": 65}, "less than or equal to 64"),
+        ({"within_bits": 32}, "less than or equal to 31"),
         ({"within_bits": -1}, "greater than or equal to 0"),
         ({"quality": 101}, "less than or equal to 100"),
         ({"confidence": 101}, "less than or equal to 100"),

@@ -12,7 +12,6 @@ from stemtide.fingerprints.kinds import SIZE_BYTES, Kind, parse_value
 from stemtide.fingerprints.values import check_value
 from stemtide.protocol.feed import FeedSignal
 
-_MAX_WITHIN_BITS = 64
 _COLUMNS = "id, kind, value, within_bits, expires_at, exercise, disputed, body"
 _INSERT = f"INSERT INTO signals ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
 INSERT_NUMBERED = f"INSERT INTO incoming (seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
@@ -59,7 +58,7 @@ def signal_row(signal: FeedSignal, body: str) -> SignalRow:
     if why := why_blank(signal.kind, value, quality=signal.quality):
         raise ValueError(f"signal {signal.id}: its {signal.kind} value {why}")
     bits = signal.within_bits
-    if bits is not None and (signal.kind is not Kind.PDQ or not 0 <= bits <= _MAX_WITHIN_BITS):
+    if bits is not None and (signal.kind is not Kind.PDQ or bits < 0):
         raise ValueError(f"signal {signal.id}: within_bits {bits} does not suit {signal.kind}")
     return SignalRow(
         id=str(signal.id),

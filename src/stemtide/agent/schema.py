@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
+
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
-VERSION = 3
+VERSION = 4
 
 SIGNALS = """
 CREATE TABLE {name} (
@@ -157,10 +159,8 @@ def connect(path: Path) -> sqlite3.Connection:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _check(path, application=application, version=version)
-        if version == 1:
-            _upgrade_from_1(connection)
-        if version in {1, 2}:
-            _upgrade_from_2(connection)
+        for upgrade in (_upgrade_from_1, _upgrade_from_2, _upgrade_from_3)[version - 1 :]:
+            upgrade(connection)
         _index_urls(connection)
         _add_later(connection)
         for table in _KEPT:
@@ -247,6 +247,20 @@ def _upgrade_from_2(connection: sqlite3.Connection) -> None:
     columns = "report, signal, outcome, count, first_at, last_at, refused"
     connection.execute(f"INSERT INTO outcomes ({columns}) SELECT {columns} FROM older")  # noqa: S608 - our own names
     connection.execute("DROP TABLE older")
+    connection.execute("PRAGMA user_version = 3")
+    connection.execute("COMMIT")
+
+
+def _upgrade_from_3(connection: sqlite3.Connection) -> None:
+    """Limit the distance of signals to 31 bits, in one transaction.
+
+    Where a distance changes, a new generation begins: the Library's files of the old one have it.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    wide = "UPDATE signals SET within_bits = ? WHERE within_bits > ?"
+    if connection.execute(wide, (MATCH_WITHIN_BITS, MATCH_WITHIN_BITS)).rowcount:
+        generation = "UPDATE state SET value = ? WHERE name = 'generation'"
+        connection.execute(generation, (uuid4().hex,))
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

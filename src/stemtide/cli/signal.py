@@ -46,7 +46,7 @@ def share(
     expires: Annotated[str, typer.Option(help="When it ends: 12h, 30d, 8w or an ISO time.")] = "",
     crisis: Annotated[str, typer.Option(help="Id of the crisis it belongs to.")] = "",
     within_bits: Annotated[
-        int | None, typer.Option(min=0, max=64, help="PDQ distance that matches, if not 31.")
+        int | None, typer.Option(min=0, max=31, help="PDQ distance that matches, if less than 31.")
     ] = None,
     reach: Annotated[
         Reach, typer.Option(help="What a URL stands for: itself, its folder, its whole host.")

@@ -30,7 +30,10 @@ MIN_QUALITY = 50
 """PDQ hashes of lower quality say too little to be compared (the reference drops <= 49)."""
 
 MATCH_WITHIN_BITS = 31
-"""PDQ hashes within this Hamming distance match, unless a signal asks for another one."""
+"""PDQ hashes within this Hamming distance match, unless a signal asks for a shorter one.
+
+A signal cannot ask for a longer one: at 64 bits a picture matches many that are unlike it.
+"""
 
 
 UNDECODABLE = "undecodable: "

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 from stemtide.protocol.exchange_words import RefusedWordError, read_words, strictest_marks
 from stemtide.protocol.exchanges import Fault, Told
 from stemtide.protocol.signals import SignalIn
@@ -71,7 +72,7 @@ def _read(stix: Stix) -> list[Told]:
     key = str(stix.get("id"))[:300]
     if stix.get("revoked") is True:  # whatever else is wrong with it
         return [Told(key, str(stix.get("modified"))[:80], reason=_reason(stix))]
-    posted = read_object(stix)
+    posted = read_object(_limited(stix))
     words = read_words(stix.get("labels") or [])
     wanted = signals_of(posted, crisis=None, exercise=False)
     if not wanted.signals:
@@ -96,6 +97,16 @@ def _read(stix: Stix) -> list[Told]:
     if len(facts) == 1:
         return [replace(whole, facts=said) for said in facts.values()]
     return [replace(whole, key=name, part_of=key, facts=said) for name, said in facts.items()]
+
+
+def _limited(stix: Stix) -> Stix:
+    """Return an indicator with its distance limited to 31 bits: an older hub may tell more."""
+    extension = _extension(stix)
+    bits = extension.get("within_bits")
+    if not isinstance(bits, int) or bits <= MATCH_WITHIN_BITS:
+        return stix
+    extension = {**extension, "within_bits": MATCH_WITHIN_BITS}
+    return {**stix, "extensions": {**stix["extensions"], EXTENSION: extension}}
 
 
 def _part(key: str, body: SignalIn) -> str:

@@ -4,9 +4,9 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
-from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MAX_VALUE_BYTES, Kind
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Provenance, Reach, Severity, SignalState
 
@@ -53,6 +53,12 @@ class FeedSignal(BaseModel):
     ideology: str | None = None
     entity: str | None = None
     disputed_by_you: bool = False
+
+    @field_validator("within_bits")
+    @classmethod
+    def _limit_distance(cls, bits: int | None) -> int | None:
+        """Return the distance, limited to 31: an older hub may send a signal with a longer one."""
+        return bits if bits is None else min(bits, MATCH_WITHIN_BITS)
 
 
 class Tombstone(BaseModel):

@@ -5,7 +5,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, SIZE_BYTES, FingerprintError, Kind
+from stemtide.fingerprints.kinds import (
+    MATCH_WITHIN_BITS,
+    MAX_VALUE_BYTES,
+    SIZE_BYTES,
+    FingerprintError,
+    Kind,
+)
 from stemtide.fingerprints.values import check_value
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import EntityName, IdeologyName, LabelName
@@ -40,7 +46,7 @@ class SignalIn(BaseModel):
     value:       hex (pdq 64, sha256 64, md5 32 digits; video, audio, text and gop as long as their
                  content, up to MAX_VALUE_BYTES); for kind "url" the URL itself, which the hub
                  spells canonically, or the 64-digit digest of its canonical spelling.
-    within_bits: the Hamming distance within which this PDQ signal matches; None: the default.
+    within_bits: the Hamming distance within which this PDQ signal matches, 31 at most; None: 31.
     reach:       url only: "folder" or "host" for everything in it; None: that address alone.
     ideology:    what moved its makers, never required; entity: the terrorist entity it is of, as
                  the list that names it does ("EU 2023/1514 II.3", or the entity's name).
@@ -56,7 +62,7 @@ class SignalIn(BaseModel):
     kind: Kind
     value: str = Field(min_length=1, max_length=2 * MAX_VALUE_BYTES)
     quality: int | None = Field(default=None, ge=0, le=100)
-    within_bits: int | None = Field(default=None, ge=0, le=64)
+    within_bits: int | None = Field(default=None, ge=0, le=MATCH_WITHIN_BITS)
     reach: Reach | None = None
     content: UUID | None = None
     labels: tuple[LabelName, ...] = Field(min_length=1, max_length=8, fail_fast=True)

@@ -195,3 +195,10 @@ def test_a_long_value_that_is_none_is_named_and_hides_no_good_one(machine, world
         (row, "value") for row in (1, 2, 3)
     ]
     assert len(answer.content) < 2000
+
+
+def test_a_row_of_a_table_cannot_widen_its_match(machine, world):
+    table = f"kind,value,labels,severity,within_bits\npdq,{hex_value(1)},incitement,high,32\n"
+    answer = machine(world.authority)("POST", BULK, table.encode(), content_type="text/csv")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"]) == (422, "signals.0.within_bits")

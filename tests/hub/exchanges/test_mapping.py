@@ -9,6 +9,7 @@ from stemtide.protocol.exchange_words import MAX_TAGS, RefusedWordError, read_wo
 from stemtide.protocol.stix import EXTENSION, MARKING_OF
 from tests.hub.exchanges.test_stopncii import record
 from tests.hub.exchanges.test_taxii import indicator
+from tests.world import hex_value
 
 FIELDS = (
     *("type", "spec_version", "id", "created_by_ref", "created", "modified", "revoked", "labels"),
@@ -81,3 +82,11 @@ def test_more_feedbacks_than_are_read_are_a_fault():
     one = {"feedbackValue": "Blocked", "tags": []}
     told, (fault,), _ = read_records([record(CSPFeedbacks=[one] * (MAX_FEEDBACKS + 1))], hub="us")
     assert (told, fault.words) == ([], "CSPFeedbacks: are more than 200")
+
+
+def test_an_older_hub_cannot_widen_a_match():
+    pattern = {"pattern": f"[file:hashes.PDQ = '{hex_value(1)}']"}
+    for bits, kept in ((64, 31), (12, 12)):
+        said = {EXTENSION: {"extension_type": "property-extension", "within_bits": bits}}
+        (told,), faults, _ = read_objects([indicator(**pattern, extensions=said)])
+        assert (told.facts["within_bits"], faults) == (kept, [])
