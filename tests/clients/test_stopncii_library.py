@@ -6,7 +6,14 @@ import threading
 
 import httpx
 import pytest
-from threatexchange.exchanges.clients.stopncii.api import StopNCIIAPI, StopNCIICaseStatus
+from threatexchange.exchanges.clients.stopncii.api import (
+    StopNCIIAPI,
+    StopNCIICaseStatus,
+    StopNCIICSPFeedback as Feedback,
+    StopNCIICSPFeedbackValue as Says,
+    StopNCIIEndpoint as Endpoint,
+    StopNCIISignalType as Type,
+)
 
 from stemtide.protocol import canary
 
@@ -74,3 +81,15 @@ def test_the_library_ends_with_what_is_live_however_it_pages(hub):
         follow(size)
         active = {one for one, status in records.items() if status is StopNCIICaseStatus.Active}
         assert active - set(canary.HASHES) == writer.live, size
+
+
+def test_the_library_submits_a_text_beside_a_picture(hub):
+    _, subscription, address = hub["STOPNCII_KEYS"].split(",")
+    key = {Endpoint.SubmitHashes: hub["STOPNCII_SUBMIT_KEY"]}
+    client = StopNCIIAPI(subscription, "unused", key, base_url_override=address)
+    sent = {(Type.Text, "words"): Feedback(Says.Blocked)}
+    client.submit_hashes(sent | {(Type.ImagePDQ, value_of(1000)): Feedback(Says.Blocked)})
+    feed = httpx.get(
+        f"{hub['HUB_URL']}/api/v1/feed", headers={"Authorization": f"Bearer {hub['HUB_TOKEN']}"}
+    ).json()
+    assert value_of(1000) in {one.get("value") for one in feed["entries"]}

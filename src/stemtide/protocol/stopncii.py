@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.handling import PAP_ALLOWS, Pap
 from stemtide.protocol.labels import RefusedLabelError, refused_label
-from stemtide.protocol.signals import MAX_BULK, MAX_URL_CHARS
+from stemtide.protocol.signals import MAX_BULK, MAX_URL_CHARS, RowError
 from stemtide.protocol.words import Action, Opinion
 
 PREFIX = "StopNCIISignalType."
@@ -76,6 +76,10 @@ OPINION_OF = {
     Feedback.BLOCKED: Opinion.AGREE,
     Feedback.NOT_BLOCKED: Opinion.DISPUTE,
 }
+
+
+class UnknownTypeError(ValueError):
+    """A signal type that a hub does not take. The others of its message can be taken."""
 
 
 class FeedbackOut(BaseModel):
@@ -142,7 +146,7 @@ class RecordIn(_In):
 
 
 class RecordsIn(_In):
-    """SubmitHashes: all of them are shared, or none."""
+    """SubmitHashes: all are shared or none; records of types that hubs do not take are left out."""
 
     hashRecords: tuple[Any, ...] = Field(min_length=1, max_length=MAX_BULK)  # noqa: N815
 
@@ -160,12 +164,17 @@ class FeedbacksIn(_In):
 
 
 class SubmittedOut(BaseModel):
-    """What became of submitted hashes, in the order sent."""
+    """What became of submitted hashes.
+
+    signals: ids in the order sent; None for a hash of a type that hubs do not take (see errors).
+    """
 
     count: int
     created: int
     existing: int
-    signals: list[str]
+    refused: int
+    signals: list[str | None]
+    errors: list[RowError]
 
 
 class AcceptedOut(BaseModel):
@@ -189,11 +198,11 @@ _HUBS = {"via", "hub"}
 def signal_of(record: RecordIn) -> dict[str, object]:
     """A submitted hash as a signal's fields, its tags read; labels and severity as if unsaid.
 
-    raises: ValueError for a type that cannot be kept, or a hash that its sender does not block.
+    raises: UnknownTypeError; ValueError for a hash that its sender does not block.
     """
     name = record.signalType.removeprefix(PREFIX)
     if name not in KIND_OF:
-        raise ValueError(
+        raise UnknownTypeError(
             f"signalType: a {name[:40]} cannot be kept here: send one of {', '.join(KIND_OF)}, or"
             " share it by the hub's API"
         )

@@ -134,8 +134,6 @@ def test_an_empty_hub_tells_the_canary_and_the_time_that_was_asked(world, client
 def test_the_canary_is_told_once_and_nobody_says_block(world, client):
     world.share()
     one = client(world.big_provider)
-    first = one.page(size=1)
-    assert first["hasMoreRecords"] is False
     assert {
         value for (_, value), record in one.fetch()[0].items() if "None" in said(record).values()
     } == {*canary.HASHES}
@@ -148,6 +146,20 @@ def test_the_canarys_hashes_are_those_of_its_picture(client, world):
     for picture, told in zip((luma, luma[:, ::-1]), canary.HASHES, strict=True):
         value = hash_luma(np.ascontiguousarray(picture))[0]
         assert (int(value.hex(), 16) ^ int(told, 16)).bit_count() <= 4
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_no_page_is_longer_than_asked_for_and_none_is_lost(world, client, size):
+    for number in range(3):
+        world.share(value=hex_value(number))
+    token, told = "", []
+    while True:
+        page = client(world.big_provider).page(size=size, token=token)
+        told += [one["hashValue"] for one in page["hashRecords"]]
+        assert page["count"] == len(page["hashRecords"]) <= size
+        if not (token := page["nextPageToken"]):
+            break
+    assert told == [*canary.HASHES, *map(hex_value, range(3))]
 
 
 @pytest.mark.parametrize("size", range(1, 8))
@@ -201,9 +213,9 @@ def test_the_time_does_not_go_back_where_what_was_left_changed_meanwhile(world, 
     world.share()
     left = writes.share(_pdq(2), by=world.authority, now=world.at(seconds=1)).id
     one = client(world.big_provider)
-    first = one.page(size=1)
+    first = one.page(start=11, size=1)
     writes.withdraw(left, body=_mistake(), by=world.authority, now=world.at(minutes=1))
-    then = one.page(size=1, token=first["nextPageToken"])
+    then = one.page(start=11, size=1, token=first["nextPageToken"])
     assert then["hashRecords"] == []
     assert then["nextSetTimestamp"] == first["nextSetTimestamp"] == AT
 
@@ -320,7 +332,6 @@ def test_submitted_hashes_become_signals_of_the_party(world, client):
 @pytest.mark.parametrize(
     ("sent", "field"),
     [
-        (record(kind="VideoTMK"), "signals.0.signalType"),
         (record("12"), "signals.0.value"),
         (record(says="NotBlocked"), "signals.0.CSPFeedbacks"),
         (record(tags=["label:nonsense"]), "signals.0.labels.0"),
@@ -336,6 +347,30 @@ def test_a_bad_record_is_named_and_nothing_of_the_message_is_stored(world, clien
     answer = client(world.big_provider).submit(sent, record(hex_value(10)))
     assert answer.status_code == 422, answer.content
     assert [one["field"] for one in answer.json()["errors"]] == [field]
+    assert not Signal.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["StopNCIISignalType.Text", "VideoTMK", "Unknown"])
+def test_a_record_of_a_type_that_is_not_taken_leaves_the_others(world, client, kind):
+    answer = client(world.big_provider).submit(record("words", kind=kind), record(), record(NINE))
+    told = answer.json()
+    assert (answer.status_code, told["count"], told["refused"]) == (200, 2, 1)
+    assert (told["signals"][0], told["signals"][1]) == (None, str(Signal.objects.get().uid))
+    (error,) = told["errors"]
+    assert (error["row"], error["field"]) == (0, "signalType")
+
+
+def test_a_message_of_types_that_are_not_taken_is_refused(world, client):
+    answer = client(world.big_provider).submit(record(kind="Text"), record(kind="VideoTMK"))
+    fields = [one["field"] for one in answer.json()["errors"]]
+    assert (answer.status_code, fields) == (422, ["signals.0.signalType", "signals.1.signalType"])
+
+
+def test_a_bad_record_after_one_that_is_not_taken_keeps_its_place(world, client):
+    answer = client(world.big_provider).submit(
+        record(kind="Text"), record(), record(tags=[f"crisis:{uuid4()}"])
+    )
+    assert [one["field"] for one in answer.json()["errors"]] == ["signals.2.crisis"]
     assert not Signal.objects.exists()
 
 
@@ -500,10 +535,11 @@ def test_a_time_far_ahead_is_answered(world, client, start):
     assert client(world.big_provider).page(start=start)["nextSetTimestamp"] == start
 
 
-@pytest.mark.parametrize("size", [0, 10**9])
-def test_a_page_has_a_size_of_its_own(world, client, size):
+@pytest.mark.parametrize(("size", "count"), [(0, 1), (10**9, 3)])
+def test_a_page_has_a_size_of_its_own(world, client, size, count):
     world.share()
-    assert client(world.big_provider).page(size=size)["hasMoreRecords"] is False
+    page = client(world.big_provider).page(size=size)
+    assert (page["count"], page["hasMoreRecords"]) == (count, count < 3)
 
 
 @pytest.mark.parametrize("path", ["SubmitHashes", "SubmitFeedback"])

@@ -8,7 +8,7 @@ its scope, Ocp-Apim-Subscription-Key is any key of the same party. They may be t
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -41,6 +41,7 @@ from stemtide.protocol.stopncii import (
     RecordIn,
     RecordsIn,
     SubmittedOut,
+    UnknownTypeError,
     signal_of,
 )
 from stemtide.protocol.words import Scope, WithdrawReason
@@ -83,15 +84,13 @@ def fetch(request: HttpRequest) -> HttpResponse:
     after = _place(request.GET.get("nextPageToken", ""))
     limit = max(1, min(size, MAX_RECORDS))
     page = reads_records.records(since_s, viewer=caller.party, limit=limit, after=after)
-    is_first = since_s <= FIRST_START_S and after is None
-    records = [*canary.records(), *page.records] if is_first else page.records
     return answer(
         PageOut(
-            count=len(records),
+            count=len(page.records),
             nextPageToken="-".join(map(str, page.place)) if page.place else None,
             nextSetTimestamp=page.next_s,
             hasMoreRecords=page.place is not None,
-            hashRecords=records,
+            hashRecords=page.records,
         )
     )
 
@@ -99,18 +98,32 @@ def fetch(request: HttpRequest) -> HttpResponse:
 @_door
 @require_POST
 def submit(request: HttpRequest) -> HttpResponse:
-    """SubmitHashes: share all of them, or none."""
+    """SubmitHashes: share all of them, or none; leave out those of types that are not taken.
+
+    The library's signal types include some that no hub compares (Text, VideoTMK), and it sends
+    them in one message with the others. A message of nothing else is refused.
+    """
     caller = _caller(request, Scope.SIGNALS_WRITE)
-    sent = _read(RecordsIn, request).hashRecords
-    rows, is_refused = _rows(sent)
+    rows = _rows(_read(RecordsIn, request).hashRecords)
+    places = [place for place, row in enumerate(rows.bodies) if place not in rows.untaken]
+    if not places:
+        raise problems.refused_bulk(BulkRefusedError([*rows.untaken.values()]), is_routed=False)
+    bodies = [rows.bodies[place] for place in places]
     try:
-        shared = writes.share_many(rows, by=caller.party, now=now(), actor_ref=caller.ref)
+        shared = writes.share_many(bodies, by=caller.party, now=now(), actor_ref=caller.ref)
     except BulkRefusedError as error:
-        raise problems.refused_bulk(error, is_routed=is_refused) from error
-    signals = [str(one.id) for one in shared.signals if one]
+        errors = [one.model_copy(update={"row": places[one.row]}) for one in error.errors]
+        refused = BulkRefusedError(errors)
+        raise problems.refused_bulk(refused, is_routed=rows.is_routed) from error
+    signals = {place: str(one.id) for place, one in zip(places, shared.signals, strict=True) if one}
     return answer(
         SubmittedOut(
-            count=len(rows), created=shared.created, existing=shared.existing, signals=signals
+            count=len(bodies),
+            created=shared.created,
+            existing=shared.existing,
+            refused=len(rows.untaken),
+            signals=[signals.get(place) for place in range(len(rows.bodies))],
+            errors=[*rows.untaken.values()],
         )
     )
 
@@ -190,20 +203,36 @@ def _read(kind: type[_Message], request: HttpRequest) -> _Message:
         raise problems.refuse(error.errors(include_url=False)) from error
 
 
-def _rows(sent: Sequence[object]) -> tuple[list[SignalIn | RowError], bool]:
-    """Each record as a signal, or why it is none; and whether one belongs to another channel."""
-    rows: list[SignalIn | RowError] = []
-    is_refused = False
+class _Rows(NamedTuple):
+    """Records of a message as signals, or why they are none.
+
+    untaken:   by their places, those of types that are not taken.
+    is_routed: whether one names content that belongs to another channel.
+    """
+
+    bodies: list[SignalIn | RowError]
+    untaken: dict[int, RowError]
+    is_routed: bool
+
+
+def _rows(sent: Sequence[object]) -> _Rows:
+    """Read each record as a signal."""
+    bodies: list[SignalIn | RowError] = []
+    untaken: dict[int, RowError] = {}
+    is_routed = False
     for row, one in enumerate(sent):
         try:
-            rows.append(SignalIn.model_validate(signal_of(RecordIn.model_validate(one))))
+            bodies.append(SignalIn.model_validate(signal_of(RecordIn.model_validate(one))))
         except ValidationError as error:
-            rows.append(problems.row_error(error, row=row))
-            is_refused = is_refused or any(map(problems.is_refused, error.errors()))
+            bodies.append(problems.row_error(error, row=row))
+            is_routed = is_routed or any(map(problems.is_refused, error.errors()))
         except ValueError as error:
             field, _, message = str(error).partition(": ")
-            rows.append(RowError(row=row, field=field, message=message))
-    return rows, is_refused
+            refused = RowError(row=row, field=field, message=message)
+            bodies.append(refused)
+            if isinstance(error, UnknownTypeError):
+                untaken[row] = refused
+    return _Rows(bodies, untaken, is_routed)
 
 
 def _say(one: AnsweredIn, *, caller: Caller) -> bool:

@@ -7,13 +7,15 @@
   meanwhile has that one or a later one. What shares that second comes twice.
 3 What no longer matches is told to those who may have it, and to nobody else: what a reader has
   was shared in the second that it asks from, or before.
+4 Whoever has nothing is told the canary first. It counts as any record does, so that no page is
+  longer than asked for; where a page ends between its records, the place has stamp 0.
 """
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Max, Q, QuerySet
@@ -28,6 +30,7 @@ from stemtide.hub.signals import statements
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import OpinionRow, Signal
 from stemtide.hub.signals.reads import visible
+from stemtide.protocol import canary
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.stopncii import (
     FEEDBACK_OF,
@@ -71,7 +74,10 @@ _Value = tuple[str, str]
 
 
 class Place(NamedTuple):
-    """Where a page ended. until_s: the last stamp when the first page of its run was read."""
+    """Where a page ended. until_s: the last stamp when the first page of its run was read.
+
+    stamp_s: 0 while pk counts the records of the canary that were told.
+    """
 
     stamp_s: int
     pk: int
@@ -95,21 +101,36 @@ def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = No
 
     The last stamp is read before the rows: what is written in between has no lower one.
     """
-    until_s = after.until_s if after else _last_stamp()
-    rows = _given(viewer).filter(_may_be_had(since_s), stamp_s__range=(since_s, until_s))
-    if after:
-        is_same = Q(stamp_s=after.stamp_s, pk__gt=after.pk)
-        rows = rows.filter(Q(stamp_s__gt=after.stamp_s) | is_same)
-    ordered = rows.order_by("stamp_s", "pk").values_list(*_COLUMNS)
-    found = [_Row(*one) for one in ordered[: limit + 1]]
-    page = found[:limit]
-    last = page[-1] if page else None
-    place = Place(last.stamp_s, last.pk, until_s) if last and len(found) > limit else None
+    place = after or Place(0, 0, _last_stamp())
+    canaries = _canaries(since_s, place)[:limit]
+    if not place.stamp_s:
+        place = place._replace(pk=place.pk + len(canaries))
+    size = limit - len(canaries)
+    found = _rows(since_s, place, viewer=viewer)[: size + 1]
+    page = [_Row(*one) for one in found][:size]
+    if page:
+        place = Place(page[-1].stamp_s, page[-1].pk, place.until_s)
+    is_more = len(found) > size or bool(_canaries(since_s, place))
     return RecordPage(
-        records=_records(page, viewer=viewer),
-        next_s=max([since_s] + [one.stamp_s for one in (after, last) if one]),
-        place=place,
+        records=[*canaries, *_records(page, viewer=viewer)],
+        next_s=max(since_s, place.stamp_s),
+        place=place if is_more else None,
     )
+
+
+def _canaries(since_s: int, place: Place) -> list[RecordOut]:
+    """The records of the canary that are still to be told."""
+    is_first = since_s <= FIRST_START_S and not place.stamp_s
+    return canary.records()[place.pk :] if is_first else []
+
+
+def _rows(since_s: int, place: Place, *, viewer: Party) -> QuerySet[Signal, tuple[Any, ...]]:
+    """The columns of what changed in or after a second and is still to be told, oldest first."""
+    rows = _given(viewer).filter(_may_be_had(since_s), stamp_s__range=(since_s, place.until_s))
+    if place.stamp_s:
+        is_same = Q(stamp_s=place.stamp_s, pk__gt=place.pk)
+        rows = rows.filter(Q(stamp_s__gt=place.stamp_s) | is_same)
+    return rows.order_by("stamp_s", "pk").values_list(*_COLUMNS)
 
 
 def with_value(text: str, *, viewer: Party) -> list[tuple[UUID, str]]:
