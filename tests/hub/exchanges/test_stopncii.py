@@ -161,11 +161,23 @@ def test_what_makes_no_way_is_an_error_and_the_place_is_kept(desk, source, page,
     assert desk.row.checkpoint == {}
 
 
-def test_the_same_token_for_ever_ends_at_once(desk, source):
+def test_one_token_may_serve_a_whole_run_of_pages(desk, source):
+    page = {"nextSetTimestamp": NOON_S, "nextPageToken": "same", "hasMoreRecords": True}
+
+    def answer(*_):
+        number = len(source.asked)
+        more = {"hasMoreRecords": number < 3, "hashRecords": [record(number)]}
+        return 200, {}, page | more
+
+    source.answers = answer
+    assert desk.run() == {"shared": 3}
+
+
+def test_the_same_page_for_ever_ends_at_once(desk, source):
     page = {"hashRecords": [record()], "nextSetTimestamp": NOON_S, "hasMoreRecords": True}
     source.answers = lambda *_: (200, {}, page | {"nextPageToken": "same"})
     desk.run()
-    assert "twice" in desk.row.trouble
+    assert "nothing new: no way on" in desk.row.trouble
     assert len(source.asked) == 2
 
 

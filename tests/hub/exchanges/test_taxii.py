@@ -243,22 +243,48 @@ def test_it_fails_once_in_the_ledger_and_works_again_once(desk, source):
     assert (desk.row.failures, desk.row.trouble) == (0, "")
 
 
-def test_the_same_next_for_ever_ends_at_once(desk, source):
-    page = {"more": True, "next": "same", "objects": [indicator()]}
-    source.answers = lambda *_: (200, {}, page)
-    desk.run()
-    assert "same next twice" in desk.row.trouble
+@pytest.mark.parametrize("token", ["same", "another"])
+@pytest.mark.parametrize("some", [1, 0])
+def test_the_same_page_for_ever_ends_at_once(desk, source, token, some):
+    objects = [indicator()] * some
+    source.answers = lambda *_: (200, {}, {"more": True, "next": token, "objects": objects})
+    assert desk.run() == ({"shared": 1} if some else {})
+    assert "brings nothing new: no way on" in desk.row.trouble
     assert len(source.asked) == 2
+
+
+def test_pages_that_take_turns_end_when_the_first_comes_again(desk, source):
+    pages = [[indicator(number)] for number in range(3)]
+
+    def answer(*_):
+        number = len(source.asked)
+        return 200, {}, {"more": True, "next": str(number), "objects": pages[(number - 1) % 3]}
+
+    source.answers = answer
+    assert desk.run() == {"shared": 3}
+    assert ("nothing new" in desk.row.trouble, len(source.asked)) == (True, 4)
+
+
+def test_a_page_that_repeats_is_left_by_time_where_the_server_tells_times(desk, source):
+    page = {"more": True, "next": "same", "objects": [indicator()]}
+    dated = {"X-TAXII-Date-Added-Last": stix_time(NOON)}
+    source.answers = lambda *_: (200, dated, page)
+    assert desk.run() == {"shared": 1}
+    assert (desk.row.trouble, len(source.asked)) == ("", 2)
+    assert desk.row.checkpoint == {"after": stix_time(NOON - timedelta(milliseconds=1))}
+    assert any("asked again by time" in line for line in desk.log())
 
 
 def test_pages_without_end_are_bounded_in_one_run_and_repeat_nothing(desk, source, monkeypatch):
     monkeypatch.setattr("stemtide.hub.exchanges.running.MAX_PAGES", 6)
     sent = indicator()
-    source.answers = lambda *_: (
-        200,
-        {},
-        {"more": True, "next": str(len(source.asked)), "objects": [sent]},
-    )
+
+    def answer(*_):
+        number = len(source.asked)
+        objects = [newer(sent, minutes=-number)]
+        return 200, {}, {"more": True, "next": str(number), "objects": objects}
+
+    source.answers = answer
     assert desk.run() == {"shared": 1}
     assert len(source.asked) == 6
     assert desk.row.next_at == desk.now + timedelta(seconds=5)

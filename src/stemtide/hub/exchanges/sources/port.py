@@ -2,6 +2,7 @@
 """How a run asks another hub: with its key, in what is left of its time and of its bytes."""
 
 import base64
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ ONE_TIMEOUT_S = 30.0
 AFTER_S = 120.0
 """How long after its time a run still ends what it began in time; no request goes beyond it."""
 
+_MARKS, _MARK_DIGITS = 32, 16
 _OK, _MULTIPLE = 200, 300
 _REFUSED = {401, 403}
 _GONE, _BUSY = 404, {429, 502, 503, 504}
@@ -177,6 +179,20 @@ def read_json(answer: Answer) -> Any:  # noqa: ANN401  # JSON of any shape
         return msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise SourceError("its answer is no JSON") from error
+
+
+def pages_with(checkpoint: Mapping[str, Any], versions: Iterable[str]) -> list[str] | None:
+    """Return marks of the pages that were read one by one, with that of the page at hand.
+
+    versions: of everything on the page, with its id. returns: None for a page of what was read on
+    an earlier one. A page without anything has no mark: only its token can say that it is new.
+    """
+    before: list[str] = checkpoint.get("pages", [])
+    named = sorted(set(versions))
+    if not named:
+        return before
+    mark = hashlib.sha256("\n".join(named).encode("utf-8", "replace")).hexdigest()[:_MARK_DIGITS]
+    return None if mark in before else [*before, mark][-_MARKS:]
 
 
 def _error(answer: Answer, *, now: datetime) -> SourceError:

@@ -3,7 +3,8 @@
 
 1 Ask for what changed in or after a second, page by page with the token of the page before.
 2 A run that is through goes on from nextSetTimestamp, which is inclusive: that second comes twice.
-3 What makes no way is an error: the same token twice, a time that goes back or lies in the future.
+3 What makes no way is an error: a page that brings nothing new and says that there is more, a time
+  that goes back or lies in the future. A token may stay the same.
 
 The secret is one key for everything, or several with commas between them: to fetch, of the
 subscription, to submit, to give feedback.
@@ -20,6 +21,7 @@ from stemtide.hub.exchanges.sources.port import (
     LargeError,
     RefusedError,
     SourceError,
+    pages_with,
     read_json,
 )
 from stemtide.hub.outside.asking import Question
@@ -35,7 +37,7 @@ _DAY_S = 86_400
 def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  # noqa: ARG001  # as all sources
     """One page.
 
-    checkpoint: start (seconds), token (of the page before), size.
+    checkpoint: start (seconds), token (of the page before), pages (marks of those before), size.
 
     raises: SourceError.
     """
@@ -60,7 +62,7 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  
     sent = page.get("hashRecords") if isinstance(page, dict) else None
     if not isinstance(sent, list) or len(sent) > MAX_RECORDS:
         raise SourceError("its answer is no page of records, or one of too many")
-    onward, more = _onward(page, start=start, token=token, now_s=int(asking.now.timestamp()))
+    onward, more = _onward(page, checkpoint=checkpoint, now_s=int(asking.now.timestamp()))
     if more and size != PAGE:
         onward["size"] = size
     told, faults, others = read_records(sent, hub=asking.place.hub)
@@ -82,9 +84,10 @@ def keys(secret: str, *, use: int) -> dict[str, str]:
 
 
 def _onward(
-    page: dict[str, Any], *, start: int, token: str, now_s: int
+    page: dict[str, Any], *, checkpoint: dict[str, Any], now_s: int
 ) -> tuple[dict[str, Any], bool]:
     """From where to go on, and whether at once. raises: SourceError where no way was made."""
+    start = int(checkpoint.get("start", FIRST_START_S))
     following = page.get("nextSetTimestamp")
     if not isinstance(following, int) or isinstance(following, bool):
         raise SourceError("its nextSetTimestamp is no whole number")
@@ -96,9 +99,20 @@ def _onward(
         return {"start": following}, False
     onward = page.get("nextPageToken")
     if isinstance(onward, str | int) and str(onward):
-        if str(onward) == token or len(str(onward)) > _MAX_TOKEN_CHARS:
-            raise SourceError("it says the same nextPageToken twice, or one too long: no way on")
-        return {"start": start, "token": str(onward)}, True
+        if len(str(onward)) > _MAX_TOKEN_CHARS:
+            raise SourceError("it says a nextPageToken that is too long: no way on")
+        pages = pages_with(checkpoint, map(_version, page["hashRecords"]))
+        is_same = str(onward) == str(checkpoint.get("token", ""))
+        if pages is None or (is_same and not page["hashRecords"]):
+            raise SourceError("it says that there is more, and brings nothing new: no way on")
+        return {"start": start, "token": str(onward), "pages": pages}, True
     if following == start:
         raise SourceError("it says that there is more, and not where: no way on")
     return {"start": following}, True
+
+
+def _version(sent: object) -> str:
+    """A record of a page with its version."""
+    record = sent if isinstance(sent, dict) else {"hashValue": sent}
+    names = ("signalType", "hashValue", "lastModtimestamp")
+    return " ".join(str(record.get(name)) for name in names)[:400]

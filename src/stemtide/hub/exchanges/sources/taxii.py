@@ -6,8 +6,10 @@
 2 A server may give one time to many objects. So a finished run begins again a moment *before* its
   last time, and a page without `next` that is all of one time is asked for again, longer.
 3 A page that is too much for once, in bytes or in signals, is asked for again, shorter.
-4 What makes no way is an error, not a loop: the same `next` twice, a time that goes back, one that
-  lies in the future, a page that may not be longer and is all of one time.
+4 Paging ends where a page brings nothing new, whatever it says of more. That `next` stays the same
+  says nothing: medallion has one for a whole session.
+5 What makes no way is an error, not a loop: a page that brings nothing new and no time to go on
+  from, a time that goes back or lies in the future, a page of one time that may not be longer.
 
 source: OASIS, TAXII Version 2.1 (10 June 2021), sections 3.4, 3.5 and 5.4.
 """
@@ -23,6 +25,7 @@ from stemtide.hub.exchanges.sources.port import (
     LargeError,
     RefusedError,
     SourceError,
+    pages_with,
     read_json,
 )
 from stemtide.hub.outside.asking import Answer, Question
@@ -41,7 +44,7 @@ LIMIT, MAX_LIMIT = 500, 8_000
 MAX_OBJECTS = 10_000
 """A page that brings more is not looked at: no server was asked for so many."""
 
-_OF_A_PAGE = ("next", "limit", "most", "seen")
+_OF_A_PAGE = ("next", "limit", "most", "seen", "pages")
 _OVERLAP = timedelta(milliseconds=1)
 _MAX_NEXT_CHARS = 2_000
 
@@ -49,7 +52,8 @@ _MAX_NEXT_CHARS = 2_000
 def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  # noqa: ARG001  # as all sources
     """One page.
 
-    checkpoint: after (a time), next (of the page before), limit, most (a longer page was too much).
+    checkpoint: after (a time), next (of the page before), pages (marks of those before), limit,
+    most (a longer page was too much).
 
     raises: SourceError.
     """
@@ -59,7 +63,7 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, known: Known) -> Pull:  
         return _shorter(checkpoint, error)
     except RefusedError as error:
         if error.status == 400 and checkpoint.get("next"):  # noqa: PLR2004  # it forgot its token
-            return Pull(checkpoint=_without(checkpoint, "next"), more=True)
+            return Pull(checkpoint=_without(checkpoint, "next", "pages"), more=True)
         raise
     envelope = read_json(answer)
     objects = envelope.get("objects", []) if isinstance(envelope, dict) else None
@@ -108,11 +112,18 @@ def _onward(
     if last and after and last + _OVERLAP < after:
         raise SourceError("its times go back: X-TAXII-Date-Added-Last is before what we asked from")
     if envelope.get("more") is True:
-        return *_more(envelope, answer, checkpoint=checkpoint, last=last), ()
-    if not envelope.get("objects"):
+        onward = _more(envelope, answer, checkpoint=checkpoint, last=last)
+        if onward is not None:
+            return *onward, ()
+    elif not envelope.get("objects"):
         return _without(checkpoint, *_OF_A_PAGE), False, ()
     if last is None:
         last = moment_of(str(checkpoint.get("seen", "")))
+    if envelope.get("more") is True:
+        if last is None:
+            raise SourceError("it says that there is more, and brings nothing new: no way on")
+        note = "it says that there is more, and brings nothing new: it is asked again by time"
+        return {"after": _text(last - _OVERLAP)}, False, (note,)
     if last is None:
         note = "it says no X-TAXII-Date-Added-Last: every run reads all of it again"
         return _without(checkpoint, *_OF_A_PAGE), False, (note,)
@@ -121,14 +132,22 @@ def _onward(
 
 def _more(
     envelope: dict[str, Any], answer: Answer, *, checkpoint: dict[str, Any], last: datetime | None
-) -> tuple[dict[str, Any], bool]:
-    """From where to go on where there is more. raises: SourceError."""
+) -> tuple[dict[str, Any], bool] | None:
+    """From where to go on where there is more; None where the page brings nothing new.
+
+    raises: SourceError.
+    """
     token = envelope.get("next")
     seen = {"seen": _text(last)} if last else {}
     if isinstance(token, str | int) and str(token):
-        if str(token) == str(checkpoint.get("next")) or len(str(token)) > _MAX_NEXT_CHARS:
-            raise SourceError("it says the same next twice, or one that is too long: no way on")
-        return {**checkpoint, **seen, "next": str(token)}, True
+        if len(str(token)) > _MAX_NEXT_CHARS:
+            raise SourceError("it says a next that is too long: no way on")
+        objects = envelope.get("objects") or []
+        pages = pages_with(checkpoint, map(_version, objects))
+        is_same = str(token) == str(checkpoint.get("next"))
+        if pages is None or (is_same and not objects):
+            return None
+        return {**checkpoint, **seen, "next": str(token), "pages": pages}, True
     first = moment_of(answer.headers.get("x-taxii-date-added-first", ""))
     if last is None:
         raise SourceError(
@@ -146,6 +165,12 @@ def _more(
             f"more than {most:,} objects have one time there, and it gives no next: no way on"
         )
     return {**checkpoint, "limit": min(most, limit * 4)}, True
+
+
+def _version(sent: object) -> str:
+    """An object of a page with its version."""
+    stix = sent if isinstance(sent, dict) else {"id": sent}
+    return f"{stix.get('id')} {stix.get('modified') or stix.get('created')}"[:400]
 
 
 def _moment(answer: Answer, name: str, *, now: datetime) -> datetime | None:
