@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.agent.fake_hma import FakeHma
+from tests.agent.hma_routes import CREATING, ROUTES, ask, known, named
 
 REAL = os.environ.get("STEMTIDE_TEST_HMA", "")
 
@@ -128,3 +129,21 @@ def test_it_says_which_kinds_it_matches(hma):
     told = hma.get("/c/signal_type").json()
     assert {"pdq", "video_md5"} <= {one["name"] for one in told if one["enabled_ratio"] > 0}
     assert hma.get("/status").text.strip() == "I-AM-ALIVE"
+
+
+def test_every_route_of_the_table_answers_in_its_shape(hma):
+    name, api = f"T{secrets.token_hex(6).upper()}", hma.get("/c/exchanges/apis").json()[-1]
+    for row in reversed(CREATING):
+        answer = ask(hma, row, bank=name if row.path == "/c/exchanges" else f"{name}_2", api=api)
+        assert answer.status_code == 201, row.id
+        row.check(answer.content)
+    number = put(hma, name, pdq())
+    for row in ROUTES:
+        answer = ask(hma, row, bank=name, content=number, api=api)
+        assert answer.status_code in {200, 201}, (row.id, answer.text)
+        row.check(answer.content)
+    hma.delete(f"/c/bank/{name}_2")
+
+
+def test_the_table_and_the_fake_have_the_same_routes():
+    assert named(FakeHma().routes()) == known()

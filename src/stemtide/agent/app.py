@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from stemtide.agent import asks, buckets, door, metrics
 from stemtide.agent.act import Deliverer
+from stemtide.agent.banks import Banks
 from stemtide.agent.client import Client
 from stemtide.agent.companion import Companion
 from stemtide.agent.companion_door import CompanionDoor
@@ -127,6 +128,12 @@ class Agent:
             config=self._config,
             store=self._store,
             recogniser=self._recogniser,
+            banks=Banks(
+                config=self._config,
+                store=self._store,
+                told=self._health.told,
+                check_ready=self._check_ready,
+            ),
             check_ready=self._check_ready,
         )
         companion = CompanionDoor(
@@ -295,16 +302,30 @@ def _wants_look(request: Request) -> bool:
 QUICK_PATH = "/match/hash"
 
 
-class Quick:
-    """Answers plain look-ups of one hash before anything else is done; passes all else on."""
+def tidy_path(path: str) -> str:
+    """Return a path without doubled slashes and without one at its end.
 
-    def __init__(self, app: ASGIApp, *, config: Config, looker: Looker) -> None:
+    Callers join an address that ends in a slash with a path that begins with one.
+    """
+    return "/" + "/".join(part for part in path.split("/") if part)
+
+
+class Quick:
+    """Answers plain look-ups of one hash before anything else is done; passes all else on.
+
+    routes: what is answered.
+    """
+
+    def __init__(self, app: Starlette, *, config: Config, looker: Looker) -> None:
         self._app = app
+        self.routes = app.routes
         self._door = door.Door(app, config)
         self._looker = looker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
+        if scope["type"] == "http" and ("//" in scope["path"] or scope["path"].endswith("/")):
+            scope["path"] = tidy_path(scope["path"])
         if (
             scope["type"] != "http"
             or scope["path"] != QUICK_PATH
@@ -329,7 +350,7 @@ def create_app(
     sandbox: Sandbox,
     tally: Tally | None = None,
     on_settled: Callable[[], None] = lambda: None,
-) -> ASGIApp:
+) -> Quick:
     """The agent as an ASGI application; its tasks run while its lifespan does.
 
     tally:      shared with the agent's other processes; None: there are none.

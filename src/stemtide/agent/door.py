@@ -163,7 +163,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return answer(found, error.headers)
     detail = (
         f"{path} is not here; there are /match, /match/hash, /match/hashes, /live, /health, "
-        "/metrics, /deliveries/retry and /companion, and of HMA /h, /m, /c/banks and /status"
+        "/metrics, /deliveries/retry and /companion, and of HMA /h, /m, /c and /status"
     )
     return answer(problem(ProblemType.NOT_FOUND, detail))
 

@@ -10,7 +10,7 @@ source: the routes and shapes of OpenMediaMatch (HMA 1.1), as its callers use th
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from stemtide.agent.answers import Answer, MatchOut
+from stemtide.agent.banks import SIGNAL_TYPES, Banks, Handle, as_hma, read_object
 from stemtide.agent.config import Config
 from stemtide.agent.fetching import FetchError, HostError, fetch
-from stemtide.agent.intake import BadRequestError, invalid, read_body, read_files
+from stemtide.agent.intake import BadRequestError, invalid, read_files
 from stemtide.agent.recognise import Item, Recogniser, new_ref
 from stemtide.agent.store import Store
 from stemtide.fingerprints.kinds import (
@@ -34,23 +35,9 @@ from stemtide.fingerprints.kinds import (
 from stemtide.fingerprints.url import UrlError
 from stemtide.fingerprints.url_reach import fingerprints_of_url
 from stemtide.protocol.problems import ProblemType
-from stemtide.protocol.words import Action
-
-PREFIX = "STEMTIDE_"
-"""How the banks of actions begin."""
 
 NO_DISTANCE = "-"
 """The distance of what is equal, as HMA writes it."""
-
-KIND_OF = {
-    "pdq": Kind.PDQ,
-    "md5": Kind.MD5,
-    "video_md5": Kind.MD5,
-    "sha256": Kind.SHA256,
-    "video_sha256": Kind.SHA256,
-    "url": Kind.URL,
-}
-"""Signal types that one can look up by their value."""
 
 TYPES_OF = {
     "photo": {"pdq": Kind.PDQ, "md5": Kind.MD5, "sha256": Kind.SHA256},
@@ -64,11 +51,8 @@ TYPES_OF = {
 
 _HASHED = ("pdq", "video_md5", "video_sha256", "md5", "sha256")
 _PLAIN = {"photo": ("pdq",), "video": ("video_md5", "video_sha256")}
-_MAX_JSON = 64 * 1024
 _PAIR = 2
-_STATUS = {ProblemType.TOO_LARGE: 413, ProblemType.NOT_READY: 503, ProblemType.NOT_ALLOWED: 403}
 _Banks = dict[str, list[dict[str, Any]]]
-_Handle = Callable[[Request], Awaitable[Response]]
 
 
 class Hma:
@@ -80,27 +64,28 @@ class Hma:
         config: Config,
         store: Store,
         recogniser: Recogniser,
+        banks: Banks,
         check_ready: Callable[[], None],
     ) -> None:
         self._config = config
         self._store = store
         self._recogniser = recogniser
+        self._banks = banks
         self._check_ready = check_ready
 
     def routes(self) -> list[Route]:
         """What is answered."""
-        each: list[tuple[str, _Handle, str]] = [
+        each: list[tuple[str, Handle, str]] = [
             ("/h/hash", self.hash_address, "GET"),
             ("/h/hash", self.hash_file, "POST"),
             ("/m/lookup", self.look_up, "GET"),
             ("/m/lookup", self.look_up_file, "POST"),
             ("/m/raw_lookup", self.look_up_raw, "GET"),
             ("/m/compare", self.compare, "POST"),
-            ("/c/banks", self.banks, "GET"),
-            ("/c/banks", self.make_bank, "POST"),
+            ("/ui/bank/{bank}/content/find", self.find_content, "POST"),
         ]
-        made = [Route(path, _told(handle), methods=[method]) for path, handle, method in each]
-        return [*made, Route("/status", self.status, methods=["GET"])]
+        made = [Route(path, as_hma(handle), methods=[method]) for path, handle, method in each]
+        return [*made, Route("/status", self.status, methods=["GET"]), *self._banks.routes()]
 
     async def status(self, _request: Request) -> Response:
         """GET /status: whether there is something to match against."""
@@ -110,11 +95,11 @@ class Hma:
 
     async def hash_address(self, request: Request) -> Response:
         """GET /h/hash?url=: hashes of content that lies at an address."""
-        return await self._hashes(request, await self._fetched(request))
+        return JSONResponse(await self._hashed(request, await self._fetched(request)))
 
     async def hash_file(self, request: Request) -> Response:
         """POST /h/hash: hashes of one file of a form, whose field says what it is."""
-        return await self._hashes(request, await self._file(request))
+        return JSONResponse(await self._hashed(request, await self._file(request)))
 
     async def look_up_file(self, request: Request) -> Response:
         """POST /m/lookup: banks that one file is in, by signal type."""
@@ -127,12 +112,13 @@ class Hma:
             found = await self._of_content(request, await self._fetched(request))
             name = asked.get("signal_type")
             return JSONResponse(found if name is None else found.get(name, {}))
-        matches = await self._of_signal(request)
+        matches = await self._of_signal(asked.get("signal_type"), asked.get("signal"))
         return JSONResponse(await self._in_banks(matches, only=_banks_asked(request)))
 
     async def look_up_raw(self, request: Request) -> Response:
         """GET /m/raw_lookup: content ids of all that matches, without asking the policy."""
-        matches = await self._of_signal(request)
+        asked = request.query_params
+        matches = await self._of_signal(asked.get("signal_type"), asked.get("signal"))
         each = await self._in_banks(matches, only=_banks_asked(request), may_repeat=False)
         told = [one for some in each.values() for one in some]
         if request.query_params.get("include_distance", "false").lower() not in ("true", "1"):
@@ -141,42 +127,47 @@ class Hma:
 
     async def compare(self, request: Request) -> Response:
         """POST /m/compare: whether two hashes match, and how far they are apart."""
-        body = await read_body(request, _MAX_JSON)
-        try:
-            sent = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise BadRequestError(ProblemType.MALFORMED, "body: send JSON") from error
-        if not isinstance(sent, dict):
-            raise invalid("body", 'must be an object such as {"pdq": ["…", "…"]}')
+        sent = await read_object(request)
         return JSONResponse({name: _compared(name, pair) for name, pair in sent.items()})
 
-    async def banks(self, _request: Request) -> Response:
-        """GET /c/banks: the banks that there are."""
-        return JSONResponse([_bank(name) for name in self._names()])
-
-    async def make_bank(self, request: Request) -> Response:
-        """POST /c/banks: taken where the settings name the bank; agents keep no others."""
-        body = await read_body(request, _MAX_JSON)
-        try:
-            name = json.loads(body)["name"]
-        except (ValueError, RecursionError, KeyError, TypeError) as error:
-            raise invalid("name", "is missing: name the bank") from error
-        if name != self._config.hma_bank or not name:
-            raise BadRequestError(
-                ProblemType.NOT_ALLOWED,
-                f"name: this agent keeps no bank {str(name)[:100]!r}: name it as hma_bank in its"
-                f" settings, or use one of {', '.join(self._names())}",
+    async def find_content(self, request: Request) -> Response:
+        """POST /ui/bank/{bank}/content/find: content ids of what matches in a bank."""
+        bank, body = self._banks.checked(request), await read_object(request)
+        names = ("url", "content_type", "signal_type", "signal_value")
+        sent = {name: body.get(name) or "" for name in names}
+        for name, value in sent.items():
+            if not isinstance(value, str):
+                raise invalid(name, "must be text")
+        signals = {sent["signal_type"]: sent["signal_value"]}
+        if sent["url"]:
+            signals = await self._hashed(
+                request, await self._fetch(sent["url"], sent["content_type"])
             )
-        return JSONResponse(_bank(name), status_code=201)
+        matches = [
+            {
+                "signal_type": name,
+                "signal_value": value,
+                "content_id": match["bank_content_id"],
+                "distance": match["distance"],
+            }
+            for name, value in signals.items()
+            for match in (await self._in_bank(bank, name, value))
+        ]
+        ids = sorted({match["content_id"] for match in matches})
+        return JSONResponse({"bank_name": bank, "content_ids": ids, "matches": matches})
 
-    def _names(self) -> list[str]:
-        """The names of all banks."""
-        named = [self._config.hma_bank] if self._config.hma_bank else []
-        return [*(_name_of(action) for action in reversed(Action)), *named]
+    async def _in_bank(self, bank: str, name: str, signal: str) -> list[dict[str, Any]]:
+        """What of one bank a signal matches."""
+        matches = await self._of_signal(name, signal)
+        return (await self._in_banks(matches, only=frozenset({bank}))).get(bank, [])
 
     async def _fetched(self, request: Request) -> tuple[str, bytes]:
         """The content type and the bytes of what lies at the address that is asked about."""
-        address = request.query_params.get("url")
+        asked = request.query_params
+        return await self._fetch(asked.get("url", ""), asked.get("content_type", ""))
+
+    async def _fetch(self, address: str, content_type: str) -> tuple[str, bytes]:
+        """The content type and the bytes of what lies at an address."""
         if not address:
             raise invalid("url", "is missing: name where the content lies")
         try:
@@ -185,7 +176,7 @@ class Hma:
             raise BadRequestError(ProblemType.NOT_ALLOWED, str(error)) from error
         except FetchError as error:
             raise BadRequestError(ProblemType.INVALID, str(error)) from error
-        return _content_type(request.query_params.get("content_type", "")), blob
+        return _content_type(content_type), blob
 
     async def _file(self, request: Request) -> tuple[str, bytes]:
         """The content type and the bytes of the one file of a form."""
@@ -195,7 +186,7 @@ class Hma:
         name, blob = files[0]
         return _content_type(name, is_field=True), blob
 
-    async def _hashes(self, request: Request, content: tuple[str, bytes]) -> Response:
+    async def _hashed(self, request: Request, content: tuple[str, bytes]) -> dict[str, str]:
         """The hashes of content, by signal type."""
         kind_of_content, blob = content
         (answer,) = await self._recogniser.recognise([Item(new_ref(), blob)], look_only=True)
@@ -209,7 +200,7 @@ class Hma:
         if lost := [name for name, value in made.items() if not value]:
             remarks = "; ".join(answer.remarks) or f"it is no {content_type}"
             raise invalid("content", f"has no {', '.join(lost)}: {remarks}"[:1000])
-        return JSONResponse(made)
+        return made
 
     async def _of_content(self, request: Request, content: tuple[str, bytes]) -> dict[str, _Banks]:
         """The banks that content is in, by signal type."""
@@ -228,11 +219,9 @@ class Hma:
             for name in wanted
         }
 
-    async def _of_signal(self, request: Request) -> list[MatchOut]:
-        """What the signal that is asked about matches."""
+    async def _of_signal(self, name: str | None, signal: str | None) -> list[MatchOut]:
+        """What a signal matches. name: its signal type."""
         self._check_ready()
-        asked = request.query_params
-        name, signal = asked.get("signal_type"), asked.get("signal")
         if not name or not signal:
             raise invalid("signal", "and signal_type, or url, are required")
         item = Item(new_ref(), None, _read_signal(name, signal))
@@ -252,37 +241,14 @@ class Hma:
             if str(one.signal) not in numbers:
                 continue  # withdrawn between the two looks
             told = {"bank_content_id": numbers[str(one.signal)], "distance": _distance(one)}
-            names = [_name_of(one.action)]
-            if may_repeat and self._config.hma_bank and one.action is not Action.LOG:
-                names.append(self._config.hma_bank)
-            for name in names:
+            names = self._banks.banks_of(one.action)
+            for name in names if may_repeat else names[:1]:
                 if only is None or name in only:
                     found.setdefault(name, []).append(told)
         return found
 
 
 _NUMBERS = "SELECT id, seq FROM signals WHERE id IN (SELECT value FROM json_each(?))"
-
-
-def _told(handle: _Handle) -> _Handle:
-    """The same handler; what is wrong is said as HMA says it."""
-
-    async def answered(request: Request) -> Response:
-        try:
-            return await handle(request)
-        except BadRequestError as error:
-            status = _STATUS.get(error.which, 400)
-            return JSONResponse({"message": error.detail}, status_code=status)
-
-    return answered
-
-
-def _name_of(action: Action) -> str:
-    return f"{PREFIX}{action.upper()}"
-
-
-def _bank(name: str) -> dict[str, Any]:
-    return {"name": name, "matching_enabled_ratio": 1.0}
 
 
 def _content_type(name: str, *, is_field: bool = False) -> str:
@@ -337,9 +303,11 @@ def _read_signal(name: str, text: str) -> Fingerprints:
 
 
 def _kind(name: str) -> Kind:
-    if name not in KIND_OF:
-        raise invalid("signal_type", f"there is no {name[:40]!r}; known are {', '.join(KIND_OF)}")
-    return KIND_OF[name]
+    if name not in SIGNAL_TYPES:
+        raise invalid(
+            "signal_type", f"there is no {name[:40]!r}; known are {', '.join(SIGNAL_TYPES)}"
+        )
+    return SIGNAL_TYPES[name]
 
 
 def _compared(name: str, pair: object) -> list[Any]:
@@ -348,7 +316,7 @@ def _compared(name: str, pair: object) -> list[Any]:
     if not isinstance(pair, list) or len(pair) != _PAIR or len(hashes) != _PAIR:
         raise invalid(name[:40], "must be a list of two hashes")
     left, right = (_read_signal(name, one).each[0].value for one in hashes)
-    if KIND_OF[name] is not Kind.PDQ:
+    if SIGNAL_TYPES[name] is not Kind.PDQ:
         return [left == right, {}]
     bits = (int.from_bytes(left) ^ int.from_bytes(right)).bit_count()
     return [bits <= MATCH_WITHIN_BITS, {"distance": bits}]
