@@ -3,7 +3,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from stemtide.agent.config import DEFAULT_RULES, Config, load
+from stemtide.agent.config import DEFAULT_RULES, Config, Unread, load
 from stemtide.protocol.words import Action
 from tests.agent import streams
 from tests.agent.world import SECRET, picture, sha256
@@ -28,6 +28,7 @@ def test_the_plug_in_on_the_page_works(hub, agent):
     with page["agent"]:
         assert page["verdict"]("upload-1", picture("camera.png")) == "block"
         assert page["verdict"]("upload-2", picture("moon.png")) == "publish"
+        assert page["verdict"]("upload-3", picture("chelsea.png")[:600]) == "hold"
 
 
 def test_the_settings_on_the_page_are_settings(tmp_path):
@@ -43,6 +44,12 @@ def test_the_settings_on_the_page_are_settings(tmp_path):
 def test_the_shipped_policy_is_the_one_on_the_page():
     told = re.findall(r"^\| `([a-z-]+)`: .*? \| (\w+) \|", USE, re.MULTILINE)
     assert told == [(rule.name, rule.action) for rule in DEFAULT_RULES]
+
+
+def test_what_becomes_of_the_unread_is_on_the_page_by_name():
+    for one in fields(Unread):
+        assert re.search(rf"^\| `policy.{one.name}`[ ,]", RUN, re.MULTILINE), one.name
+        assert f"`{one.name}`" in USE
 
 
 def test_every_field_of_health_and_every_metric_is_on_the_page(agent):
@@ -79,5 +86,5 @@ def test_the_live_example_on_the_page_works(hub, agent, sandbox):
 
 def test_every_setting_is_on_the_page():
     for one in fields(Config):
-        if one.name not in {"webhook", "companion", "rules"}:
+        if one.name not in {"webhook", "companion", "rules", "unread"}:
             assert re.search(rf"^\| `{one.name}`[ ,]", RUN, re.MULTILINE), one.name

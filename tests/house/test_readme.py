@@ -95,4 +95,5 @@ def test_the_ten_lines_block_what_is_shared_and_let_the_rest_pass(tmp_path, shel
     assert said["verdict"]("upload-1", known) == "block"
     assert said["verdict"]("upload-2", reencoded(known)) == "block"
     assert said["verdict"]("upload-3", unknown) == "publish"
+    assert said["verdict"]("upload-4", known[:600]) == "hold"
     said["agent"].close()

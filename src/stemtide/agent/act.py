@@ -55,6 +55,11 @@ class Because:
     part: str
 
 
+UNREAD = Because("", Action.HOLD, "", 0, "")
+"""Stands beside the signals that content matched where some of it could not be looked at: then the
+end of the last signal holds the content, and does not release it."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxSize:
     """Deliveries under way, dead ones, and the latest trouble of the webhook ("" for none)."""
@@ -81,6 +86,7 @@ def record(
     """
     first = because[0]
     before = _reasons(tx, ref)
+    before.pop(UNREAD.signal, None)  # it was never told as an action: what matches now is news
     tx.executemany(
         "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
         [

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent says of content: the shapes of its answers, and how they are filled in."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from stemtide.agent.decide import Decision, Verdict
+from stemtide.agent.config import Unread
+from stemtide.agent.decide import Decision, Verdict, hold_unread
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.matching.found import Found, Span
 from stemtide.protocol.handling import Pap, Tlp
@@ -74,7 +76,8 @@ class MatchOut:
 class DecisionOut:
     """What to do, in an answer.
 
-    action:      None where nothing matched.
+    action:      None where nothing matched and all of the content was looked at.
+    signal:      None where nothing matched, and where it is held because it could not be looked at.
     undecodable: some of the content could not be looked at, so that "no match" proves nothing.
     """
 
@@ -129,29 +132,35 @@ def _span(span: Span | None) -> tuple[float, float] | None:
     return None if span is None else (round(span.start_s, 2), round(span.end_s, 2))
 
 
-def answer_of(ref: str, made: Fingerprints, decision: Decision, trouble: str) -> Answer:
-    """Answer about one piece of content. trouble: why it was not recorded; "" if it was."""
+def answer_of(
+    ref: str, made: Fingerprints, decision: Decision, *, trouble: str, unread: Unread
+) -> Answer:
+    """Answer about one piece of content.
+
+    decision: by the matches alone. trouble: why it was not recorded; "" if it was.
+    """
     remarks = list(made.remarks)
     if trouble and decision.action is not None:
         remarks.append(trouble)
     return Answer(
         ref=ref,
-        decision=decision_out(decision, is_incomplete=made.is_incomplete),
+        decision=decision_out(decision, made.remarks, unread=unread),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
         fingerprints=[_fingerprint_out(one) for one in made.each],
         remarks=remarks,
     )
 
 
-def decision_out(decision: Decision, *, is_incomplete: bool) -> DecisionOut:
-    """Tell a decision."""
+def decision_out(decision: Decision, remarks: Sequence[str], *, unread: Unread) -> DecisionOut:
+    """Tell a decision about content that the remarks are about."""
+    decision = hold_unread(decision, remarks, policy=unread)
     return DecisionOut(
         action=decision.action,
         exercise=decision.exercise,
         signal=decision.signal,
         rule=decision.rule,
         why=decision.why,
-        undecodable=is_incomplete,
+        undecodable=Fingerprints((), remarks=tuple(remarks)).is_incomplete,
     )
 
 

@@ -204,7 +204,13 @@ class CompanionDoor:
             made = [self._decide(one, tx=None) for one in named]
             self._tally.add("unrecorded", sum(one.action is not None for one, _ in made))
         answers = [
-            answer_of(item.ref, Fingerprints((), remarks=remarks), decision, trouble)
+            answer_of(
+                item.ref,
+                Fingerprints((), remarks=remarks),
+                decision,
+                trouble=trouble,
+                unread=self._config.unread,
+            )
             for item, (decision, remarks) in zip(items, made, strict=True)
         ]
         return answers, any(news)

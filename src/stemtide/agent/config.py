@@ -32,8 +32,10 @@ __all__ = [
     "Config",
     "ConfigError",
     "OnDispute",
+    "OnUnread",
     "Rule",
     "Transparency",
+    "Unread",
     "Webhook",
     "load",
 ]
@@ -74,6 +76,25 @@ class Rule:
     provenance: frozenset[Provenance] = frozenset()
     tlp: frozenset[Tlp] = frozenset()
     disputed: OnDispute = OnDispute.NO
+
+
+class OnUnread(StrEnum):
+    """What becomes of content that could not be looked at and that no match stops."""
+
+    HOLD = "hold"
+    PASS = "pass"  # noqa: S105  # no password
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The policy for content that could not be looked at, by the word that its remark begins with.
+
+    undecodable: damaged, encrypted, of a kind that is not read, or its decoder failed.
+    limit:       only a part was looked at: it is too large, too long or too deep, or took too long.
+    """
+
+    undecodable: OnUnread = OnUnread.HOLD
+    limit: OnUnread = OnUnread.HOLD
 
 
 _CONTEXT = frozenset({Provenance.VICTIM, Provenance.MEDIA, Provenance.BYSTANDER})
@@ -152,6 +173,7 @@ class Config:
     transparency: Transparency | None = None
     companion: Companion | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
+    unread: Unread = Unread()
 
     @property
     def actions_path(self) -> Path:
@@ -174,7 +196,7 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     webhook = _read_webhook(given.pop("webhook", {}), root=root)
     reasons = transparency.read(given.pop("transparency", {}), root=root)
     companion = companion_settings.read(given.pop("companion", {}), root=root)
-    rules = _read_rules(given.pop("policy", {}))
+    rules, unread = _read_policy(given.pop("policy", {}))
     settings = read_table(given, _SETTINGS, where="", also=_TABLES)
     for path_name in ("data_dir", "actions_file", "snapshot_file"):
         if path_name in settings:
@@ -183,7 +205,12 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
         if not settings.get(needed):
             raise ConfigError(needed, f"is missing; {remedy}")
     config = Config(
-        **settings, webhook=webhook, transparency=reasons, companion=companion, rules=rules
+        **settings,
+        webhook=webhook,
+        transparency=reasons,
+        companion=companion,
+        rules=rules,
+        unread=unread,
     )
     _check_together(config)
     return config
@@ -305,14 +332,22 @@ def _read_webhook(given: object, *, root: Path) -> Webhook | None:
     return Webhook(**read)
 
 
-def _read_rules(given: object) -> tuple[Rule, ...]:
-    """The [[policy.rules]] tables in their order; the shipped policy when there are none."""
+_UNREAD: dict[str, Callable[[Any], Any]] = {
+    one.name: values.choice(OnUnread) for one in fields(Unread)
+}
+
+
+def _read_policy(given: object) -> tuple[tuple[Rule, ...], Unread]:
+    """Read the [policy] table; what it leaves out is as shipped."""
     if not isinstance(given, dict):
         raise ConfigError("policy", "must be a table: write [[policy.rules]] above each rule")
-    odd = set(given) - {"rules"}
-    if odd:
-        raise ConfigError(f"policy.{min(odd)}", "is no setting of the agent; did you mean rules?")
-    rows = given.get("rules")
+    plain = {name: value for name, value in given.items() if name != "rules"}
+    unread = Unread(**read_table(plain, _UNREAD, where="policy.", also=("rules",)))
+    return _read_rules(given.get("rules")), unread
+
+
+def _read_rules(rows: object) -> tuple[Rule, ...]:
+    """Read the [[policy.rules]] tables in their order; the shipped rules when there are none."""
     if rows is None:
         return DEFAULT_RULES
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):

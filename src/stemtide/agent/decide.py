@@ -5,13 +5,15 @@
 2 Caps: an exercise only logs; the PAP label allows so much; a disputed signal holds at most,
   and one that the agent's own party disputes only logs.
 3 The signal with the strongest action decides; of equals a real one, then the nearest.
+4 Content that could not be looked at is held, unless a match asks for as much or the policy lets
+  it pass. Such a hold names no signal and is never counted as a match.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from stemtide.agent.config import OnDispute, Rule
+from stemtide.agent.config import OnDispute, OnUnread, Rule, Unread
 from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.found import Found
 from stemtide.protocol.feed import FeedSignal
@@ -71,26 +73,31 @@ class Decision:
     """What to do with one piece of content. action is None where nothing matched.
 
     verdicts: one for each matched signal, the deciding one first.
+    unread: the setting of the policy that holds content because it could not be looked at; "" where
+            the matched signals decide.
     """
 
     action: Action | None
     why: str
     verdicts: tuple[Verdict, ...] = ()
+    unread: str = ""
 
     @property
     def signal(self) -> str | None:
         """The id of the signal that decided."""
-        return str(self.verdicts[0].hit.signal.id) if self.verdicts else None
+        decides = self.verdicts and not self.unread
+        return str(self.verdicts[0].hit.signal.id) if decides else None
 
     @property
     def rule(self) -> str | None:
         """The name of the rule that decided."""
-        return self.verdicts[0].rule if self.verdicts else None
+        return self.unread or (self.verdicts[0].rule if self.verdicts else None)
 
     @property
     def exercise(self) -> bool:
         """Whether this is part of an exercise, so that nothing may happen to the content."""
-        return bool(self.verdicts) and self.verdicts[0].hit.signal.exercise
+        decides = self.verdicts and not self.unread
+        return bool(decides) and self.verdicts[0].hit.signal.exercise
 
 
 NOTHING = Decision(action=None, why="no signal matches")
@@ -111,6 +118,25 @@ def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:
         return NOTHING
     verdicts = sorted((judge(hit, rules) for hit in hits), key=_strongest_first)
     return Decision(verdicts[0].action, _explain(verdicts), tuple(verdicts))
+
+
+def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -> Decision:
+    """Return the decision, raised to a hold where some of the content could not be looked at."""
+    remark = unread_remark(remarks, policy=policy)
+    if not remark or (decision.action and decision.action.rank >= Action.HOLD.rank):
+        return decision
+    name = remark.partition(":")[0]
+    matched = f"; {decision.why}" if decision.verdicts else ""
+    why = f"not all of it could be looked at ({remark}): policy.{name} says hold{matched}"
+    return replace(decision, action=Action.HOLD, why=why, unread=name)
+
+
+def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
+    """Return the first remark that the policy holds content for; "" for none."""
+    held = tuple(
+        f"{one.name}: " for one in fields(policy) if getattr(policy, one.name) is OnUnread.HOLD
+    )
+    return next((remark for remark in remarks if remark.startswith(held)), "")
 
 
 def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:

@@ -22,7 +22,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from stemtide.agent.answers import MAX_REASONS, DecisionOut, MatchOut, decision_out, match_out
-from stemtide.agent.config import Config
+from stemtide.agent.config import Config, Unread
 from stemtide.agent.decide import Decision, Hit, decide, stands
 from stemtide.agent.live_state import LONGEST_CHUNK_S, Alarm, Met, Place, State, founds
 from stemtide.agent.live_store import LiveStore, Row
@@ -192,7 +192,8 @@ class Live:
         return replace(self._about(row, state), seq=seq, repeated=True, alarms=alarms)
 
     def _about(self, row: Row, state: State) -> LiveOut:
-        return _out(row, state, self._decide(state.met, tx=None), alarms=[], remarks=())
+        decision, unread = self._decide(state.met, tx=None), self._config.unread
+        return _out(row, state, decision, alarms=[], remarks=(), unread=unread)
 
     # a chunk
 
@@ -221,7 +222,8 @@ class Live:
         self._tally.add("live_chunks")
         self._tally.add("live_alarms", sum(one.is_new for one in alarms))
         remarks += [trouble] if trouble else []
-        answer = _out(row, state, decision, alarms=alarms, remarks=remarks)
+        unread = self._config.unread
+        answer = _out(row, state, decision, alarms=alarms, remarks=remarks, unread=unread)
         return replace(answer, seq=place.seq, at_s=round(at_s, 2)), is_news
 
     def _search(
@@ -328,7 +330,13 @@ def _moved(one: Found, at_s: float) -> Found:
 
 
 def _out(
-    row: Row, state: State, decision: Decision, *, alarms: list[Alarm], remarks: Iterable[str]
+    row: Row,
+    state: State,
+    decision: Decision,
+    *,
+    alarms: list[Alarm],
+    remarks: Iterable[str],
+    unread: Unread,
 ) -> LiveOut:
     said = tuple(remarks)
     return LiveOut(
@@ -340,7 +348,7 @@ def _out(
         until_s=round(state.end_s, 2),
         missing=[(one.first, one.last) for one in state.gaps],
         alarms=alarms,
-        decision=decision_out(decision, is_incomplete=Fingerprints((), remarks=said).is_incomplete),
+        decision=decision_out(decision, said, unread=unread),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
         remarks=list(said),
     )

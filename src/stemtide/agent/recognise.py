@@ -19,7 +19,7 @@ from uuid import uuid4
 from stemtide.agent import act, feedback
 from stemtide.agent.answers import MAX_REASONS, Answer, answer_of, as_told
 from stemtide.agent.config import Config
-from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands
+from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands, unread_remark
 from stemtide.agent.store import BehindError, Store, Transaction
 from stemtide.agent.tally import Tally
 from stemtide.fingerprints.file import fingerprint_bytes
@@ -109,9 +109,10 @@ class Recogniser:
         if outcome.is_news:
             self._deliverer.wake()
             self._reporter.wake()
-        each = zip(items, prints, outcome.decisions, strict=True)
+        trouble, unread = outcome.trouble, self._config.unread
         return [
-            answer_of(item.ref, made, decision, outcome.trouble) for item, made, decision in each
+            answer_of(item.ref, made, decision, trouble=trouble, unread=unread)
+            for item, made, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
     async def _fingerprint(self, item: Item) -> Fingerprints:
@@ -134,16 +135,17 @@ class Recogniser:
         """Find, decide and record a whole request."""
         try:
             found = self._store.library.match_many(prints)
-            return self._conclude(items, found, look_only=look_only, strict=True)
+            return self._conclude(items, prints, found, look_only=look_only, strict=True)
         except BehindError:
             # A signal changed since the Library heard of it: it may match as it is now.
             self._store.catch_up()
             found = self._store.library.match_many(prints)
-            return self._conclude(items, found, look_only=look_only, strict=False)
+            return self._conclude(items, prints, found, look_only=look_only, strict=False)
 
     def _conclude(
         self,
         items: Sequence[Item],
+        prints: Sequence[Fingerprints],
         found: Sequence[Sequence[Match]],
         *,
         look_only: bool,
@@ -157,9 +159,14 @@ class Recogniser:
                 decisions = self._decide(found, tx=tx, strict=strict)
                 news = [
                     record_decision(
-                        tx, item.ref, decision, config=self._config, language=item.language
+                        tx,
+                        item.ref,
+                        decision,
+                        config=self._config,
+                        language=item.language,
+                        remarks=made.remarks,
                     )
-                    for item, decision in zip(items, decisions, strict=True)
+                    for item, made, decision in zip(items, prints, decisions, strict=True)
                 ]
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says what was not written down.
@@ -192,11 +199,13 @@ def record_decision(
     *,
     config: Config,
     language: str = "",
+    remarks: Sequence[str] = (),
     **facts: str,
 ) -> bool:
     """Record what happens to one piece of content; return whether it is news.
 
-    language: of the content, for the count. facts: what the event says beside.
+    language: of the content, for the count. remarks: on how it was read: what could not be looked
+    at is still held when the signal that decided is withdrawn. facts: what the event says beside.
     """
     if decision.action is None or decision.signal is None:
         return False
@@ -210,6 +219,8 @@ def record_decision(
         "matches": [as_told(verdict) for verdict in verdicts],
     }
     because = [_because(verdict) for verdict in verdicts]
+    if unread_remark(remarks, policy=config.unread):
+        because.append(act.UNREAD)
     is_news = act.record(tx, ref=ref, because=because, facts=told, config=config, now=now)
     if is_news:
         outcome = OUTCOME_OF[decision.action]
