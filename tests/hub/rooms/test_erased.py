@@ -24,10 +24,12 @@ def test_the_words_of_an_erased_lead_are_overwritten_in_the_file(committed_world
     path = Path(str(connection.settings_dict["NAME"]))
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert WORDS[:40].encode() in path.read_bytes()
+    encrypted = Lead.objects.get().facts.encode()
+    assert encrypted[:60] in path.read_bytes()
+    assert WORDS[:40].encode() not in path.read_bytes()
 
     writes.erase_due_leads(Lead.objects.get().erase_due)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    assert WORDS[:40].encode() not in path.read_bytes()
+    assert encrypted[:60] not in path.read_bytes()

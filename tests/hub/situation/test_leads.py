@@ -3,6 +3,8 @@ from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 
 from stemtide.hub.clock import run_once
 from stemtide.hub.ledger import reads as ledger
@@ -13,7 +15,8 @@ from stemtide.hub.situation import (
     rules_leads as rules,
     writes_leads as writes,
 )
-from stemtide.protocol.situation import LeadCloseIn, LeadPassIn
+from stemtide.hub.situation.models import Lead
+from stemtide.protocol.situation import LeadCloseIn, LeadIn, LeadPassIn
 from stemtide.protocol.words import LeadState, PartyKind, Role
 from tests.hub.situation.conftest import LEAD
 from tests.hub.situation.test_log import NO, YES, allowed
@@ -312,3 +315,25 @@ def test_nobody_hides_anothers_lead_behind_many_of_their_own(room):
     found = reads.leads(viewer=room.world.agency, limit=reads.AT_ONCE + 1)
     assert len(found) == reads.AT_ONCE + 1
     assert found[-1].id == other.id
+
+
+def test_the_database_holds_no_word_of_a_lead(room):
+    lead = room.lead()
+    row = Lead.objects.filter(uid=lead.id).values().get()
+    assert not any(LEAD[name] in str(row) for name in ("facts", "reasons", "locate", "callback"))
+    assert lead.facts == reads.lead(lead.id, viewer=room.world.authority).facts == LEAD["facts"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_leads_from_before_are_encrypted_and_the_step_can_be_taken_back(committed_world):
+    provider = committed_world.actor(committed_world.big_provider, role="analyst")
+    lead = writes.report_lead(LeadIn(**LEAD), by=provider, now=NOON)
+    call_command("migrate", "situation", "0001", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT facts, callback FROM situation_lead")
+        assert cursor.fetchone() == (LEAD["facts"], LEAD["callback"])
+
+    call_command("migrate", verbosity=0)
+
+    assert LEAD["facts"] not in Lead.objects.get(uid=lead.id).facts
+    assert reads.lead(lead.id, viewer=committed_world.big_provider).callback == LEAD["callback"]

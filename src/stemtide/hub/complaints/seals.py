@@ -4,7 +4,6 @@
 All of it hangs on the hub's secret (secret.key): whoever holds the database alone reads no word.
 """
 
-import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 
+from stemtide.hub import encryption
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import ComplaintLinkIn
 from stemtide.protocol.words_complaints import ComplaintBasis, Restriction
@@ -28,6 +28,7 @@ CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_CHARS = 16
 """Eighty bits: nobody guesses one."""
 
+_WORDS = "complaints words"
 _LOOKS_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 
@@ -55,7 +56,7 @@ def make_link(ticket: Ticket) -> str:
         said.exercise,
         int(ticket.expires_at.timestamp()),
     )
-    return _box("links").encrypt(msgspec.msgpack.encode(row)).decode().rstrip("=")
+    return encryption.box("complaints links").encrypt(msgspec.msgpack.encode(row)).decode().rstrip("=")
 
 
 def read_link(token: str, *, now: datetime) -> Ticket:
@@ -66,7 +67,7 @@ def read_link(token: str, *, now: datetime) -> Ticket:
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise _unknown()
     try:
-        row = msgspec.msgpack.decode(_box("links").decrypt(token + "=" * (-len(token) % 4)))
+        row = msgspec.msgpack.decode(encryption.box("complaints links").decrypt(token + "=" * (-len(token) % 4)))
     except InvalidToken as error:
         raise _unknown() from error
     party, reference, basis, ground, measure, acted_at, acted_by, automatic, exercise, until = row
@@ -88,7 +89,7 @@ def read_link(token: str, *, now: datetime) -> Ticket:
 def code_of(party: str, *, reference: str, exercise: bool) -> str:
     """The code that goes with a complaint about a decision: four groups of four letters."""
     named = f"{party}\n{reference}\n{exercise}".encode()
-    digest = hmac.digest(_key("codes", settings.SECRET_KEY), named, "sha256")
+    digest = hmac.digest(encryption.key_for("complaints codes", settings.SECRET_KEY), named, "sha256")
     number = int.from_bytes(digest[: CODE_CHARS * 5 // 8])
     letters = [CODE_LETTERS[number >> 5 * place & 31] for place in range(CODE_CHARS)]
     return "-".join("".join(letters[at : at + 4]) for at in range(0, CODE_CHARS, 4))
@@ -102,7 +103,7 @@ def hash_code(code: str) -> str:
 
 def seal(words: str) -> str:
     """Words that the database alone does not open."""
-    return _box("words").encrypt(words.encode()).decode() if words else ""
+    return encryption.encrypt(words, use=_WORDS)
 
 
 def unseal(sealed: str) -> str:
@@ -110,19 +111,7 @@ def unseal(sealed: str) -> str:
 
     raises: InvalidToken where the hub's secret is another one than then.
     """
-    return _box("words").decrypt(sealed).decode() if sealed else ""
-
-
-def _box(use: str) -> MultiFernet:
-    """A box for one use. What an earlier secret of the hub sealed still opens."""
-    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    keys = (_key(use, str(one)) for one in secrets)
-    return MultiFernet(Fernet(base64.urlsafe_b64encode(key)) for key in keys)
-
-
-def _key(use: str, secret: str) -> bytes:
-    """A key made from a secret, for one use alone."""
-    return hashlib.sha256(f"stemtide complaints {use} {secret}".encode()).digest()
+    return encryption.decrypt(sealed, use=_WORDS)
 
 
 def _unknown() -> NotFoundError:

@@ -108,7 +108,8 @@ class LineVote(models.Model):
 class Lead(models.Model):
     """A lead to a threat to life, sealed from everyone but sender, addressees and agencies.
 
-    facts … callback, salt: erased by the clock after erase_due; the rest stays.
+    facts, reasons, address, locate, callback: encrypted (hub/encryption.py); erased by the clock
+                 after erase_due, with the salt; the rest stays.
     posted_zone: minutes east of UTC, as its sender told the time.
     salt: what makes the digest in the ledger say nothing to those who guess.
     """
@@ -131,7 +132,7 @@ class Lead(models.Model):
     posted_at = models.DateTimeField(null=True)
     posted_zone = models.SmallIntegerField(default=0)
     locate = models.TextField(blank=True)
-    callback = models.CharField(max_length=300, blank=True)
+    callback = models.TextField(blank=True)
     salt = models.CharField(max_length=64, blank=True)
     exercise = models.BooleanField(default=False)
     reported_at = models.DateTimeField()

@@ -7,17 +7,21 @@ from uuid import UUID
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
+from stemtide.hub import encryption
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.situation.models import Lead
 from stemtide.hub.situation.rules_leads import LeadFacts
-from stemtide.protocol.situation import LeadOut
+from stemtide.protocol.situation import LeadIn, LeadOut
 from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, LeadState, PartyKind
 
 AT_ONCE = 50
 """Leads of one sender in a list that is too short for all."""
 
-_WORDS = ("facts", "reasons", "address", "locate", "callback")
+WORDS = ("facts", "reasons", "address", "locate", "callback")
+"""The columns that hold what a lead says in words: encrypted."""
+
+_USE = "leads"
 
 
 def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> list[LeadOut]:
@@ -81,8 +85,13 @@ def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # fin
 
 
 def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # find_lead() said for whom
-    """What a lead says in words: what its digest in the ledger is made of."""
-    return {name: getattr(row, name) for name in _WORDS}
+    """Decrypt what a lead says in words: what its digest in the ledger is made of."""
+    return {name: encryption.decrypt(getattr(row, name), use=_USE) for name in WORDS}
+
+
+def encrypted(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # the sender's own words
+    """Encrypt what a lead says in words, for its columns."""
+    return {name: encryption.encrypt(getattr(body, name), use=_USE) for name in WORDS}
 
 
 def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # every party may see every other
@@ -97,7 +106,7 @@ def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # 
     return list(found.order_by("name").values_list("name", flat=True))
 
 
-def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:  # noqa: ARG001  # find_lead() said for whom
+def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
     """A lead as it travels. Its time of posting keeps the zone that its sender said."""
     return LeadOut(
         id=row.uid,
@@ -109,12 +118,8 @@ def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:  # noqa: ARG001  # fi
         addressed_to=row.addressed_to.name,
         copied_to=row.copied_to.name if row.copied_to else None,
         passed_to=row.passed_to.name if row.passed_to else None,
-        facts=row.facts,
-        reasons=row.reasons,
-        address=row.address,
+        **words_of(row, viewer=viewer),
         posted_at=_in_zone(row.posted_at, east_min=row.posted_zone),
-        locate=row.locate,
-        callback=row.callback,
         crisis=row.crisis.uid if row.crisis else None,
         exercise=row.exercise,
         reported_at=row.reported_at,
