@@ -12,9 +12,9 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from stemtide.hub import secret_files
-from stemtide.hub.api.quotas import USUAL
 from stemtide.hub.ledger.rules_paces import AN_HOUR
 from stemtide.hub.parties.rules_openid import OpenIdError, Organisation, read_organisations
+from stemtide.hub.quotas import USUAL
 
 
 def _secret(name: str) -> str:

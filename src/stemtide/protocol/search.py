@@ -13,6 +13,16 @@ MAX_QUERY = 4096
 """Characters of the longest: an address."""
 
 
+_PDQ_DIGITS = 64
+_HEX = frozenset("0123456789abcdef")
+
+
+def asks_for_similar(query: str) -> bool:
+    """Whether a query is compared with every live picture: a PDQ value, or a digest as long."""
+    text = query.strip().lower()
+    return len(text) == _PDQ_DIGITS and set(text) <= _HEX
+
+
 class Recognised(StrEnum):
     """What a query was taken for."""
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from stemtide.hub.api import quotas
-from stemtide.hub.api.quotas import Bound, Policy, Windows, headers
+from stemtide.hub import quotas
 from stemtide.hub.api.rates import policy_name
+from stemtide.hub.quotas import Bound, Policy, Windows, headers
 
 FIVE = Policy("reading", 5)
 TEN = Policy("reading-party", 10)
@@ -129,3 +129,18 @@ def test_headers_say_policies_and_what_is_left_the_tightest_first():
 )
 def test_the_policy_is_known_from_method_address_and_size(method, path, sent, policy):
     assert policy_name(method, path, header=sent.get) == policy
+
+
+@pytest.mark.parametrize(
+    ("query", "policy"),
+    [
+        ("q=" + "0a" * 32, "heavy"),
+        ("page=2&q=%20" + "0A" * 32 + "+", "heavy"),
+        ("q=" + "0a" * 16, "reading"),
+        ("q=attack", "reading"),
+        ("", "reading"),
+        ("q=%FF%00", "reading"),
+    ],
+)
+def test_a_search_by_similarity_is_heavy_and_other_searches_are_not(query, policy):
+    assert policy_name("GET", "/api/v1/search", query, header={}.get) == policy

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from stemtide.hub.api import rates
-from stemtide.hub.api.quotas import Policy, Standing
+from stemtide.hub.quotas import Policy, Standing
 from tests.hub.api.conftest import serving, signal, wait_until
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
@@ -56,6 +56,16 @@ def test_headers_count_down_and_then_the_answer_is_429_in_our_shape(small):
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert (said["type"], said["status"]) == ("/problems/too-many", 429)
     assert said["retry_after_s"] == checked_wait(refused)
+
+
+def test_searches_by_similarity_are_refused_as_heavy_while_other_reading_goes_on(small):
+    headers = {"Authorization": f"Bearer {small.another_key('fr-referral-unit')}"}
+    with httpx.Client(base_url=small.address, headers=headers, trust_env=False) as client:
+        *taken, refused = spend(lambda: client.get("/api/v1/search", params={"q": "0a" * 32}))
+        assert [one.status_code for one in taken] == [200, 200]
+        assert "heavy" in refused.json()["detail"]
+        assert checked_wait(refused)
+        assert client.get("/api/v1/search", params={"q": "attack"}).status_code == 200
 
 
 def test_taxii_says_it_in_its_own_shape(small):

@@ -229,3 +229,14 @@ def test_who_reads_a_lead_by_role(world, crisis, role, page):
     for where in (f"/crises/{crisis}/_leads", "/leads", f"/search?q={lead.id}"):
         shown = f"/leads/{lead.id}" in desk.get(where).content.decode()
         assert shown is (page == 200)
+
+
+def test_searches_by_similarity_are_counted_at_the_desk_as_well(world, settings):
+    settings.RATES = {"heavy": 2}
+    client = world.desk("authority")
+    answers = [client.get("/search", {"q": "0a" * 32}) for _ in range(3)]
+
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert int(answers[2].headers["Retry-After"]) <= 60
+    assert "too many searches by fingerprint" in answers[2].content.decode()
+    assert client.get("/search", {"q": "attack"}).status_code == 200

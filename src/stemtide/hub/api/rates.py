@@ -16,22 +16,23 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.api.quotas import PARTY_TIMES, Bound, Policy, Standing, Windows, headers
 from stemtide.hub.parties.reads import Caller
+from stemtide.hub.quotas import PARTY_TIMES, Bound, Policy, Standing, headers, windows
 from stemtide.protocol.problems import Problem, ProblemType, problem
+from stemtide.protocol.search import asks_for_similar
 
 LARGE_BYTES = 256 * 1024
 """A body that is larger counts as a bulk, and so does one of which nobody says how large it is."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEAVY = ("/documents/verify",)
+_SEARCH = "/api/v1/search"
 _WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
 _MAX_BOXED = 10_000
 
-_windows = Windows()
 _boxed: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
 """Credentials that used something up, with the policy: refused without a look until it ends."""
 
@@ -39,9 +40,9 @@ Header = Callable[[str], str | None]
 """Gives a header of a request by its lower-case name."""
 
 
-def policy_name(method: str, path: str, *, header: Header) -> str:
-    """Which policy a request falls under, by what everybody can see of it."""
-    if path.endswith(_HEAVY):
+def policy_name(method: str, path: str, query: str = "", *, header: Header) -> str:
+    """Return the policy that a request falls under, by what can be seen of it without a look-up."""
+    if path.endswith(_HEAVY) or (path == _SEARCH and _is_similar(query)):
         return "heavy"
     if path.startswith(_WHOLE):
         return "bulk"
@@ -52,14 +53,21 @@ def policy_name(method: str, path: str, *, header: Header) -> str:
     return "bulk" if is_large else "writing"
 
 
+def _is_similar(query: str) -> bool:
+    """Whether the search that a query string asks for compares with every live picture."""
+    asked = QueryDict(query, encoding="utf-8").get("q")
+    return asks_for_similar(asked or "")
+
+
 def count(request: HttpRequest, caller: Caller) -> None:
     """Count a request of a known caller. raises: ProblemError with 429."""
     if not settings.RATES:
         return
     now = time.monotonic()
-    name = policy_name(request.method or "", request.path, header=request.headers.get)
+    query = request.META.get("QUERY_STRING", "")
+    name = policy_name(request.method or "", request.path, query, header=request.headers.get)
     quota = settings.RATES[name]
-    standings = _windows.take(
+    standings = windows.take(
         (
             Bound(Policy(name, quota), caller.key),
             Bound(Policy(f"{name}-party", PARTY_TIMES * quota), caller.party.pk),
@@ -78,16 +86,18 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
         return None
     now = time.monotonic()
     policy = Policy("stranger", settings.RATES["stranger"])
-    standings = _windows.take((Bound(policy, _network(address)),), now=now)
+    standings = windows.take((Bound(policy, _network(address)),), now=now)
     request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
     return _too_many(standings[0], now=now) if standings[0].is_over else None
 
 
-def refusal(method: str, path: str, *, header: Header) -> tuple[Problem, dict[str, str]] | None:
+def refusal(
+    method: str, path: str, query: str = "", *, header: Header
+) -> tuple[Problem, dict[str, str]] | None:
     """The problem, with its headers, of credentials that used up what they have; or None."""
     if not _boxed:
         return None
-    name = policy_name(method, path, header=header)
+    name = policy_name(method, path, query, header=header)
     key = _credentials(header, name=name)
     standings = _boxed.get(key)
     if standings is None:

@@ -131,7 +131,8 @@ def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
     def said(name: str) -> str | None:
         return header(scope, name.encode())
 
-    return rates.refusal(scope["method"], scope["path"], header=said)
+    query = scope["query_string"].decode("latin-1")
+    return rates.refusal(scope["method"], scope["path"], query, header=said)
 
 
 def _announced(scope: Scope) -> int:

@@ -28,7 +28,7 @@ CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_CHARS = 16
 """Eighty bits: nobody guesses one."""
 
-_WORDS = "complaints words"
+_WORDS, _LINKS = "complaints words", "complaints links"
 _LOOKS_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 
@@ -56,7 +56,8 @@ def make_link(ticket: Ticket) -> str:
         said.exercise,
         int(ticket.expires_at.timestamp()),
     )
-    return encryption.box("complaints links").encrypt(msgspec.msgpack.encode(row)).decode().rstrip("=")
+    packed = msgspec.msgpack.encode(row)
+    return encryption.box(_LINKS).encrypt(packed).decode().rstrip("=")
 
 
 def read_link(token: str, *, now: datetime) -> Ticket:
@@ -67,7 +68,8 @@ def read_link(token: str, *, now: datetime) -> Ticket:
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise _unknown()
     try:
-        row = msgspec.msgpack.decode(encryption.box("complaints links").decrypt(token + "=" * (-len(token) % 4)))
+        packed = encryption.box(_LINKS).decrypt(token + "=" * (-len(token) % 4))
+        row = msgspec.msgpack.decode(packed)
     except InvalidToken as error:
         raise _unknown() from error
     party, reference, basis, ground, measure, acted_at, acted_by, automatic, exercise, until = row
@@ -89,7 +91,8 @@ def read_link(token: str, *, now: datetime) -> Ticket:
 def code_of(party: str, *, reference: str, exercise: bool) -> str:
     """The code that goes with a complaint about a decision: four groups of four letters."""
     named = f"{party}\n{reference}\n{exercise}".encode()
-    digest = hmac.digest(encryption.key_for("complaints codes", settings.SECRET_KEY), named, "sha256")
+    key = encryption.key_for("complaints codes", settings.SECRET_KEY)
+    digest = hmac.digest(key, named, "sha256")
     number = int.from_bytes(digest[: CODE_CHARS * 5 // 8])
     letters = [CODE_LETTERS[number >> 5 * place & 31] for place in range(CODE_CHARS)]
     return "-".join("".join(letters[at : at + 4]) for at in range(0, CODE_CHARS, 4))

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of the search, over everything that its reader may see."""
 
+import time
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, gettext_noop
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.leads import reads_them
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.parties.rules import InvalidError, TooManyError
+from stemtide.hub.quotas import PARTY_TIMES, Bound, Policy, windows
 from stemtide.hub.situation import reads_search as reads
-from stemtide.protocol.search import FoundKind, Recognised
+from stemtide.protocol.search import FoundKind, Recognised, asks_for_similar
 
 KINDS = {
     FoundKind.CRISES: _("Crises"),
@@ -38,6 +41,8 @@ def search(request: SignedInRequest) -> HttpResponse:
     facts: dict[str, object] = {"now": datetime.now(UTC), "q": query}
     if not query.strip():
         return render(request, "desk/search.html", facts)
+    if asks_for_similar(query):
+        _count(request)
     kind = request.GET.get("kind", "")
     page = request.GET.get("page", "1")
     try:
@@ -58,3 +63,25 @@ def search(request: SignedInRequest) -> HttpResponse:
         "groups": [(KINDS[one.kind], one) for one in found.groups],
     }
     return render(request, "desk/search.html", facts)
+
+
+def _count(request: SignedInRequest) -> None:
+    """Count a search by similarity for the person and, with its keys, for the party.
+
+    raises: TooManyError where either used up what it has in a minute.
+    """
+    quota = settings.RATES.get("heavy")
+    if quota is None:
+        return
+    now = time.monotonic()
+    bounds = (
+        Bound(Policy("heavy", quota), request.user.ref),
+        Bound(Policy("heavy-party", PARTY_TIMES * quota), request.user.party.pk),
+    )
+    tightest, *_others = windows.take(bounds, now=now)
+    if tightest.is_over:
+        raise TooManyError(
+            gettext_noop("too many searches by fingerprint: try again in {wait_s} seconds"),
+            retry_after_s=tightest.reset_s(now),
+            wait_s=tightest.reset_s(now),
+        )

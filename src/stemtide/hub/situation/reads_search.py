@@ -5,6 +5,7 @@ What is hidden is not counted, not hinted at and costs no other answer: each kin
 the same filter that its own reads use.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -31,6 +32,7 @@ from stemtide.protocol.search import (
     Group,
     Recognised,
     SearchOut,
+    asks_for_similar,
 )
 from stemtide.protocol.words import SignalState
 
@@ -43,7 +45,10 @@ MAX_SCAN = 200_000
 MAX_NEAR = 500
 """Near ones that are told of, the nearest first: a database asks for no more rows at once."""
 
-_PDQ_DIGITS = 64
+_one_scan = threading.Lock()
+"""One search by similarity at a time in a process: it needs a processor for seconds, and many at
+once would leave none to anybody else."""
+
 _HASH_DIGITS = frozenset({32, 64})
 _HEX = frozenset("0123456789abcdef")
 
@@ -184,9 +189,10 @@ def _near(asked: _Query, viewer: Party) -> list[Found]:
     """Signals of just this value in any state, then live PDQ ones near it, the nearest first."""
     exact = Signal.objects.filter(visible(viewer), value=asked.digest).order_by("-position")
     found = [_signal(row) for row in exact]
-    near = _pdq_rows(viewer).exclude(value=asked.digest).values_list("pk", "value")[:MAX_SCAN]
-    pks, values = zip(*near, strict=True) if near else ((), ())
-    bits = _distances(asked.digest, values)
+    live = _pdq_rows(viewer).exclude(value=asked.digest).values_list("pk", "value")[:MAX_SCAN]
+    with _one_scan:
+        pks, values = zip(*live, strict=True) if live else ((), ())
+        bits = _distances(asked.digest, values)
     within = sorted(
         (bit, pk) for bit, pk in zip(bits, pks, strict=True) if bit <= MATCH_WITHIN_BITS
     )
@@ -217,7 +223,7 @@ def _compared(viewer: Party) -> int:
 
 def _is_pdq(asked: _Query) -> bool:
     """Whether a query could be a PDQ value: a SHA-256 has as many digits, and then is near none."""
-    return asked.is_a is Recognised.HASH and len(asked.digest) == _PDQ_DIGITS
+    return asked.is_a is Recognised.HASH and asks_for_similar(asked.digest)
 
 
 def _signal(row: Signal, *, bits: int | None = None) -> Found:

@@ -135,3 +135,7 @@ def headers(standings: Sequence[Standing], *, now: float) -> dict[str, str]:
     }
     over = [one.reset_s(now) for one in standings if one.is_over]
     return {**said, "Retry-After": str(max(over))} if over else said
+
+
+windows = Windows()
+"""What this process has counted, at every door."""
