@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stemtide.agent.config import LOOPBACK_NAMES, WILDCARDS, Config
 from stemtide.agent.intake import BadRequestError
 from stemtide.protocol.problems import MEDIA_TYPE, Problem, ProblemType, problem
+from stemtide.protocol.slow_bodies import SlowBodyError, timed
 
 _STRANGER = "stemtide.stranger"
 _OPEN_PATHS = frozenset({"/health", "/status"})
@@ -71,7 +72,7 @@ class Door:
             return
         trouble = self._trouble(scope, Headers(scope=scope))
         app = answer(trouble) if trouble else self._app
-        await app(scope, receive, send)
+        await app(scope, timed(receive), send)
 
     def _trouble(self, scope: Scope, headers: Headers) -> Problem | None:
         """What is wrong with a request from outside; None for nothing."""
@@ -173,6 +174,11 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)
 
 
+async def _too_slow(_request: Request, error: Exception) -> Response:
+    """The body trickles; the connection ends with the answer."""
+    return answer(problem(ProblemType.TOO_SLOW, str(error)), {"Connection": "close"})
+
+
 async def _internal(_request: Request, _error: Exception) -> Response:
     """Our own fault: the log has it, the answer says nothing about us."""
     return answer(problem(ProblemType.INTERNAL, "the agent's log says what; ask again later"))
@@ -182,6 +188,7 @@ EXCEPTION_HANDLERS: Mapping[Any, Any] = {
     BadRequestError: _bad_request,
     HTTPException: _http_error,
     ClientDisconnect: _gone,
+    SlowBodyError: _too_slow,
     Exception: _internal,
 }
 """How each error is answered."""

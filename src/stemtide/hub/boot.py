@@ -3,6 +3,7 @@
 
 import gc
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ DRAIN_S = 3
 
 GONE_MS = 120_000
 """How long what was sent may stay unacknowledged before its reader counts as gone."""
+
+MOST_FILES = 65_536
+"""Files that a hub asks the system for: each stream and each connection is one."""
 
 _BACKLOG = 2048
 
@@ -44,6 +48,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     start()
     migrate()
     _check_keys()
+    _allow_many_files()
     import uvicorn  # noqa: PLC0415  # needed by nobody who does not serve
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
@@ -104,6 +109,14 @@ def _check_keys() -> None:
 
     own.hub_trust(datetime.now(UTC))
     making.hub_keys()
+
+
+def _allow_many_files() -> None:
+    """Let the process open as many files as the system allows it, up to MOST_FILES."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

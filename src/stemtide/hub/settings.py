@@ -268,6 +268,7 @@ AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
 RATES = _numbers("STEMTIDE_RATES", USUAL)
+STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})
 ALERTING_ACTS = _numbers(
     "STEMTIDE_ALERTING_ACTS", {str(one): most for one, most in AN_HOUR.items()}
 )

@@ -7,6 +7,8 @@ A wake carries a position only: what lies there is read from the feed, by the ru
 
 import asyncio
 import logging
+import math
+import resource
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,10 +16,12 @@ from contextlib import asynccontextmanager, closing
 from typing import Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from stemtide.hub.ledger.marks import marks
 from stemtide.hub.ledger.writes import CHANNEL
+from stemtide.hub.parties.rules import TooManyError
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.rows import Change
 from stemtide.protocol.handling import may_receive
@@ -38,6 +42,14 @@ ALL_CHANGES_S = 0.25
 """Subscribers to all changes are woken at most this often."""
 
 
+FULL_S = 30
+"""How long to wait where all streams are open that may be."""
+
+
+OTHER_FILES = 256
+"""Open files of the process that are kept for everything else than streams."""
+
+
 class Reader(Protocol):
     """What a subscriber's party must say of itself."""
 
@@ -48,6 +60,10 @@ class Reader(Protocol):
     @property
     def kind(self) -> str:
         """What kind of party it is."""
+
+
+class NoStreamLeftError(Exception):
+    """The process has as many streams open as it may have."""
 
 
 class WakesClosedError(Exception):
@@ -65,7 +81,9 @@ class Subscription:
         exercise: bool,
         all_changes: bool,
         crisis: UUID | None = None,
+        holder: str = "",
     ) -> None:
+        self.holder = holder
         self.loop = asyncio.get_running_loop()
         self.all_changes = all_changes
         self._crisis = crisis
@@ -141,6 +159,7 @@ class Wakes:
         exercise: bool = False,
         all_changes: bool = False,
         crisis: UUID | None = None,
+        holder: str = "",
     ) -> AsyncIterator[Subscription]:
         """Be woken by every change that commits from now on and that a party may see.
 
@@ -148,21 +167,45 @@ class Wakes:
         all_changes: any commit at all (heartbeats, outcomes), at most four times a second.
         crisis:      of all changes only those that the room of this crisis may show; whoever
                      subscribes is known to be allowed to see it.
+        holder: the key or the person whose stream it is, for the bound on theirs; "" for none.
 
-        raises: WakesClosedError while the process is stopping; django.db.Error where there is no
-                database.
+        raises: TooManyError, NoStreamLeftError; WakesClosedError while the process is stopping;
+                django.db.Error where there is no database.
         """
         after = await asyncio.to_thread(self._start)
         subscription = Subscription(
-            party, after=after, exercise=exercise, all_changes=all_changes, crisis=crisis
+            party,
+            after=after,
+            exercise=exercise,
+            all_changes=all_changes,
+            crisis=crisis,
+            holder=holder,
         )
         with self._lock:
+            self.check_room(holder)
             self._subscriptions.add(subscription)
         try:
             yield subscription
         finally:
             with self._lock:
                 self._subscriptions.discard(subscription)
+
+    def check_room(self, holder: str) -> None:
+        """Refuse one more stream of a key or person that has all it may have, or of anybody.
+
+        raises: TooManyError, NoStreamLeftError.
+        """
+        with self._lock:
+            held = sum(1 for one in self._subscriptions if holder and one.holder == holder)
+            count = len(self._subscriptions)
+        if held >= settings.STREAMS.get("key", math.inf):
+            raise TooManyError(
+                "{most} streams are open already, and one key or person has no more: close one",
+                retry_after_s=FULL_S,
+                most=settings.STREAMS["key"],
+            )
+        if count >= min(settings.STREAMS.get("total", math.inf), _most_open() - OTHER_FILES):
+            raise NoStreamLeftError("all streams are open that the hub may have (STEMTIDE_STREAMS)")
 
     def close(self) -> None:
         """End the watcher and every subscription. Safe in a signal handler and more than once."""
@@ -220,6 +263,12 @@ class Wakes:
                 hits.setdefault(one.loop, []).append((one, max(seen)))
         for loop, batch in hits.items():
             _tell(loop, batch)
+
+
+def _most_open() -> float:
+    """How many files the process may have open: each stream is one."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft
 
 
 def _tell(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, int | None]]) -> None:

@@ -24,6 +24,7 @@ class ProblemType(StrEnum):
     NOT_FOUND = "not-found"
     WRONG_METHOD = "wrong-method"
     NOT_ACCEPTABLE = "not-acceptable"
+    TOO_SLOW = "too-slow"
     CONFLICT = "conflict"
     GONE = "gone"
     TOO_LARGE = "too-large"
@@ -41,6 +42,7 @@ TITLES: dict[ProblemType, tuple[int, str]] = {
     ProblemType.NOT_FOUND: (404, "There is no such thing here"),
     ProblemType.WRONG_METHOD: (405, "This address does not take this method"),
     ProblemType.NOT_ACCEPTABLE: (406, "This cannot be answered as asked for"),
+    ProblemType.TOO_SLOW: (408, "The request arrived too slowly"),
     ProblemType.CONFLICT: (409, "It contradicts what is already there"),
     ProblemType.GONE: (410, "It is no longer here"),
     ProblemType.TOO_LARGE: (413, "The request is too large"),

@@ -345,3 +345,16 @@ def test_which_kinds_see_the_agents_of_others(kind, others):
 )
 def test_which_roles_act_for_their_party(role, may):
     assert rules.allows(rules.check_person_may_write, role) is may
+
+
+def test_a_key_reports_so_many_agents_and_no_more(world, monkeypatch):
+    monkeypatch.setattr(rules, "MAX_AGENTS_OF_KEY", 2)
+    facts = {"by": world.big_provider, "status": status(), "now": NOON}
+    for name in ("a1", "a2", "a1"):
+        writes.report_status(name, key="st_one", **facts)
+
+    with pytest.raises(ConflictError, match="one name and keep it"):
+        writes.report_status("a3", key="st_one", **facts)
+
+    assert writes.report_status("a2", key="st_one", **facts).name == "a2"
+    assert writes.report_status("a3", key="st_other", **facts).name == "a3"

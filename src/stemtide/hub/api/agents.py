@@ -50,7 +50,8 @@ def status(
     body: AgentStatusIn,
 ) -> HttpResponse:
     """Say how an agent stands; every few seconds, or it counts as not connected."""
-    parties.report_status(name, by=caller_of(request).party, status=body, now=now())
+    caller = caller_of(request)
+    parties.report_status(name, by=caller.party, status=body, now=now(), key=caller.key)
     return answer(Noted())
 
 

@@ -26,7 +26,7 @@ from stemtide.hub.parties.rules import (
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.hub.snapshots.keeping import BusyError
 from stemtide.hub.snapshots.making import GoneError
-from stemtide.hub.wake import WakesClosedError
+from stemtide.hub.wake import NoStreamLeftError, WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
 from stemtide.protocol.problems import (
     WHOLE,
@@ -65,6 +65,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     OperationalError: ProblemType.NOT_READY,
     InterfaceError: ProblemType.NOT_READY,
     WakesClosedError: ProblemType.NOT_READY,
+    NoStreamLeftError: ProblemType.NOT_READY,
 }
 """Which problem each error of the rooms is. What is not here says nothing about us."""
 
@@ -77,6 +78,8 @@ DETAILS: dict[type[Exception], str] = {
     OperationalError: "the hub's database does not answer: try again in a few seconds",
     InterfaceError: "the hub's database does not answer: try again in a few seconds",
     WakesClosedError: "the hub is stopping: connect again in a few seconds",
+    NoStreamLeftError: "the hub has as many streams open as it may have: connect again later, or"
+    " ask whoever runs it for more (STEMTIDE_STREAMS)",
 }
 """What is said where an error's own words are not for the caller."""
 

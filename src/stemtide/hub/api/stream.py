@@ -84,7 +84,9 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             opened = await _in_thread(lambda: _open(request))  # 1
             asked = opened.asked
             mine = await stack.enter_async_context(  # 2
-                wakes.subscribe(opened.caller.party, exercise=asked.exercise)
+                wakes.subscribe(
+                    opened.caller.party, exercise=asked.exercise, holder=opened.caller.ref
+                )
             )
             missed = await _in_thread(lambda: _missed(opened))  # 3
         except Exception as error:  # noqa: BLE001  # the one table knows what each of them says

@@ -13,7 +13,8 @@ from stemtide.hub.api.door import is_machines
 from stemtide.hub.api.metrics import count_request
 from stemtide.hub.api.problems import MAX_BODY_BYTES
 from stemtide.hub.api.tongues import OURS, Tongue, tongue_at
-from stemtide.protocol.problems import Problem
+from stemtide.protocol.problems import Problem, ProblemType, problem
+from stemtide.protocol.slow_bodies import SlowBodyError, timed
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -67,7 +68,7 @@ async def send_problem(
 
 
 def weighed(application: Application) -> Application:
-    """The same application, never given a body larger than the limit, however it is announced.
+    """The same application, never given a body that is too large, or waiting for one too slow.
 
     Django writes the whole body of a request to disk before it looks at the limit itself.
     """
@@ -76,9 +77,11 @@ def weighed(application: Application) -> Application:
         announced = _announced(scope) if scope["type"] == "http" else 0
         weight = 0
 
+        in_time = timed(receive)
+
         async def counted() -> Message:
             nonlocal weight
-            message = await receive()
+            message = await in_time()
             weight += len(message.get("body", b""))
             if max(weight, announced) > MAX_BODY_BYTES:
                 raise _TooLargeError
@@ -87,12 +90,10 @@ def weighed(application: Application) -> Application:
         try:
             await application(scope, counted, send)
         except _TooLargeError:
-            await _drain(receive)
-            found = problems.below(413)
-            if is_machines(scope["path"]):
-                await send_problem(found, send, tongue=tongue_at(scope["path"]))
-            else:
-                await _send_plain(found, send)
+            await _drain(in_time)
+            await _refuse(problems.below(413), scope, send)
+        except SlowBodyError as error:
+            await _refuse(problem(ProblemType.TOO_SLOW, str(error)), scope, send)
 
     return weigh
 
@@ -111,7 +112,7 @@ def gated(application: Application) -> Application:
         if found is None:
             await application(scope, receive, send)
             return
-        problem, headers = found
+        refused, headers = found
         nonlocal held
         if held < _MAX_HELD:
             held += 1
@@ -119,8 +120,8 @@ def gated(application: Application) -> Application:
                 await asyncio.sleep(_HELD_S)
             finally:
                 held -= 1
-        count_request(route="too-many", method=scope["method"], status=problem.status, seconds=0.0)
-        await send_problem(problem, send, tongue=tongue_at(scope["path"]), headers=headers)
+        count_request(route="too-many", method=scope["method"], status=refused.status, seconds=0.0)
+        await send_problem(refused, send, tongue=tongue_at(scope["path"]), headers=headers)
 
     return gate
 
@@ -145,10 +146,21 @@ async def _drain(receive: Receive) -> None:
     """Read on and forget, until the end or the end of our patience."""
     weight = 0
     while weight < _PATIENCE:
-        message = await receive()
+        try:
+            message = await receive()
+        except SlowBodyError:
+            return
         weight += len(message.get("body", b""))
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             return
+
+
+async def _refuse(found: Problem, scope: Scope, send: Send) -> None:
+    """Answer a program or a person with a problem, and close the connection."""
+    if is_machines(scope["path"]):
+        await send_problem(found, send, tongue=tongue_at(scope["path"]))
+    else:
+        await _send_plain(found, send)
 
 
 async def _send_plain(found: Problem, send: Send) -> None:

@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from stemtide.hub.desk.people import lacks_factor
 from stemtide.hub.desk.sittings import seat_of
 from stemtide.hub.desk.watching import Watcher, may_see, together
-from stemtide.hub.wake import Subscription, WakesClosedError, wakes
+from stemtide.hub.parties.rules import TooManyError
+from stemtide.hub.wake import FULL_S, NoStreamLeftError, Subscription, WakesClosedError, wakes
 
 TICK_S = 5.0
 """Without any change the page is refreshed this often: agents fall silent without a word."""
@@ -40,6 +41,12 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
     seat = seat_of(request, user)
     if seat is None:
         return HttpResponse("Sign in again.", status=403, content_type="text/plain")
+    try:
+        wakes.check_room(user.ref)
+    except (TooManyError, NoStreamLeftError) as error:
+        status = 429 if isinstance(error, TooManyError) else 503
+        headers = {"Retry-After": str(FULL_S)}
+        return HttpResponse(str(error), status=status, content_type="text/plain", headers=headers)
     answer = StreamingHttpResponse(
         _events(Watcher(seat, party, uid)), content_type="text/event-stream; charset=utf-8"
     )
@@ -52,11 +59,15 @@ async def _events(watcher: Watcher) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\nevent: wake\ndata: \n\n"
     try:
         async with wakes.subscribe(
-            watcher.party, exercise=True, all_changes=True, crisis=watcher.crisis
+            watcher.party,
+            exercise=True,
+            all_changes=True,
+            crisis=watcher.crisis,
+            holder=f"person:{watcher.seat.person}",
         ) as subscription:
             while await together.may_go_on(watcher):
                 yield await _next(subscription)
-    except WakesClosedError:
+    except (WakesClosedError, TooManyError, NoStreamLeftError):
         return
 
 

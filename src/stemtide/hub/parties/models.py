@@ -201,10 +201,14 @@ class ApiKey(models.Model):
 
 
 class Agent(models.Model):
-    """A party's agent and how it last said it stood."""
+    """A party's agent and how it last said it stood.
+
+    key: the prefix of the key that it first reported with; "" where that is not known.
+    """
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="agents")
     name = models.CharField(max_length=63)
+    key = models.CharField(max_length=12, blank=True, db_default="")
     version = models.CharField(max_length=40)
     position = models.BigIntegerField()
     signals = models.BigIntegerField()

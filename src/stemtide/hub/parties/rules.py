@@ -14,6 +14,9 @@ from stemtide.protocol.words import PartyKind, Role, Scope
 SILENT_AFTER = timedelta(seconds=20)
 """An agent not heard of for longer is not connected."""
 
+MAX_AGENTS_OF_KEY = 200
+"""Agents that one key may report: each is a row, and a new name each time would fill the table."""
+
 COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM})
 """Kinds of party that see how others' agents and sightings stand."""
 
@@ -189,6 +192,19 @@ def check_revoke(prefix: str, *, revoked_at: datetime | None) -> None:
 def may_see_agents(viewer: str, *, kind: PartyKind, owner: str) -> bool:
     """Whether a party sees how an agent stands: its own, and coordinating kinds all."""
     return viewer == owner or kind in COORDINATING
+
+
+def check_new_agent(count: int) -> None:
+    """Refuse one more agent of a key that has reported count of them.
+
+    raises: ConflictError.
+    """
+    if count >= MAX_AGENTS_OF_KEY:
+        raise ConflictError(
+            "this key has reported {most} agents, and no key may report more: give each agent one"
+            " name and keep it, or ask whoever runs the hub for another key",
+            most=MAX_AGENTS_OF_KEY,
+        )
 
 
 def is_connected(last_seen_at: datetime, *, now: datetime) -> bool:

@@ -144,11 +144,15 @@ def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
 
 
 @transaction.atomic
-def report_status(name: str, *, by: Party, status: AgentStatusIn, now: datetime) -> Agent:
-    """Note how an agent stands.
+def report_status(
+    name: str, *, by: Party, status: AgentStatusIn, now: datetime, key: str = ""
+) -> Agent:
+    """Note how an agent stands. key: the prefix of the key that it reports with; "" for none.
 
     The ledger learns of it when the agent first appears, comes back after a silence or changes
     its version; in between a heartbeat changes one row and waits for nobody.
+
+    raises: ConflictError for a new agent of a key that has as many as a key may.
     """
     facts = {
         "version": status.version,
@@ -164,15 +168,20 @@ def report_status(name: str, *, by: Party, status: AgentStatusIn, now: datetime)
         ledger.take_turn()
         # Another heartbeat of the same agent may have had its turn before ours.
         if not steady.update(**facts):
-            _record_agent(name, by=by, facts=facts, now=now)
+            _record_agent(name, by=by, facts=facts, now=now, key=key)
     return same.select_related("party").get()
 
 
-def _record_agent(name: str, *, by: Party, facts: dict[str, object], now: datetime) -> None:
+def _record_agent(
+    name: str, *, by: Party, facts: dict[str, object], now: datetime, key: str
+) -> None:
     """Write down that an agent appeared, returned or was updated."""
     before = Agent.objects.filter(party=by, name=name).first()
+    if before is None and key:
+        rules.check_new_agent(Agent.objects.filter(key=key).count())
+    first = {**facts, "first_seen_at": now, "key": key}
     agent, is_new = Agent.objects.update_or_create(
-        party=by, name=name, defaults=facts, create_defaults={**facts, "first_seen_at": now}
+        party=by, name=name, defaults=facts, create_defaults=first
     )
     if is_new or before is None:
         kind = "agent.appeared"

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How slowly the body of a request may arrive, at hub and agent.
+
+A body that trickles would hold its connection for ever. It has GRACE_S, and a second more for every
+SLOWEST_BYTES_S bytes that came: whoever sends much, at a line's usual speed, has all the time.
+
+source: RFC 9110 section 15.5.9 (408); https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+GRACE_S = 30.0
+"""Seconds that every body has."""
+
+SLOWEST_BYTES_S = 16 * 1024
+"""Bytes that earn a second more: the slowest rate at which a large body arrives whole."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+
+class SlowBodyError(Exception):
+    """A body did not arrive in its time. The message names the limit and the remedy."""
+
+
+def timed(receive: Receive) -> Receive:
+    """Return a request's receive that ends where its body is too slow.
+
+    After the body it waits without an end, as one waits for a caller to hang up.
+
+    raises: SlowBodyError, when called.
+    """
+    clock = asyncio.get_running_loop().time
+    began, arrived_bytes, is_whole = clock(), 0, False
+
+    async def receive_in_time() -> Message:
+        nonlocal arrived_bytes, is_whole
+        if is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(began + GRACE_S + arrived_bytes / SLOWEST_BYTES_S):
+                message = await receive()
+        except TimeoutError as error:
+            raise SlowBodyError(
+                f"the body came too slowly: it has {GRACE_S:g} s, and a second more for every"
+                f" {SLOWEST_BYTES_S:,} bytes that came; send it faster, or in smaller parts"
+            ) from error
+        arrived_bytes += len(message.get("body", b""))
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
