@@ -187,6 +187,7 @@ ANNEX_1 = {
     "signature": "Head of unit",
     "feedback_contact": "duty@authority.example",
     "home_contact": "tco@home.example",
+    "redress_authority": "Reconsideration by the authority",
     "redress_body": "Council of State, Brussels",
     "redress_deadline": "60 days from receipt",
     "redress_link": "https://law.example/tco",

@@ -56,6 +56,7 @@ ANNEX_1 = {
     "authority_mail": "duty@crisis.example",
     "signature": "Head of unit",
     "feedback_contact": "duty@crisis.example",
+    "redress_authority": "Reconsideration by the Crisis Centre",
     "redress_body": "Council of State, Brussels",
     "redress_deadline": "60 days from receipt",
     "redress_link": "https://law.example/tco",

@@ -24,6 +24,7 @@ _OF_THE_AUTHORITY = {
     "signature": "The duty officer (played)",
     "feedback_contact": "orders@authority.example",
     "home_contact": "not known here (played)",
+    "redress_authority": "Reconsideration by this authority (played)",
     "redress_body": "Court of first instance, Brussels (played)",
     "redress_deadline": "60 days from receipt (played)",
     "redress_link": "https://authority.example/redress",

@@ -231,8 +231,7 @@ def test_scrutiny_that_finds_nothing_or_nothing_in_time_is_told(orders):  # noqa
 def test_secrecy_for_longer_is_told_to_the_provider(orders):  # noqa: F811
     until = after(60 * 24 * 7)
     hushed = {"non_disclosure": True, "non_disclosure_until": until.isoformat()}
-    gone = dict.fromkeys(("redress_body", "redress_deadline", "redress_link"), "")
-    made = cast.issue(orders, annex=hushed | gone)
+    made = cast.issue(orders, annex=hushed)
     by = orders.actor(orders.authority)
     body = SecrecyIn(until=after(60 * 24 * 9), reason="The inquiry goes on.")
     writes_endings.prolong(made.id, body=body, by=by, now=after(5))

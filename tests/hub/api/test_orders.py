@@ -184,7 +184,6 @@ def test_an_order_is_withdrawn_and_its_secrecy_prolonged(issuer):
     annex = today(
         non_disclosure=True,
         non_disclosure_until=(now + timedelta(weeks=5)).isoformat(),
-        **dict.fromkeys(("redress_body", "redress_deadline", "redress_link"), ""),
     )
     uid = issue(issuer, annex=annex)
     until = (now + timedelta(weeks=10)).isoformat()

@@ -403,8 +403,7 @@ def test_what_was_executed_and_taken_back_is_reinstated(stage, officer, moderato
 def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer, moderator):
     until = (stage.now + timedelta(days=7)).isoformat()
     secret = {"non_disclosure": True, "non_disclosure_until": until}
-    annex = {one: value for one, value in ANNEX_1.items() if not one.startswith("redress")}
-    uid = issued(stage, annex=annex | secret)
+    uid = issued(stage, annex=ANNEX_1 | secret)
     assert "The content provider is not told before" in said(officer.get(f"/orders/{uid}"))
     longer = f"{stage.now + timedelta(days=30):%Y-%m-%dT%H:%M:%S}"
     officer.post(

@@ -40,6 +40,7 @@ ANNEX_1 = {
     "signature": "Head of unit",
     "feedback_contact": "duty@crisis.example, +32 2 555 01 23",
     "home_contact": "tco@referral.example",
+    "redress_authority": "Reconsideration by the Crisis Centre",
     "redress_body": "Council of State, Brussels",
     "redress_deadline": "60 days from receipt",
     "redress_link": "https://law.example/tco",

@@ -35,10 +35,7 @@ def test_a_form_that_is_right_has_no_findings():
 
 
 ABROAD = {"cross_border": True, "copy_sent": True}
-SECRET = {
-    "non_disclosure": True,
-    **dict.fromkeys(("redress_body", "redress_deadline", "redress_link")),
-}
+SECRET = {"non_disclosure": True}
 
 
 @pytest.mark.parametrize(
@@ -100,11 +97,11 @@ SECRET = {
         ({"home_state": "DE"}, {"home_state": ""}, []),
         ({}, {"homes": ()}, [("warning", "copy_sent", "no authority of FR")]),
         (
-            {**SECRET, "redress_body": "Council"},
+            {**SECRET, "redress_authority": None},
             {},
             [
                 ("error", "non_disclosure_until", "is missing"),
-                ("error", "redress_body", "contradicts non_disclosure"),
+                ("error", "redress_authority", "is missing"),
             ],
         ),
         (

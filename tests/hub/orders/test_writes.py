@@ -6,12 +6,14 @@ import pytest
 
 from stemtide.hub.orders import (
     reads,
+    reads_drafts,
     writes,
     writes_answers,
     writes_due,
     writes_endings,
     writes_preserving,
 )
+from stemtide.hub.orders.models import Order
 from stemtide.hub.orders.rules_lint import FlawedError
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -466,9 +468,26 @@ def test_what_was_executed_and_withdrawn_is_reinstated(orders):
 
 
 def secret(world):
-    annex = dict.fromkeys(("redress_body", "redress_deadline", "redress_link"), "")
-    annex |= {"non_disclosure": True, "non_disclosure_until": after(60 * 24 * 42).isoformat()}
+    annex = {"non_disclosure": True, "non_disclosure_until": after(60 * 24 * 42).isoformat()}
     return cast.issue(world, annex=annex).id
+
+
+def test_a_secret_order_names_redress_to_its_provider_by_article_3_4_f(orders):
+    told = reads.order(secret(orders), viewer=orders.small_provider, now=NOON)
+    assert told.annex["redress_authority"] == "Reconsideration by the Crisis Centre"
+    assert told.annex["redress_body"] == "Council of State, Brussels"
+
+
+def test_what_was_written_before_redress_was_owed_is_read_and_a_draft_is_told_what_it_lacks(orders):
+    issued, draft = secret(orders), cast.draft(orders).id
+    for row in Order.objects.filter(uid__in=[issued, draft]):
+        row.annex = {name: one for name, one in row.annex.items() if "redress" not in name}
+        row.save(update_fields=["annex"])
+    read = reads.order(issued, viewer=orders.small_provider, now=NOON)
+    assert (read.state, "redress_body" in read.annex) == (OrderState.ISSUED, False)
+    found = reads_drafts.lint(draft, viewer=orders.authority, now=NOON)
+    missing = ["redress_authority", "redress_body", "redress_deadline", "redress_link"]
+    assert [finding.field for finding in found if finding.is_error] == missing
 
 
 def test_secrecy_is_extended_to_twelve_weeks_at_most(orders):

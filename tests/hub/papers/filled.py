@@ -33,6 +33,7 @@ ORDER = {
     "signature": "Commissioner A",
     "feedback_contact": "duty@crisis.example, day and night",
     "home_contact": "orders@fr.example",
+    "redress_authority": "Reconsideration by the Crisis Centre",
     "redress_body": "Court of First Instance",
     "redress_deadline": "30 days from receipt",
     "redress_link": "https://law.example/article/7",

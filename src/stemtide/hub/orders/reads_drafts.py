@@ -22,7 +22,7 @@ from stemtide.protocol.words import Duty, PartyKind
 _KEPT = (
     *("authority_type", "authority_name", "representative", "authority_address"),
     *("authority_phone", "authority_fax", "authority_mail", "signature", "feedback_contact"),
-    *("redress_body", "redress_deadline", "redress_link"),
+    *("redress_authority", "redress_body", "redress_deadline", "redress_link"),
 )
 """Fields of Annex I that an authority writes alike each time."""
 
