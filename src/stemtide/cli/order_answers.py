@@ -9,7 +9,7 @@ import typer
 from stemtide.cli.order import AnnexFile, AsJson, Fields, OrderId, fields_of, order, tell_order
 from stemtide.cli.speech import fail
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.protocol.words_orders import AccessPurpose, Measure, ScrutinyBasis
+from stemtide.protocol.words_orders import AccessPurpose, Measure, ReviewKind, ScrutinyBasis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,15 +253,29 @@ def infringe(
 @order.command("preserve")
 def preserve(
     order_id: OrderId,
-    reason: Words,
     until: Annotated[str, typer.Option(help="Until when, with its time zone.")],
-    reference: Annotated[str, typer.Option(help="The case that needs it.")],
+    proceedings: Annotated[ReviewKind, typer.Option(help="Review proceedings that are going on.")],
+    before: Annotated[str, typer.Option(help="The authority or court before which they are.")],
+    since: Annotated[str, typer.Option(help="The day on which they began: 2026-01-31.")],
+    reference: Annotated[str, typer.Option(help="Their file number.")],
+    court: Annotated[str, typer.Option(help="The court that asks, if it is not you.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask the provider to preserve what it removed for longer."""
-    body = {"until": until, "reference": reference, "reason": reason}
+    """Ask the provider to preserve what it removed for longer, for review proceedings.
+
+    Art. 6(2) allows no other reason. For an investigation ask the provider for access to what is
+    preserved (Art. 6(1)(b)), or use national law.
+    """
+    body = {
+        "until": until,
+        "proceedings": proceedings,
+        "reviewed_by": before,
+        "reviewed_since": since,
+        "reference": reference,
+        "court": court,
+    }
     from stemtide.protocol.orders import PreserveIn
 
     _do(

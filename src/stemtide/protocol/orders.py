@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages about removal orders. What stands in their forms is data: see forms/."""
 
+from datetime import date
 from typing import TypeAlias
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from stemtide.protocol.forms import MAX_LONG_TEXT
 from stemtide.protocol.labels import IdeologyName
@@ -12,6 +14,7 @@ from stemtide.protocol.words_orders import (
     AccessPurpose,
     Measure,
     OrderState,
+    ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
 )
@@ -112,14 +115,55 @@ class ScrutinyIn(BaseModel):
     informed_at: AwareDatetime | None = None
 
 
+NOT_FOR_REVIEW = (
+    "is no review of this order: only ongoing administrative or judicial review proceedings prolong"
+    " preservation (Art. 6(2)). For an investigation ask the provider for access to what is"
+    " preserved (Art. 6(1)(b)), or use national law"
+)
+"""Why another reason than review proceedings is refused, with what applies instead."""
+
+
 class PreserveIn(BaseModel):
-    """Ask that what was removed is preserved longer. reference: the case that needs it."""
+    """Ask that what was removed is preserved longer, for review proceedings that are going on.
+
+    proceedings:    administrative or judicial. No other reason prolongs preservation.
+    reviewed_by:    the authority or court before which they are.
+    reviewed_since: the day on which they began.
+    reference:      their file number.
+    court:          the court that asks; empty where you ask yourself.
+
+    source: Regulation (EU) 2021/784 Art. 6(2).
+    """
 
     model_config = _ORDERS
 
     until: AwareDatetime
+    proceedings: ReviewKind
+    reviewed_by: str = Field(min_length=2, max_length=200)
+    reviewed_since: date
     reference: str = Field(min_length=2, max_length=200)
-    reason: str = Field(min_length=3, max_length=2000)
+    court: str = Field(default="", max_length=200)
+
+    reason: SkipJsonSchema[str | None] = Field(default=None, exclude=True)
+
+    @field_validator("proceedings", mode="wrap")
+    @classmethod
+    def _check_proceedings(cls, value: object, _: object) -> ReviewKind:
+        """Refuse what is no review with the provisions that apply to it."""
+        if not isinstance(value, str) or value not in {*ReviewKind}:
+            raise ValueError(NOT_FOR_REVIEW)
+        return ReviewKind(value)
+
+    @field_validator("reason")
+    @classmethod
+    def _check_reason(cls, value: str | None) -> None:
+        """Refuse the reason in words that was asked for before proceedings were."""
+        if value is not None:
+            raise ValueError(
+                "was replaced by proceedings, reviewed_by and reviewed_since, as only ongoing"
+                " review proceedings prolong preservation (Art. 6(2)): leave it out and name them;"
+                " for an investigation use Art. 6(1)(b) or national law"
+            )
 
 
 class AccessIn(BaseModel):
@@ -196,12 +240,20 @@ class AccessOut(BaseModel):
 
 
 class PreservationOut(BaseModel):
-    """What a provider preserves: until when, on whose request longer, who had access."""
+    """What a provider preserves: until when, on whose request longer, who had access.
+
+    proceedings, reviewed_by, reviewed_since, reference, court: of the last request to preserve
+    longer; null or empty where nobody asked, or before proceedings were asked for.
+    """
 
     since: AwareDatetime
     until: AwareDatetime
     extended_by: str
+    proceedings: ReviewKind | None
+    reviewed_by: str
+    reviewed_since: date | None
     reference: str
+    court: str
     destroyed_at: AwareDatetime | None
     accesses: list[AccessOut]
 

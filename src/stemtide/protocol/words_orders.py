@@ -52,6 +52,16 @@ class Measure(StrEnum):
     DISABLED = "disabled"
 
 
+class ReviewKind(StrEnum):
+    """Kinds of review proceedings for which content is preserved longer.
+
+    source: Regulation (EU) 2021/784 Art. 6(2).
+    """
+
+    ADMINISTRATIVE = "administrative"
+    JUDICIAL = "judicial"
+
+
 class AccessPurpose(StrEnum):
     """For what preserved content may be used.
 

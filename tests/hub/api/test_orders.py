@@ -200,14 +200,35 @@ def test_what_is_preserved_is_kept_in_a_record(issuer, provider):
     body = {"annex": cast.ANNEX_2 | {"measure_at": now_text()}}
     provider("POST", f"/api/v1/orders/{uid}/execute", body)
     until = (datetime.now(UTC) + timedelta(days=300)).isoformat()
-    longer = {"until": until, "reference": "2026/114", "reason": "An appeal."}
+    longer = {
+        "until": until,
+        "proceedings": "judicial",
+        "reviewed_by": "Council of State",
+        "reviewed_since": datetime.now(UTC).date().isoformat(),
+        "reference": "2026/114",
+    }
     told = issuer("POST", f"/api/v1/orders/{uid}/preservation", longer).json()
-    assert told["preservation"]["reference"] == "2026/114"
+    assert told["preservation"]["reviewed_by"] == "Council of State"
     access = {"purpose": "review", "who": "Court of Brussels"}
     told = provider("POST", f"/api/v1/orders/{uid}/preservation/access", access).json()
     assert told["preservation"]["accesses"][0]["who"] == "Court of Brussels"
     refused = provider("POST", f"/api/v1/orders/{uid}/preservation/destroyed")
     assert refused.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({"reference": "7", "reason": "An inquiry."}, "reason", "was replaced by proceedings"),
+        ({"reference": "7", "proceedings": "police"}, "proceedings", "Art. 6(1)(b)"),
+    ],
+)
+def test_other_reasons_to_preserve_longer_are_refused_by_article_6_2(issuer, body, field, words):
+    sent = {"until": "2030-01-01T00:00:00Z"} | body
+    refused = issuer("POST", f"/api/v1/orders/{issue(issuer)}/preservation", sent)
+    assert refused.status_code == 422
+    found = {one["field"]: one["message"] for one in refused.json()["errors"]}
+    assert words in found[field]
 
 
 def test_who_coordinates_learns_that_an_address_is_ordered_and_no_more(

@@ -104,8 +104,10 @@ BODIES = {
     "find_infringement": {"text": "It is news."},
     "extend_preservation": {
         "until": "2030-01-01T00:00:00Z",
+        "proceedings": "judicial",
+        "reviewed_by": "Council of State",
+        "reviewed_since": "2026-11-24",
         "reference": "2026/114",
-        "reason": "An appeal.",
     },
     "change_webhook": {"state": "paused"},
     "note_access": {"purpose": "review", "who": "A court"},

@@ -420,8 +420,15 @@ def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer
         moderator.post(f"/orders/{uid}/do/note-access", noted, follow=True)
     )
     year = f"{stage.now + timedelta(days=365):%Y-%m-%dT%H:%M:%S}"
-    kept = {"extend-until": year, "extend-reference": "BR 26-17", "extend-reason": "A trial."}
-    assert "BR 26-17" in said(officer.post(f"/orders/{uid}/do/extend", kept, follow=True))
+    kept = {"extend-until": year, "extend-reference": "BR 26-17", "extend-court": ""}
+    kept |= {"extend-proceedings": "none", "extend-reviewed_by": "Council of State"}
+    kept |= {"extend-reviewed_since": f"{stage.now:%Y-%m-%d}"}
+    other = said(officer.post(f"/orders/{uid}/do/extend", kept))
+    assert "Only ongoing review proceedings prolong preservation (Art. 6(2))" in other
+    kept |= {"extend-proceedings": "judicial"}
+    page = said(officer.post(f"/orders/{uid}/do/extend", kept, follow=True))
+    assert "BR 26-17" in page
+    assert "judicial review proceedings, Council of State" in page
     soon = f"{stage.now + timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
     early = officer.post(f"/orders/{uid}/do/extend", kept | {"extend-until": soon})
     assert early.status_code == 422

@@ -11,6 +11,7 @@ from stemtide.protocol.orders import (
     OrderAnswerIn,
     OrderIn,
     OrderOut,
+    PreserveIn,
     ScrutinyIn,
     WordsIn,
 )
@@ -117,6 +118,18 @@ def suspend(world: World, uid: UUID, *, at: datetime | None = None, **facts: obj
         by=world.actor(world.small_provider),
         now=at or after(10),
     )
+
+
+def longer(until: datetime, **facts: object) -> PreserveIn:
+    """A request to preserve longer, for an appeal before a court."""
+    plain: dict[str, object] = {
+        "until": until,
+        "proceedings": "judicial",
+        "reviewed_by": "Council of State",
+        "reviewed_since": "2026-11-24",
+        "reference": "2026/114",
+    }
+    return PreserveIn.model_validate(plain | facts)
 
 
 def examine(world: World, uid: UUID, *, at: datetime | None = None) -> OrderOut:

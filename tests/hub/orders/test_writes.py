@@ -27,7 +27,6 @@ from stemtide.protocol.orders import (
     DraftIn,
     OrderAnswerIn,
     OrderIn,
-    PreserveIn,
     SecrecyIn,
     WordsIn,
 )
@@ -519,9 +518,11 @@ def test_what_was_removed_is_kept_longer_for_a_case_and_destroyed_after(orders):
     uid = cast.issue(orders).id
     cast.execute(orders, uid)
     until = NOON + timedelta(days=300)
-    body = PreserveIn(until=until, reference="2026/114", reason="Appeal is pending.")
+    body = cast.longer(until)
     told = act(orders, writes_preserving.extend, uid, orders.authority, body=body)
-    assert (told.preservation.until, told.preservation.extended_by) == (until, "be-crisis-centre")
+    kept = told.preservation
+    assert (kept.until, kept.extended_by) == (until, "be-crisis-centre")
+    assert (kept.proceedings, kept.reviewed_by, kept.court) == ("judicial", "Council of State", "")
     access = AccessIn(purpose="prosecution", who="Federal police", reference="2026/114")
     told = act(orders, writes_preserving.note_access, uid, orders.small_provider, body=access)
     assert [one.who for one in told.preservation.accesses] == ["Federal police"]
@@ -533,9 +534,31 @@ def test_what_was_removed_is_kept_longer_for_a_case_and_destroyed_after(orders):
         act(orders, writes_preserving.note_access, uid, orders.small_provider, body=access)
 
 
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [("2026-11-23", "before this order was issued"), ("2026-11-26", "lies in the future")],
+)
+def test_under_article_6_2_only_an_ongoing_review_of_this_order_prolongs(orders, since, words):
+    uid = cast.issue(orders).id
+    cast.execute(orders, uid)
+    body = cast.longer(NOON + timedelta(days=300), reviewed_since=since)
+    with pytest.raises(InvalidError, match=f"reviewed_since: .*{words}"):
+        act(orders, writes_preserving.extend, uid, orders.authority, body=body)
+    assert orders.ledger_kinds()[-1] == "preservation.started"
+
+
+def test_the_court_that_asks_for_longer_preservation_is_on_record_by_article_6_2(orders):
+    uid = cast.issue(orders).id
+    cast.execute(orders, uid)
+    body = cast.longer(NOON + timedelta(days=300), court="Council of State")
+    told = act(orders, writes_preserving.extend, uid, orders.other_authority, body=body)
+    assert told.preservation.court == "Council of State"
+    assert orders.last_entry().detail["asked_by"] == "court"
+
+
 def test_nothing_is_preserved_before_an_order_is_executed(orders):
     uid = cast.issue(orders).id
-    body = PreserveIn(until=NOON + timedelta(days=300), reference="2026/114", reason="An appeal.")
+    body = cast.longer(NOON + timedelta(days=300))
     with pytest.raises(ConflictError, match="nothing is preserved"):
         act(orders, writes_preserving.extend, uid, orders.authority, body=body)
 
@@ -543,7 +566,7 @@ def test_nothing_is_preserved_before_an_order_is_executed(orders):
 def test_preservation_is_not_extended_to_an_earlier_day_nor_by_the_provider(orders):
     uid = cast.issue(orders).id
     cast.execute(orders, uid)
-    body = PreserveIn(until=NOON + timedelta(days=100), reference="2026/114", reason="An appeal.")
+    body = cast.longer(NOON + timedelta(days=100))
     with pytest.raises(InvalidError, match="until: does not lie after"):
         act(orders, writes_preserving.extend, uid, orders.other_authority, body=body)
     with pytest.raises(NotAllowedError, match="an authority or a court"):

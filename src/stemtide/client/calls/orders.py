@@ -121,7 +121,7 @@ def execute_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Ask the provider to preserve what it removed for longer, for a case that you name.
+    """Ask the provider to preserve longer what it removed, for review proceedings: Art. 6(2).
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation

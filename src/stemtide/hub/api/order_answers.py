@@ -198,7 +198,7 @@ def _decide(request: HttpRequest, uid: UUID, *, step: str, body: WordsIn) -> Htt
     operation_id="extend_preservation",
 )
 def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
-    """Ask the provider to preserve what it removed for longer, for a case that you name."""
+    """Ask the provider to preserve longer what it removed, for review proceedings: Art. 6(2)."""
     actor = caller_of(request).actor
     return answer(writes_preserving.extend(uid, body=body, by=actor, now=now()))
 

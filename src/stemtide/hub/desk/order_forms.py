@@ -143,11 +143,48 @@ class AskedScrutinyForm(ScrutinyForm):
 
 
 class PreserveForm(ActForm):
-    """Ask that what was removed is preserved longer."""
+    """Ask that what was removed is preserved longer, for review proceedings.
 
+    source: Regulation (EU) 2021/784 Art. 6(2).
+    """
+
+    proceedings = forms.ChoiceField(
+        label=_("Which review proceedings are going on?"),
+        choices=[
+            ("", _("Choose one")),
+            *PHRASES["review"].items(),
+            ("none", _("None: it is for an investigation, or for another reason")),
+        ],
+    )
+    reviewed_by = forms.CharField(
+        label=_("Before which authority or court?"), min_length=2, max_length=200
+    )
+    reviewed_since = forms.DateField(
+        label=_("Since which day?"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    reference = forms.CharField(
+        label=_("File number of the proceedings"), min_length=2, max_length=200
+    )
+    court = forms.CharField(
+        label=_("The court that asks (empty if your authority asks)"),
+        required=False,
+        max_length=200,
+    )
     until = MomentField(label=_("Until when?"))
-    reference = forms.CharField(label=_("The case that needs it"), min_length=2, max_length=200)
-    reason = forms.CharField(label=_("Why?"), min_length=3, max_length=2000, widget=_area(2))
+
+    def clean_proceedings(self) -> str:
+        """Refuse reasons that do not prolong preservation, with what applies to them."""
+        kind: str = self.cleaned_data["proceedings"]
+        if kind == "none":
+            raise forms.ValidationError(
+                _(
+                    "Only ongoing review proceedings prolong preservation (Art. 6(2)). For an"
+                    " investigation, ask the provider for access to what is preserved (Art."
+                    " 6(1)(b)), or use national law."
+                )
+            )
+        return kind
 
     def body(self) -> BaseModel | None:
         """What the room is asked to do."""

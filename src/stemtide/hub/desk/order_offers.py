@@ -179,7 +179,11 @@ ACTS: dict[str, Act] = {
         PreserveForm,
         writes_preserving.extend,
         _("Extended. The provider is told."),
-        help=_("For a case that needs it: Art. 6(2)."),
+        help=_(
+            "Only for review proceedings of this order that are going on (Art. 6(2)). For an"
+            " investigation, ask the provider for access to what is preserved (Art. 6(1)(b)), or"
+            " use national law."
+        ),
     ),
     "note-access": Act(
         "note_access",

@@ -12,6 +12,7 @@ from stemtide.protocol.words_orders import (
     AccessPurpose,
     Measure,
     OrderState,
+    ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
 )
@@ -60,6 +61,10 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         ScrutinyBasis.OWN_INITIATIVE: _("on the authority's own initiative"),
         ScrutinyBasis.PROVIDER: _("the provider asked for it"),
         ScrutinyBasis.CONTENT_PROVIDER: _("the content provider asked for it"),
+    },
+    "review": {
+        ReviewKind.ADMINISTRATIVE: _("administrative review proceedings"),
+        ReviewKind.JUDICIAL: _("judicial review proceedings"),
     },
     "access_purpose": {
         AccessPurpose.REVIEW: _("administrative or judicial review"),

@@ -10,6 +10,7 @@ from stemtide.protocol.words_orders import (
     AccessPurpose,
     Measure,
     OrderState,
+    ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
 )
@@ -231,8 +232,14 @@ class Preservation(models.Model):
     since = models.DateTimeField()
     until = models.DateTimeField()
     extended_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    proceedings = models.CharField(
+        max_length=20, choices=[(kind, kind) for kind in ReviewKind], blank=True, db_default=""
+    )
+    reviewed_by = models.CharField(max_length=200, blank=True, db_default="")
+    reviewed_since = models.DateField(null=True)
     reference = models.CharField(max_length=200, blank=True)
-    reason = models.TextField(blank=True)
+    court = models.CharField(max_length=200, blank=True, db_default="")
+    reason = models.TextField(blank=True)  # of requests from before proceedings were asked for
     destroyed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -38,6 +38,7 @@ from stemtide.protocol.words_orders import (
     AccessPurpose,
     Measure,
     OrderState,
+    ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
 )
@@ -352,7 +353,11 @@ def _preservation(row: Preservation) -> PreservationOut:
         since=row.since,
         until=row.until,
         extended_by=row.extended_by.name if row.extended_by else "",
+        proceedings=ReviewKind(row.proceedings) if row.proceedings else None,
+        reviewed_by=row.reviewed_by,
+        reviewed_since=row.reviewed_since,
         reference=row.reference,
+        court=row.court,
         destroyed_at=row.destroyed_at,
         accesses=[
             AccessOut(

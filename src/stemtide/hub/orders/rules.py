@@ -6,7 +6,7 @@ source: Regulation (EU) 2021/784 Art. 3, 6, 11 and 12.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from stemtide.hub.parties.rules import (
     ConflictError,
@@ -42,6 +42,7 @@ __all__ = [
     "check_note_destroyed",
     "check_prolong",
     "check_resume",
+    "check_review",
     "ending_move",
     "is_late",
     "side_of",
@@ -273,6 +274,8 @@ def check_extend(
 ) -> None:
     """The issuer, or an authority with a copy, asks that content is preserved longer.
 
+    A court is no party here: the authority enters its request.
+
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
     if _side(facts, name=name) is Side.ADDRESSEE:
@@ -284,6 +287,27 @@ def check_extend(
             "until",
             "does not lie after {until:%Y-%m-%d %H:%M} UTC, until when it is preserved anyway",
             until=max(kept.until, now),
+        )
+
+
+def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
+    """The proceedings that prolong preservation are going on, and review this order.
+
+    A day is given without its place, so one that began anywhere by now has begun.
+
+    source: Regulation (EU) 2021/784 Art. 6(2) with (1)(a): "only if and for as long as necessary
+            for ongoing administrative or judicial review proceedings".
+    """
+    if since > (now + timedelta(hours=14)).date():
+        raise InvalidError(
+            "reviewed_since",
+            "lies in the future: only review proceedings that are going on prolong preservation"
+            " (Art. 6(2))",
+        )
+    if facts.issued_at is not None and since < (facts.issued_at - timedelta(hours=12)).date():
+        raise InvalidError(
+            "reviewed_since",
+            "lies before this order was issued: name proceedings that review it (Art. 6(2))",
         )
 
 

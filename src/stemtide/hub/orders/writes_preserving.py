@@ -21,20 +21,26 @@ from stemtide.protocol.orders import AccessIn, OrderOut, PreserveIn
 
 @transaction.atomic
 def extend(uid: UUID, *, body: PreserveIn, by: Actor, now: datetime) -> OrderOut:
-    """Ask that what was removed is preserved longer, for a case that is named.
+    """Ask that what was removed is preserved longer, for review proceedings that are named.
 
     raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept; InvalidError.
+    source: Regulation (EU) 2021/784 Art. 6(2).
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_extend(facts, name=by.name, role=by.role, until=body.until, now=now)
+    rules.check_review(facts, since=body.reviewed_since, now=now)
     kept = Preservation.objects.get(order=row)
     kept.until, kept.extended_by = body.until, by.party
-    kept.reference, kept.reason = body.reference, body.reason
+    kept.proceedings, kept.reviewed_by = body.proceedings, body.reviewed_by
+    kept.reviewed_since, kept.reference = body.reviewed_since, body.reference
+    kept.court, kept.reason = body.court, ""
     kept.save()
     detail: dict[str, object] = {
         "until": body.until.isoformat(),
+        "proceedings": body.proceedings.value,
+        "asked_by": "court" if body.court else "authority",
         "party": row.addressee.ref,
         "parties": [row.addressee.name],
     }
