@@ -21,6 +21,7 @@ UNDOES = {
 """What was wrong must stop at any time."""
 FOLLOWS = {
     "order.copied": "an order that is counted",
+    "scrutiny.communicated": "a decision, of which there is one a scrutiny",
     "hold.met": "a referral; and one open alert a party",
     "hold.overridden": "a referral that is counted",
     "referral.overlapped": "a referral that is counted; and one open alert a party",

@@ -117,6 +117,7 @@ class Operations:
     lint_order = asked(orders.lint_order)
     list_order_information = asked(orders.list_order_information)
     list_orders = asked(orders.list_orders)
+    list_scrutiny_decisions = asked(orders.list_scrutiny_decisions)
     note_access = asked(orders.note_access)
     note_destroyed = asked(orders.note_destroyed)
     open_scrutiny = asked(orders.open_scrutiny)

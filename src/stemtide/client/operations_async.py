@@ -117,6 +117,7 @@ class Operations:
     lint_order = asked_later(orders.lint_order)
     list_order_information = asked_later(orders.list_order_information)
     list_orders = asked_later(orders.list_orders)
+    list_scrutiny_decisions = asked_later(orders.list_scrutiny_decisions)
     note_access = asked_later(orders.note_access)
     note_destroyed = asked_later(orders.note_destroyed)
     open_scrutiny = asked_later(orders.open_scrutiny)

@@ -213,8 +213,36 @@ class CopyOut(BaseModel):
     scrutiny_until: AwareDatetime | None
 
 
+class DecisionSentOut(BaseModel):
+    """When the decision of a scrutiny was sent to an agency."""
+
+    to: str
+    sent_at: AwareDatetime
+
+
+class DecisionOut(BaseModel):
+    """A reasoned decision of scrutiny, as it is sent to agencies: nothing else of the order.
+
+    state: upheld or infringed. by: the authority that decided.
+
+    source: Regulation (EU) 2021/784 Art. 4(6).
+    """
+
+    id: UUID
+    reference: str
+    issued_by: str
+    addressee: str
+    by: str
+    basis: ScrutinyBasis
+    state: ScrutinyState
+    decision: str
+    decided_at: AwareDatetime
+    sent_at: AwareDatetime
+    exercise: bool
+
+
 class ScrutinyOut(BaseModel):
-    """The scrutiny of an order. due_at: by when it must be decided."""
+    """The scrutiny of an order. due_at: by when it must be decided. sent: to agencies, when."""
 
     id: UUID
     state: ScrutinyState
@@ -228,6 +256,7 @@ class ScrutinyOut(BaseModel):
     decided_at: AwareDatetime | None
     decision: str
     was_late: bool
+    sent: list[DecisionSentOut]
 
 
 class AccessOut(BaseModel):

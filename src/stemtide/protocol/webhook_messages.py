@@ -50,6 +50,7 @@ class EventType(StrEnum):
     SCRUTINY_OPENED = "scrutiny.opened"
     SCRUTINY_ANNOUNCED = "scrutiny.announced"
     SCRUTINY_CONFIRMED = "scrutiny.confirmed"
+    SCRUTINY_COMMUNICATED = "scrutiny.communicated"
     SCRUTINY_MISSED = "scrutiny.missed"
     REFERRAL_SENT = "referral.sent"
     REFERRALS_SENT = "referrals.sent"

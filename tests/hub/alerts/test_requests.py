@@ -225,6 +225,7 @@ def test_scrutiny_that_finds_nothing_or_nothing_in_time_is_told(orders):  # noqa
     cast.decide(orders, made.id, "uphold")
     raise_all()
     assert told("scrutiny_decided") == ["be-crisis-centre", "small-forum"]
+    assert told("scrutiny_communicated") == ["eu-referral-unit"]
     assert told("scrutiny_missed") == []
 
 

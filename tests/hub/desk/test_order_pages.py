@@ -343,6 +343,12 @@ def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     assert "The order has no effect any more" in said(done)
     assert "without effect: it binds nobody any more" in said(done)
     assert Order.objects.get(uid=uid).state == "annulled"
+    agency = stage.desk("agency", Role.ANALYST)
+    read = said(agency.get("/orders"))
+    assert "the decision, not the order" in read
+    assert "It is the news." in read
+    assert URL not in read
+    assert agency.get(f"/orders/{uid}").status_code == 404
     assert "It is the news." in said(moderator.get(f"/orders/{uid}"))
 
 

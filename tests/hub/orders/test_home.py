@@ -68,7 +68,7 @@ def test_many_copies_ask_no_more_of_the_database_than_one(orders, django_assert_
         made = cast.issue(orders, annex={"urls": [f"{URL}{number}"]})
         cast.examine(orders, made.id)
         cast.decide(orders, made.id, "uphold")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(copies(orders, now=after(60))) == 6
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.hub.orders import reads, writes_due, writes_endings
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError
+from stemtide.hub.orders import reads, reads_decisions, writes_due, writes_endings
+from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.orders import ScrutinyIn, WordsIn
 from stemtide.protocol.words_orders import OrderState
@@ -30,9 +30,9 @@ def test_an_infringement_ends_the_order_its_signals_and_asks_to_reinstate(orders
     assert told.scrutinies[0].state == "infringed"
     found = signals.signal(signal.id, viewer=orders.small_provider)
     assert (found.state, found.withdraw_reason) == ("withdrawn", "order_annulled")
-    assert orders.ledger_kinds()[-5:] == [
+    assert orders.ledger_kinds()[-6:] == [
         *("scrutiny.opened", "scrutiny.announced", "scrutiny.infringed"),
-        *("signal.withdrawn", "order.annulled"),
+        *("scrutiny.communicated", "signal.withdrawn", "order.annulled"),
     ]
     assert orders.last_entry().detail["parties"] == ["small-forum", "be-crisis-centre"]
 
@@ -174,3 +174,28 @@ def test_a_request_takes_the_place_of_an_examination_that_may_lapse(orders):
     late = after(61 + 72 * 60)
     found = cast.decide(orders, uid, "announce", "infringe", at=late)
     assert [scrutiny.state for scrutiny in found.scrutinies] == ["closed", "infringed"]
+
+
+@pytest.mark.parametrize("steps", [("uphold",), ("announce", "infringe")])
+def test_under_article_4_6_agencies_read_the_decision_and_nothing_else_of_the_order(orders, steps):
+    uid = cast.issue(orders).id
+    cast.examine(orders, uid)
+    told = cast.decide(orders, uid, *steps)
+    assert [(sent.to, sent.sent_at) for sent in told.scrutinies[0].sent] == [
+        ("eu-referral-unit", after(40))
+    ]
+    found = reads_decisions.decisions(viewer=orders.agency)
+    assert [(one.by, one.decision) for one in found] == [
+        ("fr-referral-unit", "It is a news report: Art. 1(3).")
+    ]
+    assert cast.URL not in found[0].model_dump_json()
+    with pytest.raises(NotFoundError):
+        reads.order(uid, viewer=orders.agency, now=after(41))
+
+
+def test_an_announcement_is_no_decision_and_goes_to_no_agency(orders):
+    uid = cast.issue(orders).id
+    cast.examine(orders, uid)
+    cast.decide(orders, uid, "announce")
+    assert reads_decisions.decisions(viewer=orders.agency) == []
+    assert reads_decisions.decisions(viewer=orders.big_provider) == []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from stemtide.protocol.orders import (
         AccessIn,
+        DecisionOut,
         DraftIn,
         EntryOut,
         FormOut,
@@ -206,6 +207,19 @@ def list_orders(
         "/api/v1/orders",
         query={"side": side, "state": state, "open": open, "limit": limit},
     )
+
+
+def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[DecisionOut]]:
+    """Decisions of scrutiny that were sent to your agency, the latest first: Art. 4(6).
+
+    limit: If left out: 100.
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET
+    /api/v1/scrutiny-decisions
+    """
+    from stemtide.protocol.orders import DecisionOut
+
+    return Call((list[DecisionOut],), "GET", "/api/v1/scrutiny-decisions", query={"limit": limit})
 
 
 def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:

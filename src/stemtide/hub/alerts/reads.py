@@ -93,6 +93,11 @@ class AlertRow:
         return self._about("order")
 
     @property
+    def scrutiny(self) -> str:
+        """The id of the scrutiny whose decision was sent to an agency; "" for all else."""
+        return self._about("scrutiny")
+
+    @property
     def information(self) -> str:
         """The id of what a provider was told before a first order; "" for all else."""
         return self._about("information")

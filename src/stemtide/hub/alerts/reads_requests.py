@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from stemtide.hub.orders.models import Information, Order
+from stemtide.hub.orders.models import Information, Order, Scrutiny
 from stemtide.hub.parties.models import Party
 from stemtide.hub.referrals.models import Batch, Hold, Referral
 
 _ROWS: Mapping[str, tuple[type[Model], str]] = {
     "order": (Order, "issued_by"),
     "information": (Information, "sent_by"),
+    "scrutiny": (Scrutiny, "authority"),
     "referral": (Referral, "sender"),
     "batch": (Batch, "sender"),
     "hold": (Hold, "holder"),

@@ -139,6 +139,9 @@ REQUESTS: Mapping[str, Rule] = {
         escalates=True,
     ),
     "scrutiny_decided": _order("scrutiny.confirmed", urgency=Urgency.SOON),
+    "scrutiny_communicated": _order(
+        "scrutiny.communicated", urgency=Urgency.SOON, until=frozenset()
+    ),
     "scrutiny_missed": _order(
         "scrutiny.missed",
         until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),

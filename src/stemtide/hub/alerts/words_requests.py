@@ -25,6 +25,7 @@ TITLES: Mapping[str, Words] = {
     "scrutiny": gettext_lazy("Scrutiny of removal order %(reference)s"),
     "scrutiny_announced": gettext_lazy("Removal order %(reference)s may be found unlawful"),
     "scrutiny_decided": gettext_lazy("Removal order %(reference)s stands after scrutiny"),
+    "scrutiny_communicated": gettext_lazy("Decision on removal order %(reference)s"),
     "scrutiny_missed": gettext_lazy("Scrutiny of removal order %(reference)s is OVERDUE"),
     "referral": gettext_lazy("Referral %(reference)s (voluntary)"),
     "referrals": gettext_lazy("%(count)s referrals (voluntary)"),
@@ -79,6 +80,10 @@ TEXTS: Mapping[str, Words] = {
         " you hold against that, soon."
     ),
     "scrutiny_decided": gettext_lazy("%(by)s examined it and found no infringement."),
+    "scrutiny_communicated": gettext_lazy(
+        "%(by)s examined a removal order of another Member State. Its reasoned decision is sent to"
+        " you under Article 4(6)."
+    ),
     "scrutiny_missed": gettext_lazy(
         "72 hours are over without a reasoned decision. If somebody asked for the scrutiny, decide"
         " now."

@@ -15,9 +15,10 @@ from pydantic import RootModel
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import needs
-from stemtide.hub.orders import reads, reads_drafts, writes, writes_answers
+from stemtide.hub.orders import reads, reads_decisions, reads_drafts, writes, writes_answers
 from stemtide.hub.orders.rules import Side
 from stemtide.protocol.orders import (
+    DecisionOut,
     DraftIn,
     EntryOut,
     FormOut,
@@ -38,6 +39,7 @@ router = Router(tags=["orders"])
 _Heads = RootModel[list[OrderHead]]
 _Findings = RootModel[list[LintFinding]]
 _Entries = RootModel[list[EntryOut]]
+_Decisions = RootModel[list[DecisionOut]]
 _Informations = RootModel[list[InformationOut]]
 
 
@@ -79,6 +81,22 @@ def standing(
     """Who has an order in effect for an address: for authorities and agencies, and no more."""
     viewer = caller_of(request).party
     return answer(reads_drafts.standing(url, viewer=viewer, exercise=exercise))
+
+
+@router.get(
+    "/scrutiny-decisions",
+    **needs(Scope.REQUESTS_READ),
+    response=list[DecisionOut],
+    operation_id="list_scrutiny_decisions",
+)
+def decisions(
+    request: HttpRequest,
+    *,
+    limit: Annotated[int, Query(ge=1, le=reads_decisions.MAX_LIST)] = 100,
+) -> HttpResponse:
+    """Decisions of scrutiny that were sent to your agency, the latest first: Art. 4(6)."""
+    viewer = caller_of(request).party
+    return answer(_Decisions(reads_decisions.decisions(viewer=viewer, limit=limit)))
 
 
 @router.post(

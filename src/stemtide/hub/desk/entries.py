@@ -154,6 +154,7 @@ ACTS = {
     "scrutiny.requested": gettext_lazy("asked for scrutiny of a removal order"),
     "scrutiny.opened": gettext_lazy("opened scrutiny of a removal order"),
     "scrutiny.announced": gettext_lazy("announced that it intends to find an infringement"),
+    "scrutiny.communicated": gettext_lazy("sent a decision of scrutiny to the agencies"),
     "scrutiny.confirmed": gettext_lazy("found no infringement in a removal order"),
     "scrutiny.infringed": gettext_lazy("found an infringement in a removal order"),
     "scrutiny.closed": gettext_lazy("closed scrutiny of an order without a decision"),

@@ -150,7 +150,7 @@ ACTS: dict[str, Act] = {
         WordsForm,
         partial(writes_endings.decide_scrutiny, step="uphold"),
         _("Decided: the order stands."),
-        ask=_("Your reasoned decision; issuer and provider read it"),
+        ask=_("Your reasoned decision; issuer, provider and agencies read it"),
     ),
     "infringe": Act(
         "infringe",
@@ -162,7 +162,7 @@ ACTS: dict[str, Act] = {
             "The order loses its effect at once: its clock stops, the signals that it names are"
             " withdrawn at every agent, and the provider is told to reinstate."
         ),
-        ask=_("Your reasoned decision; issuer and provider read it"),
+        ask=_("Your reasoned decision; issuer, provider and agencies read it"),
         is_grave=True,
     ),
     "prolong": Act(

@@ -20,7 +20,7 @@ from stemtide.hub.desk.order_words import PHRASES
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.orders import reads, reads_home, rules, writes_answers
+from stemtide.hub.orders import reads, reads_decisions, reads_home, rules, writes_answers
 from stemtide.hub.orders.rules import Side
 from stemtide.hub.parties import reads_competences as competences
 from stemtide.hub.parties.reads import Actor
@@ -189,6 +189,7 @@ def _list_facts(request: SignedInRequest) -> dict[str, object]:
             or is_issuing
         ],
         "copies": [one for one in copies if state in {None, one.order.state}],
+        "decisions": reads_decisions.decisions(viewer=by.party),
         "may_draft": draft,
         "is_issuing": is_issuing,
         "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),

@@ -221,6 +221,37 @@ class Scrutiny(models.Model):
     def __str__(self) -> str:
         return f"scrutiny {self.uid}"
 
+    @property
+    def ref(self) -> str:
+        """How the ledger names it."""
+        return f"scrutiny:{self.uid}"
+
+    @property
+    def reference(self) -> str:
+        """The file reference of its order."""
+        return self.order.reference
+
+
+class DecisionCopy(models.Model):
+    """A reasoned decision of scrutiny as it was sent to an agency.
+
+    source: Regulation (EU) 2021/784 Art. 4(6).
+    """
+
+    scrutiny = models.ForeignKey(Scrutiny, models.CASCADE, related_name="sent")
+    sent_to = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["sent_at", "pk"]
+        verbose_name_plural = "decision copies"
+        constraints = [
+            models.UniqueConstraint(fields=["scrutiny", "sent_to"], name="decision_sent_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"decision of {self.scrutiny_id} for {self.sent_to_id}"
+
 
 class Preservation(models.Model):
     """That a provider preserves what it removed. The hub holds none of it: this is the duty's row.

@@ -5,12 +5,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.orders import rules_offers
-from stemtide.hub.orders.models import Copy, Information, Order, OrderAnswer, Preservation, Scrutiny
+from stemtide.hub.orders.models import (
+    Copy,
+    DecisionCopy,
+    Information,
+    Order,
+    OrderAnswer,
+    Preservation,
+    Scrutiny,
+)
 from stemtide.hub.orders.rules import OrderFacts, PreservationFacts, ScrutinyFacts, Side
 from stemtide.hub.orders.rules_lint import ANNEX_3
 from stemtide.hub.parties import reads_competences as competences
@@ -25,6 +33,7 @@ from stemtide.protocol.orders import (
     AccessOut,
     AnswerOut,
     CopyOut,
+    DecisionSentOut,
     InformationOut,
     OrderHead,
     OrderOut,
@@ -256,6 +265,9 @@ def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: 
         decided_at=row.decided_at,
         decision=row.decision,
         was_late=(row.decided_at or row.missed_at or row.due_at) > row.due_at,
+        sent=[
+            DecisionSentOut(to=copy.sent_to.name, sent_at=copy.sent_at) for copy in row.sent.all()
+        ],
     )
 
 
@@ -318,7 +330,13 @@ def _of_side(side: Side, viewer: Party) -> Q:
 
 def _scrutinies(row: Order) -> Sequence[Scrutiny]:
     """The scrutinies of an order, oldest first."""
-    return list(row.scrutinies.select_related("authority"))
+    return list(with_decisions(row.scrutinies.all(), viewer=row.issued_by))
+
+
+def with_decisions(rows: QuerySet[Scrutiny], *, viewer: Party) -> QuerySet[Scrutiny]:  # noqa: ARG001  # of orders that were found
+    """Scrutinies with what describe_scrutiny() needs of each, in as few questions as one needs."""
+    sent = DecisionCopy.objects.select_related("sent_to")
+    return rows.select_related("authority").prefetch_related(Prefetch("sent", queryset=sent))
 
 
 def _open_pause(row: Order) -> OrderAnswer | None:

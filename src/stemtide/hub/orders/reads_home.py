@@ -46,7 +46,8 @@ class CopyRow:
 def copies(*, viewer: Party, now: datetime, limit: int = MAX_LIST) -> list[CopyRow]:
     """The copies that an authority has: scrutiny that waits first, then what it may still open."""
     found = Copy.objects.filter(sent_to=viewer).order_by("-sent_at", "-pk")[:limit]
-    examined = Scrutiny.objects.select_related("authority").order_by("opened_at", "pk")
+    rows = Scrutiny.objects.order_by("opened_at", "pk")
+    examined = reads.with_decisions(rows, viewer=viewer)
     whole = found.select_related("order__issued_by", "order__addressee").prefetch_related(
         Prefetch("order__scrutinies", queryset=examined)
     )

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.orders import reads, rules, rules_scrutiny
-from stemtide.hub.orders.models import Order, Scrutiny
+from stemtide.hub.orders import reads, reads_decisions, rules, rules_scrutiny
+from stemtide.hub.orders.models import DecisionCopy, Order, Scrutiny
 from stemtide.hub.orders.rules import IN_EFFECT, Side
 from stemtide.hub.parties import reads_competences as competences
 from stemtide.hub.parties.models import Party
@@ -108,6 +108,8 @@ def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: date
     An infringement found, the order loses its effect: its signals are withdrawn, so that agents let
     go of what they held, and the provider is told to reinstate what it removed.
 
+    A decision goes to the agencies as well.
+
     step: announce, uphold or infringe.
     raises: NotFoundError, NotAllowedError, ConflictError.
     source: Regulation (EU) 2021/784 Art. 4(5) to (7).
@@ -135,6 +137,8 @@ def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: date
     told = [row.issued_by] if after is ScrutinyState.ANNOUNCED else [row.issued_by, row.addressee]
     detail: dict[str, object] = {"late": now > found.due_at}
     _record(_KINDS[step], row, by=by, now=now, to=told, detail=detail)
+    if after is not ScrutinyState.ANNOUNCED:
+        _communicate(found, by=by, now=now)
     if after is ScrutinyState.INFRINGED:
         move = rules.ending_move(OrderState(row.state), side=Side.HOME)
         ended = rules.check_move(
@@ -143,6 +147,27 @@ def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: date
         _end(row, after=ended, reason=body.text, by=by, now=now)
         _record("order.annulled", row, by=by, now=now, to=[row.addressee, row.issued_by])
     return reads.describe(row, viewer=by.party, now=now)
+
+
+def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
+    """Send a reasoned decision to the agencies, and record when.
+
+    source: Regulation (EU) 2021/784 Art. 4(6): without delay, and to Europol.
+    """
+    agencies = reads_decisions.agencies(by=by.party)
+    if not agencies:
+        return
+    DecisionCopy.objects.bulk_create(
+        DecisionCopy(scrutiny=scrutiny, sent_to=agency, sent_at=now) for agency in agencies
+    )
+    ledger.append_by(
+        "scrutiny.communicated",
+        by=by,
+        subject=scrutiny.ref,
+        now=now,
+        detail={"party": agencies[0].ref, "parties": [agency.name for agency in agencies]},
+        exercise=scrutiny.order.exercise,
+    )
 
 
 def _end(row: Order, *, after: OrderState, reason: str, by: Actor, now: datetime) -> None:

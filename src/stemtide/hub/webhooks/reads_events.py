@@ -23,7 +23,7 @@ from stemtide.hub.alerts import reads_addressees
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND, RAISES
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.ledger.reads import EntryRow
-from stemtide.hub.orders import reads as orders
+from stemtide.hub.orders import reads as orders, reads_decisions as decisions
 from stemtide.hub.orders.models import Information
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import NotFoundError
@@ -234,6 +234,7 @@ _SEEN: Mapping[str, Callable[[UUID, Party], bool]] = {
     "hold": lambda uid, viewer: _sees(lambda: holds.find_hold(uid, viewer=viewer)),
     "batch": _sees_batch,
     "information": _sees_information,
+    "scrutiny": lambda uid, viewer: decisions.was_sent(uid, viewer=viewer),
 }
 """Whether a party may see a row, by what stands before the colon of its name in the ledger."""
 
@@ -244,5 +245,6 @@ _PLACES: Mapping[str, str] = {
     "hold": "/holds/{}",
     "batch": "/referrals?batch={}",
     "information": "/order-information",
+    "scrutiny": "/scrutiny-decisions",
 }
 """Where each is read."""
