@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub as an ASGI application: streams, sizes and threads here, the rest by Django."""
 
+import asyncio
 import os
 import warnings
+from contextlib import nullcontext
 from typing import cast
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -17,8 +19,10 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 _people = get_asgi_application()  # makes Django ready, which what follows needs
 
 from stemtide.hub.api.door import is_machines  # noqa: E402
+from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.api.wire import Application, Receive, Scope, Send, gated, weighed  # noqa: E402
+from stemtide.hub.disconnects import Caller, CallerLeftError, serving  # noqa: E402
 from stemtide.hub.lanes import Precedence, Threads, for_streams, is_refresh, one_thread  # noqa: E402
 
 
@@ -38,17 +42,27 @@ class _InOneThread(ASGIHandler):
         Only making an answer counts, not sending it: who reads slowly holds nobody up. Machines
         neither wait nor are waited for; they may always be there.
         """
-        if is_refresh(request.path):
-            return await sync_to_async(self._answer_after_pages)(request)
-        if is_machines(request.path):
-            return await sync_to_async(self.get_response)(request)
-        with _precedence.first():
-            return await sync_to_async(self.get_response)(request)
+        caller = Caller()
+        is_page = not is_refresh(request.path) and not is_machines(request.path)
+        try:
+            with _precedence.first() if is_page else nullcontext():
+                return await sync_to_async(self._answer)(request, caller)
+        except asyncio.CancelledError:  # Django says so when the caller hangs up
+            caller.has_left = True
+            if not caller.is_served:
+                count_abandoned("waiting")
+            raise
 
-    def _answer_after_pages(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer once no page is under way."""
-        _precedence.give_way()
-        return self.get_response(request)
+    def _answer(self, request: HttpRequest, caller: Caller) -> HttpResponseBase:
+        """Answer as long as somebody waits for it; a refresh once no page is under way."""
+        try:
+            with serving(caller):
+                if is_refresh(request.path):
+                    _precedence.give_way()
+                return self.get_response(request)
+        except CallerLeftError:
+            count_abandoned("working")
+            raise
 
 
 _streams = weighed(cast("Application", _people))

@@ -2,7 +2,8 @@
 """A real hub with the cast in it, in a process of its own: python -m tests.hub.api.serving.
 
 Prints one line of JSON with a key for each party, then the address. Reads orders from stdin:
-"revoke PREFIX", "crash the next feed", "key PARTY" (which prints one more).
+"revoke PREFIX", "crash the next feed", "key PARTY" (which prints one more), "hold-searches" and
+"release-searches".
 """
 
 import json
@@ -17,6 +18,7 @@ from stemtide.hub import boot
 def obey() -> None:
     from stemtide.hub.parties import writes
     from stemtide.hub.signals import reads
+    from stemtide.hub.situation.reads_search import _one_scan
 
     for line in sys.stdin:
         verb, _, rest = line.strip().partition(" ")
@@ -28,6 +30,10 @@ def obey() -> None:
                 raise RuntimeError("a secret of the hub's own")
 
             reads.feed = crash
+        elif verb == "hold-searches":
+            _one_scan.acquire()
+        elif verb == "release-searches":
+            _one_scan.release()
         elif verb == "key":
             print(_another_key(rest), flush=True)
             continue

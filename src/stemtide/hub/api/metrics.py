@@ -2,12 +2,14 @@
 """What operators scrape: this process' requests and streams, and what a party may count."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stemtide.hub.alerts.rules import AlertState, Channel, DeliveryState
+from stemtide.hub.disconnects import served
 from stemtide.hub.parties.reads import AgentRow
 from stemtide.protocol.words import Outcome, SignalState
 
@@ -32,6 +34,20 @@ _seconds = Histogram(
     buckets=_BUCKETS_S,
     registry=process,
 )
+_abandoned = Counter(
+    "stemtide_requests_abandoned",
+    "Requests that ended because their caller hung up: waiting for a thread, or working.",
+    ["when"],
+    registry=process,
+)
+_at_work = Gauge(
+    "stemtide_requests_at_work",
+    "Requests that threads work for, by whether their caller waits or has left.",
+    ["caller"],
+    registry=process,
+)
+_at_work.labels("waits").set_function(partial(served, has_left=False))
+_at_work.labels("left").set_function(partial(served, has_left=True))
 streams_open = Gauge("stemtide_streams_open", "Event streams open here.", registry=process)
 
 
@@ -40,6 +56,11 @@ def count_request(*, route: str, method: str, status: int, seconds: float) -> No
     known = method if method in _METHODS else "other"  # strangers may send any word
     _requests.labels(route, known, str(status)).inc()
     _seconds.labels(route).observe(seconds)
+
+
+def count_abandoned(when: str) -> None:
+    """Count a request that ended because its caller hung up. when: "waiting" or "working"."""
+    _abandoned.labels(when).inc()
 
 
 def text(

@@ -17,6 +17,7 @@ from django.db.models.functions import Cast
 from stemtide.fingerprints import url
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.disconnects import check_caller
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals.models import Signal
@@ -191,6 +192,7 @@ def _near(asked: _Query, viewer: Party) -> list[Found]:
     found = [_signal(row) for row in exact]
     live = _pdq_rows(viewer).exclude(value=asked.digest).values_list("pk", "value")[:MAX_SCAN]
     with _one_scan:
+        check_caller()  # who left while others searched
         pks, values = zip(*live, strict=True) if live else ((), ())
         bits = _distances(asked.digest, values)
     within = sorted(

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stop working for a caller who hung up: before the next query of a read, never within a write.
+
+1 asgi.py makes a Caller for each request and notes when they hang up.
+2 Every query of the request asks first (check_query); what works long without one asks by itself
+  (check_caller).
+3 The first statement that changes something in a transaction begins the write: from then on the
+  request is carried through to its end, whoever left.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+_CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH")
+
+
+@dataclass(slots=True, eq=False)
+class Caller:
+    """Who waits for an answer. is_served: a thread works for them; is_writing: it changes rows."""
+
+    has_left: bool = False
+    is_served: bool = False
+    is_writing: bool = False
+
+
+class CallerLeftError(BaseException):
+    """Nobody waits for this answer any more.
+
+    Like asyncio.CancelledError no Exception: what turns errors into answers must not see it.
+    """
+
+
+_served: set[Caller] = set()
+_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+@contextmanager
+def serving(caller: Caller) -> Iterator[None]:
+    """Work for a caller in this thread, as long as they wait.
+
+    raises: CallerLeftError, also from within the block.
+    """
+    caller.is_served = True
+    _served.add(caller)
+    before = _caller.set(caller)
+    try:
+        with connection.execute_wrapper(check_query):
+            check_caller()
+            yield
+    finally:
+        _caller.reset(before)
+        _served.discard(caller)
+
+
+def served(*, has_left: bool) -> int:
+    """Return how many requests threads work for whose callers wait, or have left."""
+    return sum(1 for caller in _served.copy() if caller.has_left is has_left)
+
+
+def check_caller() -> None:
+    """End here if the caller hung up, unless a write has begun. raises: CallerLeftError."""
+    caller = _caller.get()
+    if caller and caller.has_left and not caller.is_writing:
+        raise CallerLeftError
+
+
+def check_query(
+    execute: Callable[..., Any],
+    sql: str,
+    params: Any,  # noqa: ANN401  # Django's: execute_wrapper
+    many: bool,  # noqa: FBT001  # Django's
+    context: dict[str, Any],
+) -> Any:  # noqa: ANN401  # Django's
+    """Run a query for a caller who still waits. raises: CallerLeftError."""
+    check_caller()
+    caller = _caller.get()
+    if caller and connection.in_atomic_block and sql.lstrip()[:7].upper().startswith(_CHANGES):
+        caller.is_writing = True
+    return execute(sql, params, many, context)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request whose caller hung up stops working for them; a write that began is finished."""
+
+import json
+import re
+import socket
+import sqlite3
+from contextlib import closing, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection, transaction
+
+from stemtide.hub.disconnects import Caller, CallerLeftError, check_caller, serving
+from stemtide.hub.parties.models import Party
+from tests.hub.api.conftest import signal, wait_until
+from tests.world import hex_value
+
+HEX = "0a" * 32
+
+
+def figures(hub):
+    """What the hub counts of callers: abandoned requests, and those at work by caller."""
+    with hub.client() as client:
+        text = client.get("/metrics").text
+    found = dict(re.findall(r'^stemtide_requests_(\w+{\w+="\w+"}) (\S+)', text, re.MULTILINE))
+    abandoned = sum(float(found.get(f'abandoned_total{{when="{one}"}}', 0)) for one in WHEN)
+    return abandoned, *(float(found[f'at_work{{caller="{one}"}}']) for one in ("waits", "left"))
+
+
+WHEN = ("waiting", "working")
+
+
+@contextmanager
+def asked(hub, method, path, body=b""):
+    """Send a request, wait until a thread works for it, hang up, and wait until that is noticed."""
+    before, *_ = figures(hub)
+    address = urlsplit(hub.address)
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        f"Authorization: Bearer {hub.keys['fr-referral-unit']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=60) as line:
+        line.sendall(head.encode() + body)
+        wait_until(lambda: figures(hub)[1] == 2)  # it, and the request for these figures
+    wait_until(lambda: figures(hub)[2] == 1)
+    yield before
+
+
+def test_a_search_that_waits_for_its_turn_is_dropped_when_its_caller_hangs_up(hub):
+    hub.order("hold-searches")
+    try:
+        with asked(hub, "GET", f"/api/v1/search?q={HEX}") as before:
+            pass
+    finally:
+        hub.order("release-searches")
+
+    wait_until(lambda: figures(hub) == (before + 1, 1, 0))
+
+
+def test_a_write_that_waits_for_the_database_is_dropped_when_its_caller_hangs_up(hub):
+    path = hub.folder / "hub.sqlite3"
+    if not path.exists():
+        pytest.skip("on PostgreSQL another session cannot hold all writers up")
+    value = hex_value(4711)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        body = json.dumps(signal(value)).encode()
+        with asked(hub, "POST", "/api/v1/signals", body) as before:
+            other.execute("ROLLBACK")
+        wait_until(lambda: figures(hub) == (before + 1, 1, 0))
+
+    with hub.client("fr-referral-unit") as client:
+        assert value not in client.get("/api/v1/feed").text
+
+
+@pytest.mark.django_db
+def test_a_read_ends_at_its_next_query_once_its_caller_has_left():
+    caller, seen = Caller(), []
+
+    def read() -> None:
+        with serving(caller):
+            for _ in range(3):
+                seen.append(Party.objects.count())
+                caller.has_left = True
+
+    with pytest.raises(CallerLeftError):
+        read()
+    assert seen == [0]
+    assert Party.objects.count() == 0  # whoever comes next in this thread is not concerned
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_write_that_began_is_finished_and_one_that_did_not_is_not_begun(committed_world):
+    party = committed_world.agency
+    caller = Caller()
+    with serving(caller), transaction.atomic():
+        Party.objects.filter(pk=party.pk).update(title="begun")
+        caller.has_left = True
+        assert Party.objects.filter(title="begun").update(title="finished") == 1
+        check_caller()
+    assert Party.objects.get(pk=party.pk).title == "finished"
+
+    late = Caller()
+
+    def write() -> None:
+        with serving(late), transaction.atomic():
+            late.has_left = True
+            Party.objects.filter(pk=party.pk).update(title="late")
+
+    with pytest.raises(CallerLeftError):
+        write()
+    assert (Party.objects.get(pk=party.pk).title, connection.in_atomic_block) == ("finished", False)
+
+
+def test_nobody_works_for_a_caller_who_left_while_waiting_for_a_thread():
+    with pytest.raises(CallerLeftError), serving(Caller(has_left=True)):
+        pytest.fail("it was begun")
