@@ -22,6 +22,8 @@ UNDOES = {
 FOLLOWS = {
     "order.copied": "an order that is counted",
     "scrutiny.communicated": "a decision, of which there is one a scrutiny",
+    "order.overlapped": "an order that is counted",
+    "hold.ordered": "an order that is counted",
     "hold.met": "a referral; and one open alert a party",
     "hold.overridden": "a referral that is counted",
     "referral.overlapped": "a referral that is counted; and one open alert a party",

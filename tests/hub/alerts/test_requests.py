@@ -17,6 +17,7 @@ from stemtide.protocol.referrals import ContextIn, TakeBackIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
+from tests.hub.orders.test_interests import hold_of_france, order_of_france
 from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same desk
 from tests.world import NOON
 
@@ -314,6 +315,17 @@ def test_both_sides_learn_that_a_referral_meets_a_hold(desk):  # noqa: F811
     said = " ".join(f"{one.parameters}" for one in Alert.objects.all())
     assert "4711" not in said
     assert "video.example" not in said
+
+
+def test_both_sides_learn_that_an_order_meets_another_order_and_a_hold(orders):  # noqa: F811
+    order_of_france(orders)
+    hold_of_france(orders, url=cast.URL)
+    cast.issue(orders, now=after(1))
+    raise_all()
+    assert told("order_overlapped") == ["be-crisis-centre", "fr-referral-unit"]
+    assert told("hold_ordered") == ["fr-referral-unit"]
+    others = {one.parameters.get("others") for one in Alert.objects.filter(kind="order_overlapped")}
+    assert others == {"Belgian Crisis Centre", "French Referral Unit"}
 
 
 def test_every_kind_has_words_and_addresses_only_those_that_its_entry_names():

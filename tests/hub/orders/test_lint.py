@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from stemtide.hub.orders import rules_lint
+from stemtide.hub.orders.rules_interests import Interest, InterestKind
 from stemtide.hub.orders.rules_lint import LintFacts
 from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.forms import FaultKind, form
@@ -72,7 +73,16 @@ SECRET = {"non_disclosure": True}
             {},
             [],
         ),
-        ({}, {"same": ("https://a.example/1",)}, [("warning", "urls", "in another order")]),
+        (
+            {},
+            {"interests": (Interest(InterestKind.ORDERED, "Police", url="https://a.example/1"),)},
+            [("warning", "urls", "in an order of Police that is in effect")],
+        ),
+        (
+            {},
+            {"interests": (Interest(InterestKind.OWN, reference="RO-2026-00001"),)},
+            [("warning", "signals", "in your order RO-2026-00001 already")],
+        ),
         (
             {"cross_border": False, "copy_sent": False, "home_contact": None},
             {},

@@ -163,6 +163,12 @@ def _request(name: str, entry: EntryRow) -> Matter:
     """
     thing = entry.subject.partition(":")[0]
     told = {one: str(entry.detail.get(one, "")) for one in ("count", "first", "last")}
+    others = entry.detail.get("others")
+    told["others"] = (
+        ", ".join(_title(f"party:{name}") for name in others if name)
+        if isinstance(others, list)
+        else ""
+    )
     told["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
     return Matter(entry=entry, addressed=_named(entry), parameters=told)
 

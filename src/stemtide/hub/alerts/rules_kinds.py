@@ -125,6 +125,7 @@ REQUESTS: Mapping[str, Rule] = {
         "order.withdrawn", "order.annulled", until=_kinds("order.reinstated"), escalates=True
     ),
     "order_prolonged": _order("order.prolonged", urgency=Urgency.SOON),
+    "order_overlapped": _order("order.overlapped", urgency=Urgency.SOON),
     "order_reinstated": _order("order.reinstated", urgency=Urgency.SOON, until=frozenset()),
     "scrutiny": _order(
         "scrutiny.requested",
@@ -165,6 +166,9 @@ REQUESTS: Mapping[str, Rule] = {
     ),
     "referral_overlap": _referral("referral.overlapped", once=("by",)),
     "hold_met": _referral("hold.met", until="hold.lifted hold.expired", once=("by",)),
+    "hold_ordered": _referral(
+        "hold.ordered", urgency=Urgency.NOW, until="hold.lifted hold.expired"
+    ),
     "hold_overridden": _referral("hold.overridden", urgency=Urgency.NOW),
 }
 """What is told of removal orders, referrals and holds: to their two sides, and to nobody else."""

@@ -24,7 +24,8 @@ from stemtide.hub.desk.refusals import filled, in_words, without_field
 from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.desk.situation_forms import uuid_or_none
 from stemtide.hub.orders import reads, reads_drafts, rules, writes
-from stemtide.hub.orders.rules_lint import Finding, FlawedError
+from stemtide.hub.orders.rules_findings import Finding
+from stemtide.hub.orders.rules_lint import FlawedError
 from stemtide.hub.parties import reads as parties, reads_competences as competences
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError

@@ -305,7 +305,12 @@ def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
 
 
 def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:
-    """Whether an entry of an order is the viewer's to read: drafts are their issuer's alone."""
+    """Whether an entry of an order is the viewer's to read.
+
+    Drafts, and whose order meets it, are their issuer's alone.
+    """
+    if entry.kind == "order.overlapped":
+        return row.issued_by_id == viewer.pk
     is_before = row.issued_at is None or entry.recorded_at < row.issued_at
     return row.issued_by_id == viewer.pk or not is_before
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from stemtide.fingerprints.url import UrlError, canonical, digest
-from stemtide.hub.orders import reads, rules, rules_lint
+from stemtide.hub.orders import reads, reads_interests, rules, rules_lint
 from stemtide.hub.orders.models import Information, Order, OrderAddress, OrderAnswer
 from stemtide.hub.orders.rules import IN_EFFECT
+from stemtide.hub.orders.rules_findings import Finding
 from stemtide.hub.orders.rules_lint import LintFacts
 from stemtide.hub.parties import (
     reads as parties,
@@ -92,7 +93,7 @@ def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
     ]
 
 
-def findings(row: Order, *, viewer: Party, now: datetime) -> list[rules_lint.Finding]:
+def findings(row: Order, *, viewer: Party, now: datetime) -> list[Finding]:
     """The same, for writes and for pages that speak other languages."""
     return rules_lint.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
 
@@ -163,20 +164,8 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         informed_at=first.sent_at if first else None,
         language=row.language,
         languages=frozenset(languages),
-        same=_same(row),
+        interests=reads_interests.interests(row, viewer=row.issued_by, now=now),
     )
-
-
-def _same(row: Order) -> tuple[str, ...]:
-    """Addresses of a draft that another order in effect names already."""
-    mine = row.addresses.exclude(digest="").values_list("digest", "url")
-    others = OrderAddress.objects.filter(
-        digest__in=[one for one, _ in mine],
-        order__state__in=IN_EFFECT,
-        order__exercise=row.exercise,
-    )
-    found = set(others.exclude(order=row).values_list("digest", flat=True))
-    return tuple(url[:200] for one, url in mine if one in found)
 
 
 def _contact(party: Party, *, viewer: Party, now: datetime) -> str:

@@ -3,7 +3,7 @@
 
 A flaw forbids to issue; a doubt is shown and may stand.
 
-source: Regulation (EU) 2021/784 Art. 3(2) and (4), Art. 4(1), Art. 11(3), Annex I.
+source: Regulation (EU) 2021/784 recital 36, Art. 3(2) and (4), Art. 4(1), Art. 11(3), Annex I.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
 from stemtide.fingerprints.url import UrlClass, UrlError, url_class
+from stemtide.hub.orders.rules_findings import Doubt, Finding, Flaw
+from stemtide.hub.orders.rules_interests import Interest, doubts
 from stemtide.hub.parties.rules import InvalidError, RefusalError
 from stemtide.protocol import clocks
 from stemtide.protocol.forms import (
@@ -50,32 +52,6 @@ _SPELT_WRONG = frozenset(
 """Faults that not even a draft keeps: no page or client of ours sends them."""
 
 
-class Finding:
-    """One finding: a field of the form or the draft, and words with their remedy."""
-
-    is_error = False
-
-    def __init__(self, field: str, template: str, /, **facts: object) -> None:
-        self.field = field
-        self.template = template
-        self.facts = facts
-
-    @property
-    def message(self) -> str:
-        """What is wrong and what to do, in English."""
-        return self.template.format_map(self.facts) if self.facts else self.template
-
-
-class Flaw(Finding):
-    """It must be mended before the order is issued."""
-
-    is_error = True
-
-
-class Doubt(Finding):
-    """It may stand, once somebody has looked at it."""
-
-
 class FlawedError(RefusalError):
     """An order is not issued, as its lint found flaws. findings: all of them."""
 
@@ -96,7 +72,7 @@ class LintFacts:
     is_first:   the issuer has never issued an order to this provider.
     informed_at: when the issuer last told the provider of procedures and deadlines.
     languages:  those of the provider's contact points; empty where nobody knows.
-    same:       addresses of this draft that another order in effect names already.
+    interests:  of others in the same addresses or content, and orders of one's own on them.
     """
 
     issuing_state: str
@@ -108,7 +84,7 @@ class LintFacts:
     informed_at: datetime | None = None
     language: str = "en"
     languages: frozenset[str] = field(default_factory=frozenset)
-    same: tuple[str, ...] = ()
+    interests: tuple[Interest, ...] = ()
 
 
 def check_values(values: Mapping[str, object], *, name: str) -> None:
@@ -162,8 +138,9 @@ def lint(values: Values, *, facts: LintFacts) -> list[Finding]:
     wrong = {one.field for one in found}
     for part in (_states(values, facts), _secrecy(values, facts), _days(values, facts)):
         found.extend(one for one in part if one.field not in wrong)
-    found.extend(_addresses(values, facts) if "urls" not in wrong else ())
+    found.extend(_addresses(values) if "urls" not in wrong else ())
     found.extend(_first_order(facts))
+    found.extend(doubts(facts.interests))  # recital 36
     found.extend(_doubts(values, facts))
     return sorted(found, key=lambda one: not one.is_error)
 
@@ -229,7 +206,7 @@ def _days(values: Values, facts: LintFacts) -> Iterator[Finding]:
         yield Flaw("signed_on", "lies before the day of issue: sign it today")
 
 
-def _addresses(values: Values, facts: LintFacts) -> Iterator[Finding]:
+def _addresses(values: Values) -> Iterator[Finding]:
     """Every address leads to one piece of content, once."""
     urls = values.get("urls")
     if not isinstance(urls, list):
@@ -258,10 +235,6 @@ def _addresses(values: Values, facts: LintFacts) -> Iterator[Finding]:
             "urls",
             "lie on {count} hosts: check that all of them are this provider's",
             count=len(hosts),
-        )
-    for url in facts.same:
-        yield Doubt(
-            "urls", "{url} is in another order already: check that this one is needed", url=url
         )
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.orders import reads, reads_drafts, rules, rules_lint
+from stemtide.hub.orders import reads, reads_drafts, rules, rules_lint, writes_interests
 from stemtide.hub.orders.models import Copy, Information, Order, OrderAddress
 from stemtide.hub.parties import (
     reads as parties,
@@ -139,6 +139,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
     1. Whoever issues may do so.  2. The lint finds no flaw.  3. The order gets its reference; from
     now on its form does not change.  4. Authorities of the provider's state get their copies.
+    5. Who orders or holds the same is told, and so is the issuer.
 
     raises: NotFoundError, NotAllowedError, ConflictError; FlawedError with all findings.
     source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).
@@ -163,6 +164,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     told = _record("order.issued", row, by=by, now=now, to=[row.addressee])
     for one in homes:
         _record("order.copied", row, by=by, now=now, to=[one])
+    writes_interests.tell_interested(row, by=by, now=now)  # 5
     return told
 
 

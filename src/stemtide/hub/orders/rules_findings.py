@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings of the lint: a flaw forbids to issue; a doubt is shown and may stand."""
+
+
+class Finding:
+    """One finding: a field of the form or the draft, and words with their remedy."""
+
+    is_error = False
+
+    def __init__(self, field: str, template: str, /, **facts: object) -> None:
+        self.field = field
+        self.template = template
+        self.facts = facts
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do, in English."""
+        return self.template.format_map(self.facts) if self.facts else self.template
+
+
+class Flaw(Finding):
+    """It must be mended before the order is issued."""
+
+    is_error = True
+
+
+class Doubt(Finding):
+    """It may stand, once somebody has looked at it."""
