@@ -200,7 +200,12 @@ def _orders(world):
     party, by = world.party["authority"], world.actor("authority")
     for duty in (Duty.ISSUE, Duty.SCRUTINISE):
         competences.name_competent(party, duty, actor="operator", now=world.now)
-    body = OrderIn(to="provider", annex=ANNEX_1, emergency="An attack is under way.")
+    body = OrderIn(
+        to="provider",
+        annex=ANNEX_1,
+        emergency="An attack is under way.",
+        emergency_ground="ongoing_events",
+    )
     order = orders.draft(body, by=by, now=world.now).id
     orders.issue(order, by=by, now=world.now)
     order_answers.record_receipt(order, via=ReceiptVia.WEBHOOK, at=world.now, now=world.now)

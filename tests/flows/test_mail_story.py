@@ -44,7 +44,12 @@ for one, address in ((party, "me@one-person.example"), (home, "tco@unit.example"
     writes_contacts.add_contact_point(one, channel="mail", address=address, now=now, **by)
 issuer = Actor(Party.objects.get(name=cast.AUTHORITY), "person:1", "duty_officer")
 annex = ANNEX | {"urls": ["URL"], "signed_on": now.date().isoformat()}
-order = OrderIn(to="one-person", annex=annex, emergency="An attack is under way.")
+order = OrderIn(
+    to="one-person",
+    annex=annex,
+    emergency="An attack is under way.",
+    emergency_ground="ongoing_events",
+)
 order = orders.draft(order, by=issuer, now=now).id
 orders.issue(order, by=issuer, now=now)
 asked = AssessIn(

@@ -206,6 +206,7 @@ def issue(stage, url, *, emergency="", signals=""):
     if is_first:
         page.get_by_label("law enforcement authority").check()
         page.locator("[name=emergency]").fill(emergency)
+        page.locator("[name=emergency_ground]").select_option("ongoing_events")
     names = ANNEX_1 if is_first else OF_THIS_ORDER
     fill(page, **{one: ANNEX_1[one] for one in names if one != "authority_type"})
     page.get_by_role("button", name="Save and check").first.click()

@@ -9,7 +9,7 @@ import typer
 
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.protocol.words_orders import OrderState, Side
+from stemtide.protocol.words_orders import EmergencyGround, OrderState, Side
 from stemtide.protocol.words_referrals import ContentType
 
 order = typer.Typer(no_args_is_help=True, help="Removal orders: Regulation (EU) 2021/784 Art. 3.")
@@ -64,6 +64,9 @@ def draft(
     emergency: Annotated[
         str, typer.Option(help="Why a first order could not wait twelve hours.")
     ] = "",
+    emergency_ground: Annotated[
+        EmergencyGround | None, typer.Option(help="Which serious harm makes it an emergency.")
+    ] = None,
     language: Annotated[str, typer.Option(help="The tag of its language.")] = "en",
     content_type: Annotated[ContentType, typer.Option(help="What it is.")] = ContentType.OTHER,
     signal: Signals = None,
@@ -78,6 +81,7 @@ def draft(
         "to": to,
         "annex": _annex_1(annex, set_, url=url, ground=ground, reasons=reasons),
         "emergency": emergency,
+        "emergency_ground": emergency_ground,
         "language": language,
         "content_type": content_type,
         "signals": signal or [],
@@ -103,6 +107,9 @@ def change(
     emergency: Annotated[
         str | None, typer.Option(help="Why it could not wait; '' for none.")
     ] = None,
+    emergency_ground: Annotated[
+        EmergencyGround | None, typer.Option(help="Which serious harm makes it an emergency.")
+    ] = None,
     language: Annotated[str | None, typer.Option(help="The tag of its language.")] = None,
     signal: Signals = None,
     hub: Hub = DEFAULT_HUB,
@@ -111,7 +118,13 @@ def change(
 ) -> None:
     """Change a draft. What is not named stays; an empty value empties its field."""
     fields = _annex_1(annex, set_, url=url, ground=ground, reasons=reasons)
-    body = {"annex": fields, "emergency": emergency, "language": language, "signals": signal}
+    body = {
+        "annex": fields,
+        "emergency": emergency,
+        "emergency_ground": emergency_ground,
+        "language": language,
+        "signals": signal,
+    }
     sent = {name: one for name, one in body.items() if one is not None}
     from stemtide.protocol.orders import DraftIn
 

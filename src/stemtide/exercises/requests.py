@@ -94,6 +94,7 @@ def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: 
     body = {
         "to": cast.PROVIDERS[1],
         "emergency": "The attack is under way (played).",
+        "emergency_ground": "ongoing_events",
         "content_type": "image",
         "crisis": crisis,
         "annex": {

@@ -12,6 +12,7 @@ from stemtide.protocol.forms import MAX_LONG_TEXT
 from stemtide.protocol.labels import IdeologyName
 from stemtide.protocol.words_orders import (
     AccessPurpose,
+    EmergencyGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -37,6 +38,7 @@ class OrderIn(BaseModel):
 
     to:       the provider's name. annex: fields of form tco-annex-1, as far as they are known.
     emergency: why the provider was not informed twelve hours before its first order; "" otherwise.
+               It stands in the order, with its ground (recital 17).
     language: the tag of the language that the order is written in.
     signals:  your own signals that were shared for this content: withdrawn if the order falls.
     """
@@ -46,6 +48,7 @@ class OrderIn(BaseModel):
     to: str = Field(min_length=1, max_length=60)
     annex: Values = Field(default={}, max_length=60)
     emergency: str = Field(default="", max_length=2000)
+    emergency_ground: EmergencyGround | None = None
     language: str = Field(default="en", min_length=2, max_length=12)
     content_type: ContentType = ContentType.OTHER
     ideology: IdeologyName | None = None
@@ -61,6 +64,7 @@ class DraftIn(BaseModel):
 
     annex: Values | None = Field(default=None, max_length=60)
     emergency: str | None = Field(default=None, max_length=2000)
+    emergency_ground: EmergencyGround | None = None
     language: str | None = Field(default=None, min_length=2, max_length=12)
     content_type: ContentType | None = None
     ideology: IdeologyName | None = None
@@ -304,6 +308,7 @@ class OrderOut(BaseModel):
     urls: list[str]
     is_first: bool
     emergency: str
+    emergency_ground: EmergencyGround | None
     is_cross_border: bool
     content_type: ContentType
     ideology: str | None

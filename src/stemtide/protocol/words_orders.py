@@ -52,6 +52,19 @@ class Measure(StrEnum):
     DISABLED = "disabled"
 
 
+class EmergencyGround(StrEnum):
+    """Serious harm for which a first order does not wait for twelve hours' notice.
+
+    The recital names the first two as examples.
+
+    source: Regulation (EU) 2021/784 recital 17.
+    """
+
+    IMMINENT_THREAT = "imminent_threat"
+    ONGOING_EVENTS = "ongoing_events"
+    OTHER = "other"
+
+
 class ReviewKind(StrEnum):
     """Kinds of review proceedings for which content is preserved longer.
 

@@ -40,6 +40,7 @@ def today(**annex):
 
 def draft(issuer, **facts):
     body = {"to": "small-forum", "annex": today(), "emergency": "An attack is under way."}
+    body |= {"emergency_ground": "ongoing_events"}
     made = issuer("POST", "/api/v1/orders", body | facts)
     assert made.status_code == 201, made.content
     return made.json()["id"]

@@ -74,7 +74,12 @@ def issue(world, minutes_ago=0, **facts):
         competences.name_competent(party, Duty.ISSUE, actor="operator", now=world.now)
     by, at = world.actor("authority"), world.now - timedelta(minutes=minutes_ago)
     annex = ANNEX_1 | {"urls": [f"https://provider.example/thread/{minutes_ago}"]} | facts
-    body = OrderIn(to="provider", annex=annex, emergency="An attack is under way.")
+    body = OrderIn(
+        to="provider",
+        annex=annex,
+        emergency="An attack is under way.",
+        emergency_ground="ongoing_events",
+    )
     uid = orders.draft(body, by=by, now=at).id
     made = orders.issue(uid, by=by, now=at)
     order_answers.record_receipt(uid, via=ReceiptVia.WEBHOOK, at=at, now=at)

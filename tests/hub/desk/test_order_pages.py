@@ -21,6 +21,7 @@ from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db
 EMERGENCY = "An attack is under way."
+URGENT = {"emergency": EMERGENCY, "emergency_ground": "ongoing_events"}
 URL = "https://provider.example/thread/7"
 
 
@@ -54,7 +55,7 @@ def said(answer):
 
 
 def drafted(world, **facts):
-    body = OrderIn(**({"to": "provider", "annex": ANNEX_1, "emergency": EMERGENCY} | facts))
+    body = OrderIn(**({"to": "provider", "annex": ANNEX_1, **URGENT} | facts))
     return writes.draft(body, by=world.actor("authority"), now=world.now).id
 
 
@@ -134,6 +135,19 @@ def test_an_order_is_issued_only_by_somebody_who_says_that_they_read_it(stage, o
     row = Order.objects.get(uid=uid)
     assert (row.state, row.reference[:3]) == ("issued", "RO-")
     assert officer.get(f"/orders/{uid}/draft").status_code == 302
+
+
+def test_the_emergency_of_recital_17_is_chosen_beside_the_form_and_stands_in_the_order(
+    stage, officer, moderator
+):
+    uid = drafted(stage, emergency_ground=None)
+    assert "which serious harm makes this an emergency" in said(officer.get(f"/orders/{uid}/draft"))
+    page = officer.get(f"/orders/{uid}/draft")
+    officer.post(f"/orders/{uid}/draft", as_sent(page, emergency_ground="ongoing_events"))
+    writes.issue(uid, by=stage.actor("authority"), now=stage.now)
+    read = said(moderator.get(f"/orders/{uid}"))
+    assert "depicts ongoing events resulting in harm" in read
+    assert EMERGENCY in read
 
 
 def test_a_flawed_order_is_not_issued_whatever_is_sent(stage, officer):

@@ -23,6 +23,7 @@ from tests.world import NOON
 pytestmark = pytest.mark.django_db
 
 AT_HOME = {"cross_border": False, "copy_sent": False, "home_contact": ""}
+URGENT = {"emergency_ground": "ongoing_events"}
 CONTACT = "+33 1 5555 0100, duty desk"
 
 
@@ -31,7 +32,7 @@ def order_of_france(world, *, url=cast.URL, **facts):
     competences.name_competent(world.other_authority, Duty.ISSUE, actor="operator", now=NOON)
     by = world.actor(world.other_authority)
     annex = cast.ANNEX_1 | AT_HOME | {"urls": [url]}
-    body = OrderIn(to="small-forum", annex=annex, emergency="An attack.", **facts)
+    body = OrderIn(to="small-forum", annex=annex, emergency="An attack.", **URGENT, **facts)
     return writes.issue(writes.draft(body, by=by, now=NOON).id, by=by, now=NOON)
 
 

@@ -36,6 +36,7 @@ def test_a_form_that_is_right_has_no_findings():
 
 
 ABROAD = {"cross_border": True, "copy_sent": True}
+URGENT = {"informed_at": None, "emergency": "An attack.", "emergency_ground": "ongoing_events"}
 SECRET = {"non_disclosure": True}
 
 
@@ -141,7 +142,12 @@ SECRET = {"non_disclosure": True}
             {"informed_at": NOON - timedelta(hours=11)},
             [("error", "emergency", "wait until 2026-11-24 13:00 UTC")],
         ),
-        ({}, {"informed_at": None, "emergency": "An attack."}, []),
+        (
+            {},
+            {"informed_at": None, "emergency": "An attack."},
+            [("error", "emergency_ground", "which serious harm makes this an emergency")],
+        ),
+        ({}, URGENT, []),
         ({}, {"emergency": "An attack."}, [("warning", "emergency", "was informed in time")]),
         ({}, {"is_first": False, "informed_at": None}, []),
         (

@@ -220,9 +220,33 @@ def test_a_first_order_needs_twelve_hours_or_an_emergency(world):
     cast.inform(world, hours=11)
     with pytest.raises(FlawedError):
         act(world, writes.issue, uid, world.authority)
-    act(world, writes.change, uid, world.authority, body=DraftIn(emergency="Attack under way."))
+    act(
+        world,
+        writes.change,
+        uid,
+        world.authority,
+        body=DraftIn(emergency="Attack under way.", emergency_ground="ongoing_events"),
+    )
     assert act(world, writes.issue, uid, world.authority).emergency == "Attack under way."
     assert not cast.issue(world).is_first
+
+
+def test_an_emergency_stands_in_the_order_with_its_ground_as_recital_17_asks(world):
+    cast.name_competent(world)
+    ground = {"emergency": "The stream runs.", "emergency_ground": "ongoing_events"}
+    told = cast.issue(world, **ground)
+    assert (told.emergency_ground, told.annex["emergency_ground"]) == ("ongoing_events",) * 2
+    assert (told.annex["emergency"], told.annex["emergency_reasons"]) == (True, "The stream runs.")
+    assert cast.issue(world).annex["emergency"] is False
+
+
+def test_an_emergency_that_is_taken_back_takes_its_ground_along(world):
+    cast.name_competent(world)
+    uid = cast.draft(world, emergency="An attack.", emergency_ground="imminent_threat").id
+    kept = act(world, writes.change, uid, world.authority, body=DraftIn(language="fr"))
+    assert kept.emergency_ground == "imminent_threat"
+    gone = act(world, writes.change, uid, world.authority, body=DraftIn(emergency=""))
+    assert (gone.emergency, gone.emergency_ground) == ("", None)
 
 
 def test_who_is_no_longer_named_does_not_issue_what_it_drafted(orders):
@@ -246,6 +270,7 @@ def test_an_order_within_one_state_has_no_copy(world):
         to="small-forum",
         annex=annex | {"cross_border": False, "copy_sent": False},
         emergency="An attack is under way.",
+        emergency_ground="ongoing_events",
     )
     by = world.actor(world.other_authority)
     made = writes.draft(body, by=by, now=NOON)

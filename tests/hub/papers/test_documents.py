@@ -69,7 +69,7 @@ def test_an_order_says_what_stands_in_it():
     for said in ("2026-11-24 12:00:00 UTC", "Court of First Instance", "+32 2 555 01 99"):
         assert said in told
     assert told.count("☒") == 5
-    assert told.count("☐") == 6
+    assert told.count("☐") == 7
     assert "$x$ #panic() <b>" in told
 
 
@@ -190,6 +190,20 @@ def test_what_is_not_asked_for_is_left_out_and_what_is_missing_is_said():
     assert "not stated" in told.partition("G. Possibilities of redress")[2]
     empty = text_of(form_pdf(form("tco-annex-1"), {}, language="xx"))
     assert "not stated" in empty
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_emergency_is_justified_in_the_document_as_recital_17_asks(language):
+    urgent = {"emergency": True, "emergency_ground": "imminent_threat"}
+    values = ORDER | urgent | {"emergency_reasons": "He names a school."}
+    told = text_of(form_pdf(form("tco-annex-1"), values, language=language))
+    assert "He names a school." in told
+    ground = form("tco-annex-1").field("emergency_ground").options[0].title.within(language)
+    assert ground.split()[-1] in told
+    plain = text_of(form_pdf(form("tco-annex-1"), ORDER, language=language))
+    title = form("tco-annex-1").field("emergency_reasons").title.within(language)
+    assert title in told
+    assert title not in plain
 
 
 def test_values_that_are_not_as_their_kind_wants_stand_as_they_are():

@@ -35,6 +35,9 @@ from stemtide.protocol.orders import OrderOut
 from stemtide.protocol.referrals import Finding as Interest, SearchIn
 from stemtide.protocol.words import Duty, PartyKind
 
+BESIDE = ("emergency_ground", "language", "content_type", "ideology")
+"""Facts beside the form whose change by somebody else is noticed."""
+
 SEARCHED = 10
 """Addresses of a draft for which others' interests are looked up when its page is shown."""
 
@@ -225,6 +228,7 @@ def _forms(request: SignedInRequest, found: OrderOut) -> tuple[AnnexForm, Beside
     sent = request.POST if request.method == "POST" else None
     first = {
         "emergency": found.emergency,
+        "emergency_ground": found.emergency_ground or "",
         "language": found.language,
         "content_type": found.content_type,
         "ideology": found.ideology or "",
@@ -236,9 +240,7 @@ def _forms(request: SignedInRequest, found: OrderOut) -> tuple[AnnexForm, Beside
 
 def _seen(found: OrderOut) -> str:
     """What a draft said when its page was made, in short: it tells whether it was changed since."""
-    said = found.model_dump_json(
-        include={"annex", "emergency", "language", "content_type", "ideology", "signals"}
-    )
+    said = found.model_dump_json(include={"annex", "emergency", *BESIDE, "signals"})
     return sha256(said.encode()).hexdigest()
 
 

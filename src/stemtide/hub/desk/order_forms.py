@@ -265,6 +265,11 @@ class BesideForm(OrderForm):
         max_length=2000,
         widget=_area(2),
     )
+    emergency_ground = forms.ChoiceField(
+        label=_("Which serious harm makes it an emergency? (recital 17)"),
+        choices=[("", _("It is no emergency")), *PHRASES["emergency"].items()],
+        required=False,
+    )
     language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)
     content_type = forms.ChoiceField(
         label=_("What is there?"), choices=list(CONTENT["content_type"].items())
@@ -289,6 +294,7 @@ class BesideForm(OrderForm):
             DraftIn,
             annex=annex,
             emergency=said["emergency"],
+            emergency_ground=said["emergency_ground"] or None,
             language=said["language"],
             content_type=ContentType(said["content_type"]),
             ideology=said["ideology"] or None,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.protocol.words_orders import (
     AccessPurpose,
+    EmergencyGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -61,6 +62,15 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         ScrutinyBasis.OWN_INITIATIVE: _("on the authority's own initiative"),
         ScrutinyBasis.PROVIDER: _("the provider asked for it"),
         ScrutinyBasis.CONTENT_PROVIDER: _("the content provider asked for it"),
+    },
+    "emergency": {
+        EmergencyGround.IMMINENT_THREAT: _(
+            "an imminent threat to the life or physical integrity of a person"
+        ),
+        EmergencyGround.ONGOING_EVENTS: _(
+            "ongoing events that harm the life or physical integrity of a person"
+        ),
+        EmergencyGround.OTHER: _("another serious harm, as the justification says"),
     },
     "review": {
         ReviewKind.ADMINISTRATIVE: _("administrative review proceedings"),

@@ -8,6 +8,7 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.words_orders import (
     AccessPurpose,
+    EmergencyGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -47,7 +48,8 @@ class Order(models.Model):
 
     reference:  given when it is issued; "" for a draft.
     annex:      what the issuer wrote into Annex I; the hub fills in the rest when it is read.
-    emergency:  why a first order was issued without twelve hours' notice; "" otherwise.
+    emergency:  why a first order was issued without twelve hours' notice; "" otherwise. Its ground
+                may be missing in orders from before it was asked for.
     due_at:     when the running hour is over; None before receipt, in a pause, and at the end.
     missed_at:  when the hub noted that the hour had passed without an answer. It stays.
     executed_at: the moment of the measure, as the provider says it; answered_at: when it said so.
@@ -69,6 +71,12 @@ class Order(models.Model):
     )
     ideology = models.CharField(max_length=40, blank=True)
     emergency = models.TextField(blank=True)
+    emergency_ground = models.CharField(
+        max_length=20,
+        choices=[(ground, ground) for ground in EmergencyGround],
+        blank=True,
+        db_default="",
+    )
     is_first = models.BooleanField(default=False)
     is_cross_border = models.BooleanField(default=False)
     crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="orders")

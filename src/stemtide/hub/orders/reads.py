@@ -45,6 +45,7 @@ from stemtide.protocol.orders import (
 from stemtide.protocol.words import Duty
 from stemtide.protocol.words_orders import (
     AccessPurpose,
+    EmergencyGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -179,6 +180,9 @@ def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() s
         "addressee": row.addressee.title,
         "issued_at": row.issued_at.isoformat() if row.issued_at else None,
         "reference": row.reference,
+        "emergency": bool(row.emergency),
+        "emergency_ground": row.emergency_ground,
+        "emergency_reasons": row.emergency,
     }
 
 
@@ -226,6 +230,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         urls=[one.url for one in row.addresses.all()],
         is_first=row.is_first,
         emergency=row.emergency,
+        emergency_ground=EmergencyGround(row.emergency_ground) if row.emergency_ground else None,
         content_type=ContentType(row.content_type),
         ideology=row.ideology or None,
         signals=sorted(linked),

@@ -161,6 +161,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         is_first=is_first(row, viewer=row.issued_by),
         now=now,
         emergency=row.emergency,
+        emergency_ground=row.emergency_ground,
         informed_at=first.sent_at if first else None,
         language=row.language,
         languages=frozenset(languages),

@@ -81,6 +81,7 @@ class LintFacts:
     is_first: bool
     now: datetime
     emergency: str = ""
+    emergency_ground: str = ""
     informed_at: datetime | None = None
     language: str = "en"
     languages: frozenset[str] = field(default_factory=frozenset)
@@ -239,9 +240,10 @@ def _addresses(values: Values) -> Iterator[Finding]:
 
 
 def _first_order(facts: LintFacts) -> Iterator[Finding]:
-    """Before a first order the provider was informed, or it is an emergency.
+    """Before a first order the provider was informed, or it is an emergency with its ground.
 
-    source: Regulation (EU) 2021/784 Art. 3(2).
+    source: Regulation (EU) 2021/784 Art. 3(2), recital 17: the authority duly justifies its
+            decision in the removal order.
     """
     if not facts.is_first:
         if facts.emergency:
@@ -253,6 +255,11 @@ def _first_order(facts: LintFacts) -> Iterator[Finding]:
     is_informed = start is not None and facts.now >= start
     if is_informed and facts.emergency:
         yield Doubt("emergency", "is not needed: the provider was informed in time; leave it out")
+    if facts.emergency and not is_informed and not facts.emergency_ground:
+        yield Flaw(
+            "emergency_ground",
+            "is missing: say which serious harm makes this an emergency (recital 17)",
+        )
     if is_informed or facts.emergency:
         return
     if start is None:

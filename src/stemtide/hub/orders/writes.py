@@ -28,6 +28,9 @@ from stemtide.protocol.orders import DraftIn, InformationOut, InformIn, OrderIn,
 from stemtide.protocol.words import Duty
 from stemtide.protocol.words_orders import OrderState
 
+_BESIDE = ("emergency", "emergency_ground", "language", "content_type", "ideology")
+"""What a draft holds beside its form."""
+
 SERIES, EXERCISE_SERIES = "RO", "XRO"
 """Series of file references: an exercise leaves no gap in the real one."""
 
@@ -82,6 +85,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
         content_type=body.content_type,
         ideology=body.ideology or "",
         emergency=body.emergency.strip(),
+        emergency_ground=body.emergency_ground or "",
         crisis=_crisis(body.crisis, exercise=body.exercise, by=by),
         exercise=body.exercise,
         drafted_at=now,
@@ -106,10 +110,11 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
         row.annex = _merged(row.annex, body.annex)
     if body.emergency is not None:
         row.emergency = body.emergency.strip()
+    row.emergency_ground = (body.emergency_ground or row.emergency_ground) if row.emergency else ""
     row.language = body.language or row.language
     row.content_type = body.content_type or row.content_type
     row.ideology = body.ideology or row.ideology
-    row.save(update_fields=["annex", "emergency", "language", "content_type", "ideology"])
+    row.save(update_fields=["annex", *_BESIDE])
     _set_addresses(row, by=by)
     if body.signals is not None:
         row.signals.set(_own_signals(body.signals, row=row, by=by))
@@ -126,8 +131,8 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
-    row.annex, row.emergency = {}, ""
-    row.save(update_fields=["state", "annex", "emergency"])
+    row.annex, row.emergency, row.emergency_ground = {}, "", ""
+    row.save(update_fields=["state", "annex", "emergency", "emergency_ground"])
     row.addresses.all().delete()
     row.signals.clear()
     return _record("order.discarded", row, by=by, now=now)
