@@ -87,7 +87,7 @@ ACTS = {
     *("signal-withdraw", "signal-opinion", "crisis-act", "preview-destroy", "look-reveal"),
     *("sign-out", "sitting-end", "colleague-act", "ladder", "contact-remove"),
     *("crisis-log-post", "crisis-log-pin", "crisis-lines-propose", "crisis-line-vote"),
-    *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-section"),
+    *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-sections"),
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),

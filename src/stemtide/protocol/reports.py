@@ -14,6 +14,9 @@ from stemtide.protocol.words import NoteTopic, ReportAudience, ReportState
 
 _ORDERS = ConfigDict(extra="forbid", frozen=True)
 
+MAX_SECTION = 20_000
+"""Characters that one section has at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -81,7 +84,7 @@ class SectionIn(BaseModel):
 
     model_config = _ORDERS
 
-    text: str = Field(max_length=20_000)
+    text: str = Field(max_length=MAX_SECTION)
 
 
 class NoteIn(BaseModel):

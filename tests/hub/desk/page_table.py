@@ -202,7 +202,7 @@ POST report-agree                 in  302 403 403 403 403 302 404 403 403 404 40
 POST report-note                  in  302 302 403 403 302 302 404 302 403 404 404 404
 GET  report-pdf                   in  200 200 200 200 200 200 404 200 200 404 404 404
 POST report-publish               in  302 403 403 403 403 302 404 403 403 404 404 404
-POST report-section               in  302 302 403 403 302 302 404 403 403 404 404 404
+POST report-sections              in  302 302 403 403 302 302 404 403 403 404 404 404
 GET  reports                      in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  search                       in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  sign-in                      200 302 302 302 302 302 302 302 302 302 302 302 302
@@ -280,7 +280,7 @@ PARTS = {
     "delivery-drop": {"uid": "delivery"},
     "drill": {"uid": "drill"},
     "drill-block": {"uid": "drill"},
-    "report-section": {"uid": "report"},
+    "report-sections": {"uid": "report"},
     "colleague-act": {"number": "person"},
     "exchange": {"name": "exchange"},
     "exchange-act": {"name": "exchange"},
@@ -309,7 +309,6 @@ FIXED = {
     "hold-act": {"verb": "lift"},
     "inbox-referral-act": {"verb": "acknowledge"},
     "inbox-batch-act": {"verb": "acknowledge"},
-    "report-section": {"name": "lessons"},
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
     "webhook-act": {"verb": "test"},
@@ -397,7 +396,7 @@ DATA = {
     },
     "report-note": {"note-topic": "idea", "note-text": "Call earlier."},
     "report-publish": {"audience": "room"},
-    "report-section": {"text": "Learnt."},
+    "report-sections": {"text-lessons": "Learnt."},
     "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
     "signal-opinion": {"opinion-opinion": "dispute"},
     "exchange-act": {"confirm": "on"},

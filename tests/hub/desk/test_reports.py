@@ -4,7 +4,8 @@ import json
 import pytest
 
 from stemtide.hub.crises import writes_moves as moves
-from stemtide.hub.reports import reads
+from stemtide.hub.reports import reads, writes
+from stemtide.hub.reports.rules import fingerprint
 from stemtide.protocol.crises import ProposalIn
 from stemtide.protocol.reports import sections_of
 from stemtide.protocol.words import Role
@@ -74,8 +75,9 @@ def test_a_report_goes_from_its_opening_to_its_publication(world, crisis):
     assert "Parameters and objective" in text(opened)
     report = reads.latest(crisis, viewer=world.party["authority"])
     at = f"/reports/{report.id}"
-    for one in sections_of(report.framework):
-        analyst.post(f"{at}/sections/{one.name}", {"text": f"About {one.name}.\r\n\r\nMore."})
+    names = [section.name for section in sections_of(report.framework)]
+    typed = {f"text-{name}": f"About {name}.\r\n\r\nMore." for name in names}
+    analyst.post(f"{at}/sections", typed)
     action = {"action-text": "Drill.", "action-owner": "provider", "action-due": "2027-01-31"}
     analyst.post(f"{at}/action", action)
     provider = world.desk("provider")
@@ -99,6 +101,51 @@ def test_a_report_goes_from_its_opening_to_its_publication(world, crisis):
     assert outside.get(f"{at}/pdf").content.startswith(b"%PDF-")
 
 
+@pytest.fixture
+def report(world, crisis):
+    by = world.actor("authority")
+    writes.open_report(crisis, by=by, now=world.now)
+    return reads.latest(crisis, viewer=world.party["authority"])
+
+
+def saved(world, report):
+    now = reads.report(report.id, viewer=world.party["authority"])
+    return {section.name: section.text for section in now.sections if section.text}
+
+
+TYPED = {"text-lessons": "Learnt.", "text-outcomes": "Ten copies."}
+
+
+@pytest.mark.parametrize("button", ["sections", "note", "action", "agree"])
+def test_whichever_button_is_pressed_every_section_that_was_typed_is_saved(world, report, button):
+    world.desk("authority", Role.DUTY_OFFICER).post(f"/reports/{report.id}/{button}", TYPED)
+    assert saved(world, report) == {"lessons": "Learnt.", "outcomes": "Ten copies."}
+
+
+def test_a_note_and_an_action_that_are_half_typed_stay_on_the_page(world, report):
+    more = {"note-topic": "idea", "note-text": "Call earlier", "action-text": "Drill them"}
+    desk = world.desk("authority")
+    page = desk.post(f"/reports/{report.id}/sections", TYPED | more).content.decode()
+    assert "Call earlier" in page
+    assert "Drill them" in page
+    noted = desk.post(f"/reports/{report.id}/note", more).content.decode()
+    assert "Drill them" in noted
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_overwritten(world, report):
+    at, bases = f"/reports/{report.id}/sections", {}
+    for name in ("lessons", "outcomes"):
+        bases[f"basis-{name}"] = fingerprint("")
+    world.desk("authority").post(at, {"text-lessons": "Theirs."} | bases)
+    late = world.desk("authority", Role.DUTY_OFFICER)
+    answer = late.post(at, TYPED | bases)
+    assert answer.status_code == 409
+    assert all(words in text(answer) for words in ("Learnt.", "Ten copies.", "Theirs."))
+    assert saved(world, report) == {"lessons": "Theirs."}
+    late.post(at, {"text-lessons": "", "basis-lessons": fingerprint(""), "text-outcomes": "Ten."})
+    assert saved(world, report) == {"lessons": "Theirs.", "outcomes": "Ten."}
+
+
 def test_a_report_is_not_there_for_who_may_not_read_it(world, crisis):
     world.desk("authority").post(f"/crises/{crisis}/report/open")
     report = reads.latest(crisis, viewer=world.party["authority"])
@@ -116,8 +163,11 @@ def test_what_is_wrong_in_a_report_is_said(world, crisis):
     assert desk.post(f"{at}/note", {}).status_code == 422
     assert desk.post(f"{at}/note", {"note-topic": "idea", "note-text": "x"}).status_code == 422
     assert desk.post(f"{at}/action", {}).status_code == 422
-    long = desk.post(f"{at}/sections/lessons", {"text": "x" * 20_001}, follow=True)
-    assert "at most 20,000" in text(long)
+    long = desk.post(f"{at}/sections", {"text-lessons": "x" * 20_001, "text-outcomes": "Kept"})
+    assert long.status_code == 422
+    assert "at most 20000" in text(long)
+    assert "Kept" in text(long)
+    assert desk.post(f"{at}/sections", {"text-nothing": "x"}).status_code == 422
     lead = world.desk("agency", Role.COORDINATOR)
     assert "say nothing yet" in text(lead.post(f"{at}/agree", follow=True))
 

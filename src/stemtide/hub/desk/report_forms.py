@@ -11,6 +11,15 @@ from stemtide.hub.desk.situation_forms import OrderForm
 from stemtide.protocol.reports import ActionIn, NoteIn, PublishIn
 from stemtide.protocol.words import NoteTopic, ReportAudience
 
+FORM = "report-edit"
+"""The id of the one form of the page: whichever button is pressed, all of it is sent."""
+
+
+def _join(form: forms.Form) -> None:
+    """Make the fields of a form part of the page's one form."""
+    for field in form.fields.values():
+        field.widget.attrs["form"] = FORM
+
 
 class NoteForm(OrderForm):
     """Say something in the debrief."""
@@ -29,6 +38,10 @@ class NoteForm(OrderForm):
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        _join(self)
 
     def order(self) -> NoteIn | None:
         """What the room is asked to do; None where it is refused."""
@@ -49,6 +62,7 @@ class ActionForm(OrderForm):
     def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
         self.fields["owner"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
+        _join(self)
 
     def order(self) -> ActionIn | None:
         """What the room is asked to do; None where it is refused."""
@@ -68,6 +82,10 @@ class PublishForm(forms.Form):
             (ReportAudience.PUBLIC, _("every party, who may pass it on to anyone")),
         ],
     )
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        _join(self)
 
     def order(self) -> PublishIn:
         """What the room is asked to do. Only for a form that is valid."""

@@ -12,20 +12,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.entries import ACTS
-from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.desk.report_forms import ActionForm, NoteForm, PublishForm
+from stemtide.hub.desk.report_page import page
 from stemtide.hub.desk.situation import room_of, titles_of
 from stemtide.hub.desk.words import figure
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
-from stemtide.protocol.reports import ReportOut, SectionIn, TimelineEntry
+from stemtide.protocol.reports import TimelineEntry
 
 ROWS = 100
 """Entries on one page of the timeline."""
-
-MAX_SECTION = 20_000
 
 
 def _refs(request: SignedInRequest) -> dict[str, str]:
@@ -155,50 +153,8 @@ def published(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One report; it also prints as it stands."""
-    return _page(request, uid)
-
-
-def _page(
-    request: SignedInRequest,
-    uid: UUID,
-    *,
-    note_form: NoteForm | None = None,
-    action_form: ActionForm | None = None,
-) -> HttpResponse:
-    """The page; 422 where a form was wrong."""
-    viewer = request.user.party
-    found = reads.report(uid, viewer=viewer)
-    wrong = note_form or action_form
-    if wrong:
-        wrong.mark_errors()
-    owners = sorted(titles_of(request).items(), key=lambda one: one[1])
-    facts = {
-        "now": datetime.now(UTC),
-        "report": found,
-        "titles": titles_of(request),
-        "party": viewer.name,
-        "max_section": MAX_SECTION,
-        "note_form": note_form or NoteForm(prefix="note"),
-        "action_form": action_form or ActionForm(prefix="action", parties=owners),
-        "publish_form": PublishForm(),
-        **_allowed(request, found),
-    }
-    return render(request, "desk/report.html", facts, status=422 if wrong else 200)
-
-
-def _allowed(request: SignedInRequest, found: ReportOut) -> dict[str, bool]:
-    """What the reader may do, by the rules that the writes enforce."""
-    by = actor_of(request)
-    facts = reads.facts_of(found.id, viewer=by.party)
-    me = {"kind": by.kind, "role": by.role}
-    hand = rules.Hand(party=by.party.name, ref=by.ref)
-    return {
-        "may_write": rules.allows(rules.check_write, facts, name=by.party.name, **me),
-        "may_note": rules.allows(rules.check_note, facts, **me),
-        "may_agree": rules.allows(rules.check_agree, facts, by=hand, **me),
-        "may_publish": rules.allows(rules.check_publish, facts, name=by.party.name, **me),
-    }
+    """Show one report; it also prints as it stands."""
+    return page(request, uid)
 
 
 @require_safe
@@ -208,101 +164,3 @@ def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
     found = reads.report(uid, viewer=request.user.party)
     made = paper.report_pdf(found, titles=titles_of(request), said=figure)
     return _file(made, name=f"report-{uid}.pdf", media_type="application/pdf")
-
-
-@require_POST
-@signed_in
-@writing
-def write(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
-    """Write one section."""
-    text = request.POST.get("text", "").replace("\r\n", "\n")
-    if len(text) > MAX_SECTION:
-        messages.error(request, _("That is too long: a section has at most 20,000 characters."))
-        return redirect("report", uid=uid)
-    body, by = SectionIn(text=text), actor_of(request)
-    carry_out(
-        request,
-        lambda: writes.write_section(uid, name=name, body=body, by=by, now=datetime.now(UTC)),
-        done=_("Written."),
-    )
-    return redirect("report", uid=uid)
-
-
-@require_POST
-@signed_in
-@writing
-def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Add a debrief note."""
-    form = NoteForm(request.POST, prefix="note")
-    body = form.order() if form.is_valid() else None
-    if body is None:
-        return _page(request, uid, note_form=form)
-    carry_out(
-        request,
-        lambda: writes.add_note(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
-        done=_("Your note stands in the debrief."),
-    )
-    return redirect("report", uid=uid)
-
-
-@require_POST
-@signed_in
-@writing
-def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Give out an action."""
-    owners = list(titles_of(request).items())
-    form = ActionForm(request.POST, prefix="action", parties=owners)
-    body = form.order() if form.is_valid() else None
-    if body is None:
-        return _page(request, uid, action_form=form)
-    carry_out(
-        request,
-        lambda: writes.add_action(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
-        done=_("The action has an owner and a day."),
-    )
-    return redirect("report", uid=uid)
-
-
-@require_POST
-@signed_in
-@writing
-def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
-    """Say that an action is done."""
-    by = actor_of(request)
-    carry_out(
-        request,
-        lambda: writes.complete_action(uid, action=action, by=by, now=datetime.now(UTC)),
-        done=_("Done."),
-    )
-    return redirect("report", uid=uid)
-
-
-@require_POST
-@signed_in
-@writing
-def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The second pair of eyes."""
-    carry_out(
-        request,
-        lambda: writes.agree(uid, by=actor_of(request), now=datetime.now(UTC)),
-        done=_("Agreed. An edit makes a draft of it again."),
-    )
-    return redirect("report", uid=uid)
-
-
-@require_POST
-@signed_in
-@writing
-def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Publish it, and freeze its figures."""
-    form = PublishForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, _("Choose who reads it."))
-        return redirect("report", uid=uid)
-    body = form.order()
-    carry_out(
-        request,
-        lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
-        done=_("Published. It stays as it is; the next version may follow it."),
-    )
-    return redirect("report", uid=uid)

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import documents, leads, reports, search, situation
+from stemtide.hub.desk import documents, leads, report_page, reports, search, situation
 
 urlpatterns = [
     path("crises/<uuid:uid>/log", situation.log, name="crisis-log"),
@@ -27,16 +27,16 @@ urlpatterns = [
     path("reports", reports.published, name="reports"),
     path("reports/<uuid:uid>", reports.report, name="report"),
     path("reports/<uuid:uid>/pdf", reports.report_pdf, name="report-pdf"),
-    path("reports/<uuid:uid>/sections/<slug:name>", reports.write, name="report-section"),
-    path("reports/<uuid:uid>/note", reports.note, name="report-note"),
-    path("reports/<uuid:uid>/action", reports.action, name="report-action"),
+    path("reports/<uuid:uid>/sections", report_page.save, name="report-sections"),
+    path("reports/<uuid:uid>/note", report_page.note, name="report-note"),
+    path("reports/<uuid:uid>/action", report_page.action, name="report-action"),
     path(
         "reports/<uuid:uid>/actions/<uuid:action>/done",
-        reports.complete,
+        report_page.complete,
         name="report-action-done",
     ),
-    path("reports/<uuid:uid>/agree", reports.agree, name="report-agree"),
-    path("reports/<uuid:uid>/publish", reports.publish, name="report-publish"),
+    path("reports/<uuid:uid>/agree", report_page.agree, name="report-agree"),
+    path("reports/<uuid:uid>/publish", report_page.publish, name="report-publish"),
     path("documents/verify", documents.verify, name="document-verify"),
     path("search", search.search, name="search"),
     path("leads", leads.leads, name="leads"),

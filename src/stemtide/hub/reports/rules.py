@@ -6,6 +6,7 @@ source: Regulation (EU) 2022/2065 Art. 48: public reporting on measures, duratio
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from stemtide.hub.parties.rules import (
     LEADING_ROLES,
@@ -32,7 +33,9 @@ __all__ = [
     "check_publish",
     "check_section",
     "check_size",
+    "check_unchanged",
     "check_write",
+    "fingerprint",
     "may_publish_counts",
     "may_read",
 ]
@@ -139,6 +142,26 @@ def check_section(name: str, *, sections: Iterable[Section]) -> None:
             "there is no {name!r}; known are {known}",
             name=name[:40],
             known=", ".join(known),
+        )
+
+
+def fingerprint(text: str) -> str:
+    """Return what stands for the text of a section that somebody began to change."""
+    return sha256(text.strip().encode()).hexdigest()
+
+
+def check_unchanged(name: str, *, text: str, basis: str) -> None:
+    """Refuse to overwrite a section that somebody else saved meanwhile.
+
+    text: as it is saved now. basis: the fingerprint of the text that was changed; "" for any.
+
+    raises: ConflictError.
+    """
+    if basis and basis != fingerprint(text):
+        raise ConflictError(
+            "somebody else saved the section {name!r} meanwhile: nothing was overwritten. "
+            "Compare both texts, and save again",
+            name=name,
         )
 
 

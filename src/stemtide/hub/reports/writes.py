@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of what stays of a crisis: exports of its timeline, its report, its debrief."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -112,11 +113,48 @@ def write_section(uid: UUID, *, name: str, body: SectionIn, by: Actor, now: date
     row = reads.find(uid, viewer=by.party)
     _check_write(row, by=by)
     rules.check_section(name, sections=sections_of(row.framework))
+    return _write(row, name=name, text=body.text, by=by, now=now)
+
+
+@transaction.atomic
+def write_sections(
+    uid: UUID,
+    *,
+    texts: Mapping[str, SectionIn],
+    bases: Mapping[str, str],
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Write those of several sections that were changed: all or none.
+
+    bases: by section, the fingerprint of the text that was changed: a section that somebody else
+    saved meanwhile is not overwritten.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for an unknown section, ConflictError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    saved = dict(row.sections.values_list("name", "text"))
+    changed = {
+        name: body.text
+        for name, body in texts.items()
+        if body.text != saved.get(name, "") and rules.fingerprint(body.text) != bases.get(name)
+    }
+    if changed:
+        _check_write(row, by=by)
+    for name, text in changed.items():
+        rules.check_section(name, sections=sections_of(row.framework))
+        rules.check_unchanged(name, text=saved.get(name, ""), basis=bases.get(name, ""))
+        _write(row, name=name, text=text, by=by, now=now)
+
+
+def _write(row: Report, *, name: str, text: str, by: Actor, now: datetime) -> ReportOut:
+    """Save one section, and record it."""
     ReportSection.objects.update_or_create(
         report=row,
         name=name,
         defaults={
-            "text": body.text,
+            "text": text,
             "written_by": by.party,
             "written_ref": by.ref,
             "written_at": now,

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of a post-crisis report: one form, every button of which saves the sections."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.refusals import in_words
+from stemtide.hub.desk.report_forms import FORM, ActionForm, NoteForm, PublishForm
+from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.reports import reads, rules, writes
+from stemtide.protocol.reports import MAX_SECTION, ReportOut, SectionIn
+
+_TEXT, _BASIS = "text-", "basis-"
+_Rest = ParamSpec("_Rest")
+_View = Callable[Concatenate[SignedInRequest, _Rest], HttpResponse]
+
+
+def page(
+    request: SignedInRequest,
+    uid: UUID,
+    *,
+    typed: Mapping[str, str] | None = None,
+    note_form: NoteForm | None = None,
+    action_form: ActionForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Return the page of a report.
+
+    typed: texts of sections that were sent and not saved, by name.
+    """
+    viewer = request.user.party
+    report = reads.report(uid, viewer=viewer)
+    titles = titles_of(request)
+    owners = sorted(titles.items(), key=lambda owner: owner[1])
+    facts = {
+        "now": datetime.now(UTC),
+        "report": report,
+        "sections": _sections(report, typed=typed or {}, request=request),
+        "titles": titles,
+        "party": viewer.name,
+        "form": FORM,
+        "max_section": MAX_SECTION,
+        "note_form": note_form or NoteForm(prefix="note"),
+        "action_form": action_form or ActionForm(prefix="action", parties=owners),
+        "publish_form": PublishForm(),
+        **_allowed(request, report),
+    }
+    return render(request, "desk/report.html", facts, status=status)
+
+
+def _sections(
+    report: ReportOut, *, typed: Mapping[str, str], request: SignedInRequest
+) -> list[dict[str, object]]:
+    """Return each section with the text for its field, and what somebody else saved meanwhile."""
+    rows = []
+    for section in report.sections:
+        text = typed.get(section.name, section.text)
+        basis = request.POST.get(_BASIS + section.name, "")
+        is_newer = section.name in typed and basis != rules.fingerprint(section.text)
+        rows.append(
+            {
+                "section": section,
+                "text": text,
+                "basis": rules.fingerprint(section.text),
+                "newer": section.text if is_newer and text != section.text else "",
+            }
+        )
+    return rows
+
+
+def _allowed(request: SignedInRequest, report: ReportOut) -> dict[str, bool]:
+    """Return what the reader may do, by the rules that the writes enforce."""
+    by = actor_of(request)
+    facts = reads.facts_of(report.id, viewer=by.party)
+    me = {"kind": by.kind, "role": by.role}
+    hand = rules.Hand(party=by.party.name, ref=by.ref)
+    return {
+        "may_write": rules.allows(rules.check_write, facts, name=by.party.name, **me),
+        "may_note": rules.allows(rules.check_note, facts, **me),
+        "may_agree": rules.allows(rules.check_agree, facts, by=hand, **me),
+        "may_publish": rules.allows(rules.check_publish, facts, name=by.party.name, **me),
+    }
+
+
+def _saving(view: _View[_Rest]) -> _View[_Rest]:
+    """Save the sections that came with a request first; show all that was typed if refused."""
+
+    @wraps(view)
+    def saved(
+        request: SignedInRequest, /, *args: _Rest.args, **named: _Rest.kwargs
+    ) -> HttpResponse:
+        uid = cast("UUID", named["uid"])
+        typed = {
+            name.removeprefix(_TEXT): str(text).replace("\r\n", "\n").strip()
+            for name, text in request.POST.items()
+            if name.startswith(_TEXT)
+        }
+        try:
+            if typed:
+                _save(request, uid, typed=typed)
+        except (ConflictError, InvalidError) as error:
+            messages.error(request, in_words(error))
+            status = 409 if isinstance(error, ConflictError) else 422
+            kept = {"note_form": _kept_note(request), "action_form": _kept_action(request)}
+            return page(request, uid, typed=typed, status=status, **kept)  # type: ignore[arg-type]  # forms by name
+        return view(request, *args, **named)
+
+    return saved
+
+
+def _save(request: SignedInRequest, uid: UUID, *, typed: Mapping[str, str]) -> None:
+    """Save the sections that were changed. raises: NotAllowedError, ConflictError, InvalidError."""
+    if long := [name for name, text in typed.items() if len(text) > MAX_SECTION]:
+        raise InvalidError(
+            long[0], "this is too long: a section has at most {most} characters", most=MAX_SECTION
+        )
+    writes.write_sections(
+        uid,
+        texts={name: SectionIn(text=text) for name, text in typed.items()},
+        bases={name: request.POST.get(_BASIS + name, "") for name in typed},
+        by=actor_of(request),
+        now=datetime.now(UTC),
+    )
+
+
+def _kept_note(request: SignedInRequest) -> NoteForm:
+    """Return the form for a note, with what was typed into it."""
+    names = NoteForm.base_fields
+    return NoteForm(
+        prefix="note", initial={name: request.POST.get(f"note-{name}", "") for name in names}
+    )
+
+
+def _kept_action(request: SignedInRequest) -> ActionForm:
+    """Return the form for an action, with what was typed into it."""
+    names = ActionForm.base_fields
+    return ActionForm(
+        prefix="action",
+        parties=sorted(titles_of(request).items(), key=lambda owner: owner[1]),
+        initial={name: request.POST.get(f"action-{name}", "") for name in names},
+    )
+
+
+def _next(request: SignedInRequest, uid: UUID, *, done: str = "") -> HttpResponse:
+    """Go back to the report; show it at once where a note or an action is half typed.
+
+    done: the prefix of the form that was carried out, which starts empty again.
+    """
+    note = action = None
+    if done != "note" and request.POST.get("note-text"):
+        note = _kept_note(request)
+    if done != "action" and (request.POST.get("action-text") or request.POST.get("action-due")):
+        action = _kept_action(request)
+    if note or action:
+        return page(request, uid, note_form=note, action_form=action)
+    return redirect("report", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+@_saving
+def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Save every section that was changed."""
+    messages.success(request, _("Saved."))
+    return _next(request, uid)
+
+
+@require_POST
+@signed_in
+@writing
+@_saving
+def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Add a debrief note."""
+    form = NoteForm(request.POST, prefix="note")
+    body = form.order() if form.is_valid() else None
+    if body is None:
+        form.mark_errors()
+        return page(request, uid, note_form=form, action_form=_kept_action(request), status=422)
+    carry_out(
+        request,
+        lambda: writes.add_note(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Your note stands in the debrief."),
+    )
+    return _next(request, uid, done="note")
+
+
+@require_POST
+@signed_in
+@writing
+@_saving
+def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Give out an action."""
+    owners = sorted(titles_of(request).items(), key=lambda owner: owner[1])
+    form = ActionForm(request.POST, prefix="action", parties=owners)
+    body = form.order() if form.is_valid() else None
+    if body is None:
+        form.mark_errors()
+        return page(request, uid, action_form=form, note_form=_kept_note(request), status=422)
+    carry_out(
+        request,
+        lambda: writes.add_action(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("The action has an owner and a day."),
+    )
+    return _next(request, uid, done="action")
+
+
+@require_POST
+@signed_in
+@writing
+@_saving
+def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
+    """Mark an action as done."""
+    by = actor_of(request)
+    carry_out(
+        request,
+        lambda: writes.complete_action(uid, action=action, by=by, now=datetime.now(UTC)),
+        done=_("Done."),
+    )
+    return _next(request, uid)
+
+
+@require_POST
+@signed_in
+@writing
+@_saving
+def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Agree to a report as the second person."""
+    carry_out(
+        request,
+        lambda: writes.agree(uid, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Agreed. An edit makes a draft of it again."),
+    )
+    return _next(request, uid)
+
+
+@require_POST
+@signed_in
+@writing
+@_saving
+def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Publish a report, and freeze its figures."""
+    form = PublishForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose who reads it."))
+        return _next(request, uid)
+    body = form.order()
+    carry_out(
+        request,
+        lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Published. It stays as it is; the next version may follow it."),
+    )
+    return _next(request, uid)
