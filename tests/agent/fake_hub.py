@@ -309,6 +309,8 @@ class FakeHub:
             self.reports.append(report.report)
             for row in good:
                 self.outcomes[str(row.signal), row.outcome.value] += row.count
+                if row.was:
+                    self.outcomes[str(row.was_signal or row.signal), row.was.value] -= row.count
                 self.languages[row.language] += row.count
         if self._take("lose the answer"):
             return _problem(ProblemType.INTERNAL, "the answer was lost on its way")

@@ -122,6 +122,7 @@ def test_a_withdrawal_releases_what_was_blocked_because_of_it(hub, agent, provid
     assert (released["action"], released["undoes"]) == (None, "block")
     assert released["why"] == f"signal {signal.id} was withdrawn"
     until(lambda: hub.outcomes[str(signal.id), "reversed"] == 2)
+    assert hub.outcomes[str(signal.id), "blocked"] == 0
 
 
 def test_a_withdrawal_leaves_what_another_signal_blocks_too(hub, agent, provider, config):

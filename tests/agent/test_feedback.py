@@ -2,8 +2,8 @@
 import sqlite3
 from datetime import UTC, datetime
 
-from stemtide.agent.feedback import count
 from stemtide.agent.store import Store
+from stemtide.agent.uploads import count
 from stemtide.protocol.words import Outcome
 from tests.agent.world import agent_of, config_of, sha256, until
 
@@ -33,6 +33,54 @@ def test_holds_and_logs_are_reported_as_such(hub, agent):
     held = share(hub, agent, severity="low")
     upload(agent, 1)
     until(lambda: hub.outcomes[held, "held"] == 1)
+
+
+def settled(hub):
+    return {key: number for key, number in hub.outcomes.items() if number}
+
+
+def test_an_upload_counts_once_on_its_way_from_block_over_hold_to_release(hub, agent):
+    signal = hub.share(ONE)
+    agent.wait(position=hub.head)
+    upload(agent, 3)
+    until(lambda: settled(hub) == {(str(signal.id), "blocked"): 3})
+    hub.dispute(signal)
+    until(lambda: settled(hub) == {(str(signal.id), "held"): 3})
+    hub.withdraw(signal)
+    until(lambda: settled(hub) == {(str(signal.id), "reversed"): 3})
+
+
+def test_an_upload_that_is_held_and_then_blocked_counts_as_blocked(hub, agent):
+    held = share(hub, agent, severity="low")
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: settled(hub) == {(held, "held"): 1})
+    blocked = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: settled(hub) == {(blocked, "blocked"): 1})
+
+
+def test_an_upload_counts_at_the_signal_that_still_stops_it(hub, agent):
+    first, second = hub.share(ONE), hub.share(ONE)
+    agent.wait(position=hub.head)
+    upload(agent, 1)
+    until(lambda: sum(hub.outcomes.values()) == 1)
+    ((decided, _),) = settled(hub)
+    other = second if decided == str(first.id) else first
+    hub.withdraw(first if other is second else second)
+    until(lambda: settled(hub) == {(str(other.id), "blocked"): 1})
+    hub.withdraw(other)
+    until(lambda: settled(hub) == {(str(other.id), "reversed"): 1})
+
+
+def test_what_was_blocked_before_uploads_were_remembered_is_reported_as_reversed(hub, agent):
+    signal = hub.share(ONE)
+    agent.wait(position=hub.head)
+    upload(agent, 1)
+    until(lambda: sum(hub.outcomes.values()) == 1)
+    with agent._store.write() as tx:
+        tx.execute("DELETE FROM counted")
+    hub.withdraw(signal)
+    until(lambda: hub.outcomes[str(signal.id), "reversed"] == 1)
 
 
 def test_an_exercise_is_reported_as_logged(hub, tmp_path, sandbox):

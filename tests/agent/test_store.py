@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stemtide.agent.act import Because, forget, record, revise
-from stemtide.agent.feedback import count
 from stemtide.agent.schema import StoreError
 from stemtide.agent.store import Store
+from stemtide.agent.uploads import count
 from stemtide.protocol.words import Action, Outcome
 from tests.agent.world import agent_of, sha256, until
 

@@ -45,6 +45,7 @@ WITHOUT_AN_ENTRY = {
     "parties.set_preferences": "how one person reads; it touches nobody else",
     "complaints.withdraw_all": "withdrawals, each of which signals record",
     "complaints.opine_all": "opinions, each of which signals record",
+    "signals.count_rows": "report_outcomes, which calls it, records the sums",
     "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
     "alerts.note_arrival": "the room of the request records its receipt",
     "alerts.settle_request": "the room of the request records its acknowledgement",

@@ -24,7 +24,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide import __version__
-from stemtide.agent import restrictions
+from stemtide.agent import restrictions, uploads
 from stemtide.agent.actions_file import ActionsFile
 from stemtide.agent.backoff import wait_s
 from stemtide.agent.config import Config, Webhook
@@ -119,12 +119,12 @@ def revise(
     """Weaken what was done because of one signal, where no other signal asks for as much.
 
     leads_to: what the signal alone leads to now; None where it no longer counts at all.
-    returns:  how many pieces of content are treated more mildly than before.
+    returns:  how many pieces of content are treated more mildly, or count at another signal.
     """
     rows = tx.execute(
         "SELECT ref, action, kind, distance_bits, part FROM acted WHERE signal = ?", (signal,)
     ).fetchall()
-    reversals = 0
+    changed = 0
     for ref, action, kind, distance_bits, part in rows:
         before = _strongest(_reasons(tx, ref))
         new = leads_to(Because(signal, Action(action), kind, distance_bits, part))
@@ -134,15 +134,20 @@ def revise(
             tx.execute(
                 "UPDATE acted SET action = ? WHERE ref = ? AND signal = ?", (new, ref, signal)
             )
-        after = _strongest(_reasons(tx, ref))
+        reasons = _reasons(tx, ref)
+        after = _strongest(reasons)
+        is_moved = before not in {None, Action.LOG} and uploads.recount(
+            tx, ref=ref, weaker=signal, reasons=reasons, now=now
+        )
         if before and before is not Action.LOG and (after is None or after.rank < before.rank):
             facts = {"ref": ref, "action": after, "undoes": before, "exercise": False}
             facts |= {"agent": config.name, "signal": signal, "why": why}
             kind_of = "content.hold" if after is Action.HOLD else RELEASE
             _queue(tx, kind_of, facts, config=config, now=now)
             restrictions.end(tx, ref=ref, now=now)
-            reversals += 1
-    return reversals
+            is_moved = True
+        changed += is_moved
+    return changed
 
 
 def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> None:
@@ -151,6 +156,7 @@ def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> Non
     keep_owed: whether statements of reasons wait to be posted, which are kept until they are.
     """
     tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
+    uploads.forget(tx, before=before)
     restrictions.forget(tx, before=before, keep_owed=keep_owed)
 
 

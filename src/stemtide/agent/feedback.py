@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of content, counted per signal and reported to the hub: never anything of a user.
+"""Counts outcomes of content per signal, and reports them to the hub: never anything of a user.
 
 1 A count is written in the transaction of the decision that it counts, under no report.
 2 Before anything is sent, counts are sealed under a fresh report id.
@@ -11,15 +11,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from stemtide.agent.backoff import Backoff
 from stemtide.agent.client import Client
 from stemtide.agent.config import Config
 from stemtide.agent.store import Store, Transaction
+from stemtide.agent.uploads import UNSEALED
 from stemtide.client import AnswerError, DeclinedError, HubError
-from stemtide.protocol.agents import BUCKET, OutcomeReportIn, OutcomeReportOut, OutcomeRow
+from stemtide.protocol.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
 from stemtide.protocol.words import Outcome
 
 logger = logging.getLogger(__name__)
@@ -28,45 +29,16 @@ GATHER_S = 0.25
 """How long counts gather before a report leaves."""
 
 _MAX_ROWS = 10_000
-_UNSEALED = ""
-
 
 _REOPEN = """
-INSERT INTO outcomes (report, signal, outcome, bucket, language, count, first_at, last_at)
-  SELECT '', signal, outcome, bucket, language, sum(count), min(first_at), max(last_at)
-    FROM outcomes WHERE refused != '' GROUP BY signal, outcome, bucket, language
+INSERT INTO outcomes (report, signal, outcome, bucket, language, was, was_signal, count,
+    first_at, last_at)
+  SELECT '', signal, outcome, bucket, language, was, was_signal, sum(count), min(first_at),
+      max(last_at)
+    FROM outcomes WHERE refused != ''
+    GROUP BY signal, outcome, bucket, language, was, was_signal
   ON CONFLICT DO UPDATE SET count = count + excluded.count,
     first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"""
-
-
-def count(
-    tx: Transaction,
-    *,
-    signal: str,
-    outcome: Outcome,
-    now: datetime,
-    number: int = 1,
-    language: str = "",
-) -> None:
-    """Count an outcome of one signal that many times, in the caller's transaction.
-
-    language: of the content; "" where the provider did not say.
-    """
-    at = now.isoformat()
-    tx.execute(
-        "INSERT INTO outcomes"
-        " (report, signal, outcome, bucket, language, count, first_at, last_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " count = count + excluded.count, last_at = max(last_at, excluded.last_at),"
-        " first_at = min(first_at, excluded.first_at)",
-        (_UNSEALED, signal, outcome.value, _bucket(now), language, number, at, at),
-    )
-
-
-def _bucket(now: datetime) -> str:
-    """The span of time that a moment lies in, by its beginning."""
-    size_s = BUCKET.total_seconds()
-    return datetime.fromtimestamp(now.timestamp() // size_s * size_s, UTC).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +117,12 @@ class Reporter:
         with self._store.write() as tx:
             found = tx.execute(
                 "SELECT report FROM outcomes WHERE report != ? AND refused = '' LIMIT 1",
-                (_UNSEALED,),
+                (UNSEALED,),
             ).fetchone()
             report = found[0] if found else _seal(tx)
             rows = tx.execute(
-                "SELECT signal, outcome, language, count, first_at, last_at FROM outcomes"
-                " WHERE report = ? AND refused = ''",
+                "SELECT signal, outcome, language, was, was_signal, count, first_at, last_at"
+                " FROM outcomes WHERE report = ? AND refused = '' ORDER BY was != '', first_at",
                 (report,),
             ).fetchall()
         if not rows:
@@ -178,19 +150,23 @@ class Reporter:
 
 
 def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
-    """Put the open counts under a report id, so that sending them twice counts them once."""
+    """Put the open counts under a report id, so that sending them twice counts them once.
+
+    Uploads leave before what moves them, and moves in the order of their times.
+    """
     report = str(new_id())
     tx.execute(
         "UPDATE outcomes SET report = ? WHERE report = ?"
-        " AND (signal, outcome, bucket, language) IN"
-        " (SELECT signal, outcome, bucket, language FROM outcomes WHERE report = ? LIMIT ?)",
-        (report, _UNSEALED, _UNSEALED, _MAX_ROWS),
+        " AND (signal, outcome, bucket, language, was, was_signal) IN"
+        " (SELECT signal, outcome, bucket, language, was, was_signal FROM outcomes"
+        " WHERE report = ? ORDER BY was != '', first_at LIMIT ?)",
+        (report, UNSEALED, UNSEALED, _MAX_ROWS),
     )
     return report
 
 
-def _outcome_row(row: tuple[str, str, str, int, str, str]) -> OutcomeRow:
-    signal, outcome, language, number, first_at, last_at = row
+def _outcome_row(row: tuple[str, str, str, str, str, int, str, str]) -> OutcomeRow:
+    signal, outcome, language, was, was_signal, number, first_at, last_at = row
     sent = {
         "signal": UUID(signal),
         "outcome": Outcome(outcome),
@@ -198,5 +174,10 @@ def _outcome_row(row: tuple[str, str, str, int, str, str]) -> OutcomeRow:
         "first_at": datetime.fromisoformat(first_at),
         "last_at": datetime.fromisoformat(last_at),
     }
-    # What is not set is not sent: an older hub knows no language.
-    return OutcomeRow.model_validate(sent | ({"language": language} if language else {}))
+    # What is not set is not sent: an older hub knows no language, and no moves.
+    more: dict[str, object] = {"language": language} if language else {}
+    if was:
+        more["was"] = Outcome(was)
+    if was_signal not in {"", signal}:
+        more["was_signal"] = UUID(was_signal)
+    return OutcomeRow.model_validate(sent | more)

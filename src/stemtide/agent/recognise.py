@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
-from stemtide.agent import act, feedback
+from stemtide.agent import act, feedback, uploads
 from stemtide.agent.answers import MAX_REASONS, Answer, answer_of, as_told
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands, unread_remark
@@ -224,7 +224,10 @@ def record_decision(
     is_news = act.record(tx, ref=ref, because=because, facts=told, config=config, now=now)
     if is_news:
         outcome = OUTCOME_OF[decision.action]
-        feedback.count(tx, signal=decision.signal, outcome=outcome, now=now, language=language)
+        signal = decision.signal
+        uploads.count_upload(
+            tx, ref=ref, signal=signal, outcome=outcome, now=now, language=language
+        )
     return is_news
 
 

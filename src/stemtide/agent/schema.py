@@ -13,7 +13,7 @@ from uuid import uuid4
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
-VERSION = 4
+VERSION = 5
 
 SIGNALS = """
 CREATE TABLE {name} (
@@ -39,7 +39,12 @@ _KEPT = {
       report TEXT NOT NULL, signal TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL,
       first_at TEXT NOT NULL, last_at TEXT NOT NULL, refused TEXT NOT NULL DEFAULT '',
       bucket TEXT NOT NULL DEFAULT '', language TEXT NOT NULL DEFAULT '',
-      PRIMARY KEY (report, signal, outcome, bucket, language)
+      was TEXT NOT NULL DEFAULT '', was_signal TEXT NOT NULL DEFAULT '',
+      PRIMARY KEY (report, signal, outcome, bucket, language, was, was_signal)
+    ) WITHOUT ROWID""",
+    "counted": """CREATE TABLE counted (
+      ref TEXT PRIMARY KEY, signal TEXT NOT NULL, outcome TEXT NOT NULL, at REAL NOT NULL,
+      language TEXT NOT NULL
     ) WITHOUT ROWID""",
     "deliveries": """CREATE TABLE deliveries (
       seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, channel TEXT NOT NULL,
@@ -83,6 +88,7 @@ _RESTRICTIONS_INDEXES = (
     "CREATE INDEX restrictions_by_state ON restrictions (state, began_at)",
 )
 _LATER = {
+    "counted": (_KEPT["counted"],),
     "restrictions": (_KEPT["restrictions"], *_RESTRICTIONS_INDEXES),
     "banked": (_KEPT["banks"], _KEPT["banked"], *_BANKED_INDEXES),
 }
@@ -159,7 +165,8 @@ def connect(path: Path) -> sqlite3.Connection:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _check(path, application=application, version=version)
-        for upgrade in (_upgrade_from_1, _upgrade_from_2, _upgrade_from_3)[version - 1 :]:
+        upgrades = (_upgrade_from_1, _upgrade_from_2, _upgrade_from_3, _upgrade_from_4)
+        for upgrade in upgrades[version - 1 :]:
             upgrade(connection)
         _index_urls(connection)
         _add_later(connection)
@@ -241,13 +248,23 @@ def _upgrade_from_1(connection: sqlite3.Connection) -> None:
 
 def _upgrade_from_2(connection: sqlite3.Connection) -> None:
     """Let outcomes be counted by time and language, in one transaction."""
+    _widen_outcomes(connection, version=3)
+
+
+def _upgrade_from_4(connection: sqlite3.Connection) -> None:
+    """Let outcomes be moved, in one transaction."""
+    _widen_outcomes(connection, version=5)
+
+
+def _widen_outcomes(connection: sqlite3.Connection, *, version: int) -> None:
+    """Give outcomes of an older agent the columns that they lack."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("ALTER TABLE outcomes RENAME TO older")
     connection.execute(_KEPT["outcomes"])
-    columns = "report, signal, outcome, count, first_at, last_at, refused"
+    columns = ", ".join(name for _, name, *_ in connection.execute("PRAGMA table_info(older)"))
     connection.execute(f"INSERT INTO outcomes ({columns}) SELECT {columns} FROM older")  # noqa: S608 - our own names
     connection.execute("DROP TABLE older")
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.execute("COMMIT")
 
 
@@ -261,7 +278,7 @@ def _upgrade_from_3(connection: sqlite3.Connection) -> None:
     if connection.execute(wide, (MATCH_WITHIN_BITS, MATCH_WITHIN_BITS)).rowcount:
         generation = "UPDATE state SET value = ? WHERE name = 'generation'"
         connection.execute(generation, (uuid4().hex,))
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("PRAGMA user_version = 4")
     connection.execute("COMMIT")
 
 

@@ -34,7 +34,7 @@ from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableErr
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.agents import AgentStatusIn
 from stemtide.protocol.feed import FeedSignal, Tombstone
-from stemtide.protocol.words import Action, Outcome, Scope, SignalState
+from stemtide.protocol.words import Action, Scope, SignalState
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ class Sync:
 
         def undo(tx: Transaction) -> None:
             nonlocal undone
-            undone = sum(self._undo(tx, entry, now) for entry in found)
+            undone = sum([self._undo(tx, entry, now) for entry in found])
             companion_rows.mark(tx, puts, drops, config=self._config)
 
         self._store.apply(
@@ -258,8 +258,7 @@ class Sync:
             tx, signal=signal, leads_to=leads_to, why=why, config=self._config, now=now
         )
         if number:
-            feedback.count(tx, signal=signal, outcome=Outcome.REVERSED, now=now, number=number)
-            logger.info("%s: undone for %d pieces of content", why, number)
+            logger.info("%s: %d pieces of content are treated or counted otherwise", why, number)
         return number
 
     async def _take_snapshot(self) -> None:

@@ -52,6 +52,8 @@ class OutcomeRow(BaseModel):
     longer span counts where it ends.
 
     language: of the content, as the provider knows it (BCP 47); None where it does not.
+    was: the outcome that the same uploads were reported with before, at the same signal or at
+    was_signal: the hub moves them from there. None for uploads that were not reported yet.
     """
 
     model_config = _ORDERS
@@ -59,6 +61,8 @@ class OutcomeRow(BaseModel):
     signal: UUID
     outcome: Outcome
     language: str | None = Field(default=None, pattern=LANGUAGE, max_length=35)
+    was: Outcome | None = None
+    was_signal: UUID | None = None
     count: int = Field(ge=1, le=1_000_000_000)
     first_at: AwareDatetime
     last_at: AwareDatetime
@@ -67,6 +71,8 @@ class OutcomeRow(BaseModel):
     def _in_order(self) -> "OutcomeRow":
         if self.last_at < self.first_at:
             raise ValueError("last_at: lies before first_at")
+        if self.was_signal and not self.was:
+            raise ValueError("was_signal: say with was which outcome these uploads had there")
         return self
 
 

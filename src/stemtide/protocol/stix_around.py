@@ -58,9 +58,9 @@ def sighting(
 ) -> Stix:
     """How often content that matched a signal was met, at all providers together.
 
-    outcomes: counts by outcome; a reversal undoes a match and is none itself.
+    outcomes: uploads by present outcome; each counts once.
     """
-    met = sum(count for outcome, count in outcomes.items() if outcome != "reversed")
+    met = sum(outcomes.values())
     return {
         **_object(stix_id, created=created, modified=modified, by=by),
         "first_seen": stix_time(span[0]),

@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 
 from stemtide.hub.parties.rules import NotAllowedError
-from stemtide.hub.signals import reads, rules, writes
-from stemtide.hub.signals.models import CountedReport, Sighting
+from stemtide.hub.signals import reads, reads_sightings, rules, writes
+from stemtide.hub.signals.models import CountedReport, Sighting, SightingSpan
 from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.words import Outcome, PartyKind
 from tests.world import NOON, hex_value, outcome, report_of
 
 
@@ -120,10 +120,80 @@ def test_a_signal_that_a_provider_may_not_see_is_rejected_like_an_unknown_one(wo
 
 def test_a_reversal_counts_after_the_withdrawal_that_caused_it(world):
     shared = world.share()
+    report(world, outcome(shared.id, count=2))
     writes.withdraw(
         shared.id, body=WithdrawIn(reason="complaint_upheld"), by=world.authority, now=NOON
     )
     assert report(world, outcome(shared.id, "reversed", count=2)).counted == 2
+
+
+def counts(signal=None):
+    rows = Sighting.objects.filter(signal__uid=signal) if signal else Sighting.objects.all()
+    return {row.outcome: row.count for row in rows if row.count}
+
+
+def moved(signal, was, to, count=1, **more):
+    return outcome(signal, to, count=count).model_copy(update={"was": Outcome(was)} | more)
+
+
+def test_an_upload_counts_once_on_its_way_from_block_over_hold_to_release(world):
+    uid = world.share().id
+    report(world, outcome(uid, count=3))
+    report(world, moved(uid, "blocked", "held", count=3))
+    assert counts() == {"held": 3}
+    out = report(world, moved(uid, "held", "reversed", count=2))
+    assert counts() == {"held": 1, "reversed": 2}
+    assert out.counted == 2
+    assert world.last_entry().detail["held_to_reversed"] == 2
+    row = reads.sightings(viewer=world.agency)[0]
+    assert (row.blocked, row.held, row.reversed) == (0, 1, 2)
+
+
+def test_one_report_may_count_an_upload_and_move_it_twice(world):
+    uid = world.share().id
+    rows = [moved(uid, "blocked", "held"), moved(uid, "held", "reversed"), outcome(uid)]
+    report(world, *rows)
+    assert counts() == {"reversed": 1}
+
+
+def test_an_upload_moves_to_the_signal_that_decides_now(world):
+    first, second = world.share().id, world.share(value=hex_value(2)).id
+    report(world, outcome(first, "held"))
+    report(world, moved(second, "held", "blocked", was_signal=first))
+    assert (counts(first), counts(second)) == ({}, {"blocked": 1})
+
+
+def test_more_uploads_than_count_there_do_not_move(world):
+    uid = world.share().id
+    report(world, outcome(uid, count=2))
+    assert report(world, moved(uid, "blocked", "reversed", count=1000)).counted == 2
+    assert counts() == {"reversed": 2}
+    other = moved(uid, "blocked", "held", was_signal=world.share(value=hex_value(3)).id)
+    assert report(world, other, by=world.small_provider).counted == 0
+
+
+def test_what_an_older_agent_reverses_twice_is_one_upload(world):
+    """It says "reversed" for block to hold, and again for hold to release."""
+    uid = world.share(crisis=world.activate().id).id
+    report(world, outcome(uid, count=3), outcome(uid, "held"))
+    report(world, outcome(uid, "reversed", count=3))
+    report(world, outcome(uid, "reversed", count=3))
+    assert counts() == {"reversed": 4}
+    spans = {row.outcome: row.count for row in SightingSpan.objects.filter(count__gt=0)}
+    assert spans == {"reversed": 4}
+
+
+def test_a_moved_upload_stays_in_the_curve_where_it_was_met(world):
+    crisis = world.activate()
+    uid = world.share(crisis=crisis.id).id
+    report(world, outcome(uid, count=3))
+    before = reads_sightings.version(crisis.id, viewer=world.agency)
+    report(world, moved(uid, "blocked", "held"))
+    (point,) = reads_sightings.curve(crisis.id, viewer=world.agency)
+    assert (point.seen, point.blocked) == (3, 2)
+    assert reads_sightings.version(crisis.id, viewer=world.agency) != before
+    table = reads_sightings.table(crisis.id, viewer=world.agency)
+    assert (table.total.total, table.languages[0].outcomes.total) == (3, 3)
 
 
 def test_a_long_report_counts_whole(world):

@@ -66,7 +66,7 @@ def test_sightings_are_told_in_sum_and_again_when_they_change(shelf):
     shelf.make()
     (first,) = told(shelf, "sighting", world.consortium)
     assert (first["count"], first["summary"]) == (6, True)
-    assert first["extensions"][EXTENSION]["outcomes"] == {"blocked": 4, "held": 2, "reversed": 1}
+    assert first["extensions"][EXTENSION]["outcomes"] == {"blocked": 3, "held": 2, "reversed": 1}
     again = report_of(outcome(shared.id, "blocked", count=10))
     signals.report_outcomes(again, by=world.small_provider, now=NOON)
     shelf.make(NOON + timedelta(seconds=5))

@@ -70,8 +70,7 @@ def _outcomes(room: Crisis, *, viewer: Party) -> tuple[list[Cell], int | None, i
     by_party: Counter[int] = Counter()
     for outcome, party, count in sums:
         parts[outcome].append(count)
-        if outcome != Outcome.REVERSED:  # a reversal undoes a match and is none itself
-            by_party[party] += count
+        by_party[party] += count
     told = [
         Cell(name=outcome, count=sum(counts) if may_publish_counts(counts) else None)
         for outcome, counts in parts.items()

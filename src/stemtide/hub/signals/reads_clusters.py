@@ -185,5 +185,5 @@ def _variant(row: _Row) -> Variant:
         state=SignalState(row.state),
         shared_by=row.shared_by,
         shared_at=row.shared_at,
-        is_disputed=row.is_disputed,
+        is_disputed=row.is_disputed and row.state == SignalState.LIVE,
     )

@@ -12,7 +12,7 @@ from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Sighting, SightingSpan, Signal
 from stemtide.hub.signals.reads import visible
-from stemtide.hub.signals.rows import CountRow, CountTable, CurveFacts, CurvePoint, Outcomes
+from stemtide.hub.signals.rows import CountRow, CountTable, CurveFacts, CurvePoint, Outcomes, weigh
 from stemtide.protocol.words import Outcome
 
 
@@ -33,13 +33,12 @@ def table(crisis: UUID, *, viewer: Party) -> CountTable:
 
 
 def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
-    """How often content of a crisis was met, and blocked, added up over time, earliest first.
+    """How often content of a crisis was met, and is blocked, added up over time, earliest first.
 
     All providers together, of the signals that a party may see.
     """
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
-    rows = spans.exclude(outcome=Outcome.REVERSED).order_by("ends_at")
-    summed = rows.values_list("ends_at", "outcome").annotate(Sum("count"))
+    summed = spans.order_by("ends_at").values_list("ends_at", "outcome").annotate(Sum("count"))
     seen = blocked = 0
     points = []
     for at, some in groupby(summed, key=lambda row: row[0]):
@@ -51,9 +50,19 @@ def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
 
 
 def version(crisis: UUID, *, viewer: Party) -> int:
-    """A number that grows whenever table and curve of a crisis change; cheap to ask for."""
+    """Return a number that is another one whenever table and curve change; cheap to ask for."""
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
-    return spans.aggregate(all=Sum("count"))["all"] or 0
+    return weigh(dict(spans.order_by().values_list("outcome").annotate(Sum("count"))))
+
+
+def counts_at(uids: Iterable[UUID], *, viewer: Party) -> dict[tuple[UUID, Outcome], int]:
+    """Return how many of a party's own uploads count at each signal and outcome."""
+    counts = {}
+    for batch in batches(uids):
+        rows = Sighting.objects.filter(signal__uid__in=batch, party=viewer)
+        for uid, outcome, count in rows.values_list("signal__uid", "outcome", "count"):
+            counts[uid, Outcome(outcome)] = count
+    return counts
 
 
 def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Max, Min, Sum
 
 from stemtide.hub.signals.models import OpinionRow, Sighting, Signal
+from stemtide.hub.signals.rows import weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,12 @@ class SightingSum:
 
 
 def totals(*, by: str) -> dict[int, int]:  # noqa: ARG001  # the clock, which tells each reader its own
-    """Counts of each signal that was ever met, all outcomes together, by primary key."""
-    rows = Sighting.objects.order_by().values_list("signal_id")
-    return dict(rows.annotate(Sum("count")))
+    """Return a number for each signal ever met, which is another one where its counts changed."""
+    sums: dict[int, dict[str, int]] = {}
+    rows = Sighting.objects.order_by().values_list("signal_id", "outcome")
+    for pk, outcome, count in rows.annotate(Sum("count")):
+        sums.setdefault(pk, {})[outcome] = count
+    return {pk: weigh(by_outcome) for pk, by_outcome in sums.items()}
 
 
 def sums(pks: Collection[int], *, by: str) -> list[SightingSum]:  # noqa: ARG001  # the same

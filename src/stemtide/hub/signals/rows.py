@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How often content that matched met each outcome."""
+    """How many uploads that matched have each outcome now. reversed: let through again."""
 
     blocked: int = 0
     held: int = 0
@@ -44,8 +44,20 @@ class Outcomes:
 
     @property
     def total(self) -> int:
-        """All matches; a reversal undoes one and is none itself."""
-        return self.blocked + self.held + self.logged
+        """All matches: each upload counts once, at its present outcome."""
+        return self.blocked + self.held + self.logged + self.reversed
+
+
+@dataclass(frozen=True, slots=True)
+class CountChange:
+    """Uploads that are added to a count, or taken away from it (count below 0)."""
+
+    signal: UUID
+    outcome: Outcome
+    language: str | None
+    count: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,11 @@ class SightingRow:
     is_total: bool = False
 
 
+def weigh(sums: Mapping[str, int]) -> int:
+    """Return one number for sums by outcome, which is another one where an upload moved."""
+    return sum(sums.get(outcome, 0) * weight for weight, outcome in enumerate(Outcome, start=1))
+
+
 def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRow:
     """One piece of content from its signals, latest first."""
     latest = group[0]
@@ -166,7 +183,7 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         key=str(latest.content.uid if latest.content else latest.uid),
         position=latest.position,
         state=SignalState.LIVE if live else SignalState(latest.state),
-        is_disputed=any(row.is_disputed for row in group),
+        is_disputed=any(row.is_disputed and row.state == SignalState.LIVE for row in group),
         labels=latest.labels,
         ideology=latest.ideology,
         entity=latest.entity,
@@ -200,7 +217,7 @@ def _board_signal(row: Signal) -> BoardSignal:
         reach=Reach(row.reach) if row.reach else None,
         quality=row.quality,
         state=SignalState(row.state),
-        is_disputed=row.is_disputed,
+        is_disputed=row.is_disputed and row.state == SignalState.LIVE,
     )
 
 

@@ -15,9 +15,8 @@ from django.db import connection
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
-from stemtide.hub.signals.rows import CurveFacts, Seen
+from stemtide.hub.signals.rows import CountChange, CurveFacts, Seen
 from stemtide.hub.signals.rules import Draft, span_of
-from stemtide.protocol.agents import OutcomeRow
 from stemtide.protocol.words import SignalState
 
 _FIELDS: dict[str, Any] = {
@@ -130,7 +129,7 @@ def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     _run_many(f"INSERT INTO {into} VALUES ({marks})", rows)  # noqa: S608  # our own column names
 
 
-def add_sightings(rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, Seen], by: Party) -> None:
+def add_sightings(rows: Iterable[CountChange], *, seen: Mapping[UUID, Seen], by: Party) -> None:
     """Add counts to a party's sightings, widening their span of time."""
     adapt = connection.ops.adapt_datetimefield_value
     _run_many(
@@ -191,7 +190,7 @@ def stamp(now: datetime) -> int:
 
 
 def add_spans(
-    rows: Iterable[OutcomeRow],
+    rows: Iterable[CountChange],
     *,
     curves: Mapping[UUID, CurveFacts],
     by: Party,
@@ -208,13 +207,17 @@ def add_spans(
         if curve is None:
             continue
         ends_at, minutes = span_of(min(row.last_at, now), since=curve.warned_at)
-        handling = hashlib.sha256(
-            f"{curve.tlp}\n{curve.audience}\n{curve.shared_by}".encode()
-        ).hexdigest()
+        handling = handling_of(curve)
         what = (curve.crisis, adapt(ends_at), minutes, handling, by.pk, row.outcome.value)
         marks = (curve.tlp, curve.audience, curve.shared_by)
         sums[*what, (row.language or "").lower(), *marks] += row.count
     _run_many(_ADD_SPAN, [(*key, count) for key, count in sums.items()])
+
+
+def handling_of(curve: CurveFacts) -> str:
+    """Return the digest under which signals that the same parties may see are counted."""
+    marks = f"{curve.tlp}\n{curve.audience}\n{curve.shared_by}"
+    return hashlib.sha256(marks.encode()).hexdigest()
 
 
 def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -> None:

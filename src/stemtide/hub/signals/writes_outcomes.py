@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts what became of content that matched, as providers report it."""
+"""Counts outcomes of content that matched, as providers report them."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
@@ -10,9 +9,10 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.signals import reads, reads_sightings, rules, statements
+from stemtide.hub.signals import reads, reads_sightings, rules
 from stemtide.hub.signals.models import CountedReport
 from stemtide.hub.signals.rows import Seen
+from stemtide.hub.signals.writes_moves import count_rows
 from stemtide.protocol.agents import (
     OutcomeReportIn,
     OutcomeReportOut,
@@ -26,7 +26,9 @@ from stemtide.protocol.words import PartyKind
 def report_outcomes(
     body: OutcomeReportIn, *, by: Party, now: datetime, actor_ref: str | None = None
 ) -> OutcomeReportOut:
-    """Count what became of content that matched: once for each report, however often it is sent.
+    """Count outcomes of content that matched: once for each report, however often it is sent.
+
+    An upload counts once, at its present outcome: rows that say so move it (writes_moves).
 
     A row on a signal that the party may not see is named and left out; the others count. The
     ledger gets an entry for each crisis whose signals were seen, so that its timeline has it.
@@ -37,21 +39,24 @@ def report_outcomes(
     ledger.take_turn()
     if CountedReport.objects.filter(party=by, uid=body.report).exists():
         return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
-    seen = reads.seen_by_uid({row.signal for row in body.rows}, viewer=by)
+    named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
+    seen = reads.seen_by_uid(named, viewer=by)
     known = [row for row in body.rows if row.signal in seen]
     unknown = {row.signal for row in body.rows} - seen.keys()
-    statements.add_sightings(known, seen=seen, by=by)
     curves = reads_sightings.curve_facts(seen, viewer=by)
-    statements.add_spans(known, curves=curves, by=by, now=now)
-    counted = sum(row.count for row in known)
+    groups = {
+        crisis: (rows, *count_rows(rows, seen=seen, curves=curves, by=by, now=now))
+        for crisis, rows in _by_crisis(known, seen=seen).items()
+    }
+    counted = sum(number for _, number, _ in groups.values())
     report = CountedReport.objects.create(
         uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
     )
     rejected_count = len(unknown)
-    for crisis, rows in _by_crisis(known, seen=seen).items():
+    for crisis, (rows, _, sums) in groups.items():
         found = [seen[row.signal] for row in rows]
         detail: dict[str, object] = {
-            **_sums(rows),
+            **sums,
             "signals": len({one.pk for one in found}),
             "rejected": rejected_count,
         }
@@ -80,11 +85,3 @@ def _by_crisis(
     for row in rows:
         groups.setdefault(seen[row.signal].crisis, []).append(row)
     return groups or {None: []}
-
-
-def _sums(rows: Iterable[OutcomeRow]) -> dict[str, int]:
-    """Counts by outcome."""
-    sums: Counter[str] = Counter()
-    for row in rows:
-        sums[row.outcome.value] += row.count
-    return dict(sums)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts uploads by outcome: each once, at its present outcome.
+
+When the outcome of an upload changes, a row moves it: "was" says where it counted before. The row
+keeps the time at which the content was met.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from stemtide.agent.store import Transaction
+from stemtide.protocol.agents import BUCKET
+from stemtide.protocol.words import OUTCOME_OF, Action, Outcome
+
+UNSEALED = ""
+"""The report of counts that are in no report yet."""
+
+
+def count(
+    tx: Transaction,
+    *,
+    signal: str,
+    outcome: Outcome,
+    now: datetime,
+    number: int = 1,
+    language: str = "",
+    was: str = "",
+    was_signal: str = "",
+) -> None:
+    """Count an outcome of one signal that many times, in the caller's transaction.
+
+    language: of the content; "" where the provider did not say.
+    was, was_signal: where the same uploads counted before; "" for uploads that did not.
+    """
+    at = now.isoformat()
+    tx.execute(
+        "INSERT INTO outcomes"
+        " (report, signal, outcome, bucket, language, was, was_signal, count, first_at, last_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " count = count + excluded.count, last_at = max(last_at, excluded.last_at),"
+        " first_at = min(first_at, excluded.first_at)",
+        (UNSEALED, signal, outcome.value, _bucket(now), language, was, was_signal, number, at, at),
+    )
+
+
+def count_upload(
+    tx: Transaction, *, ref: str, signal: str, outcome: Outcome, now: datetime, language: str = ""
+) -> None:
+    """Count an upload, or move it to its present outcome if it was counted before."""
+    before = _counted(tx, ref)
+    if before is None:
+        count(tx, signal=signal, outcome=outcome, now=now, language=language)
+        tx.execute(
+            "INSERT INTO counted (ref, signal, outcome, at, language) VALUES (?, ?, ?, ?, ?)",
+            (ref, signal, outcome.value, now.timestamp(), language),
+        )
+    elif before[1] != outcome:
+        _move(tx, ref, before, signal=signal, outcome=outcome)
+
+
+def recount(
+    tx: Transaction, *, ref: str, weaker: str, reasons: Mapping[str, Action], now: datetime
+) -> bool:
+    """Count an upload at the signal that decides now; as reversed where none stops it any more.
+
+    weaker: the signal that was withdrawn or disputed. reasons: what each signal leads to now.
+    returns: whether anything is to be reported.
+    """
+    signal, outcome = _decides(reasons, weaker=weaker)
+    before = _counted(tx, ref)
+    if before is None:  # an older agent counted it, which did not remember each upload
+        if outcome is Outcome.REVERSED:
+            count(tx, signal=weaker, outcome=outcome, now=now)
+        return outcome is Outcome.REVERSED
+    if before[1] == outcome and not (signal and before[0] == weaker != signal):
+        return False
+    _move(tx, ref, before, signal=signal or before[0], outcome=outcome)
+    return True
+
+
+def _decides(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str, Outcome]:
+    """Return the signal that stops an upload now, and how; "" where none does.
+
+    The one that the upload may count at already is preferred among equals.
+    """
+    strongest = max(reasons.values(), key=lambda action: action.rank, default=Action.LOG)
+    if strongest is Action.LOG:
+        return "", Outcome.REVERSED
+    if reasons.get(weaker) is strongest:
+        return weaker, OUTCOME_OF[strongest]
+    return next(one for one, action in reasons.items() if action is strongest), OUTCOME_OF[
+        strongest
+    ]
+
+
+def forget(tx: Transaction, *, before: datetime) -> None:
+    """Forget where uploads counted that were met before a time."""
+    tx.execute("DELETE FROM counted WHERE at < ?", (before.timestamp(),))
+
+
+def _counted(tx: Transaction, ref: str) -> tuple[str, str, float, str] | None:
+    """Return at which signal and outcome an upload counts, when it was met, and its language."""
+    found: tuple[str, str, float, str] | None = tx.execute(
+        "SELECT signal, outcome, at, language FROM counted WHERE ref = ?", (ref,)
+    ).fetchone()
+    return found
+
+
+def _move(
+    tx: Transaction,
+    ref: str,
+    before: tuple[str, str, float, str],
+    *,
+    signal: str,
+    outcome: Outcome,
+) -> None:
+    """Count an upload elsewhere than before, at the time at which it was met."""
+    was_signal, was, at, language = before
+    met_at = datetime.fromtimestamp(at, UTC)
+    count(
+        tx,
+        signal=signal,
+        outcome=outcome,
+        now=met_at,
+        language=language,
+        was=was,
+        was_signal=was_signal,
+    )
+    tx.execute(
+        "UPDATE counted SET signal = ?, outcome = ? WHERE ref = ?", (signal, outcome.value, ref)
+    )
+
+
+def _bucket(now: datetime) -> str:
+    """The span of time that a moment lies in, by its beginning."""
+    size_s = BUCKET.total_seconds()
+    return datetime.fromtimestamp(now.timestamp() // size_s * size_s, UTC).isoformat()
