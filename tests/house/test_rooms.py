@@ -47,6 +47,7 @@ WITHOUT_AN_ENTRY = {
     "complaints.opine_all": "opinions, each of which signals record",
     "signals.count_rows": "report_outcomes, which calls it, records the sums",
     "alerts.make": "rows of an alert; whoever calls it records the act that they belong to",
+    "alerts.stop_deliveries": "whoever ends the alert records it",
     "alerts.note_arrival": "the room of the request records its receipt",
     "alerts.settle_request": "the room of the request records its acknowledgement",
     "alerts.acknowledge_as_shown": "the alert records it, with the digest of what was shown",

@@ -7,10 +7,19 @@ from stemtide.hub.alerts import writes
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
 from stemtide.hub.parties import writes_contacts
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.crises import CountriesIn, DecliningIn, InviteIn, PartyIn, ProposalIn
+from stemtide.hub.signals import writes as signals, writes_outcomes
+from stemtide.hub.situation import writes as situation
+from stemtide.protocol.crises import (
+    CountriesIn,
+    DecliningIn,
+    InviteIn,
+    PartyIn,
+    ProposalIn,
+    TriageIn,
+)
 from stemtide.protocol.signals import OpinionIn
-from tests.world import NOON
+from stemtide.protocol.situation import MessageIn
+from tests.world import NOON, outcome, report_of
 
 
 def raise_all(now=NOON):
@@ -62,6 +71,92 @@ def test_answering_an_invitation_in_the_room_is_an_answer(world, crisis, verb):
     ) == {"stopped"}
 
 
+def silent():
+    """The parties of which the hub says that they do not answer."""
+    rows = Alert.objects.filter(kind="unanswered", state="open")
+    return {row.parameters["party"] for row in rows}
+
+
+def exhaust(world):
+    """Let every ladder end without an answer."""
+    for hours in range(1, 4):
+        writes.escalate_due(world.at(hours=hours))
+    raise_all(world.at(hours=4))
+
+
+def post(world, crisis, party):
+    body = MessageIn(kind="observation", text="We are here.", language="en")
+    by = world.actor(party, role="duty_officer")
+    situation.post(crisis.id, body=body, by=by, now=NOON)
+
+
+def rate(world, crisis, party):
+    body = TriageIn(harm=3, virality=3, outcome="monitor", reason="As seen.")
+    by = world.actor(party, role="duty_officer")
+    crises.triage(crisis.id, body=body, by=by, now=NOON)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["in time", "after the ladder ended"])
+@pytest.mark.parametrize("act", [post, rate])
+def test_whoever_works_in_the_room_has_answered_the_warning(world, crisis, act, is_late):
+    raise_all()
+    assert open_to(world.agency) == ["early_warning"]
+    if is_late:
+        exhaust(world)
+        assert world.agency.title in silent()
+    act(world, crisis, world.agency)
+    raise_all()
+    exhaust(world)
+    assert "early_warning" not in open_to(world.agency)
+    assert silent() == {world.other_authority.title}
+
+
+def test_a_party_that_took_part_after_its_ladder_ended_is_not_said_to_be_silent(world, crisis):
+    invite(world, crisis, world.big_provider)
+    raise_all()
+    exhaust(world)
+    assert world.big_provider.title in silent()
+    world.join(crisis, world.big_provider)
+    raise_all()
+    assert silent() == {world.other_authority.title}  # the agency invited: it is at work
+
+
+def test_an_act_just_before_the_end_of_a_ladder_is_an_answer(world, crisis):
+    raise_all()
+    post(world, crisis, world.agency)
+    for hours in range(1, 4):
+        writes.escalate_due(world.at(hours=hours))
+    raise_all()
+    assert world.agency.title not in silent()
+
+
+def test_what_a_machine_reports_answers_no_alert(world):
+    crisis = world.warn()
+    world.join(crisis, world.small_provider)
+    world.answer_all(crisis)
+    world.decide(crisis, "activate")
+    shared = world.share(crisis=crisis.id)
+    raise_all()
+    writes_outcomes.report_outcomes(
+        report_of(outcome(shared.id)), by=world.small_provider, now=NOON
+    )
+    raise_all()
+    assert open_to(world.small_provider) == ["activated"]
+    post(world, crisis, world.small_provider)
+    raise_all()
+    assert open_to(world.small_provider) == []
+
+
+@pytest.mark.usefixtures("crisis")
+def test_an_alert_that_is_acknowledged_late_ends_what_was_said_of_it(world):
+    raise_all()
+    exhaust(world)
+    row = Alert.objects.get(party=world.agency, kind="early_warning")
+    writes.acknowledge(row.uid, by=world.actor(world.agency, role="duty_officer"), now=NOON)
+    raise_all()
+    assert world.agency.title not in silent()
+
+
 def test_an_invitation_that_is_taken_back_asks_nobody_any_more(world, crisis):
     invite(world, crisis, world.big_provider)
     raise_all()
@@ -70,7 +165,6 @@ def test_an_invitation_that_is_taken_back_asks_nobody_any_more(world, crisis):
     writes_joining.uninvite(crisis.id, body=body, by=by, now=NOON)
     raise_all()
     assert open_to(world.big_provider) == []
-    assert open_to(world.agency) == ["early_warning"]
 
 
 def test_an_observer_hears_nothing_of_a_crisis_that_it_may_not_see_yet(world, crisis):

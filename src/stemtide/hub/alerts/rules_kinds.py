@@ -49,9 +49,10 @@ AT_THE_DESK = frozenset({Channel.PAGE})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row. on: ledger kinds that raise it; overtaken_by: those after which it is moot.
+    """One row. on: ledger kinds that raise it; overtaken_by: those after which nobody needs it.
 
     of_self: overtaken by acts of the alerted party alone (an invitation by its own answer).
+    answered_by: acts of the alerted party which show that somebody there knows of it.
     once:    not raised again to a party while one is open in which these parameters are the same:
              nobody drowns another in alerts.
     opinion, answer: what the entry must hold; "" where any will do.
@@ -66,6 +67,7 @@ class Rule:
     escalates: bool = False
     overtaken_by: frozenset[str] = frozenset()
     of_self: bool = False
+    answered_by: frozenset[str] = frozenset()
     once: tuple[str, ...] = ()
     opinion: str = ""
     answer: str = ""
@@ -133,6 +135,7 @@ REQUESTS: Mapping[str, Rule] = {
         urgency=Urgency.SOON,
         until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
         escalates=True,
+        answered_by=_kinds("scrutiny.announced"),
     ),
     "scrutiny_announced": _order(
         "scrutiny.announced",
@@ -173,6 +176,18 @@ REQUESTS: Mapping[str, Rule] = {
 }
 """What is told of removal orders, referrals and holds: to their two sides, and to nobody else."""
 
+_AT_WORK = _kinds(
+    *("crisis.triaged", "check.answered", "crisis.widened", "measure.considered"),
+    *("proposal.opened", "proposal.declined", "proposal.withdrawn"),
+    *("crisis.activated", "crisis.deescalated", "crisis.resumed", "crisis.reviewed"),
+    *("crisis.linked", "crisis.unlinked", "neighbour.mirrored", "neighbour.updated"),
+    *("participant.invited", "participant.uninvited", "participant.joined"),
+    *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
+    *("line.proposed", "line.agreed", "line.objected", "line.withdrawn"),
+)
+"""Acts of people in the room of a crisis. What machines do, such as sharing signals and
+reporting outcomes, shows nobody there."""
+
 _REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
 """What ends the wait for a review."""
 
@@ -183,6 +198,7 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("crisis.warned"),
         escalates=True,
         overtaken_by=_kinds("crisis.activated", "crisis.closed"),
+        answered_by=_AT_WORK,
     ),
     "concerned": Rule(
         who=Who.CONCERNED,
@@ -190,6 +206,7 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("crisis.widened"),
         escalates=True,
         overtaken_by=_kinds("crisis.closed"),
+        answered_by=_AT_WORK,
     ),
     "invitation": Rule(
         who=Who.INVITED,
@@ -220,6 +237,7 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("crisis.activated", "crisis.resumed"),
         escalates=True,
         overtaken_by=_kinds("crisis.closed"),
+        answered_by=_AT_WORK,
     ),
     "review_due": Rule(
         who=Who.LEADERS,
@@ -246,6 +264,7 @@ RULES: Mapping[str, Rule] = {
         on=_kinds("lead.reported", "lead.forwarded"),
         escalates=True,
         overtaken_by=_kinds("lead.received", "lead.closed"),
+        answered_by=_kinds("lead.forwarded"),
     ),
     "line_proposed": Rule(
         who=Who.ROOM,
@@ -367,7 +386,13 @@ OVERTAKES: Mapping[str, tuple[str, ...]] = {
     by: tuple(name for name, rule in RULES.items() if by in rule.overtaken_by)
     for by in {one for rule in RULES.values() for one in rule.overtaken_by}
 }
-"""Which open alerts an entry of a ledger kind makes moot."""
+"""Which open alerts an entry of a ledger kind ends."""
+
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    by: tuple(name for name, rule in RULES.items() if by in rule.answered_by)
+    for by in {kind for rule in RULES.values() for kind in rule.answered_by}
+}
+"""Which of its own open alerts a party answers by an act."""
 
 LEAVES = _kinds("participant.left", "participant.declined", "participant.uninvited")
-"""After these a party is out of a crisis: every open alert about it to that party is moot."""
+"""After these a party is out of a crisis: every open alert about it to that party ends."""

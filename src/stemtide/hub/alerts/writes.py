@@ -7,7 +7,6 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
 
 from stemtide.hub.alerts import (
     links,
@@ -20,8 +19,9 @@ from stemtide.hub.alerts import (
 from stemtide.hub.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_addressees import Matter, Step
-from stemtide.hub.alerts.rules import WAITING, AlertState, Channel, DeliveryState, Via
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND, LEAVES, OVERTAKES, RAISES, Rule
+from stemtide.hub.alerts.rules import AlertState, Channel, DeliveryState, Via
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND, RAISES, Rule
+from stemtide.hub.alerts.writes_endings import end_alerts, stop_deliveries
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
 from stemtide.hub.ledger.reads import EntryRow
@@ -91,7 +91,7 @@ def raise_from_ledger(now: datetime) -> int:
 
     1 A look without a lock: nothing new, nothing done.
     2 In turn, the entries after the cursor, oldest first.
-    3 Each makes open alerts moot, or raises new ones, or neither.
+    3 Each ends open alerts, or raises new ones, or neither.
     4 The cursor moves in the same transaction: an entry is never read twice, nor skipped.
     """
     cursor = Cursor.objects.first()
@@ -108,7 +108,7 @@ def _read_on(now: datetime) -> int:
     entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
     raised = 0
     for entry in entries:
-        _overtake(entry, now=now)
+        end_alerts(entry, now=now)
         raised += _raise(entry, now=now)
     if entries:
         cursor.number = entries[-1].number
@@ -197,6 +197,8 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
         if not rule.fits(entry.detail):
             continue
         matter = reads_addressees.matter(entry, by=CLOCK)
+        if entry.kind == "alert.exhausted" and not _is_unanswered(matter):
+            continue
         made = [
             make(_draft(kind, matter, party=party), now=now)
             for party in reads_addressees.addressees(matter, rule=rule, by=CLOCK)
@@ -205,8 +207,20 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
         raised += len(made)
         if made:
             detail: dict[str, object] = {"kind": kind, "entry": entry.number, "count": len(made)}
-            _record("alerts.raised", subject=entry.subject, matter=matter, detail=detail, now=now)
+            ledger.append(
+                "alerts.raised",
+                actor=CLOCK,
+                subject=entry.subject,
+                now=now,
+                detail=detail,
+                exercise=matter.exercise,
+            )
     return raised
+
+
+def _is_unanswered(matter: Matter) -> bool:
+    """Whether nobody has answered the alert of an entry since."""
+    return matter.about is not None and matter.about.state == AlertState.UNANSWERED
 
 
 def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
@@ -230,42 +244,6 @@ def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
 
     found = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
     return any(said(one.parameters) == said(matter.parameters) for one in found)
-
-
-def _overtake(entry: EntryRow, *, now: datetime) -> None:
-    """Settle open alerts that an entry makes moot."""
-    kinds = EVERY_KIND if entry.kind in LEAVES else OVERTAKES.get(entry.kind, ())
-    if not kinds:
-        return
-    matter = reads_addressees.matter(entry, by=CLOCK)
-    keys = [key for kind in kinds for key in _moot(kind, matter)]
-    if keys:
-        Alert.objects.filter(pk__in=keys).update(state=AlertState.OVERTAKEN, step_due=None)
-        _stop(keys)
-        detail: dict[str, object] = {"entry": entry.number, "count": len(keys)}
-        _record("alerts.settled", subject=entry.subject, matter=matter, detail=detail, now=now)
-
-
-def _moot(kind: str, matter: Matter) -> list[int]:
-    """Open alerts of a kind that a matter makes moot: of everybody, or of whom it is about."""
-    same = Q(subject=matter.entry.subject)
-    if matter.crisis is not None:
-        same |= Q(crisis=matter.crisis)
-    found = Alert.objects.filter(same, kind=kind, state__in=rules.UNSETTLED)
-    if EVERY_KIND[kind].of_self or matter.entry.kind in LEAVES:
-        own = {matter.entry.actor} if matter.entry.kind != "participant.uninvited" else set()
-        own |= {party.ref for party in matter.addressed}
-        return [one.pk for one in found.select_related("party") if one.party.ref in own]
-    return [one.pk for one in found]
-
-
-def _record(
-    kind: str, *, subject: str, matter: Matter, detail: dict[str, object], now: datetime
-) -> None:
-    """Append what the clock did because of a matter."""
-    ledger.append(
-        kind, actor=CLOCK, subject=subject, now=now, detail=detail, exercise=matter.exercise
-    )
 
 
 @transaction.atomic
@@ -320,7 +298,7 @@ def _settle(
     )
     sent = Delivery.objects.filter(alert=alert, state=DeliveryState.SENT)
     sent.update(state=DeliveryState.ACKNOWLEDGED)
-    _stop([alert.pk])
+    stop_deliveries([alert.pk])
     if delivery is not None and delivery.point is not None:
         # Whoever answered has read what went there: that is what a contact drill wants to know.
         contacts.verify_contact_point(delivery.point.pk, actor=alert.party.ref, now=now)
@@ -336,12 +314,6 @@ def _settle(
         exercise=alert.exercise,
     )
     writes_requests.settle_request(alert, by=by, via=via, now=now)
-
-
-def _stop(alerts: list[int]) -> None:
-    """What has not left yet, stays."""
-    waiting = Delivery.objects.filter(alert__in=alerts, state__in=WAITING)
-    waiting.update(state=DeliveryState.STOPPED)
 
 
 def _ask(alert: Alert, step: Step, *, at: int, now: datetime) -> None:

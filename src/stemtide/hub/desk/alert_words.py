@@ -19,7 +19,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         AlertState.OPEN: _("waits for an answer"),
         AlertState.ACKNOWLEDGED: _("acknowledged"),
         AlertState.UNANSWERED: _("nobody answered"),
-        AlertState.OVERTAKEN: _("moot"),
+        AlertState.OVERTAKEN: _("no longer needed"),
     },
     "alert-via": {
         Via.PAGE: _("at the desk"),

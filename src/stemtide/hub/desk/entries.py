@@ -171,7 +171,7 @@ ACTS = {
     "recheck.returned": gettext_lazy("found removed content there again"),
     "recheck.met": gettext_lazy("learnt that removed content was uploaded again"),
     "alerts.raised": gettext_lazy("alerted parties"),
-    "alerts.settled": gettext_lazy("ended alerts that had become moot"),
+    "alerts.settled": gettext_lazy("closed alerts that are no longer needed"),
     "alert.acknowledged": gettext_lazy("acknowledged an alert"),
     "alert.escalated": gettext_lazy("asked the next step of a ladder"),
     "link.renewed": gettext_lazy("asked for a new link in place of one that had expired"),

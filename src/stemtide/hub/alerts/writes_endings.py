@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends alerts that a ledger entry answers, or that nobody needs any more because of it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from stemtide.hub.alerts import reads_addressees, rules
+from stemtide.hub.alerts.models import Alert, Delivery
+from stemtide.hub.alerts.reads_addressees import Matter
+from stemtide.hub.alerts.rules import WAITING, AlertState, DeliveryState
+from stemtide.hub.alerts.rules_kinds import ANSWERS, EVERY_KIND, LEAVES, OVERTAKES
+from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.reads import EntryRow
+
+CLOCK = "clock"
+
+
+def end_alerts(entry: EntryRow, *, now: datetime) -> None:
+    """End the open alerts that an entry answers or makes unnecessary, and what was said of them.
+
+    1 Alerts that the entry ends for everybody, or for the party that it is about.
+    2 Alerts of the party that acted, where the act shows that somebody there knows of them.
+    3 "does not answer" about any of these, and about an alert that is acknowledged.
+    """
+    overtaken = EVERY_KIND if entry.kind in LEAVES else OVERTAKES.get(entry.kind, ())
+    answered = ANSWERS.get(entry.kind, ())
+    if not overtaken and not answered and entry.kind != "alert.acknowledged":
+        return
+    matter = reads_addressees.matter(entry, by=CLOCK)
+    alerts = {alert.pk: alert for kind in overtaken for alert in _overtaken(kind, matter)}
+    alerts |= {alert.pk: alert for kind in answered for alert in _own(kind, matter)}
+    acknowledged = [matter.about] if matter.about is not None else []
+    said = _said_of([*alerts.values(), *acknowledged])
+    alerts |= {alert.pk: alert for alert in said}
+    if alerts:
+        keys = list(alerts)
+        Alert.objects.filter(pk__in=keys).update(state=AlertState.OVERTAKEN, step_due=None)
+        stop_deliveries(keys)
+        detail: dict[str, object] = {"entry": entry.number, "count": len(keys)}
+        ledger.append(
+            "alerts.settled",
+            actor=CLOCK,
+            subject=entry.subject,
+            now=now,
+            detail=detail,
+            exercise=matter.exercise,
+        )
+
+
+def stop_deliveries(alerts: list[int]) -> None:
+    """Stop what has not left yet."""
+    waiting = Delivery.objects.filter(alert__in=alerts, state__in=WAITING)
+    waiting.update(state=DeliveryState.STOPPED)
+
+
+def _overtaken(kind: str, matter: Matter) -> list[Alert]:
+    """Return open alerts that a matter ends: of everybody, or of the party that it is about."""
+    alerts = _open(kind, matter)
+    if EVERY_KIND[kind].of_self or matter.entry.kind in LEAVES:
+        own = {matter.entry.actor} if matter.entry.kind != "participant.uninvited" else set()
+        own |= {party.ref for party in matter.addressed}
+        return [alert for alert in alerts if alert.party.ref in own]
+    return alerts
+
+
+def _own(kind: str, matter: Matter) -> list[Alert]:
+    """Return open alerts about a matter to the party that acted."""
+    return [alert for alert in _open(kind, matter) if alert.party.ref == matter.entry.actor]
+
+
+def _open(kind: str, matter: Matter) -> list[Alert]:
+    """Return alerts of a kind about a matter that were not acknowledged."""
+    same = Q(subject=matter.entry.subject)
+    if matter.crisis is not None:
+        same |= Q(crisis=matter.crisis)
+    rows = Alert.objects.filter(same, kind=kind, state__in=rules.UNSETTLED)
+    return list(rows.select_related("party"))
+
+
+def _said_of(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return open alerts which say that nobody answered one of these."""
+    refs = [alert.ref for alert in alerts]
+    rows = Alert.objects.filter(kind="unanswered", subject__in=refs, state__in=rules.UNSETTLED)
+    return list(rows)
