@@ -118,3 +118,11 @@ def test_a_form_without_its_token_is_refused_in_the_house_style():
 def test_somebody_signed_in_is_not_asked_again(world):
     desk = world.desk("authority", Role.DUTY_OFFICER)
     assert desk.get(SIGN_IN).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize(("bound", "status"), [("key", 429), ("total", 503)])
+def test_streams_of_pages_are_bounded_as_those_of_agents_are(world, settings, bound, status):
+    settings.STREAMS = {bound: 0}
+    answer = world.desk("authority").get("/board/stream")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (status, "30")
