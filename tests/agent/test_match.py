@@ -154,6 +154,7 @@ BAD = [
     ({"json": {"items": [{"url": "nonsense"}]}}, 422, "invalid", "items.0.url"),
     ({"json": {"items": [{"md5": "0" * 32, "user": 1}]}}, 422, "invalid", "items.0.user"),
     ({"json": {"items": [{"md5": "0" * 32, "quality": 1}]}}, 422, "invalid", "quality belongs to"),
+    ({"json": {"items": [{"pdq": "0" * 64, "quality": "9"}]}}, 422, "invalid", "items.0.quality"),
     ({"json": {"items": [{"md5": "0" * 32}] * 4}}, 413, "too-large", "max_items (3)"),
     ({"json": {"items": [{"md5": "0" * 32, "ref": ""}]}}, 422, "invalid", "items.0.ref"),
     (
@@ -225,6 +226,11 @@ def test_every_bad_field_of_a_request_is_listed_with_its_row(narrow):
         ("items.0.md5", 0),
         ("items.2.pdq", 2),
     ]
+
+
+def test_a_whole_number_may_be_written_with_a_point(narrow):
+    item = {"pdq": "0f1e2d3c4b5a6978" * 4, "quality": 90.0}
+    assert narrow.http.post("/match", json={"items": [item]}).status_code == 200
 
 
 def test_a_body_that_hides_its_length_is_cut_off_as_well(narrow):

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,15 +93,40 @@ class Fuzzed:
     said: str
 
 
+@dataclass(frozen=True)
+class Target:
+    """What is fuzzed.
+
+    document: the address of its OpenAPI document. settings: of schemathesis, in TOML.
+    left_out: paths that are not asked.
+    """
+
+    document: str
+    token: str
+    settings: str
+    left_out: tuple[str, ...] = ()
+
+
 def fuzz(hub: dict[str, str], *, each: int, seed: int) -> Fuzzed:
-    """Make up so many requests for each operation and check every answer.
+    """Make up so many requests for each operation of a hub and check every answer.
 
     The stream is left out: it never ends.
     """
+    target = Target(
+        f"{hub['HUB_URL']}/api/v1/openapi.json",
+        hub["HUB_TOKEN"],
+        with_exceptions(SETTINGS, EXCEPTED),
+        left_out=("/api/v1/events/stream",),
+    )
+    return run(target, each=each, seed=seed)
+
+
+def run(target: Target, *, each: int, seed: int) -> Fuzzed:
+    """Make up so many requests for each operation and check every answer."""
     words = [
-        *(str(BIN / "schemathesis"), "run", f"{hub['HUB_URL']}/api/v1/openapi.json"),
-        *("--header", f"Authorization: Bearer {hub['HUB_TOKEN']}"),
-        *("--exclude-path", "/api/v1/events/stream", "--phases", "fuzzing"),
+        *(str(BIN / "schemathesis"), "run", target.document),
+        *("--header", f"Authorization: Bearer {target.token}", "--phases", "fuzzing"),
+        *(word for path in target.left_out for word in ("--exclude-path", path)),
         *("--max-examples", str(each), "--seed", str(seed)),
         *("--generation-database", "none", "--continue-on-failure", "--no-color"),
         *("--request-timeout", "60"),
@@ -110,7 +136,7 @@ def fuzz(hub: dict[str, str], *, each: int, seed: int) -> Fuzzed:
         "PYTHONPATH": str(ROOT),
     }
     with tempfile.TemporaryDirectory() as folder:  # where it looks for settings, and leaves notes
-        (Path(folder) / "schemathesis.toml").write_text(_settings(), "utf-8")
+        (Path(folder) / "schemathesis.toml").write_text(target.settings, "utf-8")
         done = subprocess.run(
             words, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
@@ -119,9 +145,9 @@ def fuzz(hub: dict[str, str], *, each: int, seed: int) -> Fuzzed:
     return Fuzzed(done.returncode == 0, int(count[1]) if count else 0, said)
 
 
-def _settings() -> str:
+def with_exceptions(settings: str, excepted: Iterable[str]) -> str:
     """Return the settings file of a run, with the exceptions."""
-    return SETTINGS + "".join(_NOT_ALL_TAKEN.format(operation=name) for name in EXCEPTED)
+    return settings + "".join(_NOT_ALL_TAKEN.format(operation=name) for name in excepted)
 
 
 def main() -> int:

@@ -31,6 +31,7 @@ from stemtide.agent.hma import Hma
 from stemtide.agent.intake import BadRequestError, invalid, read_items
 from stemtide.agent.live import Live
 from stemtide.agent.live_door import LiveDoor
+from stemtide.agent.openapi.document import document
 from stemtide.agent.recognise import Recogniser
 from stemtide.agent.statements import Statements
 from stemtide.agent.store import Store
@@ -124,18 +125,6 @@ class Agent:
             as_of=self._as_of,
             check_ready=self._check_ready,
         )
-        hma = Hma(
-            config=self._config,
-            store=self._store,
-            recogniser=self._recogniser,
-            banks=Banks(
-                config=self._config,
-                store=self._store,
-                told=self._health.told,
-                check_ready=self._check_ready,
-            ),
-            check_ready=self._check_ready,
-        )
         companion = CompanionDoor(
             config=self._config,
             store=self._store,
@@ -151,12 +140,29 @@ class Agent:
             Route("/match/hashes", self.match_hashes, methods=["POST"]),
             Route("/match/urls", self.match_urls, methods=["GET"]),
             *live.routes(),
-            *hma.routes(),
+            *self._hma_routes(),
             *companion.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
         ]
+
+    def _hma_routes(self) -> list[Route]:
+        """Return what is answered as HMA answers it."""
+        banks = Banks(
+            config=self._config,
+            store=self._store,
+            told=self._health.told,
+            check_ready=self._check_ready,
+        )
+        return Hma(
+            config=self._config,
+            store=self._store,
+            recogniser=self._recogniser,
+            banks=banks,
+            check_ready=self._check_ready,
+        ).routes()
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -242,6 +248,10 @@ class Agent:
         self._reporter.wake()
         told = {"deliveries": deliveries, "outcome_rows": outcomes, "statements": statements}
         return JSONResponse(told)
+
+    async def openapi(self, _request: Request) -> Response:
+        """GET /openapi.json: what is answered, as OpenAPI."""
+        return JSONResponse(document())
 
     def _wake(self) -> None:
         """Say that something was queued."""

@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,7 +32,7 @@ from stemtide.agent.answers import Answer, answer_of
 from stemtide.agent.companion_rows import CANARY
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Decision, Hit, decide, stands
-from stemtide.agent.intake import BadRequestError, invalid, read_body
+from stemtide.agent.intake import WHOLE, BadRequestError, invalid, read_body
 from stemtide.agent.recognise import record_decision
 from stemtide.agent.store import Store, Transaction
 from stemtide.agent.tally import Tally
@@ -41,22 +48,32 @@ Message = TypeVar("Message", bound=BaseModel)
 _MAX_JSON = 1024 * 1024
 _MAX_ID = 2**63 - 1
 _MAX_BITS = 256
+_DIGITS = 4
+_DISTANCE = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": _MAX_BITS},
+        {"type": "string", "pattern": "^(-|[0-9]{1,2})$"},
+    ]
+}
 
 
 def _bits(value: object) -> object:
-    """HMA writes distances as text, and "-" for what is equal."""
-    if isinstance(value, str):
-        return 0 if value == "-" else value
-    return value
+    """Read a distance as HMA writes it: as text, and "-" for what is equal."""
+    if value == "-":
+        return 0
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit()
+    return int(str(value)) if is_number and len(str(value)) < _DIGITS else value
 
 
 class FoundIn(BaseModel):
     """A match as HMA tells it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
-    bank_content_id: int = Field(ge=1, le=_MAX_ID)
-    distance: Annotated[int, BeforeValidator(_bits), Field(ge=0, le=_MAX_BITS)] = 0
+    bank_content_id: Annotated[int, WHOLE] = Field(ge=1, le=_MAX_ID)
+    distance: Annotated[
+        int, WHOLE, BeforeValidator(_bits), Field(ge=0, le=_MAX_BITS), WithJsonSchema(_DISTANCE)
+    ] = 0
 
 
 _Banks = dict[str, list[FoundIn]]
@@ -68,7 +85,7 @@ class ContentIn(BaseModel):
     ref: the provider's own id of it, by which it is undone as well.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     ref: str = Field(min_length=1, max_length=200)
     lookup: _Banks | dict[str, _Banks]
@@ -89,7 +106,7 @@ class ContentIn(BaseModel):
 class MatchesIn(BaseModel):
     """The JSON body of POST /companion/matches."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     items: tuple[ContentIn, ...] = Field(min_length=1)
 

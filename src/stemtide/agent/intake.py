@@ -6,7 +6,15 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -49,6 +57,15 @@ class BadRequestError(Exception):
         self.errors = list(errors)
 
 
+def _whole(value: object) -> object:
+    """Read 90.0 as 90: JSON Schema, and so some languages, know no difference."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Takes a whole number however it is written; a text is none."""
+
+
 def _reader(kind: Kind) -> BeforeValidator:
     """Reads a JSON value as the bytes of a fingerprint."""
 
@@ -58,6 +75,11 @@ def _reader(kind: Kind) -> BeforeValidator:
         return parse_value(kind, value)
 
     return BeforeValidator(read)
+
+
+def _hex(kind: Kind) -> WithJsonSchema:
+    """Describes the bytes of a fingerprint as they travel."""
+    return WithJsonSchema({"type": "string", "pattern": f"^[0-9a-fA-F]{{{2 * SIZE_BYTES[kind]}}}$"})
 
 
 def _read_url(value: object) -> Fingerprints:
@@ -75,11 +97,11 @@ class FingerprintIn(BaseModel):
     part: which part of the content it is of, such as a file of an archive; "" for the whole.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     kind: Kind
     value: str = Field(min_length=1, max_length=2 * MAX_VALUE_BYTES, pattern="^[0-9a-fA-F]+$")
-    quality: int | None = Field(default=None, ge=0, le=100)
+    quality: Annotated[int | None, WHOLE] = Field(default=None, ge=0, le=100)
     part: str = Field(default="", max_length=_MAX_PART)
 
     @model_validator(mode="after")
@@ -100,12 +122,12 @@ class ViewIn(BaseModel):
     transform: what was done to the content if it matches in this view, such as "mirrored".
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    kind: Literal[Kind.PDQ, Kind.URL] = Kind.PDQ
+    kind: Literal["pdq", "url"] = "pdq"
     value: str = Field(pattern="^[0-9a-fA-F]{64}$")
     transform: str = Field(min_length=1, max_length=_MAX_TRANSFORM)
-    quality: int = Field(default=100, ge=MIN_QUALITY, le=100)
+    quality: Annotated[int, WHOLE] = Field(default=100, ge=MIN_QUALITY, le=100)
     part: str = Field(default="", max_length=_MAX_PART)
 
     def view(self) -> QueryView:
@@ -120,14 +142,17 @@ class ItemIn(BaseModel):
     fingerprints: of any kind and of every part; views: to find altered copies with.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     ref: str | None = Field(default=None, min_length=1, max_length=_MAX_REF)
-    pdq: Annotated[bytes, _reader(Kind.PDQ)] | None = None
-    quality: int | None = Field(default=None, ge=0, le=100)
-    sha256: Annotated[bytes, _reader(Kind.SHA256)] | None = None
-    md5: Annotated[bytes, _reader(Kind.MD5)] | None = None
-    url: Annotated[Fingerprints, BeforeValidator(_read_url)] | None = None
+    pdq: Annotated[bytes, _reader(Kind.PDQ), _hex(Kind.PDQ)] | None = None
+    quality: Annotated[int | None, WHOLE] = Field(default=None, ge=0, le=100)
+    sha256: Annotated[bytes, _reader(Kind.SHA256), _hex(Kind.SHA256)] | None = None
+    md5: Annotated[bytes, _reader(Kind.MD5), _hex(Kind.MD5)] | None = None
+    url: (
+        Annotated[Fingerprints, BeforeValidator(_read_url), WithJsonSchema({"type": "string"})]
+        | None
+    ) = None
     language: str = Field(default="", pattern=rf"^$|{LANGUAGE}", max_length=35)
     fingerprints: tuple[FingerprintIn, ...] = Field(default=(), max_length=_MAX_FINGERPRINTS)
     views: tuple[ViewIn, ...] = Field(default=(), max_length=_MAX_FINGERPRINTS)
@@ -165,7 +190,7 @@ class ItemIn(BaseModel):
 class ItemsIn(BaseModel):
     """The JSON body of POST /match."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     items: tuple[ItemIn, ...] = Field(min_length=1)
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real schemathesis over every operation of a running agent."""
+
+import pytest
+
+from stemtide.agent.openapi.document import OPERATIONS
+from tests.agent.fake_hma import FakeHma
+from tests.agent.fake_hub import KEY
+from tests.agent.world import AgentInProcess, sha256
+from tests.clients.fuzzing import Target, run, with_exceptions
+
+pytestmark = pytest.mark.flow
+
+TOKEN = "hush"
+KIND = "what a value looks like depends on its kind"
+CONTENT = "content that is empty, or cannot be looked at, is refused"
+WHICH = "which parameters go together depends on what is asked"
+EXCEPTED = {
+    "match_content": KIND,
+    "match_hash": "exactly one hash is given, and within_bits with pdq alone",
+    "match_hashes": KIND,
+    "take_chunk": CONTENT,
+    "begin_stream": CONTENT,
+    "hash_address": WHICH,
+    "hash_file": CONTENT,
+    "look_up": WHICH,
+    "look_up_file": CONTENT,
+    "look_up_raw": KIND,
+    "compare_hashes": KIND,
+    "find_content": WHICH,
+}
+"""Operations that refuse some requests that fit the document, and what no schema can say."""
+
+SETTINGS = """
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 409, 413, 415, 422, 429]
+
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", 403, 404, 409, 429]
+"""
+
+TOML = """
+name = "uploads"
+hub_url = "{hub}"
+key = "{key}"
+data_dir = "{folder}/agent"
+port = 0
+token = "{token}"
+
+[companion]
+url = "{hma}"
+"""
+
+
+@pytest.fixture
+def target(hub, tmp_path):
+    """A running agent with a token, a signal, and an HMA that it keeps up."""
+    hub.share(sha256(b"x"))
+    hma = FakeHma().start()
+    facts = {"hub": hub.url, "key": KEY, "folder": tmp_path, "token": TOKEN, "hma": hma.url}
+    agent = AgentInProcess(tmp_path, TOML.format(**facts))
+    agent.http.headers["Authorization"] = f"Bearer {TOKEN}"
+    agent.wait(position=1)
+    settings = with_exceptions(SETTINGS, EXCEPTED)
+    yield Target(f"{agent.http.base_url}/openapi.json".replace("//open", "/open"), TOKEN, settings)
+    agent.stop()
+    hma.stop()
+
+
+def test_no_made_up_request_breaks_the_agent_or_gets_an_answer_outside_the_document(target):
+    found = run(target, each=2, seed=7)
+    assert found.is_whole, found.said
+    assert found.cases >= len(OPERATIONS), found.said
+
+
+def test_each_exception_names_an_operation_of_the_document():
+    assert EXCEPTED.keys() <= {operation.name for operation in OPERATIONS}
