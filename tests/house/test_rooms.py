@@ -60,6 +60,7 @@ WITHOUT_AN_ENTRY = {
     "webhooks.forget_old": "deliveries that are over and were in the log long enough",
     "parties.start_sitting": "signing in is no act in the protocol; the row lives for a day",
     "parties.next_reference": "a number for a row; whoever makes the row records it",
+    "parties.next_state_reference": "a number for a row; whoever makes the row records it",
     "parties.next_references": "numbers for rows; whoever makes the rows records it",
     "rechecks.follow_requests": "it follows from an answer that the ledger holds already",
     "stix.forget_receipts": "what became of old posts is thrown away",

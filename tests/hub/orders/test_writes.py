@@ -175,15 +175,15 @@ def test_a_draft_does_not_exist_for_others(orders, who):
 def test_an_order_that_is_issued_has_its_reference_and_its_copies(orders):
     order = cast.issue(orders)
     assert order.state is OrderState.ISSUED
-    assert order.reference == "RO-2026-00001"
+    assert order.reference == "RO-BE-2026-00001"
     assert order.is_first
     assert order.is_cross_border
     assert [one.to for one in order.copies] == ["fr-referral-unit"]
-    assert order.annex["reference"] == "RO-2026-00001"
+    assert order.annex["reference"] == "RO-BE-2026-00001"
     assert order.annex["issued_at"] == NOON.isoformat()
     assert order.due_at is None
     assert orders.ledger_kinds() == ["order.drafted", "order.issued", "order.copied"]
-    assert cast.issue(orders).reference == "RO-2026-00002"
+    assert cast.issue(orders).reference == "RO-BE-2026-00002"
 
 
 def test_the_ledger_names_no_address_and_no_words_of_an_order(orders):
@@ -197,8 +197,8 @@ def test_the_ledger_names_no_address_and_no_words_of_an_order(orders):
 
 def test_an_exercise_takes_no_number_from_the_real_series(orders):
     cast.inform(orders, exercise=True)
-    assert cast.issue(orders, exercise=True).reference == "XRO-2026-00001"
-    assert cast.issue(orders).reference == "RO-2026-00001"
+    assert cast.issue(orders, exercise=True).reference == "XRO-BE-2026-00001"
+    assert cast.issue(orders).reference == "RO-BE-2026-00001"
 
 
 def test_an_order_with_flaws_is_not_issued_and_all_are_named(orders):
@@ -345,7 +345,7 @@ def test_an_order_is_executed_within_the_hour(orders):
     assert told.state is OrderState.EXECUTED
     assert (told.measure, told.minutes_taken, told.due_at) == ("removed", 20, None)
     assert not told.answers[0].was_late
-    assert told.answers[0].values["reference"] == "RO-2026-00001"
+    assert told.answers[0].values["reference"] == "RO-BE-2026-00001"
     assert told.preservation.until.date().isoformat() == "2027-05-25"
     assert orders.ledger_kinds()[-3:] == [
         *("order.received", "order.executed"),
@@ -494,6 +494,14 @@ def test_what_was_executed_and_withdrawn_is_reinstated(orders):
 def secret(world):
     annex = {"non_disclosure": True, "non_disclosure_until": after(60 * 24 * 42).isoformat()}
     return cast.issue(world, annex=annex).id
+
+
+def test_a_reference_from_before_the_state_stood_in_it_stays_and_is_shown_with_it(orders):
+    uid = cast.issue(orders).id
+    Order.objects.filter(uid=uid).update(reference="RO-2026-00001")
+    row = Order.objects.get(uid=uid)
+    assert (row.reference, row.shown_reference) == ("RO-2026-00001", "RO-2026-00001 (BE)")
+    assert cast.issue(orders).reference == "RO-BE-2026-00002"
 
 
 def test_a_secret_order_names_redress_to_its_provider_by_article_3_4_f(orders):

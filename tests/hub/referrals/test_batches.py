@@ -65,7 +65,7 @@ def test_each_row_gets_its_own_outcome_and_a_bad_one_stops_no_other(desk):
     found = desk.add(desk.open(), MIXED)
     assert [one.outcome for one in found] == OUTCOMES
     assert [one.reference for one in found if one.outcome == "sent"] == [
-        *("RF-2026-00001", "RF-2026-00002")
+        *("RF-BE-2026-00001", "RF-BE-2026-00002")
     ]
     assert all(one.message for one in found if one.outcome != "sent")
     assert "row 1 " in found[8].message
@@ -139,7 +139,10 @@ def test_each_provider_is_told_once_and_not_for_each_address(desk):
         (f"batch:{batch.id}", "party:big-video", 40),
         (f"batch:{batch.id}", "party:small-forum", 1),
     ]
-    assert (told[0].detail["first"], told[0].detail["last"]) == ("RF-2026-00001", "RF-2026-00040")
+    assert (told[0].detail["first"], told[0].detail["last"]) == (
+        "RF-BE-2026-00001",
+        "RF-BE-2026-00040",
+    )
     assert "video.example" not in str([one.detail for one in told])
 
 

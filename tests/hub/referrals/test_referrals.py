@@ -200,7 +200,7 @@ def test_what_is_no_address_to_send_is_refused_with_its_field(text):
 
 def test_a_referral_goes_from_assessment_to_removal_with_the_time_of_each_step(desk):
     assessed = desk.assess()
-    assert (assessed.state, assessed.reference) == ("assessed", "RF-2026-00001")
+    assert (assessed.state, assessed.reference) == ("assessed", "RF-BE-2026-00001")
     sent = desk.send(assessed, now=desk.world.at(minutes=2))
     by = desk.actor("big_provider", "analyst")
     body = AcknowledgeIn(reference="T-77")
@@ -296,7 +296,7 @@ def test_what_came_back_after_the_answer_is_referred_again_if_its_sender_says_so
     desk.answer(desk.refer(), "removed")
     with pytest.raises(ConflictError, match="again"):
         desk.refer()
-    assert desk.refer(again=True).reference == "RF-2026-00002"
+    assert desk.refer(again=True).reference == "RF-BE-2026-00002"
     with pytest.raises(ConflictError):
         desk.refer(again=True)
 

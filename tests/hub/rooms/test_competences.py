@@ -114,3 +114,19 @@ def test_many_at_once_leave_no_gap(committed_world):
     with ThreadPoolExecutor(8) as pool:
         found = sorted(pool.map(count, range(24)))
     assert found == [f"RO-2026-{number:05d}" for number in range(1, 25)]
+
+
+def test_no_two_authorities_have_one_file_reference(world):
+    def given(party):
+        with transaction.atomic():
+            return writes.next_state_reference(party, "RO", now=NOW)
+
+    assert given(world.authority) == "RO-BE-2026-00001"
+    assert given(world.other_authority) == "RO-FR-2026-00001"
+    assert given(world.agency) == "RO-EU-2026-00001"
+    colleague = Party.objects.create(
+        name="be-prosecutor", country="BE", kind="authority", joined_at=NOW
+    )
+    assert [given(one) for one in (colleague, world.authority, colleague)] == [
+        *("RO-BE-2026-00002", "RO-BE-2026-00003", "RO-BE-2026-00004")
+    ]

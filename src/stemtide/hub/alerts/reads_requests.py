@@ -26,7 +26,8 @@ THINGS = frozenset(_ROWS)
 
 def reference(thing: str, name: str, *, by: str) -> str:  # noqa: ARG001  # the clock, for the two sides
     """The file reference of a request; "" where it has none."""
-    return str(getattr(_row(thing, name), "reference", ""))
+    row = _row(thing, name)
+    return str(getattr(row, "shown_reference", getattr(row, "reference", "")))
 
 
 def senders(thing: str, name: str, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for the two sides

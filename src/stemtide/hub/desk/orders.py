@@ -142,6 +142,7 @@ def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -
         "now": now,
         "titles": titles_of(request),
         "order": found,
+        "reference": row.shown_reference,
         "side": side,
         "moves": moves,
         "is_draft": found.state is OrderState.DRAFTED,

@@ -5,6 +5,7 @@ from django.db import models
 
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules_competences import shown_reference
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.words_orders import (
     AccessPurpose,
@@ -113,6 +114,11 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.reference or f"draft {self.uid}"
+
+    @property
+    def shown_reference(self) -> str:
+        """Its reference, with the issuer's State where it is from before that stood in it."""
+        return shown_reference(self.reference, state=self.issued_by.country)
 
     @property
     def ref(self) -> str:
@@ -238,6 +244,11 @@ class Scrutiny(models.Model):
     def reference(self) -> str:
         """The file reference of its order."""
         return self.order.reference
+
+    @property
+    def shown_reference(self) -> str:
+        """The same, with the State where it is from before that stood in it."""
+        return self.order.shown_reference
 
 
 class DecisionCopy(models.Model):

@@ -43,7 +43,7 @@ def _describe(copy: DecisionCopy) -> DecisionOut:
     scrutiny, order = copy.scrutiny, copy.scrutiny.order
     return DecisionOut(
         id=scrutiny.uid,
-        reference=order.reference,
+        reference=order.shown_reference,
         issued_by=order.issued_by.name,
         addressee=order.addressee.name,
         by=scrutiny.authority.name if scrutiny.authority else "",

@@ -160,7 +160,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.is_first = reads_drafts.is_first(row, viewer=by.party)
     row.is_cross_border = row.annex.get("cross_border") is True
     series = EXERCISE_SERIES if row.exercise else SERIES
-    row.reference = numbers.next_reference(by.party, series, now=now)  # 3
+    row.reference = numbers.next_state_reference(by.party, series, now=now)  # 3
     row.issued_at = now
     if row.annex.get("non_disclosure"):
         row.secret_until = moment_of(row.annex.get("non_disclosure_until"))

@@ -46,11 +46,24 @@ def check_end_competence(duty: Duty, *, stands: bool) -> None:
         raise NotFoundError("it is not competent to {duty}", duty=duty)
 
 
-def reference(series: str, *, year: int, number: int) -> str:
-    """A file reference, as in RO-2026-00001.
+def reference(series: str, *, year: int, number: int, state: str = "") -> str:
+    """A file reference, as in RO-BE-2026-00001.
+
+    state: of the authority, or EU for an agency, so that no two have one reference; "" where only
+           its own party reads it.
 
     raises: ValueError for a series that is not two to four capital letters.
     """
     if not _SERIES.fullmatch(series):
         raise ValueError(f"a series is named by two to four capital letters, not {series!r}")
-    return f"{series}-{year}-{number:05d}"
+    middle = f"{state}-" if state else ""
+    return f"{series}-{middle}{year}-{number:05d}"
+
+
+def shown_reference(reference: str, *, state: str) -> str:
+    """A file reference as people read it: with its State, where it is from before that stood in it.
+
+    state: of the authority; "" for an agency.
+    """
+    is_old = reference.count("-") == 2  # noqa: PLR2004  # RO-2026-00001
+    return f"{reference} ({state or 'EU'})" if is_old else reference

@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import rules_competences as rules
@@ -44,28 +44,51 @@ def end_competence(party: Party, duty: Duty, *, actor: str, now: datetime) -> Co
 
 
 def next_reference(party: Party, series: str, *, now: datetime) -> str:
-    """The next file reference of a party, without gaps in each series and year (of UTC).
+    """The next file reference of a party's own, without gaps in each series and year (of UTC).
 
     For a write's own transaction, after ledger.take_turn(): no two may count at once, and what is
     given up gives its number back.
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
+    ledger.take_turn()
+    year = now.astimezone(UTC).year
+    row, _ = Series.objects.get_or_create(party=party, name=series, year=year)
+    Series.objects.filter(pk=row.pk).update(last=F("last") + 1)
+    row.refresh_from_db()
+    return rules.reference(series, year=year, number=row.last)
+
+
+def next_state_reference(party: Party, series: str, *, now: datetime) -> str:
+    """The next file reference of a party that no other party on the hub has.
+
+    raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
+    source: Regulation (EU) 2021/784 Annexes II and III, Section A: an answer names the file
+            reference of the issuing authority, and must mean one order.
+    """
     return next_references(party, series, count=1, now=now)[0]
 
 
 def next_references(party: Party, series: str, *, count: int, now: datetime) -> list[str]:
-    """The next file references of a party, in order, as next_reference() gives one.
+    """The next file references of a party, in order, as next_state_reference() gives one.
+
+    They count through a Member State, or through the agencies: two authorities of one State share
+    its numbers, and what each was given before the State stood in them is stepped over.
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
     ledger.take_turn()
     year = now.astimezone(UTC).year
-    row, _ = Series.objects.get_or_create(party=party, name=series, year=year)
-    Series.objects.filter(pk=row.pk).update(last=F("last") + count)
-    row.refresh_from_db()
-    numbers = range(row.last - count + 1, row.last + 1)
-    return [rules.reference(series, year=year, number=one) for one in numbers]
+    of_state = Series.objects.filter(party__country=party.country, name=series, year=year)
+    last = of_state.aggregate(Max("last"))["last__max"] or 0
+    Series.objects.update_or_create(
+        party=party, name=series, year=year, defaults={"last": last + count}
+    )
+    state = party.country or "EU"
+    return [
+        rules.reference(series, year=year, number=number, state=state)
+        for number in range(last + 1, last + count + 1)
+    ]
 
 
 def _standing(party: Party, duty: Duty) -> Competence | None:

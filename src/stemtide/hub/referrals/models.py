@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules_competences import shown_reference
 from stemtide.hub.referrals.rules import STANDING
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.words_referrals import (
@@ -133,6 +134,11 @@ class Referral(models.Model):
     def ref(self) -> str:
         """How the ledger names this row."""
         return f"referral:{self.uid}"
+
+    @property
+    def shown_reference(self) -> str:
+        """Its reference, with the sender's State where it is from before that stood in it."""
+        return shown_reference(self.reference, state=self.sender.country)
 
 
 class Question(models.Model):

@@ -14,7 +14,7 @@ from stemtide.fingerprints import url as urls
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError
-from stemtide.hub.parties.writes_competences import next_reference
+from stemtide.hub.parties.writes_competences import next_state_reference
 from stemtide.hub.referrals import (
     reads,
     reads_search as searches,
@@ -181,7 +181,7 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
         rules.check_verdict(RowOutcome.DUPLICATE, reference=own.reference)
     row = Referral.objects.create(
         uid=uuid_at(now),
-        reference=next_reference(by.party, SERIES, now=now),
+        reference=next_state_reference(by.party, SERIES, now=now),
         sender=by.party,
         provider=provider,
         url=url,

@@ -10,7 +10,7 @@ from stemtide.fingerprints import url as urls
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
-from stemtide.hub.parties.writes_competences import next_reference
+from stemtide.hub.parties.writes_competences import next_state_reference
 from stemtide.hub.referrals import (
     reads_holds as reads,
     reads_search as searches,
@@ -42,7 +42,7 @@ def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
     ledger.take_turn()
     row = Hold.objects.create(
         uid=uuid_at(now),
-        reference=next_reference(by.party, SERIES, now=now),
+        reference=next_state_reference(by.party, SERIES, now=now),
         holder=by.party,
         digest=digest,
         signal=_signal(body, by=by),
