@@ -2,7 +2,9 @@
 """What an event that a partner's MISP posts asks of us: a signal for each hash and address in it.
 
 Types that uploads are not compared with are left out and named. What is not flagged for detection
-(to_ids) is for people: PAP:AMBER at most. What its marks let nobody have is not taken.
+(to_ids) is for people: PAP:AMBER at most. What its marks let nobody have is not taken. Nor is an
+event of another party of the hub: signals are those of whoever posts them. Its creator's mail
+address (event_creator_email) is not read, as persons are not kept.
 
 source: MISP core format (draft-dulaunoy-misp-core-format).
 """
@@ -25,6 +27,7 @@ from stemtide.protocol.exchange_words import (
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_BULK, SignalIn
 from stemtide.protocol.stix import read_tags
+from stemtide.protocol.stix_authors import OtherParties
 from stemtide.protocol.stix_posted import DEFAULT_LABEL
 
 Json = Mapping[str, Any]
@@ -79,9 +82,18 @@ class Sent:
         return rest
 
 
-def read_event(sent: object) -> Sent:
-    """What an event asks for, bare or under its name. raises: PostedEventError."""
+def read_event(sent: object, *, others: OtherParties) -> Sent:
+    """What an event asks for, bare or under its name.
+
+    others: the parties whose events the poster does not post. raises: PostedEventError.
+    """
     body = _under(sent, "Event")
+    for role in ("Orgc", "Org"):
+        made_by = body.get(role)
+        if name := others.named_by(
+            made_by.get("name") if isinstance(made_by, Mapping) else made_by
+        ):
+            raise PostedEventError(role, f"is {name}: an event is shared by its own organisation")
     if str(body.get("distribution", "")) in _NOT_ONWARD:
         raise PostedEventError(
             "distribution",

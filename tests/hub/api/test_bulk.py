@@ -202,3 +202,12 @@ def test_a_row_of_a_table_cannot_widen_its_match(machine, world):
     answer = machine(world.authority)("POST", BULK, table.encode(), content_type="text/csv")
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["field"]) == (422, "signals.0.within_bits")
+
+
+def test_a_row_of_a_table_is_its_senders_whatever_party_it_names(machine, world):
+    table = (
+        f"kind,value,labels,severity,shared_by\npdq,{hex_value(1)},incitement,high,small-forum\n"
+    )
+    machine(world.authority)("POST", BULK, table.encode(), content_type="text/csv")
+    (entry,) = machine(world.authority)("GET", "/api/v1/feed").json()["entries"]
+    assert entry["shared_by"] == "be-crisis-centre"

@@ -218,3 +218,21 @@ def test_an_event_is_read_before_the_turn_to_write_that_others_wait_for(authorit
     monkeypatch.setattr(rules_ready, "read_rows", noting)
     assert authority("POST", ADD, event(attribute())).status_code == 200
     assert (open_then, Signal.objects.count()) == ([0], 1)
+
+
+@pytest.mark.parametrize("role", ["Orgc", "Org"])
+@pytest.mark.parametrize("name", ["be-crisis-centre", "BELGIAN Crisis Centre"])
+def test_an_event_of_another_party_is_refused(world, client, role, name):
+    sent = event(attribute(), **{role: {"name": name, "uuid": str(uuid4())}})
+    answer = client(world.big_provider)("POST", ADD, sent)
+    assert (answer.status_code, Signal.objects.exists()) == (422, False)
+    assert f"{role}: is be-crisis-centre" in answer.content.decode()
+
+
+def test_whatever_an_event_says_of_its_maker_its_signals_are_the_posters(world, client):
+    made = {"Orgc": {"name": "CIRCL"}, "Org": {"name": world.big_provider.title}, "org_id": "1"}
+    sent = event(attribute(), event_creator_email="officer@be-crisis-centre.example", **made)
+    answer = client(world.big_provider)("POST", ADD, sent)
+    assert answer.status_code == 200, answer.content
+    assert Signal.objects.get().shared_by == world.big_provider
+    assert "be-crisis-centre" not in answer.content.decode()

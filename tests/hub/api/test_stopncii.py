@@ -350,6 +350,13 @@ def test_a_bad_record_is_named_and_nothing_of_the_message_is_stored(world, clien
     assert not Signal.objects.exists()
 
 
+def test_a_submitted_hash_is_its_senders_whatever_source_it_names(world, client):
+    sent = record()
+    sent["CSPFeedbacks"][0]["source"] = world.authority.name
+    client(world.big_provider).submit(sent)
+    assert Signal.objects.get().shared_by == world.big_provider
+
+
 @pytest.mark.parametrize("kind", ["StopNCIISignalType.Text", "VideoTMK", "Unknown"])
 def test_a_record_of_a_type_that_is_not_taken_leaves_the_others(world, client, kind):
     answer = client(world.big_provider).submit(record("words", kind=kind), record(), record(NINE))

@@ -21,6 +21,7 @@ from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads_collection, reads_misp, rules_ready, writes
 from stemtide.hub.signals.rules import BulkRefusedError
+from stemtide.hub.stix import reads as stix
 from stemtide.protocol import misp, misp_posted
 from stemtide.protocol.misp import EventHead
 from stemtide.protocol.misp_posted import PostedEventError, Sent
@@ -37,7 +38,8 @@ def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: AR
     """Share what is in an event; what is marked as deleted in it is withdrawn."""
     caller = called(request, Scope.SIGNALS_WRITE)
     try:
-        sent = misp_posted.read_event(_body(request))
+        others = stix.other_parties(viewer=caller.party)
+        sent = misp_posted.read_event(_body(request), others=others)
     except PostedEventError as error:
         raise _refused(error) from error
     if not sent.signals and not sent.gone:

@@ -17,6 +17,7 @@ from django.db.models.functions import Length
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.ledger import reads as ledger
+from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING, NotFoundError
 from stemtide.hub.signals.long_values import batches
@@ -27,6 +28,7 @@ from stemtide.hub.stix.models import PatternPart, Receipt, StixObject
 from stemtide.hub.stix.rules import Collection, Holder
 from stemtide.protocol.crises import CrisisOut
 from stemtide.protocol.stix import named_id, named_uuid, signal_uids
+from stemtide.protocol.stix_authors import OtherParties
 from stemtide.protocol.words import PartyKind, Scope
 
 _AMONG = {
@@ -160,6 +162,15 @@ def _faces(pks: Iterable[int]) -> QuerySet[StixObject]:
 def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG001  # a name says no more
     """The id of a party's identity."""
     return named_id("identity", hub, "party", name)
+
+
+def other_parties(*, viewer: Party) -> OtherParties:
+    """The parties in whose name the viewer posts nothing."""
+    hub = ledger.heads().hub
+    rows = [one for one in parties.parties(viewer=viewer) if one.pk != viewer.pk]
+    words = {text.lower(): one.name for one in rows for text in (one.title, one.name)}
+    words.pop(viewer.title.lower(), None)
+    return OtherParties({party_id(hub, one.name, viewer=viewer): one.name for one in rows}, words)
 
 
 def crisis_object_id(kind: str, hub: UUID, crisis: UUID, *, viewer: Party | None) -> str:  # noqa: ARG001  # an id says no more

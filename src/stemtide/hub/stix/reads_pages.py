@@ -44,6 +44,7 @@ from stemtide.protocol.stix import (
     version_of,
 )
 from stemtide.protocol.stix_around import MAX_REFS, naming, related
+from stemtide.protocol.stix_authors import in_name_of
 from stemtide.protocol.stix_signals import indicator
 from stemtide.protocol.words import SignalState
 
@@ -241,11 +242,18 @@ class _Reading:
                 named, created_by=maker, created=row["shared_at"], modified=moment.act_at
             )
             return _ENCODER.encode(made).decode(), made
-        stix: Stix = msgspec.json.decode(face.body)
+        stix, body = self._signed(face.body, by=row["shared_by"])
         if row["state"] == SignalState.LIVE or stix.get("revoked") is True:
-            return face.body, stix
-        stix |= {"revoked": True, "modified": stix_time(_later(moment.act_at, face))}
+            return body, stix
+        stix = {**stix, "revoked": True, "modified": stix_time(_later(moment.act_at, face))}
         return _ENCODER.encode(stix).decode(), stix
+
+    def _signed(self, body: str, *, by: str) -> tuple[Stix, str]:
+        """An object that was kept, and its text, with the party that posted it as its author."""
+        stix: Stix = msgspec.json.decode(body)
+        author = reads.party_id(self.hub, by, viewer=self.viewer)
+        signed = in_name_of(stix, author=author, name=by)
+        return signed, body if signed is stix else _ENCODER.encode(signed).decode()
 
     def objects(self, *, until: int) -> tuple[list[Told], int | None]:
         """Kept objects up to a position that are told in their own place, as many as may fit.
@@ -266,7 +274,9 @@ class _Reading:
         if not fits:
             return [], None
         last = there[fits - 1][0]
-        found = list(rows.order_by("position").filter(position__lte=last)[:fits])
+        found = list(
+            rows.select_related("shared_by").order_by("position").filter(position__lte=last)[:fits]
+        )
         moments = _moments([row.position for row in found])
         read_to = 2 * last if fits < len(there) else None
         return [self._of_object(row, at=moments[row.position].at) for row in found], read_to
@@ -283,13 +293,11 @@ class _Reading:
 
     def _of_object(self, row: StixObject, *, at: datetime) -> Told:
         """One kept object; what gathers a crisis names what this reader may see of it."""
-        body = row.body
+        stix, body = self._signed(row.body, by=row.shared_by.name)
         if row.made_from and row.type in _GATHERED and self.one.crisis is not None:
-            body = self._gathered(
-                msgspec.json.decode(body), crisis=self.one.crisis, until=row.position
-            )
+            body = self._gathered(stix, crisis=self.one.crisis, until=row.position)
         # What has no versions is known by the moment at which it came, which never changes.
-        version = version_of(msgspec.json.decode(row.body)) if row.version_at else None
+        version = version_of(stix) if row.version_at else None
         return Told(2 * row.position, row.stix_id, version or stix_time(at), at, body)
 
     def _gathered(self, stix: Stix, *, crisis: UUID, until: int) -> str:

@@ -34,6 +34,7 @@ from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.stix import TLP_OF, indicator_id, named_uuid
+from stemtide.protocol.stix_authors import check_author
 from stemtide.protocol.stix_fates import Fate
 from stemtide.protocol.stix_posted import (
     Posted,
@@ -75,6 +76,7 @@ class Posting:
         self._to, self._by, self._now = to, by, now
         self._judged = self._acts = 0
         self._keeping = Keeping(to, by=by, now=now)
+        self._others = reads.other_parties(viewer=by.party)
         self._readings = Readings(crisis=to.crisis, exercise=self._keeping.exercise, now=now)
         self._read: list[Posted] = []
         self._new: deque[Posted] = deque()
@@ -143,6 +145,8 @@ class Posting:
     def _read_into(self, read: list[Posted], sent: object) -> None:
         """Read one object whose frame is right, and which the key may post here."""
         posted = read_object(sent)
+        if not (posted.type == "indicator" and posted.is_revoked):  # an agency may take back
+            check_author(posted, others=self._others)
         holder = Holder(PartyKind(self._by.party.kind), self._by.scopes)
         rules.check_type(posted.type, to=self._to, holder=holder)
         read.append(posted)
@@ -203,6 +207,7 @@ class Posting:
 
     def _take_version(self, posted: Posted, *, before: list[StixObject]) -> None:
         """Another version of an object that is there."""
+        check_author(posted, others=self._others)
         latest = before[-1]
         if latest.shared_by_id != self._by.party.pk or latest.made_from:
             raise NotAllowedError("this object is another party's: say an opinion of it instead")
