@@ -16,11 +16,20 @@ class Fate:
     message: str = ""
 
     @classmethod
-    def of(cls, sent: object, *, now: datetime, message: str = "") -> "Fate":
-        """What became of whatever was sent, also of what is no object at all."""
+    def of(
+        cls, sent: object, *, now: datetime, message: str = "", place: int | None = None
+    ) -> "Fate":
+        """Tell what became of whatever was sent.
+
+        place: where it stands in the post, which names what has no id.
+        """
         stix: Stix = sent if isinstance(sent, dict) else {}
-        version = stix.get("modified") or stix.get("created") or stix_time(now)
-        return cls(str(stix.get("id"))[:300], str(version)[:40], message)
+        version = str(stix.get("modified") or stix.get("created") or stix_time(now))[:40]
+        stix_id = stix.get("id")
+        if (isinstance(stix_id, str) and stix_id) or place is None:
+            return cls(str(stix_id)[:300], version, message)
+        where = f"objects[{place}]"
+        return cls(where, version, f"{where}: {message}")
 
     def as_json(self) -> dict[str, str]:
         """The same as part of a status."""

@@ -140,14 +140,6 @@ def test_nobody_takes_over_what_another_party_posted(shelf):
     assert Signal.objects.get().state == "live"
 
 
-def test_one_value_has_one_id(shelf):
-    first = indicator()
-    shelf.post(first)
-    status = shelf.post(indicator())
-    assert first["id"] in refusals(status)[0]
-    assert shelf.indicators() == [first]
-
-
 def test_a_sighting_is_counted_once_and_a_newer_one_by_what_is_more(shelf):
     target = indicator()
     shelf.post(target)

@@ -114,12 +114,16 @@ class Surroundings:
         """
         rules.check_way(body.via, hub=self._hub)
         if body.crisis is not None:
-            if body.crisis not in self._crises:
-                self._crises[body.crisis] = self._find_crisis(body.crisis)
-            rules.check_crisis(self._crises[body.crisis], body=body)
+            self.check_crisis(body.crisis, exercise=body.exercise)
         if missing := set(body.audience) - self._parties:
             self._parties.update(parties.existing(missing, viewer=self._by))
             rules.check_audience(body.audience, known=self._parties)
+
+    def check_crisis(self, uid: UUID, *, exercise: bool) -> None:
+        """Refuse a crisis that takes no signal of the party now. raises: InvalidError."""
+        if uid not in self._crises:
+            self._crises[uid] = self._find_crisis(uid)
+        rules.check_crisis(self._crises[uid], crisis=uid, exercise=exercise)
 
     def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
         """What the rules must know of a crisis; None for one that the sharer may not see."""

@@ -114,6 +114,16 @@ def same_read(
     return {one.row: had.uid for one, had in found if had is not None and had.facts == one.facts}
 
 
+def shared_already(drafts: Sequence[Draft], *, viewer: Party) -> dict[int, UUID]:
+    """Which live signals of a party have the values that rows share, whatever else they say.
+
+    returns: by the rows of the drafts; those of values that the party does not share are not there.
+    """
+    before = shared_before({one.value for one in drafts}, by=viewer)
+    found = {one.row: before.get(one.key) for one in drafts}
+    return {row: had.uid for row, had in found.items() if had is not None}
+
+
 def says(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool:
     """Whether a live signal of a party says already what it would share.
 

@@ -211,13 +211,13 @@ def check_way(via: Iterable[UUID], *, hub: UUID) -> None:
         raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
 
 
-def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:
+def check_crisis(facts: CrisisFacts | None, *, crisis: UUID, exercise: bool) -> None:
     """A signal joins a crisis that is there for its sharer, open, and as real as itself."""
     if facts is None:
         raise InvalidError(
             "crisis",
             "there is no crisis {crisis} that your party may see: leave it out",
-            crisis=body.crisis,
+            crisis=crisis,
         )
     if not facts.in_room:
         raise InvalidError(
@@ -225,7 +225,7 @@ def check_crisis(facts: CrisisFacts | None, *, body: SignalIn) -> None:
         )
     if not facts.is_open:
         raise InvalidError("crisis", "is closed and takes no more signals: leave it out")
-    if facts.exercise is not body.exercise:
+    if facts.exercise is not exercise:
         what = "an exercise" if facts.exercise else "real"
         raise InvalidError(
             "exercise", "the crisis is {what} and the signal is not: make both so", what=what

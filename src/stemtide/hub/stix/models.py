@@ -68,13 +68,17 @@ class StixObject(models.Model):
 
 
 class PatternPart(models.Model):
-    """One of the signals that a posted indicator of several comparisons became.
+    """One of the signals that a posted indicator describes, whose face it is not.
 
-    That indicator is told to its poster alone; everybody else is told its signals, each by itself.
+    It has several comparisons, or its party shares the value already. It is told to its poster
+    alone; everybody else is told its signals, each by itself.
+
+    is_made: whether the signal was made for it.
     """
 
     stix_id = models.CharField(max_length=300)
     signal = models.ForeignKey(Signal, models.CASCADE, related_name="+")
+    is_made = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         constraints = [

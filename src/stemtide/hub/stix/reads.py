@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Length
 
-from stemtide.hub.crises import reads as crises
+from stemtide.hub.crises import reads as crises, rules as crisis_rules
+from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
@@ -94,6 +95,15 @@ def find_kept(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixO
     return list(rows.order_by("position"))
 
 
+def takes_posts(crisis: Crisis | None, *, viewer: Party, now: datetime) -> bool:
+    """Whether a crisis takes now what a party posts, as the standing collections always do."""
+    if crisis is None:
+        return True
+    facts = crises.facts(crisis, viewer=viewer)
+    is_open = crisis_rules.accepts_signals(facts, now=now)
+    return is_open and crisis_rules.is_in_room(facts, viewer)
+
+
 def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:
     """The signal whose indicator has an id, its face's or that of our making."""
     shown = Signal.objects.filter(visible(viewer)).select_related("shared_by", "crisis")
@@ -102,8 +112,8 @@ def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:
     )
     found = face.first()
     if found is None and (uids := signal_uids(stix_id)):
-        bare = shown.filter(uid__in=uids).exclude(stix_objects__type="indicator")
-        found = bare.first()
+        faces = _all_faces().filter(signal=OuterRef("pk"))
+        found = shown.filter(~Exists(faces), uid__in=uids).first()
     return found
 
 
@@ -156,7 +166,12 @@ def _faces(pks: Iterable[int]) -> QuerySet[StixObject]:
     packed = json.dumps(keys) if connection.vendor == "sqlite" else keys
     sql = _AMONG[connection.vendor]
     among = RawSQL(sql, [packed], output_field=BooleanField())  # noqa: S611  # words of our own
-    return StixObject.objects.filter(among, type="indicator", is_latest=True).order_by()
+    return _all_faces().filter(among).order_by()
+
+
+def _all_faces() -> QuerySet[StixObject]:
+    """The latest faces of all signals. A revoked one whose signal stays is told beside it."""
+    return StixObject.objects.filter(type="indicator", is_latest=True, is_beside=False)
 
 
 def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG001  # a name says no more

@@ -198,7 +198,9 @@ class _Reading:
         rows = reads_collection.collected(
             viewer=self.viewer, crisis=self.one.crisis, exercise=self.one.exercise
         ).filter(position__gt=from_position, position__lte=self.until)
-        faces = StixObject.objects.filter(signal=OuterRef("pk"), type="indicator", is_latest=True)
+        faces = StixObject.objects.filter(
+            signal=OuterRef("pk"), type="indicator", is_latest=True, is_beside=False
+        )
         if self.wanted.ids is not None:
             uids = {uid for one in self.wanted.ids for uid in _uids(one)}
             rows = rows.filter(Q(uid__in=uids) | Exists(faces.filter(stix_id__in=self.wanted.ids)))

@@ -20,6 +20,7 @@ __all__ = [
     "allows",
     "check_delete",
     "check_kept",
+    "check_mark",
     "check_read",
     "check_type",
     "check_write",
@@ -132,6 +133,15 @@ def check_type(kind: str, *, to: Collection, holder: Holder) -> None:
         raise NotAllowedError(
             "this key lacks the scope {scope}: ask whoever runs the hub for one that has it",
             scope=needed,
+        )
+
+
+def check_mark(*, exercise: bool, to_exercise: bool) -> None:
+    """Refuse that an object is real in one collection and rehearsed in another."""
+    if exercise is not to_exercise:
+        raise NotAllowedError(
+            "this object is here already, and nothing is both real and an exercise: give it"
+            " another id"
         )
 
 

@@ -114,11 +114,15 @@ def forget_receipts(now: datetime) -> int:
 
 
 def _mark_ends(stix_id: str) -> None:
-    """Say anew which version of an object is its first and which its latest."""
-    left = list(StixObject.objects.filter(stix_id=stix_id).order_by("version_at", "position"))
-    for place, row in enumerate(left):
-        row.is_first, row.is_latest = place == 0, place == len(left) - 1
-        row.save(update_fields=["is_first", "is_latest"])
+    """Say anew which version of an object is its first and which its latest, in each crisis."""
+    rows = StixObject.objects.filter(stix_id=stix_id).order_by("version_at", "position")
+    places: dict[tuple[int, int | None], list[StixObject]] = {}
+    for row in rows:
+        places.setdefault((row.shared_by_id, row.crisis_id), []).append(row)
+    for left in places.values():
+        for place, row in enumerate(left):
+            row.is_first, row.is_latest = place == 0, place == len(left) - 1
+            row.save(update_fields=["is_first", "is_latest"])
 
 
 def _status(uid: UUID, posting: Posting, *, now: datetime) -> dict[str, Any]:

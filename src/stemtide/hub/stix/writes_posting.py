@@ -16,23 +16,23 @@ from django.db import transaction
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import (
     ConflictError,
-    InvalidError,
     NotAllowedError,
     NotFoundError,
     RefusalError,
 )
-from stemtide.hub.signals import reads_collection, writes as signals, writes_telling as telling
+from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules_ready import Ready
 from stemtide.hub.stix import reads, rules
 from stemtide.hub.stix.models import StixObject
-from stemtide.hub.stix.reading import Readings, became, listed
+from stemtide.hub.stix.reading import Readings, listed
 from stemtide.hub.stix.rules import Collection, Holder
+from stemtide.hub.stix.writes_indicators import Indicators
 from stemtide.hub.stix.writes_keeping import Keeping
 from stemtide.hub.stix.writes_sharing import share_all
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.signals import OpinionIn
 from stemtide.protocol.stix import TLP_OF, indicator_id, named_uuid
 from stemtide.protocol.stix_authors import check_author
 from stemtide.protocol.stix_fates import Fate
@@ -43,10 +43,9 @@ from stemtide.protocol.stix_posted import (
     Wanted,
     opinion_of,
     read_object,
-    reason_of,
     sighting_of,
 )
-from stemtide.protocol.words import PartyKind, SignalState, WithdrawReason
+from stemtide.protocol.words import PartyKind, SignalState
 
 __all__ = ["Posting"]
 
@@ -78,6 +77,9 @@ class Posting:
         self._keeping = Keeping(to, by=by, now=now)
         self._others = reads.other_parties(viewer=by.party)
         self._readings = Readings(crisis=to.crisis, exercise=self._keeping.exercise, now=now)
+        self._indicators = Indicators(
+            to, by=by, now=now, keeping=self._keeping, readings=self._readings
+        )
         self._read: list[Posted] = []
         self._new: deque[Posted] = deque()
         self._shared: set[int] = set()
@@ -91,8 +93,8 @@ class Posting:
 
     def read(self, objects: Sequence[object]) -> None:
         """Read the objects of a post, which writes nothing; first what seems to be new here."""
-        for sent in objects:
-            self._try(sent, partial(self._read_into, self._read, sent))
+        for place, sent in enumerate(objects):
+            self._try(sent, partial(self._read_into, self._read, sent), place=place)
         used = reads.used_ids([one.id for one in self._read], by=self._by.ref)
         self._readings.read(sorted(self._read, key=lambda one: one.id in used))
         new: dict[str, Posted] = {}
@@ -109,12 +111,12 @@ class Posting:
 
         return: how many objects were taken and refused since the turn before.
         """
-        self._acts = 0
+        self._acts = self._indicators.acts = 0
         self._share(self._next_new())  # 1
         if not self._new and self._rest is None:
             left = [one for one in self._read if id(one) not in self._shared]
             self._rest = deque(sorted(left, key=lambda one: one.type != "indicator"))
-        while self._rest and self._acts < ACTS_IN_A_TURN:
+        while self._rest and self._acts + self._indicators.acts < ACTS_IN_A_TURN:
             one = self._rest.popleft()
             self._acts += 1
             self._try(one.stix, partial(_do_whole, self._take, one))  # 2
@@ -135,12 +137,13 @@ class Posting:
         self._shared.update(id(one) for one in new)
         return new
 
-    def _try(self, sent: object, act: Callable[[], object]) -> None:
-        """Do what an object asks, or note why not."""
+    def _try(self, sent: object, act: Callable[[], object], *, place: int | None = None) -> None:
+        """Do what an object asks, or note why not. place: where it stands in the post."""
         try:
             act()
         except (PostedError, RefusalError) as error:
-            self.refused.append(Fate.of(sent, now=self._now, message=str(error)))
+            fate = Fate.of(sent, now=self._now, message=str(error), place=place)
+            self.refused.append(fate)
 
     def _read_into(self, read: list[Posted], sent: object) -> None:
         """Read one object whose frame is right, and which the key may post here."""
@@ -169,18 +172,19 @@ class Posting:
 
         for one in new:
             self._try(one.stix, partial(look_at, one))
-        made, notes = share_all(asking, by=self._by, now=self._now)
+        shared = share_all(asking, by=self._by, now=self._now)
         faces: list[tuple[Posted, Signal]] = []
         for one in (each for each in new if each.id in wanted):
-            rows, said = made[one.id], notes[one.id]
-            if not rows:
-                self._refuse(one, listed(said))
-                continue
-            if wanted[one.id].is_several:
-                self._keeping.keep_parts(one, rows)
+            found, asked = shared[one.id], wanted[one.id]
+            if asked.is_several and (found.made or found.known):
+                self._done(one, self._indicators.describe(one, asked, found))
+            elif found.made:
+                faces.append((one, found.made[0]))
+                self._done(one, found.told(asked))
+            elif found.known:
+                self._shared.discard(id(one))  # it is taken by itself, in a later turn
             else:
-                faces.append((one, rows[0]))
-            self._done(one, became([row.uid for row in rows], wanted[one.id], said))
+                self._refuse(one, listed(found.notes))
         self._keeping.keep_faces(faces)
 
     def _take(self, posted: Posted) -> None:
@@ -189,10 +193,14 @@ class Posting:
             self._done(posted, _HERE)
             return
         before = reads.find_kept(posted.id, at=posted.moment, viewer=self._by.party)
+        own = [row for row in before if row.shared_by_id == self._by.party.pk]
         if posted.version is None:
-            before = [row for row in before if row.shared_by_id == self._by.party.pk]
-        if any(row.version_at == posted.moment for row in before):
-            self._done(posted, _HERE)
+            before = own
+        if own and posted.type not in rules.FEEDBACK_TYPES:
+            mark = own[-1].exercise
+            rules.check_mark(exercise=mark, to_exercise=self._keeping.exercise)
+        if same := [row for row in own or before if row.version_at == posted.moment]:
+            self._take_again(posted, same[-1])
         elif before:
             self._take_version(posted, before=before)
         elif posted.type == "indicator":
@@ -205,6 +213,41 @@ class Posting:
             self._keeping.keep_plain(posted)
             self._done(posted)
 
+    def _take_again(self, posted: Posted, row: StixObject) -> None:
+        """A version that is here already enters the collection, where it is not in it."""
+        is_own = row.shared_by_id == self._by.party.pk
+        is_told = row.signal_id is not None or row.is_private
+        if self._to.is_feedback or posted.is_revoked or (self._to.crisis is None and is_told):
+            self._done(posted, _HERE)
+        elif not is_own:
+            self._take_others(posted)
+        else:
+            is_new = self._bring_in(posted, row)
+            self._done(posted, "" if is_new else _HERE)
+
+    def _bring_in(self, posted: Posted, row: StixObject) -> bool:
+        """Bring an object, or the signals that it describes, into a crisis; whether it was new."""
+        parts = reads.parts(posted.id, viewer=self._by.party)
+        signals = [row.signal] if row.is_face and row.signal else parts
+        joined = [self._indicators.enter(one) for one in signals if one.state == SignalState.LIVE]
+        if signals and not joined:
+            raise ConflictError("its signal no longer matches: send a newer version")
+        if row.is_face:
+            return any(joined)
+        return self._keeping.bring_object(row) or any(joined)
+
+    def _take_others(self, posted: Posted) -> None:
+        """An object of another party that is here already: only that party brings it elsewhere."""
+        there = reads.kept(self._to, viewer=self._by.party).filter(stix_id=posted.id)
+        row = reads.find_signal(posted.id, viewer=self._by.party)
+        is_there = row is not None and row.crisis is not None and row.crisis.uid == self._to.crisis
+        if not (self._to.crisis is None or is_there or there.exists()):
+            raise NotAllowedError(
+                "this object is another party's, and only they bring it into a crisis: share its"
+                " value under an id of your own"
+            )
+        self._done(posted, _HERE)
+
     def _take_version(self, posted: Posted, *, before: list[StixObject]) -> None:
         """Another version of an object that is there."""
         check_author(posted, others=self._others)
@@ -216,9 +259,10 @@ class Posting:
             raise ConflictError("a newer version is here already: send one that is newer still")
         parts = reads.parts(posted.id, viewer=self._by.party)
         if parts:
-            self._change_parts(posted, parts=parts)
-        elif latest.is_face:
-            self._change(posted, latest=latest)
+            self._done(posted, self._indicators.change_parts(posted, parts=parts))
+        elif latest.is_face and latest.signal is not None:
+            change = self._indicators.change_former if latest.is_beside else self._indicators.change
+            self._done(posted, change(posted, row=latest.signal))
         elif posted.type == "sighting":
             self._count(posted, sighting_of(posted), before=latest)
         elif posted.type == "opinion":
@@ -228,92 +272,38 @@ class Posting:
             self._done(posted)
 
     def _take_ours(self, posted: Posted) -> None:
-        """An indicator that we made of a signal comes back: its revocation counts, no more."""
+        """An indicator that nobody posted: one that we made of a signal, or a new one.
+
+        Of one that we made the revocation counts, and that its sharer brings it into a crisis.
+        """
         row = reads.find_signal(posted.id, viewer=self._by.party)
         if row is None and posted.is_revoked:
             raise NotFoundError("there is no such indicator to revoke: post it first")
-        if row is None:
+        if row is None and reads.used_ids([posted.id], by=self._by.ref):
             raise NotAllowedError("this id is in use: choose another")
-        if not posted.is_revoked:
-            self._done(posted, _HERE)
-            return
-        self._withdraw(row, reason=reason_of(posted))
-        self._done(posted)
-
-    def _change(self, posted: Posted, *, latest: StixObject) -> None:
-        """A newer version of a face: a withdrawal, other facts, or other words beside the same."""
-        row = latest.signal
-        assert row is not None  # noqa: S101  # a face has one
-        if posted.is_revoked:
-            self._withdraw(row, reason=reason_of(posted))
-            self._keeping.keep(posted, position=self._position(row), signal=row)
+        if row is None:
+            self._take_new(posted)
+        elif posted.is_revoked:
+            self._indicators.withdraw(posted, row=row)
             self._done(posted)
-            return
-        wanted, _ = self._readings.of(posted)
-        if wanted.is_several:
-            raise InvalidError(
-                "pattern", "was one comparison: revoke it, and post the several as a new indicator"
-            )
-        if not wanted.signals:
-            raise InvalidError("pattern", "is none that uploads are compared with: revoke it")
-        (body,) = wanted.signals
-        is_live = row.state == SignalState.LIVE
-        if is_live and reads_collection.says(row, body, viewer=self._by.party, now=self._now):
-            told = telling.tell_again(
-                row.uid, by=self._by.party, now=self._now, through=self._by.ref
-            )
-            self._keeping.keep(posted, position=told, signal=row)
-            self._done(posted)
-            return
-        self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
-        made = signals.share(body, by=self._by.party, now=self._now, actor_ref=self._by.ref)
-        new = reads_collection.by_uid({made.id}, viewer=self._by.party)[made.id]
-        self._keeping.move(posted.id, to=new)
-        self._keeping.keep(posted, position=made.position, signal=new)
-        self._done(posted)
+        elif row.shared_by_id != self._by.party.pk:
+            self._take_others(posted)
+        else:
+            rules.check_mark(exercise=row.exercise, to_exercise=self._keeping.exercise)
+            self._done(posted, "" if self._indicators.enter(row) else _HERE)
 
-    def _change_parts(self, posted: Posted, *, parts: Sequence[Signal]) -> None:
-        """A newer version of an indicator that became several signals.
-
-        1 Revoked, it withdraws them all.  2 Those that the new version does not ask for, or with
-        other facts, are withdrawn; what it asks for beside the rest is shared.
-        """
-        if posted.is_revoked:
-            for row in parts:
-                self._withdraw(row, reason=reason_of(posted))
-            self._keeping.keep(posted, is_private=True)
-            self._done(posted)
-            return
+    def _take_new(self, posted: Posted) -> None:
+        """A new indicator of a value that its party shares already: a second description of it."""
         wanted, ready = self._readings.of(posted)
-        if not wanted.signals:
-            raise InvalidError("pattern", "is none that uploads are compared with: revoke it")
-        same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
-        stay = {row.uid for row in parts} & set(same.values())
-        for row in parts:
-            if row.uid not in stay:
-                self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
-        new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
-        self._acts += len(new)
-        made, notes = share_all([(posted, Ready.of(new))], by=self._by, now=self._now)
-        rows = made.get(posted.id, [])
+        shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
+        if shared.made and not wanted.is_several:  # what it repeated has ended meanwhile
+            self._keeping.keep_faces([(posted, shared.made[0])])
+            self._done(posted, shared.told(wanted))
+            return
+        if not shared.made and not shared.known:
+            raise PostedError(listed(shared.notes))
         self._keeping.reserve()
-        self._keeping.keep_parts(posted, rows)
-        kept = [row for row in parts if row.uid in stay]
-        ids = [row.uid for row in (*kept, *rows)]
-        self._done(posted, became(ids, wanted, notes[posted.id]))
-
-    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
-        """Take a signal back; once is enough."""
-        if row.state == SignalState.LIVE:
-            self._acts += 1
-            body = WithdrawIn(reason=reason)
-            signals.withdraw(
-                row.uid, body=body, by=self._by.party, now=self._now, actor_ref=self._by.ref
-            )
-
-    def _position(self, row: Signal) -> int:
-        """Where a signal stands now."""
-        return reads_collection.by_uid({row.uid}, viewer=self._by.party)[row.uid].position
+        self._done(posted, self._indicators.describe(posted, wanted, shared))
 
     def _count(self, posted: Posted, said: SightingPosted, *, before: StixObject | None) -> None:
         """Count what a sighting reports; of a newer version what is more than in the one before."""
@@ -367,7 +357,10 @@ class Posting:
         row = reads.find_signal(stix_id, viewer=self._by.party)
         if row is not None:
             return row
-        if parts := reads.parts(stix_id, viewer=self._by.party):
+        parts = reads.parts(stix_id, viewer=self._by.party)
+        if len(parts) == 1:
+            return parts[0]
+        if parts:
             ids = listed([indicator_id(part.uid) for part in parts])
             raise NotAllowedError("this indicator is several signals: name one of {ids}", ids=ids)
         raise NotFoundError("there is no such indicator that your party may see: read it first")

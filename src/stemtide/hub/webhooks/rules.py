@@ -84,6 +84,7 @@ REASONS: Mapping[Why, str] = {
 SIGNALS: Mapping[str, EventType] = {
     "signal.shared": EventType.SIGNAL_SHARED,
     "signals.shared": EventType.SIGNAL_SHARED,
+    "signal.joined": EventType.SIGNAL_CHANGED,
     "signal.repeated": EventType.SIGNAL_CHANGED,
     "opinion.given": EventType.SIGNAL_CHANGED,
     "signal.withdrawn": EventType.SIGNAL_WITHDRAWN,
