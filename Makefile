@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python .ci/install.py
 
 .PHONY: setup run test lint bench messages lock clean
 
@@ -13,14 +13,14 @@ setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
 $(VENV)/ready-to-run: requirements.lock pyproject.toml hatch_build.py $(wildcard src/stemtide/kernels/*.c) $(wildcard src/stemtide/hub/locale/*/LC_MESSAGES/*.po)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Stemtide needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }
-	@$(INSTALL) --require-hashes -r requirements.lock
-	@$(INSTALL) --no-build-isolation --no-deps -e .
+	@echo "Setting up $(VENV): the first time takes some minutes" >&2
+	@test -x $(BIN)/python || { echo "  Making $(VENV)" >&2; $(PYTHON) -m venv $(VENV); }
+	@$(INSTALL) "What Stemtide needs" --require-hashes -r requirements.lock
+	@$(INSTALL) "Stemtide itself" --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/ready-to-test: $(VENV)/ready-to-run requirements-dev.lock
-	@echo "Setting up what the tests need …"
-	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@$(INSTALL) "What the tests need" --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: $(VENV)/ready-to-run  ## a hub, three agents, a crisis; stays up until Ctrl-C

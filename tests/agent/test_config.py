@@ -94,6 +94,7 @@ WRONG = [
     (GOOD.replace("https://hub.example", "hub.example"), "hub_url: must be an address such as"),
     (GOOD.replace("https:", "http:"), "hub_url: is plain http"),
     (GOOD.replace('key = "st_a_b"', 'key_file = "none"'), "key_file: cannot be read"),
+    (GOOD.replace('key = "st_a_b"', 'key_file = "/dev/null"'), "/dev/null is empty: the command"),
     (GOOD.replace('key = "st_a_b"', 'key = ""'), "key: is missing; put the key"),
     (GOOD + 'host = "0.0.0.0"', "token: is missing, and host '0.0.0.0' lets other machines in"),
     (GOOD + "prot = 1", "prot: is no setting of the agent; did you mean port?"),

@@ -94,3 +94,11 @@ print("all of them")
     settings = {"DJANGO_SETTINGS_MODULE": "stemtide.hub.settings", "STEMTIDE_DATA_DIR": tmp_path}
     told = run(program=(sys.executable, "-c", program), **settings)
     assert (told.out, told.err) == ("all of them\n", "")
+
+
+def test_the_demo_says_what_it_does_before_anything_else(stemtide, tmp_path):
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "hub.sqlite3").touch()
+    said = stemtide("demo", "--once", "--folder", tmp_path)
+    assert said.code == 1
+    assert said.err.splitlines()[0] == "[  0.00 s] Loading the programs of the demo"

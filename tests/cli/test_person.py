@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator looks after people, on the hub's own machine."""
 
+import os
+
 
 def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, tmp_path):
     at = ("--data-dir", tmp_path / "hub")
@@ -13,7 +15,8 @@ def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, tmp_path):
     link = added.rows[0]["link"]
     assert link.startswith("https://hub.example.eu/invited/")
     again = stemtide("person", "invite", who, *at)
-    assert again.out.startswith("http://127.0.0.1:8100/invited/")
+    assert again.out.startswith("/invited/")
+    assert "STEMTIDE_ADDRESS is not set" in again.err
     assert again.out.strip() != link
     assert stemtide("person", "role", who, "analyst", *at).code == 0
     assert stemtide("person", "sign-out", who, *at).code == 0
@@ -40,3 +43,18 @@ def test_a_script_may_bring_a_password(stemtide, tmp_path):
         *("--password-file", tmp_path / "password", *at),
     )
     assert added.rows == [{"email": "a@b.example", "party": "agency", "role": "analyst"}]
+
+
+def test_a_link_has_the_address_of_the_hub_that_runs(stemtide, tmp_path):
+    """Of this folder alone, and of a process that is still there."""
+    at = ("--data-dir", tmp_path / "hub")
+    stemtide("party", "add", "agency", "--kind", "agency", *at)
+    adding = ("--party", "agency", "--role", "analyst", *at)
+    note = tmp_path / "hub" / "hub.address"
+    note.write_text(f"{os.getpid()} http://127.0.0.1:9876\n", "utf-8")
+    added = stemtide("person", "add", "a@b.example", *adding)
+    assert added.out.startswith("http://127.0.0.1:9876/invited/")
+    note.write_text("999999999 http://127.0.0.1:9876\n", "utf-8")  # it died without a word
+    assert stemtide("person", "add", "c@b.example", *adding).out.startswith("/invited/")
+    note.write_text("scribble", "utf-8")
+    assert stemtide("person", "add", "d@b.example", *adding).out.startswith("/invited/")

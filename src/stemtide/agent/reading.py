@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stemtide.protocol.key_files import empty_key_file
+
 
 class ConfigError(ValueError):
     """A setting is missing or wrong. The message names the setting and the remedy."""
@@ -21,12 +23,16 @@ def read_secret(given: dict[str, Any], name: str, *, root: Path, prefix: str) ->
     named = given.pop(f"{name}_file", None)
     if named is None or name in given:
         return
+    path = root / str(named)
     try:
-        given[name] = (root / str(named)).read_text("utf-8").strip()
+        given[name] = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{prefix}{name}_file", f"cannot be read ({error}); check its path and owner"
         ) from error
+    if not given[name]:
+        empty = empty_key_file(path) if name == "key" else f"{path} is empty: put the secret in it"
+        raise ConfigError(f"{prefix}{name}_file", empty)
 
 
 def read_table(

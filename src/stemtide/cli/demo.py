@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.speech import fail
+from stemtide.cli.speech import fail, tell
 
 
 def demo(
@@ -34,6 +34,7 @@ def demo(
 
     It prints the board's address and a sign-in that works. Ctrl-C stops everything.
     """
+    tell("[  0.00 s] Loading the programs of the demo")
     from stemtide.exercises.crisis import play
     from stemtide.exercises.hub_only import stand
     from stemtide.exercises.stage import DemoError

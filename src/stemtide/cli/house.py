@@ -2,6 +2,7 @@
 """Open the hub's own database from a command that its operator runs on the hub's machine."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -42,3 +43,34 @@ def open_hub(data_dir: Path | None) -> None:
 def now() -> datetime:
     """The time, read at the door."""
     return datetime.now(UTC)
+
+
+def note_address(address: str) -> None:
+    """Leave the address of the running hub in its folder, for commands that print links."""
+    file = _address_file()
+    file.write_text(f"{os.getpid()} {address}\n", "utf-8")
+
+
+def forget_address() -> None:
+    """Take away the address that this process left."""
+    file = _address_file()
+    with suppress(OSError):
+        if file.read_text("utf-8").startswith(f"{os.getpid()} "):
+            file.unlink()
+
+
+def running_address() -> str:
+    """Return the address of the hub that runs on this folder; "" where none does."""
+    with suppress(OSError, ValueError):
+        number, _, address = _address_file().read_text("utf-8").strip().partition(" ")
+        with suppress(PermissionError):  # it runs, as another user
+            os.kill(int(number), 0)
+        return address
+    return ""
+
+
+def _address_file() -> Path:
+    """Return the file with the running hub's address. Call open_hub() first."""
+    from django.conf import settings
+
+    return Path(settings.DATA_DIR) / "hub.address"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.house import DataDir, open_hub
+from stemtide.cli.house import DataDir, forget_address, note_address, open_hub
 from stemtide.cli.speech import fail, give, tell, told
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
@@ -29,6 +29,7 @@ def start(
     from stemtide.hub.snapshots.making import hub_keys
 
     def ready(address: str) -> None:
+        note_address(address)
         own = hub_keys().public[0]
         row: dict[str, object] = {"hub": address, "key": str(own), "fingerprint": own.fingerprint}
         give(row, as_json=as_json, line=f"The hub listens at {address}")
@@ -36,8 +37,11 @@ def start(
             tell(f"It signs snapshots with the key {own.fingerprint}")
             tell("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
 
-    with told(SealFileError, SigningKeyError):
-        boot.serve(host, port, ready=ready)
+    try:
+        with told(SealFileError, SigningKeyError):
+            boot.serve(host, port, ready=ready)
+    finally:
+        forget_address()
 
 
 @hub.command("keys")

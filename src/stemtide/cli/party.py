@@ -2,11 +2,13 @@
 """stemtide party and key: who takes part, on the hub's own machine."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.secrets import new_secret_file
 from stemtide.cli.speech import fail, give, tell, told
 from stemtide.protocol.words import Duty, PartyKind, Scope
 
@@ -173,6 +175,13 @@ def new_key(
         ),
     ] = None,
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the key to this new file, which its owner alone may read, instead of"
+            " showing it. A command that fails leaves no file.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -186,7 +195,8 @@ def new_key(
         *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
     }
     scopes = scope or [one for one in Scope if one not in apart]
-    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+    refusals = (rules.InvalidError, rules.ConflictError, rules.NotFoundError)
+    with new_secret_file(out) as file, told(*refusals):
         made, text = writes.new_key(
             name,
             party=reads.party_named(party_name, by=OPERATOR),
@@ -195,12 +205,11 @@ def new_key(
             actor=OPERATOR,
             now=moment,
         )
-    give(
-        {"key": text, "prefix": made.prefix, "party": party_name, "scopes": scopes},
-        as_json=as_json,
-        line=text,
-    )
-    tell(f"Shown once. Take it back with: stemtide key revoke {made.prefix} --yes")
+        file.write(f"{text}\n")
+    row: dict[str, object] = {"prefix": made.prefix, "party": party_name, "scopes": scopes}
+    place: dict[str, object] = {"file": str(out)} if out else {"key": text}
+    give(place | row, as_json=as_json, line=f"The key is in {out}" if out else text)
+    tell(f"Kept nowhere else. Take it back with: stemtide key revoke {made.prefix} --yes")
 
 
 @key.command("list")

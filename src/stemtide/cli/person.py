@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.house import OPERATOR, DataDir, now, open_hub, running_address
 from stemtide.cli.speech import fail, give, tell, told
 from stemtide.protocol.words import Role
 
@@ -23,10 +23,12 @@ Email = Annotated[str, typer.Argument(help="Address that the person signs in wit
 Address = Annotated[
     str,
     typer.Option(
-        envvar="STEMTIDE_ADDRESS", help="The hub's public address, for the link of an invitation."
+        envvar="STEMTIDE_ADDRESS",
+        help="The hub's public address, for the link of an invitation. Default: that of the hub"
+        " which runs on this folder.",
+        show_default=False,
     ),
 ]
-LOCAL = "http://127.0.0.1:8100"
 
 
 @person.command("add")
@@ -38,7 +40,7 @@ def add_person(
         Path | None,
         typer.Option(help="File with a password, for scripts. Without it: a link to set one."),
     ] = None,
-    address: Address = LOCAL,
+    address: Address = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +76,7 @@ def add_person(
 
 @person.command("invite")
 def invite_person(
-    email: Email, address: Address = LOCAL, data_dir: DataDir = None, as_json: AsJson = False
+    email: Email, address: Address = "", data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Print a new link to set a password with. The old password and link end."""
     open_hub(data_dir)
@@ -226,5 +228,11 @@ def _as_administrator(party: "Viewer") -> "Actor":
 
 
 def _link(address: str, secret: str) -> str:
-    """The link of an invitation."""
+    """Return the link of an invitation; its path alone where the hub has no address now."""
+    address = address or running_address()
+    if not address:
+        tell(
+            "No hub runs on this folder, and STEMTIDE_ADDRESS is not set: put your hub's address"
+            " before this path."
+        )
     return f"{address.rstrip('/')}/invited/{secret}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemtide.cli.speech import fail, tell
+from stemtide.protocol.key_files import empty_key_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,8 @@ def key_of(key: str) -> str:
             key = Path(path).read_text("utf-8").strip()
         except OSError as error:
             fail(f"STEMTIDE_KEY_FILE: {path}: {error.strerror}", code=2)
+        if not key:
+            fail(f"STEMTIDE_KEY_FILE: {empty_key_file(path)}", code=2)
     if not key:
         fail("a key is needed: set STEMTIDE_KEY, or make one with: stemtide key new", code=2)
     return key

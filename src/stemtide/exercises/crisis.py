@@ -58,9 +58,12 @@ def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
 
 def _set_up(stage: Stage, *, port: int) -> cast.Cast:
     """1: the hub, three agents, their parties and keys."""
-    pictures.photographs()  # fail before anything is started
     hub_folder = stage.hub_folder()
+    stage.say("Loading the photographs")
+    pictures.photographs()  # fail before anything is started
+    stage.say("Making the hub's database, its parties and their keys")
     people = cast.assemble(hub_folder)
+    stage.say("Starting the hub")
     hub = processes.hub(hub_folder, port=port)
     stage.running.append(hub)
     hub.start()
@@ -80,6 +83,7 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
             )
         )
     agents = stage.running[1:]
+    stage.say(f"Starting {len(agents)} agents")
     with ThreadPoolExecutor(max_workers=len(agents)) as pool:
         list(pool.map(processes.Running.start, agents))
     for name, running in zip(cast.PROVIDERS, agents, strict=True):
@@ -93,6 +97,7 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
 def _play(stage: Stage, people: cast.Cast) -> None:
     """2 to 6: from the warning to the counts."""
     files = pictures.photographs()
+    stage.say("Making a film, its sound and a text to share")
     files |= {"film.mp4": media.film(files), "document.html": media.document()}
     with stage.client(people, cast.AUTHORITY) as authority:
         crisis = _activate(stage, people, authority=authority)

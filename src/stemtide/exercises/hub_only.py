@@ -53,7 +53,9 @@ def stand(*, env_file: Path, folder: Path | None, port: int) -> None:
 def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
     """1: the hub and its cast."""
     folder = stage.hub_folder()
+    stage.say("Making the hub's database, its parties and their keys")
     people = cast.assemble(folder)
+    stage.say("Starting the hub")
     allowed = {"STEMTIDE_WEBHOOK_LOOPBACK": "1"}
     hub = processes.hub(folder, port=port, environment=allowed)
     stage.running.append(hub)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Install packages with pip and show how far it is: python .ci/install.py WHAT PIP-ARGUMENTS …
+
+Where everything is there already, nothing is shown. Where pip fails, all that it said is shown.
+"""
+
+import subprocess
+import sys
+import threading
+import time
+
+EVERY_S = 5.0
+"""How often a line says how far it is."""
+
+
+class Progress:
+    """What pip has done so far, read from its output."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.began = what, time.monotonic()
+        self.lines: list[str] = []
+        self.fetched, self.step = 0, "looking up packages"
+
+    def read(self, line: str) -> None:
+        """Take in a line of pip."""
+        self.lines.append(line)
+        if line.startswith("Collecting "):
+            self.fetched += 1
+            self.step = f"{self.fetched} packages fetched"
+        elif line.startswith("Installing collected packages"):
+            count = line.count(",") + 1
+            self.step = f"putting {count} packages in place"
+        elif "Building" in line or "Preparing" in line:
+            self.step = "building Stemtide"
+
+    def show(self) -> None:
+        """Say how far it is."""
+        passed_s = time.monotonic() - self.began
+        print(f"  {self.what}: {self.step} ({passed_s:.0f} s)", file=sys.stderr, flush=True)
+
+
+def install(what: str, arguments: list[str]) -> int:
+    """Run pip; return its exit code."""
+    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    command = [*pip, "--progress-bar", "off", *arguments]
+    progress, is_over = Progress(what), threading.Event()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as pip_process:
+        ticker = threading.Thread(target=_tick, args=(progress, is_over))
+        ticker.start()
+        for line in pip_process.stdout or ():
+            progress.read(line.rstrip("\n"))
+        code = pip_process.wait()
+        is_over.set()
+        ticker.join()
+    if code:
+        print("\n".join(progress.lines), file=sys.stderr)
+    elif any(line.startswith("Successfully installed") for line in progress.lines):
+        progress.step = "done"
+        progress.show()
+    return code
+
+
+def _tick(progress: Progress, is_over: threading.Event) -> None:
+    """Say how far it is, again and again."""
+    while not is_over.wait(EVERY_S):
+        progress.show()
+
+
+if __name__ == "__main__":
+    sys.exit(install(sys.argv[1], sys.argv[2:]))
