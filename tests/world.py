@@ -105,7 +105,12 @@ class World:
         return Actor(party=party, ref=ref, role=Role(role) if role else None)
 
     def warn(self, by: Party | None = None, **facts: object) -> CrisisLife:
-        facts = {"name": "Attack in a city", "happened_at": NOON, "countries": ("BE", "FR")} | facts
+        facts = {
+            "name": "Attack in a city",
+            "framework": "eucp-2023",
+            "happened_at": NOON,
+            "countries": ("BE", "FR"),
+        } | facts
         return crises.warn(WarningIn(**facts), by=self.actor(by), now=NOON)
 
     def join(self, crisis: CrisisLife, *joining: Party) -> None:

@@ -27,8 +27,12 @@ CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide cr
 def warn(
     name: Annotated[str, typer.Argument(help="What happened, in a few words.")],
     country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code; several allowed.")],
-    happened_at: Annotated[str, typer.Option(help="ISO time of the event; now if left out.")] = "",
-    framework: Annotated[str, typer.Option(help="Version of the protocol.")] = "eucp-2023",
+    happened_at: Annotated[
+        str, typer.Option(help="ISO time of the event; unknown if left out.")
+    ] = "",
+    framework: Annotated[
+        str, typer.Option(help="Version of the protocol; the newest if left out.")
+    ] = "",
     summary: Annotated[str, typer.Option(help="What is known; no personal data.")] = "",
     event_ref: Annotated[
         list[str] | None, typer.Option(help="What others call the event; several allowed.")
@@ -44,9 +48,9 @@ def warn(
     """Raise an early warning."""
     body = {
         "name": name,
-        "framework": framework,
+        **({"framework": framework} if framework else {}),
         "summary": summary,
-        "happened_at": moment(happened_at),
+        "happened_at": moment(happened_at) if happened_at else None,
         "countries": country,
         "event_refs": event_ref or [],
         "invite": invite or [],

@@ -40,6 +40,8 @@ Reason = Annotated[str, _THREE, StringConstraints(max_length=2000)]
 class WarningIn(BaseModel):
     """An early warning: the first word of what may become a crisis.
 
+    framework:  the newest version unless another is named.
+    happened_at: when the event happened; None as long as nobody knows.
     countries:  ISO 3166 alpha-2 codes of the states concerned.
     event_refs: what others call the event, as in "gifct:2026-011"; warnings that share one are
                 pointed out to each other's readers.
@@ -50,10 +52,10 @@ class WarningIn(BaseModel):
 
     name: str = Field(min_length=3, max_length=200)
     framework: str = Field(
-        default="eucp-2023", json_schema_extra={"enum": list(frameworks.names())}
+        default=frameworks.newest(), json_schema_extra={"enum": list(frameworks.names())}
     )
     summary: str = Field(default="", max_length=2000)
-    happened_at: AwareDatetime
+    happened_at: AwareDatetime | None = None
     countries: tuple[Country, ...] = Field(min_length=1, max_length=50, fail_fast=True)
     event_refs: tuple[EventRef, ...] = Field(default=(), max_length=10, fail_fast=True)
     invite: tuple[PartyName, ...] = Field(default=(), max_length=MAX_PARTIES, fail_fast=True)
@@ -340,7 +342,7 @@ class CrisisOut(BaseModel):
     opened_by: str
     event: UUID
     event_refs: list[str]
-    happened_at: AwareDatetime
+    happened_at: AwareDatetime | None
     warned_at: AwareDatetime
     activated_at: AwareDatetime | None
     deescalated_at: AwareDatetime | None
@@ -371,7 +373,7 @@ class CrisisClocks(BaseModel):
     """The moments from which a crisis is counted; now: when the hub said so."""
 
     now: AwareDatetime
-    happened_at: AwareDatetime
+    happened_at: AwareDatetime | None
     first_sighting_at: AwareDatetime | None
     warned_at: AwareDatetime
     activated_at: AwareDatetime | None

@@ -147,11 +147,11 @@ class ActionOut(BaseModel):
 
 
 class Moment(BaseModel):
-    """A moment of a crisis, and how long after the event it was."""
+    """A moment of a crisis, and how long after the event it was; None where that is not known."""
 
     name: str
     at: AwareDatetime
-    after_s: int
+    after_s: int | None
 
 
 class Cell(BaseModel):

@@ -110,6 +110,7 @@ class World:
         """A crisis of the authority; joined: parties that the agency invited and that joined."""
         body = WarningIn(
             name="Attack at the harbour",
+            framework="eucp-2023",
             summary="Filmed by its perpetrator.",
             happened_at=self.now - timedelta(hours=2),
             countries=("BE", "NL"),

@@ -342,3 +342,15 @@ def test_the_curve_stands_beside_its_figures(world):
     assert "The rival" in text(page)
     own = world.desk("provider").get(f"/crises/{uid}")
     assert own.status_code == 404
+
+
+def test_a_warning_at_the_desk_leaves_the_time_unknown_and_takes_the_newest_framework(world):
+    officer = world.desk("authority", Role.DUTY_OFFICER)
+    page = officer.get("/crises/new").content.decode()
+    assert 'value="eu-ocrf-2026" selected' in page
+    assert not re.search(r'name="warning-happened_at"[^>]*value=', page)
+    sent = {"warning-name": "Attack", "warning-countries": "BE"}
+    sent["warning-framework"] = "eu-ocrf-2026"
+    opened = officer.post("/crises/new", sent, follow=True)
+    assert "Event unknown" in text(opened)
+    assert "Since the event unknown" in text(officer.get("/crises"))

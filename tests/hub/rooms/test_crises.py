@@ -4,12 +4,14 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.crises import reads, reads_life, writes, writes_joining, writes_moves
+from stemtide.hub.crises.models import Crisis
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
 )
+from stemtide.hub.reports.reads_figures import figures
 from stemtide.protocol.crises import (
     CheckIn,
     CloseIn,
@@ -18,7 +20,9 @@ from stemtide.protocol.crises import (
     MeasureIn,
     ProposalIn,
     TriageIn,
+    WarningIn,
 )
+from stemtide.protocol.frameworks import newest
 from stemtide.protocol.words import CheckAnswer, JoinState
 from tests.world import NOON
 
@@ -272,3 +276,23 @@ def test_a_list_of_crises_costs_the_same_for_one_and_many(world, django_assert_n
         world.activate()
     with django_assert_num_queries(4):
         reads.crises(viewer=world.agency)
+
+
+def test_the_time_of_an_event_is_unknown_unless_somebody_says_it(world):
+    """Every reader of that time takes it: clocks, links between crises, figures of the report."""
+    first = world.warn(happened_at=None)
+    second = world.warn(name="Attack in a City", happened_at=NOON)
+    assert (first.happened_at, first.framework) == (None, "eucp-2023")
+    assert [other.id for other in reads_life.life(first.id, viewer=world.agency).alike] == [
+        second.id
+    ]
+    assert [other.id for other in reads_life.life(second.id, viewer=world.agency).alike] == [
+        first.id
+    ]
+    row = Crisis.objects.get(uid=first.id)
+    moments = {one.name: one.after_s for one in figures(row, viewer=world.agency).moments}
+    assert moments == {"warned": None}
+
+
+def test_a_crisis_begins_under_the_newest_framework_unless_another_is_named():
+    assert WarningIn(name="Attack", countries=("BE",)).framework == "eu-ocrf-2026" == newest()

@@ -34,7 +34,7 @@ class Crisis(models.Model):
     opened_by = models.ForeignKey(Party, models.PROTECT, related_name="crises_opened")
     event = models.UUIDField(default=uuid4, db_index=True)
     event_refs = models.JSONField(default=list)
-    happened_at = models.DateTimeField()
+    happened_at = models.DateTimeField(null=True)
     warned_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True)
     deescalated_at = models.DateTimeField(null=True)

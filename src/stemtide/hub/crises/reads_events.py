@@ -4,6 +4,7 @@
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from stemtide.hub.crises import reads, rules_events
 from stemtide.hub.crises.models import Crisis, EventLink, Neighbour
@@ -19,11 +20,10 @@ from stemtide.protocol.words import NeighbourStatus
 def alike(row: Crisis, *, viewer: Party) -> list[AlikeOut]:
     """Other crises that speak of the same event, or may; only those that the viewer may see."""
     here = event_of(row, viewer=viewer)
-    near = Q(
-        happened_at__gte=row.happened_at - rules_events.NEAR,
-        happened_at__lte=row.happened_at + rules_events.NEAR,
-    )
+    span = (here.happened_at - rules_events.NEAR, here.happened_at + rules_events.NEAR)
+    near = Q(event_at__range=span)
     rows = Crisis.objects.filter(exercise=row.exercise).exclude(pk=row.pk)
+    rows = rows.annotate(event_at=Coalesce("happened_at", "warned_at"))
     if not row.event_refs:
         rows = rows.filter(Q(event=row.event) | near)
     seen = reads.seen(viewer=viewer)
@@ -47,7 +47,7 @@ def event_of(row: Crisis, *, viewer: Party) -> rules_events.EventFacts:  # noqa:
         name=row.name,
         countries=row.countries,
         refs=row.event_refs,
-        happened_at=row.happened_at,
+        happened_at=row.happened_at or row.warned_at,
         exercise=row.exercise,
     )
 

@@ -20,7 +20,7 @@ and of two; a person decides in any case."""
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """What is known of a crisis' event."""
+    """What is known of a crisis' event. happened_at: when, or its first warning if unknown."""
 
     name: str
     countries: Collection[str]

@@ -42,7 +42,7 @@ def warn(body: WarningIn, *, by: Actor, now: datetime) -> CrisisLife:
         of = framework(body.framework)
     except FrameworkError as error:
         raise InvalidError("framework", str(error)) from error
-    if body.happened_at > now + rules.CLOCK_SKEW:
+    if body.happened_at is not None and body.happened_at > now + rules.CLOCK_SKEW:
         raise InvalidError("happened_at", "lies in the future: name when it happened")
     crisis = Crisis.objects.create(
         uid=uuid4(),

@@ -136,7 +136,7 @@ def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) 
     """The clocks, in the order in which things happen."""
     end = life.closed_at if life.closed_at and life.closed_at < now else None
     return [
-        Clock(_("Event"), life.happened_at, "", end),
+        Clock(_("Event"), life.happened_at, _("unknown"), end),
         Clock(_("First sighting"), times.first_sighting_at, _("none yet"), end),
         Clock(_("Warning"), life.warned_at, "", end),
         Clock(_("Activation"), life.activated_at, _("not activated"), end),

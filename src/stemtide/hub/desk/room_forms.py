@@ -2,7 +2,7 @@
 """The forms of a crisis' room: each becomes the message that its write takes."""
 
 from collections.abc import Hashable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -25,7 +25,7 @@ from stemtide.protocol.crises import (
     TriageIn,
     WarningIn,
 )
-from stemtide.protocol.frameworks import frameworks
+from stemtide.protocol.frameworks import frameworks, newest
 from stemtide.protocol.triage import Triage
 from stemtide.protocol.words import (
     Capacity,
@@ -341,7 +341,9 @@ class WarningForm(RoomForm):
         help_text=_("As in: Attack at the harbour of Antwerp. No names of persons."),
     )
     happened_at = WhenField(
-        label=_("When did it happen?"), help_text=_("In the time zone of your preferences.")
+        label=_("When did it happen? (may stay empty)"),
+        required=False,
+        help_text=_("Leave blank if nobody knows yet. In the time zone of your preferences."),
     )
     countries = forms.CharField(
         label=_("Countries concerned"),
@@ -373,7 +375,7 @@ class WarningForm(RoomForm):
         assert isinstance(invite, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [(one.name, f"{told(one.title)} ({one.agreed_on})") for one in known]
         invite.choices = list(self.around.parties)
-        self.initial.setdefault("happened_at", datetime.now(UTC) - timedelta(minutes=30))
+        self.initial.setdefault("framework", newest())
 
     def order(self) -> WarningIn:
         """The warning."""

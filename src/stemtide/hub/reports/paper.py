@@ -239,8 +239,10 @@ def _count(cell: Cell) -> str:
     return _("withheld") if cell.count is None else str(cell.count)
 
 
-def _after(seconds: int) -> str:
-    """How long after the event: "+02:14:33"."""
+def _after(seconds: int | None) -> str:
+    """Return how long after the event: "+02:14:33"; "" where nobody knows when it was."""
+    if seconds is None:
+        return ""
     hours, rest = divmod(abs(seconds), 3600)
     sign = "-" if seconds < 0 else "+"
     return f"{sign}{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"

@@ -95,11 +95,16 @@ def _moments(room: Crisis, *, viewer: Party) -> list[Moment]:
         "closed": room.closed_at,
     }
     moments = [
-        Moment(name=name, at=at, after_s=int((at - room.happened_at).total_seconds()))
+        Moment(name=name, at=at, after_s=_after_s(at, since=room.happened_at))
         for name, at in known.items()
         if at is not None
     ]
     return sorted(moments, key=lambda one: one.at)
+
+
+def _after_s(at: datetime, *, since: datetime | None) -> int | None:
+    """Return the seconds from the event to a moment; None where nobody knows when it was."""
+    return None if since is None else int((at - since).total_seconds())
 
 
 def _participants(room: Crisis, *, viewer: Party) -> list[Cell]:

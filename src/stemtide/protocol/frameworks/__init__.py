@@ -173,6 +173,12 @@ def frameworks() -> dict[str, Framework]:
     return {name: _read(name, (folder / f"{name}.toml").read_text("utf-8")) for name in names()}
 
 
+@cache
+def newest() -> str:
+    """Return the name of the framework version that was agreed last."""
+    return max(frameworks().values(), key=lambda version: version.agreed_on).name
+
+
 def framework(name: str) -> Framework:
     """One framework version.
 
