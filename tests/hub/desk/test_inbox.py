@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from stemtide.hub.alerts import writes as alerts
+from stemtide.hub.crises import writes_joining, writes_moves
+from stemtide.hub.crises.models import Participation
 from stemtide.hub.orders import writes as orders, writes_answers as order_answers
 from stemtide.hub.parties import writes_competences as competences
 from stemtide.hub.parties.reads_competences import is_competent
 from stemtide.hub.referrals import writes, writes_answers, writes_batches
 from stemtide.hub.referrals.models import Referral
 from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
+from stemtide.protocol.crises import CloseIn, InviteIn
 from stemtide.protocol.orders import OrderIn
 from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn, TakeBackIn
 from stemtide.protocol.words import Duty, Role
@@ -381,3 +384,39 @@ def test_an_address_in_the_inbox_is_never_a_link(world, officer):
         page = officer.get(path).content.decode()
         assert 'href="https://video.example' not in page
         assert "<script>alert" not in page
+
+
+def invite(world, crisis, party="provider"):
+    body = InviteIn(parties=(party,))
+    writes_joining.invite(crisis, body=body, by=world.actor("agency"), now=world.now)
+
+
+@pytest.mark.parametrize(("verb", "state"), [("join", "joined"), ("decline", "declined")])
+def test_an_invitation_stands_in_the_inbox_until_it_is_answered(world, officer, verb, state):
+    crisis = world.crisis()
+    assert "Invitations to a crisis" not in said(officer.get("/inbox"))
+    invite(world, crisis)
+    for path in ("/inbox", "/inbox/_blocks"):
+        page = said(officer.get(path))
+        assert f'<a href="/crises/{crisis}">Attack at the harbour</a>' in page
+        assert f'action="/crises/{crisis}/do/{verb}"' in page
+    assert "1 invitation" in said(officer.get("/"))
+    officer.post(f"/crises/{crisis}/do/{verb}")
+    assert Participation.objects.get(party=world.party["provider"]).state == state
+    assert "Invitations to a crisis" not in said(officer.get("/inbox"))
+
+
+def test_an_invitation_to_a_crisis_that_is_closed_leaves_the_inbox(world, officer):
+    crisis = world.crisis()
+    invite(world, crisis)
+    body = CloseIn(reason="A false alarm.")
+    writes_moves.close(crisis, body=body, by=world.actor("authority"), now=world.now)
+    assert "Invitations to a crisis" not in said(officer.get("/inbox"))
+
+
+def test_who_may_not_answer_an_invitation_sees_it_without_buttons(world):
+    crisis = world.crisis()
+    invite(world, crisis)
+    page = said(world.desk("provider", Role.OBSERVER).get("/inbox"))
+    assert "Invitations to a crisis" in page
+    assert f"/crises/{crisis}/do/" not in page

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The readers of who takes part in a crisis."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.crises import reads, rules
 from stemtide.hub.crises.models import Crisis, Participation
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import allows, check_person_may_lead
 from stemtide.protocol.crises import ParticipantOut
 from stemtide.protocol.words import Capacity, JoinState, PartyKind, Role
 
@@ -28,6 +31,38 @@ def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
     row = reads.find(uid, viewer=viewer)
     facts = reads.facts(row, viewer=viewer)
     return [one for one in parties.parties(viewer=viewer) if rules.is_in_room(facts, one)]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A crisis that a party is asked to take part in. invited_by: a title."""
+
+    crisis: UUID
+    name: str
+    exercise: bool
+    countries: list[str]
+    invited_by: str
+    invited_at: datetime
+    may_answer: bool
+
+
+def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
+    """Return the invitations of a party to open crises that it has not answered, latest first."""
+    rows = Participation.objects.filter(
+        party=viewer, state=JoinState.INVITED, crisis__closed_at=None
+    ).select_related("crisis__opened_by", "invited_by")
+    return [
+        Invitation(
+            crisis=row.crisis.uid,
+            name=row.crisis.name,
+            exercise=row.crisis.exercise,
+            countries=row.crisis.countries,
+            invited_by=(row.invited_by or row.crisis.opened_by).title,
+            invited_at=row.invited_at or row.crisis.warned_at,
+            may_answer=allows(check_person_may_lead, role),
+        )
+        for row in rows.order_by("-invited_at")
+    ]
 
 
 def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone

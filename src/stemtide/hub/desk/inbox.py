@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A provider's inbox: removal orders with their hour first and, apart from them, referrals."""
+"""A provider's inbox: invitations, removal orders with their hour and, apart, referrals."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from stemtide.hub.crises import reads_joining as crises
 from stemtide.hub.desk.inbox_words import PHRASES
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
@@ -58,6 +59,7 @@ class OrderRow:
 class Counts:
     """What waits in an inbox: never one number for orders and referrals. new: unacknowledged."""
 
+    invitations: int
     orders: int
     referrals: int
     new: int
@@ -81,7 +83,12 @@ def counts_of(request: SignedInRequest) -> Counts:
     """What waits in the inbox of the reader's party."""
     viewer = request.user.party
     found = reads.waiting(viewer=viewer)
-    return Counts(orders=orders.waiting(viewer=viewer), referrals=found.number, new=found.new)
+    return Counts(
+        invitations=len(crises.invitations(viewer=viewer)),
+        orders=orders.waiting(viewer=viewer),
+        referrals=found.number,
+        new=found.new,
+    )
 
 
 def states_asked(word: str) -> tuple[ReferralState, ...]:
@@ -112,6 +119,7 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
         "asked": asked,
         "query": request.GET.urlencode(),
         "counts": counts_of(request),
+        "invitations": crises.invitations(viewer=viewer, role=by.role),
         "orders": _orders(request, is_all=asked["orders"] == "all"),
         "parcels": [] if reference else _parcels(request, states=states),
         "rows": rows,
