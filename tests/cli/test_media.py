@@ -224,3 +224,9 @@ def test_places_are_sent_to_no_agent(stemtide, album):
     told = stemtide("match", "--local", album / "coffee.png", "--against", "http://127.0.0.1:9")
     assert told.code == 2
     assert "never sent or shared" in told.err
+
+
+def test_an_option_that_an_agent_would_pass_over_is_refused(stemtide, album):
+    there = ["--against", "http://127.0.0.1:9"]
+    told = stemtide("match", "--within-bits", "9", album / "coffee.png", *there)
+    assert (told.code, "--within-bits is for files and feeds" in told.err) == (2, True)

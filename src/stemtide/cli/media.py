@@ -109,6 +109,8 @@ def match_files(
         fail("name one agent, or files, not both", code=2)
     if agents and local:
         fail("--local compares files here: local features are never sent or shared", code=2)
+    if agents and within_bits is not None:
+        fail("--within-bits is for files and feeds: an agent keeps to its signals' own", code=2)
     try:
         rows = (
             ask_agent(names, agent=agents[0], token=token)
