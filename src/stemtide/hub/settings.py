@@ -228,6 +228,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "sign-in"
+SESSION_ENGINE = "stemtide.hub.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SITTING_IDLE = timedelta(minutes=_whole_number("STEMTIDE_IDLE_MINUTES", 120))
 SECOND_FACTOR_REQUIRED = _one_of("STEMTIDE_SECOND_FACTOR", "required", "offered") == "required"
@@ -324,8 +325,16 @@ WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
 _https = _is_on("STEMTIDE_HTTPS")
+# The prefix makes browsers refuse the cookie from plain HTTP, from subdomains and for other paths
+# (RFC 6265bis, section 4.1.3.2), so it is used where the cookie is Secure.
+COOKIE_PREFIX = "__Host-" if _https else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
+MESSAGE_STORAGE = "stemtide.hub.desk.message_cookie.MessageStorage"
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token; no script of the desk reads the cookie
 SECURE_SSL_REDIRECT = False  # the proxy in front does that
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0

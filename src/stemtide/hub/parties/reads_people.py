@@ -4,13 +4,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import import_module
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
-from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
+from stemtide.hub import sessions
 from stemtide.hub.parties import rules_people
 from stemtide.hub.parties.models import Party, Person, Sitting
 from stemtide.hub.parties.reads import Actor
@@ -118,15 +118,19 @@ def sittings(*, viewer: Person, idle: timedelta, now: datetime) -> list[SittingR
 
 def kept_seats(asked: Collection[Seat], *, by: str, idle: timedelta, now: datetime) -> set[Seat]:  # noqa: ARG001  # streams ask, each for who opened it
     """Those seats whose session is there and whose sitting goes on."""
-    sessions = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class().objects
-    there = sessions.filter(session_key__in=[one.session for one in asked])
-    keys = set(there.values_list("session_key", flat=True))
+    stored = {seat.session: sessions.stored_key(seat.session) for seat in asked}
+    rows = Session.objects.filter(session_key__in=stored.values())
+    keys = set(rows.values_list("session_key", flat=True))
     numbers = [one.sitting for one in asked]
     going_on = {
         (one.pk, one.person_id)
         for one in _live(Sitting.objects.filter(pk__in=numbers), idle=idle, now=now)
     }
-    return {one for one in asked if one.session in keys and (one.sitting, one.person) in going_on}
+    return {
+        seat
+        for seat in asked
+        if stored[seat.session] in keys and (seat.sitting, seat.person) in going_on
+    }
 
 
 def has_second_factor(*, viewer: Person) -> bool:

@@ -2,13 +2,12 @@
 """The only writers of sittings: who is signed in, since when, and what ends it."""
 
 from datetime import datetime, timedelta
-from importlib import import_module
 
-from django.conf import settings
 from django.db import transaction
 
 from stemtide.hub.parties import rules_people
 from stemtide.hub.parties.models import Person, Sitting
+from stemtide.hub.sessions import SessionStore
 
 _KEPT = timedelta(days=1)
 
@@ -17,7 +16,7 @@ _KEPT = timedelta(days=1)
 def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> int:
     """Note that a person signed in; returns the sitting's number. Old ones are forgotten."""
     Sitting.objects.filter(started_at__lt=now - _KEPT).delete()
-    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    SessionStore.clear_expired()
     made = Sitting.objects.create(
         person=person, door=door, browser=browser[:60], started_at=now, seen_at=now
     )
