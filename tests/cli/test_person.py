@@ -19,6 +19,8 @@ def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, tmp_path):
     assert "STEMTIDE_ADDRESS is not set" in again.err
     assert again.out.strip() != link
     assert stemtide("person", "role", who, "analyst", *at).code == 0
+    unlocked = stemtide("person", "unlock", who, *at)
+    assert (unlocked.code, "not locked" in unlocked.err) == (1, True)
     assert stemtide("person", "sign-out", who, *at).code == 0
     listed = stemtide("person", "list", "--party", "agency", "--json", *at).rows
     assert [(one["email"], one["role"], one["state"]) for one in listed] == [

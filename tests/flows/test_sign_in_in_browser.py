@@ -7,12 +7,14 @@ import subprocess
 import time
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from stemtide.exercises import cast, processes
+from stemtide.hub.parties.rules_people import FAILURES
 from tests.cli.conftest import COMMAND
 from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
 
@@ -118,7 +120,17 @@ def test_from_an_invitation_to_the_desk_by_password_and_code(page, strict):
     expect(page.locator("#board")).to_be_attached()
 
 
-def test_a_passkey_opens_the_desk_without_a_password(page, strict):
+def lock(hub):
+    """Type wrong passwords, as somebody elsewhere who knows the address."""
+    with httpx.Client(base_url=hub, timeout=60) as stranger:
+        for _ in range(FAILURES):
+            token = stranger.get("/sign-in").text.partition('csrfmiddlewaretoken" value="')[2][:64]
+            fields = {"username": EMAIL, "password": "wrong", "csrfmiddlewaretoken": token}
+            answer = stranger.post("/sign-in", data=fields)
+    assert answer.status_code == 429
+
+
+def test_a_passkey_opens_the_desk_without_a_password_and_so_past_a_lock(page, strict):
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     device = {
@@ -147,6 +159,17 @@ def test_a_passkey_opens_the_desk_without_a_password(page, strict):
     sign_out(page)
     type_password(page)
     page.get_by_role("button", name="Use a passkey instead").click()
+    expect(page.locator("#board")).to_be_attached()
+    lock(strict[0])
+    page.reload()
+    expect(page.locator("#board")).to_be_attached()
+    sign_out(page)
+    type_password(page)
+    expect(page.get_by_text("no password and no code is tried")).to_be_visible()
+    check_access(page)
+    page.complaints.clear()  # the browser's own line about the status 429
+    page.get_by_role("link", name="Back to the sign-in page").click()
+    page.get_by_role("button", name="Use a passkey").click()
     expect(page.locator("#board")).to_be_attached()
     sign_out(page)
     held = devtools.send("WebAuthn.getCredentials", made)["credentials"]

@@ -25,6 +25,7 @@ FOLLOWS = {
     "order.overlapped": "an order that is counted",
     "hold.ordered": "an order that is counted",
     "hold.met": "a referral; and one open alert a party",
+    "person.locked": "wrong passwords or codes; once an hour for an account of the party itself",
     "hold.overridden": "a referral that is counted",
     "referral.overlapped": "a referral that is counted; and one open alert a party",
     "referral.freed": "a hold's end; and one open alert a party",

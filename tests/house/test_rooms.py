@@ -77,6 +77,8 @@ WITHOUT_AN_ENTRY = {
     "parties.go_on": "that somebody is still there, once a minute",
     "parties.end_sitting": "signing oneself out",
     "parties.end_others": "signing oneself out elsewhere",
+    "parties.begin_code": "a code is counted before it is looked at, while signing in",
+    "parties.forget_code": "a code was right, while signing in",
     "parties.spend_code": "a one-time code is spent while signing in",
     "parties.forget_claims": "what an identity provider said is thrown away",
 }

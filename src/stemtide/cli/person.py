@@ -106,6 +106,7 @@ def list_people(
         by = _as_administrator(reads.party_named(party_name, by=OPERATOR))
     for row in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now()):
         state = "active" if row.is_active else "deactivated"
+        state = "locked" if row.is_active and row.is_locked else state
         give(
             {
                 "number": row.number,
@@ -171,6 +172,18 @@ def sign_out(email: Email, data_dir: DataDir = None) -> None:
         found, by = _someone(email)
         writes_people.end_sittings(found.pk, by=by, now=now())
     tell(f"{found.email} is signed out everywhere.")
+
+
+@person.command("unlock")
+def unlock_person(email: Email, data_dir: DataDir = None) -> None:
+    """Lift the lock that wrong passwords and codes put on a person's account."""
+    open_hub(data_dir)
+    from stemtide.hub.parties import rules, writes_locks
+
+    with told(rules.NotFoundError, rules.ConflictError):
+        found, by = _someone(email)
+        writes_locks.unlock_person(found.pk, by=by, now=now())
+    tell(f"{found.email} can sign in with their password again.")
 
 
 @person.command("factors")

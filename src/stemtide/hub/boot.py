@@ -2,6 +2,7 @@
 """Bring the hub's code up inside a process: settings, apps, tables."""
 
 import gc
+import logging
 import os
 import resource
 import signal
@@ -10,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
+from typing import Any
+
+log = logging.getLogger(__name__)
 
 DRAIN_S = 3
 """How long answers under way may take to finish once the process is told to stop."""
@@ -70,6 +74,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 
     config = uvicorn.Config(
         application,
+        **_believed(),
         access_log=False,
         log_config=None,  # Django's
         lifespan="off",
@@ -85,6 +90,19 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
         finally:
             wakes.close()
             clock.stop()
+
+
+def _believed() -> dict[str, Any]:
+    """Return what uvicorn believes of proxies, instead of FORWARDED_ALLOW_IPS and its default."""
+    from django.conf import settings  # noqa: PLC0415  # needs start() first
+
+    if not settings.NETWORKS_ARE_KNOWN:
+        log.warning(
+            "STEMTIDE_HTTPS says that a proxy stands in front, and STEMTIDE_TRUSTED_PROXIES names"
+            " none: wrong sign-ins count for accounts alone, not for the networks they come from"
+        )
+    proxies = list(settings.TRUSTED_PROXIES)
+    return {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
 
 
 def keep_what_is_there() -> None:

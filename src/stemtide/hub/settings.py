@@ -11,8 +11,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from stemtide.hub import secret_files
+from stemtide.hub import networks, secret_files
 from stemtide.hub.ledger.rules_paces import AN_HOUR
+from stemtide.hub.parties import rules_people
 from stemtide.hub.parties.rules_openid import OpenIdError, Organisation, read_organisations
 from stemtide.hub.quotas import USUAL
 
@@ -79,6 +80,14 @@ def _one_of(name: str, *words: str) -> str:
     if said not in words:
         raise ImproperlyConfigured(f"{name} is {said!r}: write one of {', '.join(words)}")
     return said
+
+
+def _proxies(name: str) -> tuple[str, ...]:
+    """Return the proxies that are believed about X-Forwarded-For; none where none are named."""
+    try:
+        return networks.read_proxies(os.environ.get(name, ""))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
 def _file(path: str) -> str:
@@ -241,6 +250,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "sign-in"
 # The lock of django-axes holds for passwords and codes alike, in the database, for all processes.
 ACCOUNT_RATE_LIMITS = False
+ACCOUNT_FORMS = {"change_password": "stemtide.hub.desk.factors.ChangePasswordForm"}
 MFA_ADAPTER = "stemtide.hub.desk.accounts.FactorAdapter"
 MFA_FORMS = {
     "authenticate": "stemtide.hub.desk.factors.CodeForm",
@@ -259,14 +269,19 @@ SOCIALACCOUNT_LOGIN_ON_GET = True  # a form's answer may not lead elsewhere unde
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
-AXES_FAILURE_LIMIT = 8
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_HANDLER = "stemtide.hub.desk.locks.SignInLock"
+AXES_FAILURE_LIMIT = rules_people.FAILURES
+AXES_COOLOFF_TIME = rules_people.LOCKED_FOR
+# Tries at a locked account are not counted: whoever goes on trying does not prolong the lock.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True  # who signed in from where and when is kept nowhere
+AXES_SENSITIVE_PARAMETERS = ["code", "oldpassword", "password1", "password2"]
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 # The form's field, not the model's: otherwise failures are counted for nobody in particular,
 # and the right password opens a locked door.
 AXES_USERNAME_FORM_FIELD = "username"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.locks.network_of_caller"
 
 RATES = _numbers("STEMTIDE_RATES", USUAL)
 STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})
@@ -325,6 +340,10 @@ WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
 _https = _is_on("STEMTIDE_HTTPS")
+TRUSTED_PROXIES = _proxies("STEMTIDE_TRUSTED_PROXIES")
+# Behind a proxy that is not named every caller has the proxy's address: a lock on it would be a
+# lock on everybody.
+NETWORKS_ARE_KNOWN = bool(TRUSTED_PROXIES) or not _https
 # The prefix makes browsers refuse the cookie from plain HTTP, from subdomains and for other paths
 # (RFC 6265bis, section 4.1.3.2), so it is used where the cookie is Secure.
 COOKIE_PREFIX = "__Host-" if _https else ""
@@ -351,6 +370,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "axes": {"level": "ERROR"},  # it would log mail addresses and networks of failed tries
     },
     "root": {"handlers": ["stderr"], "level": os.environ.get("STEMTIDE_LOG_LEVEL", "WARNING")},
 }

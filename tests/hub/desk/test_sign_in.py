@@ -208,7 +208,9 @@ def test_who_signed_in_from_where_is_kept_nowhere(world):
 
 
 @pytest.mark.parametrize("is_active", [True, False])
-def test_no_door_opens_for_the_locked_or_the_deactivated(world, rf, is_active):
+def test_doors_without_a_password_open_for_the_locked_but_not_for_the_deactivated(
+    world, rf, is_active
+):
     """What every door of allauth asks last, the passkey's among them."""
     from django.contrib.messages.middleware import MessageMiddleware
     from django.contrib.sessions.middleware import SessionMiddleware
@@ -217,14 +219,14 @@ def test_no_door_opens_for_the_locked_or_the_deactivated(world, rf, is_active):
 
     person = world.person("provider")
     person.is_active = is_active
-    for _ in range(8 if is_active else 0):
+    for _ in range(8):
         sign_in(person.email, "wrong password entirely")
     request = rf.post("/sign-in/passkey")
     SessionMiddleware(lambda _: None).process_request(request)
     MessageMiddleware(lambda _: None).process_request(request)
     nothing = {"email_verification": "none", "signal_kwargs": None, "email": None}
     answer = AccountAdapter().pre_login(request, person, signup=False, redirect_url=None, **nothing)
-    assert answer.status_code == (429 if is_active else 302)
+    assert (answer and answer.status_code) == (None if is_active else 302)
 
 
 # Invitations

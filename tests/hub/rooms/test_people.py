@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
 from django.db import connection, models
 
 from stemtide.hub.ledger.models import Entry
@@ -14,6 +15,7 @@ from stemtide.hub.parties import (
     reads_people,
     rules,
     rules_people,
+    writes_locks,
     writes_people,
     writes_sittings,
 )
@@ -43,10 +45,21 @@ ACTS = {
     "role": lambda by, number: writes_people.change_role(number, role="observer", by=by, now=NOON),
     "deactivate": lambda by, number: writes_people.deactivate_person(number, by=by, now=NOON),
     "end_sittings": lambda by, number: writes_people.end_sittings(number, by=by, now=NOON),
+    "unlock": lambda by, number: writes_locks.unlock_person(locked(number), by=by, now=NOON),
     "factors": lambda by, number: writes_people.remove_factors(number, by=by, now=NOON),
     "list": lambda by, _number: reads_people.people(by=by, idle=IDLE, now=NOON),
 }
-MANAGE = {"add", "invite", "role", "deactivate", "end_sittings", "factors", "list"}
+MANAGE = {"add", "invite", "role", "deactivate", "end_sittings", "unlock", "factors", "list"}
+
+
+def locked(number):
+    """Somebody's number, with as many failures as lock their account."""
+    person = Person.objects.get(pk=number)
+    attempt = AccessAttempt.objects.create(
+        username=person.email, ip_address="192.0.2.1", failures_since_start=rules_people.FAILURES
+    )
+    AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=NOON)
+    return number
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -265,3 +278,22 @@ def test_a_code_that_comes_twice_at_once_is_good_once(committed_world):
     assert writes_people.spend_code(factor.pk, step=8)
     factor.refresh_from_db()
     assert factor.data == {"secret": "kept", "spent": 8}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_codes_at_the_same_moment_are_no_more_than_an_hour_takes(committed_world):
+    person = committed_world.person(committed_world.agency)
+
+    def begin(_):
+        try:
+            return writes_locks.begin_code(person, now=NOON)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        numbers = [number for number in pool.map(begin, range(40)) if number is not None]
+    assert len(numbers) == rules_people.CODES_AN_HOUR
+    writes_locks.forget_code(numbers[0])
+    assert writes_locks.begin_code(person, now=NOON) is not None
+    assert writes_locks.begin_code(person, now=NOON) is None
+    assert writes_locks.begin_code(person, now=NOON + rules_people.LOCKED_FOR) is not None

@@ -84,6 +84,8 @@ class Alert(models.Model):
 class Delivery(models.Model):
     """One alert on its way through one channel. uid: what receivers know a repeat by.
 
+    point: the party's contact point that it goes to; person: the one person, instead.
+
     next_at: queued, failed: when it is tried; sending: when another clock may take it over.
     rank: 0 for the most urgent. proof: what the other side's server said as it took it.
     """
@@ -92,6 +94,7 @@ class Delivery(models.Model):
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries")
     step = models.PositiveSmallIntegerField()
     point = models.ForeignKey(ContactPoint, models.PROTECT, null=True, related_name="deliveries")
+    person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="deliveries")
     channel = models.CharField(max_length=20, choices=[(c, c) for c in Channel])
     state = models.CharField(max_length=20, choices=[(s, s) for s in DeliveryState])
     rank = models.PositiveSmallIntegerField(default=0)

@@ -13,7 +13,7 @@ from stemtide.hub.crises import reads as crisis_reads, reads_joining as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import reads_contacts as contacts
-from stemtide.hub.parties.models import ContactPoint, Party
+from stemtide.hub.parties.models import ContactPoint, Party, Person
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.rechecks import reads as rechecks
 from stemtide.hub.rechecks.models import Recheck
@@ -44,6 +44,7 @@ class Matter:
 
     addressed: the parties that the entry names, where it names any.
     about:     the alert that it is about, where it is about one.
+    person:    the person that it is about, where it is about one.
     """
 
     entry: EntryRow
@@ -53,6 +54,7 @@ class Matter:
     parameters: dict[str, str] = field(default_factory=dict)
     exercise: bool = False
     about: Alert | None = None
+    person: Person | None = None
 
 
 def ladder(*, party: Party, now: datetime) -> list[Step]:
@@ -128,6 +130,12 @@ def _alert(name: str, entry: EntryRow) -> Matter:
         about=row,
         exercise=row.exercise,
     )
+
+
+def _person(name: str, entry: EntryRow) -> Matter:
+    """Return what an entry about a person is about: their party is addressed."""
+    row = Person.objects.select_related("party").get(pk=int(name))
+    return Matter(entry=entry, addressed=(row.party,), person=row)
 
 
 def _delivery(name: str, entry: EntryRow) -> Matter:
@@ -328,6 +336,7 @@ _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "signal": _signal,
     "alert": _alert,
     "delivery": _delivery,
+    "person": _person,
     "lead": _lead,
     "complaint": _complaint,
     "recheck": _recheck,

@@ -5,20 +5,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
+from django.utils import translation
 
 from stemtide.hub.alerts import links, rules, words
 from stemtide.hub.alerts.channels.port import Parcel
 from stemtide.hub.alerts.models import Delivery, SigningKey
 from stemtide.hub.alerts.rules import Channel, DeliveryState, Urgency
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.models import ContactPoint, Party
+from stemtide.hub.parties import reads as parties, reads_people as people
+from stemtide.hub.parties.models import ContactPoint, Party, Person
 from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol import webhooks
 from stemtide.protocol.words import PartyKind
+
+_MAILER = "mail"
 
 ROWS = 200
 """Deliveries in one list."""
@@ -122,7 +126,9 @@ def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
 
 def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee
     """A delivery as its channel takes it. The row knows its alert, party, crisis and point."""
-    alert, point = row.alert, row.point
+    alert, point, person = row.alert, row.point, row.person
+    if person is not None:
+        return _personal(row, person, home=home, now=now)
     ends_at = now + rules.link_valid_for(alert.subject)
     link = links.make(row.uid, until=ends_at)
     base = home.address.rstrip("/")
@@ -147,6 +153,37 @@ def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # n
         link=f"{base}/acknowledge/{link}" if base else "",
         desk=f"{base}/alerts" if base else "",
         link_ends_at=ends_at if base else None,
+    )
+
+
+def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Parcel:
+    """Return a mail to one person: in their language and on their clock, with no link in it."""
+    alert = row.alert
+    language = _language([person.language], known=home.languages)
+    with translation.override(language):
+        notes = words.personal_notes(
+            at=alert.created_at.astimezone(ZoneInfo(person.time_zone or "UTC")),
+            networks=people.failed_from(person, by=_MAILER, now=now),
+        )
+    return Parcel(
+        delivery=row.uid,
+        attempt=row.attempts,
+        channel=Channel(row.channel),
+        alert=alert.uid,
+        kind=alert.kind,
+        urgency=Urgency(alert.urgency),
+        exercise=alert.exercise,
+        party=alert.party.name,
+        party_title=alert.party.title,
+        crisis=None,
+        subject=alert.subject,
+        parameters=alert.parameters,
+        created_at=alert.created_at,
+        now=now,
+        address=person.email,
+        language=language,
+        notes=notes,
+        is_personal=True,
     )
 
 
@@ -183,7 +220,7 @@ def _seen_by(viewer: Party) -> Q:
 
 def _all() -> QuerySet[Delivery]:
     """All deliveries with what rows and parcels name."""
-    return Delivery.objects.select_related("alert__party", "alert__crisis", "point")
+    return Delivery.objects.select_related("alert__party", "alert__crisis", "point", "person")
 
 
 def _row(one: Delivery, *, is_own: bool) -> DeliveryRow:

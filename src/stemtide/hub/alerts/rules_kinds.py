@@ -58,6 +58,7 @@ class Rule:
     opinion, answer: what the entry must hold; "" where any will do.
     at_once: every step of the ladder is asked at the same moment, for the time is short.
     sealed:  between the sides of a request: no agency learns that it was not answered, or failed.
+    mails_person: the person whom the entry is about gets a mail of their own, in other words.
     """
 
     who: Who
@@ -73,6 +74,7 @@ class Rule:
     answer: str = ""
     at_once: bool = False
     sealed: bool = False
+    mails_person: bool = False
 
     def fits(self, detail: Mapping[str, object]) -> bool:
         """Whether an entry holds what the row asks for."""
@@ -357,6 +359,15 @@ RULES: Mapping[str, Rule] = {
         urgency=Urgency.SOON,
         on=_kinds("webhook.disabled"),
         overtaken_by=_kinds("webhook.resumed", "webhook.removed"),
+    ),
+    "account_locked": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("person.locked"),
+        channels=AT_THE_DESK,
+        overtaken_by=_kinds("person.locked", "person.unlocked", "person.erased"),
+        sealed=True,
+        mails_person=True,
     ),
 }
 """Alerts by kind. One ledger kind may raise several, and one alert come of several kinds."""

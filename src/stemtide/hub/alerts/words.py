@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an alert says, in the language of whoever reads it: a title and a sentence for each kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils.translation import gettext as _, gettext_lazy
@@ -11,6 +12,9 @@ from stemtide.hub.alerts.rules import Urgency
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
+
+_NETWORKS = 5
+"""Networks that a mail names."""
 
 Words: TypeAlias = "str | _StrPromise"
 
@@ -41,6 +45,7 @@ TITLES: Mapping[str, Words] = {
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
     "webhook_disabled": gettext_lazy("A webhook of yours is no longer called"),
+    "account_locked": gettext_lazy("An account of your party is locked"),
     "drill": gettext_lazy("Contact drill: please acknowledge"),
     "drill_due": gettext_lazy("A contact drill is due"),
 }
@@ -127,6 +132,10 @@ TEXTS: Mapping[str, Words] = {
         "Its address is gone, or nothing arrived there for three days, or its key has ended. See"
         " which and why: stemtide webhook list. What happened meanwhile is in the feed."
     ),
+    "account_locked": gettext_lazy(
+        "There were too many wrong passwords or codes for it. The lock ends within an hour. A"
+        " coordinator or administrator can lift it on the page of your party's people."
+    ),
     "drill": gettext_lazy(
         "This is a drill; nothing has happened. Acknowledge it, so that we know that this contact"
         " point reaches somebody."
@@ -136,6 +145,23 @@ TEXTS: Mapping[str, Words] = {
     ),
 }
 """Sentences by kind."""
+
+PERSONAL: Mapping[str, tuple[Words, Words]] = {
+    "account_locked": (
+        gettext_lazy("Your Stemtide account is locked for an hour"),
+        gettext_lazy(
+            "Somebody typed a wrong password or a wrong code for your account too often. For up to"
+            " an hour nobody can sign in to it with a password or a code. Where you are signed in,"
+            " you stay signed in.\n\n"
+            "If it was you: sign in with a passkey or through your organisation, or ask a"
+            " coordinator or administrator of your party to lift the lock.\n\n"
+            "If it was not you: nobody has signed in to your account because of this. Tell a"
+            " coordinator or administrator of your party. If somebody may know your password,"
+            " change it."
+        ),
+    ),
+}
+"""Title and text of the mail to the person whom an alert is about, by kind."""
 
 URGENCIES: Mapping[str, Words] = {
     Urgency.NOW: gettext_lazy("now"),
@@ -175,6 +201,24 @@ def title(kind: str, parameters: Mapping[str, str], *, exercise: bool) -> str:
 def text(kind: str, parameters: Mapping[str, str]) -> str:
     """The sentence, in the language that is active."""
     return str(TEXTS.get(kind, "")) % _said(parameters)
+
+
+def personal(kind: str, notes: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Return title and text of a mail to one person, in the language that is active."""
+    title, text = PERSONAL[kind]
+    lines = "\n".join(f"{name}: {note}" for name, note in notes)
+    return str(title), f"{text}\n\n{lines}\n"
+
+
+def personal_notes(*, at: datetime, networks: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return what a mail to one person adds: when it happened, and roughly from where."""
+    shown = ", ".join(networks[:_NETWORKS])
+    if len(networks) > _NETWORKS:
+        shown = _("%(networks)s and others") % {"networks": shown}
+    return (
+        (_("When"), f"{at:%Y-%m-%d %H:%M %Z}"),
+        (_("From the network (approximately)"), shown or _("not known")),
+    )
 
 
 def _said(parameters: Mapping[str, str]) -> _Said:

@@ -50,6 +50,7 @@ class Draft:
     entry: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     exercise: bool = False
+    person: Person | None = None
 
     @property
     def rule(self) -> Rule:
@@ -81,6 +82,8 @@ def make(draft: Draft, *, now: datetime) -> Alert:
         created_at=now,
     )
     _queue(alert, step=0, point=None, channel=Channel.PAGE, now=now)
+    if rule.mails_person and draft.person is not None:
+        _queue(alert, step=0, point=None, channel=Channel.MAIL, now=now, person=draft.person)
     for at, step in enumerate(ladder if rule.at_once else ladder[:1]):
         _ask(alert, step, at=at, now=now)
     return alert
@@ -233,6 +236,7 @@ def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
         entry=matter.entry.number,
         parameters=matter.parameters,
         exercise=matter.exercise,
+        person=matter.person,
     )
 
 
@@ -298,7 +302,7 @@ def _settle(
     )
     sent = Delivery.objects.filter(alert=alert, state=DeliveryState.SENT)
     sent.update(state=DeliveryState.ACKNOWLEDGED)
-    stop_deliveries([alert.pk])
+    stop_deliveries([alert.pk], personal=False)
     if delivery is not None and delivery.point is not None:
         # Whoever answered has read what went there: that is what a contact drill wants to know.
         contacts.verify_contact_point(delivery.point.pk, actor=alert.party.ref, now=now)
@@ -323,7 +327,13 @@ def _ask(alert: Alert, step: Step, *, at: int, now: datetime) -> None:
 
 
 def _queue(
-    alert: Alert, *, step: int, point: ContactPoint | None, channel: Channel, now: datetime
+    alert: Alert,
+    *,
+    step: int,
+    point: ContactPoint | None,
+    channel: Channel,
+    now: datetime,
+    person: Person | None = None,
 ) -> None:
     """One delivery, due at once."""
     Delivery.objects.create(
@@ -331,6 +341,7 @@ def _queue(
         alert=alert,
         step=step,
         point=point,
+        person=person,
         channel=channel,
         state=DeliveryState.QUEUED,
         rank=rules.rank(rules.Urgency(alert.urgency)),

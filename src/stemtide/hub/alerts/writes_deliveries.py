@@ -42,7 +42,7 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
         next_at__gt=now,
     )
     rows = due.exclude(Q(channel=Channel.WEBHOOK) & Exists(busy)).select_related(
-        "alert__party", "alert__crisis", "point"
+        "alert__party", "alert__crisis", "point", "person"
     )
     taken: list[Parcel] = []
     parties: set[int] = set()
@@ -173,7 +173,11 @@ def _record(row: Delivery, *, now: datetime) -> None:
     if row.state == DeliveryState.SENT and row.alert.state == AlertState.ACKNOWLEDGED:
         row.state = DeliveryState.ACKNOWLEDGED
         row.save(update_fields=["state"])
-    elif row.state == DeliveryState.FAILED and row.alert.state not in UNSETTLED:
+    elif (
+        row.state == DeliveryState.FAILED
+        and row.alert.state not in UNSETTLED
+        and row.person is None
+    ):
         row.state = DeliveryState.STOPPED
         row.save(update_fields=["state"])
 

@@ -49,9 +49,11 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
         )
 
 
-def stop_deliveries(alerts: list[int]) -> None:
-    """Stop what has not left yet."""
+def stop_deliveries(alerts: list[int], *, personal: bool = True) -> None:
+    """Stop what has not left yet. personal: also mail to a person, whose party answered."""
     waiting = Delivery.objects.filter(alert__in=alerts, state__in=WAITING)
+    if not personal:
+        waiting = waiting.filter(person=None)
     waiting.update(state=DeliveryState.STOPPED)
 
 

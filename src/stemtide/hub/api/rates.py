@@ -11,7 +11,6 @@
 Each process of a hub counts for itself.
 """
 
-import ipaddress
 import time
 from collections.abc import Callable
 
@@ -19,6 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest, QueryDict
 
 from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.networks import network_of
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.quotas import PARTY_TIMES, Bound, Policy, Standing, headers, windows
 from stemtide.protocol.problems import Problem, ProblemType, problem
@@ -86,7 +86,7 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
         return None
     now = time.monotonic()
     policy = Policy("stranger", settings.RATES["stranger"])
-    standings = windows.take((Bound(policy, _network(address)),), now=now)
+    standings = windows.take((Bound(policy, network_of(address) or address[:60]),), now=now)
     request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
     return _too_many(standings[0], now=now) if standings[0].is_over else None
 
@@ -140,12 +140,3 @@ def _too_many(standing: Standing, *, now: float) -> Problem:
         f" {policy.name}, and have been: go on in {wait_s} s, or ask whoever runs the hub for more",
         retry_after_s=wait_s,
     )
-
-
-def _network(address: str) -> str:
-    """Whom an address stands for: of IPv6 its /64, of which one caller has all."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:60]
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004  # IPv6

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What allauth asks us while somebody signs in: one lock for every door, no door for strangers."""
+"""What allauth asks us while somebody signs in: no door for strangers."""
 
 import base64
 import hashlib
@@ -12,8 +12,6 @@ from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from axes.handlers.proxy import AxesProxyHandler
-from axes.helpers import get_lockout_response
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.contrib import messages
@@ -22,6 +20,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext, gettext_lazy as _
 
+from stemtide.hub import networks
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.parties import reads, reads_people, rules_openid, writes_people
 from stemtide.hub.parties.reads import Someone
@@ -50,11 +49,6 @@ def organisation(provider: str) -> rules_openid.Organisation | None:
     return next((one for one in found if one.id == provider), None)
 
 
-def is_locked(request: HttpRequest, email: str) -> bool:
-    """Whether too many wrong passwords or codes locked this address, from this place."""
-    return not AxesProxyHandler.is_allowed(request, {"username": email})
-
-
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Signing in."""
 
@@ -67,17 +61,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Nobody adds themselves."""
         return False
 
-    def pre_login(
-        self, request: HttpRequest, user: Someone, **facts: object
-    ) -> HttpResponseBase | None:
-        """Before any door opens: the lock holds, and so does deactivation."""
-        if is_locked(request, user.email):
-            lock: HttpResponseBase = get_lockout_response(
-                request, credentials={"username": user.email}
-            )
-            return lock
-        answer: HttpResponseBase | None = super().pre_login(request, user, **facts)
-        return answer
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return what allauth's limits count by: the caller's network."""
+        return networks.network_of(str(request.META.get("REMOTE_ADDR", ""))) or "unknown"
 
     def respond_user_inactive(
         self,

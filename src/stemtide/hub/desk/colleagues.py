@@ -18,7 +18,7 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
-from stemtide.hub.parties import reads_people, rules, rules_people, writes_people
+from stemtide.hub.parties import reads_people, rules, rules_people, writes_locks, writes_people
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
 from stemtide.protocol.words import Role
@@ -96,6 +96,7 @@ _VERBS: dict[str, Callable[..., object]] = {
     "deactivate": writes_people.deactivate_person,
     "reactivate": writes_people.reactivate_person,
     "sign-out": writes_people.end_sittings,
+    "unlock": writes_locks.unlock_person,
     "factors": writes_people.remove_factors,
     "erase": writes_people.erase_person,
 }
@@ -106,6 +107,7 @@ _DONE = {
     "deactivate": gettext_lazy("They are shut out, from this moment."),
     "reactivate": gettext_lazy("They may sign in again."),
     "sign-out": gettext_lazy("They are signed out everywhere."),
+    "unlock": gettext_lazy("The lock is lifted. They can sign in with their password again."),
     "factors": gettext_lazy(
         "Their second factors are gone. With their password they reach the page to set up new ones."
     ),
@@ -129,6 +131,7 @@ def _allowed(one: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
         and allows(rules_people.check_deactivate, is_active=one.is_active),
         "reactivate": manages and comes_back,
         "sign_out": manages and one.sittings > 0,
+        "unlock": manages and is_other and one.is_locked,
         "factors": manages and is_other and bool(one.factors),
         "erase": allows(rules_people.check_erase_people, by.role) and is_other and goes,
     }

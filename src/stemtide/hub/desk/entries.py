@@ -12,6 +12,7 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
 from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
+from stemtide.hub.parties.writes_locks import HUB
 from stemtide.hub.reports import reads_timeline as timelines
 
 TAIL = 12
@@ -27,6 +28,8 @@ ACTS = {
     "person.reassigned": gettext_lazy("gave a person another role"),
     "person.deactivated": gettext_lazy("shut a person out"),
     "person.reactivated": gettext_lazy("let a person in again"),
+    "person.locked": gettext_lazy("locked an account after wrong passwords or codes"),
+    "person.unlocked": gettext_lazy("lifted the lock of an account"),
     "person.erased": gettext_lazy("erased what was kept of a person"),
     "sittings.ended": gettext_lazy("signed a person out everywhere"),
     "factors.changed": gettext_lazy("changed their second factor"),
@@ -262,6 +265,8 @@ def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
         who = _("Someone else")
     elif row.actor == "clock":
         who = _("The hub's clock")
+    elif row.actor == HUB:
+        who = _("The hub")
     elif row.actor == COMPLAINANT:
         who = _("An uploader")
     else:

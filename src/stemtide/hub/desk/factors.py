@@ -4,6 +4,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.views import PasswordChangeView
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
@@ -25,8 +26,9 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from stemtide.hub.desk import sittings
-from stemtide.hub.desk.accounts import is_locked
-from stemtide.hub.parties import writes_people, writes_sittings
+from stemtide.hub.desk.accounts import AccountAdapter
+from stemtide.hub.desk.locks import is_locked
+from stemtide.hub.parties import writes_locks, writes_people, writes_sittings
 
 
 class _LockedForm:
@@ -36,9 +38,17 @@ class _LockedForm:
     authenticator: Any
 
     def clean_code(self) -> str:
-        """The code, if it is right, was never used, and the lock is open."""
+        """Return the code, if it is right, was never used, and codes are tried at all.
+
+        1. A locked account or network, or the hour's number of wrong codes: nothing is tried.
+        2. The try is counted before the code is looked at, so that many at once are no more.
+        3. A wrong one stays counted, and counts towards the lock as well.
+        """
         request = context.request
-        if is_locked(request, self.user.email):
+        number = None
+        if not is_locked(request, self.user.email):
+            number = writes_locks.begin_code(self.user, now=datetime.now(UTC))
+        if number is None:
             request.axes_locked_out = True
             request.axes_credentials = {"username": self.user.email}
             raise ValidationError(_("Too many tries."))
@@ -50,6 +60,7 @@ class _LockedForm:
                 sender=__name__, credentials={"username": self.user.email}, request=request
             )
             raise
+        writes_locks.forget_code(number)
         return code
 
     def _check_unused(self, code: str) -> None:
@@ -117,6 +128,17 @@ class NewPaperCodes(_Recorded, GenerateRecoveryCodesView):  # type: ignore[misc]
     """Make new codes on paper; the old ones end."""
 
     what = "codes"
+
+
+class ChangePasswordForm(AllauthChangePasswordForm):  # type: ignore[misc]  # allauth has no types
+    """The old password and a new one."""
+
+    def clean_oldpassword(self) -> str:
+        """Return the old password, if it is right; a wrong one counts towards the lock."""
+        given = str(self.cleaned_data["oldpassword"])
+        if not AccountAdapter().reauthenticate(self.user, given):
+            raise AccountAdapter().validation_error("enter_current_password")
+        return given
 
 
 class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types

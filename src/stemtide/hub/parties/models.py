@@ -43,6 +43,7 @@ class Person(AbstractBaseUser):
 
     language: "" for what the browser asks for; time_zone: "" for UTC. Of an invitation only a
     digest is kept. erased_at: when everything about the person was taken out of this row.
+    locked_at: when wrong passwords and codes last locked the account, and a mail said so.
     """
 
     email = models.EmailField(unique=True)
@@ -55,6 +56,7 @@ class Person(AbstractBaseUser):
     invitation_sha256 = models.CharField(max_length=64, blank=True, db_default="")
     invited_until = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True)
+    locked_at = models.DateTimeField(null=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -87,6 +89,19 @@ class Sitting(models.Model):
 
     def __str__(self) -> str:
         return f"sitting {self.pk} of person:{self.person_id}"
+
+
+class CodeTry(models.Model):
+    """A code that was tried for an account and was wrong, or is being looked at."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="code_tries")
+    tried_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-tried_at"]
+
+    def __str__(self) -> str:
+        return f"code tried for person:{self.person_id}"
 
 
 class ContactPoint(models.Model):

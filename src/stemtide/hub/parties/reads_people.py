@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
-from stemtide.hub import sessions
+from stemtide.hub import networks, sessions
 from stemtide.hub.parties import rules_people
 from stemtide.hub.parties.models import Party, Person, Sitting
 from stemtide.hub.parties.reads import Actor
@@ -23,7 +24,7 @@ class PersonRow:
     """Somebody of a party.
 
     factors: kinds of second factor that they set up. sittings: how many browsers they are signed
-    in on. invited_until: a link to set a password is on its way.
+    in on. invited_until: a link to set a password is on its way. is_locked: failures lock it.
     """
 
     number: int
@@ -36,6 +37,7 @@ class PersonRow:
     factors: tuple[str, ...]
     sittings: int
     last_login: datetime | None
+    is_locked: bool
 
     @property
     def ref(self) -> str:
@@ -85,6 +87,7 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
     counts: dict[int, int] = {}
     for sitting in _live(Sitting.objects.filter(person__party=by.party), idle=idle, now=now):
         counts[sitting.person_id] = counts.get(sitting.person_id, 0) + 1
+    are_locked = locked([one.email for one in found], by=by.ref, now=now)
     return [
         PersonRow(
             number=one.pk,
@@ -97,9 +100,34 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
             factors=tuple(dict.fromkeys(factors.get(one.pk, []))),
             sittings=counts.get(one.pk, 0),
             last_login=one.last_login,
+            is_locked=one.email in are_locked,
         )
         for one in found
     ]
+
+
+def locked(emails: Collection[str], *, by: str, now: datetime) -> set[str]:  # noqa: ARG001  # who asks may see these people
+    """Return those of some addresses that wrong passwords and codes have locked."""
+    rows = _failures(emails, now=now).values("username").annotate(n=Sum("failures_since_start"))
+    return set(
+        rows.filter(n__gte=rules_people.FAILURES).order_by().values_list("username", flat=True)
+    )
+
+
+def failed_from(person: Person, *, by: str, now: datetime) -> list[str]:  # noqa: ARG001  # the clock, for the person
+    """Return roughly where the failures of the last hour came from, for the person's own mail."""
+    rows = _failures([person.email], now=now).exclude(ip_address=None)
+    addresses = rows.order_by().values_list("ip_address", flat=True).distinct()
+    return sorted({networks.rough(address) for address in addresses})
+
+
+def _failures(emails: Collection[str], *, now: datetime) -> QuerySet[AccessAttempt]:
+    """Return the failures that still count for some addresses."""
+    since = now - rules_people.LOCKED_FOR
+    found: QuerySet[AccessAttempt] = AccessAttempt.objects.filter(
+        username__in=emails, attempt_time__gte=since
+    )
+    return found
 
 
 def sittings(*, viewer: Person, idle: timedelta, now: datetime) -> list[SittingRow]:

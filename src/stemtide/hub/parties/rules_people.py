@@ -16,6 +16,22 @@ INVITED_FOR = timedelta(hours=72)
 SEEN_EVERY = timedelta(minutes=1)
 """How finely it is kept when somebody last did something."""
 
+FAILURES = 8
+"""Wrong passwords and codes of an account within an hour, from everywhere, that lock it."""
+
+NETWORK_FAILURES = 40
+"""The same of a network, over all accounts. More: an office may stand behind one address."""
+
+LOCKED_FOR = timedelta(hours=1)
+"""How long a lock holds at most, and within which failures add up."""
+
+CODES_AN_HOUR = 20
+"""Wrong codes of an account within an hour after which no code is tried, lifted lock or not.
+
+Of a million codes an app's are three at a time: at this rate it takes more than a year to guess
+one with even odds.
+"""
+
 DOORS = frozenset({"password", "passkey", "organisation"})
 
 
@@ -82,6 +98,12 @@ def check_erase(*, is_active: bool, erased_at: datetime | None) -> None:
         raise ConflictError("what was kept of this person is erased already")
     if is_active:
         raise ConflictError("this person may still sign in: deactivate them first")
+
+
+def check_unlock(*, is_locked: bool) -> None:
+    """Only a locked account is unlocked."""
+    if not is_locked:
+        raise ConflictError("this account is not locked")
 
 
 def is_over(

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import rules, rules_contacts, rules_people, writes
-from stemtide.hub.parties.models import Party, Person, Sitting
+from stemtide.hub.parties.models import CodeTry, Party, Person, Sitting
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.protocol.words import Role
@@ -265,9 +265,10 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     AccessLog.objects.filter(username=person.email).delete()
     _forget_factors(person)
     Sitting.objects.filter(person=person).delete()
+    CodeTry.objects.filter(person=person).delete()
     person.email = f"erased-{person.pk}@erased.invalid"
     person.language = person.time_zone = ""
-    person.last_login, person.erased_at = None, now
+    person.last_login, person.locked_at, person.erased_at = None, None, now
     person.set_unusable_password()
     person.save()
     ledger.append("person.erased", actor=by.ref, subject=person.ref, now=now)

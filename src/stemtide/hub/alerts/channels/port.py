@@ -35,6 +35,7 @@ class Parcel:
     files:    papers that go with a mail: each is sealed, or has its signature beside it.
     notes:    what is to be known beside the text, in the parcel's language: of what, and what.
     link_ends_at: from when the link opens nothing; None where there is none.
+    is_personal: for one person, not for a contact point of their party: words of its own, no files.
     """
 
     delivery: UUID
@@ -60,6 +61,7 @@ class Parcel:
     files: tuple[Enclosed, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     link_ends_at: datetime | None = None
+    is_personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,11 @@ def _judge(error: smtplib.SMTPException | OSError) -> Result:
 def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> EmailMessage:
     """The mail, in the contact point's language."""
     with translation.override(parcel.language):
-        title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
-        text = _text(parcel)
+        if parcel.is_personal:
+            title, text = words.personal(parcel.kind, parcel.notes)
+        else:
+            title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
+            text = _text(parcel)
     domain = post.mail_from.rpartition("@")[2].strip("> ") or "localhost"
     message = EmailMessage(
         subject=" ".join(title.split()),
@@ -67,6 +70,8 @@ def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> Ema
         },
         connection=connection,
     )
+    if parcel.is_personal:
+        return message
     content = letter.body(parcel)
     signed = letter.headers(parcel, content)
     message.attach("alert.json", content, "application/json")
