@@ -30,6 +30,7 @@ from stemtide.agent import schema
 from stemtide.agent.config import Config, ConfigError
 from stemtide.agent.tally import Tally
 from stemtide.agent.worker import STOP_S, run_alone, run_with_others
+from stemtide.private_files import close_umask
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def serve(
     announce: called with the address instead, once the agent answers there.
     raises:   ConfigError for a setting that does not work here.
     """
+    close_umask()
     _set_up_logging()
     say = announce or (_say_json if as_json else _say_plainly)
     with _bind(config) as listener:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from stemtide import private_files
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
@@ -115,13 +116,17 @@ class TornError(Exception):
     """The file is damaged."""
 
 
+_OWN = ("agent.*", "live.db*", "segments*", "actions.jsonl*", "incoming.jsonl.gz")
+"""What an agent keeps in its data folder."""
+
+
 def lock_directory(directory: Path) -> BinaryIO:
     """Keep a second agent out of the directory, for as long as the lock file stays open.
 
     A forked process holds the lock with its parent. raises: StoreError.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_files.claim(directory, names=_OWN)
         lock = (directory / "agent.lock").open("wb")
     except OSError as error:
         raise StoreError(f"data_dir {directory} cannot be used: {error}") from error

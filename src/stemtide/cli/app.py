@@ -39,6 +39,7 @@ from stemtide.cli.situation import lead, search, situation
 from stemtide.cli.snapshot import snapshot
 from stemtide.cli.statement import statement
 from stemtide.cli.webhook import webhook
+from stemtide.private_files import close_umask
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,6 +96,7 @@ for _noun, _name in (
 
 def main() -> None:
     """Run the command; Ctrl-C is no error, a closed pipe neither."""
+    close_umask()
     try:
         app()
     except KeyboardInterrupt:

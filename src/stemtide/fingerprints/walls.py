@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from stemtide.fingerprints.calls import refuse_calls
 from stemtide.fingerprints.limits import Limits
+from stemtide.private_files import close_umask
 
 _OPEN_FILES = 64
 _ROOM_BYTES = 2 << 30
@@ -40,6 +41,7 @@ def raise_walls(limits: Limits) -> list[str]:
 
     returns: the names of the walls that stand; which ones can depends on the system.
     """
+    close_umask()
     walls = []
     if sys.platform == "linux":
         walls += _leave_the_network()

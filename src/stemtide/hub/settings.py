@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from stemtide import private_files
 from stemtide.hub import networks, secret_files
 from stemtide.hub.ledger.rules_paces import AN_HOUR
 from stemtide.hub.parties import rules_people
@@ -123,8 +124,9 @@ def _identity_providers(organisations: tuple[Organisation, ...]) -> dict[str, ob
     return {"openid_connect": {"APPS": apps}}
 
 
+private_files.close_umask()
 DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+private_files.claim(DATA_DIR, names=("hub.sqlite3*", "*.key", "seal.pem", "snapshots"))
 
 SECRET_KEY = _secret("STEMTIDE_SECRET_KEY") or _kept_secret(DATA_DIR / "secret.key")
 SECRET_KEY_FALLBACKS = _secret("STEMTIDE_OLD_SECRET_KEYS").split()
@@ -207,6 +209,7 @@ def _database() -> "dj_database_url.DBConfig":
             "STEMTIDE_DATABASE_URL is not understood: write it as postgres://user:password@host/name"
         ) from error
     if database["ENGINE"] == "django.db.backends.sqlite3":
+        private_files.close(private_files.of_sqlite(Path(database["NAME"])))
         database["OPTIONS"] = {
             # A transaction takes the write lock at its start, so that ledger numbers
             # become visible in order and a writer waits instead of failing half-way.
