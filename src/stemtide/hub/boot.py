@@ -72,15 +72,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
             wakes.close()
             super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, as it came
 
-    config = uvicorn.Config(
-        application,
-        **_believed(),
-        access_log=False,
-        log_config=None,  # Django's
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_S,
-    )
+    config = uvicorn.Config(application, **_options())
     with _listen(host, port) as listening, _stopping_is_no_failure():
         clock = Clock()
         clock.start()
@@ -90,6 +82,17 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
         finally:
             wakes.close()
             clock.stop()
+
+
+def _options() -> dict[str, Any]:
+    """Return how uvicorn serves the hub."""
+    return _believed() | {
+        "access_log": False,
+        "log_config": None,  # Django's
+        "lifespan": "off",
+        "server_header": False,
+        "timeout_graceful_shutdown": DRAIN_S,
+    }
 
 
 def _believed() -> dict[str, Any]:

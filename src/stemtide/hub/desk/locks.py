@@ -53,7 +53,7 @@ class SignInLock(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type
         account, _ = self.get_user_attempts(request, credentials)
         if _sum(account) >= FAILURES:
             writes_locks.note_lock(
-                str(credentials["username"]),
+                str(credentials.get("username")),
                 now=request.axes_attempt_time,  # type: ignore[attr-defined]  # axes sets it
             )
 
