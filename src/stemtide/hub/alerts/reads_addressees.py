@@ -8,7 +8,8 @@ from uuid import UUID
 
 from stemtide.hub.alerts import reads_requests, rules
 from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND, Rule, Who
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND
+from stemtide.hub.alerts.rules_rows import Rule, Who
 from stemtide.hub.crises import reads as crisis_reads, reads_joining as crises
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger.reads import EntryRow

@@ -20,7 +20,8 @@ from stemtide.hub.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_addressees import Matter, Step
 from stemtide.hub.alerts.rules import AlertState, Channel, DeliveryState, Via
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND, RAISES, Rule
+from stemtide.hub.alerts.rules_kinds import EVERY_KIND, RAISES
+from stemtide.hub.alerts.rules_rows import Rule
 from stemtide.hub.alerts.writes_endings import end_alerts, stop_deliveries
 from stemtide.hub.crises.models import Crisis
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
