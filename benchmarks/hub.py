@@ -30,8 +30,8 @@ PLAIN = {"kind": "pdq", "quality": 90, "labels": ["perpetrator-content"], "sever
 JSON = {"Content-Type": "application/json"}
 
 
-def serve() -> None:
-    """The server's process: makes two parties, prints their keys and the address."""
+def serve(providers: int) -> None:
+    """The server's process: makes parties, prints their keys and the address."""
     from datetime import UTC, datetime
 
     from stemtide.hub import boot
@@ -43,27 +43,28 @@ def serve() -> None:
 
     now, run = datetime.now(UTC), secrets.token_hex(4)
     keys = []
-    for kind in ("authority", "provider"):
-        party = writes.add_party(f"{kind}-{run}", title=kind, kind=kind, actor="benchmark", now=now)
+    for number, kind in enumerate(["authority", *["provider"] * providers]):
+        name = f"{kind}-{number}-{run}"
+        party = writes.add_party(name, title=kind, kind=kind, actor="benchmark", now=now)
         keys.append(writes.new_key("b", party=party, scopes=Scope, actor="benchmark", now=now)[1])
     print(json.dumps(keys), flush=True)
     boot.serve("127.0.0.1", 0, ready=lambda address: print(address, flush=True))
 
 
 @contextmanager
-def running() -> Iterator[tuple[str, list[str]]]:
-    """A hub on a throw-away database: its address, and the keys of a sharer and a reader."""
-    with running_as() as (address, keys, _):
+def running(providers: int = 1, **settings: str) -> Iterator[tuple[str, list[str]]]:
+    """A hub on a throw-away database: its address, and the keys of an authority and providers."""
+    with running_as(providers, **settings) as (address, keys, _):
         yield address, keys
 
 
 @contextmanager
-def running_as() -> Iterator[tuple[str, list[str], int]]:
+def running_as(providers: int = 1, **settings: str) -> Iterator[tuple[str, list[str], int]]:
     """The same, and the number of its process."""
     with tempfile.TemporaryDirectory(prefix="stemtide-bench-") as folder:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.hub", "--serve"],
-            env=os.environ | {"STEMTIDE_DATA_DIR": folder},
+            [sys.executable, "-m", "benchmarks.hub", "--serve", str(providers)],
+            env=os.environ | settings | {"STEMTIDE_DATA_DIR": folder},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -176,10 +177,10 @@ def main() -> None:
     asked.add_argument("--signals", type=int, default=200_000)
     asked.add_argument("--bulk", type=int, default=20_000)
     asked.add_argument("--streams", type=int, default=50)
-    asked.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    asked.add_argument("--serve", type=int, metavar="PROVIDERS", help=argparse.SUPPRESS)
     options = asked.parse_args()
     if options.serve:
-        serve()
+        serve(options.serve)
         return
     with running() as (address, keys):
         sharer, reader = (

@@ -59,6 +59,13 @@ def test_a_hub_that_stays_away_ends_the_import_and_what_was_shared_is_said(
     assert (sums["created"], sums["reached"]) == (1, 1)
 
 
+def test_a_bulk_waits_while_another_of_the_party_is_under_way(odd, capsys):
+    odd.says(BULK, problem_answer(429, "another bulk", Retry_After="1"), DONE)
+    assert send(odd, [row(1)], goes_on=True)
+    assert len(odd.asked) == 2
+    assert "the hub asks to wait 1 s: it goes on by itself" in capsys.readouterr().err
+
+
 def test_a_hub_that_asks_for_a_long_pause_is_left_alone(odd, capsys):
     odd.says(BULK, problem_answer(429, "tomorrow", Retry_After="3600"))
     with pytest.raises(typer.Exit):

@@ -64,6 +64,8 @@ WITHOUT_AN_ENTRY = {
     "parties.next_references": "numbers for rows; whoever makes the rows records it",
     "rechecks.follow_requests": "it follows from an answer that the ledger holds already",
     "stix.forget_receipts": "what became of old posts is thrown away",
+    "signals.one_bulk": "a lock, which is no act",
+    "signals.share_bulk": "shares rows with share_ready, which records them",
     "stix.share_all": "new signals, whose sharing signals record",
     "stix.follow_ledger": "objects made of what the ledger holds already",
     "exchanges.claim_due": "a lease, which is no act: what the run brought is recorded",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from stemtide.protocol.bulk_columns import Columns
 
 
+PATIENCE_S = 900.0
+"""All pauses that a hub may ask of one bulk: another of the party may be under way for long."""
+
+
 @signal.command("import")
 def import_signals(
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or - for stdin.")],
@@ -101,7 +105,7 @@ def import_signals(
     with (
         told(BulkFileError),
         opened(source, form=form, columns=columns) as rows,
-        asking(hub, key) as client,
+        asking(hub, key, patience_s=PATIENCE_S) as client,
     ):
         is_whole = send_all(client, rows, way)
     if not is_whole:

@@ -38,8 +38,11 @@ _MOST_SAID = 10
 
 
 @contextmanager
-def asking(hub: str, key: str) -> "Iterator[Client]":
+def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[Client]":
     """The hub, with a key; whatever is wrong ends the command in one line.
+
+    patience_s: all pauses together that the hub may ask of one question; the usual ones are two
+    windows in which a hub counts requests.
 
     A message that cannot be right is made inside as well: it is told in the hub's own words.
     """
@@ -51,7 +54,7 @@ def asking(hub: str, key: str) -> "Iterator[Client]":
         read_s=_PATIENT_S,
         answer_s=10 * _PATIENT_S,
         answer_bytes=_MOST_BYTES,
-        patience_s=_PATIENT_S,  # two windows in which a hub counts requests
+        patience_s=patience_s,
         told=_tell_wait,
     )
     try:

@@ -311,7 +311,7 @@ def test_others_get_their_turn_between_two_looks_at_what_changed(
     desk, partner, pushing, monkeypatch
 ):
     slept = []
-    monkeypatch.setattr("stemtide.hub.ledger.writes.time.sleep", slept.append)
+    monkeypatch.setattr("stemtide.hub.ledger.writes_parts.time.sleep", slept.append)
     monkeypatch.setattr(writes_pushing, "LOOKED_AT_ONCE", 1)
     Taxii(partner)
     pushing()

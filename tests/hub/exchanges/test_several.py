@@ -377,10 +377,10 @@ def test_a_page_that_is_left_between_its_turns_is_taken_whole_later(desk, shelf,
     shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(0, 2200, 200)))
 
     def pause(_):  # where others write in between
-        if not desk.row.is_paused:
+        if desk.live() and not desk.row.is_paused:
             writes.pause("partner", actor="operator", now=desk.now)
 
-    monkeypatch.setattr("stemtide.hub.ledger.writes.time.sleep", pause)
+    monkeypatch.setattr("stemtide.hub.ledger.writes_parts.time.sleep", pause)
     desk.run()
     assert (desk.row.checkpoint, desk.row.counts) == ({}, {"shared": len(desk.live())})
     assert 0 < len(desk.live()) < 2202

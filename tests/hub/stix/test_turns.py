@@ -2,11 +2,13 @@
 """One post holds up nobody: it is read before its turn to write, and gives way again and again."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, connections
 
 from stemtide.hub.ledger.models import Entry
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.signals import rules_ready, writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.stix import writes_posting as posting
@@ -102,14 +104,18 @@ def test_others_write_between_the_turns_of_one_post(committed_shelf, monkeypatch
 
     with ThreadPoolExecutor(1) as thread:
         values = iter(hex_value(number) for number in range(100, 200))
-        # Where the post kept its turn meanwhile, the other would wait for ever.
-        monkeypatch.setattr(
-            "stemtide.hub.ledger.writes.give_way",
-            lambda: thread.submit(share, next(values)).result(timeout=300),
-        )
+
+        @contextmanager
+        def part_after_a_share():
+            # Where the post kept its turn meanwhile, the other would wait for ever.
+            thread.submit(share, next(values)).result(timeout=300)
+            with part():
+                yield
+
+        monkeypatch.setattr("stemtide.hub.stix.writes.part", part_after_a_share)
         committed_shelf.post(*(indicator(hex_value(number)) for number in range(6)))
     acts = [one for one in world.ledger_kinds() if one in {"objects.posted", "signal.shared"}]
-    assert acts == ["objects.posted", "signal.shared"] * 2 + ["objects.posted"]
+    assert acts == ["signal.shared", "objects.posted"] * 3
 
 
 def test_rows_that_were_read_apart_are_shared_together_and_told_by_their_places(world):

@@ -102,7 +102,10 @@ def share_signals(
         "application/json", "application/x-ndjson", "text/csv"
     ] = "application/json",
 ) -> Call[BulkCheckOut | BulkOut]:
-    """Share up to 20,000 signals: all or none; with partial=1 the good rows.
+    """Share up to 20,000 signals: all or none; with partial=1 the good rows, part by part.
+
+    Each party has one bulk under way at a time: another one is refused with 429 meanwhile. A bulk
+    that broke off can be sent again as it was: what is shared already is not shared twice.
 
     With dry_run=1 nothing is shared: the answer says what would become of each row.
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from stemtide.hub.api.bodies import JSON, check_content_type, read_json
+from stemtide.hub.api.bulks import held
 from stemtide.hub.api.callers import now
 from stemtide.hub.api.misp import called, door
 from stemtide.hub.api.misp_rest import NO_EVENT, answer, behind, behind_each
@@ -37,6 +38,15 @@ _NAMED = 500
 def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: ARG001  # an event of ours has its own
     """Share what is in an event; what is marked as deleted in it is withdrawn."""
     caller = called(request, Scope.SIGNALS_WRITE)
+    with held(request, caller) as turn:
+        told, left_out = _take_event(request, caller=caller, turn=turn)
+    return answer(told | {"left_out": left_out})
+
+
+def _take_event(
+    request: HttpRequest, *, caller: Caller, turn: writes.Turn | None
+) -> tuple[misp.Json, list[dict[str, str]]]:
+    """Share and withdraw what an event says; the event as we tell it, and what was left out."""
     try:
         others = stix.other_parties(viewer=caller.party)
         sent = misp_posted.read_event(_body(request), others=others)
@@ -48,7 +58,7 @@ def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: AR
     fresh = sent.without(known)
     ended = behind_each(sent.gone, caller=caller)  # before the turn is taken: others wait for it
     ready = rules_ready.read(fresh.signals, now=now())  # and this
-    with transaction.atomic():
+    with turn() if turn else transaction.atomic():
         ids = [*_share(fresh, ready, caller=caller), *known.values()]
         for one in dict.fromkeys(sent.gone):
             if found := ended.get(one, []):
@@ -58,7 +68,7 @@ def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: AR
                 fresh.leave_out(
                     place=str(one), kind="deleted", why="no longer matches, or never did"
                 )
-    return answer(_told(ids, caller=caller) | {"left_out": fresh.left_out})
+    return _told(ids, caller=caller), fresh.left_out
 
 
 @door("POST")
@@ -71,7 +81,9 @@ def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
         sent = misp_posted.read_attributes(body, crisis=crisis)
     except PostedEventError as error:
         raise _refused(error) from error
-    told = _told(_share_some(sent, caller=caller), caller=caller)["Event"]
+    with held(request, caller) as turn:
+        ids = _share_some(sent, caller=caller, turn=turn)
+    told = _told(ids, caller=caller)["Event"]
     inner = [one["Attribute"][0] for one in told["Object"]]
     found = [*told["Attribute"], *inner]
     return answer({"Attribute": found if isinstance(body, list) else found[0]})
@@ -87,7 +99,9 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
         sent = misp_posted.read_thing(body, crisis=crisis)
     except PostedEventError as error:
         raise _refused(error) from error
-    told = _told(_share_some(sent, caller=caller), caller=caller)["Event"]
+    with held(request, caller) as turn:
+        ids = _share_some(sent, caller=caller, turn=turn)
+    told = _told(ids, caller=caller)["Event"]
     found = [*told["Object"], *told["Attribute"]]
     return answer({"Object": found[0]})
 
@@ -116,20 +130,23 @@ def _body(request: HttpRequest) -> object:
     return read_json(request.body)
 
 
-def _share_some(sent: Sent, *, caller: Caller) -> list[UUID]:
+def _share_some(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list[UUID]:
     """Share what there is. raises: InvalidError where that is nothing, ProblemError."""
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
         raise InvalidError("type", why)
-    return _share(sent, rules_ready.read(sent.signals, now=now()), caller=caller)
+    ready = rules_ready.read(sent.signals, now=now())
+    return _share(sent, ready, caller=caller, turn=turn)
 
 
-def _share(sent: Sent, ready: rules_ready.Ready, *, caller: Caller) -> list[UUID]:
+def _share(
+    sent: Sent, ready: rules_ready.Ready, *, caller: Caller, turn: writes.Turn | None = None
+) -> list[UUID]:
     """Share all of it, or nothing; the ids of the signals. raises: ProblemError."""
     if not sent.signals:
         return []
     try:
-        out = writes.share_ready(ready, by=caller.party, now=now(), actor_ref=caller.ref)
+        out = writes.share_ready(ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn)
     except BulkRefusedError as error:
         errors = [
             FieldProblem(field=f"{sent.places[one.row]}.{one.field}", message=one.message)

@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from stemtide.hub.api.bodies import CSV, JSON, JSON_LINES, answer, read_bulk
+from stemtide.hub.api.bulks import reading_alone
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import SCHEMAS, needs
 from stemtide.hub.api.problems import refused_bulk
-from stemtide.hub.signals import reads, reads_bulk, writes
+from stemtide.hub.signals import reads, reads_bulk, rules_ready, writes, writes_bulks
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.protocol.signals import (
     BulkCheckOut,
@@ -57,22 +58,30 @@ def share(request: HttpRequest, body: SignalIn) -> HttpResponse:
 def share_many(
     request: HttpRequest, *, partial: bool = False, dry_run: bool = False
 ) -> HttpResponse:
-    """Share up to 20,000 signals: all or none; with partial=1 the good rows.
+    """Share up to 20,000 signals: all or none; with partial=1 the good rows, part by part.
+
+    Each party has one bulk under way at a time: another one is refused with 429 meanwhile. A bulk
+    that broke off can be sent again as it was: what is shared already is not shared twice.
 
     With dry_run=1 nothing is shared: the answer says what would become of each row.
     """
     caller = caller_of(request)
-    bulk = read_bulk(request)
     if dry_run:
+        sent = read_bulk(request)
         reads_feed = Scope.FEED_READ in caller.scopes
-        told = reads_bulk.check_bulk(bulk.rows, by=caller.party, now=now(), names_others=reads_feed)
+        told = reads_bulk.check_bulk(sent.rows, by=caller.party, now=now(), names_others=reads_feed)
         return answer(told)
-    try:
-        shared = writes.share_many(
-            bulk.rows, by=caller.party, now=now(), partial=partial, actor_ref=caller.ref
-        )
-    except BulkRefusedError as error:
-        raise refused_bulk(error, is_routed=bulk.is_refused) from error
+    # The place is taken before the rows are read, as reading them takes longest.
+    with writes_bulks.one_bulk(caller.party):
+        with reading_alone:
+            sent = read_bulk(request)
+            ready = rules_ready.read(sent.rows, now=now())
+        try:
+            shared = writes_bulks.share_bulk(
+                ready, by=caller.party, now=now(), partial=partial, actor_ref=caller.ref
+            )
+        except BulkRefusedError as error:
+            raise refused_bulk(error, is_routed=sent.is_refused) from error
     return answer(shared, status=201)
 
 

@@ -18,12 +18,13 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.api import problems
 from stemtide.hub.api.bodies import JSON, answer, check_content_type, read_json
+from stemtide.hub.api.bulks import held
 from stemtide.hub.api.callers import check_scope, known, now
 from stemtide.hub.api.machine import answer_to
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import InvalidError, NotFoundError
-from stemtide.hub.signals import reads_records, writes
+from stemtide.hub.signals import reads_records, rules_ready, writes
 from stemtide.hub.signals.reads_records import Place
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.protocol import canary
@@ -104,17 +105,21 @@ def submit(request: HttpRequest) -> HttpResponse:
     them in one message with the others. A message of nothing else is refused.
     """
     caller = _caller(request, Scope.SIGNALS_WRITE)
-    rows = _rows(_read(RecordsIn, request).hashRecords)
-    places = [place for place, row in enumerate(rows.bodies) if place not in rows.untaken]
-    if not places:
-        raise problems.refused_bulk(BulkRefusedError([*rows.untaken.values()]), is_routed=False)
-    bodies = [rows.bodies[place] for place in places]
-    try:
-        shared = writes.share_many(bodies, by=caller.party, now=now(), actor_ref=caller.ref)
-    except BulkRefusedError as error:
-        errors = [one.model_copy(update={"row": places[one.row]}) for one in error.errors]
-        refused = BulkRefusedError(errors)
-        raise problems.refused_bulk(refused, is_routed=rows.is_routed) from error
+    with held(request, caller) as turn:
+        rows = _rows(_read(RecordsIn, request).hashRecords)
+        places = [place for place, row in enumerate(rows.bodies) if place not in rows.untaken]
+        if not places:
+            raise problems.refused_bulk(BulkRefusedError([*rows.untaken.values()]), is_routed=False)
+        bodies = [rows.bodies[place] for place in places]
+        ready = rules_ready.read(bodies, now=now())
+        try:
+            shared = writes.share_ready(
+                ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn
+            )
+        except BulkRefusedError as error:
+            errors = [one.model_copy(update={"row": places[one.row]}) for one in error.errors]
+            refused = BulkRefusedError(errors)
+            raise problems.refused_bulk(refused, is_routed=rows.is_routed) from error
     signals = {place: str(one.id) for place, one in zip(places, shared.signals, strict=True) if one}
     return answer(
         SubmittedOut(

@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from stemtide.hub.api import problems
 from stemtide.hub.api.bodies import read_json
+from stemtide.hub.api.bulks import held
 from stemtide.hub.api.callers import known, now
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.taxii_answers import (
@@ -224,7 +225,9 @@ def _post(request: HttpRequest, name: str) -> HttpResponse:
         raise ProblemError(
             ProblemType.TOO_LARGE, f"a post has at most {writes.MAX_OBJECTS} objects: send several"
         )
-    return answer(writes.post(given, to=one, by=caller, now=now()), status=202)
+    with held(request, caller) as turn:
+        body = writes.post(given, to=one, by=caller, now=now(), turn=turn)
+    return answer(body, status=202)
 
 
 def _found(name: str, *, caller: Caller) -> Collection:

@@ -35,7 +35,6 @@ from stemtide.hub.exchanges.sources.port import (
     Pusher,
     SourceError,
 )
-from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.outside.crew import Crew
 from stemtide.hub.parties.rules import RefusalError
 from stemtide.protocol.words import ExchangeKind
@@ -182,7 +181,6 @@ class Running:
             if not more or asking.is_over:
                 break
             checkpoint = page.checkpoint
-            ledger.give_way()
         if full is not None:
             raise full
         return more
@@ -192,7 +190,6 @@ class Running:
         for _ in range(MAX_PAGES):
             if not writes_pushing.note_waiting(errand, now=self._now()):
                 break
-            ledger.give_way()
         for _ in range(MAX_PAGES):
             row = reads.held(errand, by=CLOCK)
             if row is None:

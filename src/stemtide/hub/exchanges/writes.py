@@ -16,6 +16,7 @@ from stemtide.hub.exchanges import reads, rules, seals
 from stemtide.hub.exchanges.models import Exchange, Line, Record
 from stemtide.hub.exchanges.reads import Errand
 from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import ConflictError
@@ -145,11 +146,10 @@ def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
     count = 0
     body = WithdrawIn(reason=WithdrawReason.OTHER, note=f"all that came through {row.name}")
     while uids := list(brought.values_list("uid", flat=True)[:_AT_ONCE]):
-        with transaction.atomic():
+        with part():
             for uid in uids:
                 signals.withdraw(uid, body=body, by=row.party, now=now, actor_ref=row.ref)
         count += len(uids)
-        ledger.give_way()
     return count
 
 

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
-
 from stemtide.hub.exchanges import reads, rules_turns
 from stemtide.hub.exchanges.models import Exchange
 from stemtide.hub.exchanges.reads import Errand
@@ -20,6 +18,7 @@ from stemtide.hub.exchanges.rules import TooManyNewError
 from stemtide.hub.exchanges.writes import CLOCK, write_line
 from stemtide.hub.exchanges.writes_taking import Taking
 from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.protocol.exchanges import Fate, Pull
 
 MAX_NAMED = 5
@@ -62,8 +61,6 @@ def take(
         counts += taking.counts
         most = taking.terms.most_a_day
         is_over = is_over or taking.held_back > 0
-        if not is_last:
-            ledger.give_way()
     if is_over and not is_full:
         error = TooManyNewError(
             "it brings more than {most:,} new signals in a day: look at it; it goes on after"
@@ -75,12 +72,11 @@ def take(
     return dict(counts)
 
 
-@transaction.atomic
+@part()
 def _take(
     errand: Errand, pull: Pull, *, now: datetime, is_full: bool, held: _Held, is_last: bool
 ) -> Taking | None:
     """One turn of take(), in one transaction."""
-    ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return None

@@ -17,6 +17,7 @@ from stemtide.hub.exchanges.models import Exchange, Outgoing, Record
 from stemtide.hub.exchanges.reads import Errand
 from stemtide.hub.exchanges.writes import CLOCK, write_line
 from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.protocol.exchanges import OutgoingState, Terms
@@ -28,10 +29,9 @@ LOOKED_AT_ONCE = 1_000
 """Signals that one look goes over, so that other writers get their turn."""
 
 
-@transaction.atomic
+@part()
 def note_waiting(errand: Errand, *, now: datetime) -> bool:
     """Let what may leave, and what ended, wait to be told; whether there is more."""
-    ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return False

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of the ledger: numbers are given out under one lock, in order, without gaps."""
 
-import time
 from datetime import datetime
 from uuid import UUID
 
@@ -14,8 +13,6 @@ from stemtide.hub.ledger.writes_paces import keep_pace
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
-
-_LOOKS_AGAIN_S = 0.11
 
 CHANNEL = "stemtide"
 """The PostgreSQL channel that says, at commit, which entry was written."""
@@ -33,18 +30,6 @@ def take_turn() -> None:
     # On SQLite the transaction holds the write lock from its start (BEGIN IMMEDIATE).
     if connection.features.has_select_for_update:
         Numbering.objects.select_for_update().get()
-
-
-def give_way() -> None:
-    """Let others write between two transactions of one long act. Call it outside of either.
-
-    On SQLite who waits looks again only now and then, every 0.1 s at the longest, and would find
-    the next transaction at work each time; PostgreSQL serves who came first.
-
-    source: sqliteDefaultBusyCallback() in SQLite's main.c.
-    """
-    if not connection.features.has_select_for_update:
-        time.sleep(_LOOKS_AGAIN_S)
 
 
 def take_positions(count: int, *, now: datetime) -> int:

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.parties.rules import InvalidError
@@ -27,6 +28,9 @@ from stemtide.protocol.words_referrals import ReferralState, RowOutcome
 
 _MADE = frozenset({RowOutcome.SENT, RowOutcome.HELD})
 """Outcomes of rows that become referrals."""
+
+ROWS_BESIDE_OTHERS = 50
+"""More rows than these take turns with other long acts: a search goes before each."""
 
 
 @transaction.atomic
@@ -51,7 +55,6 @@ def open_batch(body: BatchIn, *, by: Actor, now: datetime) -> BatchOut:
     return reads.describe_batch(row, viewer=by.party)
 
 
-@transaction.atomic
 def add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
     """Refer the addresses of some rows, all in one act, and say what became of each.
 
@@ -60,6 +63,12 @@ def add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
 
     raises: NotFoundError, NotAllowedError; ConflictError where the batch is full.
     """
+    with part() if len(body.rows) > ROWS_BESIDE_OTHERS else transaction.atomic():
+        return _add_rows(uid, body=body, by=by, now=now)
+
+
+def _add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
+    """Do as add_rows says, in its transaction."""
     ledger.take_turn()
     batch = reads.find_batch(uid, viewer=by.party)
     check_open(kind=by.kind, role=by.role)

@@ -2,7 +2,7 @@
 """What a bulk of signals meets when it is shared, and a dry run that only says so."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,11 +11,17 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
-from stemtide.hub.signals import long_values, reads, rules
+from stemtide.hub.signals import long_values, reads, rules, rules_ready
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import Draft
+from stemtide.hub.signals.rules_ready import Ready
 from stemtide.protocol.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
 from stemtide.protocol.words import PartyKind, WouldBe
+
+_BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported"})
+"""Acts that change nothing for the bulk of another party."""
+
+_FEW_ENTRIES = 100
 
 
 def check_bulk(
@@ -31,14 +37,8 @@ def check_bulk(
     raises: NotAllowedError for observers; TooManyError.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    errors: list[RowError] = []
-    around = Surroundings(by, now=now)
-    fitting = [
-        draft
-        for draft in rules.read_rows(bodies, errors=errors, now=now)
-        if around.takes(draft, errors=errors)
-    ]
-    new, placed = tell_new(fitting, errors=errors, by=by)
+    found = plan(rules_ready.read(bodies, now=now), by=by, now=now)
+    new, placed, errors = found.new, found.placed, found.errors
     long_values.weigh(new, by=by, now=now)
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
     rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
@@ -85,6 +85,40 @@ def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.K
             for value, exercise, uid in facts.values_list("value", "exercise", "uid"):
                 found.setdefault((kind, value, exercise), []).append(uid)
     return {key: sorted(uids) for key, uids in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of the rows of a bulk, as long as nobody writes.
+
+    new: drafts to store; placed: by row the draft that stands for it; errors: of the other rows.
+    entries: the last ledger entry before anything was looked up.
+    """
+
+    new: list[Draft]
+    placed: dict[int, Draft]
+    errors: list[RowError]
+    around: "Surroundings"
+    entries: int
+
+    def still_holds(self, *, by: Party) -> bool:
+        """Whether nothing was written since that changes what becomes of a row.
+
+        Every write leaves a ledger entry. What other parties add beside it changes nothing here.
+        """
+        since = ledger.unabridged(after=self.entries, limit=_FEW_ENTRIES, by=by.ref)
+        is_known = len(since) < _FEW_ENTRIES
+        return is_known and all(one.kind in _BESIDE and one.actor != by.ref for one in since)
+
+
+def plan(ready: Ready, *, by: Party, now: datetime) -> Plan:
+    """Look up what becomes of each row of a bulk. Nothing is written."""
+    entries = ledger.heads().entries
+    errors = list(ready.errors)
+    around = Surroundings(by, now=now)
+    fitting = [draft for draft in ready.drafts if around.takes(draft, errors=errors)]
+    new, placed = tell_new(fitting, errors=errors, by=by)
+    return Plan(new, placed, errors, around, entries)
 
 
 class Surroundings:

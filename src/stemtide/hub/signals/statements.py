@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
-from itertools import compress
+from itertools import chain, compress, groupby
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ _FIELDS: dict[str, Any] = {
 }
 _OF_EACH = ("uid", "position", "value", "url")
 """Columns that differ from row to row; what the others hold, many rows of a bulk repeat."""
+_VALUES_IN_A_STATEMENT = 30_000
+"""What SQLite takes since 3.32. source: SQLite, Implementation Limits, section 9."""
 _OF_MANY = tuple(name for name in _FIELDS if name not in _OF_EACH)
 
 _LIVE_VALUES = (
@@ -70,8 +72,9 @@ def insert(
     for_all = _of_all(by=by, now=now)
     labels, dates = cache(partial(_prepared, "labels")), cache(partial(_prepared, "expires_at"))
     said: dict[tuple[object, ...], tuple[object, ...]] = {}
-    for draft in drafts:
-        if (what := _said(draft)) not in said:
+    keys = [_said(draft) for draft in drafts]
+    for what, draft in zip(keys, drafts, strict=True):
+        if what not in said:
             row = for_all | _of_many(draft)
             row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
             row["content_id"] = items[draft.facts.content]
@@ -80,10 +83,16 @@ def insert(
     # What is NULL in all rows is left out: SQLite's driver looks long for how to bind that.
     kept = [any(one is not None for one in column) for column in zip(*said.values(), strict=True)]
     said = {what: tuple(compress(row, kept)) for what, row in said.items()}
-    spell = _FIELDS["uid"].get_db_prep_save
+    is_native = connection.features.has_native_uuid_field
     rows = [
-        (spell(draft.uid, connection), draft.position, draft.value, draft.url, *said[_said(draft)])
-        for draft in drafts
+        (
+            draft.uid if is_native else draft.uid.hex,
+            draft.position,
+            draft.value,
+            draft.url,
+            *said[what],
+        )
+        for what, draft in zip(keys, drafts, strict=True)
     ]
     _add([*_OF_EACH, *compress(_OF_MANY, kept)], rows)
 
@@ -125,8 +134,15 @@ def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             for row in rows:
                 copy.write_row(row)
         return
-    marks = ", ".join(["%s"] * len(columns))
-    _run_many(f"INSERT INTO {into} VALUES ({marks})", rows)  # noqa: S608  # our own column names
+    # Many rows in each statement: after every statement other threads of this process may take
+    # Python's lock, for which this one would wait while it holds the turn to write.
+    marks = f"({', '.join(['%s'] * len(columns))})"
+    at_once = max(1, _VALUES_IN_A_STATEMENT // len(columns))
+    groups = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+    for size, same in groupby(groups, key=len):
+        every = ", ".join([marks] * size)
+        values = [list(chain.from_iterable(group)) for group in same]
+        _run_many(f"INSERT INTO {into} VALUES {every}", values)  # noqa: S608  # our own column names
 
 
 def add_sightings(rows: Iterable[CountChange], *, seen: Mapping[UUID, Seen], by: Party) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of signals: share, withdraw, judge, expire; outcomes are counted beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from uuid import UUID
 
@@ -9,15 +10,16 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import (
     ConflictError,
     InvalidError,
     check_person_may_write,
 )
-from stemtide.hub.signals import long_values, reads, rules, rules_ready, statements
+from stemtide.hub.signals import long_values, reads, reads_bulk, rules, rules_ready, statements
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Signal
-from stemtide.hub.signals.reads_bulk import Surroundings, tell_new
+from stemtide.hub.signals.reads_bulk import Plan, Surroundings
 from stemtide.hub.signals.rules import BulkRefusedError, Draft
 from stemtide.hub.signals.rules_ready import Ready
 from stemtide.hub.signals.writes_outcomes import report_outcomes
@@ -42,6 +44,9 @@ __all__ = [
     "share_ready",
     "withdraw",
 ]
+
+Turn = Callable[[], AbstractContextManager[None]]
+"""Opens a transaction in which somebody has the turn to write."""
 
 EXPIRE_AT_ONCE = 1000
 """Signals that one transaction of expire_due changes, so that other writers get their turn."""
@@ -88,13 +93,23 @@ def share_many(
 
 
 def share_ready(
-    ready: Ready, *, by: Party, now: datetime, partial: bool = False, actor_ref: str | None = None
+    ready: Ready,
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool = False,
+    actor_ref: str | None = None,
+    turn: Turn | None = None,
 ) -> BulkOut:
     """Share many signals as share_many does, from rows that were read before. Once.
 
+    turn: opens the transaction. With one, rows are also checked before it is opened, so that a bulk
+    that is refused holds up nobody; what changed in the meantime is checked again inside.
+
     raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
-    return _share(ready, by=by, now=now, partial=partial, through=actor_ref, is_bulk=True)
+    through = actor_ref
+    return _share(ready, by=by, now=now, partial=partial, through=through, is_bulk=True, turn=turn)
 
 
 def _share(
@@ -105,25 +120,34 @@ def _share(
     partial: bool,
     through: str | None,
     is_bulk: bool,
+    turn: Turn | None = None,
 ) -> BulkOut:
     """Share what was read, in numbered steps, in one transaction.
 
-    1. Wait for our turn, then hold each row against what is there.  2. Refuse the whole, unless
-    partial.  3. Place the new ones in the feed and in the ledger.
+    1. With a turn, check the rows before it.  2. Wait for the turn, and check them against what is
+    there.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    errors = list(ready.errors)
-    with transaction.atomic():
-        ledger.take_turn()  # 1
-        around = Surroundings(by, now=now)
-        fitting = [draft for draft in ready.drafts if around.takes(draft, errors=errors)]
-        new, placed = tell_new(fitting, errors=errors, by=by)
-        if errors and not partial:  # 2
-            raise BulkRefusedError(sorted(errors, key=lambda one: one.row))
-        long_values.spend(new, by=by, now=now)
-        for some in rules.acts(new):  # 3
-            _place(some, around=around, by=by, now=now, through=through, is_bulk=is_bulk)
-    return _tell_bulk(ready.count, new=new, placed=placed, errors=errors)
+    plan = None
+    if turn is not None:  # 1
+        plan = reads_bulk.plan(ready, by=by, now=now)
+        _check_plan(plan, partial=partial)
+        long_values.weigh(plan.new, by=by, now=now)
+    with turn() if turn else transaction.atomic():
+        ledger.take_turn()  # 2
+        if plan is None or not plan.still_holds(by=by):
+            plan = reads_bulk.plan(ready, by=by, now=now)
+            _check_plan(plan, partial=partial)  # 3
+        long_values.spend(plan.new, by=by, now=now)
+        for some in rules.acts(plan.new):  # 4
+            _place(some, around=plan.around, by=by, now=now, through=through, is_bulk=is_bulk)
+    return _tell_bulk(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
+
+
+def _check_plan(plan: Plan, *, partial: bool) -> None:
+    """Refuse the whole of a bulk that has bad rows, unless partial. raises: BulkRefusedError."""
+    if plan.errors and not partial:
+        raise BulkRefusedError(sorted(plan.errors, key=lambda error: error.row))
 
 
 def _tell_bulk(
@@ -307,12 +331,11 @@ def expire_due(now: datetime) -> int:
     return count
 
 
-@transaction.atomic
+@part()
 def _expire_some(
     marked: QuerySet[Signal], *, exercise: bool, now: datetime, crisis: UUID | None = None
 ) -> int:
     """Expire one batch, of one mark and crisis."""
-    ledger.take_turn()
     # Another clock may have had its turn before ours: what it expired is due no more.
     pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
     if not pks:

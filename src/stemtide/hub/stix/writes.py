@@ -13,9 +13,11 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
+from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.reads import Caller
 from stemtide.hub.parties.rules import NotFoundError
-from stemtide.hub.stix import reads, rules
+from stemtide.hub.signals.writes import Turn
+from stemtide.hub.stix import reads, rules, writes_posting
 from stemtide.hub.stix.models import Receipt, StixObject
 from stemtide.hub.stix.rules import Collection
 from stemtide.hub.stix.writes_posting import Posting
@@ -25,7 +27,14 @@ MAX_OBJECTS = 5_000
 """Objects in one post."""
 
 
-def post(objects: Sequence[object], *, to: Collection, by: Caller, now: datetime) -> dict[str, Any]:
+def post(
+    objects: Sequence[object],
+    *,
+    to: Collection,
+    by: Caller,
+    now: datetime,
+    turn: Turn | None = None,
+) -> dict[str, Any]:
     """Take what a party posts; what became of each object, in the shape of a TAXII status.
 
     One bad object does not sink the others. Signals, counts, opinions and withdrawals are written
@@ -35,17 +44,23 @@ def post(objects: Sequence[object], *, to: Collection, by: Caller, now: datetime
     ledger, so that others get their turn; posted again after a crash or a limit on the way, what
     was taken is here.
 
+    turn: opens each of these transactions. Without one, a post of few objects waits behind no part
+    of what others write at length.
+
     raises: NotAllowedError where the party may not write here; TooManyError.
     """
     rules.check_write(to)
     posting = Posting(to, by=by, now=now)
     posting.read(objects)
-    while (body := _take_some(posting, to=to, by=by, now=now)) is None:
-        ledger.give_way()
+    if turn is None:
+        turn = part if len(objects) > writes_posting.ACTS_IN_A_TURN else transaction.atomic
+    body = None
+    while body is None:
+        with turn():
+            body = _take_some(posting, to=to, by=by, now=now)
     return body
 
 
-@transaction.atomic
 def _take_some(
     posting: Posting, *, to: Collection, by: Caller, now: datetime
 ) -> dict[str, Any] | None:

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bulks: one at a time for each party, written in parts between which others write."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from stemtide.hub.ledger.writes_parts import part, try_lock
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import TooManyError
+from stemtide.hub.signals import long_values, reads_bulk, rules, writes
+from stemtide.hub.signals.rules_ready import Ready
+from stemtide.protocol.signals import BulkOut, SharedSignal
+from stemtide.protocol.words import PartyKind
+
+ROWS_IN_A_PART = 4_000
+"""Rows that one transaction of a partial bulk shares: 0.1 s of work."""
+
+AGAIN_AFTER_S = 2
+"""When a bulk that was refused for another one may be sent again: most bulks take less."""
+
+
+@contextmanager
+def one_bulk(by: Party) -> Iterator[None]:
+    """Hold the party's one place for a bulk, in all processes of the hub.
+
+    raises: TooManyError where another bulk of the party is being written.
+    """
+    with try_lock(f"bulk-{by.pk}") as is_ours:
+        if not is_ours:
+            raise TooManyError(
+                "your party has another bulk under way, and each party may write one at a time:"
+                " send this one again in {seconds} s",
+                retry_after_s=AGAIN_AFTER_S,
+                seconds=AGAIN_AFTER_S,
+            )
+        yield
+
+
+def share_bulk(
+    ready: Ready,
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool = False,
+    actor_ref: str | None = None,
+) -> BulkOut:
+    """Share rows: all of them in one part, or none; with partial the good ones in many parts.
+
+    A partial bulk that broke off is sent again as it was: the rows of the parts that were written
+    are there already, and the others follow. Call it within one_bulk.
+
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    """
+    rules.check_share(kind=PartyKind(by.kind))
+    if not partial:
+        return writes.share_ready(ready, by=by, now=now, actor_ref=actor_ref, turn=part)
+    if any(draft.long is not None for draft in ready.drafts):
+        whole = reads_bulk.plan(ready, by=by, now=now)
+        long_values.weigh(whole.new, by=by, now=now)
+    outs = [
+        writes.share_ready(some, by=by, now=now, partial=True, actor_ref=actor_ref, turn=part)
+        for some in _in_parts(ready)
+    ]
+    return _together(outs)
+
+
+def _in_parts(ready: Ready) -> Iterator[Ready]:
+    """The drafts in parts, whose rows keep their numbers; the errors go with the first."""
+    errors = ready.errors
+    for start in range(0, len(ready.drafts) or 1, ROWS_IN_A_PART):
+        yield replace(ready, drafts=ready.drafts[start : start + ROWS_IN_A_PART], errors=errors)
+        errors = ()
+
+
+def _together(outs: Sequence[BulkOut]) -> BulkOut:
+    """What became of all parts of a bulk, row by row."""
+    signals: list[SharedSignal | None] = [None] * len(outs[0].signals)
+    for out in outs:
+        for row, shared in enumerate(out.signals):
+            signals[row] = shared or signals[row]
+    return BulkOut(
+        created=sum(out.created for out in outs),
+        existing=sum(out.existing for out in outs),
+        refused=signals.count(None),
+        signals=signals,
+        errors=sorted((error for out in outs for error in out.errors), key=lambda error: error.row),
+    )
