@@ -159,3 +159,35 @@ def test_a_fault_in_the_data_is_caught_at_load_and_named(right, wrong, message):
     assert broken != text("tco-annex-1")
     with pytest.raises(forms.FormError, match=f"form tco-annex-1: .*{message}"):
         forms._read("tco-annex-1", broken)
+
+
+@pytest.mark.parametrize(
+    ("field", "language", "words"),
+    [
+        ("issued_at", "en", "Time and date of issuing"),
+        ("issued_at", "de", "Uhrzeit und Datum des Erlasses der Entfernungsanordnung"),
+        ("addressee", "de", "Empfänger und ggf. gesetzlicher Vertreter"),
+        ("reference", "de", "Referenznummer der Entfernungsanordnung"),
+        ("issuing_state", "de", "erlassenden zuständigen Behörde"),
+        ("non_disclosure", "en", "must refrain from informing the content provider"),
+    ],
+)
+def test_annex_1_is_worded_as_the_official_journal_has_it(field, language, words):
+    assert words in form("tco-annex-1").field(field).title.within(language)
+
+
+def test_annex_1_names_advocating_terrorist_offences_as_article_2_7_a_does():
+    ground = form("tco-annex-1").field("grounds").options[0].title
+    for language, words in (
+        ("en", "advocating the commission of such offences"),
+        ("de", "Befürwortung der Begehung solcher Straftaten"),
+        ("nl", "te bepleiten"),
+        ("fr", "préconisant"),
+    ):
+        assert words in ground.within(language)
+
+
+def test_the_german_annexes_name_addressee_and_issuer_as_the_official_text():
+    for name in ("tco-annex-1", "tco-annex-2", "tco-annex-3"):
+        german = [line for line in text(name).splitlines() if ".de = " in line or "de = " in line]
+        assert not [line for line in german if "Adressat" in line or "usstellend" in line]

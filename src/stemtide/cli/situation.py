@@ -8,7 +8,15 @@ import typer
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, MessageKind, Urgency, Vote
+from stemtide.protocol.words import (
+    CountryGround,
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    MessageKind,
+    Urgency,
+    Vote,
+)
 
 situation = typer.Typer(no_args_is_help=True, help="A crisis' log and its public lines.")
 lead = typer.Typer(no_args_is_help=True, help="Leads to a threat to life.")
@@ -129,7 +137,10 @@ def report(
     basis: Annotated[list[LeadBasis], typer.Option(help="The duty; both may be named.")],
     reasons: Annotated[str, typer.Option(help="Why you think that a life is in danger.")],
     callback: Annotated[str, typer.Option(help="Where you are called back, at any hour.")],
-    country: Annotated[str, typer.Option(help="Of the life in danger; empty: not known.")] = "",
+    country: Annotated[str, typer.Option(help="The one concerned; empty: not known.")] = "",
+    country_ground: Annotated[
+        list[CountryGround] | None, typer.Option(help="Why it is concerned; several may be named.")
+    ] = None,
     to: Annotated[str, typer.Option(help="The party, where several could be.")] = "",
     address: Annotated[str, typer.Option(help="Web address of the content.")] = "",
     posted_at: Annotated[str, typer.Option(help="When it was posted, with its zone.")] = "",
@@ -148,6 +159,7 @@ def report(
         "reasons": reasons,
         "callback": callback,
         "country": country,
+        "country_grounds": country_ground or [],
         "to": to,
         "address": address,
         "posted_at": posted_at or None,

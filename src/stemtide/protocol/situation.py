@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.words import (
+    CountryGround,
     LeadBasis,
     LeadLevel,
     LeadOutcome,
@@ -129,13 +130,15 @@ class LineOut(BaseModel):
 class LeadIn(BaseModel):
     """A lead to a threat to life. One intake for two duties: state each that applies.
 
-    country:   where the life is, alpha-2; "" where nobody knows: it then goes to the agency.
+    country:   the one concerned, alpha-2; "" where nobody knows: it then goes to the agency.
+    country_grounds: why that one is concerned; several may be true.
     to:        the name of the party it is addressed to; needed where several could be.
     posted_at: when the content was posted, with the time zone that the service recorded.
     locate:    what helps to find the person in danger or the person who threatens. Personal data
                belongs here and nowhere else, and no more of it than is needed.
 
-    source: Regulation (EU) 2021/784 Art. 14(5); Regulation (EU) 2022/2065 Art. 18 and recital 56.
+    source: Regulation (EU) 2021/784 Art. 14(5) and recital 41; Regulation (EU) 2022/2065 Art. 18
+            and recital 56.
     """
 
     model_config = _ORDERS
@@ -143,6 +146,7 @@ class LeadIn(BaseModel):
     level: LeadLevel
     bases: tuple[LeadBasis, ...] = Field(min_length=1, max_length=2)
     country: str = Field(default="", max_length=2)
+    country_grounds: tuple[CountryGround, ...] = Field(default=(), max_length=6)
     to: str = Field(default="", max_length=60)
     facts: str = Field(min_length=10, max_length=MAX_TEXT)
     reasons: str = Field(min_length=3, max_length=2000)
@@ -182,6 +186,7 @@ class LeadOut(BaseModel):
     bases: list[LeadBasis]
     state: LeadState
     country: str
+    country_grounds: list[CountryGround]
     sent_by: str
     addressed_to: str
     copied_to: str | None

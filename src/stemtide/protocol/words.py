@@ -290,6 +290,21 @@ class LeadBasis(StrEnum):
     VOLUNTARY = "voluntary"
 
 
+class CountryGround(StrEnum):
+    """Why a country is concerned by a lead.
+
+    source: Regulation (EU) 2022/2065 Art. 18(2) for the first three; Regulation (EU) 2021/784
+            recital 41 for the others.
+    """
+
+    OFFENCE = "offence"
+    SUSPECT = "suspect"
+    VICTIM = "victim"
+    OFFENDER_NATIONALITY = "offender_nationality"
+    VICTIM_NATIONALITY = "victim_nationality"
+    TARGET = "target"
+
+
 class LeadState(StrEnum):
     """Where a lead stands."""
 

@@ -34,13 +34,14 @@ def test_an_authority_reads_its_report_point_by_point(busy):
     assert "Removal orders issued in the year 2" in told
     assert "manifest errors in the order 1" in told
     assert "Decisions that impose a penalty under Article 18 not known here" in told
-    assert "compare the points" in told
+    assert "compare the points" not in told  # Article 8 was compared with its text
 
 
 def test_a_provider_reads_its_own(busy):
     told = text(busy.desk("provider").get(f"{PAGE}?year=2026"))
     assert "because of removal orders 3" in told
     assert "1 Mar 2027" in told
+    assert "because of a removal order Not asked for by the article." in told  # Art. 10
 
 
 def test_an_empty_year_says_so(world):

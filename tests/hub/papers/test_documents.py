@@ -187,7 +187,9 @@ def test_what_is_not_asked_for_is_left_out_and_what_is_missing_is_said():
     assert "Reconsideration by the Crisis Centre" in told
     del hushed["redress_body"], hushed["redress_deadline"], hushed["redress_link"]
     told = text_of(form_pdf(form("tco-annex-1"), hushed, language="en"))
-    assert "not stated" in told.partition("G. Possibilities of redress")[2]
+    assert (
+        "not stated" in told.partition("SECTION G: Information about possibilities for redress")[2]
+    )
     empty = text_of(form_pdf(form("tco-annex-1"), {}, language="xx"))
     assert "not stated" in empty
 

@@ -337,3 +337,21 @@ def test_leads_from_before_are_encrypted_and_the_step_can_be_taken_back(committe
 
     assert LEAD["facts"] not in Lead.objects.get(uid=lead.id).facts
     assert reads.lead(lead.id, viewer=committed_world.big_provider).callback == LEAD["callback"]
+
+
+def test_all_grounds_of_article_18_2_and_recital_41_are_kept_for_a_country(room):
+    grounds = ["offence", "suspect", "victim", "offender_nationality", "victim_nationality"]
+    lead = room.lead(country="BE", country_grounds=[*grounds, "target"])
+    assert lead.country_grounds == [*grounds, "target"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"country": "", "country_grounds": ["victim"]}, "are of no country"),
+        ({"country": "BE", "country_grounds": ["victim", "victim"]}, "name one ground twice"),
+    ],
+)
+def test_grounds_are_of_a_country_and_named_once(room, facts, words):
+    with pytest.raises(InvalidError, match=f"country_grounds: {words}"):
+        room.lead(**facts)

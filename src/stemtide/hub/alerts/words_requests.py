@@ -67,7 +67,8 @@ TEXTS: Mapping[str, Words] = {
     ),
     "order_ended": gettext_lazy(
         "%(by)s took its effect away. Content that was removed because of it is to be reinstated at"
-        " once; agents let go of it by themselves."
+        " once; agents let go of it by themselves. You may still enforce your own terms (Art."
+        " 4(7))."
     ),
     "order_prolonged": gettext_lazy(
         "%(by)s asks you not to tell the content provider of it for longer: see until when."

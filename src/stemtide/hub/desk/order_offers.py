@@ -106,7 +106,10 @@ ACTS: dict[str, Act] = {
         PlainForm,
         writes_answers.reinstate,
         _("Said. The authorities see it."),
-        help=_("The order has no effect any more: put back what you removed, then say so."),
+        help=_(
+            "The order has no effect any more: put back at once what you removed, then say so. You"
+            " may still enforce your own terms (Art. 4(7))."
+        ),
         is_loud=True,
     ),
     "ask-scrutiny": Act(

@@ -21,7 +21,15 @@ from stemtide.protocol.situation import (
     MessageIn,
     VoteIn,
 )
-from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, MessageKind, Urgency, Vote
+from stemtide.protocol.words import (
+    CountryGround,
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    MessageKind,
+    Urgency,
+    Vote,
+)
 
 NO_NAMES = _("Write nothing about a person: everybody in the room reads it, and it stays.")
 _TAG = _("A tag such as en, nl or sr-Latn.")
@@ -144,10 +152,16 @@ class LeadForm(OrderForm):
         label=_("Why you report it"), widget=forms.CheckboxSelectMultiple
     )
     country = forms.CharField(
-        label=_("Country of the life in danger (may stay empty)"),
+        label=_("Country concerned (may stay empty)"),
         help_text=_("Two letters, such as BE. Empty: it goes to the agency."),
         required=False,
         max_length=2,
+    )
+    country_grounds = forms.MultipleChoiceField(
+        label=_("Why that country? (may stay empty)"),
+        choices=list(PHRASES["country_ground"].items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     to = forms.ChoiceField(
         label=_("Addressed to"),
@@ -195,6 +209,7 @@ class LeadForm(OrderForm):
         facts["level"] = LeadLevel(facts["level"])
         facts["bases"] = tuple(LeadBasis(one) for one in facts["bases"])
         facts["country"] = facts["country"].strip().upper()
+        facts["country_grounds"] = tuple(CountryGround(one) for one in facts["country_grounds"])
         facts["posted_at"] = facts["posted_at"].strip() or None
         found: LeadIn | None = self.read(LeadIn, **facts)
         return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.protocol.words import (
+    CountryGround,
     LeadBasis,
     LeadLevel,
     LeadOutcome,
@@ -56,6 +57,14 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         LeadBasis.TCO_14_5: _("terrorist content, imminent threat to life: TCO Art. 14(5)"),
         LeadBasis.DSA_18: _("crime that threatens a life or safety: DSA Art. 18"),
         LeadBasis.VOLUNTARY: _("no duty: reported by choice"),
+    },
+    "country_ground": {
+        CountryGround.OFFENCE: _("the offence took, takes or will take place there"),
+        CountryGround.SUSPECT: _("the suspect lives or is there"),
+        CountryGround.VICTIM: _("the victim lives or is there"),
+        CountryGround.OFFENDER_NATIONALITY: _("the offender is a national of it"),
+        CountryGround.VICTIM_NATIONALITY: _("a possible victim is a national of it"),
+        CountryGround.TARGET: _("the target is there"),
     },
     "lead": {
         LeadState.REPORTED: _("reported, nobody has it yet"),

@@ -190,7 +190,7 @@ def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """Say that the content of an order that lost its effect is there again.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
-    source: Regulation (EU) 2021/784 Art. 4(7).
+    source: Regulation (EU) 2021/784 Art. 4(7): immediately, without prejudice to its own terms.
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)

@@ -91,7 +91,8 @@ def form_pdf(
             "preamble": [one.within(lang) for one in form.preamble],
             "sections": [
                 {
-                    "title": f"{one.name}. {one.title.within(lang)}",
+                    "title": _("SECTION %(name)s: %(title)s")
+                    % {"name": one.name, "title": one.title.within(lang)},
                     "note": one.note.within(lang) if one.note else "",
                     "fields": [
                         _field(field, values, lang=lang)
@@ -103,7 +104,9 @@ def form_pdf(
             ],
             "nothing": _("not stated"),
             "not-asked": _("does not apply"),
-            "remark": _("The wording of this form was not compared with the Official Journal.")
+            "remark": _(
+                "Parts of the wording of this form were not compared with the Official Journal."
+            )
             if form.from_memory
             else "",
         }

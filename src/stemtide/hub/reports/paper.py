@@ -13,7 +13,7 @@ from django.utils.translation import get_language, gettext as _
 
 from stemtide.hub.papers.typesetting import typeset
 from stemtide.protocol.reports import Cell, ReportOut, TimelineEntry, TimelineExport
-from stemtide.protocol.yearly import YearlyFigure, YearlyKind, YearlyReport
+from stemtide.protocol.yearly import YearlyFigure, YearlyKind, YearlyPiece, YearlyReport
 
 TEMPLATES = Path(__file__).parent / "paper"
 
@@ -230,8 +230,14 @@ def _yearly_figure(figure: YearlyFigure) -> dict[str, object]:
         "text": figure.text,
         "count": "" if figure.count is None else f"{figure.count:,}",
         "missing": _("not known") if is_missing else "",
-        "pieces": [[_(one.title), f"{one.count:,}"] for one in figure.pieces],
+        "pieces": [[_piece_title(piece), f"{piece.count:,}"] for piece in figure.pieces],
     }
+
+
+def _piece_title(piece: YearlyPiece) -> str:
+    """What a piece of a count is, and whether the article asks for it."""
+    title = _(piece.title)
+    return title if piece.is_asked else f"{title}. {_('Not asked for by the article.')}"
 
 
 def _count(cell: Cell) -> str:

@@ -120,7 +120,12 @@ def _figure(
         count=found.count if found else line.count if line else None,
         text=line.text if line else "",
         pieces=[
-            YearlyPiece(name=one.name, title=one.title, count=found.pieces.get(one.name, 0))
+            YearlyPiece(
+                name=one.name,
+                title=one.title,
+                count=found.pieces.get(one.name, 0),
+                is_asked=one.is_asked,
+            )
             for one in asked.pieces
             if found
         ],

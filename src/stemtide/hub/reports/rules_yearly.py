@@ -46,7 +46,7 @@ MAX_COUNT = 1_000_000_000
 FIRST_YEAR = 2022
 """The Regulation applies since 7 June 2022.
 
-source: Regulation (EU) 2021/784 Art. 24 (the article from memory).
+source: Regulation (EU) 2021/784 Art. 24.
 """
 
 _FORMS = {PartyKind.PROVIDER: YearlyForm.ART_7, PartyKind.AUTHORITY: YearlyForm.ART_8}

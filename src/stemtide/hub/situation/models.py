@@ -122,6 +122,7 @@ class Lead(models.Model):
         max_length=12, choices=[(s, s) for s in LeadState], default=LeadState.REPORTED
     )
     country = models.CharField(max_length=2, blank=True)
+    country_grounds = models.JSONField(null=True)
     sent_by = models.ForeignKey(Party, models.PROTECT, related_name="leads_sent")
     addressed_to = models.ForeignKey(Party, models.PROTECT, related_name="leads")
     copied_to = models.ForeignKey(Party, models.PROTECT, null=True, related_name="leads_copied")

@@ -13,7 +13,14 @@ from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.situation.models import Lead
 from stemtide.hub.situation.rules_leads import LeadFacts
 from stemtide.protocol.situation import LeadIn, LeadOut
-from stemtide.protocol.words import LeadBasis, LeadLevel, LeadOutcome, LeadState, PartyKind
+from stemtide.protocol.words import (
+    CountryGround,
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    LeadState,
+    PartyKind,
+)
 
 AT_ONCE = 50
 """Leads of one sender in a list that is too short for all."""
@@ -114,6 +121,7 @@ def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
         bases=[LeadBasis(one) for one in row.bases],
         state=LeadState(row.state),
         country=row.country,
+        country_grounds=[CountryGround(ground) for ground in row.country_grounds or ()],
         sent_by=row.sent_by.name,
         addressed_to=row.addressed_to.name,
         copied_to=row.copied_to.name if row.copied_to else None,

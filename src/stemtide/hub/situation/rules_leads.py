@@ -19,7 +19,7 @@ from stemtide.hub.parties.rules import (
     check_person_may_lead,
     check_person_may_write,
 )
-from stemtide.protocol.words import LeadBasis, LeadState, PartyKind, Role
+from stemtide.protocol.words import CountryGround, LeadBasis, LeadState, PartyKind, Role
 
 __all__ = [
     "ERASE_AFTER",
@@ -27,6 +27,7 @@ __all__ = [
     "LeadFacts",
     "allows",
     "check_close",
+    "check_grounds",
     "check_lead",
     "check_pass_on",
     "check_read",
@@ -90,6 +91,17 @@ def check_lead(
         check_country(country)
     if posted_at is not None and posted_at.utcoffset() is None:  # pydantic asked for one before
         raise InvalidError("posted_at", "has no time zone: write 2026-11-24T12:00:00+01:00")
+
+
+def check_grounds(grounds: Sequence[CountryGround], *, country: str) -> None:
+    """Why a country is concerned is said of a country, and each reason once.
+
+    source: Regulation (EU) 2022/2065 Art. 18(2); Regulation (EU) 2021/784 recital 41.
+    """
+    if grounds and not country:
+        raise InvalidError("country_grounds", "are of no country: name it, or leave them out")
+    if len(set(grounds)) != len(grounds):
+        raise InvalidError("country_grounds", "name one ground twice: leave one out")
 
 
 def choose(candidates: Sequence[str], *, to: str, country: str) -> str:

@@ -39,6 +39,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
     """
     rules.check_report(kind=by.kind, role=by.role)
     rules.check_lead(body.bases, kind=by.kind, country=body.country, posted_at=body.posted_at)
+    rules.check_grounds(body.country_grounds, country=body.country)
     ledger.take_turn()
     crisis = _crisis(body, by=by)
     candidates = reads.candidates(body.country, viewer=by.party)
@@ -50,6 +51,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
         level=body.level,
         bases=list(body.bases),
         country=body.country,
+        country_grounds=list(body.country_grounds),
         sent_by=by.party,
         addressed_to=parties.party(name, viewer=by.party),
         copied_to=None if body.country else _at_home(by.party),

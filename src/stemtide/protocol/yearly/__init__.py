@@ -33,12 +33,13 @@ class YearlyKind(StrEnum):
 
 
 class PieceAsked(BaseModel):
-    """One of the pieces that a count is divided into."""
+    """One of the pieces that a count is divided into. is_asked: the article asks for it."""
 
     model_config = _FROZEN
 
     name: str
     title: str
+    is_asked: bool = True
 
 
 class FigureAsked(BaseModel):
@@ -121,6 +122,7 @@ class YearlyPiece(BaseModel):
     name: str
     title: str
     count: int
+    is_asked: bool
 
 
 class YearlyLineIn(BaseModel):
