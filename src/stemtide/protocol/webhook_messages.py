@@ -45,6 +45,7 @@ class EventType(StrEnum):
     ORDER_WITHDRAWN = "order.withdrawn"
     ORDER_ANNULLED = "order.annulled"
     ORDER_PROLONGED = "order.prolonged"
+    ORDER_OVERLAPPED = "order.overlapped"
     ORDER_REINSTATED = "order.reinstated"
     SCRUTINY_REQUESTED = "scrutiny.requested"
     SCRUTINY_OPENED = "scrutiny.opened"
@@ -61,6 +62,7 @@ class EventType(StrEnum):
     REFERRAL_FREED = "referral.freed"
     REFERRAL_OVERLAPPED = "referral.overlapped"
     HOLD_MET = "hold.met"
+    HOLD_ORDERED = "hold.ordered"
     HOLD_OVERRIDDEN = "hold.overridden"
     WEBHOOK_TEST = "webhook.test"
 
