@@ -14,6 +14,7 @@ import pytest
 
 from stemtide.exercises import cast, processes, provider
 from tests import tables
+from tests.flows.furnished import Furnished
 
 ASSEMBLE = """
 import dataclasses, json, sys
@@ -153,3 +154,13 @@ def house(tmp_path):
     made = House(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory):
+    """One hub with everything that has a page, for tests that only look."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+        made = Furnished(tmp_path_factory.mktemp("furnished"))
+    yield made
+    made.hub.stop()

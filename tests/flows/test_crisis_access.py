@@ -4,7 +4,6 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.flows.furnished import Furnished
 from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
 from tests.hub.desk.page_table import FIXED, PARTS
 
@@ -101,16 +100,6 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 WIDE, NARROW = {"width": 1440, "height": 1000}, {"width": 320, "height": 700}
 STREAM_LEFT = "[object Event]"
 """What htmx says of a stream that ends because its page is left."""
-
-
-@pytest.fixture(scope="module")
-def furnished(tmp_path_factory):
-    patch = pytest.MonkeyPatch()
-    patch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-    made = Furnished(tmp_path_factory.mktemp("hub"))
-    yield made
-    made.hub.stop()
-    patch.undo()
 
 
 def names():
