@@ -36,10 +36,16 @@ def start() -> None:
 
 
 def migrate() -> None:
-    """Make or update the tables of the configured database."""
+    """Make or update the tables of the configured database, one process at a time.
+
+    raises: OSError, django.db.Error.
+    """
     from django.core.management import call_command  # noqa: PLC0415  # needs start() first
 
-    call_command("migrate", interactive=False, verbosity=0)
+    from stemtide.hub.migration_lock import migration_lock  # noqa: PLC0415
+
+    with migration_lock():
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def serve(host: str, port: int, ready: Callable[[str], None]) -> None:

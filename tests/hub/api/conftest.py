@@ -89,11 +89,10 @@ class Hub:
 
 
 @contextlib.contextmanager
-def _database(folder: Path) -> Iterator[dict[str, str]]:
-    """A database for one hub: a file of its own, or on the test server one made for it."""
+def empty_database() -> Iterator[dict[str, str]]:
+    """Settings of one hub without tables: a file of its own, or on the test server a database."""
     url = os.environ.get("STEMTIDE_DATABASE_URL")
     if not url:
-        tables.lay(folder)
         yield {}
         return
     name = f"hub_{uuid4().hex[:12]}"
@@ -108,8 +107,10 @@ def serving(**settings: str) -> Iterator[Hub]:
     """Run a hub with the cast; stop it at the end, and expect it to go in peace."""
     with (
         tempfile.TemporaryDirectory(prefix="stemtide-hub-") as folder,
-        _database(Path(folder)) as database,
+        empty_database() as database,
     ):
+        if not database:
+            tables.lay(Path(folder))
         environment = {**os.environ, **database, "STEMTIDE_DATA_DIR": folder, **settings}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         process = subprocess.Popen(

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that meet an empty or an old database at the same moment, and one lock for them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import tables
+
+HOLD = """
+import sys
+from stemtide.hub import boot
+boot.start()
+from stemtide.hub.migration_lock import migration_lock
+with migration_lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_hubs_and_a_command_that_begin_together_on_an_empty_database_all_work(run):
+    hubs = [run("hub", "start", "--port", "0") for _ in range(2)]
+    command = run("party", "add", "be-police", "--kind", "authority", "--country", "BE")
+
+    assert [hub.stdout.readline()[:18] for hub in hubs] == ["The hub listens at"] * 2
+    assert command.wait() == 0, command.stderr.read()
+
+
+def test_who_waits_for_the_tables_says_for_whom_and_goes_on_when_they_are_free(run, empty_hub):
+    if "STEMTIDE_DATABASE_URL" not in empty_hub:
+        tables.lay(Path(empty_hub["STEMTIDE_DATA_DIR"]))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        env=empty_hub,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        command = run("party", "add", "be-police", "--kind", "authority", "--country", "BE")
+
+        line = command.stderr.readline()
+        holder.stdin.close()
+
+    assert "waiting until the tables are up to date; they are locked by " in line
+    assert "process" in line
+    assert "since 20" in line
+    assert command.wait() == 0, command.stderr.read()
