@@ -24,8 +24,11 @@ DataDir = Annotated[
 ]
 
 
-def open_hub(data_dir: Path | None) -> None:
-    """Bring the hub's code up on its database, with its tables up to date."""
+def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True) -> None:
+    """Bring the hub's code up on its database, with its tables up to date.
+
+    has_hub_keys: False where it is no error that this host's secret is not the hub's.
+    """
     if data_dir is not None:
         os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
     from django.core.exceptions import ImproperlyConfigured
@@ -38,6 +41,30 @@ def open_hub(data_dir: Path | None) -> None:
         boot.migrate()
     except (ImproperlyConfigured, OperationalError, OSError) as error:
         fail(f"the hub's database cannot be opened: {error}")
+    if has_hub_keys:
+        check_keys("secret")
+
+
+def check_keys(*names: str) -> None:
+    """End the command where this host has other keys than its hub."""
+    from stemtide.hub import host_keys
+    from stemtide.hub.ledger.rules_keys import KeyName, OtherKeyError
+
+    try:
+        host_keys.check(*map(KeyName, names), now=now())
+    except OtherKeyError as error:
+        fail(str(error), code=2)
+
+
+def record_keys(*names: str) -> None:
+    """Record what became of this host's keys; end the command where they are not the hub's."""
+    from stemtide.hub import host_keys
+    from stemtide.hub.ledger.rules_keys import KeyName, OtherKeyError
+
+    try:
+        host_keys.record(*map(KeyName, names), by=OPERATOR, now=now())
+    except OtherKeyError as error:
+        fail(str(error), code=2)
 
 
 def now() -> datetime:

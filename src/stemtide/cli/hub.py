@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.house import DataDir, forget_address, note_address, open_hub
+from stemtide.cli.house import (
+    OPERATOR,
+    DataDir,
+    check_keys,
+    forget_address,
+    note_address,
+    now,
+    open_hub,
+    record_keys,
+)
 from stemtide.cli.speech import fail, give, tell, told
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
@@ -24,6 +33,8 @@ def start(
     """
     open_hub(data_dir)
     from stemtide.hub import boot
+    from stemtide.hub.ledger.rules_keys import OtherKeyError
+    from stemtide.hub.media.keys import KeyFileError
     from stemtide.hub.papers.keeping import SealFileError
     from stemtide.hub.snapshots.keys import SigningKeyError
     from stemtide.hub.snapshots.making import hub_keys
@@ -38,8 +49,10 @@ def start(
             tell("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
 
     try:
-        with told(SealFileError, SigningKeyError):
+        with told(SealFileError, SigningKeyError, KeyFileError):
             boot.serve(host, port, ready=ready)
+    except OtherKeyError as error:
+        fail(str(error), code=2)
     finally:
         forget_address()
 
@@ -58,6 +71,7 @@ def keys(
     from stemtide.hub.snapshots.making import hub_keys
 
     with told(SigningKeyError):
+        check_keys("signing")
         found = hub_keys().public
     for one in found:
         row: dict[str, object] = {"key": str(one), "fingerprint": one.fingerprint}
@@ -86,10 +100,38 @@ def rotate_key(
     if not yes:
         fail(f"this changes the keys in {path}; say --yes to do it", code=2)
     with told(SigningKeyError, OSError):
+        record_keys("signing")
         own = (drop_old_keys(path) if forget_old else add_key(path)).public[0]
+        record_keys("signing")
     row: dict[str, object] = {"key": str(own), "fingerprint": own.fingerprint}
     give(row, as_json=as_json, line=f"{own}  {own.fingerprint}")
     if forget_old:
         tell("Whoever trusts an old key alone takes no snapshot of this hub any more.")
     else:
         tell("Tell it to all who take snapshots; then: stemtide hub rotate-key --forget-old --yes")
+
+
+@hub.command("accept-key")
+def accept_key(
+    name: Annotated[str, typer.Argument(help="secret, signing, media or seal.")],
+    data_dir: DataDir = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+) -> None:
+    """Make this machine's key the hub's, in the place of one that is lost or was stolen.
+
+    The hub's other machines do not start again until they have a copy of it.
+    """
+    open_hub(data_dir, has_hub_keys=False)
+    from stemtide.hub import host_keys
+    from stemtide.hub.ledger.rules_keys import KeyName
+    from stemtide.hub.media.keys import KeyFileError
+    from stemtide.hub.papers.keeping import SealFileError
+    from stemtide.hub.snapshots.keys import SigningKeyError
+
+    if name not in set(KeyName):
+        fail(f"{name!r} is no key of a hub: give one of {', '.join(KeyName)}", code=2)
+    if not yes:
+        fail(f"what the {name} key before sealed or signed may no longer open; say --yes", code=2)
+    with told(SealFileError, SigningKeyError, KeyFileError, OSError):
+        is_other = host_keys.accept(KeyName(name), by=OPERATOR, now=now())
+    tell(f"The {name} key of this machine is the hub's" + ("." if is_other else " already."))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.house import OPERATOR, DataDir, now, open_hub, record_keys
 from stemtide.cli.signal import AsJson, end_of, signal
 from stemtide.cli.speech import fail, give, tell
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
@@ -68,7 +68,9 @@ def rotate_key(
     if not yes:
         fail(f"this replaces the key in {path}; say --yes to do it", code=2)
     try:
+        record_keys("media")
         count = writes.reseal(keys=add_key(path), by=OPERATOR, now=now())
+        record_keys("media")
         drop_old_keys(path)
     except (KeyFileError, OSError) as error:
         fail(f"the old keys stay: {error}")

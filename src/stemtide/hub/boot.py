@@ -53,7 +53,8 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 
     port: 0 takes a free one. ready is called with the address once it listens.
 
-    raises: OSError where the address cannot be listened on; SealFileError, SigningKeyError.
+    raises: OSError where the address cannot be listened on; OtherKeyError, KeyFileError,
+            SealFileError, SigningKeyError.
     """
     start()
     migrate()
@@ -127,15 +128,13 @@ def keep_what_is_there() -> None:
 
 
 def _check_keys() -> None:
-    """Refuse to begin with keys that seal or sign nothing.
+    """Refuse to begin with keys that seal or sign nothing, or that are not this hub's.
 
-    raises: SealFileError, SigningKeyError.
+    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
-    from stemtide.hub.papers import own  # noqa: PLC0415  # needs start() first
-    from stemtide.hub.snapshots import making  # noqa: PLC0415
+    from stemtide.hub import host_keys  # noqa: PLC0415  # needs start() first
 
-    own.hub_trust(datetime.now(UTC))
-    making.hub_keys()
+    host_keys.record(by="operator", now=datetime.now(UTC))
 
 
 def _allow_many_files() -> None:

@@ -129,6 +129,11 @@ DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 private_files.claim(DATA_DIR, names=("hub.sqlite3*", "*.key", "seal.pem", "snapshots"))
 
 SECRET_KEY = _secret("STEMTIDE_SECRET_KEY") or _kept_secret(DATA_DIR / "secret.key")
+SECRET_KEY_PLACE = (
+    os.environ.get("STEMTIDE_SECRET_KEY_FILE")
+    or (os.environ.get("STEMTIDE_SECRET_KEY") and "STEMTIDE_SECRET_KEY")
+    or str(DATA_DIR / "secret.key")
+)
 SECRET_KEY_FALLBACKS = _secret("STEMTIDE_OLD_SECRET_KEYS").split()
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("STEMTIDE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")

@@ -84,3 +84,19 @@ class PacedAct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pace} of {self.actor}"
+
+
+class HubKey(models.Model):
+    """Fingerprint of a key that all hosts of the hub share; the key itself lies in a file.
+
+    host, place: where it was when it was recorded, for an operator who sets up another host.
+    """
+
+    name = models.CharField(max_length=20, primary_key=True)
+    fingerprint = models.CharField(max_length=64)
+    host = models.CharField(max_length=255)
+    place = models.CharField(max_length=1000)
+    recorded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.host}"

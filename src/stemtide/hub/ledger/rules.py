@@ -47,7 +47,7 @@ IN_ITS_ROOM = frozenset(
         # What is asked of providers leaves no trace in a crisis.
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
         # What no room shows of others.
-        *("agent", "key", "signing_key", "account", "password", "factors", "sittings"),
+        *("agent", "key", "hub_key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange"),

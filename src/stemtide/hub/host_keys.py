@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keys of this host, checked against those of its hub.
+
+1 The first host that starts records a fingerprint of each key in the database.
+2 A host whose key is neither the recorded one nor a newer one above it does not start.
+3 Commands check the keys that they use.
+"""
+
+import hashlib
+import socket
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from stemtide.hub.ledger import reads, reads_keys, writes_keys
+from stemtide.hub.ledger.rules_keys import HostKey, KeyName, check_keys, secret_fingerprint
+from stemtide.hub.media import keys as media
+from stemtide.hub.snapshots import keys as snapshots
+
+
+def record(*names: KeyName, by: str, now: datetime) -> None:
+    """Record keys of this host of which the hub knows none, or an older one that is still here.
+
+    names: all keys where none is named.
+
+    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
+    """
+    keys = _host_keys(names or tuple(KeyName), now=now)
+    writes_keys.record_keys(keys, host=socket.gethostname(), by=by, now=now)
+
+
+def check(*names: KeyName, now: datetime) -> None:
+    """Refuse keys of this host that are others than the hub's.
+
+    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
+    """
+    recorded = reads_keys.recorded_keys(by=socket.gethostname())
+    known = [name for name in names if name in recorded]
+    check_keys(_host_keys(known, now=now), recorded)
+
+
+def accept(name: KeyName, *, by: str, now: datetime) -> bool:
+    """Make this host's key the hub's; whether it was another.
+
+    raises: KeyFileError, SealFileError, SigningKeyError.
+    """
+    key = HostKey(name, _fingerprints(name, now=now), str(_place(name)))
+    return writes_keys.accept_key(key, host=socket.gethostname(), by=by, now=now)
+
+
+def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:
+    """Return keys as this host has them; one that the hub has elsewhere is not made here."""
+    recorded = reads_keys.recorded_keys(by=socket.gethostname())
+    keys = []
+    for name in names:
+        place = _place(name)
+        is_missing = isinstance(place, Path) and not place.exists()
+        fingerprints = () if is_missing and name in recorded else _fingerprints(name, now=now)
+        keys.append(HostKey(name, fingerprints, str(place)))
+    return keys
+
+
+def _place(name: KeyName) -> Path | str:
+    """Return the file that a key lies in; for a secret from the environment its setting."""
+    match name:
+        case KeyName.SECRET:
+            return settings.SECRET_KEY_PLACE
+        case KeyName.SIGNING:
+            return Path(settings.SIGNING_KEY_FILE)
+        case KeyName.MEDIA:
+            return Path(settings.MEDIA_KEY_FILE)
+        case KeyName.SEAL:
+            return Path(settings.SEAL_FILE or Path(settings.DATA_DIR) / "seal.pem")
+
+
+def _fingerprints(name: KeyName, *, now: datetime) -> tuple[str, ...]:
+    """Return the fingerprints of a key and of those before it. A missing file is made."""
+    match name:
+        case KeyName.SECRET:
+            hub = reads.heads().hub
+            secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+            return tuple(secret_fingerprint(secret, hub=hub) for secret in secrets)
+        case KeyName.SIGNING:
+            return tuple(
+                _digest(public.raw)
+                for public in snapshots.keys_in(Path(settings.SIGNING_KEY_FILE)).public
+            )
+        case KeyName.MEDIA:
+            identities = media.keys_in(Path(settings.MEDIA_KEY_FILE)).identities
+            return tuple(_digest(str(key.to_public()).encode()) for key in identities)
+        case KeyName.SEAL:
+            from stemtide.hub.papers import own  # noqa: PLC0415  # half a second of a command
+
+            trust = own.hub_trust(now)
+            # Whoever trusts the certificate before as well has renewed the seal on purpose.
+            seals = [trust.own, *trust.named] if trust.own else trust.named
+            return tuple(_digest(seal.public_key.dump()) for seal in seals)
+
+
+def _digest(public: bytes) -> str:
+    """Return the fingerprint of a public key."""
+    return hashlib.sha256(public).hexdigest()
