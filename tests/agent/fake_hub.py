@@ -8,6 +8,7 @@ Faults are switched on by name, and happen once unless said otherwise.
 
 import asyncio
 import io
+import secrets
 import socket
 import threading
 from collections import Counter
@@ -79,6 +80,7 @@ class FakeHub:
     scopes: tuple[str, ...] = ("feed:read", "feedback:write")
     entries: dict[UUID, FeedSignal | Tombstone] = field(default_factory=dict)
     head: int = 0
+    marks: dict[int, str] = field(default_factory=dict)
     outcomes: Counter = field(default_factory=Counter)
     languages: Counter = field(default_factory=Counter)
     reports: list[UUID] = field(default_factory=list)
@@ -147,6 +149,12 @@ class FakeHub:
         self.entries.pop(entry.id, None)
         self.entries[entry.id] = entry
         self.head = entry.position
+        self.marks[self.head] = secrets.token_hex(8)
+
+    def set_back(self, entries, head):
+        """Go back to a backup: later positions are given out anew, with other marks."""
+        self.entries, self.head = dict(entries), head
+        self.marks = {at: mark for at, mark in self.marks.items() if at <= head}
 
     # what the agent sees
 
@@ -203,21 +211,26 @@ class FakeHub:
         head = self.head  # the test may share meanwhile: a page never promises what it lacks
         if after > head:
             return _problem(ProblemType.CONFLICT, f"after: {after} lies beyond {head}")
+        if request.query_params.get("history", self.marks.get(after)) != self.marks.get(after):
+            return _problem(ProblemType.CONFLICT, f"history: another one up to {after}")
         found = [one for one in self._visible(request, after=after) if one.position <= head]
         page = found[:limit]
         more = len(found) > limit
+        following = page[-1].position if more else head
         return _json(
             FeedPage(
                 hub=self.id,
                 entries=page,
-                next=page[-1].position if more else head,
+                next=following,
                 head=head,
                 more=more,
+                history=self.marks.get(following, ""),
             )
         )
 
     async def _snapshot(self, request):
-        head = SnapshotHead(hub=self.id, position=self.head)
+        history = self.marks.get(self.head, "")
+        head = SnapshotHead(hub=self.id, position=self.head, history=history)
         live = [one for one in self._visible(request) if isinstance(one, FeedSignal)]
         lines = [one.model_dump_json() for one in live] + self.odd_lines
         tail = SnapshotTail(signals=len(lines)).model_dump_json()
@@ -249,6 +262,7 @@ class FakeHub:
             version=self.head if version is None else version,
             made_at=made_at or datetime.now(UTC),
             view="0" * 32,
+            history=self.marks.get(self.head if version is None else version, ""),
             size_bytes=writer.size_bytes,
             sha256=writer.sha256,
             signals=len(live),

@@ -7,7 +7,15 @@ from standardwebhooks import Webhook as Verifier
 
 from stemtide.agent.config import Webhook
 from stemtide.protocol.words import SignalState
-from tests.agent.world import NEW_SECRET, SECRET, agent_of, config_of, sha256, until
+from tests.agent.world import (
+    NEW_SECRET,
+    SECRET,
+    agent_of,
+    config_of,
+    sha256,
+    share_for_a_while,
+    until,
+)
 
 ONE, TWO = sha256(b"one"), sha256(b"two")
 
@@ -123,6 +131,33 @@ def test_a_withdrawal_releases_what_was_blocked_because_of_it(hub, agent, provid
     assert released["why"] == f"signal {signal.id} was withdrawn"
     until(lambda: hub.outcomes[str(signal.id), "reversed"] == 2)
     assert hub.outcomes[str(signal.id), "blocked"] == 0
+
+
+def test_a_signal_that_a_hub_lost_with_its_backup_releases_what_it_blocked(hub, agent, provider):
+    kept = share(hub, agent, TWO)
+    before = (hub.entries.copy(), hub.head)
+    lost = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE}, {"ref": "post-2", "sha256": TWO})
+    until(lambda: len(provider.heard) == 2 and hub.outcomes[str(kept.id), "blocked"])
+    hub.set_back(*before)
+    for number in range(3):
+        hub.share(sha256(bytes([number])))
+
+    until(lambda: ("content.release", "post-1") in provider.told())
+    assert provider.heard[-1]["data"]["why"] == f"the hub no longer has signal {lost.id}"
+    assert ("content.release", "post-2") not in provider.told()
+
+
+def test_a_signal_that_expired_before_a_snapshot_releases_nothing(hub, agent, provider):
+    def blocks():
+        return agent.ask({"ref": "post-1", "sha256": ONE})[0]["decision"]["action"] == "block"
+
+    share(hub, agent, TWO)
+    share_for_a_while(hub, agent, ONE, matches=blocks)
+    until(lambda: not blocks())
+    hub.set_back({}, 0)
+    agent.wait(position=0)
+    assert provider.told() == [("content.block", "post-1")]
 
 
 def test_a_withdrawal_leaves_what_another_signal_blocks_too(hub, agent, provider, config):

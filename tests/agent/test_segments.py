@@ -9,8 +9,8 @@ import pytest
 
 from stemtide.agent import index, rows, schema
 from stemtide.agent.rows import SignalRow
-from stemtide.agent.state import Origin
-from stemtide.agent.store import BehindError, Store
+from stemtide.agent.state import BehindError, Origin
+from stemtide.agent.store import Store
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
 from stemtide.matching.library import Library
@@ -41,7 +41,7 @@ def apply(store, *numbers, drops=(), **other):
 def adopt(store, *numbers):
     incoming = store.begin_incoming()
     store.add_incoming(incoming, [row_of(number) for number in numbers])
-    store.adopt_incoming(incoming, origin=ORIGIN, position=1, now=NOON)
+    store.adopt_incoming(incoming, origin=ORIGIN, position=1, now=NOON, alongside=lambda _: None)
 
 
 def found(store, number, *, within_bits=0):

@@ -116,11 +116,46 @@ def test_a_hub_that_was_set_back_replaces_all_signals(hub, agent):
         hub.share(sha256(bytes([number])))
     agent.wait(position=5)
     hub.stop()
-    hub.entries, hub.head = {}, 0
+    hub.set_back({}, 0)
     hub.share(sha256(KNOWN))
     hub.start()
     agent.wait(position=1)
     assert (action(agent), action(agent, b"\1")) == ("block", None)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_a_hub_that_was_set_back_is_recognised_after_it_passed_our_position(
+    hub, tmp_path, sandbox, is_signed
+):
+    config = config_of(hub, tmp_path, hub_public_key=(hub.public_key,) if is_signed else ())
+    with agent_of(config, sandbox) as agent:
+        hub.share(sha256(b"kept"))
+        before = (hub.entries.copy(), hub.head)
+        hub.share(sha256(b"lost"))
+        agent.wait(position=2)
+        hub.stop()
+        hub.set_back(*before)
+        hub.share(sha256(b"meanwhile"))
+        hub.share(sha256(KNOWN))
+        hub.snapshot_gate = threading.Event()
+        hub.start()
+        until(lambda: hub.asked["/snapshot"] == 2 or is_signed)
+        assert is_signed or action(agent, b"lost") == "block"  # it answers with what it has
+        hub.snapshot_gate.set()
+        agent.wait(position=3, ready=True)
+        found = {name: action(agent, name) for name in (b"kept", b"lost", b"meanwhile", KNOWN)}
+    assert found == {b"kept": "block", b"lost": None, b"meanwhile": "block", KNOWN: "block"}
+
+
+def test_a_hub_that_was_set_back_to_where_we_are_is_followed_on(hub, agent):
+    hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    hub.stop()
+    hub.set_back(hub.entries, 1)
+    hub.share(sha256(b"later"))
+    hub.start()
+    agent.wait(position=2)
+    assert (action(agent), hub.asked["/snapshot"]) == ("block", 1)
 
 
 def test_a_key_of_another_party_asks_for_another_snapshot(hub, config, sandbox):

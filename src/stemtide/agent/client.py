@@ -65,10 +65,11 @@ class Client:
         except ValidationError as error:
             raise self._hub.line.unreadable(error) from error
 
-    async def feed(self, after: int, *, limit: int) -> bytes:
-        """One page of the feed, as JSON of a FeedPage."""
+    async def feed(self, after: int, *, limit: int, history: str = "") -> bytes:
+        """One page of the feed, as JSON of a FeedPage. history: of that position; "": not known."""
+        question = feed.read_feed(after=after, limit=limit, history=history or None)
         with _with_remedy():
-            return await self._hub.ask_bytes(feed.read_feed(after=after, limit=limit))
+            return await self._hub.ask_bytes(question)
 
     async def snapshot(self) -> AsyncGenerator[list[bytes], None]:
         """The lines of a snapshot in pieces of about half a megabyte, while they arrive."""

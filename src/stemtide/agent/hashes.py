@@ -20,7 +20,8 @@ import numpy as np
 
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Decision, Hit, decide, stands
-from stemtide.agent.store import BehindError, Brief, Store
+from stemtide.agent.state import BehindError, Brief
+from stemtide.agent.store import Store
 from stemtide.agent.tally import Tally
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.matching.library import Hits

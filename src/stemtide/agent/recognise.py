@@ -20,7 +20,8 @@ from stemtide.agent import act, feedback, uploads
 from stemtide.agent.answers import MAX_REASONS, Answer, answer_of, as_told
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Decision, Hit, Verdict, decide, stands, unread_remark
-from stemtide.agent.store import BehindError, Store, Transaction
+from stemtide.agent.state import BehindError
+from stemtide.agent.store import Store, Transaction
 from stemtide.agent.tally import Tally
 from stemtide.fingerprints.file import fingerprint_bytes
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints

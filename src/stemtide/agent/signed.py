@@ -16,7 +16,7 @@ from stemtide.agent.client import Client
 from stemtide.agent.config import Config
 from stemtide.agent.snapshot import Reader
 from stemtide.agent.state import Origin
-from stemtide.agent.store import Store
+from stemtide.agent.store import Store, Transaction
 from stemtide.client import AnswerError
 from stemtide.protocol.signatures import SignatureError
 from stemtide.protocol.snapshot_files import Incoming, SnapshotFileError, opened_whole
@@ -33,9 +33,17 @@ class FileTroubleError(Exception):
 
 
 async def take_signed(
-    client: Client, store: Store, *, reader: Reader, party: str, config: Config
+    client: Client,
+    store: Store,
+    *,
+    reader: Reader,
+    party: str,
+    config: Config,
+    alongside: Callable[[Transaction], None],
 ) -> SnapshotManifest:
     """Replace all signals by the hub's, if it signed them with a key that the settings name.
+
+    alongside: as of Store.adopt_incoming.
 
     raises: HubError.
     """
@@ -55,7 +63,14 @@ async def take_signed(
         with path.open("w+b") as file:
             await client.signed_snapshot(Incoming(file, trusted=config.hub_public_key))
         return await asyncio.to_thread(
-            _take, path, store, reader=reader, config=config, check=check, now=now
+            _take,
+            path,
+            store,
+            reader=reader,
+            config=config,
+            check=check,
+            now=now,
+            alongside=alongside,
         )
     except (SnapshotFileError, SignatureError) as error:
         raise AnswerError(client.hub, f"its snapshot is refused: {error}") from error
@@ -63,8 +78,12 @@ async def take_signed(
         path.unlink(missing_ok=True)
 
 
-async def take_file(store: Store, *, reader: Reader, config: Config) -> SnapshotManifest | None:
+async def take_file(
+    store: Store, *, reader: Reader, config: Config, alongside: Callable[[Transaction], None]
+) -> SnapshotManifest | None:
     """Take the signals of the file that the settings name, unless the store has later ones.
+
+    alongside: as of Store.adopt_incoming.
 
     Returns None where nothing was taken. raises: FileTroubleError.
     """
@@ -72,14 +91,24 @@ async def take_file(store: Store, *, reader: Reader, config: Config) -> Snapshot
         return None
     try:
         return await asyncio.to_thread(
-            _take_later, config.snapshot_file, store, reader=reader, config=config
+            _take_later,
+            config.snapshot_file,
+            store,
+            reader=reader,
+            config=config,
+            alongside=alongside,
         )
     except (SnapshotFileError, SignatureError, AnswerError, OSError, sqlite3.Error) as error:
         raise FileTroubleError(f"snapshot_file is not taken: {error}") from error
 
 
 def _take_later(
-    path: Path, store: Store, *, reader: Reader, config: Config
+    path: Path,
+    store: Store,
+    *,
+    reader: Reader,
+    config: Config,
+    alongside: Callable[[Transaction], None],
 ) -> SnapshotManifest | None:
     """Take a file if it is of the store's own history, and later; or if there is none yet."""
     with opened_whole(path, trusted=config.hub_public_key) as (head, _):
@@ -87,7 +116,15 @@ def _take_later(
     origin = Origin(str(made.hub), made.party, made.exercise)
     if store.origin and (store.origin != origin or store.position >= made.version):
         return None
-    return _take(path, store, reader=reader, config=config, check=_anything, now=None)
+    return _take(
+        path,
+        store,
+        reader=reader,
+        config=config,
+        check=_anything,
+        now=None,
+        alongside=alongside,
+    )
 
 
 def _anything(_made: SnapshotManifest) -> None:
@@ -102,6 +139,7 @@ def _take(
     config: Config,
     check: Callable[[SnapshotManifest], None],
     now: datetime | None,
+    alongside: Callable[[Transaction], None],
 ) -> SnapshotManifest:
     """Put the signals of a file in the place of all.
 
@@ -121,7 +159,12 @@ def _take(
     origin = Origin(str(made.hub), made.party, made.exercise)
     try:
         store.adopt_incoming(
-            incoming, origin=origin, position=made.version, now=now or made.made_at
+            incoming,
+            origin=origin,
+            position=made.version,
+            history=made.history,
+            now=now or made.made_at,
+            alongside=alongside,
         )
     except sqlite3.IntegrityError as error:
         raise SnapshotFileError("it holds a signal twice: tell whoever runs the hub") from error

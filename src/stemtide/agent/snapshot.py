@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from stemtide.agent.client import Client
 from stemtide.agent.rows import SignalRow, signal_row
 from stemtide.agent.state import Origin
-from stemtide.agent.store import Incoming, Store
+from stemtide.agent.store import Incoming, Store, Transaction
 from stemtide.agent.tally import Tally
 from stemtide.client import AnswerError
 from stemtide.protocol.feed import FeedEntry, FeedSignal, SnapshotHead, SnapshotTail, Tombstone
@@ -97,9 +97,17 @@ class Reader:
 
 
 async def take_snapshot(
-    client: Client, store: Store, *, reader: Reader, party: str, exercise: bool
+    client: Client,
+    store: Store,
+    *,
+    reader: Reader,
+    party: str,
+    exercise: bool,
+    alongside: Callable[[Transaction], None],
 ) -> None:
     """Replace all signals by the hub's; a snapshot that breaks off changes nothing.
+
+    alongside: as of Store.adopt_incoming.
 
     raises: HubError.
     """
@@ -122,7 +130,13 @@ async def take_snapshot(
     now = datetime.now(UTC)
     try:
         await asyncio.to_thread(
-            store.adopt_incoming, incoming, origin=origin, position=head.position, now=now
+            store.adopt_incoming,
+            incoming,
+            origin=origin,
+            position=head.position,
+            history=head.history,
+            now=now,
+            alongside=alongside,
         )
     except sqlite3.IntegrityError as error:
         raise AnswerError(client.hub, "its snapshot holds a signal twice") from error

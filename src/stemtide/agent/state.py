@@ -7,6 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+class BehindError(Exception):
+    """A Library named a signal whose row is gone: catch up, and look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The little of a signal that an answer without a decision says."""
+
+    id: str
+    exercise: bool
+    disputed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Whose signals the store holds: another hub, party or view asks for another snapshot."""
@@ -23,12 +36,14 @@ class View:
     origin:    None before the first snapshot. position: the feed position; 0 before it.
     synced_at: when the hub last said that these are all the signals; None before the first time.
     saved:     changes whenever the Library's files were written anew.
+    history:   what the hub called its feed up to that position; "" where it did not say.
     """
 
     generation: str
     saved: str
     origin: Origin | None
     position: int
+    history: str
     synced_at: datetime | None
 
     def stale_s(self) -> float | None:
@@ -48,6 +63,7 @@ def view_of(tx: sqlite3.Connection) -> View:
         saved=state.get("saved", ""),
         origin=Origin(state["hub"], state["party"], state["exercise"] == "1") if is_known else None,
         position=int(state.get("position", "0")),
+        history=state.get("history", ""),
         synced_at=datetime.fromisoformat(said) if said else None,
     )
 

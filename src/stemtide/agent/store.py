@@ -22,7 +22,7 @@ from uuid import uuid4
 from stemtide.agent import index, schema
 from stemtide.agent.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.schema import StoreError, TornError
-from stemtide.agent.state import Origin, set_state, view_of
+from stemtide.agent.state import BehindError, Brief, Origin, set_state, view_of
 from stemtide.matching.library import Library
 from stemtide.protocol.feed import FeedSignal
 
@@ -33,19 +33,6 @@ Transaction = sqlite3.Connection
 
 _LOOP_CACHE_KB = 4_000
 _IN = "IN (SELECT value FROM json_each(?))"
-
-
-class BehindError(Exception):
-    """A Library named a signal whose row is gone: catch up, and look again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """The little of a signal that an answer without a decision says."""
-
-    id: str
-    exercise: bool
-    disputed: bool
 
 
 @dataclass(slots=True)
@@ -240,6 +227,7 @@ class Store(AbstractContextManager["Store"]):
         drops: Sequence[str],
         *,
         position: int,
+        history: str = "",
         synced_at: datetime | None,
         alongside: Callable[[Transaction], None],
     ) -> None:
@@ -252,7 +240,7 @@ class Store(AbstractContextManager["Store"]):
             with self.write() as tx:
                 alongside(tx)
                 change = change_rows(tx, puts, drops)
-                set_state(tx, position=str(position))
+                set_state(tx, position=str(position), history=history)
                 if synced_at:
                     set_state(tx, synced_at=synced_at.isoformat())
                 view = view_of(tx)
@@ -287,9 +275,18 @@ class Store(AbstractContextManager["Store"]):
         incoming.seq += len(rows)
 
     def adopt_incoming(
-        self, incoming: Incoming, *, origin: Origin, position: int, now: datetime
+        self,
+        incoming: Incoming,
+        *,
+        origin: Origin,
+        position: int,
+        history: str = "",
+        now: datetime,
+        alongside: Callable[[Transaction], None],
     ) -> None:
         """Put a complete snapshot in the place of all signals. Outboxes stay as they are.
+
+        alongside: runs in the transaction, while the table incoming holds the new signals.
 
         raises: sqlite3.IntegrityError for a snapshot that has a signal twice.
         """
@@ -300,6 +297,7 @@ class Store(AbstractContextManager["Store"]):
             incoming.library.save()  # before the others hear of it, so that they need only open it
         with self._turn:
             with self.write() as tx:
+                alongside(tx)
                 tx.execute("DROP TABLE signals")
                 tx.execute("ALTER TABLE incoming RENAME TO signals")
                 set_state(
@@ -309,6 +307,7 @@ class Store(AbstractContextManager["Store"]):
                     party=origin.party,
                     exercise="1" if origin.exercise else "0",
                     position=str(position),
+                    history=history,
                     synced_at=now.isoformat(),
                 )
                 view = view_of(tx)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Follow the hub: a snapshot first, then the feed by cursor. The stream only wakes.
 
-1 Ask the hub whom it takes us for. Signals of another hub, party or view, or of a hub that has
-  forgotten what we know, are replaced by a snapshot.
-2 A snapshot is stored beside the signals that match meanwhile, and takes their place whole.
+1 Ask the hub whom it takes us for. Signals of another hub, party or view, or of a hub that was set
+  back to a backup, are replaced by a snapshot.
+2 A snapshot is stored beside the signals that match meanwhile, and takes their place whole. What
+  was done because of signals that it lacks is undone.
 3 A page of the feed lands in one transaction: rows, cursor, and what a withdrawal undoes.
 4 When the hub is away, what is there keeps matching, and /health says how stale it is.
 """
@@ -33,7 +34,7 @@ from stemtide.agent.waiting import wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.agents import AgentStatusIn
-from stemtide.protocol.feed import FeedSignal, Tombstone
+from stemtide.protocol.feed import FeedSignal, History, Tombstone
 from stemtide.protocol.words import Action, Scope, SignalState
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class _Page(BaseModel):
     next: Position
     head: Position
     more: bool
+    history: History = ""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,9 @@ class Sync:
     async def _start_from_file(self) -> None:
         """Match what the file to start from knows, whether or not the hub is there."""
         try:
-            made = await signed.take_file(self._store, reader=self._reader, config=self._config)
+            made = await signed.take_file(
+                self._store, reader=self._reader, config=self._config, alongside=self._undo_lost
+            )
         except signed.FileTroubleError as error:
             logger.warning("%s", error)
             self.standing.snapshot_trouble = str(error)
@@ -191,7 +195,8 @@ class Sync:
     async def _next_page(self) -> _Page | None:
         """The page after our position; None when the hub does not know that position."""
         try:
-            content = await self._client.feed(self._store.position, limit=_PAGE)
+            view = self._store.view
+            content = await self._client.feed(view.position, limit=_PAGE, history=view.history)
         except DeclinedError as error:
             logger.warning("%s", error)
             return None
@@ -230,21 +235,43 @@ class Sync:
             [row for _, row in puts],
             drops,
             position=page.next,
+            history=page.history,
             synced_at=None if page.more else now,
             alongside=undo,
         )
         return undone > 0
 
-    def _undo(self, tx: Transaction, entry: FeedSignal | Tombstone, now: datetime) -> int:
+    def _undo_lost(self, tx: Transaction) -> None:
+        """Undo what was done because of signals that a snapshot lacks, or has as disputed.
+
+        The tombstones in between are not read: they were withdrawn meanwhile, or the hub was set
+        back to a time before they were shared. Those that expired are left as they are.
+        """
+        now = datetime.now(UTC)
+        lost = tx.execute(
+            "SELECT DISTINCT acted.signal FROM acted JOIN signals ON signals.id = acted.signal"
+            " WHERE acted.signal NOT IN (SELECT id FROM incoming)"
+            " AND (signals.expires_at IS NULL OR signals.expires_at > ?)",
+            (now.timestamp(),),
+        ).fetchall()
+        for (uid,) in lost:
+            entry = Tombstone(position=0, id=uid, state=SignalState.WITHDRAWN)
+            self._undo(tx, entry, now, why=f"the hub no longer has signal {uid}")
+        disputed = tx.execute(
+            "SELECT body FROM incoming WHERE disputed AND id IN (SELECT signal FROM acted)"
+        ).fetchall()
+        for (body,) in disputed:
+            self._undo(tx, FeedSignal.model_validate_json(body), now)
+
+    def _undo(
+        self, tx: Transaction, entry: FeedSignal | Tombstone, now: datetime, *, why: str = ""
+    ) -> int:
         """Undo what was done because of a signal that is withdrawn, or weaken it if disputed.
 
         One that expired was right in its time: it stops matching, and nothing is undone.
         """
-        if isinstance(entry, Tombstone) and entry.state is SignalState.WITHDRAWN:
-            why = f"signal {entry.id} was withdrawn"
-        elif isinstance(entry, FeedSignal) and entry.disputed:
-            why = f"signal {entry.id} is disputed"
-        else:
+        why = why or _reason(entry)
+        if not why:
             return 0
 
         def leads_to(because: Because) -> Action | None:
@@ -270,6 +297,7 @@ class Sync:
                 reader=self._reader,
                 party=self._party,
                 config=self._config,
+                alongside=self._undo_lost,
             )
             logger.info("%d signals, signed, position %d", made.signals, made.version)
         else:
@@ -279,7 +307,10 @@ class Sync:
                 reader=self._reader,
                 party=self._party,
                 exercise=self._config.exercise,
+                alongside=self._undo_lost,
             )
+        self.deliverer.wake()
+        self.reporter.wake()
         self._moved.set()
 
     async def _listen(self) -> None:
@@ -338,3 +369,11 @@ class Sync:
             before = datetime.now(UTC) - timedelta(days=self._config.keep_days)
             posts = self._config.transparency
             act.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)
+
+
+def _reason(entry: FeedSignal | Tombstone) -> str:
+    """Return why what was done because of a signal is undone; "" where nothing is."""
+    if isinstance(entry, FeedSignal):
+        return f"signal {entry.id} is disputed" if entry.disputed else ""
+    is_withdrawn = entry.state is SignalState.WITHDRAWN
+    return f"signal {entry.id} was withdrawn" if is_withdrawn else ""

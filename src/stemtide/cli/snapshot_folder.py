@@ -190,7 +190,12 @@ class Puller:
         from stemtide.client import HubError
         from stemtide.client.calls import snapshots
 
-        question = snapshots.read_delta(from_=mine.version, view=mine.view, exercise=self._exercise)
+        question = snapshots.read_delta(
+            from_=mine.version,
+            view=mine.view,
+            exercise=self._exercise,
+            history=mine.history or None,
+        )
         path = self._root / _DELTA
         trusted = self.folder.pinned()
         try:

@@ -17,6 +17,10 @@ MAX_PAGE_VALUE_BYTES = MAX_VALUE_BYTES
 """Bytes of long values in one page, so that one always fits: 8 MiB of hex."""
 
 
+History = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]
+"""What tells a feed up to a position from another one; "" for what is not known."""
+
+
 class FeedSignal(BaseModel):
     """A live signal as it stands at a position: put it in, or put it over what you had.
 
@@ -80,6 +84,8 @@ class FeedPage(BaseModel):
     next: the position to ask after next time, also when entries is empty.
     head: the highest position of the hub; more: whether another page waits,
           also where this one is short because its long values are.
+    history: send it with `next`. A hub that has another one at that position was set back to a
+             backup since, and answers 409. "" at position 0, and from an older hub.
     """
 
     hub: UUID
@@ -87,13 +93,18 @@ class FeedPage(BaseModel):
     next: int
     head: int
     more: bool
+    history: History = ""
 
 
 class SnapshotHead(BaseModel):
-    """First line of a snapshot (JSON lines): follow the feed after position once it is loaded."""
+    """First line of a snapshot (JSON lines): follow the feed after position once it is loaded.
+
+    history: as of a FeedPage.
+    """
 
     hub: UUID
     position: int
+    history: History = ""
 
 
 class SnapshotTail(BaseModel):

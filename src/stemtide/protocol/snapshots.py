@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from stemtide.protocol.feed import History
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signatures import Signed
 
@@ -29,6 +30,7 @@ class _Manifest(BaseModel):
     version: the feed's position at that moment. Of one hub and reader a later one is never lower.
     made_at: when the hub looked.
     view:    what the reader may see, as a digest: two versions with the same one may be bridged.
+    history: of the feed at that position, as of a FeedPage; "" from an older hub.
     size_bytes, sha256: of the lines below the first, not compressed, each with its line's end.
     """
 
@@ -42,6 +44,7 @@ class _Manifest(BaseModel):
     view: str = Field(pattern=r"^[0-9a-f]{32}$")
     size_bytes: Count
     sha256: Digest
+    history: History = ""
 
 
 class SnapshotManifest(_Manifest):

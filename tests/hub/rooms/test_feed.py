@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.rules import ConflictError, NotFoundError
@@ -131,6 +131,38 @@ def test_a_position_beyond_the_head_says_that_history_was_set_back(world):
         reads.feed(2, viewer=world.agency)
 
 
+def test_a_hub_that_was_set_back_has_another_history_at_the_same_position(world):
+    world.share()
+    kept = reads.feed(0, viewer=world.agency)
+    with transaction.atomic():
+        world.share(value=hex_value(2))
+        lost = reads.feed(1, viewer=world.agency, history=kept.history)
+        transaction.set_rollback(True)
+    world.share(value=hex_value(3))
+    world.share(value=hex_value(4))
+
+    with pytest.raises(ConflictError, match="another history up to 2"):
+        reads.feed(lost.next, viewer=world.agency, history=lost.history)
+    page = reads.feed(kept.next, viewer=world.agency, history=kept.history)
+    assert (kept.next, lost.next, page.next) == (1, 2, 3)
+
+
+def test_a_page_within_a_bulk_and_the_snapshot_say_the_same_history_as_the_feed(world):
+    share_every_handling(world)
+    for position in range(1, ledger.heads().positions + 1):
+        history = reads.feed(position - 1, viewer=world.agency, limit=1).history
+        assert len(history) == 16
+    head = lines(world, world.agency)[0]
+    page = reads.feed(head["position"], viewer=world.agency, history=head["history"])
+    assert page.entries == []
+
+
+def test_a_reader_that_knows_no_history_is_served_as_before(world):
+    world.share()
+    assert reads.feed(0, viewer=world.agency).history
+    assert reads.feed(0, viewer=world.agency, history="").next == 1
+
+
 def test_each_signal_stands_once_in_the_feed_as_it_is_now(world):
     shared = world.share()
     for opinion in ("dispute", "agree", "dispute"):
@@ -163,7 +195,8 @@ def test_a_snapshot_line_is_a_feed_entry(world):
     entry = reads.feed(0, viewer=world.agency).entries[0]
     assert FeedSignal.model_validate(line) == entry
     assert line == json.loads(entry.model_dump_json(exclude={"op"}))
-    assert head == {"hub": str(ledger.heads().hub), "position": 1}
+    history = ledger.history(1, by="test")
+    assert head == {"hub": str(ledger.heads().hub), "position": 1, "history": history}
     assert tail == {"signals": 1}
 
 

@@ -45,7 +45,9 @@ class Readers:
         """The delta from a version to the newest, in a file."""
         self.later(seconds=1)
         kept = self.kept(viewer, exercise=manifest.exercise, at_least=manifest.version)
-        cut = making.delta(kept, base=manifest.version, view=manifest.view)
+        cut = making.delta(
+            kept, base=manifest.version, view=manifest.view, history=manifest.history
+        )
         path = self.path("delta")
         with cut.body:
             path.write_bytes(cut.head + cut.body.read())

@@ -6,6 +6,7 @@ import random
 from contextlib import suppress
 
 import pytest
+from django.db import transaction
 
 from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import reads, writes
@@ -173,6 +174,24 @@ def test_a_base_that_this_hub_never_reached_takes_the_whole(world, readers):
     _, manifest = readers.whole(world.agency)
     with pytest.raises(ConflictError, match="set back to an earlier state"):
         readers.delta(world.agency, manifest.model_copy(update={"version": 99}))
+
+
+def test_a_hub_that_was_set_back_gives_neither_its_old_file_nor_a_delta_on_it(world, readers):
+    world.share()
+    with transaction.atomic():
+        world.share(value=hex_value(2))
+        _, lost = readers.whole(world.agency)
+        transaction.set_rollback(True)
+    world.share(value=hex_value(3))
+
+    path, manifest = readers.whole(world.agency)
+    assert (manifest.version, lost.version) == (2, 2)
+    assert {json.loads(one)["value"] for one in readers.lines(path)} == {
+        hex_value(3),
+        *Signal.objects.filter(position=1).values_list("value", flat=True),
+    }
+    with pytest.raises(ConflictError, match="another history up to 2"):
+        readers.delta(world.agency, lost)
 
 
 def test_the_strictest_marks_bind_for_the_file(world, readers):

@@ -36,9 +36,15 @@ def follow_events(
 
 
 def read_feed(
-    *, after: int | None = None, limit: int | None = None, exercise: bool | None = None
+    *,
+    after: int | None = None,
+    limit: int | None = None,
+    exercise: bool | None = None,
+    history: str | None = None,
 ) -> Call[FeedPage]:
     """What changed after a position, oldest first; exercise=1 adds exercise signals.
+
+    history: as the page said it whose `next` is sent as `after`. 409 means: load the snapshot.
 
     limit: If left out: 1000.
 
@@ -50,7 +56,7 @@ def read_feed(
         (FeedPage,),
         "GET",
         "/api/v1/feed",
-        query={"after": after, "limit": limit, "exercise": exercise},
+        query={"after": after, "limit": limit, "exercise": exercise, "history": history},
         is_view=True,
     )
 

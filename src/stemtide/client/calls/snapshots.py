@@ -26,8 +26,12 @@ def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> C
     )
 
 
-def read_delta(*, from_: int, view: str, exercise: bool | None = None) -> Parts[bytes]:
-    """What changed from a version to the newest, signed. view: as that version's manifest says it.
+def read_delta(
+    *, from_: int, view: str, exercise: bool | None = None, history: str | None = None
+) -> Parts[bytes]:
+    """What changed from a version to the newest, signed.
+
+    view, history: as that version's manifest says them.
 
     409 and 410 mean: take the whole snapshot.
 
@@ -37,7 +41,7 @@ def read_delta(*, from_: int, view: str, exercise: bool | None = None) -> Parts[
         (bytes,),
         "GET",
         "/api/v1/snapshots/delta",
-        query={"from": from_, "view": view, "exercise": exercise},
+        query={"from": from_, "view": view, "exercise": exercise, "history": history},
     )
 
 

@@ -13,7 +13,7 @@ from stemtide.hub.api.callers import caller_of
 from stemtide.hub.api.machine import SCHEMAS, needs
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.signals import reads
-from stemtide.protocol.feed import MAX_PAGE, FeedPage
+from stemtide.protocol.feed import MAX_PAGE, FeedPage, History
 from stemtide.protocol.problems import ProblemType
 from stemtide.protocol.words import Scope
 
@@ -64,10 +64,15 @@ def feed(
     after: Annotated[int, Query(ge=0, le=MAX_POSITION)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1000,
     exercise: bool = False,
+    history: History = "",
 ) -> HttpResponse:
-    """What changed after a position, oldest first; exercise=1 adds exercise signals."""
+    """What changed after a position, oldest first; exercise=1 adds exercise signals.
+
+    history: as the page said it whose `next` is sent as `after`. 409 means: load the snapshot.
+    """
     viewer = caller_of(request).party
-    return answer(reads.feed(after, viewer=viewer, limit=limit, exercise=exercise))
+    page = reads.feed(after, viewer=viewer, limit=limit, exercise=exercise, history=history)
+    return answer(page)
 
 
 @router.get(

@@ -16,6 +16,7 @@ from stemtide.hub.api.machine import needs
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.snapshots import making
 from stemtide.hub.snapshots.keeping import BusyError
+from stemtide.protocol.feed import History
 from stemtide.protocol.snapshots import MEDIA_TYPE, HubKey, HubKeys, SnapshotOffer
 from stemtide.protocol.words import Scope
 
@@ -97,14 +98,17 @@ def delta(
     base: Annotated[int, Query(alias="from", ge=0, le=MAX_VERSION)],
     view: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
     exercise: bool = False,
+    history: History = "",
 ) -> HttpResponseBase:
-    """What changed from a version to the newest, signed. view: as that version's manifest says it.
+    """What changed from a version to the newest, signed.
+
+    view, history: as that version's manifest says them.
 
     409 and 410 mean: take the whole snapshot.
     """
     viewer = caller_of(request).party
     kept = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=base)
-    cut = making.delta(kept, base=base, view=view)
+    cut = making.delta(kept, base=base, view=view, history=history)
     given = StreamingHttpResponse(_parts(cut.body, cut.head), content_type=MEDIA_TYPE)
     given.headers["Content-Length"] = str(len(cut.head) + cut.body_bytes)
     return given

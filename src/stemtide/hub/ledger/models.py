@@ -57,11 +57,14 @@ class Placement(models.Model):
 
     at: of the first of them; each later one has its moment SPACING after the one before. No earlier
         than the moments of all positions given out before, whatever the clock says.
+    mark: a random number. A hub that was set back gives the same positions out again, with other
+          marks (decision 0086). None for positions from before there were marks.
     """
 
     first = models.BigIntegerField(primary_key=True)
     count = models.BigIntegerField()
     at = models.DateTimeField(db_index=True)
+    mark = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.count} from {self.first} at {self.at:%Y-%m-%d %H:%M:%S.%f}"

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
@@ -17,6 +17,9 @@ _FIRSTS = (
     "SELECT wanted.column1, (SELECT max(first) FROM ledger_placement"
     " WHERE first <= wanted.column1) FROM (VALUES {marks}) AS wanted"
 )
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 WITHHELD = "withheld"
 """Stands for a name that the reader may not learn."""
@@ -90,6 +93,20 @@ def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noq
         position: Moment(acts[first].at, acts[first].at + (position - first) * SPACING)
         for position, first in firsts.items()
     }
+
+
+def history(position: int, *, by: str) -> str:  # noqa: ARG001  # a random number
+    """Return the mark of the act that gave a position out, as 16 digits; "" for position 0.
+
+    Two hubs, or one hub before and after it was set back, have another one at the same position
+    unless they have the same history up to there. by: the door that asks.
+    """
+    rows = Placement.objects.filter(first__lte=position).order_by("-first")
+    act = rows.values_list("mark", "at").first()
+    if act is None:
+        return ""
+    mark, at = act
+    return f"{mark if mark is not None else (at - _EPOCH) // _MICROSECOND:016x}"
 
 
 def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  # times only

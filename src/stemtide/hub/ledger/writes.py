@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of the ledger: numbers are given out under one lock, in order, without gaps."""
 
+import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from stemtide.hub.ledger.writes_paces import keep_pace
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
+
+_MARK_BITS = 63  # what fits into a signed column
 
 CHANNEL = "stemtide"
 """The PostgreSQL channel that says, at commit, which entry was written."""
@@ -44,7 +47,8 @@ def take_positions(count: int, *, now: datetime) -> int:
     first = _advance(_POSITIONS, count) - count + 1
     before = Placement.objects.order_by("-first").first()
     at = max(now, before.at + SPACING * before.count) if before else now
-    Placement.objects.create(first=first, count=count, at=at)
+    mark = secrets.randbits(_MARK_BITS)
+    Placement.objects.create(first=first, count=count, at=at, mark=mark)
     return first
 
 

@@ -17,7 +17,16 @@ from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundErro
 from stemtide.hub.signals import reads_disputes, statements
 from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Sighting, Signal
-from stemtide.hub.signals.rows import BoardRow, Change, Outcomes, Seen, SightingRow, board_row
+from stemtide.hub.signals.rows import (
+    NAMES,
+    WIRE,
+    BoardRow,
+    Change,
+    Outcomes,
+    Seen,
+    SightingRow,
+    board_row,
+)
 from stemtide.hub.signals.rules import Facts, SignalFacts, unpack_audience
 from stemtide.protocol.feed import MAX_PAGE, FeedEntry, FeedPage, FeedSignal, Tombstone
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
@@ -154,12 +163,21 @@ def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UU
     return found
 
 
-def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = False) -> FeedPage:
+def feed(
+    after: int,
+    *,
+    viewer: Party,
+    limit: int = MAX_PAGE,
+    exercise: bool = False,
+    history: str = "",
+) -> FeedPage:
     """What changed after a position, oldest first: a log where each signal stands once.
 
     The head is read before the rows, so that next never passes a row that commits in between.
 
-    raises: ConflictError where the hub's feed ends before that position: its history was set back.
+    history: of the position, as the reader got it; "" where it does not know it.
+    raises:  ConflictError where the hub's feed ends before that position, or has another history
+             there: it was set back.
     """
     heads = ledger.heads()
     if after > heads.positions:
@@ -167,6 +185,12 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
             "this hub's feed ends at {positions}, before {after}: it was set back to an earlier"
             " state; load the snapshot and follow from there",
             positions=heads.positions,
+            after=after,
+        )
+    if history and history != ledger.history(after, by=viewer.ref):
+        raise ConflictError(
+            "this hub's feed has another history up to {after} than yours: it was set back to an"
+            " earlier state; load the snapshot and follow from there",
             after=after,
         )
     size = max(1, min(limit, MAX_PAGE))
@@ -177,12 +201,14 @@ def feed(after: int, *, viewer: Party, limit: int = MAX_PAGE, exercise: bool = F
     page = next(in_parts(found[:size]))  # of long values, as many as a page may hold
     more = len(page) < len(found)
     entries = [_entry(row) for row in page]
+    following = entries[-1].position if more else heads.positions
     return FeedPage.model_construct(
         hub=heads.hub,
         entries=entries,
-        next=entries[-1].position if more else heads.positions,
+        next=following,
         head=heads.positions,
         more=more,
+        history=ledger.history(following, by=viewer.ref),
     )
 
 
@@ -192,7 +218,9 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     What changes while it is read has a higher position than the head says, so the feed has it.
     """
     heads = ledger.heads()
-    yield ENCODER.encode({"hub": heads.hub, "position": heads.positions}) + b"\n"
+    history = ledger.history(heads.positions, by=viewer.ref)
+    head = {"hub": heads.hub, "position": heads.positions, "history": history}
+    yield ENCODER.encode(head) + b"\n"
     live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
     after, count = 0, 0
     while True:
@@ -287,35 +315,6 @@ _FACTS = tuple(
 )
 """Columns in the order of Facts."""
 
-_WIRE_NAMES = {
-    "state": "state",
-    "position": "position",
-    "uid": "id",
-    "kind": "kind",
-    "value": "value",
-    "quality": "quality",
-    "within_bits": "within_bits",
-    "reach": "reach",
-    "content__uid": "content",
-    "labels": "labels",
-    "ideology": "ideology",
-    "entity": "entity",
-    "severity": "severity",
-    "provenance": "provenance",
-    "confidence": "confidence",
-    "tlp": "tlp",
-    "pap": "pap",
-    "is_disputed": "disputed",
-    "crisis__uid": "crisis",
-    "exercise": "exercise",
-    "shared_by__name": "shared_by",
-    "shared_at": "shared_at",
-    "expires_at": "expires_at",
-}
-"""Columns of a feed entry, with their names on the wire; only a tombstone tells its state."""
-
-WIRE = tuple(_WIRE_NAMES)
-NAMES = tuple(_WIRE_NAMES.values())
 ENCODER = msgspec.json.Encoder()
 
 

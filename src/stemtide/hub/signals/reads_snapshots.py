@@ -16,7 +16,8 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals.long_values import in_parts
 from stemtide.hub.signals.models import OpinionRow
-from stemtide.hub.signals.reads import ENCODER, NAMES, WIRE, feed_rows, named
+from stemtide.hub.signals.reads import ENCODER, feed_rows, named
+from stemtide.hub.signals.rows import NAMES, WIRE
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Opinion, PartyKind, SignalState
 
@@ -47,13 +48,15 @@ class Piece(NamedTuple):
 class Moment:
     """What a party saw at one moment.
 
-    position: the feed's. view: a digest of what the party may see beside what moves the feed.
+    position: the feed's. history: of the feed there.
+    view: a digest of what the party may see beside what moves the feed.
     tlp, pap: the strictest marks of its live signals; None where there are none.
     drops: what no longer matches, lowest position first; oldest: those after it are all here.
     """
 
     hub: UUID
     position: int
+    history: str
     view: str
     signals: int
     tlp: Tlp | None
@@ -88,6 +91,7 @@ def read_moment(
     """
     with _one_moment():
         heads = ledger.heads()
+        history = ledger.history(heads.positions, by=viewer.ref)
         seen = view(viewer=viewer, exercise=exercise)
         count, marks = 0, _Marks()
         for rows in _live(viewer, exercise=exercise):
@@ -99,6 +103,7 @@ def read_moment(
     return Moment(
         hub=heads.hub,
         position=heads.positions,
+        history=history,
         view=seen,
         signals=count,
         tlp=marks.tlp,

@@ -13,6 +13,36 @@ from stemtide.hub.signals.rules import unpack_audience
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Outcome, Provenance, Reach, Severity, SignalState
 
+_WIRE_NAMES = {
+    "state": "state",
+    "position": "position",
+    "uid": "id",
+    "kind": "kind",
+    "value": "value",
+    "quality": "quality",
+    "within_bits": "within_bits",
+    "reach": "reach",
+    "content__uid": "content",
+    "labels": "labels",
+    "ideology": "ideology",
+    "entity": "entity",
+    "severity": "severity",
+    "provenance": "provenance",
+    "confidence": "confidence",
+    "tlp": "tlp",
+    "pap": "pap",
+    "is_disputed": "disputed",
+    "crisis__uid": "crisis",
+    "exercise": "exercise",
+    "shared_by__name": "shared_by",
+    "shared_at": "shared_at",
+    "expires_at": "expires_at",
+}
+"""Columns of a feed entry, with their names on the wire; only a tombstone tells its state."""
+
+WIRE = tuple(_WIRE_NAMES)
+NAMES = tuple(_WIRE_NAMES.values())
+
 
 class Seen(NamedTuple):
     """A signal that a party may see: its row's number, its mark, and its crisis if any."""

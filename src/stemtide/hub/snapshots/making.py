@@ -116,24 +116,24 @@ def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
     kept = shelf.newest()
     # One who may see less than then gets no older file either.
     may = kept and kept.manifest.view == reads_snapshots.view(viewer=viewer, exercise=exercise)
-    path = shelf.file_of(version) if may else None
+    path = shelf.file_of(version) if kept and may and _is_of_now(kept, viewer=viewer) else None
     if path is None:
         raise GoneError(f"version {version} is not kept: take the latest whole snapshot")
     return path
 
 
-def delta(kept: Kept, *, base: int, view: str) -> Cut:
+def delta(kept: Kept, *, base: int, view: str, history: str = "") -> Cut:
     """What changed from a version that its reader has, which need not be kept, to one that is.
 
     raises: ConflictError, GoneError: the reader must take the whole snapshot; BusyError.
     """
-    _check_bridge(kept, base=base, view=view)
+    _check_bridge(kept, base=base, view=view, history=history)
     drops = [one for one in kept.note.drops if one[0] > base]
     with _turn():
         return _cut(kept, base=base, drops=drops)
 
 
-def _check_bridge(kept: Kept, *, base: int, view: str) -> None:
+def _check_bridge(kept: Kept, *, base: int, view: str, history: str) -> None:
     """Refuse a delta that would not lead from there to here."""
     to = kept.manifest
     if base > to.version:
@@ -141,6 +141,12 @@ def _check_bridge(kept: Kept, *, base: int, view: str) -> None:
             "this hub's feed ends at {version}, before {base}: it was set back to an earlier state;"
             " take the whole snapshot",
             version=to.version,
+            base=base,
+        )
+    if history and history != ledger.history(base, by=to.party):
+        raise ConflictError(
+            "this hub's feed has another history up to {base} than yours: it was set back to an"
+            " earlier state; take the whole snapshot",
             base=base,
         )
     if view != to.view:
@@ -169,6 +175,8 @@ def _is_good(kept: Kept, *, viewer: Party, keys: SigningKeys, now: datetime, at_
         return False
     if made.view != reads_snapshots.view(viewer=viewer, exercise=made.exercise):
         return False
+    if not _is_of_now(kept, viewer=viewer):
+        return False
     if not timedelta() <= age(kept, now=now) < RENEW_AFTER or made.version > heads.positions:
         return False
     # A version that the reader claims to have and nobody can have given it makes nothing.
@@ -176,6 +184,12 @@ def _is_good(kept: Kept, *, viewer: Party, keys: SigningKeys, now: datetime, at_
     took_s = kept.note.took_s
     lasts = timedelta(seconds=SHARE * took_s if took_s > _CHEAP_S else 0)
     return made.version == heads.positions or (age(kept, now=now) < lasts and not is_behind)
+
+
+def _is_of_now(kept: Kept, *, viewer: Party) -> bool:
+    """Whether a file is of this history: files outlive a database that is set back to a backup."""
+    made = kept.manifest
+    return made.history == ledger.history(made.version, by=viewer.ref)
 
 
 def _make(
@@ -234,6 +248,7 @@ def _manifest(
         version=moment.position,
         made_at=now,
         view=moment.view,
+        history=moment.history,
         size_bytes=writer.size_bytes,
         sha256=writer.sha256,
         signals=moment.signals,
@@ -284,6 +299,7 @@ def _delta_head(kept: Kept, *, base: int, drops: int, puts: int, writer: LineWri
         version=to.version,
         made_at=to.made_at,
         view=to.view,
+        history=to.history,
         size_bytes=writer.size_bytes,
         sha256=writer.sha256,
         base=base,
