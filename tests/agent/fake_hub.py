@@ -8,6 +8,7 @@ Faults are switched on by name, and happen once unless said otherwise.
 
 import asyncio
 import io
+import itertools
 import secrets
 import socket
 import threading
@@ -93,6 +94,7 @@ class FakeHub:
     snapshot_gate: threading.Event | None = None
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     played_back: bytes = b""
+    is_frozen: bool = False
     _server: Server | None = None
     _port: int = 0
 
@@ -176,6 +178,7 @@ class FakeHub:
     def _guarded(self, path, answer):
         async def check(request: Request) -> Response:
             self.asked[path] += 1
+            await self._thawed()
             if request.headers.get("authorization") != f"Bearer {KEY}":
                 return _problem(ProblemType.UNAUTHENTICATED, "Authorization: not a key of this hub")
             if path in self.answers:  # what no honest hub says
@@ -183,6 +186,11 @@ class FakeHub:
             return await answer(request)
 
         return check
+
+    async def _thawed(self):
+        """Say nothing while frozen, as a process that was stopped, whose connections stand."""
+        while self.is_frozen:  # noqa: ASYNC110 - the test thaws it from another thread
+            await asyncio.sleep(0.01)
 
     def _take(self, fault):
         """Whether a fault is due now."""
@@ -291,7 +299,10 @@ class FakeHub:
         async def body():
             nonlocal seen
             yield ": ping\n\n"
-            while True:
+            for turn in itertools.count(1):
+                await self._thawed()
+                if turn % 10 == 0:
+                    yield ": ping\n\n"
                 if self.head > seen:
                     seen = self.head
                     wake = Wake(position=seen).model_dump_json()

@@ -144,6 +144,10 @@ class AgentInProcess(Calls):
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text("utf-8").split()
         return [int(one) for one in children]
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def kill(self):
         self._end(signal.SIGKILL)
 

@@ -78,7 +78,7 @@ class Agent:
             config=config,
             store=store,
             tally=tally,
-            standing=self._sync.standing,
+            sync=self._sync,
             deliverer=self._deliverer,
             reporter=self._reporter,
             statements=self._statements,
@@ -226,12 +226,17 @@ class Agent:
         return _json({"digests": found, **self._as_of()})
 
     async def health(self, request: Request) -> Response:
-        """GET /health: how the agent stands. With ?ready the status says it too."""
+        """GET /health: how the agent stands; 503 while it is not healthy.
+
+        ?ready: 503 only while it cannot answer look-ups. ?live: never, while the process lives.
+        """
         health = await asyncio.to_thread(self._health.told)
-        is_asked = "ready" in request.query_params
-        status = 503 if is_asked and not health["ready"] else 200
+        asked = next(
+            (name for name in ("live", "ready") if name in request.query_params), "healthy"
+        )
+        status = 200 if health[asked] else 503
         if not door.knows(request):
-            health = {name: health[name] for name in ("live", "ready")}
+            health = {name: health[name] for name in ("live", "ready", "healthy")}
         return JSONResponse(health, status_code=status)
 
     async def metrics(self, _request: Request) -> Response:

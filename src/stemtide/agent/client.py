@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only talker to the hub."""
 
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from types import TracebackType
@@ -18,6 +19,9 @@ _KEY_REMEDY = (
     "Check key (or key_file): it needs the scopes feed:read and feedback:write; "
     "`stemtide key new` makes one."
 )
+SILENT_S = 8.0
+"""After so long without a byte a hub counts as away: its stream says something every 3 s."""
+
 _PATIENCE_S = 120.0  # two windows in which a hub counts requests
 _URL_REMEDY = "Check hub_url: is it a hub?"
 
@@ -35,12 +39,14 @@ class Client:
     def __init__(self, config: Config) -> None:
         self.hub = config.hub_url
         self._exercise = config.exercise or None
+        self._note_heard()
         with _with_remedy():
             self._hub = AsyncHub(
                 config.hub_url,
                 key=config.key,
                 exercise=config.exercise,
-                limits=Limits(patience_s=_PATIENCE_S),
+                limits=Limits(patience_s=_PATIENCE_S, silence_s=SILENT_S),
+                heard=self._note_heard,
                 insecure=True,  # the configuration has refused it, or was told that it is meant
             )
 
@@ -55,6 +61,14 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self._hub.__aexit__(kind, error, trace)
+
+    def _note_heard(self) -> None:
+        self._heard_at = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the hub said anything at all."""
+        return time.monotonic() - self._heard_at
 
     async def whoami(self) -> Me:
         """Whom the key stands for, and what it may do."""
@@ -84,7 +98,7 @@ class Client:
             async with self._hub.opened(
                 snapshots.read_latest_snapshot(exercise=self._exercise)
             ) as answer:
-                async for part in answer.aiter_bytes():
+                async for part in self._hub.bytes_of(answer):
                     incoming.add(part)
 
     async def wakes(self, after: int) -> AsyncGenerator[int, None]:

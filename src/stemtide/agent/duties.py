@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from stemtide.agent.client import Client
 from stemtide.agent.companion import Companion
+from stemtide.agent.disk import LOOK_EVERY_S
 from stemtide.agent.health import Health
 from stemtide.agent.index import SAVE_AFTER
 from stemtide.agent.live import Live
@@ -85,7 +86,7 @@ class Duties:
             self._companion.run,
         ]
         async with asyncio.TaskGroup() as tasks:
-            for duty in (*parts, self._save, self._tell, self._check):
+            for duty in (*parts, self._save, self._tell, self._check, self._look):
                 tasks.create_task(_keep_running(duty))
 
     async def _watch(self) -> None:
@@ -125,6 +126,12 @@ class Duties:
         while True:
             self._health.leave_notice()
             await asyncio.sleep(_LEAD_POLL_S)
+
+    async def _look(self) -> None:
+        """See every few seconds that the disk takes what is written."""
+        while True:
+            await asyncio.to_thread(self._store.disk.look)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _check(self) -> None:
         """Read the whole file once, which a start has no time for."""

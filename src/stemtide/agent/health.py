@@ -10,9 +10,10 @@ from stemtide.agent.act import Deliverer
 from stemtide.agent.companion import Companion
 from stemtide.agent.config import Config
 from stemtide.agent.feedback import Reporter
+from stemtide.agent.standing import Standing
 from stemtide.agent.statements import Statements
 from stemtide.agent.store import Store
-from stemtide.agent.sync import Standing
+from stemtide.agent.sync import Sync
 from stemtide.agent.tally import Tally
 
 _TEXT = 2000
@@ -27,7 +28,7 @@ class Health:
         config: Config,
         store: Store,
         tally: Tally,
-        standing: Standing,
+        sync: Sync,
         deliverer: Deliverer,
         reporter: Reporter,
         statements: Statements,
@@ -37,7 +38,7 @@ class Health:
         self._config = config
         self._store = store
         self._tally = tally
-        self._standing = standing
+        self._sync = sync
         self._deliverer = deliverer
         self._reporter = reporter
         self._statements = statements
@@ -62,6 +63,7 @@ class Health:
         notice = self._known()
         standing = Standing(**notice["standing"]) if notice else Standing()
         view, owed = self._store.view, self._statements.counts()
+        is_ready, is_reachable = bool(view.origin), standing.is_reachable and not standing.silence
         outbox, deliveries = self._reporter.size(), self._deliverer.size()
         troubles = {
             **_troubles(standing, notice),
@@ -72,10 +74,11 @@ class Health:
             "name": self._config.name,
             "version": __version__,
             "live": True,
-            "ready": view.origin is not None,
+            "ready": is_ready,
+            "healthy": is_ready and is_reachable and not (standing.disk or standing.stall),
             "exercise": self._config.exercise,
             "hub": self._config.hub_url,
-            "hub_reachable": standing.is_reachable,
+            "hub_reachable": is_reachable,
             "streaming": standing.is_streaming,
             "position": self._tally.slowest(self._store.position),
             "hub_head": standing.head,
@@ -106,7 +109,8 @@ class Health:
         return next((row + 1 for row in self._tally.running() if leads[row]), None)
 
     def _notice(self) -> dict[str, Any]:
-        standing = asdict(self._standing)
+        self._sync.look()
+        standing = asdict(self._sync.standing)
         return {
             "standing": {name: _short(value) for name, value in standing.items()},
             "actions_file": _short(self._deliverer.file_trouble),
@@ -120,7 +124,9 @@ class Health:
 def _troubles(standing: Standing, notice: Mapping[str, Any]) -> dict[str, str]:
     """What the process that leads knows to be wrong."""
     return {
-        "hub": standing.trouble,
+        "hub": standing.trouble or standing.silence,
+        "stalled": standing.stall,
+        "disk": standing.disk,
         "key": standing.key_trouble,
         "status": standing.status_trouble,
         "snapshot": standing.snapshot_trouble,

@@ -31,6 +31,7 @@ _COUNTERS = {
 
 _GAUGES = {
     "ready": "1 once there are signals to match against.",
+    "healthy": "1 while /health says 200.",
     "hub_reachable": "1 while the hub answers.",
     "streaming": "1 while the hub's stream wakes the agent.",
     "position": "Feed position of the signals held.",
@@ -103,6 +104,10 @@ class _Numbers(Collector):
         for name, said in _GAUGES.items():
             value = self._health[name]
             yield GaugeMetricFamily(_full(name), said, value=math.nan if value is None else value)
+        trouble = GaugeMetricFamily(_full("trouble"), "1 for each trouble.", labels=["part"])
+        for part in self._health["troubles"]:
+            trouble.add_metric([part], 1)
+        yield trouble
         for name, said in _COMPANION.items() if self._health["companion"] else ():
             value = self._health["companion"].get(name)
             full = _full(f"companion_{name}")

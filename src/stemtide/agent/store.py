@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from uuid import uuid4
 
 from stemtide.agent import index, schema
+from stemtide.agent.disk import Disk
 from stemtide.agent.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.schema import StoreError, TornError
 from stemtide.agent.state import BehindError, Brief, Origin, set_state, view_of
@@ -65,7 +66,7 @@ class Store(AbstractContextManager["Store"]):
         raises: StoreError.
         """
         self.path = directory / "agent.db"
-        self.trouble = ""
+        self.trouble, self.disk = "", Disk(directory)
         self._folder = directory / "segments"
         self.is_shared = lock is not None
         self._lock = lock or schema.lock_directory(directory)
@@ -157,7 +158,7 @@ class Store(AbstractContextManager["Store"]):
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One transaction: all of it lands on disk, or nothing."""
-        with self._writing:
+        with self._writing, self.disk.watched():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer

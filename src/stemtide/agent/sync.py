@@ -11,9 +11,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,16 +24,17 @@ from stemtide import __version__
 from stemtide.agent import act, companion_rows, feedback, signed
 from stemtide.agent.act import Because
 from stemtide.agent.backoff import Backoff
-from stemtide.agent.client import Client
+from stemtide.agent.client import SILENT_S, Client
 from stemtide.agent.config import Config
 from stemtide.agent.decide import Hit, judge
 from stemtide.agent.snapshot import Position, Reader, take_snapshot
+from stemtide.agent.standing import Lag, Standing
 from stemtide.agent.store import Store, Transaction
 from stemtide.agent.tally import Tally
 from stemtide.agent.waiting import wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.agents import AgentStatusIn
+from stemtide.protocol.agents import AgentStatusIn, AgentTrouble
 from stemtide.protocol.feed import FeedSignal, History, Tombstone
 from stemtide.protocol.words import Action, Scope, SignalState
 
@@ -55,23 +56,6 @@ class _Page(BaseModel):
     head: Position
     more: bool
     history: History = ""
-
-
-@dataclass(slots=True)
-class Standing:
-    """How the line to the hub is, for /health. Each trouble is "" for none.
-
-    key_trouble, status_trouble: what the hub does not let this agent do.
-    snapshot_trouble: why the file to start from was not taken.
-    """
-
-    is_reachable: bool = False
-    is_streaming: bool = False
-    head: int = 0
-    trouble: str = ""
-    key_trouble: str = ""
-    status_trouble: str = ""
-    snapshot_trouble: str = ""
 
 
 class Sync:
@@ -99,12 +83,23 @@ class Sync:
         self._config = config
         self._store = store
         self._client = client
+        self._lag = Lag()
         self._started_at = datetime.now(UTC)
         self._party = ""
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self.deliverer = deliverer
         self.reporter = reporter
+
+    def look(self) -> None:
+        """Bring up to date what `standing` says of silence, a standstill and the disk."""
+        standing, silent_s = self.standing, self._client.silent_s
+        standing.silence = (
+            f"the hub has said nothing for {silent_s:.0f} s" if silent_s > SILENT_S else ""
+        )
+        head = 0 if standing.is_loading else standing.head
+        standing.stall = self._lag.note(self._store.position, head, now=time.monotonic())
+        standing.disk = self._store.disk.trouble
 
     async def run(self) -> None:
         """Follow, listen and tell until cancelled."""
@@ -167,12 +162,11 @@ class Sync:
                 has_replaced = True
                 await self._take_snapshot()
                 continue
-            before = self._store.position
+            before, self.standing.head = self._store.position, page.head
             if await asyncio.to_thread(self._apply, page):
                 self.deliverer.wake()
                 self.reporter.wake()
             self._on_change()
-            self.standing.head = page.head
             if page.next != before:
                 self._moved.set()
             if not page.more:
@@ -290,6 +284,16 @@ class Sync:
 
     async def _take_snapshot(self) -> None:
         """Replace all signals by the hub's."""
+        self.standing.is_loading = True
+        try:
+            await self._load_snapshot()
+        finally:
+            self.standing.is_loading = False
+        self.deliverer.wake()
+        self.reporter.wake()
+        self._moved.set()
+
+    async def _load_snapshot(self) -> None:
         if self._config.hub_public_key:
             made = await signed.take_signed(
                 self._client,
@@ -309,9 +313,6 @@ class Sync:
                 exercise=self._config.exercise,
                 alongside=self._undo_lost,
             )
-        self.deliverer.wake()
-        self.reporter.wake()
-        self._moved.set()
 
     async def _listen(self) -> None:
         """Be woken by the stream; without it the feed is asked every few seconds."""
@@ -322,6 +323,7 @@ class Sync:
                     async for position in positions:
                         backoff.reset()
                         self.standing.is_streaming = True
+                        self.standing.head = max(self.standing.head, position)
                         if position == 0 or position > self._store.position:
                             self._wake.set()
             except HubError as error:
@@ -356,12 +358,16 @@ class Sync:
             self.standing.status_trouble = ""
 
     def _status(self) -> AgentStatusIn:
+        self.look()
+        found = {AgentTrouble.DISK: self.standing.disk, AgentTrouble.STALLED: self.standing.stall}
+        troubles = [trouble for trouble, text in found.items() if text]
         return AgentStatusIn(
             version=__version__,
             position=self._tally.slowest(self._store.position),
             signals=len(self._store.library),
             exercise=self._config.exercise,
             started_at=self._started_at,
+            troubles=troubles,
         )
 
     def _prune(self) -> None:

@@ -32,17 +32,33 @@ def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True) -> None:
     if data_dir is not None:
         os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
     from django.core.exceptions import ImproperlyConfigured
-    from django.db.utils import OperationalError
+    from django.db import DatabaseError
 
     from stemtide.hub import boot
 
     try:
         boot.start()
         boot.migrate()
-    except (ImproperlyConfigured, OperationalError, OSError) as error:
-        fail(f"the hub's database cannot be opened: {error}")
-    if has_hub_keys:
-        check_keys("secret")
+        if has_hub_keys:
+            check_keys("secret")
+    except (ImproperlyConfigured, DatabaseError, OSError) as error:
+        fail(database_trouble(error))
+
+
+def database_trouble(error: Exception) -> str:
+    """Return in one line why the hub's database cannot be used, and the remedy."""
+    from stemtide.hub.vitals import is_damaged
+
+    reason = " ".join(str(error).split())
+    if not is_damaged(error):
+        return f"the hub's database cannot be opened: {reason}"
+    from django.conf import settings
+
+    path = settings.DATABASES["default"]["NAME"]
+    return (
+        f"{path} is damaged ({reason}): move it away, put the last backup in its place and start"
+        " again; see docs/run/hub.md, Backup"
+    )
 
 
 def check_keys(*names: str) -> None:

@@ -9,6 +9,7 @@ from stemtide.cli.house import (
     OPERATOR,
     DataDir,
     check_keys,
+    database_trouble,
     forget_address,
     note_address,
     now,
@@ -32,6 +33,8 @@ def start(
     Settings are in docs/run/hub.md. Ctrl-C or SIGTERM stops it.
     """
     open_hub(data_dir)
+    from django.db import DatabaseError
+
     from stemtide.hub import boot
     from stemtide.hub.ledger.rules_keys import OtherKeyError
     from stemtide.hub.media.keys import KeyFileError
@@ -53,6 +56,8 @@ def start(
             boot.serve(host, port, ready=ready)
     except OtherKeyError as error:
         fail(str(error), code=2)
+    except DatabaseError as error:
+        fail(database_trouble(error))
     finally:
         forget_address()
 

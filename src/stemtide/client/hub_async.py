@@ -2,7 +2,7 @@
 """A hub as a program with an event loop sees it: a method for each operation, to be awaited."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -26,11 +26,16 @@ from stemtide.client.line import (
 from stemtide.client.operations_async import Operations
 
 
+def _nothing() -> None:
+    """Take no note."""
+
+
 class AsyncHub(Operations):
     """A hub, open inside `async with`. Every method raises HubError; see stemtide.client.errors.
 
     exercise: exercise signals too, in feed, snapshot and stream.
     insecure: the key may travel readably over plain http to another machine.
+    heard:    called whenever the hub says anything at all.
     Close what gives line by line where you leave it early: contextlib.aclosing.
     """
 
@@ -42,10 +47,12 @@ class AsyncHub(Operations):
         exercise: bool = False,
         insecure: bool = False,
         limits: Limits | None = None,
+        heard: Callable[[], object] = _nothing,
     ) -> None:
         self.line = Line(
             url, key=key, exercise=exercise, insecure=insecure, limits=limits or Limits()
         )
+        self._heard = heard
         self._http: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
@@ -100,7 +107,7 @@ class AsyncHub(Operations):
         raises: HubError, also where the end does not come.
         """
         async with self.opened(parts) as answer:
-            async for part in answer.aiter_bytes():
+            async for part in self.bytes_of(answer):
                 yield part
 
     async def pieces(self, lines: Lines[Any]) -> AsyncGenerator[list[bytes], None]:
@@ -125,7 +132,7 @@ class AsyncHub(Operations):
         cutter = EventCutter(events.answers[0].__name__.lower())
         if media_type_of(answer.headers) != EVENT_STREAM:
             raise AnswerError(self.line.hub, "answered something that is no stream of events")
-        async for part in answer.aiter_bytes():
+        async for part in self.bytes_of(answer):
             for said in cutter.take(part):
                 yield events.read(said.encode())
 
@@ -153,6 +160,7 @@ class AsyncHub(Operations):
             try:
                 request = self._http.build_request(**self.line.asked(question))
                 answer = await self._http.send(request, stream=True)
+                self._heard()
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 raise self.line.cannot("cannot be reached", error) from error
             if answer.is_success:
@@ -174,16 +182,22 @@ class AsyncHub(Operations):
         """Read an answer to its end, which must come: a broken hub may never stop sending."""
         limits, body = self.line.limits, bytearray()
         async with asyncio.timeout(limits.answer_s):
-            async for part in answer.aiter_bytes():
+            async for part in self.bytes_of(answer):
                 body += part
                 if len(body) > limits.answer_bytes:
                     raise AnswerError(self.line.hub, f"sent more than {limits.answer_bytes} bytes")
         return bytes(body)
 
+    async def bytes_of(self, answer: httpx.Response) -> AsyncIterator[bytes]:
+        """The bytes of an answer as they arrive."""
+        async for part in answer.aiter_bytes():
+            self._heard()
+            yield part
+
     async def _cut(self, answer: httpx.Response) -> AsyncIterator[list[bytes]]:
         """The lines of an answer in pieces, as they arrive."""
         cutter = Cutter()
-        async for part in answer.aiter_bytes():
+        async for part in self.bytes_of(answer):
             if lines := cutter.take(part):
                 yield lines
         yield cutter.end()

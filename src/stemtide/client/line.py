@@ -56,7 +56,7 @@ class Limits:
 
     answer_bytes, answer_s: one whole answer, in bytes and seconds; no stream.
     read_s, connect_s:      silence within an answer, and until a connection stands, in seconds.
-    silence_s:              silence of a stream of events; the hub pings every 15 s.
+    silence_s:              silence of a stream of events; the hub pings every 3 s.
     patience_s:             all pauses together that a hub may ask of one question (Retry-After);
                             a longer one is TooManyError at once. 0: none.
     told:                   hears of each such pause before it is made, in seconds.

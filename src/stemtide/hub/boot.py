@@ -63,7 +63,6 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     import uvicorn  # noqa: PLC0415  # needed by nobody who does not serve
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
-    from stemtide.hub.clock import Clock  # noqa: PLC0415
     from stemtide.hub.wake import wakes  # noqa: PLC0415
 
     class Server(uvicorn.Server):
@@ -80,15 +79,27 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
             super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, as it came
 
     config = uvicorn.Config(application, **_options())
-    with _listen(host, port) as listening, _stopping_is_no_failure():
-        clock = Clock()
-        clock.start()
-        keep_what_is_there()
-        try:
-            Server(config).run(sockets=[listening])
-        finally:
-            wakes.close()
-            clock.stop()
+    with _listen(host, port) as listening, _stopping_is_no_failure(), _beside_answers():
+        Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def _beside_answers() -> Iterator[None]:
+    """Run what a hub does beside answering: its clock, and the look at its own state."""
+    from stemtide.hub.clock import Clock  # noqa: PLC0415  # needs start() first
+    from stemtide.hub.vitals import vitals  # noqa: PLC0415
+    from stemtide.hub.wake import wakes  # noqa: PLC0415
+
+    clock = Clock()
+    clock.start()
+    vitals.start()
+    keep_what_is_there()
+    try:
+        yield
+    finally:
+        wakes.close()
+        vitals.stop()
+        clock.stop()
 
 
 def _options() -> dict[str, Any]:

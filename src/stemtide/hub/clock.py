@@ -22,6 +22,7 @@ from stemtide.hub.referrals import writes_holds as holds
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.situation import writes_leads as leads
 from stemtide.hub.stix import writes as stix, writes_making as making
+from stemtide.hub.vitals import vitals
 from stemtide.hub.webhooks import writes_events as events, writes_sending
 from stemtide.hub.webhooks.sending import calling_of_settings
 
@@ -125,7 +126,8 @@ class Clock:
                 self._running.start_due(now_utc())
                 if done.noted:
                     log.info("%d things fell due in crises", done.noted)
-            except Exception:
+            except Exception as error:
+                vitals.note(error)
                 # What is due stays due, so the next tick does it.
                 log.exception("the clock could not do its work; it tries again")
                 connection.close()

@@ -297,6 +297,7 @@ ALERTING_ACTS = _numbers(
     "STEMTIDE_ALERTING_ACTS", {str(one): most for one, most in AN_HOUR.items()}
 )
 LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
+MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 SIGNING_KEY_FILE = Path(os.environ.get("STEMTIDE_SIGNING_KEY_FILE") or DATA_DIR / "signing.key")
 MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)

@@ -2,6 +2,7 @@
 """Messages from an agent to the hub: how it stands, and what became of content."""
 
 from datetime import timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -32,8 +33,18 @@ class Noted(BaseModel):
     """Nothing to say: it was noted."""
 
 
+class AgentTrouble(StrEnum):
+    """What is wrong with an agent that its hub cannot see: it answers, and is not up to date."""
+
+    DISK = "disk"
+    STALLED = "stalled"
+
+
 class AgentStatusIn(BaseModel):
-    """How an agent stands. position: the feed position that its index holds."""
+    """How an agent stands. position: the feed position that its index holds.
+
+    troubles: disk: it cannot write to its disk. stalled: it does not take in what the feed has.
+    """
 
     model_config = _ORDERS
 
@@ -42,6 +53,7 @@ class AgentStatusIn(BaseModel):
     signals: int = Field(ge=0, le=2**63 - 1)
     exercise: bool = False
     started_at: AwareDatetime
+    troubles: list[AgentTrouble] = Field(default_factory=list, max_length=10)
 
 
 class OutcomeRow(BaseModel):

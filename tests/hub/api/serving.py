@@ -57,7 +57,7 @@ def main() -> None:
     from stemtide.protocol import slow_bodies
     from tests.world import make_world
 
-    stream.PING_S = float(os.environ.get("STEMTIDE_TEST_PING_S", "15"))
+    stream.PING_S = float(os.environ.get("STEMTIDE_TEST_PING_S", "3"))
     slow_bodies.GRACE_S = float(os.environ.get("STEMTIDE_TEST_GRACE_S", "30"))
     world = make_world()
     print(json.dumps({party.name: world.key(party) for party in world.everyone}), flush=True)

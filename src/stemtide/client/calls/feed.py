@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def follow_events(
     *, last_event_id: int | None = None, exercise: bool | None = None
 ) -> Events[Wake]:
-    """Wakes, while something new lies in your feed; a comment every 15 s in between.
+    """Wakes, while something new lies in your feed; a comment every 3 s in between.
 
     last_event_id: The position you have: you are woken at once if something lies after it.
 

@@ -93,7 +93,7 @@ def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpRe
     operation_id="follow_events",
 )
 def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's
-    """Wakes, while something new lies in your feed; a comment every 15 s in between."""
+    """Wakes, while something new lies in your feed; a comment every 3 s in between."""
     # asgi.py answers this address before Django does; here is only its place in the schema.
     raise ProblemError(
         ProblemType.NOT_READY, "the stream needs the ASGI server: run the hub with it"

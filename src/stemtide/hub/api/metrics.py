@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from stemtide.hub.alerts.rules import AlertState, Channel, DeliveryState
 from stemtide.hub.disconnects import served
 from stemtide.hub.parties.reads import AgentRow
+from stemtide.hub.vitals import Trouble
 from stemtide.protocol.words import Outcome, SignalState
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -70,17 +71,20 @@ def text(
     alerts: Mapping[str, int],
     deliveries: Mapping[tuple[str, str], int],
     exchanges: Mapping[str, int],
+    troubles: Iterable[Trouble],
 ) -> bytes:
     """All metrics in Prometheus' text format.
 
     totals, agents: what the asking party may see (signals.reads.totals, parties.reads.agents).
     alerts, deliveries: the same of alerts by state, and of deliveries by channel and state.
     exchanges: by state; none for those who may not know of them.
+    troubles: what is wrong with this process' disk and database.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Rooms(totals, agents=list(agents)))
     registry.register(_Alerts(alerts, deliveries=deliveries))
     registry.register(_Exchanges(exchanges))
+    registry.register(_Troubles(troubles))
     return generate_latest(process) + generate_latest(registry)
 
 
@@ -121,6 +125,25 @@ class _Exchanges(Collector):
         found = GaugeMetricFamily("stemtide_exchanges", "Exchanges by state.", labels=["state"])
         for state, count in self._states.items():
             found.add_metric([state], count)
+        yield found
+
+
+class _Troubles(Collector):
+    """What is wrong with this process, as metrics."""
+
+    def __init__(self, troubles: Iterable[Trouble]) -> None:
+        self._reasons = {(trouble.part, trouble.reason) for trouble in troubles}
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Whether /health is well, and a line for each reason why it is not."""
+        yield GaugeMetricFamily(
+            "stemtide_healthy", "1 while disk and database work.", float(not self._reasons)
+        )
+        found = GaugeMetricFamily(
+            "stemtide_trouble", "1 for each thing that is wrong.", labels=["part", "reason"]
+        )
+        for part, reason in sorted(self._reasons):
+            found.add_metric([part, reason], 1)
         yield found
 
 
@@ -165,8 +188,16 @@ class _Rooms(Collector):
         behind = GaugeMetricFamily(
             "stemtide_agent_behind", "Feed positions still to take in.", labels=["party", "agent"]
         )
+        trouble = GaugeMetricFamily(
+            "stemtide_agent_trouble",
+            "1 for each thing that an agent says is wrong with it.",
+            labels=["party", "agent", "reason"],
+        )
         for one in self._agents:
+            for reason in one.troubles:
+                trouble.add_metric([one.party, one.name, reason], 1)
             connected.add_metric([one.party, one.name], float(one.is_connected))
             behind.add_metric([one.party, one.name], one.behind)
         yield connected
         yield behind
+        yield trouble

@@ -26,6 +26,7 @@ from stemtide.hub.parties.rules import (
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.hub.snapshots.keeping import BusyError
 from stemtide.hub.snapshots.making import GoneError
+from stemtide.hub.vitals import vitals
 from stemtide.hub.wake import NoStreamLeftError, WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
 from stemtide.protocol.problems import (
@@ -141,6 +142,7 @@ def describe(error: Exception) -> Problem:
         return unexpected()
     if which is ProblemType.NOT_READY:
         log.warning("not ready: %s", error)
+        vitals.note(error)
     detail = next((DETAILS[one] for one in type(error).__mro__ if one in DETAILS), None)
     wait_s = error.retry_after_s if isinstance(error, TooManyError) else None
     if isinstance(error, AnotherDocumentError):

@@ -33,8 +33,11 @@ from stemtide.protocol.problems import Problem, ProblemType
 
 ADDRESS = "/api/v1/events/stream"
 
-PING_S = 15.0
-"""How often a quiet stream says that it lives, and every stream that its key still opens it."""
+PING_S = 3.0
+"""How often a quiet stream says that it lives: an agent notices a hub that hangs by it."""
+
+_CHECK_PINGS = 5
+"""After so many times it is looked whether the stream's key still opens it."""
 
 RETRY_MS = 1000
 """How soon an agent should come back after the stream broke."""
@@ -143,17 +146,19 @@ async def _events(
     if missed is not None:
         yield _event(missed)
     clock = asyncio.get_running_loop().time
-    check_at = clock() + PING_S
+    ping_at, check_at = clock() + PING_S, clock() + PING_S * _CHECK_PINGS
     while True:
         try:
-            async with asyncio.timeout_at(check_at):
+            async with asyncio.timeout_at(ping_at):
                 event = _event(await mine.get())
         except WakesClosedError:
             return
         except TimeoutError:
-            if not await _in_thread(lambda: _is_still_open(opened)):
-                return
-            check_at = clock() + PING_S
+            if clock() >= check_at:
+                if not await _in_thread(lambda: _is_still_open(opened)):
+                    return
+                check_at = clock() + PING_S * _CHECK_PINGS
+            ping_at = clock() + PING_S
             event = b": ping\n\n"
         yield event
 

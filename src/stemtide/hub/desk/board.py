@@ -17,6 +17,7 @@ from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
 from stemtide.hub.signals import reads as signals, reads_times
+from stemtide.hub.vitals import vitals
 from stemtide.protocol.words import Outcome
 
 CLOSED_FOR = timedelta(days=1)
@@ -76,6 +77,7 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
         "crises": [one for one in found if not one.closed_at or now - one.closed_at < CLOSED_FOR],
         "rows": signals.board(viewer=viewer, limit=ROWS),
         "agents": agents,
+        "troubles": {trouble.part for trouble in vitals.troubles()},
         "sightings": seen,
         "entries": entries.tail(viewer=viewer),
         "figures": _figures(

@@ -231,6 +231,7 @@ class Agent(models.Model):
     started_at = models.DateTimeField()
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    troubles = models.JSONField(default=list)
 
     class Meta:
         ordering = ["party__name", "name"]

@@ -12,6 +12,7 @@ from stemtide.hub.parties import rules
 from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.parties.moment import once
 from stemtide.hub.parties.rules import NotFoundError, UnknownKeyError
+from stemtide.protocol.agents import AgentTrouble
 from stemtide.protocol.words import PartyKind, Role, Scope
 
 Viewer: TypeAlias = Party
@@ -88,6 +89,7 @@ class AgentRow:
     last_seen_at: datetime
     is_connected: bool
     behind: int
+    troubles: tuple[AgentTrouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:
             last_seen_at=agent.last_seen_at,
             is_connected=rules.is_connected(agent.last_seen_at, now=now),
             behind=max(0, head - agent.position),
+            troubles=tuple(map(AgentTrouble, agent.troubles)),
         )
         for agent in Agent.objects.select_related("party").order_by("party__name", "name")
         if rules.may_see_agents(viewer.name, kind=kind, owner=agent.party.name)

@@ -160,6 +160,7 @@ def report_status(
         "signals": status.signals,
         "exercise": status.exercise,
         "started_at": status.started_at,
+        "troubles": status.troubles,
         "last_seen_at": now,
     }
     same = Agent.objects.filter(party=by, name=name)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the agent's folder takes what is written to it."""
+
+import errno
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOOK_EVERY_S = 4.0
+
+MIN_FREE_MB = 20
+"""Less room than this is trouble."""
+
+_STANDS_S = 10.0  # a small write may find room where a page of the feed does not
+_BLOCK = b"\0" * 4096
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Disk:
+    """Remembers what writes met, and tries one now and then."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = ""
+        self._failure = ""
+        self._failed_at = float("-inf")
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong; "" for nothing. A failed write counts for ten seconds."""
+        if time.monotonic() - self._failed_at < _STANDS_S:
+            return self._failure
+        return self._seen
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Remember a write to the database that fails for want of a disk."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "").startswith(_FULL):
+                self._failure = f"{self._folder} cannot be written to: {error}"
+                self._failed_at = time.monotonic()
+            raise
+
+    def look(self) -> None:
+        """Write a block that is on the disk afterwards, and see that there is room."""
+        path = self._folder / ".health"
+        try:
+            _write(path)
+            free_mb = shutil.disk_usage(self._folder).free // 1_000_000
+        except OSError as error:
+            why = "it is full" if error.errno in _NO_ROOM else error.strerror
+            self._seen = f"{self._folder} cannot be written to: {why}"
+            return
+        is_short = free_mb < MIN_FREE_MB
+        self._seen = f"{self._folder} has {free_mb} MB left: make room" if is_short else ""
+
+
+def _write(path: Path) -> None:
+    """Write, sync and remove a file. raises: OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        if os.write(descriptor, _BLOCK) < len(_BLOCK):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether this process can do its work: its disk, its database.
+
+1 Every few seconds a thread writes a small file to the disk, asks for free space, and asks the
+  database. What it finds is kept for /health, /metrics and the board.
+2 A write of a request that fails for want of a disk counts as well, for ten seconds.
+3 A look that does not come back is trouble itself.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 4.0
+SILENT_S = 9.0
+"""A look that takes longer does not come back: the database or the disk hangs."""
+
+_STANDS_S = 10.0
+_BLOCK = b"\0" * 4096
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_POSTGRES_REASONS = {"53100": "full", "25006": "not-writable"}  # PostgreSQL, Appendix A
+
+
+class Part(StrEnum):
+    """What is looked at."""
+
+    DISK = "disk"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong. reason: a word for machines; text: for the hub's operator."""
+
+    part: Part
+    reason: str
+    text: str
+
+
+class Vitals:
+    """Looks at disk and database; in a thread of its own once it is started."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._looking = threading.Lock()
+        self._seen: tuple[Trouble, ...] = ()
+        self._began_at = self._ended_at = float("-inf")
+        self._failure: tuple[float, Trouble] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._stop.clear()
+        self._look()
+        self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End. A look that hangs is left to the end of the process."""
+        self._stop.set()
+        self._thread = None
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """Return what is wrong now; nothing where all is well."""
+        now = time.monotonic()
+        if self._thread is None and now - self._ended_at > LOOK_EVERY_S:
+            self._look()
+        found = list(self._seen)
+        if self._thread is not None and now - self._ended_at > SILENT_S:
+            text = f"disk or database have not answered for {now - self._ended_at:.0f} s"
+            found.append(Trouble(Part.DATABASE, "silent", text))
+        if self._failure and now - self._failure[0] < _STANDS_S:
+            found.append(self._failure[1])
+        return tuple(found)
+
+    def note(self, error: Exception) -> None:
+        """Count an error of a request, if it says that disk or database are at fault."""
+        trouble = _of_database(error) if isinstance(error, DatabaseError) else None
+        if trouble and trouble.reason != "away":
+            self._failure = (time.monotonic(), trouble)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        """Look once. Nobody else's look is waited for."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            before = self._seen
+            self._seen = (*_disk(), *_database())
+            for trouble in self._seen:
+                if trouble not in before:
+                    log.error("the hub is not well: %s", trouble.text)
+        finally:
+            self._ended_at = time.monotonic()
+            self._looking.release()
+            if threading.current_thread() is self._thread:
+                connection.close()
+
+
+vitals = Vitals()
+"""Of this process."""
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether an error says that the file of a SQLite database is no longer whole."""
+    trouble = _of_database(error)
+    return trouble is not None and trouble.reason == "damaged"
+
+
+def folders() -> list[Path]:
+    """Return the folders that the hub writes to."""
+    found = [Path(settings.DATA_DIR)]
+    if connection.vendor == "sqlite":
+        database = Path(settings.DATABASES["default"]["NAME"]).parent
+        found += [database] if database.is_dir() and database not in found else []
+    return found
+
+
+def _disk() -> Iterator[Trouble]:
+    """Write to each folder, and see that there is room."""
+    for folder in folders():
+        path = folder / f".health-{os.getpid()}"
+        try:
+            _write(path)
+            free_mb = shutil.disk_usage(folder).free // 1_000_000
+        except OSError as error:
+            reason = "full" if error.errno in _FULL else "not-writable"
+            text = f"{folder} cannot be written to: {error.strerror}"
+            yield Trouble(Part.DISK, reason, text)
+            continue
+        if free_mb < settings.MIN_FREE_MB:
+            text = (
+                f"{folder} has {free_mb} MB left, and less than {settings.MIN_FREE_MB} is trouble"
+            )
+            yield Trouble(Part.DISK, "nearly-full", text)
+
+
+def _write(path: Path) -> None:
+    """Write a block that is on the disk afterwards, and remove it. raises: OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        if os.write(descriptor, _BLOCK) < len(_BLOCK):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+
+
+def _database() -> Iterator[Trouble]:
+    """Ask the database; on PostgreSQL, whose disk is elsewhere, have it write as well."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT positions FROM ledger_numbering")
+            cursor.fetchone()
+            if connection.vendor == "postgresql":  # a line in its log, which changes no row
+                cursor.execute("SELECT pg_logical_emit_message(false, 'stemtide', 'health')")
+    except DatabaseError as error:
+        yield _of_database(error) or Trouble(Part.DATABASE, "away", f"the database: {error}")
+
+
+def _of_database(error: Exception) -> Trouble | None:
+    """Return what an error of the database says of its disk; None where it says nothing of it."""
+    cause = error.__cause__
+    name = getattr(cause, "sqlite_errorname", "") if isinstance(cause, sqlite3.Error) else ""
+    reason = _POSTGRES_REASONS.get(str(getattr(cause, "sqlstate", "")), "")
+    if name == "SQLITE_FULL":
+        reason = "full"
+    elif name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
+        reason = "not-writable"
+    elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        reason = "damaged"
+    if not reason:
+        return None
+    part = Part.DATABASE if reason == "damaged" else Part.DISK
+    return Trouble(part, reason, f"the database cannot be written to: {error}")
