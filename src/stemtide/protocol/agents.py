@@ -14,6 +14,9 @@ _ORDERS = ConfigDict(extra="forbid", frozen=True)
 BUCKET = timedelta(minutes=5)
 """Spans of time in which outcomes are counted; they begin at full multiples of it, in UTC."""
 
+MOST_A_MINUTE = 1_000_000
+"""How many uploads the rows of a signal may count for each minute that they span."""
+
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 """A language tag. source: RFC 5646 (BCP 47), in its common shapes."""
 
@@ -61,7 +64,8 @@ class OutcomeRow(BaseModel):
 
     Counts only: never anything about a user, an upload or an account. An agent sends one row for
     each span of BUCKET, so that the hub can tell when content was met also after an outage; a
-    longer span counts where it ends.
+    longer span counts where it ends. The rows of a signal in a report count together at most
+    MOST_A_MINUTE for each minute of the clock from a first_at to its last_at.
 
     language: of the content, as the provider knows it (BCP 47); None where it does not.
     was: the outcome that the same uploads were reported with before, at the same signal or at

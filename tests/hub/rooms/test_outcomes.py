@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -194,6 +195,49 @@ def test_a_moved_upload_stays_in_the_curve_where_it_was_met(world):
     assert reads_sightings.version(crisis.id, viewer=world.agency) != before
     table = reads_sightings.table(crisis.id, viewer=world.agency)
     assert (table.total.total, table.languages[0].outcomes.total) == (3, 3)
+
+
+def test_rows_of_a_signal_count_at_most_a_million_uploads_a_minute(world):
+    absurd, full = world.share().id, world.share(value=hex_value(2)).id
+    out = report(
+        world,
+        outcome(absurd, count=1_000_000_000),
+        outcome(absurd, "held"),
+        outcome(full, count=1_000_000),
+    )
+    assert [one.signal for one in out.rejected] == [absurd]
+    assert "at most 1,000,000 are believed" in out.rejected[0].message
+    assert (out.counted, counts(absurd)) == (1_000_000, {})
+    assert reads.sightings(viewer=world.agency)[0].blocked == 1_000_000
+    assert world.last_entry().detail["rejected"] == 1
+
+
+def spanning(signal, first, last, count):
+    times = {"first_at": NOON + timedelta(minutes=first), "last_at": NOON + timedelta(minutes=last)}
+    return outcome(signal, count=count).model_copy(update=times)
+
+
+@pytest.mark.parametrize(
+    ("spans", "most"),
+    [
+        ([(0, 0)], 1_000_000),
+        ([(0, 4.9)], 5_000_000),
+        ([(0, 0.1), (0.2, 0.3), (0, 0.5)], 1_000_000),
+        ([(0, 4.9), (2, 6), (9, 9)], 8_000_000),
+        ([(-900_000, 0)], 1_000_000),
+        ([(-900_000, -890_000)], 1_000_000),
+        ([(9, 900_000)], 1_000_000),
+    ],
+)
+def test_each_minute_that_rows_span_allows_a_million_once(world, spans, most):
+    """The signal is shared at noon, and the report comes nine minutes later."""
+    uid, now = world.share().id, NOON + timedelta(minutes=9)
+    rows = [spanning(uid, *one, count=1) for one in spans]
+    rows[0] = rows[0].model_copy(update={"count": most - len(rows) + 2})
+    too_many = report_of(*rows)
+    assert writes.report_outcomes(too_many, by=world.big_provider, now=now).counted == 0
+    rows[0] = rows[0].model_copy(update={"count": most - len(rows) + 1})
+    assert writes.report_outcomes(report_of(*rows), by=world.big_provider, now=now).counted == most
 
 
 def test_a_long_report_counts_whole(world):

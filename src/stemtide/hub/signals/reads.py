@@ -149,8 +149,8 @@ def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
     found = {}
     for some in batches(uids):
         rows = Signal.objects.filter(visible(viewer), uid__in=some)
-        facts = rows.values_list("uid", "pk", "exercise", "crisis__uid")
-        found.update({uid: Seen(pk, mark, crisis) for uid, pk, mark, crisis in facts})
+        facts = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
+        found.update({one[0]: Seen(*one[1:]) for one in facts})
     return found
 
 

@@ -45,11 +45,12 @@ NAMES = tuple(_WIRE_NAMES.values())
 
 
 class Seen(NamedTuple):
-    """A signal that a party may see: its row's number, its mark, and its crisis if any."""
+    """A signal that a party may see: its row's number, its mark, its crisis if any, and its age."""
 
     pk: int
     exercise: bool
     crisis: UUID | None
+    shared_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.signals import reads, reads_sightings, rules
+from stemtide.hub.signals import reads, reads_sightings, rules, rules_counts
 from stemtide.hub.signals.models import CountedReport
 from stemtide.hub.signals.rows import Seen
 from stemtide.hub.signals.writes_moves import count_rows
@@ -30,8 +30,9 @@ def report_outcomes(
 
     An upload counts once, at its present outcome: rows that say so move it (writes_moves).
 
-    A row on a signal that the party may not see is named and left out; the others count. The
-    ledger gets an entry for each crisis whose signals were seen, so that its timeline has it.
+    Rows on a signal that the party may not see, or with more uploads than can be, are left out and
+    their signal is named (rules_counts); the others count. The ledger gets an entry for each crisis
+    whose signals were seen, so that its timeline has it.
 
     raises: NotAllowedError for everyone but providers.
     """
@@ -41,8 +42,8 @@ def report_outcomes(
         return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
     named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
     seen = reads.seen_by_uid(named, viewer=by)
-    known = [row for row in body.rows if row.signal in seen]
-    unknown = {row.signal for row in body.rows} - seen.keys()
+    refused = rules_counts.refused(body.rows, seen=seen, now=now)
+    known = [row for row in body.rows if row.signal not in refused]
     curves = reads_sightings.curve_facts(seen, viewer=by)
     groups = {
         crisis: (rows, *count_rows(rows, seen=seen, curves=curves, by=by, now=now))
@@ -52,7 +53,7 @@ def report_outcomes(
     report = CountedReport.objects.create(
         uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
     )
-    rejected_count = len(unknown)
+    rejected_count = len(refused)
     for crisis, (rows, _, sums) in groups.items():
         found = [seen[row.signal] for row in rows]
         detail: dict[str, object] = {
@@ -72,8 +73,7 @@ def report_outcomes(
             exercise=bool(found) and all(one.exercise for one in found),
             crisis=crisis,
         )
-    message = "there is no such signal that your party may see: drop it"
-    rejected = [RejectedOutcome(signal=uid, message=message) for uid in sorted(unknown)]
+    rejected = [RejectedOutcome(signal=uid, message=why) for uid, why in sorted(refused.items())]
     return OutcomeReportOut(report=body.report, counted=counted, is_repeat=False, rejected=rejected)
 
 
