@@ -58,7 +58,7 @@ class Placement(models.Model):
     at: of the first of them; each later one has its moment SPACING after the one before. No earlier
         than the moments of all positions given out before, whatever the clock says.
     mark: a random number. A hub that was set back gives the same positions out again, with other
-          marks (decision 0086). None for positions from before there were marks.
+          marks (decision 0085). None for positions from before there were marks.
     """
 
     first = models.BigIntegerField(primary_key=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mark feed positions, so that a hub that was set back is recognised: decision 0086."""
+"""Mark feed positions, so that a hub that was set back is recognised: decision 0085."""
 
 from django.db import migrations, models
 
