@@ -40,6 +40,7 @@ from stemtide.hub.referrals import (
     writes_holds,
 )
 from stemtide.hub.reports import writes as reports
+from stemtide.hub.signals import reads_outliers
 from stemtide.hub.situation import writes as situation, writes_leads
 from stemtide.hub.webhooks import writes as webhooks
 from stemtide.hub.webhooks.models import Delivery as WebhookDelivery
@@ -89,10 +90,13 @@ def assemble(world) -> dict[str, str]:
     task = ActionIn(text="Drill it.", owner="authority", due="2030-01-31")
     written = reports.add_action(written.id, body=task, by=authority, now=world.now)
     world.outcome(signal, by="provider", count=41)
+    world.outcome(signal, by="provider", count=9, lookups=2)
+    (outlier,) = reads_outliers.outliers(viewer=world.party["agency"])
     world.agent("provider")
     return {
         "crisis": str(crisis),
         "signal": str(signal),
+        "outlier": str(outlier.id),
         "preview": str(previewed.id),
         "look": str(look),
         "message": str(message.id),

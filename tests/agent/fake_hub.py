@@ -84,6 +84,8 @@ class FakeHub:
     marks: dict[int, str] = field(default_factory=dict)
     outcomes: Counter = field(default_factory=Counter)
     languages: Counter = field(default_factory=Counter)
+    lookups: dict[str, int] = field(default_factory=dict)
+    knows_lookups: bool = True
     reports: list[UUID] = field(default_factory=list)
     statuses: list[tuple[str, AgentStatusIn]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
@@ -323,6 +325,9 @@ class FakeHub:
             return _problem(ProblemType.INVALID, str(error))
         if self._take("decline report"):
             return _problem(ProblemType.INVALID, "rows: not today")
+        if report.lookups and not self.knows_lookups:
+            return _problem(ProblemType.INVALID, "lookups: Extra inputs are not permitted")
+        self.lookups |= {one.begins_at.isoformat(): one.count for one in report.lookups}
         is_repeat = report.report in self.reports
         rejected = [
             RejectedOutcome(signal=row.signal, message="no such signal")

@@ -35,6 +35,35 @@ def test_holds_and_logs_are_reported_as_such(hub, agent):
     until(lambda: hub.outcomes[held, "held"] == 1)
 
 
+def test_a_report_says_how_many_look_ups_there_were_matched_or_not(hub, agent):
+    signal = share(hub, agent)
+    agent.ask(*({"sha256": sha256(b"other %d" % number)} for number in range(5)))
+    agent.ask({"sha256": sha256(b"another")}, {"sha256": ONE}, {"sha256": ONE})
+    until(lambda: hub.outcomes[signal, "blocked"] == 2)
+    assert sum(hub.lookups.values()) == 8
+    upload(agent, 3)
+    until(lambda: hub.outcomes[signal, "blocked"] == 5)
+    assert sum(hub.lookups.values()) == 11
+
+
+def test_an_older_hub_gets_its_reports_without_look_ups(hub, agent):
+    hub.knows_lookups = False
+    signal = share(hub, agent)
+    upload(agent, 2)
+    until(lambda: hub.outcomes[signal, "blocked"] == 2)
+    agent.wait(outbox=0)
+    assert not hub.lookups
+
+
+def test_what_an_older_agent_left_to_report_was_looked_up_too(tmp_path):
+    now = datetime.now(UTC)
+    with Store(tmp_path) as store, store.write() as tx:
+        count(tx, signal="a", outcome=Outcome.BLOCKED, now=now, number=7)
+        tx.execute("DROP TABLE lookups")
+    with Store(tmp_path) as store:
+        assert [number for _, number in store.read("SELECT * FROM lookups")] == [7]
+
+
 def settled(hub):
     return {key: number for key, number in hub.outcomes.items() if number}
 

@@ -77,3 +77,23 @@ def test_a_report_needs_an_activation_and_an_audience(hub, crisis):
     assert "no report yet" in say(hub, "report", "show", crisis, code=1).err
     words = ["report", "publish", crisis, "--audience", "room"]
     assert "say --yes" in say(hub, *words, code=2).err
+
+
+def test_uploads_beyond_the_look_ups_are_listed_counted_and_discarded(hub):
+    facts = {"labels": ["livestream"], "severity": "high", "tlp": "green"}
+    body = {"kind": "sha256", "value": "ab" * 32, **facts}
+    with hub.client() as client:
+        uid = client.post("/api/v1/signals", json=body).json()["id"]
+    at = "2026-11-24T12:00:00Z"
+    row = {"signal": uid, "outcome": "blocked", "count": 900, "first_at": at, "last_at": at}
+    report = {"report": uid, "agent": "uploads", "rows": [row]}
+    report["lookups"] = [{"begins_at": at, "count": 7}]
+    with hub.client(party="big-video") as client:
+        assert client.post("/api/v1/outcomes", json=report).json()["set_aside"] == 900
+    (found,) = say(hub, "outlier", "list", "--open", "--signal", uid, "--json").rows
+    counted = say(hub, "outlier", "count", found["id"]).out
+    assert "counted  900 blocked of 7 look-ups  big-video uploads" in counted
+    assert "left out" in say(hub, "outlier", "discard", found["id"]).out
+    assert "no outlier" in say(hub, "outlier", "list", "--open").err
+    refused = say(hub, "outlier", "count", found["id"], party="big-video", code=1)
+    assert "decided by the agency" in refused.err

@@ -101,7 +101,7 @@ class Reporter:
         if report is None:
             return False
         try:
-            answer = await self._client.send_outcomes(report)
+            answer = await self._send(report)
         except DeclinedError as error:
             # Sent again it would be refused again and hold up all others, so it is set aside,
             # where /health shows it and a person can retry it.
@@ -112,6 +112,16 @@ class Reporter:
             raise AnswerError(self._client.hub, f"acknowledged another report: {answer.report}")
         await asyncio.to_thread(self._settle, answer)
         return True
+
+    async def _send(self, report: OutcomeReportIn) -> OutcomeReportOut:
+        """Send a report; without look-ups to an older hub, which does not know them."""
+        try:
+            return await self._client.send_outcomes(report)
+        except DeclinedError as error:
+            if not report.lookups or "lookups" not in str(error):
+                raise
+            bare = OutcomeReportIn(report=report.report, agent=report.agent, rows=report.rows)
+            return await self._client.send_outcomes(bare)
 
     def _next_report(self) -> OutcomeReportIn | None:
         with self._store.write() as tx:
@@ -125,14 +135,26 @@ class Reporter:
                 " FROM outcomes WHERE report = ? AND refused = '' ORDER BY was != '', first_at",
                 (report,),
             ).fetchall()
+            lookups = tx.execute(
+                "SELECT bucket, count FROM lookups"
+                " WHERE bucket IN (SELECT bucket FROM outcomes WHERE report = ? AND refused = '')",
+                (report,),
+            ).fetchall()
         if not rows:
             return None
-        return OutcomeReportIn(
-            report=UUID(report), agent=self._name, rows=tuple(_outcome_row(row) for row in rows)
-        )
+        # What is not set is not sent, as in rows.
+        sent = {"report": UUID(report), "agent": self._name, "rows": map(_outcome_row, rows)}
+        spans = [{"begins_at": bucket, "count": number} for bucket, number in lookups]
+        return OutcomeReportIn.model_validate(sent | ({"lookups": spans} if spans else {}))
 
     def _settle(self, answer: OutcomeReportOut) -> None:
-        """Delete what the hub counted; keep what it rejected, with its reason."""
+        """Delete what the hub counted or set aside; keep what it rejected, with its reason."""
+        if answer.set_aside:
+            logger.warning(
+                "the hub set %d uploads aside, which exceed this agent's look-ups: its agency or"
+                " the sharer of the signal decides whether they count",
+                answer.set_aside,
+            )
         with self._store.write() as tx:
             for one in answer.rejected:
                 logger.warning("the hub counts no outcome of %s: %s", one.signal, one.message)

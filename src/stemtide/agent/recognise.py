@@ -85,6 +85,7 @@ class Recogniser:
         self._sandbox = sandbox
         self._deliverer = deliverer
         self._reporter = reporter
+        self._pending = uploads.PendingLookups()
         self._decoders = ThreadPoolExecutor(config.workers, "decode")
         self._lookers = ThreadPoolExecutor(_LOOKERS, "look")
 
@@ -154,6 +155,8 @@ class Recogniser:
     ) -> _Outcome:
         """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
         if look_only or not any(found):
+            if not look_only:
+                self._pending.add(len(items))
             return _Outcome(self._decide(found, tx=None, strict=strict))
         try:
             with self._store.write() as tx:
@@ -169,6 +172,8 @@ class Recogniser:
                     )
                     for item, made, decision in zip(items, prints, decisions, strict=True)
                 ]
+                self._pending.add(news.count(False))
+                self._pending.write(tx)
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says what was not written down.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"

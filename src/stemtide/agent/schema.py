@@ -47,6 +47,9 @@ _KEPT = {
       ref TEXT PRIMARY KEY, signal TEXT NOT NULL, outcome TEXT NOT NULL, at REAL NOT NULL,
       language TEXT NOT NULL
     ) WITHOUT ROWID""",
+    "lookups": """CREATE TABLE lookups (
+      bucket TEXT PRIMARY KEY, count INTEGER NOT NULL
+    ) WITHOUT ROWID""",
     "deliveries": """CREATE TABLE deliveries (
       seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, channel TEXT NOT NULL,
       ref TEXT NOT NULL, body TEXT NOT NULL, due_at REAL NOT NULL,
@@ -90,6 +93,12 @@ _RESTRICTIONS_INDEXES = (
 )
 _LATER = {
     "counted": (_KEPT["counted"],),
+    # What an older agent counted and did not report was looked up as well.
+    "lookups": (
+        _KEPT["lookups"],
+        """INSERT INTO lookups SELECT bucket, sum(count) FROM outcomes
+          WHERE bucket != '' GROUP BY bucket""",
+    ),
     "restrictions": (_KEPT["restrictions"], *_RESTRICTIONS_INDEXES),
     "banked": (_KEPT["banks"], _KEPT["banked"], *_BANKED_INDEXES),
 }

@@ -5,6 +5,8 @@ When the outcome of an upload changes, a row moves it: "was" says where it count
 keeps the time at which the content was met.
 """
 
+import threading
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -14,6 +16,29 @@ from stemtide.protocol.words import OUTCOME_OF, Action, Outcome
 
 UNSEALED = ""
 """The report of counts that are in no report yet."""
+
+
+class PendingLookups:
+    """Look-ups that counted no upload: they are written with the next upload that counts.
+
+    So most look-ups write nothing. A kill loses some; never one that counted an upload.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, number: int) -> None:
+        """Count look-ups as of now."""
+        with self._lock:
+            self._counts[_bucket(datetime.now(UTC))] += number
+
+    def write(self, tx: Transaction) -> None:
+        """Write what is pending."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+        for bucket, number in counts.items():
+            _add_lookups(tx, bucket, number)
 
 
 def count(
@@ -46,9 +71,13 @@ def count(
 def count_upload(
     tx: Transaction, *, ref: str, signal: str, outcome: Outcome, now: datetime, language: str = ""
 ) -> None:
-    """Count an upload, or move it to its present outcome if it was counted before."""
+    """Count an upload, or move it to its present outcome if it was counted before.
+
+    With each upload that it counts it counts a look-up, so no count exceeds them.
+    """
     before = _counted(tx, ref)
     if before is None:
+        _add_lookups(tx, _bucket(now), 1)
         count(tx, signal=signal, outcome=outcome, now=now, language=language)
         tx.execute(
             "INSERT INTO counted (ref, signal, outcome, at, language) VALUES (?, ?, ?, ?, ?)",
@@ -94,8 +123,12 @@ def _decides(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str, Outcom
 
 
 def forget(tx: Transaction, *, before: datetime) -> None:
-    """Forget where uploads counted that were met before a time."""
+    """Forget where uploads counted that were met before a time, and the look-ups of that time."""
     tx.execute("DELETE FROM counted WHERE at < ?", (before.timestamp(),))
+    tx.execute(
+        "DELETE FROM lookups WHERE bucket < ? AND bucket NOT IN (SELECT bucket FROM outcomes)",
+        (_bucket(before),),
+    )
 
 
 def _counted(tx: Transaction, ref: str) -> tuple[str, str, float, str] | None:
@@ -128,6 +161,14 @@ def _move(
     )
     tx.execute(
         "UPDATE counted SET signal = ?, outcome = ? WHERE ref = ?", (signal, outcome.value, ref)
+    )
+
+
+def _add_lookups(tx: Transaction, bucket: str, number: int) -> None:
+    tx.execute(
+        "INSERT INTO lookups (bucket, count) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        (bucket, number),
     )
 
 

@@ -26,6 +26,7 @@ from stemtide.cli.hold import hold
 from stemtide.cli.hub import hub
 from stemtide.cli.media import hash_files, match_files
 from stemtide.cli.order import order
+from stemtide.cli.outlier import outlier
 from stemtide.cli.party import key, party
 from stemtide.cli.person import person
 from stemtide.cli.preview import previews
@@ -70,6 +71,7 @@ for _noun, _name in (
     (situation, "situation"),
     (lead, "lead"),
     (order, "order"),
+    (outlier, "outlier"),
     (complaint, "complaint"),
     (report, "report"),
     (progress, "progress"),

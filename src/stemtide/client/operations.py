@@ -33,6 +33,8 @@ from stemtide.client.calls import (
 class Operations:
     """A method for each operation; docs/use/python.md says how they are used."""
 
+    decide_outlier = asked(agents.decide_outlier)
+    list_outliers = asked(agents.list_outliers)
     report_outcomes = asked(agents.report_outcomes)
     report_status = asked(agents.report_status)
     whoami = asked(agents.whoami)

@@ -33,6 +33,8 @@ from stemtide.client.calls import (
 class Operations:
     """A method for each operation; docs/use/python.md says how they are used."""
 
+    decide_outlier = asked_later(agents.decide_outlier)
+    list_outliers = asked_later(agents.list_outliers)
     report_outcomes = asked_later(agents.report_outcomes)
     report_status = asked_later(agents.report_status)
     whoami = asked_later(agents.whoami)

@@ -92,14 +92,40 @@ class OutcomeRow(BaseModel):
         return self
 
 
+class Lookups(BaseModel):
+    """How many look-ups an agent answered so far in one span of BUCKET, matched or not."""
+
+    model_config = _ORDERS
+
+    begins_at: AwareDatetime
+    count: int = Field(ge=0, le=1_000_000_000_000)
+
+    @model_validator(mode="after")
+    def _at_multiple(self) -> "Lookups":
+        if self.begins_at.timestamp() % BUCKET.total_seconds():
+            raise ValueError("begins_at: is not a full multiple of 5 minutes in UTC")
+        return self
+
+
 class OutcomeReportIn(BaseModel):
-    """One report. The hub counts a report id once, however often it is sent."""
+    """One report. The hub counts a report id once, however often it is sent.
+
+    lookups: for the spans of time of the rows. A row that adds more uploads than that is set aside
+    until a person decides; without them only the bound of rows holds.
+    """
 
     model_config = _ORDERS
 
     report: UUID
     agent: str = Field(pattern=AGENT_NAME)
     rows: tuple[OutcomeRow, ...] = Field(min_length=1, max_length=10_000)
+    lookups: tuple[Lookups, ...] = Field(default=(), max_length=10_000)
+
+    @model_validator(mode="after")
+    def _no_span_twice(self) -> "OutcomeReportIn":
+        if len({one.begins_at for one in self.lookups}) < len(self.lookups):
+            raise ValueError("lookups: name each span of time once")
+        return self
 
 
 class RejectedOutcome(BaseModel):
@@ -110,9 +136,43 @@ class RejectedOutcome(BaseModel):
 
 
 class OutcomeReportOut(BaseModel):
-    """What became of a report. counted is 0 for one that was counted before."""
+    """What became of a report. counted is 0 for one that was counted before.
+
+    set_aside: uploads of rows that say more than the look-ups of their time; a person decides.
+    """
 
     report: UUID
     counted: int
     is_repeat: bool
     rejected: list[RejectedOutcome]
+    set_aside: int = 0
+
+
+class OutlierOut(BaseModel):
+    """A row of a report that was set aside: it adds more uploads than the agent looked up.
+
+    is_counted: whether it counts in sums; None while nobody has decided.
+    """
+
+    id: UUID
+    signal: UUID
+    party: str
+    agent: str
+    outcome: Outcome
+    count: int
+    lookups: int
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+    received_at: AwareDatetime
+    exercise: bool
+    is_counted: bool | None
+    decided_by: str
+    decided_at: AwareDatetime | None
+
+
+class OutlierDecisionIn(BaseModel):
+    """Whether a row that was set aside counts."""
+
+    model_config = _ORDERS
+
+    is_counted: bool

@@ -19,6 +19,8 @@ NEEDS = [
     ("GET", "/api/v1/events/stream", "feed:read"),
     ("PUT", "/api/v1/agents/a1", "feedback:write"),
     ("POST", "/api/v1/outcomes", "feedback:write"),
+    ("GET", "/api/v1/outliers", "feed:read"),
+    ("PUT", f"/api/v1/outliers/{SOME}/decision", "feedback:write"),
     ("POST", "/api/v1/crises", "crises:write"),
     ("GET", "/api/v1/crises", "feed:read"),
     ("GET", f"/api/v1/crises/{SOME}", "feed:read"),

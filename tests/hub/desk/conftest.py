@@ -13,7 +13,7 @@ from stemtide.hub.desk import board
 from stemtide.hub.parties import writes as parties
 from stemtide.hub.parties.reads import Actor
 from stemtide.hub.signals import writes as signals
-from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
+from stemtide.protocol.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
 from stemtide.protocol.crises import CheckIn, InviteIn, MeasureIn, ProposalIn, WarningIn
 from stemtide.protocol.frameworks import framework
 from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
@@ -92,11 +92,13 @@ class World:
         heard = self.now - timedelta(seconds=seconds_ago)
         parties.report_status(name, by=self.party[party], status=status, now=heard)
 
-    def outcome(self, uid, *, by, outcome=Outcome.BLOCKED, count=1):
+    def outcome(self, uid, *, by, outcome=Outcome.BLOCKED, count=1, lookups=None):
         row = OutcomeRow(
             signal=uid, outcome=outcome, count=count, first_at=self.now, last_at=self.now
         )
-        body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,))
+        begins_at = datetime.fromtimestamp(self.now.timestamp() // 300 * 300, UTC)
+        spans = () if lookups is None else (Lookups(begins_at=begins_at, count=lookups),)
+        body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,), lookups=spans)
         signals.report_outcomes(body, by=self.party[by], now=self.now)
 
     def someone(self, person):

@@ -210,6 +210,7 @@ POST sign-in                      200 302 302 302 302 302 302 302 302 302 302 30
 POST sign-out                     in  in  in  in  in  in  in  in  in  in  in  in  in
 GET  signal                       in  200 200 200 200 200 200 200 200 200 200 404 200
 POST signal-opinion               in  302 302 403 403 302 302 302 302 403 302 404 302
+POST signal-outlier               in  302 403 403 403 403 302 403 403 403 404 404 403
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
 POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
 GET  webhook                       in  403 403 403 403 200 404 403 403 403 403 403 403
@@ -230,6 +231,7 @@ PARTS = {
     "signal": {"uid": "signal"},
     "signal-withdraw": {"uid": "signal"},
     "signal-opinion": {"uid": "signal"},
+    "signal-outlier": {"uid": "signal", "outlier": "outlier"},
     "cluster": {"uid": "crisis", "key": "signal"},
     "look-new": {"uid": "signal"},
     "preview-send": {"uid": "signal"},
@@ -399,6 +401,7 @@ DATA = {
     "report-sections": {"text-lessons": "Learnt."},
     "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
     "signal-opinion": {"opinion-opinion": "dispute"},
+    "signal-outlier": {"decision": "count"},
     "exchange-act": {"confirm": "on"},
     "drill-start": {"party": ["authority"]},
     "contact-new": {

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.signals import reads
+from stemtide.hub.signals import reads, reads_outliers
 from stemtide.protocol.words import Opinion, Role, SignalState
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
@@ -180,3 +180,28 @@ def test_an_address_by_itself_says_so_and_nothing_is_said_of_makers_unknown(worl
     assert "this address alone" in page
     assert "Ideology" not in page
     assert "Listed entity" not in page
+
+
+def test_uploads_beyond_the_look_ups_are_shown_apart_until_somebody_counts_them(world):
+    uid = world.share(tlp="green")
+    world.outcome(uid, by="provider", count=5)
+    world.outcome(uid, by="provider", count=900, lookups=7)
+    desk = world.desk("agency", Role.COORDINATOR)
+    said = "uploads are not counted: agent uploads reported only 7 look-ups for that time."
+    assert said in text(desk.get("/"))
+    page = text(desk.get(f"/signals/{uid}"))
+    assert said in page
+    assert "Nobody has decided yet." in page
+    assert "All providers 5 blocked" in page
+    (one,) = reads_outliers.outliers(viewer=world.party["agency"])
+    path = f"/signals/{uid}/outliers/{one.id}"
+    desk.post(path, {"decision": "perhaps"})
+    assert said in text(desk.get(f"/signals/{uid}"))
+    counted = text(desk.post(path, {"decision": "count"}, follow=True))
+    assert "These uploads count." in counted
+    assert "All providers 905 blocked" in counted
+    assert said not in text(desk.get("/"))
+    discarded = text(desk.post(path, {"decision": "discard"}, follow=True))
+    assert "All providers 5 blocked" in discarded
+    assert "Leave these uploads out" not in discarded
+    assert "Count these uploads" not in text(world.desk("provider").get(f"/signals/{uid}"))

@@ -11,12 +11,41 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call, part
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from stemtide.protocol.agents import (
         AgentStatusIn,
         Noted,
         OutcomeReportIn,
         OutcomeReportOut,
+        OutlierDecisionIn,
+        OutlierOut,
         Whoami,
+    )
+
+
+def decide_outlier(body: OutlierDecisionIn, *, uid: UUID | str) -> Call[OutlierOut]:
+    """Count these uploads, or leave them out. Deciding again replaces the decision.
+
+    Needs a key with the scope feedback:write. raises: HubError. source: PUT
+    /api/v1/outliers/{uid}/decision
+    """
+    from stemtide.protocol.agents import OutlierOut
+
+    return Call((OutlierOut,), "PUT", f"/api/v1/outliers/{part(uid)}/decision", body=body)
+
+
+def list_outliers(
+    *, signal: UUID | str | None = None, is_open: bool | None = None
+) -> Call[list[OutlierOut]]:
+    """Reported uploads that exceed the agent's look-ups, undecided ones first; at most 200.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/outliers
+    """
+    from stemtide.protocol.agents import OutlierOut
+
+    return Call(
+        (list[OutlierOut],), "GET", "/api/v1/outliers", query={"signal": signal, "is_open": is_open}
     )
 
 

@@ -21,6 +21,7 @@ from stemtide.hub.api import (
     leads,
     order_answers,
     orders,
+    outliers,
     participants,
     previews,
     progress,
@@ -44,7 +45,7 @@ api = machine()
 for _room in (
     exports,  # before signals: export is no id of one
     *(signals, previews, feed, snapshots, crises, participants),
-    *(situation, leads, reports, search, agents, alerts),
+    *(situation, leads, reports, search, agents, outliers, alerts),
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
     *(orders, order_answers),

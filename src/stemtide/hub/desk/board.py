@@ -16,7 +16,7 @@ from stemtide.hub.desk.people import SignedInRequest, signed_in
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.signals import reads as signals, reads_times
+from stemtide.hub.signals import reads as signals, reads_outliers, reads_times
 from stemtide.hub.vitals import vitals
 from stemtide.protocol.words import Outcome
 
@@ -79,6 +79,7 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
         "agents": agents,
         "troubles": {trouble.part for trouble in vitals.troubles()},
         "sightings": seen,
+        "outliers": reads_outliers.outliers(viewer=viewer, is_open=True),
         "entries": entries.tail(viewer=viewer),
         "figures": _figures(
             totals_at(viewer, hub=heads.hub, position=heads.positions),

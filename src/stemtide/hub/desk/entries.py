@@ -86,6 +86,7 @@ ACTS = {
     "previews.resealed": gettext_lazy("sealed the previews with a new key"),
     "opinion.given": gettext_lazy("gave an opinion on a signal"),
     "outcomes.reported": gettext_lazy("reported outcomes"),
+    "outlier.decided": gettext_lazy("decided whether reported uploads count"),
     "message.posted": gettext_lazy("wrote into a situation log"),
     "message.pinned": gettext_lazy("pinned a message"),
     "message.unpinned": gettext_lazy("took a pinned message down"),

@@ -19,9 +19,18 @@ from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.rules import (
     NotFoundError,
     allows,
+    check_person_may_lead,
     check_person_may_write,
 )
-from stemtide.hub.signals import reads, rules, writes
+from stemtide.hub.signals import (
+    reads,
+    reads_outliers,
+    rules,
+    rules_counts,
+    writes,
+    writes_outliers,
+)
+from stemtide.protocol.agents import OutlierDecisionIn
 from stemtide.protocol.signals import SignalOut
 from stemtide.protocol.words import PartyKind, Role, SignalState
 
@@ -77,6 +86,28 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
     return redirect("signal", uid=uid)
 
 
+@require_POST
+@signed_in
+def judge(request: SignedInRequest, uid: UUID, outlier: UUID) -> HttpResponse:
+    """Let reported uploads that were set aside count, or leave them out."""
+    is_counted = {"count": True, "discard": False}.get(request.POST.get("decision", ""))
+    if is_counted is None:
+        return _page(request, uid)
+    carry_out(
+        request,
+        lambda: writes_outliers.judge(
+            outlier,
+            body=OutlierDecisionIn(is_counted=is_counted),
+            by=request.user.party,
+            now=datetime.now(UTC),
+            actor_ref=request.user.ref,
+            role=Role(request.user.role),
+        ),
+        done=_("These uploads count.") if is_counted else _("These uploads do not count."),
+    )
+    return redirect("signal", uid=uid)
+
+
 def _page(
     request: SignedInRequest,
     uid: UUID,
@@ -102,6 +133,7 @@ def _page(
         "titles": titles,
         "crisis": _crisis(found, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
+        "outliers": reads_outliers.outliers(viewer=viewer, signal=uid),
         "entries": entries.about(f"signal:{uid}", viewer=viewer),
         **_previews(found, request=request),
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
@@ -121,6 +153,13 @@ def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
     return {
         "may_withdraw": may_write
         and allows(rules.check_withdraw, facts, kind=kind, name=party.name),
+        "may_judge": allows(check_person_may_lead, Role(request.user.role))
+        and allows(
+            rules_counts.check_judge,
+            kind=PartyKind(party.kind),
+            name=party.name,
+            shared_by=found.shared_by,
+        ),
         "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
         "may_order": found.shared_by == party.name
         and found.state is SignalState.LIVE

@@ -29,6 +29,7 @@ urlpatterns = [
     path("signals/<uuid:uid>", signals.signal, name="signal"),
     path("signals/<uuid:uid>/withdraw", signals.withdraw, name="signal-withdraw"),
     path("signals/<uuid:uid>/opinion", signals.opine, name="signal-opinion"),
+    path("signals/<uuid:uid>/outliers/<uuid:outlier>", signals.judge, name="signal-outlier"),
     path("crises", room.crises_page, name="crises"),
     path("crises/new", room.warn, name="crisis-new"),
     path("crises/<uuid:uid>", room.room, name="crisis"),

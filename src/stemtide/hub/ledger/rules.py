@@ -41,7 +41,17 @@ IN_ITS_ROOM = frozenset(
             "preview",
             "previews",
         ),
-        *("signal", "signals", "objects", "opinion", "outcomes", "report", "action", "timeline"),
+        *(
+            "signal",
+            "signals",
+            "objects",
+            "opinion",
+            "outcomes",
+            "outlier",
+            "report",
+            "action",
+            "timeline",
+        ),
         *("complaint", "redress"),
         "yearly",
         # What is asked of providers leaves no trace in a crisis.

@@ -69,7 +69,7 @@ def _read_on(now: datetime) -> int:
             _begin(asked, now=now)
         else:
             _end(asked, now=now)
-    if any(entry.kind == "outcomes.reported" for entry in entries):
+    if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
         _note_met(now)
     if entries:
         cursor.number = entries[-1].number

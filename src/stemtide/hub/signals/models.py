@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Content items, signals, sightings, opinions and the reports already counted."""
 
+from uuid import uuid4
+
 from django.db import models
 
 from stemtide.fingerprints.kinds import Kind
@@ -230,3 +232,28 @@ class CountedReport(models.Model):
 
     def __str__(self) -> str:
         return str(self.uid)
+
+
+class Outlier(models.Model):
+    """A row of a report that is left out of all sums until a person decides.
+
+    is_counted: None while nobody has. decided_by: the party or person who did, as in the ledger.
+    """
+
+    uid = models.UUIDField(unique=True, default=uuid4)
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="outliers")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    agent = models.CharField(max_length=63)
+    outcome = models.CharField(max_length=10, choices=[(o.value, o.value) for o in Outcome])
+    language = models.CharField(max_length=35, blank=True)
+    count = models.BigIntegerField()
+    lookups = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    is_counted = models.BooleanField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count}, of {self.lookups} look-ups"

@@ -18,7 +18,7 @@ from stemtide.hub.signals.rules_ready import Ready
 from stemtide.protocol.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
 from stemtide.protocol.words import PartyKind, WouldBe
 
-_BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported"})
+_BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"})
 """Acts that change nothing for the bulk of another party."""
 
 _FEW_ENTRIES = 100

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from stemtide.hub.parties.rules import NotAllowedError
 from stemtide.hub.signals.rows import Seen
-from stemtide.protocol.agents import MOST_A_MINUTE, OutcomeRow
+from stemtide.protocol.agents import BUCKET, MOST_A_MINUTE, Lookups, OutcomeRow
+from stemtide.protocol.words import Outcome, PartyKind
 
 _UNKNOWN = "there is no such signal that your party may see: drop it"
 
@@ -55,6 +57,47 @@ def most_of(rows: Sequence[OutcomeRow], *, since: datetime, now: datetime) -> in
         minutes += max(0, last - max(first - 1, reached))
         reached = max(reached, last)
     return MOST_A_MINUTE * minutes
+
+
+def parted(
+    rows: Iterable[OutcomeRow], *, lookups: Iterable[Lookups]
+) -> tuple[list[OutcomeRow], list[tuple[OutcomeRow, int]]]:
+    """Part rows from those that add more uploads than were looked up, each with the look-ups.
+
+    Rows that move uploads add none. Of spans that the agent does not name nothing is known: a row
+    that touches one is no outlier.
+    """
+    counts = {_bucket(one.begins_at): one.count for one in lookups}
+    good, outliers = [], []
+    for row in rows:
+        most = _looked_up(row, counts=counts)
+        if most is None or row.count <= most:
+            good.append(row)
+        else:
+            outliers.append((row, most))
+    return good, outliers
+
+
+def _looked_up(row: OutcomeRow, *, counts: Mapping[int, int]) -> int | None:
+    """Return how many look-ups there were in the spans of a row; None where nothing bounds it."""
+    first, last = _bucket(row.first_at), _bucket(row.last_at)
+    if row.was is not None or row.outcome is Outcome.REVERSED or last - first >= len(counts):
+        return None
+    spans = range(first, last + 1)
+    return sum(counts[one] for one in spans) if all(one in counts for one in spans) else None
+
+
+def check_judge(*, kind: PartyKind, name: str, shared_by: str) -> None:
+    """Allow the agency, whose sums are everybody's, and the signal's sharer, who always sees it."""
+    if kind is not PartyKind.AGENCY and name != shared_by:
+        raise NotAllowedError(
+            "whether these uploads count is decided by the agency or by the party that shared the"
+            " signal: ask one of them"
+        )
+
+
+def _bucket(moment: datetime) -> int:
+    return int(moment.timestamp() // BUCKET.total_seconds())
 
 
 def _minute(moment: datetime) -> int:

@@ -10,7 +10,7 @@ from django.db import transaction
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
 from stemtide.hub.signals import reads, reads_sightings, rules, rules_counts
-from stemtide.hub.signals.models import CountedReport
+from stemtide.hub.signals.models import CountedReport, Outlier
 from stemtide.hub.signals.rows import Seen
 from stemtide.hub.signals.writes_moves import count_rows
 from stemtide.protocol.agents import (
@@ -31,8 +31,9 @@ def report_outcomes(
     An upload counts once, at its present outcome: rows that say so move it (writes_moves).
 
     Rows on a signal that the party may not see, or with more uploads than can be, are left out and
-    their signal is named (rules_counts); the others count. The ledger gets an entry for each crisis
-    whose signals were seen, so that its timeline has it.
+    their signal is named (rules_counts); rows with more than was looked up are kept as outliers,
+    which count once somebody says so (writes_outliers); the others count. The ledger gets an entry
+    for each crisis whose signals were seen, so that its timeline has it.
 
     raises: NotAllowedError for everyone but providers.
     """
@@ -43,7 +44,8 @@ def report_outcomes(
     named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
     seen = reads.seen_by_uid(named, viewer=by)
     refused = rules_counts.refused(body.rows, seen=seen, now=now)
-    known = [row for row in body.rows if row.signal not in refused]
+    believed = [row for row in body.rows if row.signal not in refused]
+    known, outliers = rules_counts.parted(believed, lookups=body.lookups)
     curves = reads_sightings.curve_facts(seen, viewer=by)
     groups = {
         crisis: (rows, *count_rows(rows, seen=seen, curves=curves, by=by, now=now))
@@ -53,28 +55,54 @@ def report_outcomes(
     report = CountedReport.objects.create(
         uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
     )
-    rejected_count = len(refused)
+    set_aside = _set_aside(outliers, seen=seen, report=report)
+    once = {"rejected": len(refused)} | ({"set_aside": set_aside} if outliers else {})
     for crisis, (rows, _, sums) in groups.items():
         found = [seen[row.signal] for row in rows]
-        detail: dict[str, object] = {
-            **sums,
-            "signals": len({one.pk for one in found}),
-            "rejected": rejected_count,
-        }
-        rejected_count = 0  # told once, on the first entry of the report
-        if actor_ref:
-            detail["through"] = actor_ref
+        detail = {**sums, "signals": len({one.pk for one in found}), **once}
+        once = {"rejected": 0}  # told once, on the first entry of the report
         ledger.append(
             "outcomes.reported",
             actor=by.ref,
             subject=f"report:{report.uid}",
             now=now,
-            detail=detail,
+            detail=detail | ({"through": actor_ref} if actor_ref else {}),
             exercise=bool(found) and all(one.exercise for one in found),
             crisis=crisis,
         )
-    rejected = [RejectedOutcome(signal=uid, message=why) for uid, why in sorted(refused.items())]
-    return OutcomeReportOut(report=body.report, counted=counted, is_repeat=False, rejected=rejected)
+    return OutcomeReportOut(
+        report=body.report,
+        counted=counted,
+        is_repeat=False,
+        rejected=[RejectedOutcome(signal=uid, message=why) for uid, why in sorted(refused.items())],
+        set_aside=set_aside,
+    )
+
+
+def _set_aside(
+    outliers: Iterable[tuple[OutcomeRow, int]],
+    *,
+    seen: Mapping[UUID, Seen],
+    report: CountedReport,
+) -> int:
+    """Keep rows until somebody decides; return how many uploads they are."""
+    kept = [
+        Outlier(
+            signal_id=seen[row.signal].pk,
+            party=report.party,
+            agent=report.agent,
+            outcome=row.outcome.value,
+            language=row.language or "",
+            count=row.count,
+            lookups=lookups,
+            first_at=row.first_at,
+            last_at=row.last_at,
+            received_at=report.received_at,
+        )
+        for row, lookups in outliers
+    ]
+    Outlier.objects.bulk_create(kept)
+    return sum(one.count for one in kept)
 
 
 def _by_crisis(

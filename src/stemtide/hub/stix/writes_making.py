@@ -80,7 +80,7 @@ def _read_on(now: datetime) -> int:
     for one in entries:
         if one.kind == "opinion.given":
             judged.add((one.subject.partition(":")[2], one.actor.partition(":")[2]))
-        elif one.kind == "outcomes.reported":
+        elif one.kind in {"outcomes.reported", "outlier.decided"}:
             cursor.counts_due = True
         elif (crisis := crisis_named(one.subject)) and one.kind.startswith("crisis."):
             moved.add(crisis)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for outliers: reported uploads that do not count until somebody decides."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.callers import caller_of, now
+from stemtide.hub.api.machine import needs
+from stemtide.hub.signals import reads_outliers, writes_outliers
+from stemtide.protocol.agents import OutlierDecisionIn, OutlierOut
+from stemtide.protocol.words import Scope
+
+router = Router(tags=["agents"])
+
+_Outliers = RootModel[list[OutlierOut]]
+
+
+@router.get(
+    "/outliers",
+    **needs(Scope.FEED_READ),
+    response=list[OutlierOut],
+    operation_id="list_outliers",
+)
+def read_all(
+    request: HttpRequest, *, signal: UUID | None = None, is_open: bool = False
+) -> HttpResponse:
+    """Reported uploads that exceed the agent's look-ups, undecided ones first; at most 200."""
+    viewer = caller_of(request).party
+    return answer(_Outliers(reads_outliers.outliers(viewer=viewer, signal=signal, is_open=is_open)))
+
+
+@router.put(
+    "/outliers/{uid}/decision",
+    **needs(Scope.FEEDBACK_WRITE),
+    response=OutlierOut,
+    operation_id="decide_outlier",
+)
+def decide(request: HttpRequest, uid: UUID, body: OutlierDecisionIn) -> HttpResponse:
+    """Count these uploads, or leave them out. Deciding again replaces the decision."""
+    caller = caller_of(request)
+    return answer(
+        writes_outliers.judge(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
+    )

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of outliers: rows of reports that no sum has until a person decides."""
+
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from stemtide.hub.parties.models import Party
+from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.hub.signals.models import Outlier
+from stemtide.hub.signals.reads import visible
+from stemtide.protocol.agents import OutlierOut
+from stemtide.protocol.words import Outcome
+
+_MOST = 200
+
+
+def outliers(
+    *, viewer: Party, signal: UUID | None = None, is_open: bool = False
+) -> list[OutlierOut]:
+    """Outliers that a party may see, those without a decision first, latest first; at most 200.
+
+    Coordinating parties see all of the signals that they may see; others see their own reports, and
+    reports on signals that they shared. is_open: only those without a decision.
+    """
+    rows = _seen(viewer)
+    if signal is not None:
+        rows = rows.filter(signal__uid=signal)
+    if is_open:
+        rows = rows.filter(is_counted=None)
+    return [
+        _described(row)
+        for row in rows.order_by(F("decided_at").asc(nulls_first=True), "-pk")[:_MOST]
+    ]
+
+
+def outlier(uid: UUID, *, viewer: Party) -> OutlierOut:
+    """Return one outlier as doors hand it out. raises: NotFoundError."""
+    return _described(find(uid, viewer=viewer))
+
+
+def find(uid: UUID, *, viewer: Party) -> Outlier:
+    """Return one outlier. raises: NotFoundError for one that the party may not see."""
+    row = _seen(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no such outlier that your party may see")
+    return row
+
+
+def _described(row: Outlier) -> OutlierOut:
+    """Return an outlier as doors hand it out."""
+    return OutlierOut(
+        id=row.uid,
+        signal=row.signal.uid,
+        party=row.party.name,
+        agent=row.agent,
+        outcome=Outcome(row.outcome),
+        count=row.count,
+        lookups=row.lookups,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        received_at=row.received_at,
+        exercise=row.signal.exercise,
+        is_counted=row.is_counted,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+    )
+
+
+def _seen(viewer: Party) -> QuerySet[Outlier]:
+    rows = Outlier.objects.filter(visible(viewer, "signal__")).select_related(
+        "signal__shared_by", "signal__crisis", "party"
+    )
+    if viewer.kind in COORDINATING:
+        return rows
+    return rows.filter(Q(party=viewer) | Q(signal__shared_by=viewer))
