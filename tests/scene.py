@@ -92,7 +92,7 @@ def assemble(world) -> dict[str, str]:
     world.outcome(signal, by="provider", count=41)
     world.outcome(signal, by="provider", count=9, lookups=2)
     (outlier,) = reads_outliers.outliers(viewer=world.party["agency"])
-    world.agent("provider")
+    world.agent("provider", troubles=["disk", "stalled"])
     return {
         "crisis": str(crisis),
         "signal": str(signal),

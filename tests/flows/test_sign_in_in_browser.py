@@ -165,7 +165,7 @@ def test_a_passkey_opens_the_desk_without_a_password_and_so_past_a_lock(page, st
     expect(page.locator("#board")).to_be_attached()
     sign_out(page)
     type_password(page)
-    expect(page.get_by_text("no password and no code is tried")).to_be_visible()
+    expect(page.get_by_text("you cannot sign in with a password or a code")).to_be_visible()
     check_access(page)
     page.complaints.clear()  # the browser's own line about the status 429
     page.get_by_role("link", name="Back to the sign-in page").click()

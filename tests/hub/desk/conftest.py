@@ -87,8 +87,14 @@ class World:
         body = OpinionIn(opinion="dispute", note="It is the evening news.")
         signals.opine(uid, body=body, by=self.party[by], now=self.now)
 
-    def agent(self, party, *, position=0, seconds_ago=0, name="uploads"):
-        status = AgentStatusIn(version="1.2.3", position=position, signals=7, started_at=self.now)
+    def agent(self, party, *, position=0, seconds_ago=0, name="uploads", troubles=()):
+        status = AgentStatusIn(
+            version="1.2.3",
+            position=position,
+            signals=7,
+            started_at=self.now,
+            troubles=list(troubles),
+        )
         heard = self.now - timedelta(seconds=seconds_ago)
         parties.report_status(name, by=self.party[party], status=status, now=heard)
 

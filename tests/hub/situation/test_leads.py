@@ -348,7 +348,7 @@ def test_all_grounds_of_article_18_2_and_recital_41_are_kept_for_a_country(room)
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"country": "", "country_grounds": ["victim"]}, "are of no country"),
+        ({"country": "", "country_grounds": ["victim"]}, "need a country"),
         ({"country": "BE", "country_grounds": ["victim", "victim"]}, "name one ground twice"),
     ],
 )

@@ -21,7 +21,9 @@ TITLES: Mapping[str, Words] = {
     "order_missed": gettext_lazy("Removal order %(reference)s: the hour has PASSED"),
     "order_ended": gettext_lazy("Removal order %(reference)s has no effect any more"),
     "order_prolonged": gettext_lazy("Removal order %(reference)s stays confidential for longer"),
-    "order_overlapped": gettext_lazy("Removal order %(reference)s meets another order"),
+    "order_overlapped": gettext_lazy(
+        "Another order names the same content as removal order %(reference)s"
+    ),
     "order_reinstated": gettext_lazy("Removal order %(reference)s: content reinstated"),
     "scrutiny": gettext_lazy("Scrutiny of removal order %(reference)s"),
     "scrutiny_announced": gettext_lazy("Removal order %(reference)s may be found unlawful"),
@@ -37,7 +39,7 @@ TITLES: Mapping[str, Words] = {
     "referral_freed": gettext_lazy("A hold is over: look at your referral again"),
     "referral_overlap": gettext_lazy("Somebody else acts on what you referred"),
     "hold_met": gettext_lazy("A referral waits for your hold"),
-    "hold_ordered": gettext_lazy("A removal order was issued for what you hold"),
+    "hold_ordered": gettext_lazy("A removal order was issued for content under your hold"),
     "hold_overridden": gettext_lazy("A referral was sent over your hold"),
 }
 
@@ -74,8 +76,8 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s asks you not to tell the content provider of it for longer: see until when."
     ),
     "order_overlapped": gettext_lazy(
-        "%(others)s ordered the same address or the same content. Talk to each other; neither sees"
-        " the other's case here."
+        "%(others)s issued an order for the same address or the same content. Contact each other:"
+        " neither of you can see the other's order here."
     ),
     "order_reinstated": gettext_lazy("%(by)s says that the content is there again."),
     "scrutiny": gettext_lazy(

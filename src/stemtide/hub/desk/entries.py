@@ -155,7 +155,7 @@ ACTS = {
     "order.suspended": gettext_lazy("said that a removal order cannot be executed"),
     "order.resumed": gettext_lazy("started the hour of a removal order anew"),
     "order.missed": gettext_lazy("noted that the hour of a removal order passed"),
-    "order.overlapped": gettext_lazy("met another removal order"),
+    "order.overlapped": gettext_lazy("issued a removal order for content that another order names"),
     "order.prolonged": gettext_lazy("extended the secrecy of a removal order"),
     "order.withdrawn": gettext_lazy("withdrew a removal order"),
     "order.annulled": gettext_lazy("took the effect from a removal order"),

@@ -267,7 +267,7 @@ class BesideForm(OrderForm):
     )
     emergency_ground = forms.ChoiceField(
         label=_("Which serious harm makes it an emergency? (recital 17)"),
-        choices=[("", _("It is no emergency")), *PHRASES["emergency"].items()],
+        choices=[("", _("It is not an emergency")), *PHRASES["emergency"].items()],
         required=False,
     )
     language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)

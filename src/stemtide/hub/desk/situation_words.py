@@ -59,12 +59,14 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         LeadBasis.VOLUNTARY: _("no duty: reported by choice"),
     },
     "country_ground": {
-        CountryGround.OFFENCE: _("the offence took, takes or will take place there"),
-        CountryGround.SUSPECT: _("the suspect lives or is there"),
-        CountryGround.VICTIM: _("the victim lives or is there"),
-        CountryGround.OFFENDER_NATIONALITY: _("the offender is a national of it"),
-        CountryGround.VICTIM_NATIONALITY: _("a possible victim is a national of it"),
-        CountryGround.TARGET: _("the target is there"),
+        CountryGround.OFFENCE: _(
+            "the offence took place there, is taking place there or is likely to"
+        ),
+        CountryGround.SUSPECT: _("the suspect lives or is in that country"),
+        CountryGround.VICTIM: _("the victim lives or is in that country"),
+        CountryGround.OFFENDER_NATIONALITY: _("the offender is a citizen of that country"),
+        CountryGround.VICTIM_NATIONALITY: _("a possible victim is a citizen of that country"),
+        CountryGround.TARGET: _("the target is in that country"),
     },
     "lead": {
         LeadState.REPORTED: _("reported, nobody has it yet"),

@@ -140,7 +140,8 @@ def check_decide(
     if scrutiny.is_open and move in _FINDING and has_lapsed(scrutiny, now=now):
         raise ConflictError(
             "the 72 hours of your own initiative ended at {due_at:%Y-%m-%d %H:%M} UTC: an"
-            " infringement can no longer be found (Art. 4(3)); find none, or wait for a request",
+            " infringement can no longer be found (Art. 4(3)); decide that there is none, or wait"
+            " for a request",
             due_at=scrutiny.due_at,
         )
     try:

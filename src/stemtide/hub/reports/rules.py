@@ -150,7 +150,7 @@ def fingerprint(text: str) -> str:
     return sha256(text.strip().encode()).hexdigest()
 
 
-def check_unchanged(name: str, *, text: str, basis: str) -> None:
+def check_unchanged(*, text: str, basis: str) -> None:
     """Refuse to overwrite a section that somebody else saved meanwhile.
 
     text: as it is saved now. basis: the fingerprint of the text that was changed; "" for any.
@@ -159,9 +159,8 @@ def check_unchanged(name: str, *, text: str, basis: str) -> None:
     """
     if basis and basis != fingerprint(text):
         raise ConflictError(
-            "somebody else saved the section {name!r} meanwhile: nothing was overwritten. "
-            "Compare both texts, and save again",
-            name=name,
+            "somebody else saved a section of this report while you were writing, so nothing of"
+            " yours was saved: compare both texts below, and save again"
         )
 
 

@@ -144,7 +144,7 @@ def write_sections(
         _check_write(row, by=by)
     for name, text in changed.items():
         rules.check_section(name, sections=sections_of(row.framework))
-        rules.check_unchanged(name, text=saved.get(name, ""), basis=bases.get(name, ""))
+        rules.check_unchanged(text=saved.get(name, ""), basis=bases.get(name, ""))
         _write(row, name=name, text=text, by=by, now=now)
 
 

@@ -99,7 +99,7 @@ def check_grounds(grounds: Sequence[CountryGround], *, country: str) -> None:
     source: Regulation (EU) 2022/2065 Art. 18(2); Regulation (EU) 2021/784 recital 41.
     """
     if grounds and not country:
-        raise InvalidError("country_grounds", "are of no country: name it, or leave them out")
+        raise InvalidError("country_grounds", "need a country: name it, or leave the grounds out")
     if len(set(grounds)) != len(grounds):
         raise InvalidError("country_grounds", "name one ground twice: leave one out")
 
