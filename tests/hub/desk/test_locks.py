@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lock on signing in: for an account, for a network, and the most codes that an hour takes."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
-from django.test import Client
+from django.db import connections, transaction
+from django.test import Client, RequestFactory
 
 from stemtide.hub.alerts import sending, writes as alerts, writes_deliveries
 from stemtide.hub.alerts.models import Alert, Delivery
@@ -257,3 +261,30 @@ def test_a_colleague_who_acknowledges_the_alert_does_not_stop_the_persons_mail(w
     by = world.actor("provider")
     alerts.acknowledge(Alert.objects.get().uid, by=by, now=now)
     assert Delivery.objects.get(person=person).state == "queued"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_at_the_same_moment_are_counted_where_the_network_is_not_known(settings):
+    """Two rows for one account and browser would end the count, and so the lock."""
+    settings.NETWORKS_ARE_KNOWN = False
+    first_counted, first_ends = threading.Event(), threading.Event()
+
+    def fail_at_once(*, is_first):
+        try:
+            with transaction.atomic():
+                facts = {"credentials": {"username": "a@b.example"}, "sender": __name__}
+                user_login_failed.send(request=RequestFactory().post("/sign-in"), **facts)
+                if is_first:
+                    first_counted.set()
+                    first_ends.wait(60)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(fail_at_once, is_first=True)
+        assert first_counted.wait(60)
+        second = pool.submit(fail_at_once, is_first=False)
+        wait([second], timeout=0.3)
+        first_ends.set()
+        first.result(), second.result()
+    assert [row.failures_since_start for row in AccessAttempt.objects.all()] == [2]

@@ -49,7 +49,8 @@ class SignInLock(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type
         """Count a failure; where it locks the account, have its person told."""
         if request is None or request.axes_locked_out:  # type: ignore[attr-defined]  # axes sets it
             return
-        super().user_login_failed(sender, credentials, request, **facts)
+        with writes_locks.one_failure():
+            super().user_login_failed(sender, credentials, request, **facts)
         account, _ = self.get_user_attempts(request, credentials)
         if _sum(account) >= FAILURES:
             writes_locks.note_lock(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writers of locks on accounts: note one, lift one, and count the codes that are tried."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -15,6 +17,18 @@ from stemtide.hub.parties.rules import NotFoundError
 
 HUB = "hub"
 """How the ledger names what the hub did by itself because of strangers."""
+
+
+@contextmanager
+def one_failure() -> Iterator[None]:
+    """Let failures be counted one after the other.
+
+    django-axes counts in one row for each account, network and browser, and stops for good where it
+    finds two. A unique index does not keep them apart where the network is not known, as NULL.
+    """
+    with transaction.atomic():
+        ledger.take_turn()
+        yield
 
 
 @transaction.atomic
