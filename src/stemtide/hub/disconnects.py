@@ -57,6 +57,16 @@ def serving(caller: Caller) -> Iterator[None]:
         _served.discard(caller)
 
 
+@contextmanager
+def carried_through() -> Iterator[None]:
+    """Run what tidies up behind a request, also where its caller has left."""
+    before = _caller.set(None)
+    try:
+        yield
+    finally:
+        _caller.reset(before)
+
+
 def served(*, has_left: bool) -> int:
     """Return how many requests threads work for whose callers wait, or have left."""
     return sum(1 for caller in _served.copy() if caller.has_left is has_left)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections
 
+from stemtide.hub.disconnects import Caller, CallerLeftError, check_caller, serving
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.ledger.writes_parts import part, try_lock
 from stemtide.hub.parties.rules import TooManyError
@@ -60,6 +61,24 @@ def test_a_party_has_one_bulk_at_a_time_and_is_told_when_to_come_again(world):
         assert refused.value.retry_after_s == writes_bulks.AGAIN_AFTER_S
         assert apart(lambda: begin(world.agency))
     assert apart(lambda: begin(world.authority))
+
+
+@pytest.mark.usefixtures("world")
+def test_a_bulk_whose_caller_hung_up_before_it_was_written_lets_go_of_its_place():
+    caller = Caller()
+
+    def begin():
+        with serving(caller), try_lock("bulk-0"):
+            caller.has_left = True
+            check_caller()
+
+    def is_free():
+        with try_lock("bulk-0") as is_ours:
+            return is_ours
+
+    with pytest.raises(CallerLeftError):
+        begin()
+    assert apart(is_free)  # though this thread keeps its connection
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL lets go by itself")

@@ -21,6 +21,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from stemtide.hub.disconnects import carried_through
 from stemtide.hub.ledger.writes import take_turn
 
 LONGEST_PAUSE_S = 0.25
@@ -73,7 +74,7 @@ def try_lock(name: str) -> Iterator[bool]:
     finally:
         if is_ours:
             # A connection that broke has let go already.
-            with suppress(DatabaseError), connection.cursor() as cursor:
+            with carried_through(), suppress(DatabaseError), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_number(name)])
 
 
@@ -100,7 +101,8 @@ def _large_cache() -> Iterator[None]:
         try:
             yield
         finally:
-            cursor.execute("PRAGMA cache_size = -2000")
+            with carried_through():
+                cursor.execute("PRAGMA cache_size = -2000")
 
 
 @contextmanager
