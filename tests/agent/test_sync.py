@@ -215,6 +215,8 @@ def test_the_hub_hears_soon_how_the_agent_stands(hub):
     hub.share(sha256(KNOWN))
     name, status = until(lambda: next((one for one in hub.statuses if one[1].position), None))
     assert (name, status.position, status.signals, status.exercise) == ("uploads", 1, 1, False)
+    # An older hub refuses a status with a field that it does not know.
+    assert status.model_fields_set == {"version", "position", "signals", "exercise", "started_at"}
 
 
 def test_an_expiry_of_the_hub_drops_a_signal(hub, agent):

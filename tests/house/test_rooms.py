@@ -79,6 +79,7 @@ WITHOUT_AN_ENTRY = {
     "parties.go_on": "that somebody is still there, once a minute",
     "parties.end_sitting": "signing oneself out",
     "parties.end_others": "signing oneself out elsewhere",
+    "parties.one_failure": "the turn in which django-axes counts; note_lock records what follows",
     "parties.begin_code": "a code is counted before it is looked at, while signing in",
     "parties.forget_code": "a code was right, while signing in",
     "parties.spend_code": "a one-time code is spent while signing in",

@@ -361,14 +361,15 @@ class Sync:
         self.look()
         found = {AgentTrouble.DISK: self.standing.disk, AgentTrouble.STALLED: self.standing.stall}
         troubles = [trouble for trouble, text in found.items() if text]
-        return AgentStatusIn(
+        status = AgentStatusIn(
             version=__version__,
             position=self._tally.slowest(self._store.position),
             signals=len(self._store.library),
             exercise=self._config.exercise,
             started_at=self._started_at,
-            troubles=troubles,
         )
+        # What is not set is not sent: an older hub knows no troubles, and would take no status.
+        return status.model_copy(update={"troubles": troubles}) if troubles else status
 
     def _prune(self) -> None:
         with self._store.write() as tx:

@@ -41,11 +41,16 @@ def migrate() -> None:
     raises: OSError, django.db.Error.
     """
     from django.core.management import call_command  # noqa: PLC0415  # needs start() first
+    from django.db import connection  # noqa: PLC0415
 
     from stemtide.hub.migration_lock import migration_lock  # noqa: PLC0415
 
     with migration_lock():
         call_command("migrate", interactive=False, verbosity=0)
+        if connection.vendor == "sqlite":
+            # What a migration encrypted still stands in clear in the log of earlier writes.
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def serve(host: str, port: int, ready: Callable[[str], None]) -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import tables
 
 HOLD = """
@@ -15,6 +17,18 @@ from stemtide.hub.migration_lock import migration_lock
 with migration_lock():
     print("held", flush=True)
     sys.stdin.read()
+"""
+
+BRING_UP_TO_DATE = """
+import os
+from stemtide.hub import boot
+boot.start()
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE clear AS SELECT 'words in clear' AS words")
+    cursor.execute("UPDATE clear SET words = 'encrypted'")
+boot.migrate()
+os._exit(0)  # as a hub ends that is killed: no connection is closed
 """
 
 
@@ -47,3 +61,14 @@ def test_who_waits_for_the_tables_says_for_whom_and_goes_on_when_they_are_free(r
     assert "process" in line
     assert "since 20" in line
     assert command.wait() == 0, command.stderr.read()
+
+
+def test_what_migrations_encrypt_stands_in_no_file_of_the_database_afterwards(empty_hub):
+    if "STEMTIDE_DATABASE_URL" in empty_hub:
+        pytest.skip("PostgreSQL clears its files itself")
+    folder = Path(empty_hub["STEMTIDE_DATA_DIR"])
+    tables.lay(folder)
+    subprocess.run([sys.executable, "-c", BRING_UP_TO_DATE], env=empty_hub, check=True)
+    content = b"".join(path.read_bytes() for path in folder.glob("hub.sqlite3*"))
+    assert b"words in clear" not in content
+    assert b"encrypted" in content

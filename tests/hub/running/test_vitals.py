@@ -32,6 +32,7 @@ def full(settings, monkeypatch):
         ({"Host": "testserver"}, False),
         (LOCAL | {"X-Forwarded-For": "192.0.2.1"}, False),
         (LOCAL | {"Forwarded": "for=192.0.2.1"}, False),
+        (LOCAL | {"X-Forwarded-Proto": "https"}, False),
     ],
 )
 def test_only_a_caller_on_the_hubs_own_machine_hears_why_it_is_not_well(headers, knows):

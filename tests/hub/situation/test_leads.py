@@ -339,6 +339,17 @@ def test_leads_from_before_are_encrypted_and_the_step_can_be_taken_back(committe
     assert reads.lead(lead.id, viewer=committed_world.big_provider).callback == LEAD["callback"]
 
 
+def test_a_lead_under_a_secret_that_was_lost_does_not_hide_the_others(room, settings):
+    room.lead()
+    settings.SECRET_KEY = "another secret, as the first one was lost"
+    room.lead(facts="Somebody said where and when.")
+    before, after = sorted(
+        reads.leads(viewer=room.world.authority), key=lambda lead: lead.facts.startswith("Somebody")
+    )
+    assert "earlier secret of the hub" in before.facts
+    assert after.facts == "Somebody said where and when."
+
+
 def test_all_grounds_of_article_18_2_and_recital_41_are_kept_for_a_country(room):
     grounds = ["offence", "suspect", "victim", "offender_nationality", "victim_nationality"]
     lead = room.lead(country="BE", country_grounds=[*grounds, "target"])

@@ -28,7 +28,9 @@ from stemtide.hub.vitals import Trouble, vitals
 from stemtide.protocol.problems import ProblemType, problem
 from stemtide.protocol.words import Scope
 
-_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+_PROXY_HEADERS = (
+    *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"),
+)
 
 
 class Alive(BaseModel):

@@ -4,8 +4,10 @@
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
+from cryptography.fernet import InvalidToken
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
 
 from stemtide.hub import encryption
 from stemtide.hub.parties.models import Party
@@ -92,8 +94,15 @@ def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # fin
 
 
 def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # find_lead() said for whom
-    """Decrypt what a lead says in words: what its digest in the ledger is made of."""
-    return {name: encryption.decrypt(getattr(row, name), use=_USE) for name in WORDS}
+    """Decrypt what a lead says in words: what its digest in the ledger is made of.
+
+    Where the secret was lost that they were encrypted with, say so: other leads must be read.
+    """
+    try:
+        return {name: encryption.decrypt(getattr(row, name), use=_USE) for name in WORDS}
+    except InvalidToken:
+        lost = _("This was encrypted with an earlier secret of the hub: ask its sender.")
+        return {name: lost if getattr(row, name) else "" for name in WORDS}
 
 
 def encrypted(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # the sender's own words
