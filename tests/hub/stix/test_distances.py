@@ -20,6 +20,15 @@ def test_a_posted_indicator_cannot_widen_its_match(shelf):
     assert failure["message"] == "within_bits: Input should be less than or equal to 31"
 
 
+def test_an_indicator_without_our_extension_does_not_stop_the_migration(shelf):
+    shelf.post(indicator(x_tool={"within_bits": 64}))
+    before = StixObject.objects.get(type="indicator").body
+    import_module("stemtide.hub.stix.migrations.0004_distances").limit(
+        apps, connection.schema_editor()
+    )
+    assert StixObject.objects.get(type="indicator").body == before
+
+
 def test_distances_of_an_older_hub_are_limited_wherever_they_are_told(shelf):
     shelf.post(indicator(extensions={EXTENSION: FACTS}))
     Signal.objects.update(within_bits=64)

@@ -17,8 +17,9 @@ def limit(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     wide = rows.filter(type="indicator", signal__isnull=False, body__contains='"within_bits":')
     for row in wide.iterator(chunk_size=500):
         stix = json.loads(row.body)
-        extension = stix["extensions"].get(_EXTENSION, {})
-        bits = extension.get("within_bits")
+        extensions = stix.get("extensions")  # the words may stand in another property as well
+        extension = extensions.get(_EXTENSION) if isinstance(extensions, dict) else None
+        bits = extension.get("within_bits") if isinstance(extension, dict) else None
         if isinstance(bits, int) and bits > _MOST:
             extension["within_bits"] = _MOST
             row.body = json.dumps(stix, ensure_ascii=False, separators=(",", ":"))
