@@ -168,4 +168,4 @@ def test_a_stranger_without_the_token_learns_and_changes_nothing(hub, hma, tmp_p
         assert agent.http.get("/companion").status_code == 401
         for path in ("/companion/rebuild", "/companion/matches"):
             assert agent.http.post(path, json={}).status_code == 401
-        assert set(agent.health()) == {"live", "ready"}
+        assert set(agent.health()) == {"healthy", "live", "ready"}

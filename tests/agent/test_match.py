@@ -259,7 +259,7 @@ def test_web_pages_and_borrowed_names_are_refused(narrow):
         ({"Host": "localhost"}, 200),
     ]
     for headers, status in tried:
-        assert narrow.http.get("/health", headers=headers).status_code == status, headers
+        assert narrow.http.get("/health?live", headers=headers).status_code == status, headers
 
 
 def test_with_a_token_only_its_bearer_is_served(hub, tmp_path, sandbox):
@@ -268,7 +268,7 @@ def test_with_a_token_only_its_bearer_is_served(hub, tmp_path, sandbox):
         refused = agent.http.get("/metrics")
         assert refused.status_code == 401
         assert refused.headers["www-authenticate"] == "Bearer"
-        assert set(agent.health()) == {"live", "ready"}
+        assert set(agent.health()) == {"healthy", "live", "ready"}
         agent.http.headers["Authorization"] = "Bearer hush"
         assert agent.http.get("/metrics").status_code == 200
         assert agent.wait(ready=True)["name"] == "uploads"

@@ -415,7 +415,7 @@ def test_what_was_executed_and_taken_back_is_reinstated(stage, officer, moderato
     sure = {"withdraw-text": "A mistake.", "withdraw-confirm": "on"}
     officer.post(f"/orders/{uid}/do/withdraw", sure)
     assert Order.objects.get(uid=uid).state == "undone"
-    assert "put back what you removed" in said(moderator.get(f"/orders/{uid}"))
+    assert "put back at once what you removed" in said(moderator.get(f"/orders/{uid}"))
     moderator.post(f"/orders/{uid}/do/reinstate", {})
     assert Order.objects.get(uid=uid).state == "reinstated"
 
