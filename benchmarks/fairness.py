@@ -31,7 +31,7 @@ import httpx
 from benchmarks.hub import JSON, PLAIN, running, signals
 
 BAR_S = 2.0
-"""The longest that a share may wait beside bulks of one key (issue 13, item 9)."""
+"""The longest that a share may wait beside bulks of one key."""
 
 _BULK = "/api/v1/signals/bulk"
 _FOR_S = 20.0
