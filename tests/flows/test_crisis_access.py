@@ -83,7 +83,14 @@ PIECES = {
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
 ACTS = {
-    *("signal-withdraw", "signal-opinion", "crisis-act", "preview-destroy", "look-reveal"),
+    *(
+        "signal-withdraw",
+        "signal-opinion",
+        "signal-outlier",
+        "crisis-act",
+        "preview-destroy",
+        "look-reveal",
+    ),
     *("sign-out", "sitting-end", "colleague-act", "ladder", "contact-remove"),
     *("crisis-log-post", "crisis-log-pin", "crisis-lines-propose", "crisis-line-vote"),
     *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-sections"),

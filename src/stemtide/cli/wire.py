@@ -81,9 +81,8 @@ def _of_message(error: "ValidationError") -> str:
     from stemtide.protocol.problems_found import found_in, summary
 
     found = found_in(error)
-    return "; ".join(
-        [summary(found), *(f"{one.field}: {one.message}" for one in found[:_MOST_SAID])]
-    )
+    shown = [f"{problem.field}: {problem.message}" for problem in found[:_MOST_SAID]]
+    return _joined(summary(found), shown)
 
 
 def _of_hub(error: "HubError", *, hub: str) -> str:
@@ -95,13 +94,18 @@ def _of_hub(error: "HubError", *, hub: str) -> str:
             (f"row {one.row}, " if one.row is not None else "") + f"{one.field}: {one.message}"
             for one in error.problem.errors
         ]
-        return "; ".join([error.problem.detail, *rows[:_MOST_SAID]])
+        return _joined(error.problem.detail, rows[:_MOST_SAID])
     if error.status:
         return f"the hub answered {error.status}: {error.text}"
     if isinstance(error, UnreachableError) and error.__cause__:
         why = str(error.__cause__) or type(error.__cause__).__name__
         return f"the hub at {hub} cannot be reached ({why}); is it running, is --hub right?"
     return str(error)
+
+
+def _joined(summary: str, rows: "list[str]") -> str:
+    """Join a summary and the errors that it does not mention yet."""
+    return "; ".join([summary, *(row for row in rows if row not in summary)])
 
 
 def _tell_wait(wait_s: float) -> None:

@@ -485,7 +485,7 @@ def test_whoever_may_not_issue_is_told_why(stage, moderator):
     assert refused.status_code == 403
     assert "not in the register for issuing removal orders" in said(refused)
     agency = said(stage.desk("agency", Role.COORDINATOR).get("/orders"))
-    assert "An agency refers and never orders" in agency
+    assert "Agencies send referrals, not removal orders." in agency
 
 
 def test_papers_are_sealed_and_a_draft_says_that_it_is_none(stage, officer):
