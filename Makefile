@@ -1,4 +1,4 @@
-# The two commands: `make run` plays a crisis and stays up; `make test` runs every test.
+# The two commands: `make run` plays a crisis and stays up; `make test` runs the tests.
 # Both set themselves up. They need Python 3.11 or newer with venv, and make.
 
 PYTHON ?= python3
@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python .ci/install.py
 
-.PHONY: setup run test lint bench messages lock clean
+.PHONY: setup run test nightly lint bench messages lock clean
 
 setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
 
@@ -26,8 +26,11 @@ $(VENV)/ready-to-test: $(VENV)/ready-to-run requirements-dev.lock
 run: $(VENV)/ready-to-run  ## a hub, three agents, a crisis; stays up until Ctrl-C
 	@$(BIN)/stemtide demo
 
-test: $(VENV)/ready-to-test  ## every test; says plainly what had to be left out
+test: $(VENV)/ready-to-test  ## every test but the long ones; names what it leaves out
 	@$(BIN)/python -m tests.everything
+
+nightly: $(VENV)/ready-to-test  ## the long tests too, all of the hub on both databases, another order
+	@$(BIN)/python -m tests.everything --nightly
 
 lint: $(VENV)/ready-to-test  ## style, types, import contracts, templates, migrations
 	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
