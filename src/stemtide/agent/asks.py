@@ -164,7 +164,7 @@ def _values(kind: Kind, hashes: Sequence[str]) -> bytes:
     """Read hex at once; one by one to say which of them is wrong."""
     size = SIZE_BYTES[kind]
     try:
-        if {len(one) for one in hashes} == {2 * size}:
+        if {len(digest) for digest in hashes} == {2 * size}:
             values = bytes.fromhex("".join(hashes))
             if len(values) == size * len(hashes):
                 return values

@@ -36,7 +36,7 @@ def bank_of(signal: FeedSignal, config: Config) -> str:
 def _action_of(signal: FeedSignal, config: Config) -> Action:
     """The mildest action over all distances at which HMA matches."""
     hits = [Hit(signal, signal.kind, bits, "") for bits in _distances(signal.kind, config.rules)]
-    action = min((judge(one, config.rules).action for one in hits), key=lambda one: one.rank)
+    action = min((judge(hit, config.rules).action for hit in hits), key=lambda one: one.rank)
     is_narrow = signal.within_bits is not None and signal.within_bits < MATCH_WITHIN_BITS
     return Action.HOLD if is_narrow and action is Action.BLOCK else action
 
@@ -45,5 +45,5 @@ def _distances(kind: Kind, rules: tuple[Rule, ...]) -> set[int]:
     """The distances between which no rule changes its mind."""
     if kind is not Kind.PDQ:
         return {0}
-    ends = {one.max_distance_bits for one in rules if one.max_distance_bits is not None}
+    ends = {rule.max_distance_bits for rule in rules if rule.max_distance_bits is not None}
     return {0, MATCH_WITHIN_BITS, *(bits + 1 for bits in ends if bits < MATCH_WITHIN_BITS)}

@@ -55,7 +55,7 @@ def mark(
         tx.execute(f"{_LEAVE} AND (bank != ? OR value != ?)", (row.id, bank, row.value))
         if bank:
             tx.execute(_WANT, (row.id, bank, row.kind, row.value, row.expires_at))
-    tx.executemany(_LEAVE, [(one,) for one in drops])
+    tx.executemany(_LEAVE, [(drop,) for drop in drops])
 
 
 def compare_some(store: Store, *, after: int, config: Config) -> int | None:

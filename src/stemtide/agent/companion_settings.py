@@ -54,7 +54,10 @@ class Companion:
     @property
     def banks(self) -> tuple[str, ...]:
         """All names, the canary's first."""
-        return (self.canary_bank, *(self.bank(one) for one in Action if one in self.actions))
+        return (
+            self.canary_bank,
+            *(self.bank(action) for action in Action if action in self.actions),
+        )
 
 
 def _action(value: object) -> Action:

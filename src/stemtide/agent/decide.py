@@ -134,7 +134,9 @@ def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -
 def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
     """Return the first remark that the policy holds content for; "" for none."""
     held = tuple(
-        f"{one.name}: " for one in fields(policy) if getattr(policy, one.name) is OnUnread.HOLD
+        f"{field.name}: "
+        for field in fields(policy)
+        if getattr(policy, field.name) is OnUnread.HOLD
     )
     return next((remark for remark in remarks if remark.startswith(held)), "")
 

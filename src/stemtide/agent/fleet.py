@@ -135,7 +135,7 @@ class Fleet:
         """Wait for what comes next, and see to it."""
         if self._is_stopping and self._stop_by == float("inf"):
             self._begin_to_stop()
-        self._listen(is_wanted=any(one.is_ready for one in self._children.values()))
+        self._listen(is_wanted=any(child.is_ready for child in self._children.values()))
         for key, _ in self._selector.select(self._wait_s()):
             if key.fileobj is self._listener:
                 self._accept()

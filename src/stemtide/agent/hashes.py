@@ -201,14 +201,14 @@ def _decided(query: int, decision: Decision) -> Found:
     """A decision as it is told: the deciding match first."""
     matches = [
         {
-            "signal": str(one.hit.signal.id),
-            "distance_bits": one.hit.distance_bits,
-            "exercise": one.hit.signal.exercise,
-            "disputed": one.hit.signal.disputed,
-            "action": one.action,
-            "rule": one.rule,
+            "signal": str(verdict.hit.signal.id),
+            "distance_bits": verdict.hit.distance_bits,
+            "exercise": verdict.hit.signal.exercise,
+            "disputed": verdict.hit.signal.disputed,
+            "action": verdict.action,
+            "rule": verdict.rule,
         }
-        for one in decision.verdicts[:MOST]
+        for verdict in decision.verdicts[:MOST]
     ]
     told = {
         "action": decision.action,

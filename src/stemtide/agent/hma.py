@@ -214,7 +214,7 @@ class Hma:
         only = _banks_asked(request)
         return {
             name: await self._in_banks(
-                [one for one in answer.matches if one.kind is known[name]], only=only
+                [match for match in answer.matches if match.kind is known[name]], only=only
             )
             for name in wanted
         }
@@ -233,7 +233,7 @@ class Hma:
     ) -> _Banks:
         """Matches by bank. may_repeat: whether one may be in the settings' own bank as well."""
         matches = list(matches)
-        ids = json.dumps([str(one.signal) for one in matches])
+        ids = json.dumps([str(match.signal) for match in matches])
         rows = await asyncio.to_thread(self._store.read, _NUMBERS, (ids,)) if matches else []
         numbers = dict(rows)
         found: _Banks = {}
@@ -260,7 +260,7 @@ def _content_type(name: str, *, is_field: bool = False) -> str:
 
 def _type_of(answer: Answer) -> str:
     """What content is, where nobody said so: what has pictures in time, or sound, is a video."""
-    kinds = {one.kind for one in answer.fingerprints}
+    kinds = {fingerprint.kind for fingerprint in answer.fingerprints}
     return "video" if kinds & {Kind.VIDEO, Kind.AUDIO, Kind.GOP} else "photo"
 
 
@@ -284,7 +284,11 @@ def _banks_asked(request: Request) -> frozenset[str] | None:
 
 def _value_of(answer: Answer, kind: Kind) -> str:
     """The hash of one kind of the whole content; "" where it has none."""
-    each = (one.value for one in answer.fingerprints if one.kind is kind and not one.part)
+    each = (
+        fingerprint.value
+        for fingerprint in answer.fingerprints
+        if fingerprint.kind is kind and not fingerprint.part
+    )
     return next(each, "")
 
 
@@ -315,7 +319,7 @@ def _compared(name: str, pair: object) -> list[Any]:
     hashes = [one for one in pair if isinstance(one, str)] if isinstance(pair, list) else []
     if not isinstance(pair, list) or len(pair) != _PAIR or len(hashes) != _PAIR:
         raise invalid(name[:40], "must be a list of two hashes")
-    left, right = (_read_signal(name, one).each[0].value for one in hashes)
+    left, right = (_read_signal(name, digest).each[0].value for digest in hashes)
     if SIGNAL_TYPES[name] is not Kind.PDQ:
         return [left == right, {}]
     bits = (int.from_bytes(left) ^ int.from_bytes(right)).bit_count()

@@ -180,9 +180,9 @@ class ItemIn(BaseModel):
                 f"pdq: quality {self.quality} is below {MIN_QUALITY}, so it was not compared"
             )
         made = Fingerprints(
-            (*each, *url.each, *(one.fingerprint() for one in self.fingerprints)),
+            (*each, *url.each, *(fingerprint.fingerprint() for fingerprint in self.fingerprints)),
             remarks=tuple(remarks),
-            views=(*url.views, *(one.view() for one in self.views)),
+            views=(*url.views, *(view.view() for view in self.views)),
         )
         return Item(self.ref or new_ref(), None, made, language=self.language)
 

@@ -220,7 +220,7 @@ class Live:
         if not self.streams.keep(row, now=time.time(), state=state):
             return None
         self._tally.add("live_chunks")
-        self._tally.add("live_alarms", sum(one.is_new for one in alarms))
+        self._tally.add("live_alarms", sum(alarm.is_new for alarm in alarms))
         remarks += [trouble] if trouble else []
         unread = self._config.unread
         answer = _out(row, state, decision, alarms=alarms, remarks=remarks, unread=unread)
@@ -240,7 +240,7 @@ class Live:
                 heard += [_Heard(Kind.VIDEO, _moved(each, at_s), is_new=True) for each in alone]
                 continue
             alarms = frames.put(film, find=library.films.find_in, at_s=at_s)
-            heard += [_Heard(Kind.VIDEO, each.found, each.is_new) for each in alarms]
+            heard += [_Heard(Kind.VIDEO, alarm.found, alarm.is_new) for alarm in alarms]
         if not place.gap:
             frames.end_s = max(frames.end_s, ends_s)
         state.keep_frames(frames)
@@ -346,7 +346,7 @@ def _out(
         repeated=False,
         at_s=None,
         until_s=round(state.end_s, 2),
-        missing=[(one.first, one.last) for one in state.gaps],
+        missing=[(gap.first, gap.last) for gap in state.gaps],
         alarms=alarms,
         decision=decision_out(decision, said, unread=unread),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],

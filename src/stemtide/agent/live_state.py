@@ -183,7 +183,7 @@ class State(msgspec.Struct):
     def took(self, place: "Place", digest: bytes, *, at_s: float, lasts_s: float) -> None:
         """Note that a chunk was taken in."""
         if place.gap:
-            self.gaps = [part for one in self.gaps for part in _without(one, place.seq)]
+            self.gaps = [part for gap in self.gaps for part in _without(gap, place.seq)]
         else:
             if place.missing:
                 first = self.last + 1
@@ -226,7 +226,7 @@ class State(msgspec.Struct):
 
     def keep_frames(self, kept: LiveFrames) -> None:
         """Keep what is kept of its pictures."""
-        views = [(one.number, int(one.kind), one.box) for one in kept.views.values()]
+        views = [(view.number, int(view.kind), view.box) for view in kept.views.values()]
         told = [(key, *when) for key, when in kept.told.items()]
         at_s, rows = kept.at_s.astype(np.float64), kept.rows
         self.frames = _Frames(at_s.tobytes(), rows.tobytes(), views, told, kept.end_s)
@@ -276,7 +276,7 @@ def _without(gap: Gap, number: int) -> list[Gap]:
         Gap(gap.first, number - 1, gap.at_s, middle_s),
         Gap(number + 1, gap.last, middle_s + each_s, gap.end_s),
     ]
-    return [one for one in parts if one.first <= one.last]
+    return [part for part in parts if part.first <= part.last]
 
 
 def _stretch(found: Found) -> Stretch | None:
@@ -325,13 +325,13 @@ def founds(met: Met) -> tuple[Found, ...]:
     each = [
         Found(
             key=0,
-            score=one.score,
-            confidence=one.confidence,
-            query_span=Span(*one.query),
-            signal_span=Span(*one.signal),
-            speed=one.speed,
-            transform=one.transform,
+            score=stretch.score,
+            confidence=stretch.confidence,
+            query_span=Span(*stretch.query),
+            signal_span=Span(*stretch.signal),
+            speed=stretch.speed,
+            transform=stretch.transform,
         )
-        for one in met.stretches
+        for stretch in met.stretches
     ]
     return tuple(sorted(each, key=lambda one: (-one.confidence, -one.score)))

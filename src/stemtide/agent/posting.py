@@ -133,7 +133,7 @@ class Database:
         status, answer = await self._ask("POST", "/statements", json=body)
         if status == httpx.codes.CREATED:
             uuids = read_taken(answer)
-            return {one["puid"]: uuids.get(one["puid"], "") for one in statements}
+            return {statement["puid"]: uuids.get(statement["puid"], "") for statement in statements}
         if status == httpx.codes.UNPROCESSABLE_ENTITY:
             return read_refusal(answer, count=len(statements))
         if status == _TOO_LARGE:
@@ -239,7 +239,7 @@ class Posting:
         there: dict[str, str] = {}
         absent: list[str] = []
         try:
-            for one in [one for one in rows if one["puid"] in self.unsure]:
+            for one in [row for row in rows if row["puid"] in self.unsure]:
                 puid = one["puid"]
                 uuid = await self.database.find(puid)
                 self.unsure.discard(puid)
@@ -264,14 +264,14 @@ class Posting:
             await asyncio.to_thread(self.journal.take, answer)
             return []
         bad = {rows[place]["puid"]: remarks for place, remarks in answer.rows.items()}
-        known = {one["puid"] for one in rows} & answer.known
+        known = {row["puid"] for row in rows} & answer.known
         if not bad and not known and len(rows) == 1:
             bad = {rows[0]["puid"]: answer.whole}
         if bad:
             await asyncio.to_thread(self.journal.refuse, bad)
         if known:
             await asyncio.to_thread(self.journal.take, await self._ids_of(known))
-        left = [one for one in rows if one["puid"] not in known and one["puid"] not in bad]
+        left = [row for row in rows if row["puid"] not in known and row["puid"] not in bad]
         await asyncio.to_thread(self._note, {}, [one["puid"] for one in left])
         # Where the database does not say what is wrong with a call, each half is sent by itself.
         middle = len(left) if bad or known else len(left) // 2
@@ -279,7 +279,7 @@ class Posting:
 
     async def _begun(self, rows: list[Statement]) -> dict[str, str] | Refusal:
         """Send one call, noted before, and after where it failed and surely was not taken."""
-        puids = [one["puid"] for one in rows]
+        puids = [row["puid"] for row in rows]
         await asyncio.to_thread(self.journal.begin, puids)
         try:
             return await self.database.post(rows)

@@ -241,16 +241,16 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
     """Matches whose signals still stand; the Library may be a moment behind the rows."""
     return [
         Hit(
-            signals[one.key],
-            one.kind,
-            one.distance_bits,
-            one.part,
-            match_percent=int(100 * one.confidence),
-            transform=one.transform,
-            found=one.found,
+            signals[match.key],
+            match.kind,
+            match.distance_bits,
+            match.part,
+            match_percent=int(100 * match.confidence),
+            transform=match.transform,
+            found=match.found,
         )
-        for one in matches
-        if one.key in signals
+        for match in matches
+        if match.key in signals
     ]
 
 

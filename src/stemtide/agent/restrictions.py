@@ -134,7 +134,7 @@ class Restrictions:
             tx.executemany(
                 "UPDATE restrictions SET state = ?, uuid = ?, why = ?"
                 " WHERE puid = ? AND state != ?",
-                ((*one, beside) for one in values),
+                ((*value, beside) for value in values),
             )
 
 

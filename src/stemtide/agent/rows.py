@@ -101,7 +101,7 @@ def change_rows(tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterab
             tx.execute("DELETE FROM signals WHERE seq = ?", (seq,))
         seq = tx.execute(_INSERT, row).lastrowid or 0
         known[row.id], new[seq] = (seq, row.print), row
-    leaving = [known.pop(one)[0] for one in drops if one in known]
+    leaving = [known.pop(drop)[0] for drop in drops if drop in known]
     tx.executemany("DELETE FROM signals WHERE seq = ?", [(seq,) for seq in leaving])
     gone += leaving
     last = _remember_gone(tx, gone)

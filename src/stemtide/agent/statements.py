@@ -146,7 +146,7 @@ class Statements:
         """The statements that can be sent; the others are set aside."""
         made = [statement(one, settings) for one in due]
         bad = {
-            one["puid"]: [Remark(each.name, each.message) for each in problems]
+            one["puid"]: [Remark(problem.name, problem.message) for problem in problems]
             for one in made
             if (problems := lint(one))
         }

@@ -215,7 +215,7 @@ class Sync:
         found = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in found if isinstance(entry, FeedSignal)]
         gone = [entry for entry in found if isinstance(entry, Tombstone)]
-        puts = [(one, row) for one in signals if (row := self._reader.row(one))]
+        puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
         drops = [str(entry.id) for entry in gone]
         now = datetime.now(UTC)
         undone = 0

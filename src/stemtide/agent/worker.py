@@ -201,7 +201,7 @@ def _settings(
 def _run(server: _Server, sockets: list[socket.socket]) -> None:
     is_main = threading.current_thread() is threading.main_thread()
     # uvicorn raises the signal again once it has stopped; to be asked to stop is no failure.
-    before = {one: signal.signal(one, _stopped) for one in _STOPS} if is_main else {}
+    before = {stop: signal.signal(stop, _stopped) for stop in _STOPS} if is_main else {}
     try:
         server.run(sockets=sockets)
     finally:

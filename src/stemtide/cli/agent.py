@@ -82,7 +82,7 @@ def statements(
         rows = read_all(settings.data_dir, since=first)
     if settings.transparency is None:
         fail("transparency: is missing; docs/use/statements.md says what it holds", code=2)
-    left = [one for one in rows if every or one.state != POSTED]
+    left = [row for row in rows if every or row.state != POSTED]
     for one in left:
         made = statement(one, settings.transparency)
         give(made, as_json=True, line="")

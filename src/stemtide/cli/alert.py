@@ -168,7 +168,7 @@ def show(
     from stemtide.hub.alerts import reads_drills as reads
 
     rows = reads.all_drills(by=OPERATOR)
-    found = [one for one in rows if not drill_id or str(one.uid) == drill_id]
+    found = [row for row in rows if not drill_id or str(row.uid) == drill_id]
     if not found:
         fail("there is no such drill: start one with: stemtide drill start --everybody")
     _tell_drill(found[0], as_json=as_json)
@@ -214,18 +214,18 @@ def _tell_drill(row: "DrillRow", *, as_json: bool) -> None:
         f"Drill {row.uid} of {row.started_at:%Y-%m-%d %H:%M} UTC: {row.answered} answered,"
         f" {row.missing} did not, {row.waiting} still asked."
     )
-    for one in row.answers:
-        after = f"{one.answered_s:.0f} s" if one.answered_s is not None else ""
+    for answer in row.answers:
+        after = f"{answer.answered_s:.0f} s" if answer.answered_s is not None else ""
         facts: dict[str, object] = {
             "drill": row.uid,
-            "party": one.party,
-            "state": one.state,
-            "step": one.step,
-            "via": one.via,
-            "answered_at": one.answered_at,
-            "answered_s": one.answered_s,
-            "asked": list(one.asked),
-            "errors": list(one.errors),
+            "party": answer.party,
+            "state": answer.state,
+            "step": answer.step,
+            "via": answer.via,
+            "answered_at": answer.answered_at,
+            "answered_s": answer.answered_s,
+            "asked": list(answer.asked),
+            "errors": list(answer.errors),
         }
-        line = f"{one.party:25} {one.state:13} step {one.step}  {after:>8}  {one.via or ''}"
-        give(facts, as_json=as_json, line=line.rstrip())
+        line = f"{answer.party:25} {answer.state:13} step {answer.step}  {after:>8}"
+        give(facts, as_json=as_json, line=f"{line}  {answer.via or ''}".rstrip())

@@ -64,7 +64,7 @@ def _segments(names: list[str], *, follow_s: float) -> Iterator[Path]:
     sent: set[Path] = set()
     last_at = time.monotonic()
     while True:
-        waiting = [one for one in _files(names) if one not in sent]
+        waiting = [file for file in _files(names) if file not in sent]
         for place, one in enumerate(waiting):
             is_last = place == len(waiting) - 1
             if is_last and follow_s and time.time() - one.stat().st_mtime < _SETTLED_S:

@@ -214,11 +214,11 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
         return
     from stemtide.protocol.forms import form
 
-    for one in form("tco-annex-1").fields:
-        value = found["annex"].get(one.name)
+    for field in form("tco-annex-1").fields:
+        value = found["annex"].get(field.name)
         if value not in (None, "", []):
             told = ", ".join(value) if isinstance(value, list) else str(value)
-            print(f"  {one.title.en}: {told}")
+            print(f"  {field.title.en}: {told}")
     for receipt in found["receipts"]:
         print(f"  received by {receipt['via']} at {receipt['at']}")
     if found["moves"]:

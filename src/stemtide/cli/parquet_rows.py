@@ -76,7 +76,7 @@ def _lines(file: "ParquetFile") -> Iterator[bytes]:
     size = _AT_ONCE
     if about.num_row_groups and about.num_rows:
         groups = [about.row_group(one) for one in range(min(about.num_row_groups, 100))]
-        a_row = max(one.total_byte_size // max(1, one.num_rows) for one in groups)
+        a_row = max(group.total_byte_size // max(1, group.num_rows) for group in groups)
         size = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // max(1, a_row)))
     for batch in file.iter_batches(batch_size=size, use_threads=False):
         columns = [read(one) for read, one in zip(readers, batch.columns, strict=True)]

@@ -115,7 +115,7 @@ def _line(
     name: str, row: dict[str, Any], *, columns: tuple[str, ...], took: str, as_json: bool
 ) -> None:
     """Hand out one row."""
-    counts = "  ".join(f"{one} {_said(row[one])}" for one in columns)
+    counts = "  ".join(f"{column} {_said(row[column])}" for column in columns)
     median, most = _span(row[took]["median_s"]), _span(row[took]["p90_s"])
     line = f"{name:24} {counts}  median {median}, nine in ten {most}"
     give(row | {"name": name}, as_json=as_json, line=line)

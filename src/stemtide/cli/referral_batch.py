@@ -82,7 +82,7 @@ def batch(
 
     with asking(hub, key) as client:
         if dry_run:
-            said = {"rows": [one.model_dump() for one in rows], "again": again}
+            said = {"rows": [row.model_dump() for row in rows], "again": again}
             found = plain(client.check_rows(CheckRowsIn.model_validate(said | facts)))["rows"]
         else:
             found = list(_send(client, rows, facts | {"name": name}, again=again))

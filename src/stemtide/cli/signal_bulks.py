@@ -187,7 +187,7 @@ def _refused(
             if one.would_be is WouldBe.REFUSED
         ]
     else:
-        told = [(one.row, one.field, one.message) for one in done.errors]
+        told = [(error.row, error.field, error.message) for error in done.errors]
     found = []
     for row, field_, message in told:
         name = field_.removeprefix(f"signals.{row}").removeprefix(".")

@@ -80,7 +80,7 @@ class Folder:
     def pin(self, *keys: PublicKey) -> None:
         """Trust these keys and no others."""
         beside = self._path / f".{KEY_FILE}.new"
-        beside.write_text("".join(f"{one}\n" for one in keys), "ascii")
+        beside.write_text("".join(f"{key}\n" for key in keys), "ascii")
         beside.replace(self._path / KEY_FILE)
 
     def held(self, *, also: tuple[PublicKey, ...] = ()) -> Whole | None:
@@ -128,7 +128,7 @@ class Puller:
         said = self._when_ready(self._client.read_keys)
         if not said.keys:
             raise PullError("the hub names no key of its own: is --hub right?")
-        return tuple(PublicKey.read(one.key) for one in said.keys)
+        return tuple(PublicKey.read(key.key) for key in said.keys)
 
     def pull(self) -> Pulled:
         """Take what changed, or all of it.

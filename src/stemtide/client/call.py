@@ -86,7 +86,7 @@ class Question(Generic[Answer]):
         """
         if not content and type(None) in self.answers:
             return cast("Answer", None)
-        kinds = tuple(one for one in self.answers if one is not File)
+        kinds = tuple(answer for answer in self.answers if answer is not File)
         return cast("Answer", _reader(kinds).validate_json(content, extra="ignore"))
 
 

@@ -276,7 +276,7 @@ def _gather(stage: Stage) -> None:
     told = stage.tally
     while time.monotonic() < ends:
         told.feedback_received, told.ledger_entries = _at_the_hub()
-        told.webhooks_heard = sum(len(one.heard) for one in stage.receivers)
+        told.webhooks_heard = sum(len(receiver.heard) for receiver in stage.receivers)
         if told.feedback_received >= told.blocked <= told.webhooks_heard:
             break
         time.sleep(0.05)
@@ -302,7 +302,7 @@ def _stay(stage: Stage, people: cast.Cast) -> None:
     hub = stage.running[0].address
     stage.say("Everything stays up. Ctrl-C stops it.")
     stage.say(f"The board: {hub}/  sign in as {people.email}  password {people.password}")
-    others = ", ".join(one for one in people.emails if one != people.email)
+    others = ", ".join(email for email in people.emails if email != people.email)
     stage.say(f"With the same password, for what others see: {others}")
     stage.say(f"Try it: stemtide match FILE --against {next(iter(stage.agents.values())).base_url}")
     stage.stay()

@@ -248,7 +248,9 @@ def _spell(found: Look) -> dict[str, Any]:
         "media_type": made.media_type,
         "each": [[one.kind, one.hex, one.quality, one.part] for one in made.each],
         "remarks": list(made.remarks),
-        "views": [[one.transform, one.value.hex(), one.quality, one.part] for one in found.views],
+        "views": [
+            [view.transform, view.value.hex(), view.quality, view.part] for view in found.views
+        ],
         "local": [one.hex() for one in found.local],
         "still": [*found.still[:2], found.still[2].hex()] if found.still else [],
         "chunk": _spell_chunk(found.chunk),

@@ -187,7 +187,7 @@ def _streams(reader: _Reader) -> list[Folder]:
         else:
             raise ArchiveError(f"its directory is damaged: {kind} among the streams")
     if not are_parts_read:
-        folders = [replace(one, parts=((one.size_bytes, one.crc),)) for one in folders]
+        folders = [replace(folder, parts=((folder.size_bytes, folder.crc),)) for folder in folders]
     return folders
 
 
@@ -209,7 +209,9 @@ def _folders(reader: _Reader) -> list[Folder]:
     reader.expect(0)  # in this place, not elsewhere
     folders = [_folder(reader) for _ in range(count)]
     reader.expect(_CODER_SIZES)
-    folders = [replace(one, sizes=tuple(reader.number() for _ in one.coders)) for one in folders]
+    folders = [
+        replace(folder, sizes=tuple(reader.number() for _ in folder.coders)) for folder in folders
+    ]
     kind = reader.byte()
     if kind == _CRC:
         checksums = reader.checksums(count)

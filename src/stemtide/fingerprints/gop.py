@@ -98,9 +98,9 @@ class _Look:
                 return
             if self._hash is not None and pictures:
                 self._frames += 1
-                for one in pictures:
-                    self._hash.update(one)
-                    self._bytes += len(one)
+                for picture in pictures:
+                    self._hash.update(picture)
+                    self._bytes += len(picture)
         self._end()
 
     def _begin(self, packet: "Packet[VideoStream]", tick_s: float) -> None:

@@ -45,7 +45,7 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
             continue
         found = _look_at(member.blob, limits=limits, asked=asked).fingerprints
         each += [replace(one, part=_part(member.name, one.part)) for one in found.each]
-        views += [replace(one, part=_part(member.name, one.part)) for one in found.views]
+        views += [replace(view, part=_part(member.name, view.part)) for view in found.views]
         remarks += [_of(member.name, remark) for remark in found.remarks]
         if len(each) > _MOST_FINGERPRINTS or len(views) > _MOST_FINGERPRINTS:
             remarks.append(f"{LIMIT}only the first {done + 1} files of it were looked at")

@@ -159,7 +159,7 @@ def _table() -> npt.NDArray[np.uint32]:
     rows = _lookalikes()
     for script in ("latin", "arabic"):
         for letter, standins in rows[script].items():
-            table[[ord(one) for one in standins]] = ord(letter)
+            table[[ord(standin) for standin in standins]] = ord(letter)
     for first in rows["rows"]["letters"]:
         table[ord(first) : ord(first) + _LETTERS] = np.arange(ord("a"), ord("a") + _LETTERS)
         table[ord(first) + ord("l") - ord("a")] = ord("i")

@@ -86,7 +86,7 @@ class Windows:
         now: monotonic, in seconds. returns: where each stands afterwards, the tightest first.
         """
         with self._lock:
-            windows = [self._window(one, now=now) for one in bounds]
+            windows = [self._window(bound, now=now) for bound in bounds]
             over = [
                 window.used >= one.policy.quota for one, window in zip(bounds, windows, strict=True)
             ]
@@ -127,13 +127,15 @@ def headers(standings: Sequence[Standing], *, now: float) -> dict[str, str]:
         return {}
     said = {
         "RateLimit-Policy": ", ".join(
-            f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in standings
+            f'"{standing.policy.name}";q={standing.policy.quota};w={standing.policy.window_s}'
+            for standing in standings
         ),
         "RateLimit": ", ".join(
-            f'"{one.policy.name}";r={one.left};t={one.reset_s(now)}' for one in standings
+            f'"{standing.policy.name}";r={standing.left};t={standing.reset_s(now)}'
+            for standing in standings
         ),
     }
-    over = [one.reset_s(now) for one in standings if one.is_over]
+    over = [standing.reset_s(now) for standing in standings if standing.is_over]
     return {**said, "Retry-After": str(max(over))} if over else said
 
 

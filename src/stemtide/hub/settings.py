@@ -109,17 +109,17 @@ def _identity_providers(organisations: tuple[Organisation, ...]) -> dict[str, ob
     """What allauth must know of them. The ID token says enough: nothing else is asked for."""
     apps = [
         {
-            "provider_id": one.id,
-            "name": one.name,
-            "client_id": one.client_id,
-            "secret": _file(one.client_secret_file) or one.client_secret,
+            "provider_id": organisation.id,
+            "name": organisation.name,
+            "client_id": organisation.client_id,
+            "secret": _file(organisation.client_secret_file) or organisation.client_secret,
             "settings": {
-                "server_url": one.issuer,
+                "server_url": organisation.issuer,
                 "fetch_userinfo": False,
                 "oauth_pkce_enabled": True,
             },
         }
-        for one in organisations
+        for organisation in organisations
     ]
     return {"openid_connect": {"APPS": apps}}
 

@@ -196,7 +196,11 @@ class Wakes:
         raises: TooManyError, NoStreamLeftError.
         """
         with self._lock:
-            held = sum(1 for one in self._subscriptions if holder and one.holder == holder)
+            held = sum(
+                1
+                for subscription in self._subscriptions
+                if holder and subscription.holder == holder
+            )
             count = len(self._subscriptions)
         if held >= settings.STREAMS.get("key", math.inf):
             raise TooManyError(

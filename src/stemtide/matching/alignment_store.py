@@ -129,7 +129,7 @@ class FrameStore:
         """Return all that is held, as arrays that do not change any more: see FORM."""
         with self._writing:
             now = _compacted(self.now) if self._gone_rows else self.now
-            boxes = [(one.number, one.kind, one.box) for one in now.views[: now.sequence_count]]
+            boxes = [(view.number, view.kind, view.box) for view in now.views[: now.sequence_count]]
             return {
                 "coarse": now.coarse[: now.rows],
                 "frames": now.frames[: now.rows],

@@ -118,7 +118,7 @@ class Library:
     def keys(self) -> Keys:
         """Return the keys of all signals, ascending."""
         long = np.array(list(self._long), dtype=np.int64)
-        return np.sort(np.concatenate([*(one.keys() for one in self._indexes.values()), long]))
+        return np.sort(np.concatenate([*(index.keys() for index in self._indexes.values()), long]))
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Hold signals from now on; one whose key is held already is replaced, the last one wins.

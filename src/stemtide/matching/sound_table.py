@@ -252,4 +252,4 @@ def _flips(bits: int, unknown: int) -> Words:
     for bit in range(bits):
         if unknown >> bit & 1:
             free += [value | 1 << bit for value in free]
-    return np.array([one ^ other for one in singles for other in free], dtype=np.uint32)
+    return np.array([single ^ other for single in singles for other in free], dtype=np.uint32)

@@ -123,7 +123,7 @@ class OutcomeReportIn(BaseModel):
 
     @model_validator(mode="after")
     def _no_span_twice(self) -> "OutcomeReportIn":
-        if len({one.begins_at for one in self.lookups}) < len(self.lookups):
+        if len({lookup.begins_at for lookup in self.lookups}) < len(self.lookups):
             raise ValueError("lookups: name each span of time once")
         return self
 

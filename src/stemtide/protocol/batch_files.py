@@ -82,11 +82,11 @@ def _check_columns(names: list[str]) -> None:
         raise BatchFileError(
             "the first line names no column url: write a heading such as url,provider,reason,labels"
         )
-    if unknown := sorted({one for one in names if one} - set(COLUMNS)):
+    if unknown := sorted({name for name in names if name} - set(COLUMNS)):
         raise BatchFileError(
             f"there is no column {unknown[0][:40]!r}; known are {', '.join(COLUMNS)}"
         )
-    if twice := sorted({one for one in names if one and names.count(one) > 1}):
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise BatchFileError(f"the column {twice[0]!r} is there twice: leave one out")
 
 

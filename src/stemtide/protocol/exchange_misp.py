@@ -64,14 +64,14 @@ def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
     told: list[Told] = []
     faults: list[Fault] = []
     others = 0
-    for one in attributes:
-        found = _kind_and_value(one)
+    for attribute in attributes:
+        found = _kind_and_value(attribute)
         if found is None:
             others += 1
             continue
-        key = str(one.get("uuid"))[:80]
+        key = str(attribute.get("uuid"))[:80]
         try:
-            told.append(_read(one, found=found, event=event, key=key))
+            told.append(_read(attribute, found=found, event=event, key=key))
         except (EventError, RefusedWordError) as error:
             faults.append(Fault(key, str(error)[:300]))
     return told, faults, others

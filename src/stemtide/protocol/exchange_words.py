@@ -24,7 +24,7 @@ LABEL_OF = {
 }
 """Tags of others that mean a label of ours."""
 
-TLP_WORDS = {**{one.value: one for one in Tlp}, "white": Tlp.CLEAR}
+TLP_WORDS = {**{tlp.value: tlp for tlp in Tlp}, "white": Tlp.CLEAR}
 """What stands after tlp:; white is the clear of TLP 1."""
 
 CONFIDENCE_OF = {
@@ -73,7 +73,7 @@ def read_words(tags: Iterable[object]) -> Words:
     """
     found = Words()
     known: list[str] = []
-    texts = dict.fromkeys(one.strip()[:_MAX_CHARS] for one in tags if isinstance(one, str))
+    texts = dict.fromkeys(tag.strip()[:_MAX_CHARS] for tag in tags if isinstance(tag, str))
     if len(texts) > MAX_TAGS:
         raise TooManyTagsError(f"it has more than {MAX_TAGS} tags")
     for text in texts:

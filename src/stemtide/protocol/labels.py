@@ -88,7 +88,7 @@ def labels() -> dict[str, Label]:
 def refused_label(name: str) -> Label | None:
     """The label that content of another channel is meant by, however it is written; else None."""
     spelled = "-".join(re.split(r"[^a-z0-9]+", name.lower())).strip("-")
-    refused = (one for one in labels().values() if one.refuse_to)
+    refused = (label for label in labels().values() if label.refuse_to)
     return next((one for one in refused if spelled in {one.name, *one.also}), None)
 
 
@@ -102,7 +102,7 @@ def check_label(name: str) -> str:
     if refused := refused_label(name):
         raise RefusedLabelError(f"{refused.title} is never stored here: {refused.refuse_to}")
     if name not in labels():
-        known = ", ".join(sorted(one.name for one in labels().values() if not one.refuse_to))
+        known = ", ".join(sorted(label.name for label in labels().values() if not label.refuse_to))
         raise ValueError(f"there is no label {name[:60]!r}; known are {known}")
     return name
 

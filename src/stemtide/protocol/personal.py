@@ -65,7 +65,7 @@ def check_impersonal(text: str) -> str:
 
 def said(places: Sequence[Place]) -> str:
     """What was found and where, counted from 1, in English: never the thing itself."""
-    each = (f"{one.kind.word} at character {one.start + 1} to {one.end}" for one in places)
+    each = (f"{place.kind.word} at character {place.start + 1} to {place.end}" for place in places)
     return ", ".join(each)
 
 

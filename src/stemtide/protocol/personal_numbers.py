@@ -109,4 +109,4 @@ def is_german_pension(text: str) -> bool:
     digits = text[:8] + f"{ord(text[8]) - 64:02d}" + text[9:11]
     weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
     products = (int(one) * weight for one, weight in zip(digits, weights, strict=True))
-    return sum(sum(divmod(one, 10)) for one in products) % 10 == int(text[11])
+    return sum(sum(divmod(product, 10)) for product in products) % 10 == int(text[11])

@@ -28,8 +28,8 @@ _WORDS = {
 def without_echoes(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
     """The same without lists called too short only because their items were refused."""
     errors = list(errors)
-    inner = {one["loc"][:upto] for one in errors for upto in range(len(one["loc"]))}
-    return [one for one in errors if one["type"] != "too_short" or one["loc"] not in inner]
+    inner = {error["loc"][:upto] for error in errors for upto in range(len(error["loc"]))}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inner]
 
 
 def field_problem(error: ErrorDetails) -> FieldProblem:
@@ -48,10 +48,10 @@ def field_problem(error: ErrorDetails) -> FieldProblem:
 
 def summary(fields: Sequence[FieldProblem]) -> str:
     """The first findings in one line."""
-    shown = "; ".join(f"{one.field}: {one.message}" for one in fields[:3])
+    shown = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
     return f"{shown}; and {len(fields) - 3} more" if len(fields) > 3 else shown  # noqa: PLR2004  # as many as were shown
 
 
 def found_in(error: ValidationError) -> list[FieldProblem]:
     """What is wrong with a message that was read or made here, field by field."""
-    return [field_problem(one) for one in without_echoes(error.errors(include_url=False))]
+    return [field_problem(echoe) for echoe in without_echoes(error.errors(include_url=False))]

@@ -39,7 +39,7 @@ def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
 def progress_csv(total: Mapping[str, object], rows: Sequence[Mapping[str, object]]) -> str:
     """Figures as CSV: a row each, the sum last, under the name total."""
     whole = {**total, "name": "total"}
-    return to_csv([flat({**one, "name": one["name"] or "unknown"}) for one in rows] + [flat(whole)])
+    return to_csv([flat({**row, "name": row["name"] or "unknown"}) for row in rows] + [flat(whole)])
 
 
 def _cell(value: object) -> object:

@@ -94,7 +94,7 @@ def sign(manifest: BaseModel, *, keys: Sequence[Ed25519PrivateKey]) -> Signed:
     return Signed(
         manifest=text,
         signatures=[
-            Signature(key=PublicKey.of(one).name, signature=one.sign(message).hex()) for one in keys
+            Signature(key=PublicKey.of(key).name, signature=key.sign(message).hex()) for key in keys
         ],
     )
 
@@ -116,7 +116,7 @@ def check(signed: Signed, *, trusted: Collection[PublicKey]) -> PublicKey:
                 " its way; fetch it again, and if that does not help tell whoever runs the hub"
             )
         return key
-    others = ", ".join(one.key for one in signed.signatures) or "nobody"
+    others = ", ".join(signature.key for signature in signed.signatures) or "nobody"
     raise SignatureError(
         f"it is signed by {others[:330]}, and by no key that you trust"
         f" ({', '.join(sorted(by_name)) or 'none'}): ask whoever runs the hub by telephone whether"

@@ -346,12 +346,12 @@ def _tlp_of(sent: Stix) -> Tlp:
     refs = sent.get("object_marking_refs", [])
     if not isinstance(refs, list):
         raise PostedError("object_marking_refs: a list of ids")
-    unknown = [str(one) for one in refs if str(one) not in TLP_OF]
+    unknown = [str(ref) for ref in refs if str(ref) not in TLP_OF]
     if unknown:
         raise PostedError(
             f"object_marking_refs: {unknown[0][:80]} is not kept here: use those of TLP"
         )
-    said = {TLP_OF[str(one)] for one in refs} or {Tlp.AMBER}
+    said = {TLP_OF[str(ref)] for ref in refs} or {Tlp.AMBER}
     return min(said, key=_STRICTEST.index)
 
 
@@ -374,7 +374,7 @@ def _refuse_labels(given: object) -> None:
 
 def _pap_of(stix: Stix) -> str:
     """The strictest PAP that labels say; green where none does; a word that is none as it is."""
-    said = [one[4:].lower() for one in _words(stix.get("labels")) if one.upper()[:4] == "PAP:"]
+    said = [word[4:].lower() for word in _words(stix.get("labels")) if word.upper()[:4] == "PAP:"]
     order: list[str] = list(Pap)
     return min(said, key=lambda one: order.index(one) if one in order else -1, default="green")
 

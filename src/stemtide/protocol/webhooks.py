@@ -70,7 +70,7 @@ def sign(name: str, text: str, *, secrets: Sequence[str], at: datetime) -> dict[
     return {
         "webhook-id": name,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(Signer(one).sign(name, at, text) for one in secrets),
+        "webhook-signature": " ".join(Signer(secret).sign(name, at, text) for secret in secrets),
     }
 
 

@@ -13,14 +13,14 @@ def yearly_csv(report: YearlyReport) -> str:
     """
     rows: list[dict[str, object]] = []
     for part in report.parts:
-        for one in part.figures:
-            known = "yes" if one.is_known else "given" if one.is_given else "no"
-            plain = {"year": report.year, "article": part.article, "figure": one.name}
-            whole = {"count": one.count, "text": one.text, "title": one.title}
+        for figure in part.figures:
+            known = "yes" if figure.is_known else "given" if figure.is_given else "no"
+            plain = {"year": report.year, "article": part.article, "figure": figure.name}
+            whole = {"count": figure.count, "text": figure.text, "title": figure.title}
             rows.append({**plain, "of": "", "known": known, **whole})
             rows += [
                 {**plain, "of": piece.name, "known": known, "count": piece.count}
                 | {"text": "", "title": piece.title}
-                for piece in one.pieces
+                for piece in figure.pieces
             ]
     return to_csv(rows)

@@ -105,22 +105,22 @@ class Said(state.FetchedSignalMetadata):
     def get_as_opinions(self) -> Sequence[state.SignalOpinion]:
         """One for each sharer, and one for each dispute."""
         said = [
-            state.SignalOpinion(False, one.category, set(one.tags)) for one in self.records
+            state.SignalOpinion(False, record.category, set(record.tags)) for record in self.records
         ]  # its own order
         no = state.SignalOpinionCategory.NEGATIVE_CLASS
         return [
             *said,
             *(
-                state.SignalOpinion(one.disputed_by_you, no, set())
-                for one in self.records
-                if one.disputed
+                state.SignalOpinion(record.disputed_by_you, no, set())
+                for record in self.records
+                if record.disputed
             ),
         ]
 
     def __str__(self) -> str:
         category = self.get_as_aggregate_opinion().category.name
-        sources = sorted({one.source for one in self.records})
-        tags = dict.fromkeys(tag for one in self.records for tag in one.tags)
+        sources = sorted({record.source for record in self.records})
+        tags = dict.fromkeys(tag for record in self.records for tag in record.tags)
         return " ".join([category, ",".join(sources), *tags])
 
 
@@ -180,7 +180,7 @@ class StemtideExchangeAPI(
                     raise ExchangeError(
                         f"{self._hub} is another hub than before: run tx fetch --clear"
                     )
-                updates |= {str(one.id): _record(one) for one in page.entries}
+                updates |= {str(entry.id): _record(entry) for entry in page.entries}
                 after = page.next
                 yield state.FetchDelta(updates, Checkpoint(str(page.hub), after, int(time.time())))
                 updates = {}
@@ -291,7 +291,7 @@ def _signal(kind: Kind, value: str, tags: Sequence[str]) -> dict[str, Any]:
     """A value as it is shared: its labels are tags. raises: ExchangeError where none is one."""
     named = [tag for tag in tags if tag in labels()]
     if not named:
-        known = ", ".join(one.name for one in labels().values() if not one.refuse_to)
+        known = ", ".join(label.name for label in labels().values() if not label.refuse_to)
         raise ExchangeError(
             f"the hub does not have this {kind}: to share it, say what it is with -l and one of"
             f" {known}; and severity:high, tlp:green or others with it"

@@ -101,7 +101,7 @@ def _row(operation: Operation, refs: dict[int, Any]) -> dict[str, Any]:
     if operation.is_open:
         row["security"] = [{}]
     if operation.parameters:
-        row["parameters"] = [one.row() for one in operation.parameters]
+        row["parameters"] = [parameter.row() for parameter in operation.parameters]
     if operation.bodies:
         content = {kind: {"schema": _of(body, refs)} for kind, body in operation.bodies.items()}
         row["requestBody"] = {"required": operation.is_body_needed, "content": content}

@@ -237,7 +237,7 @@ def _cells(said: Mapping[str, object]) -> dict[str, object]:
     """A referral as a row of a table that people open."""
     labels = said["labels"]
     names = ("reference", "sent_at", "url", "content_type", "language", "terms", "reason")
-    told = {one: "" if said[one] is None else str(said[one]) for one in names}
+    told = {name: "" if said[name] is None else str(said[name]) for name in names}
     return {**told, "labels": " ".join(map(str, labels)) if isinstance(labels, list) else ""}
 
 

@@ -178,7 +178,7 @@ def counts(*, viewer: Party) -> dict[str, int]:
 
 def _ranked() -> QuerySet[Any]:
     """All alerts, with what they are sorted by."""
-    ranks = [When(urgency=one, then=Value(rank(one))) for one in Urgency]
+    ranks = [When(urgency=urgency, then=Value(rank(urgency))) for urgency in Urgency]
     return Alert.objects.select_related("crisis", "receipt__person", "party").annotate(
         rank=Case(*ranks, default=Value(9), output_field=IntegerField()),
         is_settled=Case(

@@ -65,14 +65,14 @@ def ladder(*, party: Party, now: datetime) -> list[Step]:
         for one in contacts.ladder(party, viewer=party, now=now)
         if one.contact.channel in CHANNEL_OF
     ]
-    points = ContactPoint.objects.in_bulk([one.contact.number for one in steps])
+    points = ContactPoint.objects.in_bulk([step.contact.number for step in steps])
     return [
         Step(
-            wait=timedelta(minutes=one.wait_minutes),
-            point=points[one.contact.number],
-            channel=CHANNEL_OF[one.contact.channel],
+            wait=timedelta(minutes=step.wait_minutes),
+            point=points[step.contact.number],
+            channel=CHANNEL_OF[step.contact.channel],
         )
-        for one in steps
+        for step in steps
     ]
 
 
@@ -185,7 +185,7 @@ def _request(name: str, entry: EntryRow) -> Matter:
 def _named(entry: EntryRow) -> tuple[Party, ...]:
     """The parties that an entry names: several by name, or one as the ledger names it."""
     names = entry.detail.get("parties")
-    refs = [f"party:{one}" for one in names] if isinstance(names, list) else []
+    refs = [f"party:{name}" for name in names] if isinstance(names, list) else []
     refs = refs or [str(entry.detail.get("party", ""))]
     return tuple(party for ref in refs for party in _party(ref))
 
@@ -258,7 +258,7 @@ def _concerned(matter: Matter) -> list[Party]:
     added = matter.entry.detail.get("countries")
     codes = set(added) if isinstance(added, list) else set()
     if matter.exercise:
-        return [one for one in _leaders(matter) if one.country in codes]
+        return [leader for leader in _leaders(matter) if leader.country in codes]
     rows = Party.objects.filter(kind=PartyKind.AUTHORITY, country__in=codes)
     return list(rows.order_by("name"))
 

@@ -45,17 +45,17 @@ class DrillRow:
     @property
     def answered(self) -> int:
         """How many answered."""
-        return sum(one.answered_at is not None for one in self.answers)
+        return sum(answer.answered_at is not None for answer in self.answers)
 
     @property
     def missing(self) -> int:
         """How many did not, and are not waited for any more."""
-        return sum(one.state is AlertState.UNANSWERED for one in self.answers)
+        return sum(answer.state is AlertState.UNANSWERED for answer in self.answers)
 
     @property
     def waiting(self) -> int:
         """How many are still waited for."""
-        return sum(one.state is AlertState.OPEN for one in self.answers)
+        return sum(answer.state is AlertState.OPEN for answer in self.answers)
 
 
 def drills(*, viewer: Party, limit: int = 50) -> list[DrillRow]:
@@ -78,7 +78,7 @@ def drill(uid: UUID, *, viewer: Party) -> DrillRow:
 
 def all_drills(*, by: str, limit: int = 50) -> list[DrillRow]:  # noqa: ARG001  # an operator sees all
     """All drills, the latest first, for the operator at the hub's own console."""
-    return [_row(one, viewer=None) for one in _with_answers()[:limit]]
+    return [_row(answer, viewer=None) for answer in _with_answers()[:limit]]
 
 
 def _with_answers() -> QuerySet[Drill]:
@@ -106,9 +106,9 @@ def _row(drill: Drill, *, viewer: Party | None) -> DrillRow:
         started_at=drill.started_at,
         ended_at=drill.ended_at,
         answers=tuple(
-            _answer(one, started_at=drill.started_at)
-            for one in drill.alerts.all()
-            if sees_all or (viewer is not None and one.party_id == viewer.pk)
+            _answer(alert, started_at=drill.started_at)
+            for alert in drill.alerts.all()
+            if sees_all or (viewer is not None and alert.party_id == viewer.pk)
         ),
     )
 
@@ -116,7 +116,7 @@ def _row(drill: Drill, *, viewer: Party | None) -> DrillRow:
 def _answer(alert: Alert, *, started_at: datetime) -> Answer:
     """How one party did."""
     receipt: Receipt | None = getattr(alert, "receipt", None)
-    ways = [one for one in alert.deliveries.all() if one.point is not None]
+    ways = [delivery for delivery in alert.deliveries.all() if delivery.point is not None]
     return Answer(
         party=alert.party.name,
         title=alert.party.title,
@@ -125,6 +125,6 @@ def _answer(alert: Alert, *, started_at: datetime) -> Answer:
         via=Via(receipt.via) if receipt else None,
         answered_at=receipt.received_at if receipt else None,
         answered_s=(receipt.received_at - started_at).total_seconds() if receipt else None,
-        asked=tuple(one.channel for one in ways),
-        errors=tuple(one.last_error for one in ways if one.last_error),
+        asked=tuple(way.channel for way in ways),
+        errors=tuple(way.last_error for way in ways if way.last_error),
     )

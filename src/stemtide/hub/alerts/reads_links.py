@@ -136,9 +136,9 @@ def _asked(
 def answers(asked: Collection[ReferralOut], *, by: Actor) -> list[Answer]:
     """Answers that are open to somebody now for all of some referrals; a question is about one."""
     found = [
-        one
-        for one in Answer
-        if all(allows(check_answer, _facts(each), one, by=by) for each in asked)
+        answer
+        for answer in Answer
+        if all(allows(check_answer, _facts(each), answer, by=by) for each in asked)
     ]
     return [one for one in found if len(asked) == 1 or one is not Answer.NEEDS_CONTEXT]
 

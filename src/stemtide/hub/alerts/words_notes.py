@@ -68,7 +68,7 @@ def _clock(order: OrderOut) -> str:
 def _issuer(order: OrderOut) -> tuple[str, ...]:
     """Who issued an order, as its Annex I says."""
     names = ("authority_name", "authority_phone", "authority_mail")
-    return tuple(_line(order.annex.get(one)) for one in names)
+    return tuple(_line(order.annex.get(name)) for name in names)
 
 
 def _line(value: object) -> str:

@@ -69,7 +69,7 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
     """
     ledger.take_turn()
     found = _settled(token, now=now)
-    open_ones = {one.id for one in found.referrals}
+    open_ones = {referral.id for referral in found.referrals}
     wanted = list(dict.fromkeys(uids))
     if not wanted or not open_ones.issuperset(wanted):
         raise ConflictError("this referral cannot be answered now: see where it stands")

@@ -84,7 +84,7 @@ def take_json(router: Router) -> None:
     """Have every endpoint of a router read its body as a JsonBody."""
     for view in router.path_operations.values():
         for operation in view.operations:
-            operation.models = [_strict(one) for one in operation.models]
+            operation.models = [_strict(model) for model in operation.models]
 
 
 def _strict(model: type[ParamModel]) -> type[ParamModel]:

@@ -89,16 +89,16 @@ class Machine(NinjaAPI):
         for context in error_contexts:
             # A body's paths begin with the name of the function's parameter.
             inside = 1 if context.model.__ninja_param_source__ == "body" else 0
-            for one in context.pydantic_validation_error.errors(include_url=False):
-                one["loc"] = one["loc"][inside:]
-                found.append(one)
+            for error in context.pydantic_validation_error.errors(include_url=False):
+                error["loc"] = error["loc"][inside:]
+                found.append(error)
         raise problems.refuse(found)
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:  # noqa: ANN401  # ninja's own
         """The schema, with the scope each endpoint needs and how it says what is wrong."""
         schema = super().get_openapi_schema(**options)
         _, more = models_json_schema(
-            [(one, "validation") for one in _EXTRA_MODELS], ref_template=f"{SCHEMAS}{{model}}"
+            [(model, "validation") for model in _EXTRA_MODELS], ref_template=f"{SCHEMAS}{{model}}"
         )
         schema["components"]["schemas"].update(more["$defs"])
         schema["components"]["headers"] = _HEADERS

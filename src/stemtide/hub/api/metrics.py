@@ -107,8 +107,10 @@ class _Alerts(Collector):
             "stemtide_deliveries", "Deliveries of alerts.", labels=["channel", "state"]
         )
         for channel in Channel:
-            for one in DeliveryState:
-                deliveries.add_metric([channel, one], self._deliveries.get((channel, one), 0))
+            for delivery_state in DeliveryState:
+                deliveries.add_metric(
+                    [channel, delivery_state], self._deliveries.get((channel, delivery_state), 0)
+                )
         yield deliveries
 
 
@@ -193,11 +195,11 @@ class _Rooms(Collector):
             "1 for each thing that an agent says is wrong with it.",
             labels=["party", "agent", "reason"],
         )
-        for one in self._agents:
-            for reason in one.troubles:
-                trouble.add_metric([one.party, one.name, reason], 1)
-            connected.add_metric([one.party, one.name], float(one.is_connected))
-            behind.add_metric([one.party, one.name], one.behind)
+        for agent in self._agents:
+            for reason in agent.troubles:
+                trouble.add_metric([agent.party, agent.name, reason], 1)
+            connected.add_metric([agent.party, agent.name], float(agent.is_connected))
+            behind.add_metric([agent.party, agent.name], agent.behind)
         yield connected
         yield behind
         yield trouble

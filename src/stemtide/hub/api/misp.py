@@ -72,7 +72,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
     """Which events there are, and when each of them changed."""
     caller = called(request, Scope.FEED_READ)
     heads = reads_misp.heads(viewer=caller.party, now=now())
-    said = json.dumps({str(one.uuid): misp.manifest_entry(one) for one in heads})
+    said = json.dumps({str(head.uuid): misp.manifest_entry(head) for head in heads})
     return _unless_known(request, said, make=lambda: said)
 
 
@@ -81,11 +81,11 @@ def hashes(request: HttpRequest) -> HttpResponse:
     """The MD5 of every value, and in which event it is."""
     caller = called(request, Scope.FEED_READ)
     heads = reads_misp.heads(viewer=caller.party, now=now())
-    said = json.dumps(["hashes", *([str(one.uuid), one.timestamp] for one in heads)])
+    said = json.dumps(["hashes", *([str(head.uuid), head.timestamp] for head in heads)])
 
     def make() -> str:
         lines = (
-            misp.hash_lines(one, reads_misp.rows_of(one, viewer=caller.party)) for one in heads
+            misp.hash_lines(head, reads_misp.rows_of(head, viewer=caller.party)) for head in heads
         )
         return "".join(lines)
 

@@ -134,7 +134,7 @@ def search_events(request: HttpRequest) -> HttpResponse:
     """The events that hold what is asked for, whole; too many are refused, not cut short."""
     search = _search(request)
     most = None if search.asked.metadata else MAX_WHOLE + 1
-    heads = list(islice(search.page(one for one in search.heads() if search.holds(one)), most))
+    heads = list(islice(search.page(head for head in search.heads() if search.holds(head)), most))
     if most is not None and len(heads) == most:
         raise InvalidError(
             "limit",
@@ -142,7 +142,7 @@ def search_events(request: HttpRequest) -> HttpResponse:
             " {most} and go on with page, or send metadata",
             most=MAX_WHOLE,
         )
-    told = ", ".join(json.dumps(search.event(one)) for one in heads)  # one after the other
+    told = ", ".join(json.dumps(search.event(head)) for head in heads)  # one after the other
     return HttpResponse(f'{{"response": [{told}]}}', content_type=MISP.media_type)
 
 
@@ -171,8 +171,8 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
         _count(signals, report=report, met_at=met_at, caller=caller)
     else:
         dispute = OpinionIn(opinion=Opinion.DISPUTE)
-        for one in signals:
-            writes.opine(one, body=dispute, by=caller.party, now=at, actor_ref=caller.ref)
+        for signal in signals:
+            writes.opine(signal, body=dispute, by=caller.party, now=at, actor_ref=caller.ref)
     told = {
         "id": str(report),
         "uuid": str(report),
@@ -187,8 +187,8 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
 def _count(signals: list[UUID], *, report: UUID, met_at: datetime, caller: Caller) -> None:
     """Count one upload that matched each of some signals."""
     rows = tuple(
-        OutcomeRow(signal=one, outcome=Outcome.LOGGED, count=1, first_at=met_at, last_at=met_at)
-        for one in signals
+        OutcomeRow(signal=signal, outcome=Outcome.LOGGED, count=1, first_at=met_at, last_at=met_at)
+        for signal in signals
     )
     body = OutcomeReportIn(report=report, agent=_AGENT, rows=rows)
     writes.report_outcomes(body, by=caller.party, now=now(), actor_ref=caller.ref)
@@ -298,7 +298,7 @@ def _signals(said: _SightingIn, *, named: str, caller: Caller) -> list[UUID]:
     if uuid:
         found = behind(uuid, caller=caller)
     elif values:
-        some = (reads_records.with_value(one, viewer=caller.party) for one in values)
+        some = (reads_records.with_value(value, viewer=caller.party) for value in values)
         found = [uid for one in some for uid, _ in one]
     else:
         raise InvalidError("value", "is missing: send a value, values, or an attribute's uuid")

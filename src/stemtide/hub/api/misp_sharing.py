@@ -60,13 +60,13 @@ def _take_event(
     ready = rules_ready.read(fresh.signals, now=now())  # and this
     with turn() if turn else transaction.atomic():
         ids = [*_share(fresh, ready, caller=caller), *known.values()]
-        for one in dict.fromkeys(sent.gone):
-            if found := ended.get(one, []):
+        for fromkey in dict.fromkeys(sent.gone):
+            if found := ended.get(fromkey, []):
                 _end(found, caller=caller)
                 ids.extend(found)
             else:
                 fresh.leave_out(
-                    place=str(one), kind="deleted", why="no longer matches, or never did"
+                    place=str(fromkey), kind="deleted", why="no longer matches, or never did"
                 )
     return _told(ids, caller=caller), fresh.left_out
 
@@ -154,7 +154,7 @@ def _share(
         ]
         said = f"{errors[0].field}: {errors[0].message}"
         raise ProblemError(ProblemType.INVALID, said, errors=errors) from error
-    return [one.id for one in out.signals if one]
+    return [signal.id for signal in out.signals if signal]
 
 
 def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:

@@ -146,10 +146,10 @@ def _note_arrival(order: OrderOut, *, request: HttpRequest) -> None:
     """Record that an addressee, or an authority with a copy, fetched an order; each once."""
     actor, moment = caller_of(request).actor, now()
     if order.addressee == actor.name:
-        if all(one.via is not ReceiptVia.API for one in order.receipts):
+        if all(receipt.via is not ReceiptVia.API for receipt in order.receipts):
             via = ReceiptVia.API
             writes_answers.record_receipt(order.id, via=via, at=moment, now=moment, by=actor)
-    elif any(one.to == actor.name and one.received_at is None for one in order.copies):
+    elif any(copy.to == actor.name and copy.received_at is None for copy in order.copies):
         writes_answers.receive_copy(order.id, by=actor, now=moment)
 
 
@@ -221,12 +221,12 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
     rows = reads.history(uid, viewer=caller_of(request).party)
     told = [
         EntryOut(
-            number=one.number,
-            kind=one.kind,
-            actor=one.actor,
-            detail=one.detail,
-            recorded_at=one.recorded_at,
+            number=row.number,
+            kind=row.kind,
+            actor=row.actor,
+            detail=row.detail,
+            recorded_at=row.recorded_at,
         )
-        for one in rows
+        for row in rows
     ]
     return answer(_Entries(told))

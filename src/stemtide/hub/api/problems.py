@@ -167,8 +167,8 @@ def below(status: int, *, allow: str = "") -> Problem:
 def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
     """What pydantic found, as a problem."""
     errors = without_echoes(errors)
-    refused = next((one for one in errors if is_refused(one)), None)
-    fields = [field_problem(one) for one in errors]
+    refused = next((error for error in errors if is_refused(error)), None)
+    fields = [field_problem(error) for error in errors]
     which = ProblemType.REFUSED_AND_ROUTED if refused else ProblemType.INVALID
     return ProblemError(which, summary(fields), errors=fields)
 
@@ -193,7 +193,9 @@ def _errors_of(error: Exception) -> list[FieldProblem]:
     if isinstance(error, InvalidError):
         return [FieldProblem(field=error.field, message=error.message)]
     if isinstance(error, FlawedError):
-        return [FieldProblem(field=one.field, message=one.message) for one in error.findings]
+        return [
+            FieldProblem(field=finding.field, message=finding.message) for finding in error.findings
+        ]
     if isinstance(error, BulkRefusedError):
         return [
             FieldProblem(

@@ -74,7 +74,7 @@ def export(
     found = writes.export_timeline(uid, as_=form, by=caller.actor, now=now())
     if form == "json":
         return answer(found)
-    titles = {one.ref: one.title for one in parties.parties(viewer=caller.party)}
+    titles = {party.ref: party.title for party in parties.parties(viewer=caller.party)}
     return _pdf(paper.timeline_pdf(found, titles=titles, acts={}), name=f"timeline-{uid}")
 
 
@@ -204,7 +204,7 @@ def publish(request: HttpRequest, uid: UUID, body: PublishIn) -> HttpResponse:
 
 def _titles(viewer: Viewer) -> dict[str, str]:
     """Parties' titles by name."""
-    return {one.name: one.title for one in parties.parties(viewer=viewer)}
+    return {party.name: party.title for party in parties.parties(viewer=viewer)}
 
 
 def _pdf(made: bytes, *, name: str) -> HttpResponse:

@@ -193,7 +193,7 @@ def _place(token: str) -> Place | None:
     if not token:
         return None
     found = _TOKEN.fullmatch(token)
-    numbers = [int(one) for one in found.groups()] if found else []
+    numbers = [int(group) for group in found.groups()] if found else []
     if not numbers or max(numbers) >= 2**63:
         raise InvalidError("nextPageToken", "is none of this hub's: begin without one")
     return Place(*numbers)

@@ -39,7 +39,7 @@ def _taxii_error(found: Problem) -> str:
         "http_status": str(found.status),
     }
     if found.errors:
-        said["details"] = {one.field: one.message for one in found.errors}
+        said["details"] = {error.field: error.message for error in found.errors}
     return json.dumps(said)
 
 
@@ -55,7 +55,7 @@ def _misp_error(found: Problem) -> str:
     """As MISP says it, and as PyMISP passes it on: a name, and a message for people."""
     said: dict[str, object] = {"name": found.title, "message": found.detail, "url": ""}
     if found.errors:
-        said["errors"] = {one.field: one.message for one in found.errors}
+        said["errors"] = {error.field: error.message for error in found.errors}
     return json.dumps(said)
 
 

@@ -131,7 +131,7 @@ def follows(row: Complaint, *, viewer: Party) -> Follows:
     whom = asked(row, viewer=viewer, is_gone=not own and not others)
     return Follows(
         withdrawn=tuple(one.uid for one in own),
-        disputed=tuple((one.uid, one.shared_by.name) for one in others),
+        disputed=tuple((other.uid, other.shared_by.name) for other in others),
         asked=whom.name if whom is not None else "",
         is_reinstated=may_reinstate(row, viewer=viewer),
     )

@@ -120,7 +120,10 @@ def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
 
 def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
     """The same, from the tables."""
-    states = [(one.party.name, one.state) for one in participations(row, viewer=viewer)]
+    states = [
+        (participation.party.name, participation.state)
+        for participation in participations(row, viewer=viewer)
+    ]
     return rules.CrisisFacts(
         framework=framework(row.framework),
         stage=row.stage,

@@ -30,7 +30,7 @@ def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
     """
     row = reads.find(uid, viewer=viewer)
     facts = reads.facts(row, viewer=viewer)
-    return [one for one in parties.parties(viewer=viewer) if rules.is_in_room(facts, one)]
+    return [party for party in parties.parties(viewer=viewer) if rules.is_in_room(facts, party)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +79,18 @@ def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[P
     """The same for a row that is at hand; who leads comes first."""
     is_insider = rules.is_insider(facts, viewer)
     found = [
-        _describe(one, viewer=viewer)
-        for one in reads.participations(row, viewer=viewer)
-        if one.state != JoinState.UNINVITED and (is_insider or one.party == viewer)
+        _describe(participation, viewer=viewer)
+        for participation in reads.participations(row, viewer=viewer)
+        if participation.state != JoinState.UNINVITED
+        and (is_insider or participation.party == viewer)
     ]
     named = {one.party for one in found}
     leads = [
-        _leader(one)
-        for one in parties.parties(viewer=viewer)
-        if one.name not in named
-        and (one.kind == PartyKind.AGENCY or one == row.opened_by)
-        and (is_insider or one == row.opened_by)
+        _leader(party)
+        for party in parties.parties(viewer=viewer)
+        if party.name not in named
+        and (party.kind == PartyKind.AGENCY or party == row.opened_by)
+        and (is_insider or party == row.opened_by)
     ]
     return leads + found
 

@@ -126,7 +126,7 @@ def _wanted(body: InviteIn, *, by: Actor) -> list[Party]:
     """
     if not body.parties and not body.kinds:
         raise InvalidError("parties", "nobody is named: name parties, or kinds of party")
-    everyone = {one.name: one for one in parties.parties(viewer=by.party)}
+    everyone = {party.name: party for party in parties.parties(viewer=by.party)}
     if unknown := sorted(set(body.parties) - everyone.keys()):
         raise InvalidError(
             "parties", "there is no party {unknown!r}: see the list of parties", unknown=unknown[0]

@@ -82,7 +82,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_reauthentication_required(self, *, app: str, **facts: object) -> bool:
         """Whoever signed in a moment ago need not say again who they are."""
         records = get_authentication_records(context.request, context.request.user)
-        if any(time.time() - one["at"] < _RECENTLY_S for one in records):
+        if any(time.time() - record["at"] < _RECENTLY_S for record in records):
             return False
         required: bool = super().is_reauthentication_required(app=app, **facts)
         return required

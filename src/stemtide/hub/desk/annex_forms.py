@@ -53,7 +53,9 @@ class AnnexForm(MarkedForm):
         values: Mapping[str, object] | None = None,
         **named: Any,  # noqa: ANN401  # Django's
     ) -> None:
-        first = {one.name: _first(one, (values or {}).get(one.name)) for one in annex.fields}
+        first = {
+            field.name: _first(field, (values or {}).get(field.name)) for field in annex.fields
+        }
         super().__init__(*args, **{**named, "initial": first})
         self.annex = annex
         for one in annex.fields:
@@ -63,9 +65,9 @@ class AnnexForm(MarkedForm):
     def written(self) -> Values:
         """What was written, field by field; None where nothing was. Only for a valid form."""
         found: Values = {}
-        for one in self.annex.fields:
-            if not one.is_filled_in:
-                found[one.name] = _value(one, self.cleaned_data.get(one.name))
+        for field in self.annex.fields:
+            if not field.is_filled_in:
+                found[field.name] = _value(field, self.cleaned_data.get(field.name))
         return found
 
 
@@ -94,17 +96,17 @@ def language() -> str:
 def sections(annex: Form, values: Mapping[str, object]) -> list[ShownSection]:
     """A form that was filled in, as it is read; what says nothing is left out."""
     found = []
-    for one in annex.sections:
-        told = tuple(_shown(field, values) for field in one.fields if _says(field, values))
+    for section in annex.sections:
+        told = tuple(_shown(field, values) for field in section.fields if _says(field, values))
         if told:
-            title = f"{one.name}. {one.title.within(language())}"
+            title = f"{section.name}. {section.title.within(language())}"
             found.append(ShownSection(title, told))
     return found
 
 
 def known(section: Section, values: Mapping[str, object]) -> tuple[Shown, ...]:
     """The fields of a section that the hub fills in, as they are read."""
-    each = [one for one in section.fields if one.is_filled_in and _says(one, values)]
+    each = [field for field in section.fields if field.is_filled_in and _says(field, values)]
     return tuple(_shown(one, values) for one in each)
 
 
@@ -122,7 +124,7 @@ def _shown(field: FormField, values: Mapping[str, object]) -> Shown:
     if field.kind in {FieldKind.URLS, FieldKind.LINK}:
         return Shown(title, addresses=tuple(each))
     if field.kind in {FieldKind.CHOICE, FieldKind.CHOICES}:
-        titles = {one.name: one.title.within(language()) for one in field.options}
+        titles = {option.name: option.title.within(language()) for option in field.options}
         return Shown(title, tuple(titles.get(one, one) for one in each))
     if field.kind is FieldKind.TICK:
         return Shown(title, (_("yes"),))
@@ -138,7 +140,7 @@ def _made(field: FormField, *, within: Form) -> forms.Field:  # noqa: PLR0911  #
         "required": False,
         "help_text": _help(field, within=within),
     }
-    choices = [(one.name, one.title.within(language())) for one in field.options]
+    choices = [(option.name, option.title.within(language())) for option in field.options]
     match field.kind:
         case FieldKind.TICK:
             return forms.BooleanField(**facts)
@@ -168,7 +170,7 @@ def _help(field: FormField, *, within: Form) -> str:
         other = within.field(field.when.field)
         title = other.title.within(language())
         if isinstance(field.when.equals, str):
-            named = {one.name: one.title.within(language()) for one in other.options}
+            named = {option.name: option.title.within(language()) for option in other.options}
             title = named.get(field.when.equals, title)
         if field.when.equals is False:
             return _("Only where this is not ticked: %s") % title
@@ -201,7 +203,7 @@ def _value(field: FormField, said: object) -> Value:  # noqa: PLR0911  # one for
     if field.kind is FieldKind.TICK:
         return bool(said)
     if field.kind is FieldKind.URLS:
-        return [one.strip() for one in str(said or "").splitlines() if one.strip()] or None
+        return [line.strip() for line in str(said or "").splitlines() if line.strip()] or None
     if said in (None, "", []):
         return None
     if field.kind is FieldKind.CHOICES and isinstance(said, Sequence):

@@ -63,9 +63,9 @@ def new(request: SignedInRequest) -> HttpResponse:
     by = actor_of(request)
     rules.check_open(kind=by.kind, role=by.role)
     providers = [
-        (one.name, one.title)
-        for one in parties.parties(viewer=by.party)
-        if one.kind == PartyKind.PROVIDER
+        (party.name, party.title)
+        for party in parties.parties(viewer=by.party)
+        if party.kind == PartyKind.PROVIDER
     ]
     if request.method != "POST":
         form = BatchForm(providers=providers)
@@ -176,4 +176,6 @@ def _tried(
 
 def _in_order(counts: dict[RowOutcome, int]) -> list[tuple[RowOutcome, int]]:
     """How many rows met each outcome, in the order of the words."""
-    return [(one, counts[one]) for one in RowOutcome if counts.get(one)]
+    return [
+        (row_outcome, counts[row_outcome]) for row_outcome in RowOutcome if counts.get(row_outcome)
+    ]

@@ -73,7 +73,7 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
     return {
         "now": now,
         "viewer": viewer,
-        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "crises": [one for one in found if not one.closed_at or now - one.closed_at < CLOSED_FOR],
         "rows": signals.board(viewer=viewer, limit=ROWS),
         "agents": agents,

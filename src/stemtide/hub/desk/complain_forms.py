@@ -48,7 +48,7 @@ class ComplainForm(MarkedForm):
             return said
         self.fields["is_sure"].widget = forms.CheckboxInput()
         if not said.get("is_sure"):
-            found = sorted({str(PHRASES["personal"][one.kind]) for one in places})
+            found = sorted({str(PHRASES["personal"][place.kind]) for place in places})
             self.add_error(
                 "text",
                 _(

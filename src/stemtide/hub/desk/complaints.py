@@ -57,8 +57,8 @@ def complaints(request: SignedInRequest) -> HttpResponse:
     facts = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
-        "waiting": [one for one in rows if one.state in waiting],
-        "decided": [one for one in rows if one.state not in waiting],
+        "waiting": [row for row in rows if row.state in waiting],
+        "decided": [row for row in rows if row.state not in waiting],
         "asked": [one for one in asked if one.state is RedressState.ASKED],
         "answered": [one for one in asked if one.state is not RedressState.ASKED],
         "reviews": by.kind is PartyKind.PROVIDER,

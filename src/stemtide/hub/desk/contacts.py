@@ -49,7 +49,7 @@ class ContactForm(MarkedForm):
     )
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        choices=lambda: [(one, one) for one in sorted(available_timezones())],
+        choices=lambda: [(timezone, timezone) for timezone in sorted(available_timezones())],
         initial="UTC",
     )
     is_24_7 = forms.BooleanField(
@@ -93,9 +93,9 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_person_may_manage(by.role)
     found = [
-        one
-        for one in reads_contacts.own_contact_points(viewer=by.party, now=now)
-        if one.number == number
+        point
+        for point in reads_contacts.own_contact_points(viewer=by.party, now=now)
+        if point.number == number
     ]
     if number and not found:
         raise rules.NotFoundError(f"your party has no contact point {number}: see the list of them")
@@ -147,11 +147,11 @@ def _own(request: SignedInRequest, *, wrong: str = "") -> HttpResponse:
     """One's own contact points; wrong: what was wrong with a ladder."""
     viewer, now = request.user.party, datetime.now(UTC)
     steps = reads_contacts.own_ladder(viewer=viewer, now=now)
-    places = {one.contact.number: one for one in steps}
+    places = {step.contact.number: step for step in steps}
     rows = reads_contacts.own_contact_points(viewer=viewer, now=now)
     facts = {
         "now": now,
-        "rows": [(one, places.get(one.number)) for one in rows],
+        "rows": [(row, places.get(row.number)) for row in rows],
         "has_ladder": bool(steps),
         "reached": reads_contacts.ladder(viewer, viewer=viewer, now=now),
         "may_manage": allows(rules.check_person_may_manage, actor_of(request).role),
@@ -166,14 +166,14 @@ def _steps(request: HttpRequest, *, by: Actor, now: datetime) -> list[tuple[int,
     raises: InvalidError for what is no number.
     """
     found = []
-    for one in reads_contacts.own_contact_points(viewer=by.party, now=now):
-        step = request.POST.get(f"step-{one.number}", "").strip()
-        minutes = request.POST.get(f"minutes-{one.number}", "").strip() or "15"
+    for point in reads_contacts.own_contact_points(viewer=by.party, now=now):
+        step = request.POST.get(f"step-{point.number}", "").strip()
+        minutes = request.POST.get(f"minutes-{point.number}", "").strip() or "15"
         if not step:
             continue
         if not (step.isdecimal() and minutes.isdecimal()):
             raise InvalidError("steps", _("write whole numbers for steps and minutes"))
-        found.append((int(step), one.number, int(minutes)))
+        found.append((int(step), point.number, int(minutes)))
     return [(number, minutes) for _step, number, minutes in sorted(found)]
 
 

@@ -87,9 +87,9 @@ def draw(points: Sequence[CurvePoint], *, marks: Sequence[tuple[str, datetime]])
     def y(count: int) -> float:
         return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * count / top, 1)
 
-    blocked = _steps([(x(one.at), y(one.blocked)) for one in points], start=(x(since), y(0)))
+    blocked = _steps([(x(point.at), y(point.blocked)) for point in points], start=(x(since), y(0)))
     return Curve(
-        seen=_steps([(x(one.at), y(one.seen)) for one in points], start=(x(since), y(0))),
+        seen=_steps([(x(point.at), y(point.seen)) for point in points], start=(x(since), y(0))),
         blocked=blocked,
         under=f"{blocked}V{y(0)}H{x(since)}z",
         marks=_placed([(word, x(at), at) for word, at in marks]),

@@ -40,7 +40,7 @@ def deliveries(request: SignedInRequest) -> HttpResponse:
         "now": datetime.now(UTC),
         "dead": [(one, _may_resolve(one, request=request)) for one in dead],
         "rows": [one for one in found if one.state is not DeliveryState.DEAD],
-        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "form": DropForm(),
     }
     return render(request, "desk/alerts/deliveries.html", facts)

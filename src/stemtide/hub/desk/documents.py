@@ -102,6 +102,6 @@ def verify(request: SignedInRequest) -> HttpResponse:
         "name": sent.name,
         "word": word,
         "follows": follows,
-        "seals": [(one, TRUSTS[one.trust]) for one in found.seals],
+        "seals": [(seal, TRUSTS[seal.trust]) for seal in found.seals],
     }
     return render(request, "desk/document_verify.html", facts)

@@ -259,7 +259,7 @@ def about(subject: str, *, viewer: Viewer) -> list[Line]:
 
 def in_words(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
     """Entries in words."""
-    titles = {one.ref: one.title for one in parties.parties(viewer=viewer)}
+    titles = {party.ref: party.title for party in parties.parties(viewer=viewer)}
     return [_line(row, titles=titles) for row in rows]
 
 

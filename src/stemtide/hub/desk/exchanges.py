@@ -62,7 +62,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
     facts = {
         "now": now,
         "rows": sorted(rows, key=lambda row: (not _is_wrong(row), row.one.name)),
-        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
     }
     return render(request, "desk/machines/exchanges.html", facts)
 
@@ -80,7 +80,7 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
         "counts": sorted(found.counts.items(), key=lambda one: (-one[1], one[0])),
         "troubled": reads_outgoing.troubled(name, viewer=viewer) if found.pushes else [],
         "lines": reads.log(name, viewer=viewer)[:LINES],
-        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "crisis": _crisis(found, request=request),
         "verb": _verb(found, request=request),
     }

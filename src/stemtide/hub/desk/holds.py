@@ -33,15 +33,15 @@ def holds(request: SignedInRequest) -> HttpResponse:
         raise NotAllowedError("only an authority or an agency asks for a hold: tell one of them")
     rows = [
         (
-            one,
+            hold,
             allows(
                 rules.check_move,
-                rules.HoldFacts(state=one.state, holder=one.holder),
+                rules.HoldFacts(state=hold.state, holder=hold.holder),
                 "lift",
                 by=by,
             ),
         )
-        for one in reads.holds(viewer=by.party)
+        for hold in reads.holds(viewer=by.party)
     ]
     facts = {
         "now": now,

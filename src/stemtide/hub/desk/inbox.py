@@ -31,12 +31,14 @@ _WAITING_ORDERS = frozenset(
 _BEFORE_SENDING = frozenset(
     {ReferralState.ASSESSED, ReferralState.HELD, ReferralState.NOT_REFERRED}
 )
-STATES = tuple(one for one in ReferralState if one not in _BEFORE_SENDING)
+STATES = tuple(
+    referral_state for referral_state in ReferralState if referral_state not in _BEFORE_SENDING
+)
 """States of referrals that a provider meets."""
 
 GROUPS = {
-    "": tuple(one for one in STATES if one in rules.AWAITING),
-    "decided": tuple(one for one in STATES if one not in rules.AWAITING),
+    "": tuple(state for state in STATES if state in rules.AWAITING),
+    "decided": tuple(state for state in STATES if state not in rules.AWAITING),
     "all": STATES,
 }
 """States that are asked for together. Asked for nothing, the inbox shows what waits."""
@@ -93,7 +95,7 @@ def counts_of(request: SignedInRequest) -> Counts:
 
 def states_asked(word: str) -> tuple[ReferralState, ...]:
     """The states that a word in an address asks for."""
-    return GROUPS.get(word) or tuple(one for one in STATES if one.value == word) or GROUPS[""]
+    return GROUPS.get(word) or tuple(state for state in STATES if state.value == word) or GROUPS[""]
 
 
 def page_asked(request: SignedInRequest) -> int:
@@ -123,7 +125,7 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
         "orders": _orders(request, is_all=asked["orders"] == "all"),
         "parcels": [] if reference else _parcels(request, states=states),
         "rows": rows,
-        "states": [(one.value, PHRASES["referral_in"][one]) for one in STATES],
+        "states": [(state.value, PHRASES["referral_in"][state]) for state in STATES],
         "before": number - 1,
         "after": number + 1 if more else 0,
         "may_answer": allows(check_person_may_write, by.role),
@@ -142,7 +144,7 @@ def _orders(request: SignedInRequest, *, is_all: bool) -> list[OrderRow]:
         )
         for one in orders.inbox(viewer=request.user.party)
     ]
-    return [one for one in rows if one.is_waiting or is_all]
+    return [row for row in rows if row.is_waiting or is_all]
 
 
 def _parcels(request: SignedInRequest, *, states: tuple[ReferralState, ...]) -> list[Parcel]:

@@ -78,7 +78,7 @@ class AnswerForm(OrderForm):
         super().__init__(*args, **named)
         said = PHRASES["referral_answer"]
         self.fields["answer"].choices = [  # type: ignore[attr-defined]  # a choice field
-            (one.value, said[one]) for one in Answer if one in answers
+            (answer.value, said[answer]) for answer in Answer if answer in answers
         ]
         if Answer.NEEDS_CONTEXT not in answers:
             del self.fields["question"]
@@ -115,7 +115,10 @@ class AnswerForm(OrderForm):
                 self.add_error(name, _("This belongs to another answer: empty it, or choose that."))
         if answer is Answer.GEO_BLOCKED and not said.get("countries"):
             self.add_error("countries", _("Say in which countries."))
-        elif answer is Answer.GEO_BLOCKED and any(len(one) != 2 for one in self._countries()):  # noqa: PLR2004  # ISO 3166-1 alpha-2
+        elif answer is Answer.GEO_BLOCKED and any(
+            len(country) != 2  # noqa: PLR2004  # ISO 3166-1 alpha-2
+            for country in self._countries()
+        ):
             self.add_error("countries", _("Two letters each, as in: BE, NL"))
         if answer is Answer.REFUSED and not said.get("reason"):
             self.add_error("reason", _("Choose a reason."))

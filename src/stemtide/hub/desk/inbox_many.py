@@ -29,7 +29,7 @@ AT_ONCE = 50
 PART = 200
 """Referrals that are answered in one transaction: others wait no longer than that takes."""
 
-ANSWERS = tuple(one for one in Answer if one is not Answer.NEEDS_CONTEXT)
+ANSWERS = tuple(answer for answer in Answer if answer is not Answer.NEEDS_CONTEXT)
 """What may be said of several at once: a question is about one."""
 
 
@@ -41,9 +41,9 @@ def parcel(request: SignedInRequest, uid: UUID) -> HttpResponse:
     facts = _parcel_facts(request, uid)
     if request.method == "GET" and by.role in rules.WRITING_ROLES:
         fresh = referrals.unreceived(viewer=by.party, batch=uid)
-        for some in _parts(fresh):
+        for part in _parts(fresh):
             writes_answers.record_receipts(
-                some, provider=by.party, via=ReceiptVia.DESK, at=datetime.now(UTC), by=by
+                part, provider=by.party, via=ReceiptVia.DESK, at=datetime.now(UTC), by=by
             )
     return render(request, "desk/inbox/parcel.html", facts)
 
@@ -143,7 +143,7 @@ def _say(
 
 def _many(uids: Collection[UUID], say: Callable[[Collection[UUID]], int]) -> int:
     """Say something of referrals, part by part; of how many it was said."""
-    return sum(say(some) for some in _parts(uids))
+    return sum(say(part) for part in _parts(uids))
 
 
 def _parts(uids: Collection[UUID]) -> list[list[UUID]]:
@@ -178,11 +178,15 @@ def _parcel_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
         "now": datetime.now(UTC),
         "titles": titles_of(request),
         "parcel": found,
-        "counts": [(one, found.counts[one]) for one in ReferralState if one in found.counts],
+        "counts": [
+            (referral_state, found.counts[referral_state])
+            for referral_state in ReferralState
+            if referral_state in found.counts
+        ],
         "rows": rows,
         "asked": state,
         "query": request.GET.urlencode(),
-        "states": [(one.value, PHRASES["referral_in"][one]) for one in found.counts],
+        "states": [(count.value, PHRASES["referral_in"][count]) for count in found.counts],
         "before": number - 1,
         "after": number + 1 if more else 0,
         "may_answer": allows(check_person_may_write, by.role),

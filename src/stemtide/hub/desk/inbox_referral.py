@@ -121,7 +121,7 @@ def _answers_open(request: SignedInRequest, uid: UUID) -> list[Answer]:
     """The answers that the reader may give to a referral now."""
     by = actor_of(request)
     facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
-    return [one for one in Answer if allows(rules.check_answer, facts, one, by=by)]
+    return [answer for answer in Answer if allows(rules.check_answer, facts, answer, by=by)]
 
 
 def _facts(

@@ -92,9 +92,9 @@ def report(request: SignedInRequest) -> HttpResponse:
     rules.check_report(kind=by.kind, role=by.role)
     bases = _DUTIES if viewer.kind == PartyKind.PROVIDER else (LeadBasis.VOLUNTARY,)
     to = [
-        (one.name, one.title)
-        for one in parties.parties(viewer=viewer)
-        if one.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
+        (party.name, party.title)
+        for party in parties.parties(viewer=viewer)
+        if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
     ]
     if request.method != "POST":
         check_acts("lead.reported", viewer=viewer, now=datetime.now(UTC), is_person=True)
@@ -127,9 +127,10 @@ def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
     rules.check_read(actor_of(request).role)
     found = reads.lead(uid, viewer=request.user.party)
     others = [
-        (one.name, one.title)
-        for one in parties.parties(viewer=request.user.party)
-        if one.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY} and one.pk != request.user.party.pk
+        (party.name, party.title)
+        for party in parties.parties(viewer=request.user.party)
+        if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
+        and party.pk != request.user.party.pk
     ]
     facts = {
         "now": datetime.now(UTC),
@@ -149,7 +150,7 @@ def _allowed(found: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
     facts = rules.LeadFacts(
         state=found.state,
         sent_by=found.sent_by,
-        recipients=frozenset(one for one in recipients if one),
+        recipients=frozenset(recipient for recipient in recipients if recipient),
     )
     me = {"name": by.party.name, "kind": by.kind, "role": by.role}
     return {

@@ -95,9 +95,9 @@ def _show(request: SignedInRequest, uid: UUID, *, name: str, sent: AnnexForm) ->
         "title": sent.annex.title.within(language()),
         "form": sent,
         "parts": [
-            (one.name, one.title.within(language()), [sent[each.name] for each in asked])
-            for one in sent.annex.sections
-            if (asked := [each for each in one.fields if not each.is_filled_in])
+            (section.name, section.title.within(language()), [sent[each.name] for each in asked])
+            for section in sent.annex.sections
+            if (asked := [field for field in section.fields if not field.is_filled_in])
         ],
     }
     status = 422 if request.method == "POST" else 200

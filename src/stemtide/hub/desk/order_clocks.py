@@ -43,15 +43,15 @@ def deadlines(order: OrderOut) -> list[Deadline]:
             found.append(Deadline(_("The provider may ask for scrutiny until"), until, "Art. 4(4)"))
         found += [
             Deadline(
-                _("An authority with a copy may examine it until"), one.scrutiny_until, "Art. 4(3)"
+                _("An authority with a copy may examine it until"), copy.scrutiny_until, "Art. 4(3)"
             )
-            for one in order.copies
-            if one.scrutiny_until and not order.scrutinies
+            for copy in order.copies
+            if copy.scrutiny_until and not order.scrutinies
         ]
     found += [
-        Deadline(_("Scrutiny is decided by"), one.due_at, "Art. 4(3)")
-        for one in order.scrutinies
-        if one.state in _UNDECIDED
+        Deadline(_("Scrutiny is decided by"), scrutiny.due_at, "Art. 4(3)")
+        for scrutiny in order.scrutinies
+        if scrutiny.state in _UNDECIDED
     ]
     if order.secret_until and order.state not in _OVER:
         told = _("The content provider is not told before")
@@ -67,10 +67,13 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
     told: list[tuple[str, datetime | None, str]] = [
         (_("drafted"), order.drafted_at, ""),
         (_("issued"), order.issued_at, ""),
-        *[(_("arrived"), one.at, str(PHRASES["order_via"][one.via])) for one in order.receipts],
         *[
-            (_("copy received"), one.received_at, titles.get(one.to, one.to))
-            for one in order.copies
+            (_("arrived"), receipt.at, str(PHRASES["order_via"][receipt.via]))
+            for receipt in order.receipts
+        ],
+        *[
+            (_("copy received"), copy.received_at, titles.get(copy.to, copy.to))
+            for copy in order.copies
         ],
         (_("acknowledged"), order.acknowledged_at, ""),
         (_("the hour had passed"), order.missed_at, ""),

@@ -232,7 +232,7 @@ def _forms(request: SignedInRequest, found: OrderOut) -> tuple[AnnexForm, Beside
         "language": found.language,
         "content_type": found.content_type,
         "ideology": found.ideology or "",
-        "signals": " ".join(str(one) for one in found.signals),
+        "signals": " ".join(str(signal) for signal in found.signals),
     }
     annex = AnnexForm(sent, annex=form("tco-annex-1"), values=found.annex, prefix="annex")
     return annex, BesideForm(sent, initial=first, language=found.language)
@@ -249,12 +249,12 @@ def _remarks(findings: Sequence[Finding], *among: MarkedForm) -> list[Remark]:
     labels = {name: str(field.label) for one in among for name, field in one.fields.items()}
     return [
         Remark(
-            one.field,
-            filled(one.template, one.facts),
-            one.is_error,
-            title=labels.get(one.field, one.field),
+            finding.field,
+            filled(finding.template, finding.facts),
+            finding.is_error,
+            title=labels.get(finding.field, finding.field),
         )
-        for one in findings
+        for finding in findings
     ]
 
 
@@ -262,13 +262,13 @@ def _parts(annex: AnnexForm, found: OrderOut, *, remarks: Sequence[Remark]) -> l
     """The sections of Annex I, to be filled in."""
     return [
         Part(
-            name=one.name,
-            title=one.title.within(language()),
-            note=one.note.within(language()) if one.note else "",
-            known=known(one, found.annex),
-            lines=_lines(annex, [each.name for each in one.fields], remarks=remarks),
+            name=section.name,
+            title=section.title.within(language()),
+            note=section.note.within(language()) if section.note else "",
+            known=known(section, found.annex),
+            lines=_lines(annex, [field.name for field in section.fields], remarks=remarks),
         )
-        for one in annex.annex.sections
+        for section in annex.annex.sections
     ]
 
 
@@ -277,7 +277,7 @@ def _lines(
 ) -> tuple[Line, ...]:
     """Fields of a form, each with what the lint says of it."""
     return tuple(
-        Line(asked[name], tuple(one for one in remarks if one.field == name))
+        Line(asked[name], tuple(remark for remark in remarks if remark.field == name))
         for name in names
         if name in asked.fields
     )

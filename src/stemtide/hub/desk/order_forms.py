@@ -242,7 +242,7 @@ class BeginForm(_Named):
         """What the room is asked to do; None where it is refused."""
         said = self.cleaned_data
         signals = _uuids(self, said["signals"])
-        urls = [one.strip() for one in said["urls"].splitlines() if one.strip()]
+        urls = [line.strip() for line in said["urls"].splitlines() if line.strip()]
         if signals is None:
             return None
         found: OrderIn | None = self.read(
@@ -279,7 +279,7 @@ class BesideForm(OrderForm):
 
     def __init__(self, *args: Any, language: str = "", **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        known = [(one, ideology_title(one)) for one in ideologies()]
+        known = [(ideology, ideology_title(ideology)) for ideology in ideologies()]
         self.fields["ideology"].choices = [("", _("not said")), *known]  # type: ignore[attr-defined]  # a choice field
         if language and language not in dict(_LANGUAGES):
             self.fields["language"].choices = [*_LANGUAGES, (language, language)]  # type: ignore[attr-defined]  # the same

@@ -118,9 +118,9 @@ def note_arrival(found: OrderOut, *, by: Actor, now: datetime) -> None:
     if found.issued_at is None:
         return
     via = ReceiptVia.DESK
-    if found.addressee == by.name and all(one.via is not via for one in found.receipts):
+    if found.addressee == by.name and all(receipt.via is not via for receipt in found.receipts):
         writes_answers.record_receipt(found.id, via=via, at=now, now=now, by=by)
-    if any(one.to == by.name and one.received_at is None for one in found.copies):
+    if any(copy.to == by.name and copy.received_at is None for copy in found.copies):
         writes_answers.receive_copy(found.id, by=by, now=now)
 
 
@@ -172,7 +172,7 @@ def _list_facts(request: SignedInRequest) -> dict[str, object]:
     """What the lists show."""
     by, now = actor_of(request), datetime.now(UTC)
     wanted = request.GET.get("state", "")
-    state = next((one for one in OrderState if one.value == wanted), None)
+    state = next((order_state for order_state in OrderState if order_state.value == wanted), None)
     is_issuing = competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
     draft = rules.allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
     copies = reads_home.copies(viewer=by.party, now=now)
@@ -189,7 +189,7 @@ def _list_facts(request: SignedInRequest) -> dict[str, object]:
             or side is not Side.ISSUER
             or is_issuing
         ],
-        "copies": [one for one in copies if state in {None, one.order.state}],
+        "copies": [copy for copy in copies if state in {None, copy.order.state}],
         "decisions": reads_decisions.decisions(viewer=by.party),
         "may_draft": draft,
         "is_issuing": is_issuing,

@@ -73,7 +73,12 @@ def lacks_factor(request: HttpRequest, person: Someone) -> bool:
     if not settings.SECOND_FACTOR_REQUIRED or not needs_second_factor(Role(person.role)):
         return False
     through = next(
-        (one for one in settings.ORGANISATIONS if one.id == organisation_of(request)), None
+        (
+            organisation
+            for organisation in settings.ORGANISATIONS
+            if organisation.id == organisation_of(request)
+        ),
+        None,
     )
     if through is not None and through.asks_second_factor:
         return False

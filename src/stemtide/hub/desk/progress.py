@@ -89,7 +89,7 @@ def _page(
 
 def _csv(found: Progress, what: str) -> HttpResponse:
     """The figures as a table to take along."""
-    rows = [one.model_dump() for one in found.rows]
+    rows = [row.model_dump() for row in found.rows]
     answer = HttpResponse(progress_csv(found.total.model_dump(), rows), content_type="text/csv")
     name = f"{what}-{found.asked.first}-{found.asked.last}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -121,13 +121,16 @@ def _facts(found: Progress, *, titles: Mapping[str, str]) -> dict[str, object]:
         ],
         "times": times,
         "reasons": charts.bars(
-            {one.name: words.REASONS.get(one.name, one.name or _("not said")) for one in reasons},
-            {one.name: one.count for one in reasons},
+            {
+                reason.name: words.REASONS.get(reason.name, reason.name or _("not said"))
+                for reason in reasons
+            },
+            {reason.name: reason.count for reason in reasons},
             whole=None,
         ),
         "columns": charts.columns(found.spans),
         "heads": [word for name, word in steps.items() if name in _told(counts, steps)],
-        "rows": [_row(one, found, steps=list(steps), titles=titles) for one in found.rows],
+        "rows": [_row(row, found, steps=list(steps), titles=titles) for row in found.rows],
         "sum": _row(total, found, steps=list(steps), titles=titles),
         "is_withheld": not found.spans and any(counts[name] is None for name in outcomes),
         "by": words.BY[found.asked.by] if found.asked.by else "",

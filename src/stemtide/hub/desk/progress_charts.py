@@ -91,10 +91,10 @@ def bars(
 
 def columns(spans: Sequence[Span]) -> Columns | None:
     """The period as columns; None where nothing began in it."""
-    begun = sum(one.begun for one in spans)
+    begun = sum(span.begun for span in spans)
     if not begun:
         return None
-    top = max(one.begun for one in spans)
+    top = max(span.begun for span in spans)
     step = (WIDTH - _LEFT - _RIGHT) / len(spans)
     width = min(max(step * 0.8, 0.5), _WIDEST)
 
@@ -117,9 +117,9 @@ def columns(spans: Sequence[Span]) -> Columns | None:
     return Columns(
         each=each,
         ticks_y=[(y(count), count) for count in round_counts(top)],
-        ticks_x=_days([one.first for one in spans], step=step),
+        ticks_x=_days([span.first for span in spans], step=step),
         begun=begun,
-        gone=sum(one.removed for one in spans),
+        gone=sum(span.removed for span in spans),
     )
 
 

@@ -83,9 +83,9 @@ def _form(request: HttpRequest, found: Linked, *, verb: str, filled: ByLink) -> 
     parts = [] if asks_answer else [(title, "", list(filled.visible_fields()))]
     if annex is not None:
         parts = [
-            (one.title.within(language()), one.name, [filled[each.name] for each in asked])
-            for one in annex.sections
-            if (asked := [each for each in one.fields if not each.is_filled_in])
+            (section.title.within(language()), section.name, [filled[each.name] for each in asked])
+            for section in annex.sections
+            if (asked := [field for field in section.fields if not field.is_filled_in])
         ]
     facts = {
         "linked": found,

@@ -40,7 +40,7 @@ class ReferralsForm(AnswerForm):
         self.referrals = list(referrals)
         if len(self.referrals) < 2:  # noqa: PLR2004  # nothing to choose from
             return
-        each = [(str(one.id), one.reference) for one in self.referrals]
+        each = [(str(referral.id), referral.reference) for referral in self.referrals]
         whole = _("All %(count)d that wait") % {"count": len(each)}
         which = forms.ChoiceField(
             label=_("Which of them?"),
@@ -51,7 +51,7 @@ class ReferralsForm(AnswerForm):
     def chosen(self) -> list[UUID]:
         """The ids of those that are answered. Only for a form that is valid."""
         which = self.cleaned_data.get("which", _ALL)
-        return [one.id for one in self.referrals if which in {_ALL, str(one.id)}]
+        return [referral.id for referral in self.referrals if which in {_ALL, str(referral.id)}]
 
 
 ByLink: TypeAlias = AnnexForm | ActForm | ReferralsForm

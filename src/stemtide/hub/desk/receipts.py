@@ -198,4 +198,6 @@ def _said(found: Linked) -> str:
         return ""
     if order.end_reason:
         return order.end_reason
-    return next((one.clarification for one in order.answers[::-1] if one.clarification), "")
+    return next(
+        (answer.clarification for answer in order.answers[::-1] if answer.clarification), ""
+    )

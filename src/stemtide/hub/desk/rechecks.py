@@ -100,7 +100,7 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
         found = [*there, *(one for one in found if one.verdict is not Verdict.THERE)]
     rows = [_row(one, by=by, now=now) for one in found]
     if asked == "met":
-        rows = [one for one in rows if one.recheck.met_again and one.recheck.met_again.total]
+        rows = [row for row in rows if row.recheck.met_again and row.recheck.met_again.total]
     return {
         "now": now,
         "titles": titles_of(request),

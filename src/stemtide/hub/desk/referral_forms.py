@@ -101,7 +101,9 @@ class AssessForm(OrderForm):
     def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
         known = [
-            (one.name, label_title(one.name)) for one in labels().values() if not one.refuse_to
+            (label.name, label_title(label.name))
+            for label in labels().values()
+            if not label.refuse_to
         ]
         moved = [(name, ideology_title(name)) for name in ideologies()]
         chosen = {
@@ -266,7 +268,9 @@ class BatchForm(OrderForm):
     def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
         known = [
-            (one.name, label_title(one.name)) for one in labels().values() if not one.refuse_to
+            (label.name, label_title(label.name))
+            for label in labels().values()
+            if not label.refuse_to
         ]
         self.fields["provider"].choices = [("", _("the file names it")), *providers]  # type: ignore[attr-defined]  # a choice field
         self.fields["label"].choices = [("", _("the file names them")), *known]  # type: ignore[attr-defined]  # the same

@@ -57,7 +57,7 @@ def referrals(request: SignedInRequest) -> HttpResponse:
         name: request.GET.get(name, "")[:60] for name in ("state", "provider", "reference", "batch")
     }
     states = _GROUPS.get(asked["state"]) or tuple(
-        one for one in ReferralState if one.value == asked["state"]
+        referral_state for referral_state in ReferralState if referral_state.value == asked["state"]
     )
     filters = reads.Filters(
         states=states,
@@ -216,7 +216,7 @@ def _facts(
 
 def _others(search: ReferralSearchOut, found: ReferralOut) -> ReferralSearchOut:
     """What a search found besides the referral itself."""
-    findings = [one for one in search.findings if one.referral != found.id]
+    findings = [finding for finding in search.findings if finding.referral != found.id]
     return search.model_copy(update={"findings": findings})
 
 

@@ -29,7 +29,7 @@ ROWS = 100
 def _refs(request: SignedInRequest) -> dict[str, str]:
     """Parties' titles by how the ledger names them."""
     own = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
-    found = {one.ref: one.title for one in parties.parties(viewer=request.user.party)}
+    found = {party.ref: party.title for party in parties.parties(viewer=request.user.party)}
     return found | own | {"withheld": _("withheld")}
 
 
@@ -47,7 +47,7 @@ def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
     facts = {
         "now": datetime.now(UTC),
         "crisis": crises.crisis(uid, viewer=viewer),
-        "rows": [_line(one, refs=refs) for one in found.entries],
+        "rows": [_line(entry, refs=refs) for entry in found.entries],
         "next": found.next if found.more else None,
         "after": start,
         "thing": thing,

@@ -76,7 +76,7 @@ def crises_page(request: SignedInRequest) -> HttpResponse:
     found = crises.crises(viewer=viewer)
     facts = {
         "now": datetime.now(UTC),
-        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "crises": [one for one in found if not one.closed_at],
         "closed": [one for one in found if one.closed_at],
         "may_warn": rules.allows(rules.check_warn, by=actor_of(request)),
@@ -94,7 +94,9 @@ def warn(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         check_acts("crisis.warned", viewer=viewer, now=datetime.now(UTC), is_person=True)
     others = [
-        (one.name, one.title) for one in parties.parties(viewer=viewer) if one.name != viewer.name
+        (party.name, party.title)
+        for party in parties.parties(viewer=viewer)
+        if party.name != viewer.name
     ]
     form = WarningForm(request.POST or None, prefix="warning", around=Around(parties=others))
     is_sent = request.method == "POST"

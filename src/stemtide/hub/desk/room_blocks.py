@@ -239,7 +239,7 @@ class _Room:
             "facts": facts,
             "others": room_offers.linkable(life, viewer=viewer),
             "is_insider": rules.is_insider(facts, viewer),
-            "checks_yes": sum(one.answer is CheckAnswer.YES for one in life.checks),
+            "checks_yes": sum(check.answer is CheckAnswer.YES for check in life.checks),
             "checks_all": len(life.checks),
         }
 
@@ -296,15 +296,15 @@ def _offers(
         }
     answers = {one.target: one for one in found.get("checks", ()) if one.verb.name == "answer"}
     proposals = [
-        (one, [offer for offer in found.get("next", ()) if offer.target == str(one.id)])
-        for one in room.life.proposals
-        if one.state is ProposalState.OPEN
+        (proposal, [offer for offer in found.get("next", ()) if offer.target == str(proposal.id)])
+        for proposal in room.life.proposals
+        if proposal.state is ProposalState.OPEN
     ]
     return {
         "offers": found,
         "proposals": proposals,
         "next_offers": [one for one in found.get("next", ()) if not one.target],
-        "checks": [(one, answers.get(one.test)) for one in room.life.checks],
+        "checks": [(check, answers.get(check.test)) for check in room.life.checks],
         "uninvites": {o.target: o for o in found.get("people", ()) if o.verb.name == "uninvite"},
         "people_offers": [o for o in found.get("people", ()) if not o.target],
         "check_offers": [o for o in found.get("checks", ()) if not o.target],

@@ -50,7 +50,7 @@ def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
         "viewer": viewer,
         "framework": of,
         "stage": of.stages[life.stage],
-        "titles": {one.name: one.title for one in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
     }
 
@@ -117,8 +117,8 @@ def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, in
     counts = reads_clusters.outcomes(crisis, viewer=viewer)
     return _Counted(
         clusters=[
-            (one, reads_clusters.sum_of(one, counts=counts, viewer=viewer))
-            for one in reads_clusters.clusters(crisis, viewer=viewer)
+            (cluster, reads_clusters.sum_of(cluster, counts=counts, viewer=viewer))
+            for cluster in reads_clusters.clusters(crisis, viewer=viewer)
         ],
         table=reads_sightings.table(crisis, viewer=viewer),
         points=reads_sightings.curve(crisis, viewer=viewer),
@@ -129,7 +129,7 @@ def _kept_of(cluster: Cluster, kept: Iterable[UUID]) -> UUID | None:
     """The latest variant of which a preview is kept."""
     if not kept:
         return None
-    return next((one.id for one in cluster.variants if one.id in kept), None)
+    return next((variant.id for variant in cluster.variants if variant.id in kept), None)
 
 
 def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) -> list[Clock]:

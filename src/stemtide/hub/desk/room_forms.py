@@ -209,7 +209,7 @@ class CountriesForm(RoomForm):
     def order(self) -> CountriesIn:
         """The countries."""
         return CountriesIn(
-            countries=tuple(one.upper() for one in _words(self.cleaned_data["countries"]))
+            countries=tuple(word.upper() for word in _words(self.cleaned_data["countries"]))
         )
 
 
@@ -224,7 +224,7 @@ class MeasureForm(RoomForm):
         """The countries of the crisis."""
         field = self.fields["country"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
-        field.choices = [(one, one) for one in self.around.countries]
+        field.choices = [(country, country) for country in self.around.countries]
 
     def order(self) -> MeasureIn:
         """The measure."""
@@ -385,7 +385,7 @@ class WarningForm(RoomForm):
             framework=said["framework"],
             summary=said["summary"],
             happened_at=said["happened_at"],
-            countries=tuple(one.upper() for one in _words(said["countries"])),
+            countries=tuple(word.upper() for word in _words(said["countries"])),
             event_refs=tuple(_words(said["event_refs"])),
             invite=tuple(said["invite"]),
             exercise=said["exercise"],

@@ -28,9 +28,9 @@ def around(
     return Around(
         triage=triages()[facts.framework.triage],
         parties=[
-            (one.name, one.title)
-            for one in parties.parties(viewer=by.party)
-            if rules_joining.is_to_invite(facts, one)
+            (party.name, party.title)
+            for party in parties.parties(viewer=by.party)
+            if rules_joining.is_to_invite(facts, party)
         ],
         countries=facts.countries,
         review_h=facts.at.review_after_h,
@@ -42,9 +42,9 @@ def linkable(life: CrisisLife, *, viewer: parties.Viewer) -> list[tuple[str, str
     """The crises that may be linked with one: as real as it, and not linked with it yet."""
     linked = {one.id for one in life.alike if one.is_linked}
     return [
-        (str(one.id), one.name)
-        for one in crises.crises(viewer=viewer)
-        if one.exercise is life.exercise and one.id not in linked and one.id != life.id
+        (str(crisis.id), crisis.name)
+        for crisis in crises.crises(viewer=viewer)
+        if crisis.exercise is life.exercise and crisis.id not in linked and crisis.id != life.id
     ]
 
 
@@ -68,7 +68,7 @@ def sent(request: SignedInRequest, uid: UUID, *, verb: Verb, target: str, by: Ac
     raises: NotFoundError for a crisis that they may not see.
     """
     facts = crises.facts_of(uid, viewer=by.party)
-    others = [(str(one.id), one.name) for one in crises.crises(viewer=by.party)]
+    others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
     ground = around(facts, uid=uid, by=by, others=others)
     form = verb.form(request.POST, prefix=_prefix(verb, target), around=ground)
     return Offer(verb, target, form)

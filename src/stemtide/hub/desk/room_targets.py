@@ -32,14 +32,14 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
 
     def targets(room: Room) -> list[str]:
         return [
-            str(one.id)
-            for one in room.life.proposals
-            if one.state is ProposalState.OPEN
+            str(proposal.id)
+            for proposal in room.life.proposals
+            if proposal.state is ProposalState.OPEN
             and rules.allows(
                 check,
                 room.facts,
                 by=room.by,
-                proposal=proposal_facts(one),
+                proposal=proposal_facts(proposal),
                 now=room.now,
             )
         ]
@@ -72,17 +72,19 @@ def tests(room: Room) -> list[str]:
 def invited(room: Room) -> list[str]:
     """Whose invitation may be taken back."""
     return [
-        one.party
-        for one in room.life.participants
-        if one.state is JoinState.INVITED
-        and rules.allows(rules_joining.check_uninvite, room.facts, by=room.by, party=one.party)
+        participant.party
+        for participant in room.life.participants
+        if participant.state is JoinState.INVITED
+        and rules.allows(
+            rules_joining.check_uninvite, room.facts, by=room.by, party=participant.party
+        )
     ]
 
 
 def running_neighbours(room: Room) -> list[str]:
     """Mirrored activations that have not ended."""
     is_allowed = rules.allows(rules_events.check_neighbour, room.facts, by=room.by)
-    own = [one for one in room.life.neighbours if one.crisis == room.life.id]
+    own = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
     return [str(one.id) for one in own if is_allowed and one.ended_at is None]
 
 

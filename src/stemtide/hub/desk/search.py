@@ -60,7 +60,7 @@ def search(request: SignedInRequest) -> HttpResponse:
     facts |= {
         "found": found,
         "taken_for": TAKEN_FOR[found.recognised],
-        "groups": [(KINDS[one.kind], one) for one in found.groups],
+        "groups": [(KINDS[group.kind], group) for group in found.groups],
     }
     return render(request, "desk/search.html", facts)
 

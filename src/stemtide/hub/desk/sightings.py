@@ -57,7 +57,7 @@ def _sum(bars: list[Bar]) -> Bar:
     """
     return Bar(
         title="",
-        counts={str(one): sum(bar.counts[one] for bar in bars) for one in Outcome},
+        counts={str(outcome): sum(bar.counts[outcome] for bar in bars) for outcome in Outcome},
         signals=0,
         last_at=max((bar.last_at for bar in bars if bar.last_at), default=None),
     )

@@ -121,7 +121,7 @@ def _page(
     long = prints.describe(found.kind, found.value)
     if long:
         found = found.model_copy(update={"value": long.digest})
-    titles = {one.name: one.title for one in parties.parties(viewer=viewer)}
+    titles = {party.name: party.title for party in parties.parties(viewer=viewer)}
     wrong = withdraw_form or opinion_form
     if wrong:
         wrong.mark_errors()

@@ -68,7 +68,9 @@ def seat_of(request: HttpRequest, person: Someone) -> Seat | None:
 def organisation_of(request: HttpRequest) -> str:
     """The identity provider through which somebody came in; "" for another door."""
     records = request.session.get(_METHODS, [])
-    found = [one.get("provider", "") for one in records if one.get("method") == "socialaccount"]
+    found = [
+        record.get("provider", "") for record in records if record.get("method") == "socialaccount"
+    ]
     return found[-1] if found else ""
 
 
@@ -104,7 +106,7 @@ def _door(request: HttpRequest) -> str:
     if organisation_of(request):
         return "organisation"
     records = request.session.get(_METHODS, [])
-    return "passkey" if any(one.get("passwordless") for one in records) else "password"
+    return "passkey" if any(record.get("passwordless") for record in records) else "password"
 
 
 def _browser(request: HttpRequest) -> str:

@@ -44,7 +44,7 @@ def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
 
 def titles_of(request: SignedInRequest) -> dict[str, str]:
     """Parties' titles by name."""
-    return {one.name: one.title for one in parties.parties(viewer=request.user.party)}
+    return {party.name: party.title for party in parties.parties(viewer=request.user.party)}
 
 
 def log_facts(
@@ -88,20 +88,20 @@ def lines_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     room = room_of(request, uid)
     rows = [
         LineRow(
-            line=one,
+            line=line,
             may_vote=rules.allows(
                 rules.check_vote,
-                _facts(one),
+                _facts(line),
                 room,
                 kind=by.kind,
                 name=viewer.name,
                 role=by.role,
             ),
             may_withdraw=rules.allows(
-                rules.check_withdraw_line, _facts(one), name=viewer.name, role=by.role
+                rules.check_withdraw_line, _facts(line), name=viewer.name, role=by.role
             ),
         )
-        for one in reads.lines(uid, viewer=viewer)
+        for line in reads.lines(uid, viewer=viewer)
     ]
     return {
         "now": datetime.now(UTC),

@@ -66,7 +66,7 @@ class MessageForm(OrderForm):
     )
     tlp = forms.ChoiceField(
         label=_("Who may read it"),
-        choices=[(one.value, f"TLP:{one.upper()}") for one in Tlp],
+        choices=[(tlp.value, f"TLP:{tlp.upper()}") for tlp in Tlp],
         initial=Tlp.AMBER,
     )
     audience = forms.MultipleChoiceField(
@@ -200,7 +200,7 @@ class LeadForm(OrderForm):
         **named: Any,  # noqa: ANN401  # Django's
     ) -> None:
         super().__init__(*args, **named)
-        self.fields["bases"].choices = [(one, PHRASES["basis"][one]) for one in bases]  # type: ignore[attr-defined]  # a choice field
+        self.fields["bases"].choices = [(base, PHRASES["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
         self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
 
     def order(self) -> LeadIn | None:

@@ -19,7 +19,7 @@ class AskedForm(MarkedForm):
 
     def __init__(self, *args: Any, years: Sequence[int], **named: Any) -> None:  # noqa: ANN401  # Django's own
         super().__init__(*args, **named)
-        choices = [(str(one), str(one)) for one in years]
+        choices = [(str(year), str(year)) for year in years]
         self.fields = {"year": forms.ChoiceField(label=_("Year"), choices=choices), **self.fields}
 
     @property
@@ -45,7 +45,7 @@ class LinesForm(MarkedForm):
         form: YearlyForm,
         found: YearlyReport | None = None,
     ) -> None:
-        told = [one for part in found.parts for one in part.figures] if found else []
+        told = [figure for part in found.parts for figure in part.figures] if found else []
         initial = {
             one.name: one.text if one.kind is YearlyKind.WORDS else one.count for one in told
         }

@@ -152,8 +152,8 @@ def versions(errand: Errand, keys: Iterable[str], *, by: str) -> dict[str, str]:
 def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]:  # noqa: ARG001  # the clock's
     """Some records of a source by their keys, each with its signal."""
     found: dict[str, Record] = {}
-    for some in batches(keys):
-        rows = Record.objects.filter(exchange=exchange, key__in=some)
+    for batch in batches(keys):
+        rows = Record.objects.filter(exchange=exchange, key__in=batch)
         found |= {row.key: row for row in rows.select_related("signal", "signal__shared_by")}
     return found
 
@@ -161,8 +161,8 @@ def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]
 def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # noqa: ARG001  # the clock's
     """Records that are parts of some records of a source and have not ended, with signals."""
     found: list[Record] = []
-    for some in batches(wholes):
-        rows = Record.objects.filter(exchange=exchange, part_of__in=some, ended=False)
+    for batch in batches(wholes):
+        rows = Record.objects.filter(exchange=exchange, part_of__in=batch, ended=False)
         found += rows.exclude(part_of="").select_related("signal", "signal__shared_by")
     return found
 
@@ -178,8 +178,8 @@ def standing(errand: Errand, wholes: Iterable[str], *, by: str) -> dict[str, dic
 def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]:  # noqa: ARG001  # the clock's
     """How many records of a source stand for each of some signals, and have not ended."""
     found: dict[int, int] = {}
-    for some in batches(pks):
-        rows = Record.objects.filter(exchange=exchange, signal__in=some, ended=False)
+    for batch in batches(pks):
+        rows = Record.objects.filter(exchange=exchange, signal__in=batch, ended=False)
         for pk in rows.values_list("signal_id", flat=True):
             if pk is not None:
                 found[pk] = found.get(pk, 0) + 1
@@ -223,8 +223,8 @@ def rivals(
 def signals_here(uids: Iterable[UUID], *, by: str) -> set[UUID]:  # noqa: ARG001  # an id says no more
     """Those of some ids that are signals' here."""
     found: set[UUID] = set()
-    for some in batches(uids):
-        found |= set(Signal.objects.filter(uid__in=some).values_list("uid", flat=True))
+    for batch in batches(uids):
+        found |= set(Signal.objects.filter(uid__in=batch).values_list("uid", flat=True))
     return found
 
 

@@ -59,14 +59,14 @@ def troubled(name: str, *, viewer: Party) -> list[Troubled]:
     reads.exchange(name, viewer=viewer)
     found = Outgoing.objects.filter(exchange=reads.find(name, by=viewer.ref))
     rows = list(found.exclude(last_error="").order_by("-pk")[:MAX_TROUBLED])
-    pks = [one.signal_id for one in rows]
+    pks = [row.signal_id for row in rows]
     uids = dict(Signal.objects.filter(visible(viewer), pk__in=pks).values_list("pk", "uid"))
     return [
         Troubled(
-            signal=uids.get(one.signal_id),
-            state=OutgoingState(one.state),
-            attempts=one.attempts,
-            words=one.last_error,
+            signal=uids.get(row.signal_id),
+            state=OutgoingState(row.state),
+            attempts=row.attempts,
+            words=row.last_error,
         )
-        for one in rows
+        for row in rows
     ]

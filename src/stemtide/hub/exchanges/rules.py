@@ -248,7 +248,9 @@ def is_overruled(said_at: datetime | None, *, withdrawn_at: datetime) -> bool:
 
 def is_ours(told: Told, *, hub: UUID, signals: set[UUID], makers: set[str]) -> bool:
     """Whether a record is one of ours that came back. signals: those of its names that are here."""
-    is_named = any(one in signals for one in told.signals) or not makers.isdisjoint(told.makers)
+    is_named = any(signal in signals for signal in told.signals) or not makers.isdisjoint(
+        told.makers
+    )
     return str(hub) in told.via or is_named
 
 

@@ -52,8 +52,8 @@ def _pieces(
         yield 1 + _ACT * len(standing.get(fault.key, ())), [], [fault]
     for key, parts in whole.items():
         here = standing.get(key, {})
-        left = here.keys() - {one.key for one in parts}
-        yield _ACT * len(left) + sum(_weight(one, here=here) for one in parts), parts, []
+        left = here.keys() - {part.key for part in parts}
+        yield _ACT * len(left) + sum(_weight(part, here=here) for part in parts), parts, []
 
 
 def _weight(one: Told, *, here: Mapping[str, str]) -> int:

@@ -199,7 +199,7 @@ class Running:
             )
             if not parcels:
                 return False
-            if not writes_pushing.note_begun(errand, [one.pk for one in parcels]):
+            if not writes_pushing.note_begun(errand, [parcel.pk for parcel in parcels]):
                 return False
             try:
                 said, remotes = PUSHERS[errand.kind](parcels, asking=asking)

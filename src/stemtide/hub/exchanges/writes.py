@@ -227,7 +227,7 @@ def note_trouble(
 def write_line(row: Exchange, words: str, *, now: datetime) -> None:
     """Add a line to an exchange's log; the oldest go."""
     # A key may be any text of a stranger's: what cannot be shown is shown as a question mark.
-    shown = "".join(one if one.isprintable() else "?" for one in words[:500])
+    shown = "".join(word if word.isprintable() else "?" for word in words[:500])
     made = Line.objects.create(exchange=row, at=now, words=shown)
     if made.pk % 50 == 0:
         kept = row.lines.values_list("pk", flat=True)[KEPT_LINES : KEPT_LINES + 1]

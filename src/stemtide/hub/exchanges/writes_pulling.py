@@ -49,7 +49,7 @@ def take(
     the page is to be asked for again.
     """
     counts: Counter[str] = Counter()
-    wholes = {one.whole for one in pull.told} | {one.key for one in pull.faults}
+    wholes = {one.whole for one in pull.told} | {fault.key for fault in pull.faults}
     standing = reads.standing(errand, wholes, by=CLOCK)
     turns = rules_turns.in_turns(pull, standing=standing)
     held, is_over, most = _Held(), is_full, 0

@@ -193,22 +193,25 @@ def note_sent(
         return None
     took = refused = 0
     kept = 0
-    for one in Outgoing.objects.filter(exchange=row, pk__in=said).select_related("signal"):
-        words = said[one.pk]
-        is_back = one.state == OutgoingState.TAKING_BACK
-        one.last_error, one.next_at = words[:300], None
+    for outgoing in Outgoing.objects.filter(exchange=row, pk__in=said).select_related("signal"):
+        words = said[outgoing.pk]
+        is_back = outgoing.state == OutgoingState.TAKING_BACK
+        outgoing.last_error, outgoing.next_at = words[:300], None
         if words:
             refused += 1
             if is_back:
-                _try_again(one, now=now)
+                _try_again(outgoing, now=now)
             else:
-                one.state = OutgoingState.REFUSED
-            kept += is_back and one.state == OutgoingState.REFUSED
+                outgoing.state = OutgoingState.REFUSED
+            kept += is_back and outgoing.state == OutgoingState.REFUSED
         else:
-            one.state = OutgoingState.ENDED if is_back else OutgoingState.SENT
-            one.remote, one.sent_at = remotes.get(one.pk, one.remote), one.sent_at or now
+            outgoing.state = OutgoingState.ENDED if is_back else OutgoingState.SENT
+            outgoing.remote, outgoing.sent_at = (
+                remotes.get(outgoing.pk, outgoing.remote),
+                outgoing.sent_at or now,
+            )
             took += 1
-        one.save()
+        outgoing.save()
     _tell(row, said=said, kept=kept, counts=(took, refused), now=now)
     return took, refused
 

@@ -33,8 +33,8 @@ class Standing:
 
     def _look_up(self, told: Sequence[Told], faults: Sequence[Fault]) -> None:
         """Read what is here of some records, of their parts, and of what else they stand for."""
-        keys = {one.key for one in told} | {one.key for one in faults}
-        wholes = {one.whole for one in told} | {one.key for one in faults}
+        keys = {one.key for one in told} | {fault.key for fault in faults}
+        wholes = {one.whole for one in told} | {fault.key for fault in faults}
         self._records = reads.records(self.row.pk, keys | wholes, by=CLOCK)
         for record in reads.parts(self.row.pk, wholes, by=CLOCK):
             self._records.setdefault(record.key, record)
@@ -82,8 +82,8 @@ class Standing:
 
     def _write(self) -> None:
         """Write which records stand for what, and which ended."""
-        for some in batches(self._ended):
-            Record.objects.filter(pk__in=some).update(ended=True, seen_at=self.now)
+        for batch in batches(self._ended):
+            Record.objects.filter(pk__in=batch).update(ended=True, seen_at=self.now)
         write_records(self._linked.values())
 
     def _adopt(self, told: Told, *, kind: str, value: str) -> None:

@@ -140,8 +140,8 @@ class Taking(Standing):
     def _settle(self, candidates: list[Candidate]) -> None:
         """Hold what fits against what is here; share what is new."""
         party = self.row.party
-        rivals = reads.rivals({one.draft.key for one in candidates}, of=party, by=CLOCK)
-        known = [one for one in candidates if one.record is not None]
+        rivals = reads.rivals({candidate.draft.key for candidate in candidates}, of=party, by=CLOCK)
+        known = [candidate for candidate in candidates if candidate.record is not None]
         bodies = [one.draft.body for one in known]
         said = reads_collection.same(bodies, viewer=party, now=self.now)
         self._said = {known[place].told.key: uid for place, uid in said.items()}
@@ -279,7 +279,7 @@ class Taking(Standing):
         )
         self.row.day_count += out.created
         why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
-        uids = {one.id for one in out.signals if one}
+        uids = {signal.id for signal in out.signals if signal}
         rows = reads_collection.by_uid(uids, viewer=self.row.party)
         for number, placed in enumerate(out.signals):
             one = new[number]

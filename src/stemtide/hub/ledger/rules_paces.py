@@ -117,7 +117,7 @@ def check_pace(
     raises: TooManyError, with how long to wait.
     """
     share = share_of(most, is_person=is_person)
-    over = sum(one.weight for one in acts) + weight - share
+    over = sum(act.weight for act in acts) + weight - share
     if over <= 0 or not acts:
         return
     at = acts[-1].at

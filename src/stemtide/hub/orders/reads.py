@@ -129,7 +129,7 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
         state=OrderState(row.state),
         issued_by=row.issued_by.name,
         addressee=row.addressee.name,
-        homes=tuple((one.sent_to.name, one.received_at) for one in copies),
+        homes=tuple((copy.sent_to.name, copy.received_at) for copy in copies),
         is_cross_border=row.is_cross_border,
         issued_at=row.issued_at,
         received_at=row.received_at,
@@ -137,8 +137,8 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
         grounds=frozenset(stopped.annex.get("grounds", ())) if stopped else frozenset(),
         secret_until=row.secret_until,
         scrutinies=tuple(
-            scrutiny_facts(one, viewer=row.issued_by)
-            for one in row.scrutinies.select_related("authority")
+            scrutiny_facts(scrutiny, viewer=row.issued_by)
+            for scrutiny in row.scrutinies.select_related("authority")
         ),
         preservation=PreservationFacts(kept.until, kept.destroyed_at is not None) if kept else None,
     )
@@ -227,7 +227,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         **head(row, viewer=viewer).model_dump(),
         language=row.language,
         annex=annex_1(row, viewer=viewer),
-        urls=[one.url for one in row.addresses.all()],
+        urls=[address.url for address in row.addresses.all()],
         is_first=row.is_first,
         emergency=row.emergency,
         emergency_ground=EmergencyGround(row.emergency_ground) if row.emergency_ground else None,
@@ -244,12 +244,12 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         end_reason=row.end_reason,
         reinstated_at=row.reinstated_at,
         receipts=[
-            ReceiptOut(via=ReceiptVia(one.via), at=one.at, proof=one.proof)
-            for one in row.receipts.all()
+            ReceiptOut(via=ReceiptVia(receipt.via), at=receipt.at, proof=receipt.proof)
+            for receipt in row.receipts.all()
         ],
-        answers=[_answer(one, row=row, viewer=viewer) for one in row.answers.all()],
-        copies=[_copy(one) for one in row.copies.select_related("sent_to")],
-        scrutinies=[describe_scrutiny(one, viewer=viewer) for one in _scrutinies(row)],
+        answers=[_answer(answer, row=row, viewer=viewer) for answer in row.answers.all()],
+        copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
+        scrutinies=[describe_scrutiny(scrutiny, viewer=viewer) for scrutiny in _scrutinies(row)],
         preservation=_preservation(kept) if kept else None,
         moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
     )
@@ -389,8 +389,11 @@ def _preservation(row: Preservation) -> PreservationOut:
         destroyed_at=row.destroyed_at,
         accesses=[
             AccessOut(
-                purpose=AccessPurpose(one.purpose), who=one.who, reference=one.reference, at=one.at
+                purpose=AccessPurpose(access.purpose),
+                who=access.who,
+                reference=access.reference,
+                at=access.at,
             )
-            for one in row.accesses.all()
+            for access in row.accesses.all()
         ],
     )

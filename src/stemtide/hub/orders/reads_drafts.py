@@ -55,7 +55,7 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
     }
     if is_abroad:
         homes = competences.competent(provider.country, Duty.SCRUTINISE, viewer=viewer)
-        told = [f"{one.title}: {_contact(one, viewer=viewer, now=now)}" for one in homes]
+        told = [f"{home.title}: {_contact(home, viewer=viewer, now=now)}" for home in homes]
         made["home_contact"] = "\n".join(one.removesuffix(": ") for one in told)
     return {name: value for name, value in made.items() if value not in ("", None)}
 
@@ -77,7 +77,7 @@ def start_answer(name: str, *, viewer: Party, now: datetime) -> Values:
         "signed_on": moment.date().isoformat(),
         "signed_at": moment.isoformat(),
     }
-    asked = {one.name for one in form(name).fields if not one.is_filled_in}
+    asked = {field.name for field in form(name).fields if not field.is_filled_in}
     return {one: value for one, value in made.items() if one in asked and value}
 
 
@@ -88,8 +88,8 @@ def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
     """
     row = reads.find(uid, viewer=viewer)
     return [
-        LintFinding(field=one.field, is_error=one.is_error, message=one.message)
-        for one in findings(row, viewer=viewer, now=now)
+        LintFinding(field=finding.field, is_error=finding.is_error, message=finding.message)
+        for finding in findings(row, viewer=viewer, now=now)
     ]
 
 
@@ -172,7 +172,9 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
 def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
     """Where a party is reached by mail, or else somehow; "" where the viewer may not know."""
     points = [
-        one for one in contacts.contact_points(viewer=viewer, now=now) if one.party == party.name
+        point
+        for point in contacts.contact_points(viewer=viewer, now=now)
+        if point.party == party.name
     ]
     ordered = sorted(points, key=lambda one: one.channel != "mail")
     return ordered[0].address if ordered else ""

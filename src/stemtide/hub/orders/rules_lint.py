@@ -148,7 +148,7 @@ def lint(values: Values, *, facts: LintFacts) -> list[Finding]:
 
 def check_lint(findings: Sequence[Finding]) -> None:
     """Refuse to issue what has flaws. raises: FlawedError."""
-    if flaws := [one for one in findings if one.is_error]:
+    if flaws := [finding for finding in findings if finding.is_error]:
         raise FlawedError(flaws)
 
 
@@ -307,7 +307,7 @@ def _worded(fault: Fault, within: Form) -> Flaw:
         most = _MOST.get(within.field(name).kind, MAX_TEXT)
         return Flaw(name, "is longer than {most} characters: shorten it", most=most)
     if fault.kind is FaultKind.NOT_OPTION:
-        options = ", ".join(one.name for one in within.field(name).options)
+        options = ", ".join(option.name for option in within.field(name).options)
         return Flaw(name, "is none of the boxes: choose from {options}", options=options)
     return _PLAIN[fault.kind](name)
 

@@ -167,8 +167,8 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.save()
     homes = _copy(row, by=by, now=now)  # 4
     told = _record("order.issued", row, by=by, now=now, to=[row.addressee])
-    for one in homes:
-        _record("order.copied", row, by=by, now=now, to=[one])
+    for home in homes:
+        _record("order.copied", row, by=by, now=now, to=[home])
     writes_interests.tell_interested(row, by=by, now=now)  # 5
     return told
 
@@ -246,7 +246,7 @@ def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
     state = str(row.annex.get("home_state"))
     found = competences.competent(state, Duty.SCRUTINISE, viewer=by.party)
     homes = [one for one in found if one.pk != by.party.pk]
-    Copy.objects.bulk_create(Copy(order=row, sent_to=one, sent_at=now) for one in homes)
+    Copy.objects.bulk_create(Copy(order=row, sent_to=home, sent_at=now) for home in homes)
     return homes
 
 

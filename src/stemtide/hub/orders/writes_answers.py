@@ -198,7 +198,7 @@ def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.state = rules.check_move(facts, "reinstate", name=by.name, role=by.role)
     row.reinstated_at = now
     row.save(update_fields=["state", "reinstated_at"])
-    homes = [one.sent_to for one in row.copies.select_related("sent_to")]
+    homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
     _tell("order.reinstated", row, by=by, now=now, to=[row.issued_by, *homes])
     return reads.describe(row, viewer=by.party, now=now)
 

@@ -55,7 +55,7 @@ def _miss_scrutiny(pk: int, *, now: datetime) -> int:
     scrutiny = Scrutiny.objects.select_related("order__addressee", "authority").get(pk=pk)
     row = scrutiny.order
     copies = row.copies.select_related("sent_to")
-    told = [scrutiny.authority] if scrutiny.authority else [one.sent_to for one in copies]
+    told = [scrutiny.authority] if scrutiny.authority else [copy.sent_to for copy in copies]
     told = [*told, row.addressee]
     ledger.append(
         "scrutiny.missed",

@@ -42,7 +42,7 @@ def withdraw(uid: UUID, *, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
     move = rules.ending_move(facts.state, side=Side.ISSUER)
     after = rules.check_move(facts, move, name=by.name, role=by.role)
     _end(row, after=after, reason=body.text, by=by, now=now)
-    homes = [one.sent_to for one in row.copies.select_related("sent_to")]
+    homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
     _record("order.withdrawn", row, by=by, now=now, to=[row.addressee, *homes])
     return reads.describe(row, viewer=by.party, now=now)
 
@@ -94,7 +94,7 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
         opened_at=now,
         due_at=clocks.scrutiny_due(since),
     )
-    homes = [one.sent_to for one in row.copies.select_related("sent_to")] if is_asked else []
+    homes = [copy.sent_to for copy in row.copies.select_related("sent_to")] if is_asked else []
     kind = "scrutiny.requested" if is_asked else "scrutiny.opened"
     detail: dict[str, object] = {"basis": body.basis.value}
     _record(kind, row, by=by, now=now, to=[*homes, row.issued_by], detail=detail)
@@ -192,11 +192,11 @@ def _withdraw_signals(row: Order, *, now: datetime) -> None:
 
     The issuer shared them, so they are withdrawn in its name; the ledger says through which order.
     """
-    for one in row.signals.filter(state=SignalState.LIVE).order_by("pk"):
-        if one.orders.exclude(pk=row.pk).filter(state__in=IN_EFFECT).exists():
+    for signal in row.signals.filter(state=SignalState.LIVE).order_by("pk"):
+        if signal.orders.exclude(pk=row.pk).filter(state__in=IN_EFFECT).exists():
             continue
         signals.withdraw(
-            one.uid,
+            signal.uid,
             body=WithdrawIn(reason=WithdrawReason.ORDER_ANNULLED),
             by=row.issued_by,
             now=now,

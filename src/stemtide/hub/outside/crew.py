@@ -35,7 +35,7 @@ class Crew(Generic[Errand]):
 
     def start(self, errands: Iterable[Errand]) -> None:
         """Begin with some errands, no more than are free."""
-        self._under_way |= {self._pool.submit(self._in_thread, one) for one in errands}
+        self._under_way |= {self._pool.submit(self._in_thread, errand) for errand in errands}
 
     def settle(self) -> None:
         """Wait for what is under way: tests and the end of the process."""

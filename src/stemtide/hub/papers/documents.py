@@ -92,15 +92,15 @@ def form_pdf(
             "sections": [
                 {
                     "title": _("SECTION %(name)s: %(title)s")
-                    % {"name": one.name, "title": one.title.within(lang)},
-                    "note": one.note.within(lang) if one.note else "",
+                    % {"name": section.name, "title": section.title.within(lang)},
+                    "note": section.note.within(lang) if section.note else "",
                     "fields": [
                         _field(field, values, lang=lang)
-                        for field in one.fields
+                        for field in section.fields
                         if _is_shown(field, values)
                     ],
                 }
-                for one in form.sections
+                for section in form.sections
             ],
             "nothing": _("not stated"),
             "not-asked": _("does not apply"),
@@ -131,7 +131,7 @@ def form_json(
         reference=reference,
         exercise=is_exercise,
         values={name: _plain(value) for name, value in values.items()},
-        titles={one.name: one.title.within(lang) for one in form.fields},
+        titles={field.name: field.title.within(lang) for field in form.fields},
     )
     return made.model_dump_json(indent=2).encode()
 
@@ -223,8 +223,8 @@ def _field(field: FormField, values: Mapping[str, object], *, lang: str) -> dict
         case FieldKind.CHOICE | FieldKind.CHOICES:
             ticked = set(value) if isinstance(value, list | tuple) else {value}
             made["boxes"] = [
-                {"title": one.title.within(lang), "is-ticked": one.name in ticked}
-                for one in field.options
+                {"title": option.title.within(lang), "is-ticked": option.name in ticked}
+                for option in field.options
             ]
         case FieldKind.TICK:
             made["title"] = ""
@@ -301,11 +301,11 @@ def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> l
 
 def _parts(referral: ReferralOut, *, said: Said) -> list[tuple[str, str]]:
     """What is said of the content, in order."""
-    labels = ", ".join(said(one, "label") for one in referral.labels)
+    labels = ", ".join(said(label, "label") for label in referral.labels)
     asked = [
-        (_("You asked: %s") % one.question, one.context)
-        for one in referral.questions
-        if one.context
+        (_("You asked: %s") % question.question, question.context)
+        for question in referral.questions
+        if question.context
     ]
     return [
         (_("Labels"), labels),

@@ -86,7 +86,7 @@ def seen(
     der = certificate.dump()
     trust = Trust.NONE
     if status.trusted:
-        trust = Trust.OWN if der in [one.dump() for one in roots] else Trust.NAMED
+        trust = Trust.OWN if der in [root.dump() for root in roots] else Trust.NAMED
     is_intact = bool(status.intact and status.valid)
     return SealSeen(
         signer=str(certificate.subject.human_friendly)[:300],

@@ -94,9 +94,9 @@ def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:
     """One word for all seals: the worst that any of them says."""
     if not seals:
         return SealVerdict.UNSEALED
-    if not all(one.is_intact for one in seals) or not any(one.is_whole for one in seals):
+    if not all(seal.is_intact for seal in seals) or not any(seal.is_whole for seal in seals):
         return SealVerdict.CHANGED
-    whole = [one for one in seals if one.is_whole]
+    whole = [seal for seal in seals if seal.is_whole]
     is_trusted = any(one.trust is not Trust.NONE for one in whole)
     return SealVerdict.GENUINE if is_trusted else SealVerdict.UNTRUSTED
 

@@ -123,7 +123,7 @@ def caller(token: str, *, now: datetime) -> Caller:
             "this API key is not known here, or no longer: ask whoever runs the hub for a new one"
             " and send it as 'Authorization: Bearer st_…'"
         )
-    scopes = frozenset(Scope(one) for one in key.scopes)
+    scopes = frozenset(Scope(scope) for scope in key.scopes)
     return Caller(party=key.party, key=key.prefix, scopes=scopes)
 
 
@@ -175,7 +175,7 @@ def keys(*, viewer: Party) -> list[KeyRow]:
         KeyRow(
             prefix=key.prefix,
             name=key.name,
-            scopes=tuple(Scope(one) for one in key.scopes),
+            scopes=tuple(Scope(scope) for scope in key.scopes),
             created_at=key.created_at,
             expires_at=key.expires_at,
             revoked_at=key.revoked_at,

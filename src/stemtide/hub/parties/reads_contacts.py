@@ -98,7 +98,7 @@ def all_contact_points(*, by: str) -> list[ContactPoint]:  # noqa: ARG001  # an 
 def _whole_ladder(party: Party) -> list[tuple[ContactPoint, int]]:
     """The party's contact points with minutes to wait, from the first step to the last."""
     steps = LadderStep.objects.filter(party=party).select_related("point__party")
-    if found := [(one.point, one.wait_minutes) for one in steps.order_by("position")]:
+    if found := [(step.point, step.wait_minutes) for step in steps.order_by("position")]:
         return found
     points = ContactPoint.objects.filter(party=party, removed_at=None).select_related("party")
     return [(point, _DEFAULT_MINUTES) for point in points.order_by("-is_24_7", "pk")]

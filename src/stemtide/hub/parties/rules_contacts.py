@@ -173,7 +173,7 @@ def check_ladder(points: Iterable[int], waits: Iterable[int], *, own: Iterable[i
         raise InvalidError("steps", "a contact point stands on the ladder once")
     if not set(steps) <= known:
         raise InvalidError("steps", "a step must be a contact point of your party")
-    if any(not 1 <= one <= LONGEST_WAIT_MINUTES for one in minutes):
+    if any(not 1 <= minute <= LONGEST_WAIT_MINUTES for minute in minutes):
         raise InvalidError(
             "wait_minutes",
             "each step waits 1 to {longest_wait_minutes} whole minutes",

@@ -111,7 +111,7 @@ def _organisation(row: Mapping[str, object], number: int) -> Organisation:
         party=str(row["party"]),
         issuer=str(row["issuer"]).rstrip("/"),
         client_id=str(row["client_id"]),
-        mail_domains=frozenset(str(one).lower() for one in domains),
+        mail_domains=frozenset(str(domain).lower() for domain in domains),
         client_secret=str(row.get("client_secret", "")),
         client_secret_file=str(row.get("client_secret_file", "")),
         asks_second_factor=row.get("asks_second_factor") is True,

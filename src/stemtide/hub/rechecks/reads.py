@@ -80,7 +80,7 @@ def find(uid: UUID, *, viewer: Party) -> Recheck:
 
 def is_side(row: Recheck, *, viewer: Party) -> bool:
     """Whether a party is one of the two sides of a re-check's request."""
-    return viewer.pk in {one.pk for one in sides(row, by=viewer.ref)}
+    return viewer.pk in {side.pk for side in sides(row, by=viewer.ref)}
 
 
 def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # who asks has found the row
@@ -146,7 +146,7 @@ def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
         ended_at=row.ended_at,
         exercise=row.exercise,
         met_again=_met_again(row, viewer=viewer),
-        visits=[_visit(one) for one in list(row.visits.all())[:MAX_VISITS]],
+        visits=[_visit(visit) for visit in list(row.visits.all())[:MAX_VISITS]],
     )
 
 
@@ -177,7 +177,7 @@ def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
 
 def told_of_met(row: Recheck, *, by: str) -> list[Party]:
     """The sides that are told that agents met the linked signals. by: the clock, for both."""
-    return [one for one in sides(row, by=by) if _sees_signals(row.request, viewer=one)]
+    return [side for side in sides(row, by=by) if _sees_signals(row.request, viewer=side)]
 
 
 def _sees_signals(asked: Referral | Order, *, viewer: Party) -> bool:

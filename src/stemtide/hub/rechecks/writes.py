@@ -93,7 +93,7 @@ def _begin(asked: Referral | Order, *, now: datetime) -> None:
     """Check the addresses of a request from now on; those that are checked already go on."""
     of = {"order" if isinstance(asked, Order) else "referral": asked}
     running = set(Recheck.objects.filter(**of, ended_at=None).values_list("place", flat=True))
-    missing = [one for one in _addresses(asked) if one[0] not in running]
+    missing = [address for address in _addresses(asked) if address[0] not in running]
     if not missing:
         return
     since = asked.answered_at or now
@@ -124,7 +124,7 @@ def _end(asked: Referral | Order, *, now: datetime) -> None:
 def _addresses(asked: Referral | Order) -> Iterator[tuple[int, str]]:
     """Place and address of everything that a request names."""
     if isinstance(asked, Order):
-        yield from ((one.place, one.url) for one in asked.addresses.all())
+        yield from ((address.place, address.url) for address in asked.addresses.all())
     else:
         yield 0, asked.url
 
@@ -244,7 +244,7 @@ def ask(uid: UUID, *, by: Actor, now: datetime) -> RecheckOut:
 def _record(kind: str, row: Recheck, *, finding: Finding, now: datetime) -> None:
     """Append what a visit found to the ledger, for both sides."""
     detail: dict[str, object] = {
-        "parties": [one.name for one in reads.sides(row, by=CLOCK)],
+        "parties": [side.name for side in reads.sides(row, by=CLOCK)],
         "reason": finding.reason.value,
         "request": row.request.ref,
     }

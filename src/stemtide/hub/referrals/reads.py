@@ -195,7 +195,7 @@ def _describe(row: Referral, *, viewer: Party, seen: frozenset[UUID] | None) -> 
         terms=row.terms,
         reason=row.reason,
         crisis=crisis if seen is None or crisis in seen else None,
-        signals=[one.uid for one in row.signals.all()],
+        signals=[signal.uid for signal in row.signals.all()],
         batch=row.batch.uid if row.batch else None,
         exercise=row.exercise,
         assessed_at=row.assessed_at if is_inside else None,
@@ -229,12 +229,12 @@ def _answered(row: Referral) -> dict[str, object]:
         "provider_reference": row.provider_reference,
         "questions": [
             QuestionOut(
-                question=one.question,
-                asked_at=one.asked_at,
-                context=one.context,
-                given_at=one.given_at,
+                question=question.question,
+                asked_at=question.asked_at,
+                context=question.context,
+                given_at=question.given_at,
             )
-            for one in row.questions.all()
+            for question in row.questions.all()
         ],
         "reinstated_at": row.reinstated_at,
         "reinstate_note": row.reinstate_note,

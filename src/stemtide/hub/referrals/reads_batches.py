@@ -90,7 +90,7 @@ def check_rows(body: CheckRowsIn, *, viewer: Party, role: Role | None, now: date
     check_open(kind=PartyKind(viewer.kind), role=role)
     targets.crisis(body.crisis, exercise=body.exercise, viewer=viewer)
     judged = judge(body.rows, viewer=viewer, exercise=body.exercise, again=body.again, now=now)
-    said = {one.number: one for one in body.rows}
+    said = {row.number: row for row in body.rows}
     return RowsOut(
         rows=[
             BatchRowOut(

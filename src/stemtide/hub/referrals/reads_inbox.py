@@ -241,11 +241,11 @@ def _parcel(parts: list[_Sum]) -> Parcel:
         uid=parts[0].uid,
         sender=parts[0].sender,
         exercise=parts[0].exercise,
-        first=min(one.first for one in parts),
-        last=max(one.last for one in parts),
-        sent_at=min(one.sent_at for one in parts),
-        latest_at=max(one.latest_at for one in parts),
-        counts={ReferralState(one.state): one.count for one in parts},
+        first=min(part.first for part in parts),
+        last=max(part.last for part in parts),
+        sent_at=min(part.sent_at for part in parts),
+        latest_at=max(part.latest_at for part in parts),
+        counts={ReferralState(part.state): part.count for part in parts},
     )
 
 

@@ -103,8 +103,8 @@ def surroundings(
     """What is around addresses that are about to be sent. but: one's own row, at hand."""
     own: dict[Key, Referral] = {}
     others: dict[Key, list[Referral]] = {}
-    for some in batches(digests):
-        rows = Referral.objects.filter(digest__in=some, exercise=exercise).exclude(pk=but or 0)
+    for batch in batches(digests):
+        rows = Referral.objects.filter(digest__in=batch, exercise=exercise).exclude(pk=but or 0)
         mine = rows.filter(sender=viewer).exclude(state__in=rules.BACK)
         own.update(((one.digest, one.provider_id), one) for one in mine.order_by("pk"))
         theirs = rows.filter(state__in=rules.AWAITING).exclude(sender=viewer)
@@ -134,11 +134,11 @@ def standing_on(
     """
     open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
     found: dict[int, Hold] = {}
-    for some in batches(digests):
-        of_signals = list(alike.of_address(some, by=by, exercise=exercise))
-        which = Q(digest__in=some) | Q(signal__in=[*of_signals, *near])
+    for batch in batches(digests):
+        of_signals = list(alike.of_address(batch, by=by, exercise=exercise))
+        which = Q(digest__in=batch) | Q(signal__in=[*of_signals, *near])
         rows = open_ones.filter(which).select_related("holder")
-        found.update((one.pk, one) for one in rows)
+        found.update((row.pk, row) for row in rows)
     return [found[pk] for pk in sorted(found)]
 
 

@@ -27,9 +27,9 @@ def provider(name: str, *, viewer: Party) -> Party:
 def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
     """Those of these names that are providers'."""
     return {
-        one.name: one
-        for one in parties.parties(viewer=viewer)
-        if one.name in names and one.kind == PartyKind.PROVIDER
+        party.name: party
+        for party in parties.parties(viewer=viewer)
+        if party.name in names and party.kind == PartyKind.PROVIDER
     }
 
 

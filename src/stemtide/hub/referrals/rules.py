@@ -288,4 +288,4 @@ def check_verdict(found: RowOutcome, *, reference: str, despite: str = "") -> No
 
 def first_of(values: Iterable[str]) -> str:
     """The first that says something; "" where none does."""
-    return next((one for one in values if one), "")
+    return next((value for value in values if value), "")

@@ -88,7 +88,7 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     rules.check_hand(facts, "send", by=by)  # 1
     _check_words(despite=body.despite, override=body.override)
     near = alike.alike(
-        [one.uid for one in row.signals.all()], viewer=by.party, exercise=row.exercise
+        [signal.uid for signal in row.signals.all()], viewer=by.party, exercise=row.exercise
     )
     around = searches.surroundings(  # 2
         [row.digest], viewer=by.party, exercise=row.exercise, now=now, near=near, but=row.pk

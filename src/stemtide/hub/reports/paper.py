@@ -48,7 +48,7 @@ def timeline_pdf(
         ],
         "note": _("Every entry stands in the ledger and is never changed. Times are UTC."),
         "heads": [_("No."), _("Time"), _("Who"), _("What"), _("On what, and facts")],
-        "rows": [_row(one, titles=titles, acts=acts) for one in export.entries],
+        "rows": [_row(entry, titles=titles, acts=acts) for entry in export.entries],
     }
     return _typeset("timeline.typ", told)
 
@@ -88,8 +88,13 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _pl
             [_("Ledger's highest number then"), str(report.figures.head)],
         ],
         "sections": [
-            {"title": _(one.title), "asks": _(one.asks), "source": one.source, "text": one.text}
-            for one in report.sections
+            {
+                "title": _(section.title),
+                "asks": _(section.asks),
+                "source": section.source,
+                "text": section.text,
+            }
+            for section in report.sections
         ],
         "figures": _figures(report, said=said),
         "figures_title": _("Figures"),
@@ -111,18 +116,18 @@ def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dic
         "actions_heads": [_("What"), _("Who"), _("Until"), _("Done")],
         "actions": [
             [
-                one.text,
-                titles.get(one.owner, one.owner),
-                one.due.isoformat(),
-                _moment(one.done_at) if one.done_at else _("not yet"),
+                action.text,
+                titles.get(action.owner, action.owner),
+                action.due.isoformat(),
+                _moment(action.done_at) if action.done_at else _("not yet"),
             ]
-            for one in report.actions
+            for action in report.actions
         ],
         "notes_title": _("Debrief notes"),
         "notes_heads": [_("About"), _("Who"), _("Note")],
         "notes": [
-            [said(one.topic, "topic"), titles.get(one.added_by, one.added_by), one.text]
-            for one in report.notes
+            [said(note.topic, "topic"), titles.get(note.added_by, note.added_by), note.text]
+            for note in report.notes
         ],
     }
 
@@ -161,8 +166,8 @@ def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
         {
             "title": _("Times"),
             "rows": [
-                [said(one.name, "moment"), _moment(one.at), _after(one.after_s)]
-                for one in found.moments
+                [said(moment.name, "moment"), _moment(moment.at), _after(moment.after_s)]
+                for moment in found.moments
             ],
         },
         {
@@ -176,7 +181,7 @@ def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
         },
     ]
     return told + [
-        {"title": title, "rows": [[said(one.name, of), _count(one)] for one in cells]}
+        {"title": title, "rows": [[said(cell.name, of), _count(cell)] for cell in cells]}
         for title, of, cells in tables
         if cells
     ]
@@ -204,12 +209,12 @@ def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
         "empty": _(report.nothing) if report.is_empty else "",
         "parts": [
             {
-                "title": f"{one.name}) {_(one.title)}",
-                "article": one.article,
-                "note": _(one.note) if one.note else "",
-                "figures": [_yearly_figure(figure) for figure in one.figures],
+                "title": f"{part.name}) {_(part.title)}",
+                "article": part.article,
+                "note": _(part.note) if part.note else "",
+                "figures": [_yearly_figure(figure) for figure in part.figures],
             }
-            for one in report.parts
+            for part in report.parts
         ],
         "heads": [_("Figure"), _("Count")],
         "caution": "" if report.is_whole else _(report.caution),

@@ -61,15 +61,15 @@ def find(uid: UUID, *, viewer: Party) -> Report:
 
 def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  # find() said for whom
     """What the rules must know of a report."""
-    texts = {one.name: one.text for one in row.sections.all()}
+    texts = {section.name: section.text for section in row.sections.all()}
     return rules.ReportFacts(
         state=ReportState(row.state),
         audience=ReportAudience(row.audience) if row.audience else None,
         opened_by=row.crisis.opened_by.name,
         is_crisis_closed=row.crisis.closed_at is not None,
         authors=tuple(
-            rules.Hand(party=one.party.name, ref=one.ref)
-            for one in row.authors.select_related("party")
+            rules.Hand(party=author.party.name, ref=author.ref)
+            for author in row.authors.select_related("party")
         ),
         texts={one.name: texts.get(one.name, "") for one in sections_of(row.framework)},
     )
@@ -118,7 +118,7 @@ def describe(row: Report, *, viewer: Party) -> ReportOut:
 
 def _sections(row: Report) -> list[SectionOut]:
     """Every section that the framework asks for, with its text where there is one."""
-    written = {one.name: one for one in row.sections.select_related("written_by")}
+    written = {section.name: section for section in row.sections.select_related("written_by")}
     return [
         SectionOut(
             name=one.name,
@@ -137,13 +137,13 @@ def _notes(row: Report) -> list[NoteOut]:
     """The debrief notes."""
     return [
         NoteOut(
-            id=one.uid,
-            topic=NoteTopic(one.topic),
-            text=one.text,
-            added_by=one.added_by.name,
-            added_at=one.added_at,
+            id=note.uid,
+            topic=NoteTopic(note.topic),
+            text=note.text,
+            added_by=note.added_by.name,
+            added_at=note.added_at,
         )
-        for one in row.notes.select_related("added_by")
+        for note in row.notes.select_related("added_by")
     ]
 
 
@@ -151,9 +151,13 @@ def _actions(row: Report) -> list[ActionOut]:
     """The actions, the soonest due first."""
     return [
         ActionOut(
-            id=one.uid, text=one.text, owner=one.owner.name, due=one.due_on, done_at=one.done_at
+            id=action.uid,
+            text=action.text,
+            owner=action.owner.name,
+            due=action.due_on,
+            done_at=action.done_at,
         )
-        for one in row.actions.select_related("owner")
+        for action in row.actions.select_related("owner")
     ]
 
 

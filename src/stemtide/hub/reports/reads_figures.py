@@ -35,7 +35,7 @@ def figures(room: Crisis, *, viewer: Party) -> Figures:
         seen_by=viewer.name,
         head=ledger.heads().entries,
         moments=_moments(room, viewer=viewer),
-        checks=_cells(Counter(str(one.answer) for one in checks)),
+        checks=_cells(Counter(str(check.answer) for check in checks)),
         participants=_participants(room, viewer=viewer),
         signals=rows.count(),
         signals_by_kind=_cells(dict(rows.values_list("kind").annotate(Count("pk")))),

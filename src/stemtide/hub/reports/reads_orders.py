@@ -101,7 +101,7 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
     rows = list(rows)
     became = Counter(_outcome_of(row) for row in rows)
     grounds = Counter(ground for row in rows for ground in _grounds_of(row))
-    states = [{one.state for one in row.scrutinies.all()} for row in rows]
+    states = [{scrutiny.state for scrutiny in row.scrutinies.all()} for row in rows]
     taken = [time for row in rows if (time := _time_to_execute(row)) is not None]
     return OrderFigures(
         name=name,
@@ -111,8 +111,8 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
         in_time=sum(_is_in_time(row) for row in rows),
         overdue=sum(row.missed_at is not None for row in rows),
         cross_border=sum(row.is_cross_border for row in rows),
-        scrutinised=sum(bool(one) for one in states),
-        infringed=sum(ScrutinyState.INFRINGED in one for one in states),
+        scrutinised=sum(bool(state) for state in states),
+        infringed=sum(ScrutinyState.INFRINGED in state for state in states),
         undone=sum(row.state in _UNDONE for row in rows),
         reinstated=sum(row.reinstated_at is not None for row in rows),
         addresses=sum(len(row.addresses.all()) for row in rows if row.executed_at is not None),
@@ -129,13 +129,15 @@ def _outcome_of(row: Order) -> str:
 def _pauses_of(row: Order) -> list[Pause]:
     """When the clock of an order stood still."""
     return [
-        Pause(one.answered_at, one.resumed_at) for one in row.answers.all() if one.form == ANNEX_3
+        Pause(answer.answered_at, answer.resumed_at)
+        for answer in row.answers.all()
+        if answer.form == ANNEX_3
     ]
 
 
 def _grounds_of(row: Order) -> set[str]:
     """The grounds of Annex III that were named for an order."""
-    return rules.grounds_in(one.annex for one in row.answers.all() if one.form == ANNEX_3)
+    return rules.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
 
 
 def _is_in_time(row: Order) -> bool:

@@ -189,7 +189,7 @@ def _veiled(
     if gone:
         changed["to_removal"] = _NOT_TOLD
     changed["refusals"] = [
-        one.model_copy(update={"count": None} if one.name in hidden_reasons else {})
-        for one in total.refusals
+        refusal.model_copy(update={"count": None} if refusal.name in hidden_reasons else {})
+        for refusal in total.refusals
     ]
     return total.model_copy(update=changed)

@@ -69,7 +69,7 @@ def yearly(
             article=part.article,
             title=part.title,
             note=part.note,
-            figures=[_figure(one, counted, lines) for one in part.figures],
+            figures=[_figure(figure, counted, lines) for figure in part.figures],
         )
         for part in asked.parts
     ]
@@ -102,9 +102,9 @@ def _lines(year: int, viewer: Party, *, is_exercise: bool) -> dict[str, YearlyLi
 def _missing(parts: Iterable[YearlyPart]) -> bool:
     """Whether something that the article asks for is neither counted nor written."""
     return any(
-        one.is_asked and not (one.is_known or one.is_given)
+        figure.is_asked and not (figure.is_known or figure.is_given)
         for part in parts
-        for one in part.figures
+        for figure in part.figures
     )
 
 
@@ -121,12 +121,12 @@ def _figure(
         text=line.text if line else "",
         pieces=[
             YearlyPiece(
-                name=one.name,
-                title=one.title,
-                count=found.pieces.get(one.name, 0),
-                is_asked=one.is_asked,
+                name=piece.name,
+                title=piece.title,
+                count=found.pieces.get(piece.name, 0),
+                is_asked=piece.is_asked,
             )
-            for one in asked.pieces
+            for piece in asked.pieces
             if found
         ],
     )
@@ -159,7 +159,7 @@ def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
         ),
         "orders_not_executed": _grounds(impossible),
         "complaints_filed": Counted.summed(
-            one.basis for one in _complaints(viewer, year, by="filed_at")
+            complaint.basis for complaint in _complaints(viewer, year, by="filed_at")
         ),
         "complaints_decided": Counted(states.total(), states),
         "reinstated_after_orders": Counted(back.count()),
@@ -219,7 +219,7 @@ def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
 
 def _finding_of(row: Order) -> str:
     """What the scrutiny of an order found; "" where nobody examined it."""
-    states = {one.state for one in row.scrutinies.all()}
+    states = {scrutiny.state for scrutiny in row.scrutinies.all()}
     found = next((one for one in _FOUND if one in states), None)
     return found or ("other" if states else "")
 
@@ -227,7 +227,7 @@ def _finding_of(row: Order) -> str:
 def _grounds(rows: Iterable[Order]) -> Counted:
     """Orders that were answered with a ground, by ground: one order may name several."""
     named = [
-        progress.grounds_in(one.annex for one in row.answers.all() if one.form == ANNEX_3)
+        progress.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
         for row in rows
     ]
     each = [told for told in named if told]

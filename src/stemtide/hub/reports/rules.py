@@ -135,7 +135,7 @@ def check_write(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | 
 
 def check_section(name: str, *, sections: Iterable[Section]) -> None:
     """A report has the sections of its framework and no other."""
-    known = [one.name for one in sections]
+    known = [section.name for section in sections]
     if name not in known:
         raise InvalidError(
             "section",
@@ -206,8 +206,8 @@ def check_agree(facts: ReportFacts, *, kind: PartyKind, role: Role | None, by: H
         raise ConflictError("this report is {state} already", state=facts.state)
     if empty := [name for name, text in facts.texts.items() if not text.strip()]:
         raise ConflictError("these sections say nothing yet: {empty}", empty=", ".join(empty))
-    for one in facts.authors:
-        if one.ref == by.ref or (one.party == by.party and (one.is_key or by.is_key)):
+    for author in facts.authors:
+        if author.ref == by.ref or (author.party == by.party and (author.is_key or by.is_key)):
             raise NotAllowedError(
                 "who wrote this report does not agree to it: ask somebody else who leads, of"
                 " another party where a machine wrote or agrees"
@@ -239,7 +239,7 @@ def may_publish_counts(counts: Sequence[int]) -> bool:
     2. Enough of a sum.
     3. Enough left without the two largest, so that the second does not reckon the first.
     """
-    parts = sorted((one for one in counts if one > 0), reverse=True)
+    parts = sorted((count for count in counts if count > 0), reverse=True)
     if not parts:
         return True
     rest = sum(parts[2:])

@@ -111,7 +111,7 @@ def years(*, zone: str, now: datetime) -> list[int]:
 def to_write(form: YearlyForm) -> list[tuple[PartAsked, FigureAsked]]:
     """The figures that the hub does not count, so that their party writes them; with their part."""
     parts = report_asked(form).parts
-    return [(part, one) for part in parts for one in part.figures if not one.is_known]
+    return [(part, figure) for part in parts for figure in part.figures if not figure.is_known]
 
 
 def check_write(*, kind: PartyKind, role: Role | None) -> None:

@@ -91,13 +91,13 @@ def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
         ReportSection.objects.bulk_create(
             ReportSection(
                 report=row,
-                name=one.name,
-                text=one.text,
-                written_by=one.written_by,
-                written_ref=one.written_ref,
-                written_at=one.written_at,
+                name=section.name,
+                text=section.text,
+                written_by=section.written_by,
+                written_ref=section.written_ref,
+                written_at=section.written_at,
             )
-            for one in before.sections.all()
+            for section in before.sections.all()
         )
     _sign(row, by=by)
     return _record("report.opened", row, by=by, now=now, detail={"version": row.version})

@@ -122,8 +122,8 @@ def _filled(part: list[Row]) -> list[Row]:
 def _sizes(digests: Iterable[str]) -> dict[str, int]:
     """Bytes of each of these values."""
     found: dict[str, int] = {}
-    for some in batches(digests):
-        rows = LongValue.objects.filter(digest__in=some)
+    for batch in batches(digests):
+        rows = LongValue.objects.filter(digest__in=batch)
         found.update(rows.values_list("digest", "size_bytes"))
     return found
 
@@ -131,8 +131,8 @@ def _sizes(digests: Iterable[str]) -> dict[str, int]:
 def _load(digests: Iterable[str]) -> dict[str, str]:
     """These values in hex."""
     found: dict[str, str] = {}
-    for some in batches(digests):
-        rows = LongValue.objects.filter(digest__in=some).values_list("digest", "value")
+    for batch in batches(digests):
+        rows = LongValue.objects.filter(digest__in=batch).values_list("digest", "value")
         found.update((digest, value.hex()) for digest, value in rows)
     return found
 

@@ -115,7 +115,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
         withdraw_note=row.withdraw_note,
         via=[UUID(one) for one in row.via.split()],
-        opinions=[_opinion(one) for one in row.opinions.select_related("party")],
+        opinions=[_opinion(opinion) for opinion in row.opinions.select_related("party")],
     )
 
 
@@ -132,9 +132,9 @@ def _opinion(row: OpinionRow) -> OpinionOut:
 def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
     """The live signals of a party that have one of these values."""
     found = {}
-    for some in batches(statements.live_values(values, by=by)):
+    for batch in batches(statements.live_values(values, by=by)):
         rows = Signal.objects.filter(
-            shared_by=by, state=SignalState.LIVE, value__in=some
+            shared_by=by, state=SignalState.LIVE, value__in=batch
         ).order_by()
         for row in rows.values_list("kind", "value", "exercise", "uid", "position", *_FACTS):
             kind, value, exercise, uid, position, *facts = row
@@ -147,18 +147,18 @@ def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
 def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
     """Those of these signals that a party may see, in any state."""
     found = {}
-    for some in batches(uids):
-        rows = Signal.objects.filter(visible(viewer), uid__in=some)
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
         facts = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
-        found.update({one[0]: Seen(*one[1:]) for one in facts})
+        found.update({fact[0]: Seen(*fact[1:]) for fact in facts})
     return found
 
 
 def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UUID, int]:
     """Primary keys of those of a party's content items that are there."""
     found: dict[UUID, int] = {}
-    for some in batches(uids):
-        rows = ContentItem.objects.filter(shared_by=by, exercise=exercise, uid__in=some)
+    for batch in batches(uids):
+        rows = ContentItem.objects.filter(shared_by=by, exercise=exercise, uid__in=batch)
         found.update(rows.values_list("uid", "pk"))
     return found
 
@@ -353,8 +353,8 @@ def _entry(row: Row) -> FeedEntry:
 def _outcomes_by_signal(pks: list[int]) -> dict[int, Outcomes]:
     """Outcomes of each of some signals, at all providers together."""
     found: dict[int, dict[str, int]] = {}
-    for some in batches(pks):
-        rows = Sighting.objects.filter(signal__in=some).values_list("signal_id", "outcome")
+    for batch in batches(pks):
+        rows = Sighting.objects.filter(signal__in=batch).values_list("signal_id", "outcome")
         for pk, outcome, count in rows.annotate(Sum("count")):
             found.setdefault(pk, {})[outcome] = count
     return {pk: Outcomes(**counts) for pk, counts in found.items()}

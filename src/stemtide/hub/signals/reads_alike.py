@@ -43,7 +43,7 @@ def alike(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[i
 def of_address(digests: Iterable[str], *, by: str, exercise: bool) -> dict[int, str]:  # noqa: ARG001  # a room above, which says for whom
     """Signals of web addresses with these digests: the digest of each primary key."""
     found: dict[int, str] = {}
-    for some in batches(digests):
-        rows = Signal.objects.filter(value__in=some, kind=Kind.URL, exercise=exercise)
+    for batch in batches(digests):
+        rows = Signal.objects.filter(value__in=batch, kind=Kind.URL, exercise=exercise)
         found.update(rows.order_by().values_list("pk", "value"))
     return found

@@ -43,8 +43,10 @@ def check_bulk(
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
     rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
     rows += [
-        CheckedRow(row=one.row, would_be=WouldBe.REFUSED, field=one.field, message=one.message)
-        for one in errors
+        CheckedRow(
+            row=error.row, would_be=WouldBe.REFUSED, field=error.field, message=error.message
+        )
+        for error in errors
     ]
     return BulkCheckOut(
         created=len(new),
@@ -77,8 +79,8 @@ def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.K
         values.setdefault(draft.body.kind.value, set()).add(draft.value)
     found: dict[reads.Key, list[UUID]] = {}
     for kind, of_kind in values.items():
-        for some in long_values.batches(sorted(of_kind)):
-            rows = Signal.objects.filter(reads.visible(viewer), kind=kind, value__in=some)
+        for batch in long_values.batches(sorted(of_kind)):
+            rows = Signal.objects.filter(reads.visible(viewer), kind=kind, value__in=batch)
             # The state stands in the text, so that the index of live signals is seen to fit.
             rows = rows.extra(where=["signals_signal.state = 'live'"])
             facts = rows.exclude(shared_by=viewer).order_by()

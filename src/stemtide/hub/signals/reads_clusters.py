@@ -68,7 +68,9 @@ def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
 
 def cluster_of(signal: UUID, *, crisis: UUID, viewer: Party) -> Cluster | None:
     """The cluster that holds a signal; None where the viewer may see none."""
-    return next((one for one in clusters(crisis, viewer=viewer) if signal in one.members), None)
+    return next(
+        (cluster for cluster in clusters(crisis, viewer=viewer) if signal in cluster.members), None
+    )
 
 
 def outcomes(crisis: UUID, *, viewer: Party) -> dict[UUID, Outcomes]:
@@ -83,7 +85,7 @@ def outcomes(crisis: UUID, *, viewer: Party) -> dict[UUID, Outcomes]:
 
 def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes], viewer: Party) -> Outcomes:  # noqa: ARG001  # both were read for them
     """What became of the content of one cluster."""
-    each = [counts[one] for one in cluster.members if one in counts]
+    each = [counts[member] for member in cluster.members if member in counts]
     return Outcomes(**{word: sum(getattr(one, word) for one in each) for word in Outcome})
 
 

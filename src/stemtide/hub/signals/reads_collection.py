@@ -72,7 +72,7 @@ def page(signals: QuerySet[Signal], *, viewer: Party, limit: int) -> tuple[list[
     signals: as collected() gives them, narrowed further.
     """
     columns = signals.order_by("position").values_list(*_NAMES)
-    found = [_row(one) for one in columns[: limit + 1]]
+    found = [_row(column) for column in columns[: limit + 1]]
     seen = crises.seen(viewer=viewer)
     for one in found:
         if seen is not None and one["crisis"] not in seen:
@@ -84,8 +84,8 @@ def page(signals: QuerySet[Signal], *, viewer: Party, limit: int) -> tuple[list[
 def by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Signal]:
     """The rows of those of some signals that a party may see, for the rooms above."""
     found: dict[UUID, Signal] = {}
-    for some in batches(uids):
-        rows = Signal.objects.filter(visible(viewer), uid__in=some)
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
         found |= {row.uid: row for row in rows.select_related("shared_by", "crisis")}
     return found
 
@@ -109,8 +109,8 @@ def same_read(
     """
     if errors:
         raise InvalidError(errors[0].field, errors[0].message)
-    before = shared_before({one.value for one in drafts}, by=viewer)
-    found = [(one, before.get(one.key)) for one in drafts]
+    before = shared_before({draft.value for draft in drafts}, by=viewer)
+    found = [(draft, before.get(draft.key)) for draft in drafts]
     return {one.row: had.uid for one, had in found if had is not None and had.facts == one.facts}
 
 
@@ -119,8 +119,8 @@ def shared_already(drafts: Sequence[Draft], *, viewer: Party) -> dict[int, UUID]
 
     returns: by the rows of the drafts; those of values that the party does not share are not there.
     """
-    before = shared_before({one.value for one in drafts}, by=viewer)
-    found = {one.row: before.get(one.key) for one in drafts}
+    before = shared_before({draft.value for draft in drafts}, by=viewer)
+    found = {draft.row: before.get(draft.key) for draft in drafts}
     return {row: had.uid for row, had in found.items() if had is not None}
 
 

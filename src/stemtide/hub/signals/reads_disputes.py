@@ -15,9 +15,9 @@ def mark_own(found: Iterable[dict[str, Any]], viewer: Party) -> list[Row]:
     """The same rows of a feed; each says whether the viewer disputes it itself."""
     rows = list(found)
     own: set[UUID] = set()
-    for some in batches(row["id"] for row in rows if row["disputed"]):
+    for batch in batches(row["id"] for row in rows if row["disputed"]):
         said = OpinionRow.objects.filter(
-            party=viewer, opinion=Opinion.DISPUTE, signal__uid__in=some
+            party=viewer, opinion=Opinion.DISPUTE, signal__uid__in=batch
         )
         own.update(said.values_list("signal__uid", flat=True))
     for row in rows:

@@ -59,7 +59,7 @@ def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
     rooms = rooms_of(viewer=viewer)
     rows = _given(viewer).annotate(block=F("pk") / MAX_SIGNALS).order_by()
     groups = rows.values_list("block", "crisis__uid", "tlp")
-    sums = [_Sum(*one) for one in groups.annotate(Max("stamp_s"), Min("shared_at"))]
+    sums = [_Sum(*group) for group in groups.annotate(Max("stamp_s"), Min("shared_at"))]
     parts: dict[tuple[UUID | None, int], list[_Sum]] = {}
     for one in sums:
         parts.setdefault((None, one.block), []).append(one)

@@ -66,7 +66,8 @@ class _Row(NamedTuple):
 
 
 _COLUMNS = tuple(
-    {"shared_by": "shared_by__name", "crisis": "crisis__uid"}.get(one, one) for one in _Row._fields
+    {"shared_by": "shared_by__name", "crisis": "crisis__uid"}.get(field, field)
+    for field in _Row._fields
 )
 _KINDS = tuple(kind.value for kind in TYPE_OF)
 _STRONGEST = (Feedback.NOT_BLOCKED, Feedback.BLOCKED, Feedback.PENDING_REVIEW)
@@ -208,8 +209,8 @@ def _live(values: Iterable[_Value], *, viewer: Party) -> dict[_Value, list[_Row]
 def _judged(pks: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
     """What is said of each of some signals: party and opinion, the earliest first."""
     found: dict[int, list[tuple[str, str]]] = {}
-    for some in batches(pks):
-        rows = OpinionRow.objects.filter(signal__in=some).order_by("given_at", "pk")
+    for batch in batches(pks):
+        rows = OpinionRow.objects.filter(signal__in=batch).order_by("given_at", "pk")
         for pk, party, opinion in rows.values_list("signal_id", "party__name", "opinion"):
             found.setdefault(pk, []).append((party, opinion))
     return found

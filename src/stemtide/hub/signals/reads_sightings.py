@@ -68,8 +68,8 @@ def counts_at(uids: Iterable[UUID], *, viewer: Party) -> dict[tuple[UUID, Outcom
 def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts]:
     """Where outcomes of these signals are counted over time; none for those of no crisis."""
     found = {}
-    for some in batches(uids):
-        rows = Signal.objects.filter(visible(viewer), uid__in=some, crisis__isnull=False)
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch, crisis__isnull=False)
         facts = rows.values_list(
             "uid", "crisis", "crisis__warned_at", "tlp", "audience", "shared_by"
         )
@@ -85,8 +85,8 @@ def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # 
     by: who counts. What was undone is not counted; an upload that matches two signals counts twice.
     """
     sums: dict[str, int] = {}
-    for some in batches(uids):
-        rows = Sighting.objects.filter(signal__uid__in=some).exclude(outcome=Outcome.REVERSED)
+    for batch in batches(uids):
+        rows = Sighting.objects.filter(signal__uid__in=batch).exclude(outcome=Outcome.REVERSED)
         for name, count in rows.order_by().values_list("party__name").annotate(Sum("count")):
             sums[name] = sums.get(name, 0) + count
     return sums

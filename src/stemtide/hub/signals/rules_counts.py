@@ -67,7 +67,7 @@ def parted(
     Rows that move uploads add none. Of spans that the agent does not name nothing is known: a row
     that touches one is no outlier.
     """
-    counts = {_bucket(one.begins_at): one.count for one in lookups}
+    counts = {_bucket(lookup.begins_at): lookup.count for lookup in lookups}
     good, outliers = [], []
     for row in rows:
         most = _looked_up(row, counts=counts)
@@ -84,7 +84,7 @@ def _looked_up(row: OutcomeRow, *, counts: Mapping[int, int]) -> int | None:
     if row.was is not None or row.outcome is Outcome.REVERSED or last - first >= len(counts):
         return None
     spans = range(first, last + 1)
-    return sum(counts[one] for one in spans) if all(one in counts for one in spans) else None
+    return sum(counts[span] for span in spans) if all(span in counts for span in spans) else None
 
 
 def check_judge(*, kind: PartyKind, name: str, shared_by: str) -> None:

@@ -41,6 +41,6 @@ def together(some: Sequence[Ready]) -> Ready:
     count = 0
     for one in some:
         drafts += [replace(draft, row=count + draft.row) for draft in one.drafts]
-        errors += [each.model_copy(update={"row": count + each.row}) for each in one.errors]
+        errors += [error.model_copy(update={"row": count + error.row}) for error in one.errors]
         count += one.count
     return Ready(count, tuple(drafts), tuple(errors))

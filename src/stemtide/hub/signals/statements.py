@@ -20,9 +20,9 @@ from stemtide.hub.signals.rules import Draft, span_of
 from stemtide.protocol.words import SignalState
 
 _FIELDS: dict[str, Any] = {
-    one.attname: one
-    for one in Signal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
-    if not one.primary_key
+    field.attname: field
+    for field in Signal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
+    if not field.primary_key
 }
 _OF_EACH = ("uid", "position", "value", "url")
 """Columns that differ from row to row; what the others hold, many rows of a bulk repeat."""
@@ -168,10 +168,10 @@ def live_values(values: Iterable[str], *, by: Party) -> list[str]:
     """Those of these values that a party shares live. Of most shares none: so it is asked first."""
     found = []
     with connection.cursor() as cursor:
-        for some in batches(values):
-            marks = ", ".join(["%s"] * len(some))
+        for batch in batches(values):
+            marks = ", ".join(["%s"] * len(batch))
             # The state stands in the text, so that the index of live signals is seen to fit.
-            cursor.execute(_LIVE_VALUES.format(marks=marks), [by.pk, *some])
+            cursor.execute(_LIVE_VALUES.format(marks=marks), [by.pk, *batch])
             found += [value for (value,) in cursor.fetchall()]
     return list(dict.fromkeys(found))
 
@@ -180,9 +180,9 @@ def live_with(kind: str, values: Iterable[str]) -> list[int]:
     """Primary keys of live signals of a kind that have one of these values, whoever shares them."""
     found = []
     with connection.cursor() as cursor:
-        for some in batches(values):
-            marks = ", ".join(["%s"] * len(some))
-            cursor.execute(_LIVE_WITH.format(marks=marks), [kind, *some])
+        for batch in batches(values):
+            marks = ", ".join(["%s"] * len(batch))
+            cursor.execute(_LIVE_WITH.format(marks=marks), [kind, *batch])
             found += [pk for (pk,) in cursor.fetchall()]
     return found
 
@@ -191,9 +191,9 @@ def withdrawn_with(values: Iterable[str]) -> list[int]:
     """Primary keys of withdrawn signals that have one of these values, whoever shared them."""
     found = []
     with connection.cursor() as cursor:
-        for some in batches(values):
-            marks = ", ".join(["%s"] * len(some))
-            cursor.execute(_WITHDRAWN_WITH.format(marks=marks), list(some))
+        for batch in batches(values):
+            marks = ", ".join(["%s"] * len(batch))
+            cursor.execute(_WITHDRAWN_WITH.format(marks=marks), list(batch))
             found += [pk for (pk,) in cursor.fetchall()]
     return found
 

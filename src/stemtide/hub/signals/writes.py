@@ -139,8 +139,8 @@ def _share(
             plan = reads_bulk.plan(ready, by=by, now=now)
             _check_plan(plan, partial=partial)  # 3
         long_values.spend(plan.new, by=by, now=now)
-        for some in rules.acts(plan.new):  # 4
-            _place(some, around=plan.around, by=by, now=now, through=through, is_bulk=is_bulk)
+        for act in rules.acts(plan.new):  # 4
+            _place(act, around=plan.around, by=by, now=now, through=through, is_bulk=is_bulk)
     return _tell_bulk(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
 
 

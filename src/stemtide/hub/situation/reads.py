@@ -32,7 +32,7 @@ def find_room(uid: UUID, *, viewer: Party) -> Crisis:
 
 def rooms(*, viewer: Party) -> list[int]:
     """Primary keys of the crises whose rooms a party is in, for the search."""
-    joined = [one.id for one in crises.crises(viewer=viewer) if one.in_room]
+    joined = [crisis.id for crisis in crises.crises(viewer=viewer) if crisis.in_room]
     return list(Crisis.objects.filter(uid__in=joined).values_list("pk", flat=True))
 
 
@@ -167,8 +167,10 @@ def describe_line(row: Line, *, viewer: Party) -> LineOut:  # noqa: ARG001  # fi
         agreed_at=row.agreed_at,
         replaces=row.replaces.uid if row.replaces else None,
         votes=[
-            VoteOut(party=one.party.name, vote=Vote(one.vote), note=one.note, given_at=one.given_at)
-            for one in row.votes.all()
+            VoteOut(
+                party=vote.party.name, vote=Vote(vote.vote), note=vote.note, given_at=vote.given_at
+            )
+            for vote in row.votes.all()
         ],
         exercise=row.exercise,
     )

@@ -46,7 +46,8 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
         closed = Q(state=LeadState.CLOSED)
         found = found.filter(~closed if is_open else closed)
     gravity = Case(
-        *(When(level=one, then=Value(-one.rank)) for one in LeadLevel), output_field=IntegerField()
+        *(When(level=lead_level, then=Value(-lead_level.rank)) for lead_level in LeadLevel),
+        output_field=IntegerField(),
     )
     over = Case(
         When(state=LeadState.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField()
@@ -127,7 +128,7 @@ def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
     return LeadOut(
         id=row.uid,
         level=LeadLevel(row.level),
-        bases=[LeadBasis(one) for one in row.bases],
+        bases=[LeadBasis(base) for base in row.bases],
         state=LeadState(row.state),
         country=row.country,
         country_grounds=[CountryGround(ground) for ground in row.country_grounds or ()],

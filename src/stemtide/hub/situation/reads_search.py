@@ -82,17 +82,17 @@ def search(
     """
     asked = _recognise(query)
     groups = [
-        _group(one, asked, viewer=viewer, page=page)
-        for one in FoundKind
-        if (kind is None or one == kind)
-        and asked.is_a in _ASKED_OF[one]
-        and (leads or one is not FoundKind.LEADS)
+        _group(found_kind, asked, viewer=viewer, page=page)
+        for found_kind in FoundKind
+        if (kind is None or found_kind == kind)
+        and asked.is_a in _ASKED_OF[found_kind]
+        and (leads or found_kind is not FoundKind.LEADS)
     ]
     return SearchOut(
         query=asked.text,
         recognised=asked.is_a,
         compared=_compared(viewer) if _is_pdq(asked) else None,
-        groups=[one for one in groups if one.found],
+        groups=[group for group in groups if group.found],
     )
 
 
@@ -119,7 +119,9 @@ def _no_id(text: str) -> _Query:
         return _Query(text, Recognised.HASH, digest=bare)
     if digest := _address(text):
         return _Query(text, Recognised.ADDRESS, digest=digest)
-    named = tuple(one.name for one in labels().values() if bare in {one.name, one.title.lower()})
+    named = tuple(
+        label.name for label in labels().values() if bare in {label.name, label.title.lower()}
+    )
     if named:
         return _Query(text, Recognised.LABEL, labels=named)
     return _Query(text, Recognised.TEXT)
@@ -157,13 +159,13 @@ def _crises(asked: _Query, viewer: Party, start: int) -> list[Found]:
     rows = [one for one in known if fits(one)][start : start + PAGE + 1]
     return [
         Found(
-            id=one.id,
-            title=one.name,
-            detail=one.stage_title,
-            at=one.warned_at,
-            exercise=one.exercise,
+            id=row.id,
+            title=row.name,
+            detail=row.stage_title,
+            at=row.warned_at,
+            exercise=row.exercise,
         )
-        for one in rows
+        for row in rows
     ]
 
 

@@ -42,7 +42,7 @@ def keys_in(path: Path) -> SigningKeys:
     try:
         secret_files.make_once(path, lambda: _pem(Ed25519PrivateKey.generate()))
         blocks = _BLOCK.findall(path.read_bytes())
-        found = [serialization.load_pem_private_key(one, password=None) for one in blocks]
+        found = [serialization.load_pem_private_key(block, password=None) for block in blocks]
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise SigningKeyError(
             f"{path} cannot be read as signing keys ({error}): {_FORM}"

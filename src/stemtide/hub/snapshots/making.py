@@ -128,7 +128,7 @@ def delta(kept: Kept, *, base: int, view: str, history: str = "") -> Cut:
     raises: ConflictError, GoneError: the reader must take the whole snapshot; BusyError.
     """
     _check_bridge(kept, base=base, view=view, history=history)
-    drops = [one for one in kept.note.drops if one[0] > base]
+    drops = [drop for drop in kept.note.drops if drop[0] > base]
     with _turn():
         return _cut(kept, base=base, drops=drops)
 
@@ -219,14 +219,14 @@ def _make(
         name = _keep(shelf, body, head=head, version=moment.position)
     note = Note(
         manifest=signed.manifest,
-        signatures=[(one.key, one.signature) for one in signed.signatures],
+        signatures=[(signature.key, signature.signature) for signature in signed.signatures],
         file=name,
         # One who may see less by now gets no file that was made when it saw more.
         before=(before.manifest.version, before.note.file)
         if before and before.manifest.view == moment.view
         else None,
         starts=[(first, len(head) + offset) for first, offset in writer.starts],
-        drops=[(one.position, one.id, one.state) for one in moment.drops],
+        drops=[(drop.position, drop.id, drop.state) for drop in moment.drops],
         oldest=moment.oldest,
         took_s=effort() - began,
     )
@@ -326,7 +326,7 @@ def _after(kept: Kept, base: int) -> Iterator[bytes]:
     with file:
         file.seek(starts[begin][1])
         lines = gzip.GzipFile(fileobj=file)
-        first = next((one for one in lines if _POSITIONS.decode(one).position > base), b"")
+        first = next((line for line in lines if _POSITIONS.decode(line).position > base), b"")
         yield first
         while part := lines.read1(_READ_BYTES):
             yield part

@@ -37,17 +37,17 @@ class Readings:
 
     def read(self, posts: Iterable[Posted]) -> None:
         """Read indicators, in the order in which they may spend the budget."""
-        for one in posts:
-            if one.type != "indicator" or one.is_revoked:
+        for post in posts:
+            if post.type != "indicator" or post.is_revoked:
                 continue
             try:
                 wanted = signals_of(
-                    one, crisis=self._crisis, exercise=self._exercise, budget=self._budget
+                    post, crisis=self._crisis, exercise=self._exercise, budget=self._budget
                 )
             except PostedError as error:
-                self._read[id(one)] = error
+                self._read[id(post)] = error
             else:
-                self._read[id(one)] = wanted, rules_ready.read(wanted.signals, now=self._now)
+                self._read[id(post)] = wanted, rules_ready.read(wanted.signals, now=self._now)
 
     def of(self, one: Posted) -> tuple[Wanted, Ready]:
         """The signals that an indicator asks for. raises: PostedError."""
@@ -67,7 +67,7 @@ def became(ids: Sequence[UUID], wanted: Wanted, notes: Sequence[str]) -> str:
     """What an indicator became, where that is not simply the signal that it asks for."""
     if not wanted.is_several and not wanted.others:
         return ""
-    named = listed([indicator_id(one) for one in ids])
+    named = listed([indicator_id(uid) for uid in ids])
     said = f"became {len(ids)} signals, each told by itself: {named}" if wanted.is_several else ""
     left = f"{wanted.others} of its comparisons are none that uploads are compared with"
     return "; ".join(one for one in (said, left if wanted.others else "", listed(notes)) if one)

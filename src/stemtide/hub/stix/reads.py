@@ -120,10 +120,10 @@ def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:
 def used_ids(ids: Iterable[str], *, by: str) -> set[str]:  # noqa: ARG001  # an id is never given twice, whoever asks
     """Those of these ids that an object or a signal has, whoever may see it. by: who asks."""
     found: set[str] = set()
-    for some in batches(ids):
-        rows = StixObject.objects.filter(stix_id__in=some)
+    for batch in batches(ids):
+        rows = StixObject.objects.filter(stix_id__in=batch)
         found.update(rows.values_list("stix_id", flat=True))
-        uids = {uid: one for one in some for uid in signal_uids(one)}
+        uids = {uid: one for one in batch for uid in signal_uids(one)}
         for part in batches(uids):
             there = Signal.objects.filter(uid__in=part).values_list("uid", flat=True)
             found.update(uids[uid] for uid in there)
@@ -182,10 +182,10 @@ def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG
 def other_parties(*, viewer: Party) -> OtherParties:
     """The parties in whose name the viewer posts nothing."""
     hub = ledger.heads().hub
-    rows = [one for one in parties.parties(viewer=viewer) if one.pk != viewer.pk]
-    words = {text.lower(): one.name for one in rows for text in (one.title, one.name)}
+    rows = [party for party in parties.parties(viewer=viewer) if party.pk != viewer.pk]
+    words = {text.lower(): row.name for row in rows for text in (row.title, row.name)}
     words.pop(viewer.title.lower(), None)
-    return OtherParties({party_id(hub, one.name, viewer=viewer): one.name for one in rows}, words)
+    return OtherParties({party_id(hub, row.name, viewer=viewer): row.name for row in rows}, words)
 
 
 def crisis_object_id(kind: str, hub: UUID, crisis: UUID, *, viewer: Party | None) -> str:  # noqa: ARG001  # an id says no more

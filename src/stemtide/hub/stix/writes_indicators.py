@@ -189,7 +189,7 @@ class Indicators:
 
     def _ready(self, wanted: Wanted, *, crisis: UUID | None) -> Ready:
         """The signals of an indicator in a crisis, read anew."""
-        bodies = [one.model_copy(update={"crisis": crisis}) for one in wanted.signals]
+        bodies = [signal.model_copy(update={"crisis": crisis}) for signal in wanted.signals]
         return rules_ready.read(bodies, now=self._now)
 
     def _crisis_of(self, rows: Sequence[Signal]) -> UUID | None:
@@ -280,5 +280,5 @@ def _draft_of(
     if posted.is_revoked:
         return None
     drafts = rules_ready.read(wanted.signals, now=now).drafts
-    same = [one for one in drafts if (one.body.kind, one.value) == (row.kind, row.value)]
+    same = [draft for draft in drafts if (draft.body.kind, draft.value) == (row.kind, row.value)]
     return same[0] if same else None

@@ -77,14 +77,14 @@ def _read_on(now: datetime) -> int:
     entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
     judged: set[tuple[str, str]] = set()
     moved: set[UUID] = set()
-    for one in entries:
-        if one.kind == "opinion.given":
-            judged.add((one.subject.partition(":")[2], one.actor.partition(":")[2]))
-        elif one.kind in {"outcomes.reported", "outlier.decided"}:
+    for entry in entries:
+        if entry.kind == "opinion.given":
+            judged.add((entry.subject.partition(":")[2], entry.actor.partition(":")[2]))
+        elif entry.kind in {"outcomes.reported", "outlier.decided"}:
             cursor.counts_due = True
-        elif (crisis := crisis_named(one.subject)) and one.kind.startswith("crisis."):
+        elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
             moved.add(crisis)
-        cursor.number = one.number
+        cursor.number = entry.number
     making = _Making(hub, now=now)
     making.parties()
     making.opinions(judged)

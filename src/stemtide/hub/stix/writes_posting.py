@@ -229,7 +229,9 @@ class Posting:
         """Bring an object, or the signals that it describes, into a crisis; whether it was new."""
         parts = reads.parts(posted.id, viewer=self._by.party)
         signals = [row.signal] if row.is_face and row.signal else parts
-        joined = [self._indicators.enter(one) for one in signals if one.state == SignalState.LIVE]
+        joined = [
+            self._indicators.enter(signal) for signal in signals if signal.state == SignalState.LIVE
+        ]
         if signals and not joined:
             raise ConflictError("its signal no longer matches: send a newer version")
         if row.is_face:

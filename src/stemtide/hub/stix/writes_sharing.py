@@ -54,7 +54,7 @@ def share_all(
         if (placed := out.signals[draft.row]) is None or not placed.created
     ]
     known = reads_collection.shared_already(again, viewer=by.party)
-    uids = {one.id for one in out.signals if one} | set(known.values())
+    uids = {signal.id for signal in out.signals if signal} | set(known.values())
     rows = reads_collection.by_uid(uids, viewer=by.party)
     for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):
         if placed is not None and placed.created:

@@ -107,9 +107,9 @@ def may_know(
         return list(hooks)  # which of its signals each may see is one question for many entries
     if entry.kind in rules.ADDRESSED:
         names = {party.pk for party in told()}
-        return [one for one in hooks if one.party_id in names]
+        return [hook for hook in hooks if hook.party_id in names]
     uid = UUID(entry.subject.partition(":")[2])
-    return [one for one in hooks if _may_see_crisis(uid, viewer=one.party)]
+    return [hook for hook in hooks if _may_see_crisis(uid, viewer=hook.party)]
 
 
 def addressees(entry: EntryRow, *, by: str) -> list[Party]:

@@ -93,13 +93,17 @@ SIGNALS: Mapping[str, EventType] = {
 """Ledger kinds that move signals in the feed, and what they are told as."""
 
 CRISES: Mapping[str, EventType] = {
-    one.value: one for one in EventType if one.value.startswith("crisis.")
+    event_type.value: event_type
+    for event_type in EventType
+    if event_type.value.startswith("crisis.")
 }
 """Ledger kinds that are told to whoever may see the crisis."""
 
 _APART = frozenset({*SIGNALS.values(), *CRISES.values(), EventType.WEBHOOK_TEST})
 
-ADDRESSED: Mapping[str, EventType] = {one.value: one for one in EventType if one not in _APART}
+ADDRESSED: Mapping[str, EventType] = {
+    event_type.value: event_type for event_type in EventType if event_type not in _APART
+}
 """Ledger kinds that are told to the parties that their alert is for (alerts/rules_kinds.py)."""
 
 
@@ -152,7 +156,7 @@ def span_of(detail: Mapping[str, object]) -> tuple[int, int] | None:
 def wants(patterns: Iterable[str], kind: EventType) -> bool:
     """Whether event types that were asked for name this one."""
     thing = kind.value.partition(".")[0]
-    return any(one in {"*", f"{thing}.*", kind.value} for one in patterns)
+    return any(pattern in {"*", f"{thing}.*", kind.value} for pattern in patterns)
 
 
 def scope_of(kind: EventType) -> Scope | None:
@@ -174,20 +178,20 @@ def check_types(patterns: Sequence[str], *, scopes: Collection[str]) -> None:
 
     "*" and "signal.*" ask for what the key may read; a single one that it may not is refused.
     """
-    for one in patterns:
-        named = [kind for kind in EventType if wants([one], kind)]
+    for pattern in patterns:
+        named = [kind for kind in EventType if wants([pattern], kind)]
         if not named:
             raise InvalidError(
                 "event_types",
                 "there is no event {one}: see the list in docs/use/connect/webhooks.md",
-                one=one,
+                one=pattern,
             )
-        if "*" not in one and not may_tell(named[0], scopes=scopes):
+        if "*" not in pattern and not may_tell(named[0], scopes=scopes):
             raise NotAllowedError(
                 "a key without the scope {scope} is not told {one}: ask for another key, or leave"
                 " it out",
                 scope=scope_of(named[0]),
-                one=one,
+                one=pattern,
             )
 
 

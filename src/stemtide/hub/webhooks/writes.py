@@ -95,7 +95,7 @@ def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> Webh
     row = reads.find(uid, viewer=by.party)
     types = row.event_types if body.event_types is None else body.event_types
     row.key = _keeper(row, by=by, now=now)
-    rules.check_types(types, scopes=frozenset(Scope(one) for one in row.key.scopes))
+    rules.check_types(types, scopes=frozenset(Scope(scope) for scope in row.key.scopes))
     row.event_types = list(dict.fromkeys(types))
     row.exercise = row.exercise if body.exercise is None else body.exercise
     kind = "webhook.changed"

@@ -96,12 +96,12 @@ def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, 
     if entry.kind in rules.SIGNALS and span is None:
         return  # an opinion that moved nothing
     asked = [
-        one
-        for one in hooks
-        if one.since < entry.number
-        and (one.exercise or not entry.exercise)
-        and rules.wants(one.event_types, kind)
-        and rules.may_tell(kind, scopes=one.key.scopes)
+        hook
+        for hook in hooks
+        if hook.since < entry.number
+        and (hook.exercise or not entry.exercise)
+        and rules.wants(hook.event_types, kind)
+        and rules.may_tell(kind, scopes=hook.key.scopes)
     ]
     told = cache(lambda: reads_events.addressees(entry, by=CLOCK))
     for one in reads_events.may_know(entry, asked, by=CLOCK, told=told) if asked else ():

@@ -208,7 +208,7 @@ class Form(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         """Each name stands once, and conditions name fields that there are."""
-        names = [one.name for one in self.fields]
+        names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
             raise ValueError("two fields have one name")
         for one in self.fields:
@@ -219,7 +219,7 @@ class Form(BaseModel):
     @property
     def fields(self) -> tuple[FormField, ...]:
         """All fields, in the order of the form."""
-        return tuple(one for section in self.sections for one in section.fields)
+        return tuple(field for section in self.sections for field in section.fields)
 
     def field(self, name: str) -> FormField:
         """One field. raises: FormError."""
@@ -230,9 +230,9 @@ class Form(BaseModel):
 
     def faults(self, values: Mapping[str, object]) -> list[Fault]:
         """What is wrong with what somebody wrote into the form, in the order of its fields."""
-        names = {one.name for one in self.fields}
+        names = {field.name for field in self.fields}
         unknown = [Fault(one[:60], FaultKind.UNKNOWN) for one in sorted(values.keys() - names)]
-        found = [fault for one in self.fields if (fault := one.fault(values))]
+        found = [fault for field in self.fields if (fault := field.fault(values))]
         return found + unknown
 
 
@@ -248,7 +248,7 @@ def _is_blank(value: object) -> bool:
 
 def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR0911  # one for each kind
     """What is wrong with a value that is there, or None."""
-    names = {one.name for one in field.options}
+    names = {option.name for option in field.options}
     if isinstance(value, str) and len(value) > MAX_LONG_TEXT:
         return FaultKind.TOO_LONG
     match field.kind:

@@ -112,7 +112,7 @@ class Machine(BaseModel):
     @property
     def open_states(self) -> frozenset[str]:
         """States that something still leads on from."""
-        return frozenset(one.name for one in self.states.values() if not one.is_end)
+        return frozenset(state.name for state in self.states.values() if not state.is_end)
 
 
 def _read(name: str, text: str) -> Machine:

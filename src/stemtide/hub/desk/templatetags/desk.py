@@ -123,7 +123,7 @@ def lead(signals: Sequence[BoardSignal]) -> BoardSignal:
 @register.filter
 def others(signals: Sequence[BoardSignal], first: BoardSignal) -> list[BoardSignal]:
     """The other signals of a piece of content, kind by kind."""
-    rest = [one for one in signals if one is not first]
+    rest = [signal for signal in signals if signal is not first]
     return sorted(rest, key=lambda one: _KINDS.index(one.kind))
 
 

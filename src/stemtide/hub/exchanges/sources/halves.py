@@ -49,7 +49,7 @@ def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking)
     alone: list[Parcel] = []
     trouble: SourceError | None = None
     is_answered = False
-    waiting = [one for one in groups if one][::-1]
+    waiting = [group for group in groups if group][::-1]
     while waiting and not (told and asking.is_over):
         some = waiting.pop()
         try:

@@ -32,9 +32,9 @@ def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], 
     def send(some: Sequence[Parcel]) -> dict[int, str]:
         return _send(some, asking=asking)
 
-    back = [one for one in parcels if one.is_back]
-    new = [one for one in parcels if not one.is_back]
-    return in_halves([back, new], send=send, asking=asking), {one.pk: "" for one in parcels}
+    back = [parcel for parcel in parcels if parcel.is_back]
+    new = [parcel for parcel in parcels if not parcel.is_back]
+    return in_halves([back, new], send=send, asking=asking), {parcel.pk: "" for parcel in parcels}
 
 
 def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
@@ -42,10 +42,12 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
     place = asking.place
     if parcels[0].is_back:
         name, use, word = "SubmitFeedback", _FEEDBACK, "hashFeedbacks"
-        rows = [_taken_back(one) for one in parcels]
+        rows = [_taken_back(parcel) for parcel in parcels]
     else:
         name, use, word = "SubmitHashes", _SUBMIT, "hashRecords"
-        rows = [_record(one, hub=place.hub, now_s=int(asking.now.timestamp())) for one in parcels]
+        rows = [
+            _record(parcel, hub=place.hub, now_s=int(asking.now.timestamp())) for parcel in parcels
+        ]
     headers = {**keys(place.secret, use=use), "content-type": "application/json"}
     body = msgspec.json.encode({"count": len(rows), word: rows})
     sent = Question(f"{place.push_address}/{name}", method="POST", headers=headers, body=body)
@@ -56,7 +58,7 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
             raise
         words = "it knows nothing that it could take back (404)"
         raise RefusedError(words, status=UNPROCESSABLE) from error
-    return {one.pk: "" for one in parcels}
+    return {parcel.pk: "" for parcel in parcels}
 
 
 def _record(parcel: Parcel, *, hub: str, now_s: int) -> dict[str, Any]:

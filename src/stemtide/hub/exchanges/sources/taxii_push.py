@@ -49,7 +49,7 @@ def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], 
         return _send(some, asking=asking)
 
     told = in_halves([parcels], send=send, asking=asking)
-    return told, {one.pk: _id(one) for one in parcels}
+    return told, {parcel.pk: _id(parcel) for parcel in parcels}
 
 
 def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:

@@ -77,8 +77,8 @@ def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> Ema
     message.attach("alert.json", content, "application/json")
     lines = "".join(f"{name!s}: {value!s}\n" for name, value in signed.items())
     message.attach("alert.json.sig", lines, "text/plain")
-    for one in parcel.files:
-        message.attach(one.name, one.content, one.media_type)
+    for file in parcel.files:
+        message.attach(file.name, file.content, file.media_type)
     return message
 
 
@@ -103,7 +103,7 @@ def _text(parcel: Parcel) -> str:
 
 def _files(parcel: Parcel) -> str:
     """What is said of the files."""
-    names = ", ".join(one.name for one in parcel.files)
+    names = ", ".join(file.name for file in parcel.files)
     return _(
         "Attached: %(files)s. A PDF bears the electronic seal of this hub; a .p7s file is its"
         " signature on the JSON beside it."
