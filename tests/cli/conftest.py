@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests import forks
+
 COMMAND = Path(sys.executable).with_name("stemtide")
 
 
@@ -33,17 +35,22 @@ sys.modules.update(dict.fromkeys(["threatexchange", "pyarrow", "cv2", "skimage"]
 """What a program begins with that has none of the extras of pyproject.toml to import."""
 
 
-def run(
+def run(*words: object, stdin: bytes = b"", **environment: str) -> Said:
+    """Run `stemtide` with these arguments, in a fork of a process that has it loaded."""
+    done = forks.run([*map(str, words)], stdin=stdin, environment=surroundings(environment))
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_process(
     *words: object,
     stdin: bytes = b"",
     program: tuple[str, ...] = (str(COMMAND),),
     **environment: str,
 ) -> Said:
-    ours = ("STEMTIDE_", "DJANGO_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """Run `stemtide`, or another program, in a process of its own, from the start of Python on."""
     done = subprocess.run(
         [*program, *map(str, words)],
-        env=kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment,
+        env=surroundings(environment),
         capture_output=True,
         check=False,
         input=stdin,
@@ -51,10 +58,17 @@ def run(
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def surroundings(environment: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a command: a terminal's, without settings of the test run."""
+    ours = ("STEMTIDE_", "DJANGO_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment
+
+
 def run_bare(*words: object, **environment: str) -> Said:
     """The same after an install without extras."""
     main = f"{BARE}\nfrom stemtide.cli.app import main\nmain()"
-    return run(*words, program=(sys.executable, "-c", main), **environment)
+    return run_process(*words, program=(sys.executable, "-c", main), **environment)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 import stemtide.cli
 from stemtide import __version__
-from tests.cli.conftest import BARE, run
+from tests.cli.conftest import BARE, run_process
 
 NOUNS = {
     "hub": {"start"},
@@ -92,7 +92,7 @@ for name in {sorted(set(imported_late()))}:
 print("all of them")
 """
     settings = {"DJANGO_SETTINGS_MODULE": "stemtide.hub.settings", "STEMTIDE_DATA_DIR": tmp_path}
-    told = run(program=(sys.executable, "-c", program), **settings)
+    told = run_process(program=(sys.executable, "-c", program), **settings)
     assert (told.out, told.err) == ("all of them\n", "")
 
 

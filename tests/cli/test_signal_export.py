@@ -11,7 +11,7 @@ from starlette.responses import Response
 from stemtide.cli.signal_export import export_signals
 from stemtide.cli.signal_source import _told
 from stemtide.protocol.bulk_columns import HUB_HEADER, POSITION_HEADER, BulkFileError, Columns
-from tests.cli.conftest import COMMAND, run
+from tests.cli.conftest import COMMAND, run_process
 from tests.client.conftest import odd
 from tests.world import hex_value
 
@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(odd, tmp_path, capsys):
 
 def test_an_output_that_is_full_is_told(odd):
     odd.says("/signals/export", answer(LINE + b"\n"))
-    told = run(
+    told = run_process(
         *("signal", "export"),
         program=("/bin/sh", "-c", f'"{COMMAND}" "$@" > /dev/full', "sh"),
         STEMTIDE_HUB_URL=odd.url,
