@@ -8,8 +8,17 @@ whichever test asks for it first.
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.once import open_for_all
+from tests.rounds import rounds
+
+# The processes of a run start with this one's environment, and so find what it opens here.
+open_for_all()
+
 settings.register_profile(
-    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "house",
+    deadline=None,
+    max_examples=rounds(30, nightly=100),
+    suppress_health_check=[HealthCheck.too_slow],
 )  # a limit of time fails where the machine has other work
 settings.load_profile("house")
 

@@ -17,6 +17,15 @@ from uuid import uuid4
 from tests.once import once
 
 NAME = "hub.sqlite3"
+MAKE = """
+from pathlib import Path
+from stemtide.hub import boot
+boot.start()
+boot.migrate()
+from django.conf import settings
+from stemtide.hub.media.keys import keys_in
+keys_in(Path(settings.MEDIA_KEY_FILE))
+"""
 GUARD = "ledger_numbering_forward"
 
 
@@ -50,7 +59,6 @@ def made() -> Path:
 
 
 def _make(folder: Path) -> None:
-    """Migrate an empty database."""
+    """Migrate an empty database, and make the secret keys of its hub."""
     environment = {"PATH": os.environ["PATH"], "STEMTIDE_DATA_DIR": str(folder)}
-    make = "from stemtide.hub import boot; boot.start(); boot.migrate()"
-    subprocess.run([sys.executable, "-c", make], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", MAKE], env=environment, check=True)

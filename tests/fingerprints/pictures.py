@@ -37,6 +37,7 @@ def png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
+@cache
 def png_bomb(side_px: int) -> bytes:
     """A one-bit PNG: a few hundred kilobytes that want side_px x side_px bytes once decoded."""
     packer = zlib.compressobj(9)
@@ -55,6 +56,7 @@ def lying_jpeg(side_px: int) -> bytes:
     return bytes(blob)
 
 
+@cache
 def animation(file_type: str, *, frames: int = 6, shown_ms: int = 300) -> bytes:
     """Six and more clearly different frames out of one photograph."""
     whole = photo().resize((256, 256))

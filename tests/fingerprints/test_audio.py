@@ -20,6 +20,7 @@ from stemtide.fingerprints.audio_print import HOP, Printer, print_samples
 from stemtide.fingerprints.audio_value import MAX_WORDS, Sound, Track
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
 from stemtide.fingerprints.limits import Limits
+from tests.rounds import rounds
 
 SPEECH = audio_sounds.speech(0, seconds=6.0)
 FILES = {
@@ -347,7 +348,7 @@ def test_sound_without_a_track_or_with_too_long_a_one_is_not_spelled():
             Sound(tracks).to_bytes()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(37, nightly=300), deadline=None)
 @given(
     value=st.sampled_from(SPELLED),
     changes=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=6),

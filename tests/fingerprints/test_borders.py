@@ -6,6 +6,7 @@ from PIL import Image, ImageOps
 
 from stemtide.fingerprints import borders
 from tests.fingerprints.pictures import photo
+from tests.rounds import rounds
 
 
 def seen(image):
@@ -76,7 +77,7 @@ def test_a_flat_picture_and_a_tiny_one_have_no_boxes():
 
 
 @given(height=st.integers(1, 120), width=st.integers(1, 120), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(12, nightly=60), deadline=None)
 def test_whatever_the_picture_boxes_lie_within_it(height, width, seed):
     chance = np.random.default_rng(seed)
     grey = chance.integers(0, chance.integers(2, 257), (height, width)).astype(np.int16)

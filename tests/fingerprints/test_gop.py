@@ -12,6 +12,7 @@ from stemtide.fingerprints.gop import fingerprint_gops
 from stemtide.fingerprints.gop_print import GopPrint
 from stemtide.fingerprints.kinds import FingerprintError
 from tests.fingerprints.videos import FPS, LIMITS, clip, encoded, pictures, remuxed
+from tests.rounds import rounds
 
 
 def made(blob):
@@ -104,7 +105,7 @@ def spelled():
     return made(clip("street")).to_bytes()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(25, nightly=200), deadline=None)
 @given(st.data())
 def test_malformed_bytes_raise_nothing_but_fingerprint_errors(spelled, data):
     bad = bytearray(spelled)

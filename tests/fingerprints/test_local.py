@@ -12,6 +12,7 @@ from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.local_value import QUERY_FEATURES, SIDE_PX, LocalFeatures
 from stemtide.fingerprints.looks import Asked
 from tests.fingerprints.pictures import encoded, photo
+from tests.rounds import rounds
 
 local = pytest.importorskip("stemtide.fingerprints.local", reason="needs stemtide[local]")
 
@@ -67,7 +68,7 @@ def test_without_opencv_the_hash_is_made_and_the_lack_is_said(monkeypatch):
 
 
 @given(at=st.integers(0, len(VALUE) - 1), to=st.integers(0, 255), cut=st.integers(0, len(VALUE)))
-@settings(max_examples=200)
+@settings(max_examples=rounds(25, nightly=200))
 def test_malformed_bytes_are_refused_or_bounded(at, to, cut):
     for value in (
         VALUE[:cut],

@@ -8,6 +8,7 @@ from PIL import Image
 from stemtide.fingerprints import pdq
 from tests.fingerprints import oracle
 from tests.fingerprints.pictures import bits_between, photo, photo_paths
+from tests.rounds import rounds
 
 
 def grey(luma):
@@ -31,7 +32,7 @@ def test_a_photograph_has_the_bits_and_the_quality_of_the_reference(path):
 
 
 @given(height=st.integers(32, 700), width=st.integers(32, 700), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(30, nightly=60), deadline=None)
 def test_any_size_of_picture_has_the_bits_and_the_quality_of_the_reference(height, width, seed):
     coarse = np.random.default_rng(seed).integers(0, 256, (24, 24), dtype=np.uint8)
     luma = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
@@ -39,14 +40,14 @@ def test_any_size_of_picture_has_the_bits_and_the_quality_of_the_reference(heigh
 
 
 @given(height=st.integers(32, 300), width=st.integers(32, 300), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(20, nightly=40), deadline=None)
 def test_noise_has_the_bits_and_the_quality_of_the_reference(height, width, seed):
     luma = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     assert pdq.hash_luma(luma) == reference(luma)
 
 
 @given(height=st.integers(1, 31), width=st.integers(1, 31), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(30, nightly=60), deadline=None)
 def test_small_pictures_have_the_quality_of_the_reference(height, width, seed):
     luma = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     value, quality = pdq.hash_luma(luma)
@@ -75,7 +76,7 @@ def test_the_eight_orientations_are_those_of_the_reference(name):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=rounds(12, nightly=25), deadline=None)
 def test_orientations_without_ties_are_those_of_the_reference(seed):
     luma = np.random.default_rng(seed).integers(0, 256, (97, 131), dtype=np.uint8)
     bits, _ = pdqhash.compute_dihedral(grey(luma))
@@ -107,7 +108,7 @@ def test_the_weights_along_each_side_sum_to_one():
     seed=st.integers(0, 2**32 - 1),
     reduction=st.sampled_from([1, 1, 2, 4, 8]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(30, nightly=60), deadline=None)
 def test_the_kernel_shrinks_as_numpy_does(height, width, seed, reduction):
     luma = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     full = height * reduction, width * reduction
@@ -117,7 +118,7 @@ def test_the_kernel_shrinks_as_numpy_does(height, width, seed, reduction):
 
 
 @given(top=st.integers(0, 90), left=st.integers(0, 90), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=rounds(15, nightly=30), deadline=None)
 def test_a_part_of_a_picture_is_shrunk_in_place_like_a_copy_of_it(top, left, seed):
     luma = np.random.default_rng(seed).integers(0, 256, (200, 300), dtype=np.uint8)
     part = luma[top : top + 100, left : left + 150]
@@ -127,7 +128,7 @@ def test_a_part_of_a_picture_is_shrunk_in_place_like_a_copy_of_it(top, left, see
 
 
 @given(seed=st.integers(0, 2**32 - 1), levels=st.sampled_from([1, 3, 40, 255]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=rounds(40, nightly=80), deadline=None)
 def test_the_kernel_hashes_as_numpy_does(seed, levels):
     grid = np.random.default_rng(seed).random((64, 64), np.float32) * np.float32(levels)
     assume(oracle.is_clear(grid))

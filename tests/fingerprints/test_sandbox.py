@@ -21,6 +21,7 @@ from stemtide.fingerprints.limits import (
 )
 from stemtide.fingerprints.sandbox import Sandbox
 from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
+from tests.rounds import rounds
 
 IS_LINUX = sys.platform == "linux"
 GOOD = encoded(photo(), "JPEG", quality=90)
@@ -231,7 +232,7 @@ def test_a_few_hundred_mutated_files_never_hurt_the_caller():
     small = photo().resize((96, 64))
     originals = [encoded(small, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP")]
     blobs = []
-    for number in range(300):
+    for number in range(rounds(60, nightly=300)):
         blob = bytearray(originals[number % 4])
         for _ in range(chance.randint(1, 30)):
             blob[chance.randrange(len(blob))] = chance.randrange(256)

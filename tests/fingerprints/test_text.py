@@ -19,6 +19,7 @@ from stemtide.fingerprints.text import (
 )
 from stemtide.fingerprints.text_words import _lookalikes, grams_of, read_alike, words_of
 from tests.fingerprints.texts import ideographs, prose
+from tests.rounds import rounds
 
 LIMITS = Limits()
 TEXT = prose("a text", 400)
@@ -266,7 +267,7 @@ def test_a_sketch_that_states_millions_of_grams_is_refused_before_they_are_read(
     at=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=4),
     end=st.integers(0, 60),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(50, nightly=400), deadline=None)
 def test_mutated_sketches_raise_nothing_but_a_fingerprint_error(at, end):
     mutated = bytearray(sketch(TEXT[:200]).to_bytes())
     for place, byte in at:
@@ -280,7 +281,7 @@ def test_mutated_sketches_raise_nothing_but_a_fingerprint_error(at, end):
 
 @given(content=st.binary(max_size=300))
 @example(content=b"\xff\xfe\x00")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(50, nightly=400), deadline=None)
 def test_no_bytes_make_it_raise(content):
     is_text(content)
     found = fingerprint_text(content, limits=LIMITS)

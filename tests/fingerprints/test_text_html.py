@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from stemtide.fingerprints.text_html import text_of_html
+from tests.rounds import rounds
 
 
 def seen(page):
@@ -86,6 +87,6 @@ PIECES = ["<", ">", "/", "p", "div", " hidden", "='", '="', "'", '"', "!", "--",
 
 
 @given(page=st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=rounds(62, nightly=500), deadline=None)
 def test_no_page_makes_it_raise_or_grow(page):
     assert len(text_of_html(page)) <= 2 * len(page)

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings, strategies as st
 from stemtide.fingerprints import url as urls
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url import UrlError, canonical, digest, fingerprint_url, in_ascii
+from tests.rounds import rounds
 
 DOC = (Path(__file__).parents[2] / "docs/understand/urls.md").read_text("utf-8")
 
@@ -135,14 +136,14 @@ PIECES = [
 @given(address=st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 @example(address="http://www.www.example.com..//")
 @example(address="http://example.com/%25%34%31")
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=rounds(187, nightly=1500), deadline=None)
 def test_the_canonical_spelling_of_a_canonical_spelling_is_itself(address):
     once = spelled(address)
     assert once is None or canonical(once) == once
 
 
 @given(tail=st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=rounds(125, nightly=1000), deadline=None)
 def test_addresses_under_a_good_host_stay_there(tail):
     once = spelled("http://example.com/" + tail)
     if once is not None:
@@ -170,7 +171,7 @@ def test_what_is_no_address_does_not_travel(address):
 
 
 @given(address=st.text(max_size=60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=rounds(62, nightly=500), deadline=None)
 def test_no_text_raises_anything_but_a_url_error(address):
     spelled(address)
 

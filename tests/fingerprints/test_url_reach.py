@@ -23,6 +23,7 @@ from stemtide.fingerprints.url_reach import (
     print_of_url,
     rule_of,
 )
+from tests.rounds import rounds
 
 PAGE = "https://video.example.co.uk:8443/clips/2026/12.html?id=7"
 
@@ -183,7 +184,7 @@ PARTS = ["a", "..", "co", "uk", "com", "x.com", "b", "/", "?", "#!", "%2F", "@",
 
 
 @given(tail=st.lists(st.sampled_from(PARTS), max_size=12).map(".".join))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=rounds(62, nightly=500), deadline=None)
 def test_no_address_is_spelled_like_a_folder_or_a_host(tail):
     try:
         one = canonical(f"http://{tail}.example.com/{tail}")

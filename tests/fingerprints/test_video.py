@@ -13,6 +13,7 @@ from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.video import fingerprint_video, is_video
 from stemtide.fingerprints.video_print import Sampling, VideoPrint, ViewKind
 from tests.fingerprints.videos import LIMITS, changed, clip, encoded, pictures, remuxed, sound_only
+from tests.rounds import rounds
 
 
 def made(blob, **options):
@@ -146,7 +147,7 @@ def spelled():
     return made(clip("table")).to_bytes()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(37, nightly=300), deadline=None)
 @given(st.data())
 def test_malformed_bytes_raise_nothing_but_fingerprint_errors(spelled, data):
     bad = bytearray(spelled)

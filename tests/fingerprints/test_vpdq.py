@@ -11,6 +11,7 @@ from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.video import fingerprint_video
 from stemtide.fingerprints.video_print import Sampling, VideoPrint
 from tests.fingerprints.videos import LIMITS, clip
+from tests.rounds import rounds
 
 HASH = "d8f8f0cec0f4a84f0637022a278f67f0b36e2ed596621e1d33e6b39c4e9c9b22"
 
@@ -63,7 +64,7 @@ def test_what_is_wrong_is_named(text):
         vpdq.from_text(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(25, nightly=200), deadline=None)
 @given(st.text(alphabet='0123456789,abcdef[]"\n.- ', max_size=200))
 def test_any_text_is_read_or_refused(text):
     with suppress(FingerprintError):

@@ -1,62 +1,131 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real hub and real agents as processes on loopback, and what a story asks of them."""
+"""A real hub and real agents as processes on loopback, and what a story asks of them.
 
-import json
+Each worker keeps one hub running for its stories, and one browser. Every story begins with the
+database that it asks for: `RunningHub.begin` puts it in the place of the last story's. A story may
+kill the hub and restart it; one that needs other settings takes a hub of its own.
+"""
+
+import os
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from stemtide.exercises import cast, processes, provider
-from tests import tables
-from tests.flows.furnished import Furnished
+from tests.flows import beginnings
+from tests.flows.beginnings import ASSEMBLE
+from tests.tables import NAME, new_hub
 
-ASSEMBLE = """
-import dataclasses, json, sys
-from pathlib import Path
-from stemtide.exercises import cast
-print(json.dumps(dataclasses.asdict(cast.assemble(Path(sys.argv[1])))))
-"""
+CHROMIUM = next(
+    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()),
+    None,
+)
+SWITCHES = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+PATIENCE_MS = 60_000
+"""How long a story waits for what comes: far longer than it takes where nothing else runs."""
+
+NARROW, WIDE = {"width": 360, "height": 780}, {"width": 1440, "height": 1000}
+
+LOOPBACK = {"STEMTIDE_RECHECK_LOOPBACK": "1", "STEMTIDE_WEBHOOK_LOOPBACK": "1"}
+"""What lets a hub call servers on this machine, where the stories' other parties are."""
 
 
-def until(true, *, tries=3000):
-    """Ask again and again; a story that never comes true fails by itself, not by a clock."""
-    for _ in range(tries):
-        found = true()
-        if found:
-            return found
-        time.sleep(0.02)
+def until(true, *, tries=1000):
+    """Ask again and again, soon and then less often.
+
+    A story that never comes true fails by the number of tries, not by a clock.
+    """
+    for number in range(tries):
+        answer = true()
+        if answer:
+            return answer
+        time.sleep(min(0.01 * 1.2**number, 0.25))
     pytest.fail(f"it never came true: {true}")
 
 
+class RunningHub:
+    """A hub's process, and the files that it keeps."""
+
+    def __init__(self, folder, *, environment=None):
+        self.folder, self.environment = folder, environment
+        self.process = None
+
+    @property
+    def database(self):
+        return self.folder / NAME
+
+    def begin(self, beginning):
+        """Give the hub this database, whatever it had before; start it where it does not run."""
+        if self.process is not None and self.process.is_alive():
+            self._replace(beginning)
+            return
+        self._clear()
+        for path in self.folder.glob(f"{NAME}*"):
+            path.unlink()
+        beginning.copy_to(self.folder)
+        new_hub(self.database)
+        self.start()
+
+    def start(self):
+        """Start the hub, at the address that it had before, if any."""
+        port = int(self.process.address.rsplit(":", 1)[1]) if self.process else 0
+        hub = processes.hub(self.folder, port=port, environment=self.environment)
+        self.process = hub.start()
+
+    def _replace(self, beginning):
+        """Overwrite the open database in one transaction, as the database of another hub.
+
+        The feed goes on from its position: who watches it in the hub's process only looks forward.
+        """
+        self._clear()
+        next_one = self.folder / "next.sqlite3"
+        next_one.write_bytes((beginning.folder / NAME).read_bytes())
+        with closing(sqlite3.connect(self.database, timeout=60)) as live:
+            (position,) = live.execute("SELECT positions FROM ledger_numbering").fetchone()
+            new_hub(next_one, positions=position)
+            with closing(sqlite3.connect(next_one)) as source:
+                source.backup(live)
+        next_one.unlink()
+
+    def _clear(self):
+        """Remove what the last story left beside the database."""
+        for path in self.folder.glob("snapshots/*"):
+            path.unlink()
+
+
 class House:
-    """One hub with its parties; agents join as the story asks.
+    """A hub with its parties; agents join as the story asks.
 
     script: what makes the parties; it prints keys, email and password, and what else is told.
+    hub: one that runs already, for stories of this house; without it, it has one of its own.
     """
 
-    def __init__(self, folder, *, script=ASSEMBLE, environment=None):
+    def __init__(self, folder, *, script=ASSEMBLE, environment=None, hub=None):
         self.folder = folder
-        tables.lay(folder / "hub")
-        made = subprocess.run(
-            [sys.executable, "-c", script, str(folder / "hub")],
-            env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        self.told = told = json.loads(made.stdout)
+        self._is_own = hub is None
+        self.running = hub or RunningHub(folder / "hub", environment=environment)
+        beginning = beginnings.of_script(script)
+        self.told = told = beginning.told
         self.keys, self.email, self.password = told["keys"], told["email"], told["password"]
-        self.environment = environment
-        self.hub = processes.hub(folder / "hub", environment=environment).start()
+        self.running.begin(beginning)
         self.agents = {}
         self.receivers = {}
         self.authority = self.client(cast.AUTHORITY)
+
+    @property
+    def hub(self):
+        """The hub's process."""
+        return self.running.process
 
     def client(self, party):
         headers = {"Authorization": f"Bearer {self.keys[party]}"}
@@ -76,11 +145,9 @@ class House:
         return agent
 
     def restart_hub(self):
-        """The same hub again, at the same address."""
+        """Kill the hub and start it again, at the same address."""
         self.hub.kill()
-        port = int(self.hub.address.rsplit(":", 1)[1])
-        folder = self.folder / "hub"
-        self.hub = processes.hub(folder, port=port, environment=self.environment).start()
+        self.running.start()
 
     def health(self, agent):
         return httpx.get(f"{agent.address}/health", timeout=60).json()
@@ -99,7 +166,7 @@ class House:
 
     def rows(self, statement):
         """What the hub's own database says."""
-        path = self.folder / "hub" / "hub.sqlite3"
+        path = self.running.database
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             return database.execute(statement).fetchall()
 
@@ -120,10 +187,21 @@ class House:
 
     def close(self):
         self.authority.close()
-        for one in [*self.agents.values(), self.hub]:
-            one.stop()
-        for one in self.receivers.values():
-            one.stop()
+        for agent in self.agents.values():
+            agent.stop()
+        for receiver in self.receivers.values():
+            receiver.stop()
+        if self._is_own:
+            self.hub.stop()
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """address: the hub's; parts: what stands in addresses; password: everybody's."""
+
+    address: str
+    parts: dict[str, str]
+    password: str
 
 
 def row(value, **changed):
@@ -149,18 +227,78 @@ def _own_settings(monkeypatch):
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
 
 
-@pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path)
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory):
-    """One hub with everything that has a page, for tests that only look."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-        made = Furnished(tmp_path_factory.mktemp("furnished"))
-    yield made
-    made.hub.stop()
+def running_hub(tmp_path_factory):
+    """The worker's hub; its process starts with the first story."""
+    hub = RunningHub(tmp_path_factory.mktemp("hub"), environment=LOOPBACK)
+    yield hub
+    if hub.process is not None:
+        hub.process.stop()
+
+
+@pytest.fixture
+def house(tmp_path, running_hub, _own_settings):
+    """The demo's parties and people on the worker's hub."""
+    house = House(tmp_path, hub=running_hub)
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def furnished(running_hub, _own_settings):
+    """The worker's hub with everything that has a page, for tests that only look."""
+    beginning = beginnings.furnished()
+    running_hub.begin(beginning)
+    return Furnished(running_hub.process.address, **beginning.told)
+
+
+class _Browser:
+    """The worker's browser: it starts for the first test that needs it.
+
+    It ends before a test without a browser begins, for while it runs this thread has an event
+    loop, in which Django refuses to use its database.
+    """
+
+    def __init__(self):
+        self._playwright = self._chromium = None
+
+    def get(self):
+        if self._chromium is None:
+            expect.set_options(timeout=PATIENCE_MS)
+            self._playwright = sync_playwright().start()
+            self._chromium = self._playwright.chromium.launch(
+                executable_path=CHROMIUM, args=SWITCHES, timeout=PATIENCE_MS
+            )
+        return self._chromium
+
+    def close(self):
+        if self._chromium is not None:
+            self._chromium.close()
+            self._playwright.stop()
+            self._playwright = self._chromium = None
+
+
+_browser = _Browser()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem):
+    """Close the browser where the next test has no use for it."""
+    result = yield
+    if nextitem is None or nextitem.get_closest_marker("browser") is None:
+        _browser.close()
+    return result
+
+
+@pytest.fixture
+def chromium():
+    """The worker's browser; each test makes contexts of its own in it, and closes them."""
+    if CHROMIUM is None:
+        why = "there is no Chromium here: apt install chromium"
+        if os.environ.get("STEMTIDE_REQUIRE_ALL") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    browser = _browser.get()
+    yield browser
+    for context in browser.contexts:
+        context.close()

@@ -14,31 +14,6 @@ SECOND = "coordinator@be-crisis-centre.example"
 AGENCY = "duty@coordinator.example"
 PROVIDER = "duty_officer@big-videos.example"
 
-ASSEMBLE = """
-import dataclasses, json, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from stemtide.exercises import cast
-made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.parties import writes
-from stemtide.hub.parties.models import Party
-for name, role in (
-    ("be-crisis-centre", "duty_officer"),
-    ("be-crisis-centre", "coordinator"),
-    ("big-videos", "duty_officer"),
-):
-    writes.add_person(
-        f"{role}@{name}.example",
-        party=Party.objects.get(name=name),
-        role=role,
-        password=made.password,
-        actor="exercise",
-        now=datetime.now(UTC),
-    )
-print(json.dumps(dataclasses.asdict(made)))
-"""
-"""The parties of the demo, and people of three of them."""
-
 WATCH = """([selector, text]) => {
   window.seenAt = null;
   const look = () => {

@@ -8,7 +8,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.flows.furnished import Furnished
+from tests.flows import beginnings
+from tests.flows.conftest import Furnished, RunningHub
 from tests.flows.screenshots import SWITCHES, WIDE
 
 SMALL = {"width": 320, "height": 700}
@@ -21,7 +22,9 @@ def shoot(to: Path, *, only: str, viewport: dict[str, int], scheme: str, paper: 
     from tests.flows import test_crisis_access as access
 
     with tempfile.TemporaryDirectory(prefix="stemtide-pages-") as folder:
-        made = Furnished(Path(folder))
+        hub, beginning = RunningHub(Path(folder)), beginnings.furnished()
+        hub.begin(beginning)
+        made = Furnished(hub.process.address, **beginning.told)
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
@@ -42,7 +45,7 @@ def shoot(to: Path, *, only: str, viewport: dict[str, int], scheme: str, paper: 
                     eyes.context.close()
                 browser.close()
         finally:
-            made.hub.stop()
+            hub.process.stop()
 
 
 def _shoot_one(page: object, path: str, to: Path, *, paper: bool) -> None:

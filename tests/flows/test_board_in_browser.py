@@ -1,45 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk as a person meets it: a real hub, a real browser, nothing from elsewhere."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from stemtide.exercises import cast
-from tests.flows.conftest import digest, row
+from tests.flows.conftest import NARROW, WIDE, digest, row
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
-
-CHROMIUM = next(
-    (one for one in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(one).exists()), None
-)
-SWITCHES = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
-NARROW = {"width": 360, "height": 780}
-WIDE = {"width": 1440, "height": 1000}
-PATIENCE_MS = 60_000
-"""How long a story waits for what comes: far longer than it takes where nothing else runs."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        why = "there is no Chromium here: apt install chromium"
-        if os.environ.get("STEMTIDE_REQUIRE_ALL") == "1":
-            pytest.fail(why)
-        pytest.skip(why)
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=SWITCHES, timeout=PATIENCE_MS
-        )
-        yield browser
-        browser.close()
 
 
 class Desk:
@@ -186,16 +156,23 @@ def test_everything_works_without_javascript(house, open_desk):
     expect(desk.page.get_by_text("disputes it")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_is_wider_than_a_narrow_screen(house, open_desk, scheme):
+def test_no_page_is_wider_than_a_narrow_screen(house, open_desk):
     (shared,) = house.share([row(digest())])["signals"]
     house.agent()
-    desk = open_desk(viewport=NARROW, color_scheme=scheme)
-    widths = []
+    desk = open_desk(viewport=NARROW)
     desk.page.goto("/sign-in")
-    widths.append(desk.page.evaluate("document.documentElement.scrollWidth"))
+    widths = widths_of(desk.page)
     desk.sign_in()
     for path in ("/", f"/signals/{shared['id']}", "/nowhere"):
         desk.page.goto(path)
-        widths.append(desk.page.evaluate("document.documentElement.scrollWidth"))
-    assert widths == [NARROW["width"]] * 4
+        widths += widths_of(desk.page)
+    assert widths == [NARROW["width"]] * 8
+
+
+def widths_of(page):
+    """How wide a page is in light and in dark."""
+    widths = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    return widths

@@ -7,9 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from stemtide.exercises import cast
-from tests.flows.conftest import House, digest, row, until
-from tests.flows.duty import ASSEMBLE, OFFICER, PROVIDER, Person
-from tests.flows.test_board_in_browser import NARROW, chromium  # noqa: F401  # the same browser
+from tests.flows.conftest import NARROW, digest, row, until
+from tests.flows.duty import OFFICER, PROVIDER, Person
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -20,14 +19,7 @@ SERVICE, OTHER = cast.PROVIDERS[:2]
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path, script=ASSEMBLE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def uploader(chromium, house):  # noqa: F811  # pytest names fixtures so
+def uploader(chromium, house):
     """A telephone's browser without script, and without a history with this hub."""
     context = chromium.new_context(
         base_url=house.hub.address, viewport=NARROW, java_script_enabled=False
@@ -37,7 +29,7 @@ def uploader(chromium, house):  # noqa: F811  # pytest names fixtures so
 
 
 @pytest.fixture
-def people(chromium, house):  # noqa: F811  # the same
+def people(chromium, house):
     made = [Person(chromium, house, email).sign_in() for email in (PROVIDER, OFFICER)]
     yield made
     for one in made:
@@ -156,7 +148,7 @@ def take_back(sharer):
 
 def keeps_no_words(house):
     """Whoever has the database reads neither what was complained nor what was answered."""
-    kept = [one.read_bytes() for one in (house.folder / "hub").glob("hub.sqlite3*")]
+    kept = [one.read_bytes() for one in house.running.folder.glob("hub.sqlite3*")]
     assert len(kept) > 1
     for words in (WORDS, REASONS):
         assert not any(words.encode() in one for one in kept)

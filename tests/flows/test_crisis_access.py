@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every page of the desk, as axe sees it: wide and narrow, light and dark, without motion."""
+"""Every page of the desk, as axe sees it, and that none cuts content off.
+
+`make test` looks at each page once; `make nightly` at each wide and narrow, light and dark, in four
+languages, on a telephone, a tablet and a screen.
+"""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
 from tests.hub.desk.page_table import FIXED, PARTS
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
@@ -109,6 +112,34 @@ STREAM_LEFT = "[object Event]"
 """What htmx says of a stream that ends because its page is left."""
 
 
+CUT_OFF = """
+() => {
+  const wrong = [];
+  const root = document.documentElement;
+  if (root.scrollWidth > root.clientWidth) wrong.push(`the page is ${root.scrollWidth} wide`);
+  const name = (node) => `${node.tagName.toLowerCase()}.${node.className}`;
+  for (const node of document.body.querySelectorAll("*")) {
+    if (node.scrollWidth <= node.clientWidth + 1 || !node.clientWidth) continue;
+    if (node.closest(".unseen, [hidden]")) continue;
+    const style = getComputedStyle(node);
+    const words = node.textContent.trim().slice(0, 60);
+    if (["hidden", "clip"].includes(style.overflowX)) {
+      if (style.position === "absolute" && node.clientWidth <= 1) continue;
+      wrong.push(`${name(node)} cuts off "${words}"`);
+    } else if (["auto", "scroll"].includes(style.overflowX)) {
+      const isReached = node.tabIndex >= 0 || node.querySelector("a, button, input, select");
+      if (!isReached) wrong.push(`${name(node)} scrolls, and no key reaches it: "${words}"`);
+    }
+  }
+  return wrong;
+}
+"""
+"""What is cut off on a page. A box that scrolls must be reached by keyboard.
+
+source: WCAG 2.2, criteria 1.4.10 and 2.1.1.
+"""
+
+
 def names():
     """The names of all addresses, and what stands in each."""
     from stemtide.hub.desk import urls
@@ -135,8 +166,8 @@ def test_every_page_is_looked_at():
 class Eyes:
     """Somebody's browser, and what was wrong with what it showed."""
 
-    def __init__(self, chromium, furnished, **how):  # noqa: F811  # not the fixture
-        self.hub = furnished.hub.address
+    def __init__(self, chromium, furnished, **how):
+        self.hub = furnished.address
         self.context = chromium.new_context(base_url=self.hub, reduced_motion="reduce", **how)
         self.page = self.context.new_page()
         self.wrong, self.path = {}, ""
@@ -164,9 +195,13 @@ class Eyes:
         self.page.locator("main button[type=submit]").first.click()
         self.page.wait_for_load_state()
 
-    def look(self, path):
+    def open(self, path):
         self.path = path
         self.page.goto(path)
+
+    def look(self, path):
+        """Open a page and note what axe sees wrong, and whether it is wider than the screen."""
+        self.open(path)
         for one in Axe().run(self.page, options={"runOnly": RULES}).response["violations"]:
             nodes = [f"{node['target'][0]} {node['html'][:160]}" for node in one["nodes"][:3]]
             self.note(f"{one['id']}: {one['help']}: {nodes}")
@@ -175,6 +210,41 @@ class Eyes:
             self.note(f"{width} wide")
 
 
+def faults(chromium, furnished, email, look, **how):
+    """What is wrong with the pages of somebody. look: what looks at a page, in Eyes, at a path."""
+    eyes = Eyes(chromium, furnished, **how)
+    if email:
+        eyes.sign_in(email, furnished.password)
+    paths = dict.fromkeys(where(name, furnished.parts) for name in PAGES[email])
+    for number, path in enumerate([*paths, *(MORE if email == OFFICER else ())]):
+        look(eyes, path, number)
+    eyes.context.close()
+    return [f"{email} {at}: {fault}" for at, each in eyes.wrong.items() for fault in each]
+
+
+EVERYBODY = pytest.mark.parametrize("email", PAGES, ids=[email or "nobody" for email in PAGES])
+
+
+@EVERYBODY
+def test_every_page_is_open_to_all_and_whole_on_the_smallest_screen_in_german(
+    chromium, furnished, email
+):
+    """The narrowest screen and the longest language in one visit; colours take turns."""
+
+    def look(eyes, path, number):
+        scheme = ("light", "dark")[number % 2]
+        eyes.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        eyes.page.set_extra_http_headers({"Accept-Language": "de"})
+        eyes.look(path)
+        for fault in eyes.page.evaluate(CUT_OFF):
+            eyes.note(f"{scheme}: {fault}")
+
+    wrong = faults(chromium, furnished, email, look, viewport=NARROW)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.nightly
+@EVERYBODY
 @pytest.mark.parametrize(
     ("scheme", "viewport"),
     [
@@ -182,15 +252,31 @@ class Eyes:
         pytest.param("light", NARROW, id="light and narrow"),
     ],
 )  # colours do not depend on the width: each of both is looked at once
-def test_no_page_of_the_crisis_desk_shuts_anybody_out(chromium, furnished, scheme, viewport):  # noqa: F811  # pytest names fixtures so
-    wrong = []
-    for email, pages in PAGES.items():
-        eyes = Eyes(chromium, furnished, color_scheme=scheme, viewport=viewport)
-        if email:
-            eyes.sign_in(email, furnished.password)
-        paths = [where(name, furnished.parts) for name in pages]
-        for path in [*paths, *(MORE if email == OFFICER else ())]:
-            eyes.look(path)
-        wrong += [f"{email} {at}: {one}" for at, each in eyes.wrong.items() for one in each]
-        eyes.context.close()
+def test_no_page_of_the_crisis_desk_shuts_anybody_out(chromium, furnished, email, scheme, viewport):
+    how = {"color_scheme": scheme, "viewport": viewport}
+    wrong = faults(chromium, furnished, email, lambda eyes, path, _: eyes.look(path), **how)
+    assert not wrong, "\n".join(wrong)
+
+
+LANGUAGES = ("en", "nl", "fr", "de")
+WIDTHS = (1440, 1024, 390)
+HEIGHT = 900
+
+
+@pytest.mark.nightly
+@EVERYBODY
+def test_no_page_cuts_content_off_in_any_language_at_any_width(chromium, furnished, email):
+    """A page is asked for once in each language, and made narrower."""
+
+    def look(eyes, path, _number):
+        for language in LANGUAGES:
+            eyes.page.set_extra_http_headers({"Accept-Language": language})
+            eyes.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
+            eyes.open(path)
+            for width in WIDTHS:
+                eyes.page.set_viewport_size({"width": width, "height": HEIGHT})
+                for fault in eyes.page.evaluate(CUT_OFF):
+                    eyes.note(f"in {language} at {width}: {fault}")
+
+    wrong = faults(chromium, furnished, email, look)
     assert not wrong, "\n".join(wrong)

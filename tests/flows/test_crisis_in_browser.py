@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.fingerprints.pictures import encoded, photo
-from tests.flows.conftest import House, digest, row
-from tests.flows.duty import ASSEMBLE, PARTY, Duty
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+from tests.flows.conftest import digest, row
+from tests.flows.duty import PARTY, Duty
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -19,14 +18,7 @@ LINE = "The police are there. Share no films."
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path, script=ASSEMBLE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def duty(chromium, house):  # noqa: F811  # pytest names fixtures so
+def duty(chromium, house):
     made = Duty(chromium, house)
     yield made
     made.close()

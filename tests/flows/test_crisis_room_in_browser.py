@@ -1,38 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The room of a crisis in real browsers: live for everybody, and kind to whoever writes in it."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from stemtide.exercises import processes
-from tests.flows.test_board_in_browser import NARROW, WIDE, chromium
+from tests.flows import beginnings
+from tests.flows.conftest import NARROW, WIDE
 
-__all__ = ["chromium"]
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def played(tmp_path):
+def played(running_hub):
     """A hub on which a crisis was played, and the sessions of its people."""
-    told = subprocess.run(
-        [sys.executable, "-m", "tests.flows.screenshots", "--seed"],
-        env=os.environ | {"STEMTIDE_DATA_DIR": str(tmp_path)},
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    hub = processes.hub(tmp_path).start()
-    yield hub.address, json.loads(told.stdout)
-    hub.stop()
+    beginning = beginnings.played()
+    running_hub.begin(beginning)
+    return running_hub.process.address, beginning.told
 
 
 @pytest.fixture
@@ -119,21 +104,22 @@ def test_the_room_works_without_javascript(played, page_of):
     expect(page.get_by_text("It calms down now.")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_a_crisis_is_wider_than_a_narrow_screen(played, page_of, scheme):
+def test_no_page_of_a_crisis_is_wider_than_a_narrow_screen(played, page_of):
     _, facts = played
     room = f"/crises/{facts['crisis']}"
     paths = [
         *(room, f"{room}/content", f"{room}/content/{facts['signal']}", "/crises", "/crises/new"),
         *(f"/looks/{facts['revealed']}", f"/signals/{facts['preview']}/look"),
     ]
-    small = {"width": 320, "height": 700}
+    page = page_of("officer", "/crises", viewport=NARROW)
     wide = []
-    for size in (small, NARROW):
-        page = page_of("officer", "/crises", viewport=size, color_scheme=scheme)
-        for path in paths:
-            page.goto(path)
-            width = page.evaluate("document.documentElement.scrollWidth")
-            if width > size["width"]:
-                wide.append((path, size["width"], width))
+    for path in paths:
+        page.goto(path)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            for size in (NARROW, NARROW | {"width": 320}):
+                page.set_viewport_size(size)
+                width = page.evaluate("document.documentElement.scrollWidth")
+                if width > size["width"]:
+                    wide.append((path, scheme, size["width"], width))
     assert wide == []

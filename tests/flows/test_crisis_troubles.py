@@ -6,9 +6,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.flows.conftest import House, digest, row
-from tests.flows.duty import AGENCY, ASSEMBLE, OFFICER, Person
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+from tests.flows.conftest import digest, row
+from tests.flows.duty import AGENCY, OFFICER, Person
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -22,14 +21,7 @@ WARNING = {
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path, script=ASSEMBLE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def arrive(chromium, house):  # noqa: F811  # pytest names fixtures so
+def arrive(chromium, house):
     people = []
 
     def one(email, **how):

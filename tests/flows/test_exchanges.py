@@ -4,12 +4,12 @@
 import json
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import House, digest, row, until
+from tests.flows.conftest import House, RunningHub, digest, row, until
 
 pytestmark = pytest.mark.flow
 ADDRESS = {
@@ -20,13 +20,12 @@ ADDRESS = {
 LOOPBACK = {"STEMTIDE_EXCHANGE_LOOPBACK": "1"}
 
 
-class Hub:
-    """One hub with its name among the others."""
+class Terminal:
+    """A hub's process, and an operator at its machine."""
 
-    def __init__(self, name, folder):
-        self.name = name
-        self.house = House(folder, environment=LOOPBACK)
-        self._data = ["--data-dir", str(folder / "hub"), "--json"]
+    def __init__(self, folder):
+        self.running = RunningHub(folder, environment=LOOPBACK)
+        self._data = ["--data-dir", str(folder), "--json"]
         self._terminal = subprocess.Popen(
             [sys.executable, "-m", "tests.flows.operating"],
             cwd=Path(__file__).parents[2],
@@ -47,6 +46,18 @@ class Hub:
 
     def close(self):
         self._terminal.communicate()
+        self.running.process.stop()
+
+
+class Hub:
+    """One hub with its name among the others."""
+
+    def __init__(self, name, terminal, folder):
+        self.name = name
+        self.house = House(folder, hub=terminal.running)
+        self.command = terminal.command
+
+    def close(self):
         self.house.close()
 
     def party(self, name):
@@ -91,24 +102,40 @@ class Hub:
         assert answer.status_code == 200, answer.text
 
 
-@contextmanager
-def raised(names, folder):
-    """So many hubs."""
-    with ExitStack() as stack:
-        found = []
-        for name in names:
-            found.append(Hub(name, folder / name))
-            stack.callback(found[-1].close)
-        yield found
+@pytest.fixture(scope="session")
+def terminals(tmp_path_factory):
+    """The machines of the worker's hubs, by name; each starts with the first test that needs it."""
+    started = {}
+
+    def of(name):
+        if name not in started:
+            started[name] = Terminal(tmp_path_factory.mktemp("hub") / name)
+        return started[name]
+
+    yield of
+    for terminal in started.values():
+        terminal.close()
 
 
 @pytest.fixture
-def two(tmp_path):
+def raised(terminals, tmp_path, _own_settings):
+    """Give so many hubs that hold nothing yet, one for each letter."""
+    with ExitStack() as stack:
+
+        def begin(names):
+            hubs = []
+            for name in names:
+                hubs.append(Hub(name, terminals(name), tmp_path / name))
+                stack.callback(hubs[-1].close)
+            return hubs
+
+        yield begin
+
+
+@pytest.fixture
+def two(raised):
     """Two hubs that hold nothing yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-        with raised("ab", tmp_path) as found:
-            yield found
+    return raised("ab")
 
 
 @pytest.mark.parametrize("kind", ADDRESS)
@@ -142,24 +169,24 @@ def test_two_hubs_that_follow_one_another_do_not_grow(two, kind):
     assert a.live() == b.live() == []
 
 
-def test_what_goes_around_three_hubs_by_three_kinds_ends_where_it_began(tmp_path):
-    with raised("abc", tmp_path) as (a, b, c):
-        ring = [(b, a, "taxii"), (c, b, "stopncii"), (a, c, "misp-feed")]
-        for reader, source, kind in ring:
-            reader.pull_from(source, kind)
-        values = [digest()[:32] for _ in range(3)]
-        uids = a.share(*values)
-        told = [reader.run(source, kind) for reader, source, kind in ring]
-        assert told == [{"shared": 3}, {"shared": 3}, {"echo": 3}]
-        a.withdraw(uids[0])
-        told = [reader.run(source, kind) for reader, source, kind in ring]
-        assert [one.get("ended") for one in told[:2]] == [1, 1]
-        for reader, source, kind in ring:
-            reader.run(source, kind)
-        assert a.live() == b.live() == c.live() == sorted(values[1:])
-        assert [one.count("signals_signal") for one in (a, b, c)] == [3, 3, 3]
-        withdrawn = "ledger_entry WHERE kind = 'signal.withdrawn'"
-        assert [one.count(withdrawn) for one in (a, b, c)] == [1, 1, 1]
+def test_what_goes_around_three_hubs_by_three_kinds_ends_where_it_began(raised):
+    a, b, c = raised("abc")
+    ring = [(b, a, "taxii"), (c, b, "stopncii"), (a, c, "misp-feed")]
+    for reader, source, kind in ring:
+        reader.pull_from(source, kind)
+    values = [digest()[:32] for _ in range(3)]
+    uids = a.share(*values)
+    told = [reader.run(source, kind) for reader, source, kind in ring]
+    assert told == [{"shared": 3}, {"shared": 3}, {"echo": 3}]
+    a.withdraw(uids[0])
+    told = [reader.run(source, kind) for reader, source, kind in ring]
+    assert [one.get("ended") for one in told[:2]] == [1, 1]
+    for reader, source, kind in ring:
+        reader.run(source, kind)
+    assert a.live() == b.live() == c.live() == sorted(values[1:])
+    assert [one.count("signals_signal") for one in (a, b, c)] == [3, 3, 3]
+    withdrawn = "ledger_entry WHERE kind = 'signal.withdrawn'"
+    assert [one.count(withdrawn) for one in (a, b, c)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("kind", ["taxii", "stopncii"])

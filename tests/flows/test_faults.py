@@ -9,6 +9,7 @@ import pytest
 
 from stemtide.exercises import cast
 from tests.flows.conftest import digest, row, until
+from tests.rounds import rounds
 
 pytestmark = pytest.mark.flow
 
@@ -53,7 +54,7 @@ def test_an_agent_killed_during_a_bulk_share_has_every_signal_once(house):
 
 def test_a_hub_killed_during_a_bulk_share_has_every_signal_once(house):
     agent = house.agent()
-    bulks = [[digest() for _ in range(1500)] for _ in range(6)]
+    bulks = [[digest() for _ in range(1500)] for _ in range(rounds(2, nightly=6))]
     with ThreadPoolExecutor(max_workers=1) as pool:
         for bulk in bulks:
             sharing = pool.submit(share_until_taken, house, [row(one) for one in bulk])
@@ -69,7 +70,8 @@ def test_outcomes_are_counted_once_when_either_side_is_killed(house):
     house.share([row(one) for one in known])
     house.caught_up(agent)
     matched = 0
-    for turn in range(6):
+    turns = rounds(2, nightly=6)
+    for turn in range(turns):
         answers = house.match(agent, [{"sha256": one} for one in known])
         assert all(one["decision"]["action"] == "block" for one in answers)
         matched += len(answers)
@@ -87,7 +89,7 @@ def test_outcomes_are_counted_once_when_either_side_is_killed(house):
     until(lambda: house.health(agent)["outbox"] == 0)
     assert counted() == matched
     per_signal = house.rows("SELECT DISTINCT count FROM signals_sighting")
-    assert per_signal == [(6,)]
+    assert per_signal == [(turns,)]
     assert house.ledger_has_no_gap()
 
 

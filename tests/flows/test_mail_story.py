@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.flows.conftest import House, until
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
 from tests.hub.alerts.test_mail import server
 from tests.hub.orders.cast import ANNEX_1
 from tests.hub.papers.papers import text_of
@@ -67,7 +66,7 @@ print(json.dumps(dataclasses.asdict(made) | told))
 class Stage:
     """A hub that sends its mail to a real server, and a browser that runs no script."""
 
-    def __init__(self, chromium, folder, inbox):  # noqa: F811  # not the fixture
+    def __init__(self, chromium, folder, inbox):
         self.inbox = inbox
         sends = {
             "STEMTIDE_MAIL_URL": f"smtp+plain://127.0.0.1:{inbox.port}",
@@ -110,7 +109,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(chromium, tmp_path):  # noqa: F811  # pytest names fixtures so
+def stage(chromium, tmp_path):
     with server() as inbox:
         made = Stage(chromium, tmp_path, inbox)
         yield made

@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 from stemtide.exercises import cast, provider
 from tests.flows.conftest import House, digest, row, until
 from tests.flows.duty import Person
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -68,11 +67,10 @@ OF_THIS_ORDER = ("contact_point", "reasons", "file_number")
 class Stage:
     """Hub, agent, the provider's webhook, and three people on duty, each in a browser."""
 
-    def __init__(self, chromium, folder):  # noqa: F811  # not the fixture
+    def __init__(self, chromium, folder, hub):
         self.webhook = provider.Receiver()
         script = ASSEMBLE.replace("ADDRESS", self.webhook.start())
-        allowed = {"STEMTIDE_WEBHOOK_LOOPBACK": "1"}
-        self.house = House(folder, script=script, environment=allowed)
+        self.house = House(folder, script=script, hub=hub)
         self.webhook.secret = self.house.told["secret"]
         self.issuer, self.moderator, self.examiner = self.people = [
             Person(chromium, self.house, f"night@{party}.example").sign_in()
@@ -91,8 +89,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(chromium, tmp_path):  # noqa: F811  # pytest names fixtures so
-    made = Stage(chromium, tmp_path)
+def stage(chromium, tmp_path, running_hub):
+    made = Stage(chromium, tmp_path, running_hub)
     yield made
     made.close()
 

@@ -14,10 +14,8 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import expect
 
-from stemtide.exercises import processes
-from tests.flows.conftest import House, until
-from tests.flows.duty import ASSEMBLE, OFFICER, PROVIDER, Duty, Person
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+from tests.flows.conftest import until
+from tests.flows.duty import OFFICER, PROVIDER, Duty, Person
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -58,22 +56,10 @@ def films():
     thread.join()
 
 
-@pytest.fixture
-def house(tmp_path):
-    """A hub that may visit this machine."""
-    made = House(tmp_path, script=ASSEMBLE)
-    made.hub.stop()
-    port = int(made.hub.address.rsplit(":", 1)[1])
-    allowed = {"STEMTIDE_RECHECK_LOOPBACK": "on"}
-    made.hub = processes.hub(tmp_path / "hub", port=port, environment=allowed).start()
-    yield made
-    made.close()
-
-
 class Pair(Duty):
     """An officer of an authority and one of a provider."""
 
-    def __init__(self, chromium, house):  # noqa: F811  # not the fixture
+    def __init__(self, chromium, house):
         self.house, self.figures = house, []
         self.officer = Person(chromium, house, OFFICER).sign_in()
         self.provider = Person(chromium, house, PROVIDER).sign_in()
@@ -81,7 +67,7 @@ class Pair(Duty):
 
 
 @pytest.fixture
-def pair(chromium, house):  # noqa: F811  # pytest names fixtures so
+def pair(chromium, house):
     made = Pair(chromium, house)
     yield made
     made.close()
@@ -159,7 +145,7 @@ def re_check(pair, films):
 
 def minute_later(house):
     """A visit may be asked for a minute after the last: the last was longer ago, for this story."""
-    path = house.folder / "hub" / "hub.sqlite3"
+    path = house.running.database
     with closing(sqlite3.connect(path, timeout=30)) as database, database:
         database.execute("UPDATE rechecks_visit SET at = datetime(at, '-2 minutes')")
         database.execute("UPDATE rechecks_recheck SET taken_at = datetime(taken_at, '-2 minutes')")
@@ -202,7 +188,7 @@ def test_a_referral_action_day_is_one_row_and_is_answered_at_once(pair, house):
     assert {one.email: one.complaints for one in pair.people if one.complaints} == {}
 
 
-def test_the_inbox_works_without_javascript(chromium, house):  # noqa: F811  # pytest names fixtures so
+def test_the_inbox_works_without_javascript(chromium, house):
     sent = refer(house, "https://big-videos.example/1")
     person = Person(chromium, house, PROVIDER, java_script_enabled=False).sign_in()
     person.page.goto("/inbox")

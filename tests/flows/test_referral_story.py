@@ -12,9 +12,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.cli.conftest import run
-from tests.flows.conftest import House, until
-from tests.flows.duty import AGENCY, ASSEMBLE, OFFICER, PARTY, PROVIDER, Person
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+from tests.flows.conftest import until
+from tests.flows.duty import AGENCY, OFFICER, PARTY, PROVIDER, Person
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -26,14 +25,7 @@ HELD = 7
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path, script=ASSEMBLE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def people(chromium, house):  # noqa: F811  # pytest names fixtures so
+def people(chromium, house):
     made = [Person(chromium, house, email).sign_in() for email in (OFFICER, AGENCY, PROVIDER)]
     yield made
     assert {one.email: one.complaints for one in made if one.complaints} == {}

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.flow
 def back_up(house):
     """Copy the hub's database while the hub runs, as docs/run/hub.md says."""
     with (
-        closing(sqlite3.connect(house.folder / "hub" / "hub.sqlite3")) as live,
+        closing(sqlite3.connect(house.running.database)) as live,
         closing(sqlite3.connect(house.folder / "backup.sqlite3")) as copy,
     ):
         live.backup(copy)
@@ -22,7 +22,7 @@ def back_up(house):
 
 def restore(house):
     """Put the copy in the place of the database of a hub that has ended."""
-    database = house.folder / "hub" / "hub.sqlite3"
+    database = house.running.database
     for path in (database, *database.parent.glob("hub.sqlite3-*")):
         path.unlink(missing_ok=True)
     (house.folder / "backup.sqlite3").rename(database)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing in as a person meets it: an invitation, codes from an app, a passkey, in a browser."""
 
-import os
 import re
-import subprocess
 import time
 from urllib.parse import urlsplit
 
@@ -13,13 +11,16 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from stemtide.exercises import cast, processes
+from stemtide.exercises import cast
 from stemtide.hub.parties.rules_people import FAILURES
-from tests.cli.conftest import COMMAND
-from tests.flows.test_board_in_browser import chromium  # noqa: F401  # the same browser
+from tests.cli.conftest import run
+from tests.flows import beginnings
+from tests.flows.beginnings import ASSEMBLE
+from tests.flows.conftest import RunningHub
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
+REQUIRED = {"STEMTIDE_SECOND_FACTOR": "required"}
 EMAIL, PASSWORD = "night@coordinator.example", "lantern over water"
 
 
@@ -28,28 +29,27 @@ def code(secret, *, steps=0):
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
 
 
+@pytest.fixture(scope="session")
+def strict_hub(tmp_path_factory):
+    """The worker's hub that asks for a second factor."""
+    hub = RunningHub(tmp_path_factory.mktemp("hub"), environment=REQUIRED)
+    yield hub
+    hub.process.stop()
+
+
 @pytest.fixture
-def strict(house):
-    """A hub at localhost that asks for a second factor, and the link of an invitation."""
-    folder = house.folder / "hub"
-    house.hub.stop()
-    asked = {"STEMTIDE_SECOND_FACTOR": "required"}
-    hub = processes.hub(folder, environment=asked).start()
-    address = f"http://localhost:{urlsplit(hub.address).port}"
+def strict(strict_hub, _own_settings):
+    """The address at localhost of a hub that asks for a second factor, and an invitation's link."""
+    strict_hub.begin(beginnings.of_script(ASSEMBLE))
+    address = f"http://localhost:{urlsplit(strict_hub.process.address).port}"
     words = ["person", "add", EMAIL, "--party", cast.COORDINATOR, "--role", "coordinator"]
-    said = subprocess.run(
-        [str(COMMAND), *words, "--data-dir", str(folder), "--address", address],
-        env=os.environ | asked,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    yield address, said.stdout.strip()
-    hub.stop()
+    said = run(*words, "--data-dir", strict_hub.folder, "--address", address, **REQUIRED)
+    assert said.code == 0, said.err
+    return address, said.out.strip()
 
 
 @pytest.fixture
-def page(chromium, strict):  # noqa: F811  # pytest names fixtures so
+def page(chromium, strict):
     context = chromium.new_context(base_url=strict[0], viewport={"width": 320, "height": 700})
     made = context.new_page()
     made.complaints = complaints = []
@@ -179,7 +179,7 @@ def test_a_passkey_opens_the_desk_without_a_password_and_so_past_a_lock(page, st
     expect(page.get_by_text("The passkey did not work").first).to_be_visible()
 
 
-def test_a_page_that_is_open_learns_that_its_sitting_was_ended(page, strict, house):
+def test_a_page_that_is_open_learns_that_its_sitting_was_ended(page, strict, strict_hub):
     accept(page, strict[1])
     type_password(page)
     page.get_by_role("link", name="Set up codes").click()
@@ -188,9 +188,8 @@ def test_a_page_that_is_open_learns_that_its_sitting_was_ended(page, strict, hou
     page.get_by_role("button", name="Set up").click()
     page.get_by_role("link", name="To the board").click()
     expect(page.locator("#live")).to_have_class(re.compile("live--on"))
-    folder = house.folder / "hub"
-    words = [str(COMMAND), "person", "sign-out", EMAIL, "--data-dir", str(folder)]
-    subprocess.run(words, capture_output=True, check=True)
+    said = run("person", "sign-out", EMAIL, "--data-dir", strict_hub.folder)
+    assert said.code == 0, said.err
     expect(page).to_have_url(re.compile(r"/sign-in(\?|$)"), timeout=60_000)
     # Whether the stream asks once more, and is refused, before it ends is a matter of luck.
     page.complaints[:] = [one for one in page.complaints if "403 (Forbidden)" not in one]

@@ -16,6 +16,7 @@ from stemtide.matching.alignment import VideoFinder, confidence_of
 from stemtide.matching.alignment_candidates import near
 from stemtide.matching.alignment_store import FrameStore
 from tests.fingerprints.videos import LIMITS, SCENES, changed, clip, encoded, pictures
+from tests.rounds import rounds
 
 KEYS = {name: number for number, name in enumerate(SCENES)}
 
@@ -217,7 +218,7 @@ def test_turned_hashes_are_nearly_those_of_turned_pictures():
             assert (int.from_bytes(value) ^ int.from_bytes(turned)).bit_count() <= 20
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=rounds(12, nightly=50), deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_turning_there_and_back_changes_nothing(value):
     plain = np.frombuffer(value, np.uint8)[None]
@@ -259,7 +260,7 @@ def test_more_evidence_is_never_less_confidence():
     assert confidence_of(20, held=1_000_000) < confidence_of(20, held=10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(12, nightly=40), deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 def test_random_frames_meet_nothing_and_raise_nothing(finder, seed, count):
     rng = np.random.default_rng(seed)

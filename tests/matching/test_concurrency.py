@@ -12,6 +12,7 @@ from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.matching.hamming import HammingIndex
 from stemtide.matching.library import Entry, Library
 from tests.matching import sets
+from tests.rounds import rounds
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +81,7 @@ def test_a_signal_is_found_once_put_has_returned_and_not_once_drop_has(library):
 
     def write(name):
         own = sets.seeded(f"writer {name}")
-        for round_ in range(150):
+        for round_ in range(rounds(40, nightly=150)):
             value, key = own.randbytes(32), 1000 * name + round_
             library.put([Entry(key, Kind.PDQ, value)])
             assert [match.key for match in library.match(sets.picture(value))] == [key]

@@ -9,6 +9,7 @@ from stemtide.fingerprints.gop_print import GROUP, GopPrint
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.matching.gops import GopFinder
 from tests.fingerprints.videos import LIMITS, clip, encoded, pictures, remuxed
+from tests.rounds import rounds
 
 
 def made(blob):
@@ -105,7 +106,7 @@ def test_searches_run_while_signals_come_and_go():
     missed = []
 
     def write():
-        for round_ in range(300):
+        for round_ in range(rounds(80, nightly=300)):
             key = 1 + round_ % 40
             held.put([key], [invented(range(key * 100, key * 100 + 20))])
             held.drop([1 + (round_ * 7) % 40])

@@ -11,6 +11,7 @@ from stemtide.matching.hamming import HammingIndex
 from stemtide.matching.library import Entry, Library, Match
 from tests.matching import sets
 from tests.matching.oracle import Oracle
+from tests.rounds import rounds
 
 SHA, MD5, URL = b"s" * 32, b"m" * 16, b"u" * 32
 BLACK = bytes(32)
@@ -254,7 +255,9 @@ class LibraryIsItsOracle(RuleBasedStateMachine):
 
 
 TestLibraryIsItsOracle = LibraryIsItsOracle.TestCase
-TestLibraryIsItsOracle.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestLibraryIsItsOracle.settings = settings(
+    max_examples=rounds(12, nightly=60), stateful_step_count=25, deadline=None
+)
 
 
 def test_a_large_library_agrees_with_the_oracle_while_it_grows_and_shrinks():

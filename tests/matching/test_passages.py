@@ -17,6 +17,7 @@ from stemtide.matching.passages import (
     confidence_of,
 )
 from tests.fingerprints.texts import ideographs, prose
+from tests.rounds import rounds
 
 BOOKS = {key: prose(f"book {key}", 3000) for key in range(8)}
 
@@ -198,7 +199,7 @@ steps = st.lists(
 
 
 @given(steps=steps, query=st.sets(st.integers(0, 30), max_size=20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(18, nightly=150), deadline=None)
 def test_it_finds_what_counting_by_hand_finds_whatever_was_put_and_dropped(steps, query):
     finder, held = PassageFinder(), {}
     for kind, key, numbers in steps:

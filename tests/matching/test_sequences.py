@@ -6,6 +6,7 @@ import pytest
 
 from stemtide.matching.sequences import SequenceIndex
 from tests.matching.test_concurrency import run_while
+from tests.rounds import rounds
 
 
 def made(rng, length, words=1):
@@ -95,7 +96,7 @@ def test_sequences_are_found_while_others_come_and_go(rng):
     index.put(0, kept, positions)
 
     def write():
-        for round_ in range(150):
+        for round_ in range(rounds(40, nightly=150)):
             index.put(1 + round_ % 7, *made(rng, 40))
             index.put(0, kept, positions)
             index.drop([1 + (round_ + 3) % 7])

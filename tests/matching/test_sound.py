@@ -45,7 +45,24 @@ def track(rng: np.random.Generator, size: int) -> Track:
     return Track(words, np.ones(size, dtype=np.bool_))
 
 
-@pytest.mark.parametrize("variant", sorted(audio_variants.VARIANTS))
+QUICK = {
+    "opus 16 kbit/s",
+    "tempo 1.25",
+    "pitch -1 semitone",
+    "noise 0 dB",
+    "excerpt 5 s",
+    "embedded",
+}
+"""The hardest variant of each kind; `make nightly` takes the others."""
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(variant, marks=() if variant in QUICK else pytest.mark.nightly)
+        for variant in sorted(audio_variants.VARIANTS)
+    ],
+)
 def test_a_sound_is_found_whatever_was_done_to_it(variant):
     samples, other = heard("music", 0), heard("speech", 9)
     rng = np.random.default_rng(5)

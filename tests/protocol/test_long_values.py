@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
 from stemtide.protocol.signals import SignalIn, is_long
 from tests.prints import LONG, long_value, text_value
+from tests.rounds import rounds
 
 
 def signal(kind, value, **changed):
@@ -78,7 +79,7 @@ def test_a_short_value_holds_nothing_but_hex(kind):
 
 
 @pytest.mark.parametrize("kind", LONG)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(37, nightly=300), deadline=None)
 @given(data=st.data())
 def test_whatever_is_sent_is_taken_or_refused_and_nothing_else(kind, data):
     value = bytearray(long_value(kind))

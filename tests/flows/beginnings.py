@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hub's database holds when a story begins; each is made once a test run.
+
+All have the same secret keys, so that a running hub reads whichever it is given.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests import tables
+from tests.once import once
+
+ROOT = Path(__file__).parents[2]
+KEYS = ("secret.key", "media.key")
+FOLDER = "the folder of the hub"
+"""Stands in a command for the folder that it fills."""
+
+ASSEMBLE = """
+import dataclasses, json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from stemtide.exercises import cast
+made = cast.assemble(Path(sys.argv[1]))
+from stemtide.hub.parties import writes
+from stemtide.hub.parties.models import Party
+for name, role in (
+    ("be-crisis-centre", "duty_officer"),
+    ("be-crisis-centre", "coordinator"),
+    ("big-videos", "duty_officer"),
+):
+    writes.add_person(
+        f"{role}@{name}.example",
+        party=Party.objects.get(name=name),
+        role=role,
+        password=made.password,
+        actor="exercise",
+        now=datetime.now(UTC),
+    )
+print(json.dumps(dataclasses.asdict(made)))
+"""
+"""The parties of the demo, and people of three of them."""
+
+SESSIONS_FRESH_S = 300
+"""A beginning in which people are signed in is made anew after so long: sessions end."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """folder: a hub's, with its database; told: what the program that filled it printed."""
+
+    folder: Path
+    told: dict[str, Any]
+
+    def copy_to(self, folder: Path) -> None:
+        """Put the database and the keys into another hub's folder."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (tables.NAME, *KEYS):
+            shutil.copyfile(self.folder / name, folder / name)
+            (folder / name).chmod(0o600)
+
+
+def of_script(script: str) -> Beginning:
+    """Return what a script leaves in the folder that it is called with."""
+    name = hashlib.sha256(script.encode()).hexdigest()[:16]
+    return _made(f"script-{name}", "-c", script, FOLDER)
+
+
+def furnished() -> Beginning:
+    """Return one of everything that has a page."""
+    return _made("furnished", "-m", "tests.flows.furnished", FOLDER)
+
+
+def played() -> Beginning:
+    """Return a crisis that was played two hours long, with people who are signed in."""
+    turn = int(time.time() // SESSIONS_FRESH_S)
+    return _made(f"played-{turn}", "-m", "tests.flows.screenshots", "--seed")
+
+
+def _made(name: str, *program: str) -> Beginning:
+    """Return the beginning that a program makes in a folder with the tables of a new hub."""
+
+    def make(folder: Path) -> None:
+        tables.lay(folder)
+        for key in KEYS:
+            shutil.copyfile(tables.made() / key, folder / key)
+            (folder / key).chmod(0o600)
+        done = subprocess.run(
+            [sys.executable, *(str(folder) if word is FOLDER else word for word in program)],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder),
+                "STEMTIDE_DATA_DIR": str(folder),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        (folder / "told.json").write_text(done.stdout.splitlines()[-1], "utf-8")
+
+    folder = once(name, make)
+    return Beginning(folder, json.loads((folder / "told.json").read_text("utf-8")))
