@@ -138,7 +138,13 @@ def two(raised):
     return raised("ab")
 
 
-@pytest.mark.parametrize("kind", ADDRESS)
+def first_quick(kinds):
+    """The kinds as parameters: `make test` takes the first, and the story of three hubs each."""
+    first, *others = kinds
+    return [first, *(pytest.param(kind, marks=pytest.mark.nightly) for kind in others)]
+
+
+@pytest.mark.parametrize("kind", first_quick(ADDRESS))
 def test_two_hubs_that_follow_one_another_do_not_grow(two, kind):
     a, b = two
     before = a.count("signals_signal"), b.count("signals_signal")
@@ -189,7 +195,7 @@ def test_what_goes_around_three_hubs_by_three_kinds_ends_where_it_began(raised):
     assert [one.count(withdrawn) for one in (a, b, c)] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("kind", ["taxii", "stopncii"])
+@pytest.mark.parametrize("kind", first_quick(["taxii", "stopncii"]))
 def test_what_is_pushed_arrives_once_comes_back_as_an_echo_and_is_taken_back(two, kind):
     a, b = two
     label = f"{kind}-both"
