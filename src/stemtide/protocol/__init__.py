@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words, states and messages that hub and agent share."""
+"""Messages, enums and formats that hub and agent share."""

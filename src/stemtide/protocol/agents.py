@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages from an agent to the hub: how it stands, and what became of content."""
+"""Messages from an agent to the hub: its status, and outcomes of matched content."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from stemtide.protocol.words import Outcome, PartyKind, Scope
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 BUCKET = timedelta(minutes=5)
 """Spans of time in which outcomes are counted; they begin at full multiples of it, in UTC."""
@@ -24,7 +24,7 @@ AGENT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
 class Whoami(BaseModel):
-    """Whom the hub takes the caller for. key: the key's prefix."""
+    """The identity behind an API key. key: the key's prefix."""
 
     party: str
     kind: PartyKind
@@ -33,23 +33,23 @@ class Whoami(BaseModel):
 
 
 class Noted(BaseModel):
-    """Nothing to say: it was noted."""
+    """An empty confirmation: the hub has stored the message."""
 
 
 class AgentTrouble(StrEnum):
-    """What is wrong with an agent that its hub cannot see: it answers, and is not up to date."""
+    """A problem of an agent that its hub cannot see: it responds, but is not up to date."""
 
     DISK = "disk"
     STALLED = "stalled"
 
 
 class AgentStatusIn(BaseModel):
-    """How an agent stands. position: the feed position that its index holds.
+    """The status of an agent. position: the feed position that its index is at.
 
-    troubles: disk: it cannot write to its disk. stalled: it does not take in what the feed has.
+    troubles: disk: it cannot write to its disk. stalled: it does not take in new feed entries.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     version: str = Field(max_length=40)
     position: int = Field(ge=0, le=2**63 - 1)
@@ -60,19 +60,19 @@ class AgentStatusIn(BaseModel):
 
 
 class OutcomeRow(BaseModel):
-    """What became of content that matched one signal, in one span of time.
+    """Counts of one outcome for content that matched one signal, in one time span.
 
     Counts only: never anything about a user, an upload or an account. An agent sends one row for
-    each span of BUCKET, so that the hub can tell when content was met also after an outage; a
-    longer span counts where it ends. The rows of a signal in a report count together at most
-    MOST_A_MINUTE for each minute of the clock from a first_at to its last_at.
+    each span of BUCKET, so that the hub can tell when content was matched even after an outage; a
+    longer span counts at its end. Together, the rows of a signal in a report may count at most
+    MOST_A_MINUTE for each minute from a row's first_at to its last_at.
 
-    language: of the content, as the provider knows it (BCP 47); None where it does not.
-    was: the outcome that the same uploads were reported with before, at the same signal or at
-    was_signal: the hub moves them from there. None for uploads that were not reported yet.
+    language: of the content, as the provider knows it (BCP 47); None if unknown.
+    was: the outcome that was reported for the same uploads before, for the same signal or for
+    was_signal: the hub moves the uploads from there. None for uploads not reported yet.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     signal: UUID
     outcome: Outcome
@@ -93,9 +93,9 @@ class OutcomeRow(BaseModel):
 
 
 class Lookups(BaseModel):
-    """How many look-ups an agent answered so far in one span of BUCKET, matched or not."""
+    """Number of look-ups that an agent answered in one span of BUCKET, matched or not."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     begins_at: AwareDatetime
     count: int = Field(ge=0, le=1_000_000_000_000)
@@ -108,13 +108,13 @@ class Lookups(BaseModel):
 
 
 class OutcomeReportIn(BaseModel):
-    """One report. The hub counts a report id once, however often it is sent.
+    """A report of outcomes. The hub counts a report id once, however often it is sent.
 
-    lookups: for the spans of time of the rows. A row that adds more uploads than that is set aside
-    until a person decides; without them only the bound of rows holds.
+    lookups: for the time spans of the rows. A row that adds more uploads than look-ups is set aside
+    until a person decides. Without lookups only the limit per minute applies.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     report: UUID
     agent: str = Field(pattern=AGENT_NAME)
@@ -129,16 +129,16 @@ class OutcomeReportIn(BaseModel):
 
 
 class RejectedOutcome(BaseModel):
-    """A row that was not counted, and why."""
+    """A row that was not counted, with the reason."""
 
     signal: UUID
     message: str
 
 
 class OutcomeReportOut(BaseModel):
-    """What became of a report. counted is 0 for one that was counted before.
+    """The result of a report. counted is 0 for a report that was counted before.
 
-    set_aside: uploads of rows that say more than the look-ups of their time; a person decides.
+    set_aside: uploads in rows that exceed the look-ups of their time span; a person decides.
     """
 
     report: UUID
@@ -151,7 +151,7 @@ class OutcomeReportOut(BaseModel):
 class OutlierOut(BaseModel):
     """A row of a report that was set aside: it adds more uploads than the agent looked up.
 
-    is_counted: whether it counts in sums; None while nobody has decided.
+    is_counted: whether the row counts in sums; None until somebody decides.
     """
 
     id: UUID
@@ -173,6 +173,6 @@ class OutlierOut(BaseModel):
 class OutlierDecisionIn(BaseModel):
     """Whether a row that was set aside counts."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     is_counted: bool

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about alerts: what a party is told, and that it has it."""
+"""Messages about alerts and their acknowledgement."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from stemtide.protocol.words import Urgency
 
 
 class AlertReceiptOut(BaseModel):
-    """Who acknowledged: via says how; step counts from 0, the first step of the ladder."""
+    """An acknowledgement. via: how it was given. step: the escalation step, counted from 0."""
 
     received_at: AwareDatetime
     via: str
@@ -17,9 +17,9 @@ class AlertReceiptOut(BaseModel):
 
 
 class AlertOut(BaseModel):
-    """One alert, as its party's machine reads it. title and text are English.
+    """An alert, as its party's programs read it. title and text are in English.
 
-    next_step_due: when the next step of the ladder is asked, if nobody acknowledges.
+    next_step_due: when the next escalation step is notified if nobody acknowledges.
     """
 
     id: UUID

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches as files of comma-separated values: what people send, and what they get back."""
+"""CSV files of batches: referrals to send, and the result of each row."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from stemtide.protocol.csv_cells import guard
 COLUMNS = (
     *("url", "provider", "reason", "labels", "terms", "language", "ideology", "content_type"),
 )
-"""Columns of a file, in any order; only url must be there, where defaults say the others."""
+"""Columns of a file, in any order. Only url is required if defaults give the others."""
 
 _LONGEST = {
     "url": 10_000,
@@ -23,19 +23,20 @@ _LONGEST = {
     "ideology": 100,
     "content_type": 100,
 }
-"""Characters of a cell that travel: more is wrong anyway, and is said to be."""
+"""Maximum characters of a cell; longer cells are cut here and refused by validation."""
 
 _OUT = ("number", "outcome", "reference", "message", "provider", "url", "referral")
 
 
 class BatchFileError(ValueError):
-    """A file is no batch. The words say what is wrong, and what to do."""
+    """A file cannot be read as a batch. The message says why, and the remedy."""
 
 
 def read_rows(text: str, *, defaults: Mapping[str, str] | None = None) -> list[BatchRowIn]:
-    """The rows of a file, numbered from 1; commas or semicolons, whichever its first line has.
+    """Return the rows of a CSV file, numbered from 1.
 
-    defaults: what stands in a column where the file has none, or an empty cell.
+    The separator is a comma or a semicolon, whichever the first line has more of.
+    defaults: values for columns that the file lacks, and for empty cells.
 
     raises: BatchFileError.
     """
@@ -47,27 +48,28 @@ def read_rows(text: str, *, defaults: Mapping[str, str] | None = None) -> list[B
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         _check_columns(names)
         reader.fieldnames = names
-        rows = [one for one in reader if any(_cell(one, name) for name in COLUMNS)]
+        rows = [row for row in reader if any(_cell(row, name) for name in COLUMNS)]
     except csv.Error as error:
-        raise BatchFileError(f"line {reader.line_num} is not as it should be: {error}") from error
+        raise BatchFileError(f"line {reader.line_num} is no valid CSV: {error}") from error
     if not rows:
         raise BatchFileError("the file has no rows: put one address in each line below the heading")
     if len(rows) > MAX_ROWS:
         raise BatchFileError(f"the file has {len(rows)} rows: send at most {MAX_ROWS} in a batch")
-    said = defaults or {}
+    fallbacks = defaults or {}
     return [
         BatchRowIn(
             number=number,
             **{
-                name: (_cell(one, name) or said.get(name, ""))[: _LONGEST[name]] for name in COLUMNS
+                name: (_cell(row, name) or fallbacks.get(name, ""))[: _LONGEST[name]]
+                for name in COLUMNS
             },
         )
-        for number, one in enumerate(rows, start=1)
+        for number, row in enumerate(rows, start=1)
     ]
 
 
 def write_rows(rows: Iterable[BatchRowOut]) -> str:
-    """What became of rows, as a file. A cell that a spreadsheet would run is made words."""
+    """Return the results of rows as CSV. Cells that a spreadsheet would run are escaped."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_OUT)
@@ -77,7 +79,7 @@ def write_rows(rows: Iterable[BatchRowOut]) -> str:
 
 
 def _check_columns(names: list[str]) -> None:
-    """Refuse a file without addresses, or with columns that nobody reads."""
+    """Refuse a file that has no url column, an unknown column or a duplicate column."""
     if "url" not in names:
         raise BatchFileError(
             "the first line names no column url: write a heading such as url,provider,reason,labels"
@@ -91,5 +93,5 @@ def _check_columns(names: list[str]) -> None:
 
 
 def _cell(row: Mapping[str, str | None], name: str) -> str:
-    """What stands in a cell; "" where there is none."""
+    """Return the text of a cell, "" if it is empty."""
     return (row.get(name) or "").strip()

@@ -7,19 +7,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from stemtide.protocol.words_referrals import RowOutcome
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MAX_ROWS_AT_ONCE = 1000
-"""Rows that travel in one request."""
+"""Maximum rows of a request."""
 
 MAX_ROWS = 20_000
-"""Rows of one batch."""
+"""Maximum rows of a batch."""
 
 
 class BatchIn(BaseModel):
-    """A batch to send rows into. Opening it again under the same name gives the one there is."""
+    """A new batch. Opening it again under the same name returns the existing batch."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     name: str = Field(min_length=3, max_length=120)
     crisis: UUID | None = None
@@ -27,12 +27,12 @@ class BatchIn(BaseModel):
 
 
 class BatchRowIn(BaseModel):
-    """One row, as a file says it: words that may be wrong, so that each row gets its own answer.
+    """A row of a batch, as a file has it. Values are not validated here: each row gets its result.
 
-    number: its place in the file, from 1; a row that was sent before is not sent again.
+    number: its position in the file, from 1; a row that was sent before is not sent again.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     number: int = Field(ge=1, le=MAX_ROWS)
     url: str = Field(default="", max_length=10_000)
@@ -46,18 +46,18 @@ class BatchRowIn(BaseModel):
 
 
 class RowsIn(BaseModel):
-    """Some rows of a batch. again: also addresses that were referred and answered before."""
+    """Rows to add to a batch. again: also refer URLs that were referred and answered before."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     rows: tuple[BatchRowIn, ...] = Field(min_length=1, max_length=MAX_ROWS_AT_ONCE, fail_fast=True)
     again: bool = False
 
 
 class CheckRowsIn(BaseModel):
-    """Rows to be tried without sending any: what would become of them in such a batch."""
+    """Rows for a dry run: nothing is sent, and each row gets the result that it would have."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     rows: tuple[BatchRowIn, ...] = Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)
     again: bool = False
@@ -66,7 +66,7 @@ class CheckRowsIn(BaseModel):
 
 
 class BatchRowOut(BaseModel):
-    """What became of one row, or would. message: what is wrong with it, and the remedy."""
+    """The result of a row, or of its dry run. message: the error and its remedy."""
 
     number: int
     url: str
@@ -78,13 +78,13 @@ class BatchRowOut(BaseModel):
 
 
 class RowsOut(BaseModel):
-    """What became of some rows, in the order sent."""
+    """The results of rows, in the order sent."""
 
     rows: list[BatchRowOut]
 
 
 class RowPage(BaseModel):
-    """Rows of a batch by number; next: the number to go on after."""
+    """A page of a batch's rows by number. next: the number to continue after."""
 
     rows: list[BatchRowOut]
     next: int
@@ -92,7 +92,7 @@ class RowPage(BaseModel):
 
 
 class BatchOut(BaseModel):
-    """A batch as its sender or an agency reads it. outcomes: how many rows met each."""
+    """A batch, as its sender or an agency reads it. outcomes: number of rows per outcome."""
 
     id: UUID
     name: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals as rows of a table: which columns there are, and what a row shares."""
+"""Columns of tables of signals, and the conversion of a row to the fields of a signal."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,20 +16,21 @@ from stemtide.protocol.signals import SignalIn
 from stemtide.protocol.words import SignalState
 
 SHARED = tuple(SignalIn.model_fields)
-"""Columns that a sharer says: the fields of SignalIn by their wire names."""
+"""Columns that the sharer sets: the fields of SignalIn by their wire names."""
 
 TOLD = (
     *("id", "position", "state", "url", "disputed", "shared_by", "shared_at"),
     *("withdrawn_at", "withdraw_reason"),
 )
-"""Columns that a hub tells beside them. They are no part of a share, but they are read: what no
-longer lives is not shared anew, and of an address the address is taken and not its digest."""
+"""Columns that only the hub sets. They are not shared, but read on import: signals that have ended
+are skipped, and the URL is taken instead of its digest.
+"""
 
-COLUMNS = (*SHARED[:2], "url", *SHARED[2:], *(one for one in TOLD if one != "url"))
+COLUMNS = (*SHARED[:2], "url", *SHARED[2:], *(name for name in TOLD if name != "url"))
 """Columns in the order of an export."""
 
 LISTS = frozenset({"labels", "audience", "via"})
-"""Columns that hold several words, with BETWEEN between them where a cell is one text."""
+"""Columns with several values, separated by BETWEEN in a text cell."""
 
 _NUMBER = SchemaValidator(core_schema.int_schema()).validate_python
 _CLAIM = SchemaValidator(core_schema.bool_schema()).validate_python
@@ -37,8 +38,9 @@ _CELLS = (
     *((name, _NUMBER, (str,)) for name in ("quality", "within_bits", "confidence")),
     ("exercise", _CLAIM, (str, int)),
 )
-"""Columns whose values a table may hold otherwise: what reads them, and as what they are written.
-Without it each bulk of a table would be refused, as a message takes no text for a number."""
+"""Columns whose type may differ in a table: name, parser, accepted types. Without it every bulk
+from a table would be refused, as strict messages do not accept text for numbers.
+"""
 
 BETWEEN = "|"
 
@@ -49,31 +51,31 @@ HUB_HEADER = "Stemtide-Hub"
 """Header of an export: the hub's own id."""
 
 POSITION_HEADER = "Stemtide-Position"
-"""Header of an export: the feed position that it is of; what changed later lies after it."""
+"""Header of an export: its feed position. Later changes are in the feed after it."""
 
 Row: TypeAlias = dict[str, Any]
-"""Fields of one row by the names of columns; what is not said is not there."""
+"""Fields of a row by column name; absent fields are omitted."""
 
 
 class BulkFileError(ValueError):
-    """A file cannot be read on. The words name the place, what is wrong, and what to do."""
+    """A file cannot be read on. The message names the line, the error and the remedy."""
 
 
 class BadRow(NamedTuple):
-    """Why a row cannot be shared as it stands; the rows after it can be read."""
+    """The reason why a row cannot be shared; rows after it can still be read."""
 
     field: str
     message: str
 
 
 class LeftOut(NamedTuple):
-    """A row that is rightly not shared: it ended, or is disputed where it comes from."""
+    """A row that is skipped on purpose: its signal has ended, or its source disputes it."""
 
     why: str
 
 
 class Found(NamedTuple):
-    """What lies at a line of a file, counted from 1: a signal to share, or why there is none."""
+    """The content of a line (counted from 1): a signal to share, or why it is not shared."""
 
     line: int
     what: Row | BadRow | LeftOut
@@ -81,12 +83,12 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a file's columns mean.
+    """How to read the columns of a file.
 
-    renamed:  their names to ours, both in lower case; "" leaves a column out.
-    defaults: what stands in a field where a row says nothing.
-    named:    what makes names of content unique that are no UUIDs; "": such names are refused.
-    takes_disputed: share also what is disputed where it comes from.
+    renamed:  file column to Stemtide column, both in lower case; "" leaves a column out.
+    defaults: values for fields that a row lacks.
+    named:    a namespace for content names that are not UUIDs; "" refuses such names.
+    takes_disputed: also share signals that their source disputes.
     """
 
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -94,25 +96,25 @@ class Columns:
     named: str = ""
     takes_disputed: bool = False
 
-    def ours(self, theirs: Iterator[str] | list[str]) -> list[str]:
-        """Our names of a table's columns, "" for one that is left out. raises: BulkFileError."""
-        said = [(name or "").strip().lower() for name in theirs]
-        names = [self.renamed.get(name, name) for name in said]
+    def ours(self, headings: Iterator[str] | list[str]) -> list[str]:
+        """Return Stemtide's name of each column, "" for omitted columns. raises: BulkFileError."""
+        file_names = [(name or "").strip().lower() for name in headings]
+        names = [self.renamed.get(name, name) for name in file_names]
         if len(names) > MAX_COLUMNS:
             raise BulkFileError(f"there are {len(names)} columns: leave out what is no signal's")
-        for their, our in zip(said, names, strict=True):
+        for their, our in zip(file_names, names, strict=True):
             if our and our not in COLUMNS:
-                known = ", ".join(COLUMNS)
+                known_names = ", ".join(COLUMNS)
                 raise BulkFileError(
                     f"there is no column {their[:40]!r}: leave it out, or name it as ours (in a"
-                    f" command: --column {their[:40]}=NAME); known are {known}"
+                    f" command: --column {their[:40]}=NAME); known are {known_names}"
                 )
-        if twice := sorted({one for one in names if one and names.count(one) > 1}):
+        if twice := sorted({name for name in names if name and names.count(name) > 1}):
             raise BulkFileError(f"the column {twice[0]!r} is there twice: leave one out")
         return names
 
     def shared(self, row: Row) -> Row | BadRow | LeftOut:
-        """What a row shares, or why it shares nothing. Fields are not checked: SignalIn does."""
+        """Return the fields to share, or why the row is not shared. SignalIn validates them."""
         state = row.get("state", SignalState.LIVE)
         if state != SignalState.LIVE:
             return LeftOut(f"{state}"[:20])
@@ -127,7 +129,7 @@ class Columns:
         return body
 
     def _place_content(self, body: Row) -> BadRow | None:
-        """Let a name that is no UUID stand for one, the same each time the file is read."""
+        """Replace a content name that is not a UUID with a UUID derived from it (stable)."""
         name = body.get("content")
         if not self.named or not isinstance(name, str):
             return None
@@ -139,28 +141,28 @@ class Columns:
 
 
 def _read_cells(body: Row) -> None:
-    """Read texts as the numbers and claims that messages have; what is neither stays as it is."""
+    """Convert texts to int or bool where the field's type asks for it; leave others as they are."""
     for name, read, written in _CELLS:
-        said = body.get(name)
-        if type(said) in written:
+        cell = body.get(name)
+        if type(cell) in written:
             try:
-                body[name] = read(said)
+                body[name] = read(cell)
             except ValidationError:
-                continue  # for whoever reads the message to name
+                continue  # SignalIn reports the error
 
 
 def _place_url(body: Row) -> BadRow | None:
-    """Of a web address share the address: its digest alone would not tell anybody what it is."""
+    """Share a URL itself instead of its digest, which would not tell anybody the URL."""
     address = body.get("url")
     if not address or body.get("kind") != Kind.URL:
         return None
-    said, reach = body.get("value"), body.get("reach")
-    if said:
+    value, reach = body.get("value"), body.get("reach")
+    if value:
         try:
             spelled = rule_of(str(address), reach=Reach[str(reach or Reach.ADDRESS.name).upper()])
         except (UrlError, KeyError) as error:
             return BadRow("url", str(error))
-        if digest(spelled).hex() != str(said).lower():
+        if digest(spelled).hex() != str(value).lower():
             return BadRow("value", "is not the digest of the url beside it: leave one of them out")
     body["value"] = address
     return None

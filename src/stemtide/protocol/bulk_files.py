@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of signals as text, read a row at a time: CSV, JSON lines, vPDQ, and the lines of tx.
+"""Readers for files of signals: CSV, JSON lines, vPDQ, and python-threatexchange's text lines.
 
-However long a file is, no more of it than one row is held. A hostile one costs a line of
-MAX_LINE_BYTES, and is told where it ends.
+Files are read a row at a time, so memory use does not grow with the file. A line is limited to
+MAX_LINE_BYTES; the error names the line that is longer.
 """
 
 import csv
@@ -26,7 +26,7 @@ from stemtide.protocol.bulk_columns import (
 from stemtide.protocol.csv_cells import unguard
 
 MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 65_536
-"""Bytes of one line: the longest value in hex, and everything else that a row says."""
+"""Maximum bytes of a line: the longest value in hex, and all other fields."""
 
 # Of the whole process, so set once: a cell may be as long as a row, which has a limit of its own.
 csv.field_size_limit(MAX_LINE_BYTES)
@@ -43,18 +43,18 @@ KIND_OF_TX = {
     "vpdq": Kind.VIDEO,
     **{f"stemtide_{kind}": kind for kind in Kind if kind is not Kind.PDQ},
 }
-"""What tx, and our types in it, name a kind."""
+"""Our kind for each type name of tx, including the types that we add to it."""
 
 _NOT_OURS = {
     "url_md5": "an MD5 of an address leads back to none: share the address",
     "raw_text": "texts are compared by fingerprints: stemtide signal share FILE.txt makes one",
     "trend_query": "a query is no fingerprint: there is nothing to share",
 }
-"""What tx also holds, and why it cannot be shared."""
+"""Types of tx that cannot be shared, and why."""
 
 
 def text_lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a file in UTF-8, with their ends; a mark at the beginning is no part of it.
+    """Yield the lines of a UTF-8 file with their ends, without a byte order mark.
 
     raises: BulkFileError naming the line, for another encoding or a line that is far too long.
     """
@@ -81,13 +81,14 @@ def text_lines(stream: BinaryIO) -> Iterator[str]:
 
 
 def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
-    """The rows of a CSV file; commas, semicolons or tabs, whichever its heading has most.
+    """Yield the rows of a CSV file. The separator is the most frequent of , ; and tab.
 
     An empty cell says nothing, and an empty row is none. raises: BulkFileError.
     """
     rest = iter(lines)
     first, begin = next(rest, ""), 0
-    if first.lower().startswith("sep="):  # a spreadsheet says it in a line of its own
+    # Some spreadsheets name the separator in a line of its own.
+    if first.lower().startswith("sep="):
         apart, first, begin = first[4:5].strip() or "\t", next(rest, ""), 1
     else:
         apart = max(_SEPARATORS, key=first.count)
@@ -113,7 +114,7 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
 
 
 class _OfRows(Iterator[str]):
-    """The lines of rows that may go over several, no more of a row than may be held.
+    """Lines of a CSV file, with a limit on the length of a row that spans several lines.
 
     number: lines before.
     """
@@ -124,7 +125,7 @@ class _OfRows(Iterator[str]):
         self._first = number + 1
 
     def begin(self) -> None:
-        """Say that the next line begins a row."""
+        """Start a new row at the next line."""
         self._first, self._weight = self._number + 1, 0
 
     def __next__(self) -> str:
@@ -140,7 +141,7 @@ class _OfRows(Iterator[str]):
 
 
 def _row(cells: list[str], names: list[str]) -> Row | BadRow:
-    """The cells that say something, by the names of columns."""
+    """Return the non-empty cells by column name."""
     if len(cells) != len(names):
         return BadRow(
             "", f"has {len(cells)} cells and the heading {len(names)}: quote what holds separators"
@@ -157,33 +158,33 @@ def _row(cells: list[str], names: list[str]) -> Row | BadRow:
 
 
 def listed(text: str) -> list[str]:
-    """The words of a cell that holds several."""
-    return [word for one in text.split(BETWEEN) if (word := one.strip())]
+    """Return the values of a cell that holds several."""
+    return [word for part in text.split(BETWEEN) if (word := part.strip())]
 
 
 def read_json_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
-    """The rows of a file with a JSON object a line; null says nothing."""
+    """Yield the rows of a file with one JSON object a line; null counts as absent."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield Found(number, _object(line, columns))
 
 
 def _object(line: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
-    """What one JSON line shares."""
+    """Return the fields that a JSON line shares, or why it is not shared."""
     try:
-        told = msgspec.json.decode(line)
+        record = msgspec.json.decode(line)
     except (ValueError, RecursionError) as error:
         return BadRow("", f"is no JSON: {error}")
-    if not isinstance(told, dict):
+    if not isinstance(record, dict):
         return BadRow("", "is no JSON object: write one signal a line")
     named = columns.renamed
-    row = {named.get(name, name): one for name, one in told.items() if one is not None}
+    row = {named.get(name, name): value for name, value in record.items() if value is not None}
     row.pop("", None)
     return columns.shared(row)
 
 
 def read_tx_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
-    """The rows of a file of lines `signal_type value`, as tx's local_file has them."""
+    """Yield the rows of a file of lines `signal_type value`, as tx's local_file writes them."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -198,7 +199,7 @@ def read_tx_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
 
 
 def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
-    """The films of a file of vPDQ: a JSON list a line, or lines of frames numbered from 0 anew.
+    """Yield the videos of a vPDQ file: a JSON list a line, or lines of frames numbered from 0.
 
     raises: BulkFileError where a film has more frames than any may.
     """
@@ -225,7 +226,7 @@ def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
 
 
 def _film(text: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
-    """What a film's vPDQ shares: a video fingerprint of its whole frames."""
+    """Return the fields of a video fingerprint made of a vPDQ text's full frames, or the error."""
     try:
         value = from_text(text).to_bytes()
     except FingerprintError as error:
@@ -239,4 +240,4 @@ READERS: dict[str, Callable[[Iterable[str], Columns], Iterator[Found]]] = {
     "tx": read_tx_lines,
     "vpdq": read_vpdq,
 }
-"""What reads each form of text."""
+"""Reader of each text format."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals as files that leave: CSV, JSON lines with every mark; vPDQ, lines of tx without."""
+"""Writers for exported signals: CSV and JSON lines with handling marks, vPDQ and tx without."""
 
 import csv
 import io
@@ -26,25 +26,25 @@ _NAMES_IN_TX = {
 
 
 def csv_heading() -> str:
-    """The first line of a CSV file."""
+    """Return the first line of a CSV export."""
     return _csv([COLUMNS])
 
 
 def csv_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows by names as CSV, without a heading. No spreadsheet takes a cell for a formula."""
+    """Return rows as CSV without a heading; cells that a spreadsheet would run are escaped."""
     return _csv([_cell(row.get(name)) for name in COLUMNS] for row in rows)
 
 
 def json_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows by names as JSON lines, their columns in one order."""
+    """Return rows as JSON lines, with their columns in a fixed order."""
     return _ENCODER.encode_lines({name: row.get(name) for name in COLUMNS} for row in rows)
 
 
 def tx_line(row: Mapping[str, Any]) -> str | None:
-    """A signal as a line that tx's local_file reads; None for one that it cannot stand for.
+    """Return a signal as a line for tx's local_file, or None if the format cannot express it.
 
-    Left out are kinds that tx has not, addresses that are known by digest or reach further, and
-    what is disputed: the line could not say so.
+    It cannot express kinds that tx does not have, URLs that are known by digest only or cover more
+    than one address, and disputes.
     """
     kind = Kind(row["kind"])
     if not _may_be_bare(row):
@@ -60,7 +60,7 @@ def tx_line(row: Mapping[str, Any]) -> str | None:
 
 
 def vpdq_line(row: Mapping[str, Any]) -> str | None:
-    """A film as vPDQ's JSON list on one line; None for what is no film, or is disputed."""
+    """Return a video as vPDQ's JSON list on one line; None for other kinds and disputed signals."""
     if Kind(row["kind"]) is not Kind.VIDEO or not _may_be_bare(row):
         return None
     film = _vpdq(row["value"])
@@ -68,18 +68,18 @@ def vpdq_line(row: Mapping[str, Any]) -> str | None:
 
 
 def _may_be_bare(row: Mapping[str, Any]) -> bool:
-    """Whether a signal may stand in a form that says nothing of it but its value."""
+    """Whether a signal may be exported as a bare value, in a format without handling marks."""
     return row["state"] == SignalState.LIVE and not row["disputed"] and not row["exercise"]
 
 
 def _vpdq(value: str) -> str:
-    """The whole frames of a film as a JSON list; "" where it has none."""
+    """Return the full frames of a video as a JSON list, "" if it has none."""
     try:
         film = VideoPrint.from_bytes(bytes.fromhex(value))
     except (FingerprintError, ValueError):
         return ""
-    told = to_json(film)
-    return "" if told == "[]" else told
+    frames = to_json(film)
+    return "" if frames == "[]" else frames
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> str:
@@ -89,7 +89,7 @@ def _csv(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401  # of any column
-    """A value as a cell: nothing where nothing is said."""
+    """Return a value as the text of a cell, "" for None."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture made for the purpose, whose hashes stand in every list: what proves a line works.
+"""A test picture whose hashes are in every hash list, to prove that matching works end to end.
 
-An index of one PDQ hash loses it when tx or HMA store it, so the first hash of a crisis would match
-nothing. Two that are always there prevent it, and whoever looks the picture up sees that the whole
-line works, from the hub to the answer.
+tx and HMA lose an index that holds a single PDQ hash, so the first hash of a crisis would match
+nothing. Two hashes that are always there prevent it, and a look-up of the picture shows that the
+whole path works, from the hub to the response.
 """
 
 import io
@@ -30,7 +30,7 @@ _WAVES = ((1, 2, 0.4), (3, 1, 1.9), (2, 5, 2.6), (5, 3, 0.9), (7, 6, 1.3), (4, 7
 
 @cache
 def picture() -> bytes:
-    """The picture as a PNG file: waves across waves, of nothing and nobody."""
+    """Return the picture as a PNG file: a wave pattern that shows nothing and nobody."""
     y, x = np.mgrid[0:_SIZE, 0:_SIZE] * (np.pi / _SIZE)
     waves = sum(np.cos(across * x + shift) * np.cos(down * y) for across, down, shift in _WAVES)
     grey = np.interp(waves, (-3.0, 3.0), (0, 255)).astype(np.uint8)
@@ -40,8 +40,8 @@ def picture() -> bytes:
 
 
 def records() -> list[RecordOut]:
-    """The canary as records. Nobody says that it is to be blocked."""
-    said = FeedbackOut(source=SOURCE, feedbackValue=Feedback.NONE, tags=["canary"])
+    """Return the canary as StopNCII records. No feedback asks to block it."""
+    feedback = FeedbackOut(source=SOURCE, feedbackValue=Feedback.NONE, tags=["canary"])
     return [
         RecordOut(
             lastModtimestamp=STAMP_S,
@@ -49,7 +49,7 @@ def records() -> list[RecordOut]:
             hashValue=value,
             hashStatus=Status.ACTIVE,
             caseNumbers={},
-            CSPFeedbacks=[said],
+            CSPFeedbacks=[feedback],
         )
         for value in HASHES
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about complaints: a provider's link for one decision, what is said, what is decided."""
+"""Messages about complaints: the provider's link, the complaint and its outcome."""
 
 from typing import Annotated
 from uuid import UUID
@@ -15,34 +15,36 @@ from stemtide.protocol.words_complaints import (
     Restriction,
 )
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MIN_WORDS = 10
-"""Characters that say nothing yet."""
+"""Minimum characters of a complaint, and of a decision's reasons."""
 
 MAX_WORDS = 4000
-"""Characters that somebody has to say why, and a provider to answer."""
+"""Maximum characters of a complaint, and of a decision's reasons."""
 
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,119}$")]
-"""A provider's own name of a decision: opaque, without an at sign, so that it is no address."""
+"""A provider's own identifier of a decision: opaque, without an at sign, so it is no e-mail
+address.
+"""
 
 Hand = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$")]
-"""A provider's own name of whoever decided: opaque as well, and no address."""
+"""A provider's own identifier of the person who decided: opaque as well, and no e-mail address."""
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
-"""A language as its tag says it. source: RFC 5646, its primary part."""
+"""A language code. source: RFC 5646, primary subtag."""
 
 
 class ComplaintLinkIn(BaseModel):
-    """One decision of a provider that somebody may complain of. Nothing in it about a user.
+    """A decision of a provider that may be complained about. Contains nothing about a user.
 
-    reference:    the provider's own name of the decision; one complaint for each.
-    basis:        what it rests on; ground: the id of that signal, referral or order.
-    acted_at:     when the provider acted. acted_by: who decided, as its own tools name them.
-    is_automatic: no person looked before it was done.
+    reference:    the provider's own identifier of the decision; one complaint for each.
+    basis:        what the decision rests on; ground: the id of that signal, referral or order.
+    acted_at:     when the provider acted. acted_by: who decided, by an identifier of the provider.
+    is_automatic: no person looked before the action.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reference: Reference
     basis: ComplaintBasis
@@ -55,7 +57,7 @@ class ComplaintLinkIn(BaseModel):
 
 
 class ComplaintLinkOut(BaseModel):
-    """A link for the statement of reasons. It opens the page to complain on until expires_at."""
+    """A link for the statement of reasons. Its page accepts a complaint until expires_at."""
 
     reference: str
     link: str
@@ -64,23 +66,23 @@ class ComplaintLinkOut(BaseModel):
 
 
 class ComplaintIn(ComplaintLinkIn):
-    """A complaint that reached the provider in its own way, filed on the uploader's behalf."""
+    """A complaint that the provider received elsewhere and files on the uploader's behalf."""
 
     text: str = Field(min_length=MIN_WORDS, max_length=MAX_WORDS)
     language: Language = "en"
 
 
 class ComplaintOutcomeIn(BaseModel):
-    """What a reviewer decides.
+    """A reviewer's decision.
 
-    exemption:   the context that makes the content lawful; "none" where no such context does.
+    exemption:   the context that makes the content lawful; "none" if no such context does.
     finding:     upheld only: what was wrong. ground: the signal itself.
-    reasons:     for the uploader, who reads them as they stand.
-    note:        for whoever asked for the measure: no personal data.
-    reviewed_by: who reviewed, as the provider's own tools name them; needed from a machine.
+    reasons:     shown to the uploader word for word.
+    note:        for the party that asked for the measure: no personal data.
+    reviewed_by: the reviewer, by an identifier of the provider; required from a machine.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     is_upheld: bool
     exemption: Exemption
@@ -91,29 +93,29 @@ class ComplaintOutcomeIn(BaseModel):
 
 
 class ComplaintTakeIn(BaseModel):
-    """Take a complaint up. reviewed_by: who does, as the provider's own tools name them."""
+    """Take up a complaint. reviewed_by: the reviewer, by an identifier of the provider."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reviewed_by: Hand | None = None
 
 
 class RedressIn(BaseModel):
-    """What is answered to that: keep it and say why, or take it back. No personal data."""
+    """The response to a request for redress: keep with a reason, or take back. No personal data."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     keep: bool
     reason: str = Field(default="", max_length=500)
 
 
 class ComplaintOut(BaseModel):
-    """A complaint as the provider whose decision it is about reads it.
+    """A complaint, as the provider that made the decision reads it.
 
-    number:  the provider's own count. due_at: when the uploader must know the outcome.
+    number:  the provider's own count. due_at: when the uploader must be told the outcome.
     text, reasons: empty once erased_at is set.
-    redress: where what was asked of asked_of stands; None: nothing was asked of anybody.
-    seal:    with the text it gives the digest that the ledger keeps; see docs.
+    redress: the state of the request to asked_of; None if nobody was asked.
+    seal:    with the text it yields the digest in the ledger; see docs.
     """
 
     id: UUID
@@ -148,16 +150,16 @@ class ComplaintOut(BaseModel):
 
 
 class ComplaintFiledOut(BaseModel):
-    """A complaint that was just filed. code: what the uploader asks with where it stands."""
+    """A complaint that was just filed. code: lets the uploader follow its state."""
 
     complaint: ComplaintOut
     code: str
 
 
 class RedressOut(BaseModel):
-    """What a complaint asks of whoever asked for the measure: nothing of what the uploader said.
+    """A request for redress to the party that asked for the measure, without the uploader's words.
 
-    basis, ground: what it is about. is_upheld: False where the provider obeys, and has doubts.
+    basis, ground: the subject. is_upheld: False where the provider complies but has doubts.
     """
 
     id: UUID
@@ -176,9 +178,9 @@ class RedressOut(BaseModel):
 
 
 class StandingOut(BaseModel):
-    """Where a complaint stands, as whoever complained reads it. Nobody is named but the provider.
+    """The state of a complaint, as the complainant reads it. It names nobody but the provider.
 
-    state: None where nobody has complained yet.
+    state: None if no complaint was filed yet.
     """
 
     provider: str

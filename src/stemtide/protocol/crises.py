@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about crises: warning, triage, checklist, proposals, moves, joining, neighbours."""
+"""Messages about crises: warnings, triage, checklists, proposals, participants and neighbours."""
 
 from typing import Annotated
 from uuid import UUID
@@ -21,10 +21,10 @@ from stemtide.protocol.words import (
     TriageOutcome,
 )
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MAX_PARTIES = 500
-"""Parties named in one invitation."""
+"""Maximum parties of an invitation."""
 
 _INK = r"[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _THREE = StringConstraints(min_length=3, strip_whitespace=True, pattern=rf"{_INK}[\s\S]+{_INK}")
@@ -38,17 +38,17 @@ Reason = Annotated[str, _THREE, StringConstraints(max_length=2000)]
 
 
 class WarningIn(BaseModel):
-    """An early warning: the first word of what may become a crisis.
+    """An early warning of an event that may become a crisis.
 
     framework:  the newest version unless another is named.
-    happened_at: when the event happened; None as long as nobody knows.
+    happened_at: when the event happened; None if not known.
     countries:  ISO 3166 alpha-2 codes of the states concerned.
-    event_refs: what others call the event, as in "gifct:2026-011"; warnings that share one are
-                pointed out to each other's readers.
+    event_refs: identifiers that others use for the event, such as "gifct:2026-011"; readers of
+                warnings that share one are pointed to each other.
     invite:     names of the parties that the warning is addressed to.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     name: str = Field(min_length=3, max_length=200)
     framework: str = Field(
@@ -63,30 +63,30 @@ class WarningIn(BaseModel):
 
 
 class CountriesIn(BaseModel):
-    """Countries that a crisis turns out to concern, beside those that it names."""
+    """Further countries that a crisis turns out to concern."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     countries: tuple[Country, ...] = Field(min_length=1, max_length=50, fail_fast=True)
 
 
 class CheckIn(BaseModel):
-    """An answer to one test of the checklist, with its evidence."""
+    """An answer to one question of the checklist, with its evidence."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     answer: CheckAnswer
     evidence: str = Field(default="", max_length=2000)
 
 
 class TriageIn(BaseModel):
-    """How grave and how fast, by the levels of the framework's matrix.
+    """A rating of harm and virality, by the levels of the framework's matrix.
 
-    outcome: another than the cell says; needs a reason.
-    close:   close the warning in the same act, where it comes to business as usual.
+    outcome: if other than the matrix's; needs a reason.
+    close:   also close the warning, if the outcome is business as usual.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     harm: int = Field(ge=0, le=20)
     virality: int = Field(ge=0, le=20)
@@ -98,7 +98,7 @@ class TriageIn(BaseModel):
 class MeasureIn(BaseModel):
     """A national measure that was considered, and why it does not suffice."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     country: Country
     measure: Reason
@@ -106,36 +106,36 @@ class MeasureIn(BaseModel):
 
 
 class ProposalIn(BaseModel):
-    """One of the two people: what should happen, and why."""
+    """A proposal by the first of two people: an act and its reason."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     act: ProposalAct
     reason: Reason
 
 
 class ReasonIn(BaseModel):
-    """Why somebody does it."""
+    """The reason for an act."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reason: Reason
 
 
 class CloseIn(ReasonIn):
-    """Why a crisis ends."""
+    """The reason for closing a crisis."""
 
 
 class KeepIn(ReasonIn):
-    """A review that keeps the crisis live. next_h: hours until it must be reviewed again."""
+    """A review that keeps the crisis live. next_h: hours until the next review."""
 
     next_h: int | None = Field(default=None, ge=1, le=1000)
 
 
 class InviteIn(BaseModel):
-    """Who is asked to take part: parties by name, or all of some kinds."""
+    """Parties to invite: by name, or all of some kinds."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     parties: tuple[PartyName, ...] = Field(default=(), max_length=MAX_PARTIES, fail_fast=True)
     kinds: tuple[PartyKind, ...] = Field(default=(), max_length=5)
@@ -143,23 +143,23 @@ class InviteIn(BaseModel):
 
 
 class PartyIn(BaseModel):
-    """One party."""
+    """The name of a party."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     party: PartyName
 
 
 class DecliningIn(BaseModel):
-    """Why a party declines or leaves; it need not say."""
+    """An optional reason for declining or leaving."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reason: str = Field(default="", max_length=2000)
 
 
 class LinkIn(ReasonIn):
-    """Which other crisis speaks of the same event, and why we think so."""
+    """Another crisis about the same event, and why they belong together."""
 
     crisis: UUID
 
@@ -167,11 +167,11 @@ class LinkIn(ReasonIn):
 class NeighbourIn(BaseModel):
     """Another mechanism's activation about the same event.
 
-    framework, version, type: the mechanism, in its own words; known ones are checked against
-    protocol/neighbours.toml, others are kept as they are written.
+    framework, version, type: the mechanism, in its own terms; those in protocol/neighbours.toml are
+    checked, others are kept as written.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     framework: str = Field(min_length=2, max_length=60)
     version: str = Field(min_length=1, max_length=40)
@@ -183,18 +183,18 @@ class NeighbourIn(BaseModel):
 
 
 class NeighbourNewsIn(BaseModel):
-    """What became of another mechanism's activation."""
+    """The new status of another mechanism's activation."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     status: NeighbourStatus
     ended_at: AwareDatetime | None = None
 
 
 class ByOut(BaseModel):
-    """Who did it: a party, and in which role. role: None where a machine acted with a key.
+    """The actor: a party, and the role of the person. role: None for an API key.
 
-    ref: which person or key; told to their own party only.
+    ref: the person or key; shown to their own party only.
     """
 
     party: str
@@ -203,7 +203,7 @@ class ByOut(BaseModel):
 
 
 class CheckOut(BaseModel):
-    """One test of the checklist and its latest answer."""
+    """A question of the checklist and its latest answer."""
 
     test: str
     question: str
@@ -216,7 +216,7 @@ class CheckOut(BaseModel):
 
 
 class TriageOut(BaseModel):
-    """One rating. suggested: what the matrix says; explanation: which cell, and what follows."""
+    """A rating. suggested: the matrix's outcome; explanation: its cell, and what follows."""
 
     harm: int
     virality: int
@@ -239,7 +239,7 @@ class MeasureOut(BaseModel):
 
 
 class ProposalOut(BaseModel):
-    """What one person proposed and what became of it.
+    """A proposal and its decision.
 
     is_stale: the checklist was answered again since, so it cannot be confirmed.
     """
@@ -258,7 +258,7 @@ class ProposalOut(BaseModel):
 
 
 class ReviewOut(BaseModel):
-    """When a live crisis is to be looked at again.
+    """A review of a live crisis, due or done.
 
     is_prompted: people are asked whether it may calm down; is_overdue: it must be reviewed now.
     """
@@ -275,7 +275,7 @@ class ReviewOut(BaseModel):
 
 
 class ParticipantOut(BaseModel):
-    """How one party stands to a crisis. invited_by: the party that asked it; None if nobody did."""
+    """A party's participation in a crisis. invited_by: the inviting party; None if uninvited."""
 
     party: str
     title: str
@@ -290,7 +290,7 @@ class ParticipantOut(BaseModel):
 
 
 class NeighbourOut(BaseModel):
-    """Another mechanism's activation. is_known: we hold its types as data."""
+    """Another mechanism's activation. is_known: its types are in protocol/neighbours.toml."""
 
     id: UUID
     crisis: UUID
@@ -308,9 +308,9 @@ class NeighbourOut(BaseModel):
 
 
 class AlikeOut(BaseModel):
-    """Another crisis that may speak of the same event.
+    """Another crisis that may be about the same event.
 
-    why: what they have in common; reason: what was said when they were linked by hand.
+    why: what they have in common; reason: given when they were linked by hand.
     """
 
     id: UUID
@@ -323,12 +323,12 @@ class AlikeOut(BaseModel):
 
 
 class CrisisOut(BaseModel):
-    """One crisis as a party reads it.
+    """A crisis, as a party reads it.
 
-    event:           what is the same for all crises that speak of one event.
-    accepts_signals: in its stage now; a closed crisis takes them until its tail ends.
-    your_state:      how your party stands to it; None where nobody asked it.
-    in_room:         whether your party takes part, and so sees what is said in it.
+    event:           an id that all crises about the same event share.
+    accepts_signals: in its current stage; a closed crisis accepts them until its tail ends.
+    your_state:      your party's participation; None if it was not invited.
+    in_room:         whether your party takes part, and so sees the situation log.
     """
 
     id: UUID
@@ -358,7 +358,7 @@ class CrisisOut(BaseModel):
 
 
 class CrisisLife(CrisisOut):
-    """One crisis with its whole life. Lists are oldest first; the latest triage counts."""
+    """A crisis with its full history. Lists are oldest first; the latest triage counts."""
 
     triages: list[TriageOut]
     measures: list[MeasureOut]
@@ -370,7 +370,7 @@ class CrisisLife(CrisisOut):
 
 
 class CrisisClocks(BaseModel):
-    """The moments from which a crisis is counted; now: when the hub said so."""
+    """The times from which a crisis is counted. now: the time of this response."""
 
     now: AwareDatetime
     happened_at: AwareDatetime | None

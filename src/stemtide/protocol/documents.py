@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of a document that somebody shows: who sealed it, and whether it is as it was."""
+"""Messages about verified documents: who sealed one, and whether it is unchanged."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,45 +7,45 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel
 
 MAX_DOCUMENT_BYTES = 8 << 20
-"""A larger PDF is not looked at. Those that a hub makes have less than a tenth of it."""
+"""Larger PDFs are refused. Those that a hub makes have less than a tenth of it."""
 
 
 class SealVerdict(StrEnum):
-    """What to make of a document as a whole."""
+    """The overall result of verifying a document."""
 
     GENUINE = "genuine"
-    """Sealed by somebody whom this hub trusts, and unchanged from the first byte to the last."""
+    """Sealed by a signer whom this hub trusts, and unchanged from the first byte to the last."""
     UNTRUSTED = "untrusted"
-    """Sealed and unchanged, but nobody whom this hub trusts vouches for who sealed it."""
+    """Sealed and unchanged, but by a signer whom this hub does not trust."""
     CHANGED = "changed"
-    """It was altered after it was sealed, or the seal itself was."""
+    """The document or its seal was changed after sealing."""
     UNSEALED = "unsealed"
-    """It bears no seal."""
+    """It has no seal."""
     UNREADABLE = "unreadable"
-    """It is no PDF that can be read here."""
+    """It is not a PDF that can be read here."""
 
 
 class Trust(StrEnum):
-    """Why a seal is trusted, or why not."""
+    """The reason for trusting a seal, or not."""
 
     OWN = "own"
-    """It is this hub's own."""
+    """This hub's own seal."""
     NAMED = "named"
-    """Its certificate, or one above it, is among those that this hub trusts."""
+    """Its certificate, or an issuer's, is among those that this hub trusts."""
     NONE = "none"
-    """Nobody whom this hub trusts vouches for it now: an unknown or an expired certificate."""
+    """Not trusted: the certificate is unknown or has expired."""
 
 
 class SealSeen(BaseModel):
-    """One seal or signature in a document.
+    """A seal or signature in a document.
 
-    signer:       who sealed it, as its certificate says.
-    issuer:       who vouches for that, as the certificate says.
+    signer:       the subject of the certificate.
+    issuer:       the issuer of the certificate.
     fingerprint:  SHA-256 of the certificate, in hex.
-    sealed_at:    when, as the sealer's own clock said; null where it did not say.
-    is_intact:    what it covers is as it was, and the signature is of that certificate's key.
+    sealed_at:    the time by the signer's own clock; null if absent.
+    is_intact:    the covered bytes are unchanged, and the signature fits the certificate's key.
     is_whole:     it covers the file from the first byte to the last.
-    self_signed:  nobody but the sealer itself vouches for it.
+    self_signed:  nobody but the signer vouches for it.
     """
 
     signer: str
@@ -60,7 +60,7 @@ class SealSeen(BaseModel):
 
 
 class Verification(BaseModel):
-    """What was found out about a document. why: where it could not be read, in a few words."""
+    """The result of verifying a document. why: the reason if it could not be read."""
 
     verdict: SealVerdict
     sha256: str
@@ -70,7 +70,7 @@ class Verification(BaseModel):
 
 
 class SealCertificate(BaseModel):
-    """The certificate that this hub seals with, for others to trust. pem: its text form."""
+    """The certificate that this hub seals with, for others to trust. pem: in PEM format."""
 
     signer: str
     fingerprint: str
@@ -80,10 +80,10 @@ class SealCertificate(BaseModel):
 
 
 class FormDocument(BaseModel):
-    """A form of the law that somebody filled in, for programs.
+    """A completed legal form, for programs.
 
-    form:   the name of the form's data, such as tco-annex-1.
-    values: what stands in it, by field. titles: what the fields are called in its language.
+    form:   the name of the form's definition, such as tco-annex-1.
+    values: the entries by field. titles: the field titles in its language.
     """
 
     form: str

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Transparency Database answers to a call that carries statements, read with care.
+"""Parse the Transparency Database's responses to submitted statements.
 
-It takes a call whole or not at all. Of a call that it does not take it names statements by their
-place ("statement_7"), or the numbers (puid) that it has already.
+The database takes a call whole or not at all. If it refuses one, it names statements by their
+position ("statement_7"), or the numbers (puid) that it already has.
 
 source: the database's published code of 24 June 2026, its controllers for one and for many.
 """
@@ -16,7 +16,7 @@ from uuid import UUID
 
 API = "/api/v1"
 MAX_WORDS = 300
-"""Characters of one of the database's remarks that are handed on."""
+"""Maximum characters of a remark that is passed on."""
 
 _PLACE = re.compile(r"statement_(\d{1,3})")
 _MAX_REMARKS = 40
@@ -24,7 +24,7 @@ _MAX_REMARKS = 40
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What the database says against one field, in its own words."""
+    """The database's objection to one field, in its own words."""
 
     name: str
     words: str
@@ -35,11 +35,11 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call was not taken.
+    """The reasons why a call was refused.
 
-    rows:  what is wrong, by the statement's place in the call, from 0.
-    known: numbers of statements that the database has already.
-    whole: what is said of no statement in particular.
+    rows:  objections by the statement's position in the call, from 0.
+    known: numbers of statements that the database already has.
+    whole: objections to the call as a whole.
     """
 
     rows: Mapping[int, tuple[Remark, ...]] = field(default_factory=dict)
@@ -48,68 +48,68 @@ class Refusal:
 
 
 def api_address(address: str) -> str:
-    """Where the calls go, from a database's address with or without its /api/v1."""
+    """Return the base URL of the API, from an address with or without /api/v1."""
     plain = address.rstrip("/")
     return plain if plain.endswith(API) else plain + API
 
 
 def read_taken(answer: bytes) -> dict[str, str]:
-    """The id (uuid) that the database gave to each statement, by the statement's number.
+    """Return the id (uuid) that the database gave to each statement, by the statement's number.
 
-    What cannot be read is left out: that the call was taken is said by its status.
+    Statements that cannot be parsed are left out: the status code says that the call was accepted.
     """
-    told = _parse(answer)
-    rows = told.get("statements", [told])
-    found: dict[str, str] = {}
-    for one in rows if isinstance(rows, list) else []:
-        if isinstance(one, dict) and isinstance(one.get("puid"), str) and (uuid := _uuid(one)):
-            found[one["puid"]] = uuid
-    return found
+    body = _parse(answer)
+    rows = body.get("statements", [body])
+    ids: dict[str, str] = {}
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and isinstance(row.get("puid"), str) and (uuid := _uuid(row)):
+            ids[row["puid"]] = uuid
+    return ids
 
 
 def read_found(answer: bytes) -> str:
-    """The id of the one statement that was asked for; "" where the answer does not say it."""
+    """Return the id of the statement that was looked up, "" if the response has none."""
     return _uuid(_parse(answer))
 
 
 def read_refusal(answer: bytes, *, count: int) -> Refusal:
-    """Why a call of so many statements was not taken."""
-    told = _parse(answer)
-    errors = told.get("errors")
+    """Return why a call with `count` statements was refused."""
+    body = _parse(answer)
+    errors = body.get("errors")
     rows: dict[int, tuple[Remark, ...]] = {}
-    known: set[str] = set()
+    existing: set[str] = set()
     whole: list[Remark] = []
-    for name, said in errors.items() if isinstance(errors, dict) else ():
+    for name, objection in errors.items() if isinstance(errors, dict) else ():
         place = _PLACE.fullmatch(str(name))
-        if place and int(place[1]) < count and isinstance(said, dict):
-            rows[int(place[1])] = tuple(_remarks(said))
-        elif name == "existing_puids" and isinstance(said, list):
-            known.update(one for one in said if isinstance(one, str))
+        if place and int(place[1]) < count and isinstance(objection, dict):
+            rows[int(place[1])] = tuple(_remarks(objection))
+        elif name == "existing_puids" and isinstance(objection, list):
+            existing.update(puid for puid in objection if isinstance(puid, str))
         else:
-            whole.extend(_remarks({name: said}))
-    if not (rows or known or whole):
-        whole.append(Remark("", _short(told.get("message")) or "the database says not why"))
-    return Refusal(rows, frozenset(known), tuple(whole))
+            whole.extend(_remarks({name: objection}))
+    if not (rows or existing or whole):
+        whole.append(Remark("", _short(body.get("message")) or "the database says not why"))
+    return Refusal(rows, frozenset(existing), tuple(whole))
 
 
-def _remarks(said: Mapping[str, Any]) -> list[Remark]:
-    """What is said against some fields, a remark for each sentence."""
-    found = [
-        Remark(_short(name)[:80], _short(one))
-        for name, words in said.items()
-        for one in (words if isinstance(words, list) else [words])
+def _remarks(objections: Mapping[str, Any]) -> list[Remark]:
+    """Return the objections as remarks, one for each sentence."""
+    remarks = [
+        Remark(_short(name)[:80], _short(sentence))
+        for name, words in objections.items()
+        for sentence in (words if isinstance(words, list) else [words])
     ]
-    return found[:_MAX_REMARKS]
+    return remarks[:_MAX_REMARKS]
 
 
-def _short(said: object) -> str:
-    """Words of the database on one line, not too many, nothing that moves a terminal's cursor."""
-    text = " ".join(str(said if said is not None else "").split())
-    return "".join(one for one in text if one.isprintable())[:MAX_WORDS]
+def _short(remark: object) -> str:
+    """Return a remark on one line, cut to MAX_WORDS, without control characters."""
+    text = " ".join(str(remark if remark is not None else "").split())
+    return "".join(character for character in text if character.isprintable())[:MAX_WORDS]
 
 
 def _uuid(row: Mapping[str, Any]) -> str:
-    """The id of a statement; "" where it is none."""
+    """Return the id of a statement, "" if it is invalid."""
     try:
         return str(UUID(str(row.get("uuid"))))
     except ValueError:
@@ -117,9 +117,9 @@ def _uuid(row: Mapping[str, Any]) -> str:
 
 
 def _parse(answer: bytes) -> dict[str, Any]:
-    """An answer as an object; an empty one for what is none."""
+    """Return a response as an object, empty if it is not one."""
     try:
-        told = json.loads(answer)
+        body = json.loads(answer)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return body if isinstance(body, dict) else {}

@@ -8,19 +8,19 @@ import json
 from stemtide.protocol.dsa import fields
 
 BETWEEN = "|"
-"""Stands between the words of one cell of a CSV file."""
+"""Separator of the values in a CSV cell."""
 
 
 class StatementFileError(ValueError):
-    """A file cannot be read as statements at all; names the line and the remedy."""
+    """A file cannot be parsed as statements. The message names the line and the remedy."""
 
 
 def read_statements(text: str, *, form: str) -> list[object]:
-    """The statements in a file's text, unchecked.
+    """Return the statements in a file's text, unchecked.
 
-    form:   csv (a heading with names of fields; words of one cell with | between them), json (a
-            list, or a call's body), jsonl (one statement a line).
-    raises: StatementFileError naming the line, where the file is none of that form.
+    form:   csv (a heading with field names; several values of a cell separated by |), json (a
+            list, or a request body), jsonl (one statement a line).
+    raises: StatementFileError naming the line that cannot be parsed.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     if form == "csv":
@@ -34,48 +34,48 @@ def read_statements(text: str, *, form: str) -> list[object]:
 
 def _read_csv(text: str) -> list[object]:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    found: list[object] = []
+    statements: list[object] = []
     try:
         for row in rows:
             if None in row or None in row.values():
                 raise StatementFileError(
                     f"line {rows.line_num}: has not as many cells as the heading: quote texts"
                 )
-            found.append({name: _cell(name, told) for name, told in row.items() if told != ""})
+            statements.append({name: _cell(name, cell) for name, cell in row.items() if cell != ""})
     except csv.Error as error:
         raise StatementFileError(f"line {rows.line_num}: is no CSV ({error})") from error
     if rows.fieldnames is None:
         raise StatementFileError("line 1: is empty: write the names of the fields there")
-    return found
+    return statements
 
 
-def _cell(name: str, told: str) -> object:
-    """A cell as the field takes it: a list, where the field holds several words."""
+def _cell(name: str, text: str) -> object:
+    """Return a cell as the field takes it: a list if the field takes several values."""
     rule = fields().get(name, {})
     if rule.get("kind") == "words":
-        return [one.strip() for one in told.split(BETWEEN)]
-    return {"EAN-13": told} if name == "content_id" else told
+        return [value.strip() for value in text.split(BETWEEN)]
+    return {"EAN-13": text} if name == "content_id" else text
 
 
 def _read_json(text: str) -> list[object]:
-    told = _parse(text, 1)
-    if isinstance(told, dict) and set(told) == {"statements"}:
-        told = told["statements"]
-    if not isinstance(told, list):
+    body = _parse(text, 1)
+    if isinstance(body, dict) and set(body) == {"statements"}:
+        body = body["statements"]
+    if not isinstance(body, list):
         raise StatementFileError(
             'line 1: is no list of statements: write [ … ] or {"statements": [ … ]}'
         )
-    return told
+    return body
 
 
 def _parse(text: str, row: int) -> object:
-    """JSON; a depth that no statement has is refused like any other nonsense."""
+    """Return parsed JSON; JSON that is nested too deeply is refused like any invalid JSON."""
     try:
-        found: object = json.loads(text)
+        parsed: object = json.loads(text)
     except json.JSONDecodeError as error:
         raise StatementFileError(
             f"line {row + error.lineno - 1}: is no JSON: {error.msg}"
         ) from error
     except RecursionError as error:
         raise StatementFileError(f"line {row}: is nested too deeply") from error
-    return found
+    return parsed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events of a MISP feed as records of an exchange: hashes, addresses, PDQ hashes of objects.
+"""Convert MISP feed events to source records: file hashes, URLs, PDQ hashes of objects.
 
 source: MISP core format (draft-dulaunoy-misp-core-format).
 """
@@ -24,10 +24,10 @@ from stemtide.protocol.handling import Pap
 from stemtide.protocol.misp import signal_uids
 
 MAX_ATTRIBUTES = 20_000
-"""Attributes of one event; one with more is not looked at."""
+"""Maximum attributes of an event; a larger one is refused."""
 
 MAX_TAGS = 200
-"""Tags of one event: each attribute is known by them, so that they cost as often as it has any."""
+"""Maximum tags of an event. Each attribute's version includes them, which multiplies their cost."""
 
 _KIND_OF = {"md5": Kind.MD5, "sha256": Kind.SHA256, "url": Kind.URL}
 _LAST_S = 253_402_300_799
@@ -40,7 +40,7 @@ class EventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """What an event says of all its attributes. refused: why none of them is taken; "" else."""
+    """Properties of an event that apply to all its attributes. refused: why none is taken."""
 
     words: Words
     refused: str
@@ -50,7 +50,7 @@ class _Event:
 
 
 def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
-    """What an event says: records, faults, and how many attributes are no signals.
+    """Return an event's records, its errors, and the number of attributes that are not signals.
 
     raises: EventError.
     """
@@ -60,25 +60,27 @@ def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
     attributes = list(_attributes(body))
     if len(attributes) > MAX_ATTRIBUTES:
         raise EventError(f"it has more than {MAX_ATTRIBUTES:,} attributes")
-    event = _event(body)  # once: asked of each attribute, its tags would be read 20,000 times
-    told: list[Told] = []
+    event = _event(
+        body
+    )  # once per event: its tags would otherwise be read for each of 20,000 attributes
+    records: list[Told] = []
     faults: list[Fault] = []
     others = 0
     for attribute in attributes:
-        found = _kind_and_value(attribute)
-        if found is None:
+        kind_and_value = _kind_and_value(attribute)
+        if kind_and_value is None:
             others += 1
             continue
         key = str(attribute.get("uuid"))[:80]
         try:
-            told.append(_read(attribute, found=found, event=event, key=key))
+            records.append(_read(attribute, kind_and_value=kind_and_value, event=event, key=key))
         except (EventError, RefusedWordError) as error:
             faults.append(Fault(key, str(error)[:300]))
-    return told, faults, others
+    return records, faults, others
 
 
 def _event(body: dict[str, Any]) -> _Event:
-    """What an event says of all its attributes. raises: EventError."""
+    """Return the properties that apply to all attributes of an event. raises: EventError."""
     tags = tuple(sorted(_names(body)))
     if len(tags) > MAX_TAGS:
         raise EventError(f"it has more than {MAX_TAGS} tags")
@@ -93,21 +95,21 @@ def _event(body: dict[str, Any]) -> _Event:
 
 
 def _attributes(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All attributes of an event; those of objects with the object's name, and its end."""
-    for one in _dicts(body.get("Attribute")):
-        yield one
+    """Yield all attributes of an event; those of objects with the object's name and deletion."""
+    for attribute in _dicts(body.get("Attribute")):
+        yield attribute
     for thing in _dicts(body.get("Object")):
-        for one in _dicts(thing.get("Attribute")):
-            ended = _is_on(one.get("deleted")) or _is_on(thing.get("deleted"))
-            yield {**one, "deleted": ended, "object": thing.get("name")}
+        for attribute in _dicts(thing.get("Attribute")):
+            ended = _is_on(attribute.get("deleted")) or _is_on(thing.get("deleted"))
+            yield {**attribute, "deleted": ended, "object": thing.get("name")}
 
 
-def _kind_and_value(one: dict[str, Any]) -> tuple[Kind, str] | None:
-    """What an attribute is to us; None for what is no signal."""
-    kind, value = str(one.get("type")), one.get("value")
+def _kind_and_value(attribute: dict[str, Any]) -> tuple[Kind, str] | None:
+    """Return the kind and value of an attribute, or None if it is not a signal."""
+    kind, value = str(attribute.get("type")), attribute.get("value")
     if not isinstance(value, str):
         return None
-    relation = str(one.get("object_relation", "")).lower()
+    relation = str(attribute.get("object_relation", "")).lower()
     if relation == "pdq" or kind == "pdq":
         return Kind.PDQ, value.strip().lower()
     if "|" in kind:  # filename|sha256: a pair
@@ -119,26 +121,34 @@ def _kind_and_value(one: dict[str, Any]) -> tuple[Kind, str] | None:
     return _KIND_OF[kind], value.strip() if kind == "url" else value.strip().lower()
 
 
-def _read(one: dict[str, Any], *, found: tuple[Kind, str], event: _Event, key: str) -> Told:
-    """One attribute. raises: EventError, RefusedWordError."""
+def _read(
+    attribute: dict[str, Any], *, kind_and_value: tuple[Kind, str], event: _Event, key: str
+) -> Told:
+    """Convert an attribute to a record. raises: EventError, RefusedWordError."""
     if event.refused:
         raise RefusedWordError(event.refused)
     try:
         uuid = UUID(key)
     except ValueError as error:
         raise EventError("uuid: is none") from error
-    kind, value = found
-    own = tuple(_names(one))
-    ended = _is_on(one.get("deleted"))
-    is_for_machines = _is_on(one.get("to_ids"))
+    kind, value = kind_and_value
+    own = tuple(_names(attribute))
+    ended = _is_on(attribute.get("deleted"))
+    is_for_machines = _is_on(attribute.get("to_ids"))
     version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags])
-    stamp = _stamp(one) or event.stamp
+    stamp = _stamp(attribute) or event.stamp
     said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
     if ended:
         return Told(str(uuid), version, said_at=said_at)
     words = read_words(own)
-    said = (event.words.facts, words.facts)
-    facts = {**said[0], **said[1], **strictest_marks(said), "kind": kind, "value": value}
+    words_by_source = (event.words.facts, words.facts)
+    facts = {
+        **words_by_source[0],
+        **words_by_source[1],
+        **strictest_marks(words_by_source),
+        "kind": kind,
+        "value": value,
+    }
     if kind is not Kind.PDQ and not is_for_machines:
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
     return Told(
@@ -155,29 +165,31 @@ def _read(one: dict[str, Any], *, found: tuple[Kind, str], event: _Event, key: s
 
 
 def _names(sent: dict[str, Any]) -> Iterator[str]:
-    """The names of tags."""
-    for one in _dicts(sent.get("Tag")):
-        if isinstance(one.get("name"), str):
-            yield one["name"]
+    """Yield the names of tags."""
+    for tag in _dicts(sent.get("Tag")):
+        if isinstance(tag.get("name"), str):
+            yield tag["name"]
 
 
 def _dicts(sent: object) -> list[dict[str, Any]]:
-    """The objects in a list; none in what is no list."""
-    return [one for one in sent if isinstance(one, dict)] if isinstance(sent, list) else []
+    """Return the objects in a list; an empty list for anything that is not a list."""
+    return (
+        [element for element in sent if isinstance(element, dict)] if isinstance(sent, list) else []
+    )
 
 
 def _stamp(sent: dict[str, Any]) -> int | None:
-    """A timestamp of MISP's, which is text or a number; None for none."""
+    """Return a MISP timestamp (text or number) in seconds, None if it is missing or invalid."""
     text = str(sent.get("timestamp", ""))
     is_time = text.isdecimal() and len(text) <= _MAX_DIGITS
     return int(text) if is_time and int(text) <= _LAST_S else None
 
 
 def _is_on(sent: object) -> bool:
-    """A switch of MISP's, in any of its spellings."""
+    """Whether a MISP flag is set, in any of its spellings."""
     return sent is True or str(sent).lower() in {"1", "true"}
 
 
-def _digest(said: list[object]) -> str:
-    """A digest of what an attribute says, whenever it says it."""
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]
+def _digest(content: list[object]) -> str:
+    """Return a digest of an attribute's content that does not depend on its timestamp."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:40]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indicators of another TAXII server as records of an exchange.
+"""Convert indicators of a TAXII server to source records.
 
-What asks for several things joined by OR is a record for each, named by the indicator and by what
-the comparison asks for: in a newer version each is found again, in whatever order.
+An indicator that joins several comparisons with OR becomes a record for each. A record is named
+by the indicator and by the comparison, so newer versions update it in any order.
 """
 
 import hashlib
@@ -30,28 +30,28 @@ _FIELDS = (
 )
 
 MAX_SIGNALS = 20_000
-"""Signals that a page may ask for, as one post may."""
+"""Maximum signals of a page, as of a post."""
 
 _PART_DIGITS = 32
 
 
 class TooManySignalsError(Exception):
-    """A page asks for more signals than are taken at once; a smaller page may not."""
+    """A page has more signals than are taken at once; a smaller page may not."""
 
 
 def read_objects(sent: Iterable[object]) -> tuple[list[Told], list[Fault], int]:
-    """What the objects of a page say: records, faults, and how many are no signals.
+    """Return a page's records, its errors, and the number of objects that are not indicators.
 
     Of several versions of an indicator the last one counts.
 
     raises: TooManySignalsError.
     """
-    told: list[Told] = []
+    records: list[Told] = []
     faults: list[Fault] = []
     others = 0
     indicators: dict[object, Stix] = {}
-    for place, one in enumerate(sent):
-        stix: Stix = one if isinstance(one, dict) else {}
+    for place, element in enumerate(sent):
+        stix: Stix = element if isinstance(element, dict) else {}
         named = stix.get("id")
         if stix.get("type") == "indicator":
             indicators[named if isinstance(named, str) else place] = stix
@@ -59,24 +59,24 @@ def read_objects(sent: Iterable[object]) -> tuple[list[Told], list[Fault], int]:
             others += 1
     for stix in indicators.values():
         try:
-            told += _read(stix)
+            records += _read(stix)
         except (PostedError, RefusedWordError) as error:
             faults.append(Fault(str(stix.get("id"))[:300], str(error)))
-        if len(told) > MAX_SIGNALS:
+        if len(records) > MAX_SIGNALS:
             raise TooManySignalsError
-    return told, faults, others
+    return records, faults, others
 
 
 def _read(stix: Stix) -> list[Told]:
-    """The records of one indicator, one a comparison. raises: PostedError, RefusedWordError."""
+    """Return an indicator's records, one per comparison. raises: PostedError, RefusedWordError."""
     key = str(stix.get("id"))[:300]
-    if stix.get("revoked") is True:  # whatever else is wrong with it
+    if stix.get("revoked") is True:  # even if the object is invalid otherwise
         return [Told(key, str(stix.get("modified"))[:80], reason=_reason(stix))]
     posted = read_object(_limited(stix))
     words = read_words(stix.get("labels") or [])
-    wanted = signals_of(posted, crisis=None, exercise=False)
-    if not wanted.signals:
-        raise PostedError(wanted.why)
+    requested = signals_of(posted, crisis=None, exercise=False)
+    if not requested.signals:
+        raise PostedError(requested.why)
     extension = _extension(stix)
     via = words.via or list(way_of(extension))
     whole = Told(
@@ -88,19 +88,22 @@ def _read(stix: Stix) -> list[Told]:
         via=tuple(via),
         signals=signal_uids(key),
         makers=(str(stix.get("created_by_ref")),),
-        beside=wanted.others,
+        beside=requested.others,
     )
     facts = {
         _part(key, body): _said(body, stix=stix, extension=extension, words=words.facts)
-        for body in wanted.signals
+        for body in requested.signals
     }
     if len(facts) == 1:
-        return [replace(whole, facts=said) for said in facts.values()]
-    return [replace(whole, key=name, part_of=key, facts=said) for name, said in facts.items()]
+        return [replace(whole, facts=facts_of_part) for facts_of_part in facts.values()]
+    return [
+        replace(whole, key=name, part_of=key, facts=facts_of_part)
+        for name, facts_of_part in facts.items()
+    ]
 
 
 def _limited(stix: Stix) -> Stix:
-    """Return an indicator with its distance limited to 31 bits: an older hub may tell more."""
+    """Return an indicator with its distance limited to 31 bits: an older hub may send more."""
     extension = _extension(stix)
     bits = extension.get("within_bits")
     if not isinstance(bits, int) or bits <= MATCH_WITHIN_BITS:
@@ -110,16 +113,16 @@ def _limited(stix: Stix) -> Stix:
 
 
 def _part(key: str, body: SignalIn) -> str:
-    """The name of one comparison of an indicator: it tells no value, as names stand in logs."""
-    asked = hashlib.sha256(f"{body.kind} {body.value}".encode()).hexdigest()
-    return f"{key}#{asked[:_PART_DIGITS]}"
+    """Return the name of a comparison. It is a digest: names appear in logs, values must not."""
+    digest = hashlib.sha256(f"{body.kind} {body.value}".encode()).hexdigest()
+    return f"{key}#{digest[:_PART_DIGITS]}"
 
 
 def _said(
     body: SignalIn, *, stix: Stix, extension: Stix, words: dict[str, Any]
 ) -> dict[str, object]:
-    """The fields that an indicator itself says, without what we would put in their place."""
-    found = {name: getattr(body, name) for name in _FIELDS}
+    """Return the fields that an indicator itself states, without our defaults."""
+    stated = {name: getattr(body, name) for name in _FIELDS}
     is_said = {
         "labels": "labels" in extension or "labels" in words,
         "severity": "severity" in extension or "severity" in words,
@@ -127,32 +130,32 @@ def _said(
         "confidence": "confidence" in stix,
         "tlp": bool(stix.get("object_marking_refs")),
     }
-    for name, said in is_said.items():
-        if not said:
-            del found[name]
+    for name, is_stated in is_said.items():
+        if not is_stated:
+            del stated[name]
     own = {"labels": words["labels"]} if "labels" in words else {}
-    return {**words, **found, **own, **strictest_marks([words, found])}
+    return {**words, **stated, **own, **strictest_marks([words, stated])}
 
 
 def _extension(stix: Stix) -> Stix:
-    """What our extension says of an indicator."""
+    """Return the Stemtide extension of an indicator, {} if it has none."""
     extensions = stix.get("extensions")
-    found = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
-    return found if isinstance(found, dict) else {}
+    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
+    return extension if isinstance(extension, dict) else {}
 
 
 def _reason(stix: Stix) -> WithdrawReason:
-    """Why an indicator was revoked; "other" where its words are none of ours."""
-    said = _extension(stix).get("withdraw_reason")
-    if isinstance(said, str) and said in set(WithdrawReason):
-        return WithdrawReason(said)
+    """Return why an indicator was revoked, "other" if the reason is unknown to us."""
+    reason = _extension(stix).get("withdraw_reason")
+    if isinstance(reason, str) and reason in set(WithdrawReason):
+        return WithdrawReason(reason)
     return WithdrawReason.OTHER
 
 
 def moment_of(text: str) -> datetime | None:
-    """A time of TAXII; None for what is none."""
+    """Return a TAXII timestamp as an aware datetime, None if it is invalid."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return moment if moment.tzinfo else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of a server of StopNCII's shape as records of an exchange."""
+"""Convert records of StopNCII-style servers to source records."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from stemtide.protocol.stopncii import KIND_OF, PREFIX, SURE, UNSURE, Feedback
 ENDED = frozenset({"Withdrawn", "Deleted"})
 
 MAX_FEEDBACKS = 200
-"""Feedbacks of one record: with more it is refused, as a mark may be among the rest."""
+"""Maximum feedbacks of a record. A longer one is refused, as a handling mark may be in the rest."""
 
 _LAST_S = 253_402_300_799
 
@@ -24,31 +24,31 @@ _LAST_S = 253_402_300_799
 def read_records(
     sent: Iterable[object], *, hub: str
 ) -> tuple[list[Told], list[Fault], Counter[str]]:
-    """What the records of a page say: records, faults, and of which types we know nothing.
+    """Return a page's records, its errors, and counts of unknown signal types.
 
-    hub: our own id. What came from here is no part of what the source says.
+    hub: our own id. Feedback that originates from this hub is ignored.
     """
-    told: list[Told] = []
+    records: list[Told] = []
     faults: list[Fault] = []
     others: Counter[str] = Counter()
-    for one in sent:
-        record: dict[str, Any] = one if isinstance(one, dict) else {}
+    for element in sent:
+        record: dict[str, Any] = element if isinstance(element, dict) else {}
         name = str(record.get("signalType", ""))[:60].removeprefix(PREFIX)
         if name not in KIND_OF:
             others[name] += 1
             continue
         if record.get("hashValue") in canary.HASHES:
-            continue  # it proves the line, and is nobody's
+            continue  # the canary is no party's signal
         key = _key(name, record.get("hashValue"))
         try:
-            told.append(_read(record, name=name, key=key, hub=hub))
+            records.append(_read(record, name=name, key=key, hub=hub))
         except (ValueError, RefusedWordError) as error:
             faults.append(Fault(key, str(error)[:300]))
-    return told, faults, others
+    return records, faults, others
 
 
 def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> Told:
-    """One record. raises: ValueError, RefusedWordError."""
+    """Convert one record. raises: ValueError, RefusedWordError."""
     stamp = record.get("lastModtimestamp")
     if not isinstance(stamp, int) or isinstance(stamp, bool) or not 0 <= stamp <= _LAST_S:
         raise ValueError("lastModtimestamp: is no time in whole seconds")
@@ -80,35 +80,35 @@ def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> Told:
 
 
 def _words_of(record: dict[str, Any], *, hub: str) -> tuple[Words, set[str], bool]:
-    """What feedbacks of others say, which they are, and whether all who share had it from us.
+    """Return others' merged tags, their feedback values, and whether all sharers had it from us.
 
     raises: ValueError, RefusedWordError.
     """
-    given = record.get("CSPFeedbacks")
-    feedbacks = given if isinstance(given, list) else []
+    listed = record.get("CSPFeedbacks")
+    feedbacks = listed if isinstance(listed, list) else []
     if len(feedbacks) > MAX_FEEDBACKS:
         raise ValueError(f"CSPFeedbacks: are more than {MAX_FEEDBACKS}")
-    said: list[Words] = []
+    words_of_others: list[Words] = []
     theirs: set[str] = set()
     shares = echoes = 0
-    for one in feedbacks:
-        feedback: dict[str, Any] = one if isinstance(one, dict) else {}
-        some = feedback.get("tags")
-        words = read_words(some if isinstance(some, list) else [])
+    for element in feedbacks:
+        feedback: dict[str, Any] = element if isinstance(element, dict) else {}
+        tags = feedback.get("tags")
+        words = read_words(tags if isinstance(tags, list) else [])
         is_ours = hub in words.via
         shares += bool(words.via)
         echoes += is_ours
         if not is_ours:
-            said.append(words)
+            words_of_others.append(words)
             theirs.add(str(feedback.get("feedbackValue")))
-    return merge(said), theirs, bool(echoes) and echoes == shares
+    return merge(words_of_others), theirs, bool(echoes) and echoes == shares
 
 
 def _key(name: str, value: object) -> str:
-    """What a record is called in our log: it holds no value."""
+    """Return a record's name for our log, without its value."""
     return f"{name}:{_digest(str(value))[:40]}"
 
 
 def _digest(text: str) -> str:
-    """A digest of a text, in hex."""
+    """Return the SHA-256 of a text, in hex."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

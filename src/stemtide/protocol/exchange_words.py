@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What others' tags say in our words: a small table, and nothing is guessed.
+"""Map tags of other systems to fields of signals, by a fixed table without guesses.
 
-docs/understand/exchanges.md holds the same table; a test compares them.
+docs/understand/exchanges.md has the same table; a test compares them.
 
 source: MISP taxonomies of 2026 (tlp, PAP, rsit, dark-web, exercise, false-positive, copine-scale,
         estimative-language), and the tags that Stemtide itself writes.
@@ -22,10 +22,10 @@ LABEL_OF = {
     'dark-web:topic="violence"': "graphic-violence",
     'dark-web:motivation="recruitment-advocacy"': "recruitment",
 }
-"""Tags of others that mean a label of ours."""
+"""Foreign tags with the meaning of one of our labels."""
 
 TLP_WORDS = {**{tlp.value: tlp for tlp in Tlp}, "white": Tlp.CLEAR}
-"""What stands after tlp:; white is the clear of TLP 1."""
+"""Values after "tlp:"; white is TLP 1's name of clear."""
 
 CONFIDENCE_OF = {
     'estimative-language:confidence-in-analytic-judgment="low"': 25,
@@ -36,28 +36,30 @@ CONFIDENCE_OF = {
 DISPUTED_BY = frozenset({'false-positive:confirmed="true"', 'false-positive:risk="high"'})
 EXERCISE_BY = frozenset({'exercise:generic="comcheck"'})
 REFUSED_SPACES = frozenset({"copine-scale"})
-"""Taxonomies of child abuse: what has one of their tags is refused, whatever it says."""
+"""Taxonomies of child abuse: a record with one of their tags is refused."""
 
 _MACHINE = re.compile(r'([^:="]+):([^="]+)="([^"]*)"')
 _OURS = frozenset({"stemtide", ""})
 MAX_TAGS = 200
-"""Different tags of one record: with more it is refused, as a mark may be among the rest."""
+"""Maximum different tags of a record. A longer one is refused, as a handling mark may be in the
+rest.
+"""
 
 _MAX_CHARS, _MAX_LABELS = 300, 8
-_ORDERS: dict[str, list[str]] = {"tlp": list(Tlp), "pap": list(Pap)}
+_STRICTEST_FIRST: dict[str, list[str]] = {"tlp": list(Tlp), "pap": list(Pap)}
 
 
 class RefusedWordError(ValueError):
-    """A tag names content that belongs to another channel; the message names that."""
+    """A tag marks content that belongs to another channel; the message names the channel."""
 
 
 class TooManyTagsError(RefusedWordError):
-    """Tags are more than are read."""
+    """A record has more tags than are read."""
 
 
 @dataclass(slots=True)
 class Words:
-    """What tags say. facts: a signal's fields."""
+    """The meaning of a record's tags. facts: fields of a signal."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     via: list[str] = field(default_factory=list)
@@ -67,12 +69,12 @@ class Words:
 
 
 def read_words(tags: Iterable[object]) -> Words:
-    """What tags say, as far as we know them. A word that is unknown says nothing.
+    """Return the meaning of tags; unknown tags are ignored.
 
     raises: RefusedWordError, TooManyTagsError.
     """
-    found = Words()
-    known: list[str] = []
+    words = Words()
+    known_labels: list[str] = []
     texts = dict.fromkeys(tag.strip()[:_MAX_CHARS] for tag in tags if isinstance(tag, str))
     if len(texts) > MAX_TAGS:
         raise TooManyTagsError(f"it has more than {MAX_TAGS} tags")
@@ -80,50 +82,52 @@ def read_words(tags: Iterable[object]) -> Words:
         _refuse(text)
         label = LABEL_OF.get(text.lower()) or (text if text in labels() else None)
         if label:
-            known.append(label)
+            known_labels.append(label)
             continue
-        _read_one(text, into=found, known=known)
-    if known:
-        found.facts["labels"] = tuple(dict.fromkeys(known))[:_MAX_LABELS]
-    if "hub" in found.facts:
-        found.via.append(found.facts.pop("hub"))
-    return found
+        _read_one(text, into=words, known_labels=known_labels)
+    if known_labels:
+        words.facts["labels"] = tuple(dict.fromkeys(known_labels))[:_MAX_LABELS]
+    if "hub" in words.facts:
+        words.via.append(words.facts.pop("hub"))
+    return words
 
 
 def merge(several: Iterable[Words]) -> Words:
-    """What several who speak of one thing say together: the strictest marks, all labels and ways.
+    """Merge several sources' metadata: strictest TLP and PAP, union of labels and hops.
 
-    Of other facts the last who says one is believed.
+    Of other fields the last value wins.
     """
     every = list(several)
-    found = Words()
-    known: list[str] = []
-    for one in every:
-        known += one.facts.get("labels", ())
-        found.facts |= one.facts
-        found.via += one.via
-        found.signals += one.signals
-        found.is_disputed = found.is_disputed or one.is_disputed
-        found.is_exercise = found.is_exercise or one.is_exercise
-    if known:
-        found.facts["labels"] = tuple(dict.fromkeys(known))[:_MAX_LABELS]
-    found.facts |= strictest_marks(one.facts for one in every)
-    found.via = list(dict.fromkeys(reversed(found.via)))[::-1]  # who told it last stays the last
-    return found
+    merged = Words()
+    known_labels: list[str] = []
+    for words in every:
+        known_labels += words.facts.get("labels", ())
+        merged.facts |= words.facts
+        merged.via += words.via
+        merged.signals += words.signals
+        merged.is_disputed = merged.is_disputed or words.is_disputed
+        merged.is_exercise = merged.is_exercise or words.is_exercise
+    if known_labels:
+        merged.facts["labels"] = tuple(dict.fromkeys(known_labels))[:_MAX_LABELS]
+    merged.facts |= strictest_marks(words.facts for words in every)
+    merged.via = list(dict.fromkeys(reversed(merged.via)))[::-1]  # the last hop stays last
+    return merged
 
 
 def strictest_marks(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The strictest TLP and PAP of some facts; nothing of those that none says."""
-    found: dict[str, Any] = {}
+    """Return the strictest TLP and PAP among some facts; a mark that none has is left out."""
+    strictest: dict[str, Any] = {}
     for facts in several:
-        for name, order in _ORDERS.items():
+        for name, order in _STRICTEST_FIRST.items():
             if facts.get(name) is not None:
-                found[name] = min(found.get(name, facts[name]), facts[name], key=order.index)
-    return found
+                strictest[name] = min(
+                    strictest.get(name, facts[name]), facts[name], key=order.index
+                )
+    return strictest
 
 
-def _read_one(text: str, *, into: Words, known: list[str]) -> None:
-    """What one tag says that is no label of ours or by the table."""
+def _read_one(text: str, *, into: Words, known_labels: list[str]) -> None:
+    """Read a tag that is neither one of our labels nor in the label table."""
     lower = text.lower()
     into.is_disputed = into.is_disputed or lower in DISPUTED_BY
     into.is_exercise = into.is_exercise or lower in EXERCISE_BY
@@ -135,14 +139,14 @@ def _read_one(text: str, *, into: Words, known: list[str]) -> None:
     elif name == "pap" and value.lower() in set(Pap):
         into.facts |= strictest_marks([into.facts, {"pap": Pap(value.lower())}])
     elif space in _OURS:
-        _read_ours(name, value, into=into, known=known)
+        _read_ours(name, value, into=into, known_labels=known_labels)
 
 
-def _read_ours(name: str, value: str, *, into: Words, known: list[str]) -> None:
-    """What a tag of ours says, as MISP and STIX have it or as StopNCII's feedback does."""
+def _read_ours(name: str, value: str, *, into: Words, known_labels: list[str]) -> None:
+    """Read a Stemtide tag in MISP, STIX or StopNCII notation."""
     facts = into.facts
     if name == "label" and value in labels():
-        known.append(value)
+        known_labels.append(value)
     elif name == "severity" and value in set(Severity):
         facts["severity"] = Severity(value)
     elif name in {"origin", "provenance"} and value in set(Provenance):
@@ -158,7 +162,7 @@ def _read_ours(name: str, value: str, *, into: Words, known: list[str]) -> None:
 
 
 def _read_way(name: str, uid: UUID, *, into: Words) -> None:
-    """Whom a record came through, and which signal it is there."""
+    """Read a hub id (hop or origin) or the id of the signal there."""
     if name == "signal":
         into.signals.append(uid)
     elif name == "via":
@@ -168,7 +172,7 @@ def _read_way(name: str, uid: UUID, *, into: Words) -> None:
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """Namespace, predicate and value of a tag: stemtide:label="x", label:x, tlp:x."""
+    """Split a tag into namespace, predicate and value: stemtide:label="x", label:x, tlp:x."""
     if machine := _MACHINE.fullmatch(text):
         space, name, value = machine.groups()
         return space.lower(), name.lower(), value
@@ -177,10 +181,10 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _refuse(text: str) -> None:
-    """Refuse what belongs to another channel. raises: RefusedWordError."""
+    """Refuse tags of content that belongs to another channel. raises: RefusedWordError."""
     space, name, value = _parts(text)
     words = (text, value, name)
-    refused = next((one for one in map(refused_label, words) if one), None)
+    refused = next((label for label in map(refused_label, words) if label), None)
     if refused is None and (space in REFUSED_SPACES or name in REFUSED_SPACES):
         refused = refused_label("csam")
     if refused:
@@ -193,9 +197,9 @@ def _is_percent(text: str) -> bool:
 
 
 def _uuid(text: str) -> UUID | None:
-    """The UUID that a text is, in its usual spelling."""
+    """Return a text as a UUID if it is one in the canonical spelling."""
     try:
-        found = UUID(text)
+        uid = UUID(text)
     except ValueError:
         return None
-    return found if str(found) == text else None
+    return uid if str(uid) == text else None

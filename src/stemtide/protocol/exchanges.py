@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exchanges with other hubs: their words, on which terms their records are taken, how one stands.
+"""Messages and records of exchanges with other hubs: states, terms, source records.
 
-The wire formats are in exchange_stix.py, exchange_stopncii.py and exchange_misp.py, the words of
-others that we know in exchange_words.py.
+The wire formats are in exchange_stix.py, exchange_stopncii.py and exchange_misp.py, the mapping
+of tags in exchange_words.py.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from stemtide.protocol.words import ExchangeKind, Severity, WithdrawReason
 
 
 class ExchangeState(StrEnum):
-    """Where an exchange stands. failing: it runs, and its last tries came to nothing."""
+    """State of an exchange. failing: it runs, but its last attempts failed."""
 
     RUNNING = "running"
     FAILING = "failing"
@@ -30,7 +30,7 @@ class ExchangeState(StrEnum):
 
 
 class OutgoingState(StrEnum):
-    """Where a signal stands on its way to another hub. taking_back: its end is to be told there."""
+    """Delivery state of a signal to another hub. taking_back: its withdrawal is to be delivered."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -40,14 +40,14 @@ class OutgoingState(StrEnum):
 
 
 class Fate(StrEnum):
-    """What became of a record of a source.
+    """Outcome of a record from a source.
 
-    shared:    a new signal of the source's party. changed: it says other facts now.
-    ended:     the source took it back, and its party's signal with it.
-    confirmed: another party shares the value here already: noted, and nothing new.
-    echo:      it is our own, come back.
-    overruled: the value was withdrawn here, after the source last said it.
-    left_out:  the terms do not take it. refused: it is wrong, or cannot be mapped.
+    shared:    a new signal of the source's party. changed: its fields have changed.
+    ended:     the source withdrew it, and so was its party's signal.
+    confirmed: another party already shares the value here; the record is only noted.
+    echo:      it is our own signal, come back.
+    overruled: the value was withdrawn here after the source last changed the record.
+    left_out:  excluded by the terms. refused: invalid, or cannot be mapped.
     """
 
     SHARED = "shared"
@@ -61,15 +61,15 @@ class Fate(StrEnum):
 
 
 class Terms(BaseModel):
-    """On which terms records of a source are taken.
+    """Terms on which a source's records are taken: filters, defaults and limits.
 
-    kinds:       of signals; none named: all that the source's format can tell.
-    labels, severity: where the source says none that we know.
-    tlp:         where the source says none.
-    tlp_loosest: what is marked looser gets this mark.
-    tlp_strictest: what is marked stricter is left out; never red.
-    pap:         where the source says none, and the loosest that is taken.
-    confidence:  where the source says none, and the most that is believed.
+    kinds:       kinds of signals; empty: all that the source's format can express.
+    labels, severity: defaults if the source gives none that we know.
+    tlp:         default if the source gives none.
+    tlp_loosest: looser marks are raised to this one.
+    tlp_strictest: records with a stricter mark are left out; never red.
+    pap:         default if the source gives none, and the loosest mark that is taken.
+    confidence:  default if the source gives none, and the upper limit.
     most_a_day:  new signals; a source that brings more has to wait.
     """
 
@@ -90,20 +90,20 @@ class Terms(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One record as a source tells it, mapped and not yet judged.
+    """A record of a source, mapped to our fields and not yet judged.
 
-    key:      its name there. version: changes whenever it does.
-    said_at:  when the source last changed it; None where it does not say.
-    facts:    a signal's fields as far as the source says them; None where it took the record back.
-    is_exercise, is_disputed: as the source says.
-    via:      ids of the hubs that it came through, the one that told us last.
+    key:      its name at the source. version: changes whenever the record does.
+    said_at:  when the source last changed it; None if not stated.
+    facts:    fields of a signal that the source states; None if it withdrew the record.
+    is_exercise, is_disputed: as the source states.
+    via:      ids of the hubs that passed it on, the latest last.
     signals:  ids of signals that its name may stand for, if it is one of ours.
-    makers:   names of who made it there.
-    reason:   why it was taken back.
-    part_of:  the name there of the record that this is one comparison of; "" for a whole record.
-              What a record is in one version stands on one page; what it was before and is not
-              told with it is not said any more. Where a record is taken back, its parts are.
-    beside:   comparisons of the record that are no signals.
+    makers:   names of its authors at the source.
+    reason:   why it was withdrawn.
+    part_of:  the source's name of the record that this is one comparison of; "" for a whole record.
+              All parts of one version come on one page: a part that is missing there has ended.
+              If a record is withdrawn, so are its parts.
+    beside:   number of comparisons of the record that are not signals.
     """
 
     key: str
@@ -121,7 +121,7 @@ class Told:
 
     @property
     def whole(self) -> str:
-        """The name there of the record that it is, or is part of."""
+        """Name at the source of the record that this is, or is part of."""
         return self.part_of or self.key
 
 
@@ -135,10 +135,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Some records of a source, and from where to go on. more: there are more now.
+    """A batch of records of a source, and where to continue. more: whether more are available now.
 
-    events: what was read whole, by key: the version that it had.
-    others: records that are none of signals, such as reports. notes: what an operator should know.
+    events: versions of the events that were read completely, by key.
+    others: number of records that are not signals, such as reports. notes: for the operator.
     """
 
     told: list[Told] = field(default_factory=list)
@@ -151,10 +151,10 @@ class Pull:
 
 
 class ExchangeOut(BaseModel):
-    """How an exchange stands.
+    """An exchange and its status.
 
-    why: what is wrong, and since when, where it is failing. counts: records by their fate.
-    hub: the other side's id, where it told one. waiting: what is still to be pushed.
+    why: the error, and since when, if it is failing. counts: records by their outcome.
+    hub: the other side's id, if it sent one. waiting: signals still to be pushed.
     """
 
     name: str
@@ -177,7 +177,7 @@ class ExchangeOut(BaseModel):
 
 
 class ExchangeLineOut(BaseModel):
-    """One line of an exchange's log."""
+    """A line of an exchange's log."""
 
     at: AwareDatetime
     words: str

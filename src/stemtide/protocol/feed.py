@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The feed: what changed after a position, and the snapshot that a new agent starts from."""
+"""Messages of the feed: changes after a position, and the snapshot that a new agent loads."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,25 +11,25 @@ from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Provenance, Reach, Severity, SignalState
 
 MAX_PAGE = 10_000
-"""Entries in one page of the feed."""
+"""Maximum entries of a page of the feed."""
 
 MAX_PAGE_VALUE_BYTES = MAX_VALUE_BYTES
-"""Bytes of long values in one page, so that one always fits: 8 MiB of hex."""
+"""Maximum bytes of long values in a page: the longest value always fits (8 MiB of hex)."""
 
 
 History = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]
-"""What tells a feed up to a position from another one; "" for what is not known."""
+"""Digest that identifies the history of a feed up to a position; "" if unknown."""
 
 
 class FeedSignal(BaseModel):
-    """A live signal as it stands at a position: put it in, or put it over what you had.
+    """A live signal as of a position: insert it, or replace the version that you have.
 
-    Readers ignore fields they do not know, so that an old agent follows a new hub.
+    Readers ignore unknown fields, so that an old agent can follow a new hub.
 
-    value:    hex, whole, also where it is as long as its content.
-    reach:    of a url that is more than one address; None: that address alone, or another kind.
+    value:    complete, in hex, however long.
+    reach:    of a url that covers more than one address; None: that address alone, or another kind.
     ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
-    disputed_by_you: the party whose feed this is says itself that the signal is wrong.
+    disputed_by_you: the party that reads this feed disputes the signal itself.
     """
 
     op: Literal["put"] = "put"
@@ -52,7 +52,7 @@ class FeedSignal(BaseModel):
     shared_by: str
     shared_at: AwareDatetime
     expires_at: AwareDatetime | None
-    # Later than the rest: an older hub does not send them, and an older agent kept none.
+    # Added later: an older hub does not send them, and an older agent did not store them.
     reach: Reach | None = None
     ideology: str | None = None
     entity: str | None = None
@@ -66,7 +66,7 @@ class FeedSignal(BaseModel):
 
 
 class Tombstone(BaseModel):
-    """A signal that no longer matches: take it out, and undo what was done because of it."""
+    """A signal that no longer matches: remove it, and undo what was done because of it."""
 
     op: Literal["drop"] = "drop"
     position: int
@@ -80,12 +80,12 @@ FeedEntry = Annotated[FeedSignal | Tombstone, Field(discriminator="op")]
 class FeedPage(BaseModel):
     """A page of the feed, oldest position first.
 
-    hub:  the hub's own id; another id means another history: start again from the snapshot.
-    next: the position to ask after next time, also when entries is empty.
+    hub:  the hub's id; if it changes, the history is another one: start again from the snapshot.
+    next: the position to request next, also if entries is empty.
     head: the highest position of the hub; more: whether another page waits,
-          also where this one is short because its long values are.
-    history: send it with `next`. A hub that has another one at that position was set back to a
-             backup since, and answers 409. "" at position 0, and from an older hub.
+          also if this one is short because its values are long.
+    history: send it with `next`. A hub with another history at that position was restored from a
+             backup since, and responds 409. "" at position 0, and from an older hub.
     """
 
     hub: UUID
@@ -97,9 +97,9 @@ class FeedPage(BaseModel):
 
 
 class SnapshotHead(BaseModel):
-    """First line of a snapshot (JSON lines): follow the feed after position once it is loaded.
+    """The first line of a snapshot (JSON lines). After loading it, follow the feed from position.
 
-    history: as of a FeedPage.
+    history: as in FeedPage.
     """
 
     hub: UUID
@@ -108,12 +108,12 @@ class SnapshotHead(BaseModel):
 
 
 class SnapshotTail(BaseModel):
-    """Last line of a snapshot: how many signals lay between. Without it the snapshot is torn."""
+    """The last line of a snapshot, with its number of signals. Without it the file is truncated."""
 
     signals: int
 
 
 class Wake(BaseModel):
-    """What the stream says: something that you may see lies at or before this position."""
+    """An event of the stream: there is news for you at or before this position."""
 
     position: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handling marks: who may see a signal, and how far it may be acted upon.
+"""Handling marks: who may see a signal, and which actions it allows.
 
 source: TLP 2.0, FIRST, August 2022; PAP as in the MISP taxonomies (docs/understand/handling.md).
 """
@@ -31,10 +31,10 @@ class Pap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TlpAllowance:
-    """What one TLP label allows.
+    """Permissions of a TLP label.
 
-    needs_audience: nobody receives it but the parties that the sharer named.
-    to_kinds:       which kinds of party receive it when no audience is named.
+    needs_audience: only the parties that the sharer named receive the signal.
+    to_kinds:       kinds of party that receive it if no audience is named.
     onward:         how far a recipient may pass it on, in words for people.
     """
 
@@ -56,22 +56,22 @@ TLP_ALLOWS = {
 }
 
 PAP_ALLOWS = {
-    # Passive and undetectable only: removing content would tell its uploader.
+    # Passive and undetectable only: removing content would alert its uploader.
     Pap.RED: Action.LOG,
     # Passive checks: a person may look, nothing happens to the content by itself.
     Pap.AMBER: Action.HOLD,
     Pap.GREEN: Action.BLOCK,
     Pap.CLEAR: Action.BLOCK,
 }
-"""The strongest automatic action each PAP label allows (our reading: see the docs)."""
+"""Strongest automatic action that each PAP label allows (our reading: see the docs)."""
 
 
 def may_receive(
     party: str, kind: PartyKind, *, tlp: Tlp, audience: frozenset[str], shared_by: str
 ) -> bool:
-    """Whether a party may see a signal: the one rule behind every door.
+    """Whether a party may see a signal: the one rule that pages, APIs and feeds all use.
 
-    party, shared_by: party names (slugs). audience: the named recipients, empty for none named.
+    party, shared_by: party names (slugs). audience: the named recipients, empty if none are named.
     """
     if party == shared_by:
         return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about holds: please do not act on this yet, without saying why in detail."""
+"""Messages about holds: requests not to act on content yet, without detailed reasons."""
 
 from uuid import UUID
 
@@ -8,19 +8,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from stemtide.protocol.referrals import MAX_URL_CHARS
 from stemtide.protocol.words_referrals import HoldReason, HoldState
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class HoldIn(BaseModel):
-    """Ask that content be left alone until a moment.
+    """A request to leave content alone until a given time.
 
-    url:            its address. Only a digest of it is kept.
-    signal:         or a fingerprint of it; one of both at least.
-    contact:        where those who meet the hold call: a desk, not a person.
+    url:            of the content. Only a digest of it is stored.
+    signal:         a fingerprint of the content; give url, signal or both.
+    contact:        a desk to call about the hold, not a person.
     case_reference: the holder's own; nobody else ever reads it.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     url: str = Field(default="", max_length=MAX_URL_CHARS)
     signal: UUID | None = None
@@ -32,26 +32,26 @@ class HoldIn(BaseModel):
 
     @model_validator(mode="after")
     def _says_of_what(self) -> "HoldIn":
-        """A hold is of something."""
+        """Require a url or a signal."""
         if not self.url.strip() and self.signal is None:
             raise ValueError("url: say what is to be held: give url, signal or both")
         return self
 
 
 class ExtendIn(BaseModel):
-    """Let a hold stand longer."""
+    """A later end for a hold."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     until: AwareDatetime
 
 
 class HoldOut(BaseModel):
-    """A hold as its holder or an agency reads it.
+    """A hold, as its holder or an agency reads it.
 
-    digest:         of the canonical spelling of its address; "" where it is of a signal alone.
+    digest:         of the canonical URL; "" if the hold is on a signal alone.
     case_reference: "" to everyone but the holder.
-    met:            how many referrals wait for it. overridden: how many were sent over it.
+    met:            number of referrals that wait for it. overridden: number sent despite it.
     """
 
     id: UUID

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels: what content does, as data in labels.toml; what moves its makers, in ideologies.toml.
+"""Labels of content (labels.toml) and ideologies of its makers (ideologies.toml), as data.
 
-Three things that are not the same: a label says what content does, an ideology what its makers
-believe, an entity which listed organisation it is of. Only labels are required.
+Three different things: a label says what the content does, an ideology what its makers believe,
+an entity which listed organisation it comes from. Only labels are required.
 """
 
 import re
@@ -15,12 +15,12 @@ from typing import Annotated
 from pydantic import AfterValidator, WithJsonSchema
 
 MAX_ENTITY_CHARS = 120
-"""Characters of an entity's name."""
+"""Maximum characters of an entity's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ideology:
-    """One ideology."""
+    """An ideology of ideologies.toml."""
 
     name: str
     title: str
@@ -29,10 +29,10 @@ class Ideology:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One label.
+    """A label of labels.toml.
 
-    refuse_to: the right channel, where Stemtide must not hold the content.
-    also:      what else it is called; a refused label is refused under each of these.
+    refuse_to: the right channel, if Stemtide must not store the content.
+    also:      other names; a refused label is refused under each of them.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Label:
 
 
 class RefusedLabelError(ValueError):
-    """A label that names content Stemtide never stores, with the channel it belongs to."""
+    """The label names content that Stemtide never stores; the message names its channel."""
 
 
 @cache
 def ideologies() -> dict[str, Ideology]:
-    """All ideologies by name, checked at load."""
+    """Return all ideologies by name."""
     text = files("stemtide.protocol").joinpath("ideologies.toml").read_text("utf-8")
     return {name: Ideology(name=name, **row) for name, row in tomllib.loads(text).items()}
 
@@ -56,15 +56,17 @@ def ideologies() -> dict[str, Ideology]:
 def check_ideology(name: str) -> str:
     """Return the name of a known ideology. raises: ValueError for another."""
     if name not in ideologies():
-        known = ", ".join(sorted(ideologies()))
-        raise ValueError(f"there is no ideology {name[:60]!r}; known are {known}: or leave it out")
+        known_names = ", ".join(sorted(ideologies()))
+        raise ValueError(
+            f"there is no ideology {name[:60]!r}; known are {known_names}: or leave it out"
+        )
     return name
 
 
 def check_entity(name: str) -> str:
-    """Return an entity's name as it is kept.
+    """Return an entity's name, normalised.
 
-    raises: ValueError for one that is empty, too long, or holds what cannot be shown.
+    raises: ValueError if it is empty, too long, or has characters that cannot be shown.
     """
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_ENTITY_CHARS or not name.isprintable():
@@ -77,7 +79,7 @@ def check_entity(name: str) -> str:
 
 @cache
 def labels() -> dict[str, Label]:
-    """All labels by name, checked at load."""
+    """Return all labels by name."""
     rows = tomllib.loads(files("stemtide.protocol").joinpath("labels.toml").read_text("utf-8"))
     return {
         name: Label(name=name, **(row | {"also": tuple(row.get("also", ()))}))
@@ -86,10 +88,12 @@ def labels() -> dict[str, Label]:
 
 
 def refused_label(name: str) -> Label | None:
-    """The label that content of another channel is meant by, however it is written; else None."""
+    """Return the refused label that a name means, in any spelling, or None."""
     spelled = "-".join(re.split(r"[^a-z0-9]+", name.lower())).strip("-")
     refused = (label for label in labels().values() if label.refuse_to)
-    return next((one for one in refused if spelled in {one.name, *one.also}), None)
+    return next(
+        (candidate for candidate in refused if spelled in {candidate.name, *candidate.also}), None
+    )
 
 
 def check_label(name: str) -> str:
@@ -102,14 +106,16 @@ def check_label(name: str) -> str:
     if refused := refused_label(name):
         raise RefusedLabelError(f"{refused.title} is never stored here: {refused.refuse_to}")
     if name not in labels():
-        known = ", ".join(sorted(label.name for label in labels().values() if not label.refuse_to))
-        raise ValueError(f"there is no label {name[:60]!r}; known are {known}")
+        known_names = ", ".join(
+            sorted(label.name for label in labels().values() if not label.refuse_to)
+        )
+        raise ValueError(f"there is no label {name[:60]!r}; known are {known_names}")
     return name
 
 
 @cache
 def _sound_names() -> frozenset[str]:
-    """The names of labels that are not refused. A bulk asks for them 20,000 times."""
+    """Return the names of labels that are not refused. Cached: a bulk calls this 20,000 times."""
     return frozenset(name for name in labels() if refused_label(name) is None)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals as MISP has them: events with attributes, objects and tags, and what a feed lists.
+"""Convert signals to MISP: events with attributes, objects and tags, and a feed's manifest.
 
-A hash or an address is an attribute. A PDQ hash is one of an object, as MISP has no type for it; it
-is never told to detection systems, which could only compare it for being equal.
+A hash or a URL is an attribute. A PDQ hash is an attribute of an object, as MISP has no type for
+it; it is never flagged for detection systems, which could only compare it for equality.
 
 source: MISP core format (draft-dulaunoy-misp-core-format); MISP's own readers of feeds.
 """
@@ -20,10 +20,10 @@ from stemtide.protocol.stix import as_random, named_uuid, tag, uids_behind
 from stemtide.protocol.words import SignalState
 
 Json: TypeAlias = dict[str, Any]
-"""One thing of MISP's."""
+"""A MISP entity."""
 
 MAX_SIGNALS = 5_000
-"""Signals in one event. MISP fetches an event whole whenever one of its attributes changes."""
+"""Maximum signals of an event. MISP fetches the whole event whenever an attribute changes."""
 
 QUIET_S = 60
 """Seconds after a change during which timestamps follow the clock.
@@ -33,7 +33,7 @@ the second of the last fetch would have the same, and so would never be fetched.
 """
 
 VERSION = "2.5.20"
-"""The version of MISP whose addresses these are, as its clients ask for one."""
+"""The MISP version whose REST API this is; clients ask for it."""
 
 TYPE_OF = {
     Kind.PDQ: ("text", "Payload delivery"),
@@ -58,12 +58,12 @@ _PLAIN_COLOUR = "#4A6B8A"
 
 @dataclass(frozen=True, slots=True)
 class EventHead:
-    """One event of a feed, without what is in it.
+    """Metadata of a feed event, without its attributes.
 
-    block:     signals are put together by their number, MAX_SIGNALS to an event.
-    crisis:    whose signals these are; None for all.
+    block:     signals are grouped by number, MAX_SIGNALS to an event.
+    crisis:    limits the event to signals of this crisis; None for all signals.
     title:     of the crisis; "" for none.
-    tlp:       the strictest of its signals. timestamp: in seconds; higher after every change.
+    tlp:       the strictest of its signals. timestamp: in seconds; increases with every change.
     """
 
     hub: UUID
@@ -76,27 +76,33 @@ class EventHead:
 
     @property
     def uuid(self) -> UUID:
-        """Its id, the same for every reader."""
+        """Id of the event, the same for every reader."""
         return named_uuid(f"{self.hub}\nmisp\n{self.crisis or 'standing'}\n{self.block}")
 
 
 def rising(stamp_s: int, *, now: datetime) -> int:
-    """A timestamp for what changed last in a second, so that no reader misses a later change."""
+    """Return a timestamp for the latest change, such that readers do not miss a later one."""
     return min(max(int(now.timestamp()), stamp_s), stamp_s + QUIET_S)
 
 
 def attribute_uuid(uid: UUID, *, crisis: UUID | None) -> UUID:
-    """The id of a signal's attribute. In MISP one belongs to one event: a crisis has its own."""
+    """Return the id of a signal's attribute.
+
+    In MISP an attribute belongs to one event, so the ids of a crisis's event are different.
+    """
     return _masked(as_random(uid), crisis)
 
 
 def signal_uids(uuid: UUID, *, crisis: UUID | None) -> tuple[UUID, ...]:
-    """The signals that an attribute of all events, or of those of one crisis, may stand for."""
+    """Return the ids of signals that an attribute id may stand for.
+
+    crisis: whose event has the attribute; None for the event of all signals.
+    """
     return uids_behind(_masked(uuid, crisis))
 
 
 def manifest_entry(head: EventHead) -> Json:
-    """What the manifest says of an event."""
+    """Return the manifest's entry for an event."""
     return {
         "Orgc": _organisation(head.hub),
         "Tag": _event_tags(head),
@@ -109,7 +115,7 @@ def manifest_entry(head: EventHead) -> Json:
 
 
 def event(head: EventHead, rows: Iterable[Mapping[str, Any]], *, now: datetime) -> Json:
-    """An event with what is in it. rows: signals as reads_misp gives them."""
+    """Return a complete event. rows: signals as reads_misp returns them."""
     rows = list(rows)
     loose = [attribute(row, head=head, now=now) for row in rows if row["kind"] != Kind.PDQ]
     objects = [_object(row, head=head, now=now) for row in rows if row["kind"] == Kind.PDQ]
@@ -127,7 +133,7 @@ def event(head: EventHead, rows: Iterable[Mapping[str, Any]], *, now: datetime) 
 
 
 def attribute(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json:
-    """The attribute of a signal. One that ended is marked as deleted: MISP deletes nothing else."""
+    """Return a signal's attribute. Ended signals are marked deleted: MISP deletes nothing else."""
     kind = Kind(row["kind"])
     name, category = TYPE_OF[kind]
     return {
@@ -146,33 +152,34 @@ def attribute(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json
 
 
 def value_of(row: Mapping[str, Any]) -> str:
-    """What the attribute of a signal holds."""
+    """Return the value of a signal's attribute."""
     return f"https://{row['url']}" if row["kind"] == Kind.URL else str(row["value"])
 
 
 def is_for_detection(row: Mapping[str, Any]) -> bool:
-    """Whether MISP may hand a signal to what acts by itself: as far as its marks let it."""
+    """Whether MISP may pass a signal to systems that act automatically, as its marks allow."""
     may_act = row["pap"] in {Pap.GREEN, Pap.CLEAR} and not row["disputed"]
     return may_act and row["kind"] != Kind.PDQ and row["state"] == SignalState.LIVE
 
 
 def hash_lines(head: EventHead, rows: Iterable[Mapping[str, Any]]) -> str:
-    """The lines of hashes.csv for what still matches in an event: by them MISP looks values up."""
+    """Return hashes.csv lines for an event's live signals: MISP looks values up by them."""
     live = (value_of(row) for row in rows if row["state"] == SignalState.LIVE)
     name = str(head.uuid)
     return "".join(
-        f"{hashlib.md5(one.encode(), usedforsecurity=False).hexdigest()},{name}\n" for one in live
+        f"{hashlib.md5(value.encode(), usedforsecurity=False).hexdigest()},{name}\n"
+        for value in live
     )
 
 
 def strictest(labels: Iterable[str]) -> Tlp:
-    """The strictest of some labels of TLP."""
+    """Return the strictest of some TLP labels."""
     order: Sequence[Tlp] = list(Tlp)
     return min(map(Tlp, labels), key=order.index)
 
 
 def _masked(uuid: UUID, other: UUID | None) -> UUID:
-    """A UUID with the free bits of another turned over; done twice it is the first one again."""
+    """Return a UUID whose free bits are XORed with a digest of another; twice undoes it."""
     if other is None:
         return uuid
     turned = hashlib.sha256(other.bytes).digest()[:16]
@@ -180,7 +187,7 @@ def _masked(uuid: UUID, other: UUID | None) -> UUID:
 
 
 def _object(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json:
-    """The object of a PDQ hash."""
+    """Return the object of a PDQ hash."""
     inner = attribute(row, head=head, now=now)
     return {
         "uuid": str(_masked(UUID(inner["uuid"]), _OBJECT)),
@@ -198,44 +205,44 @@ def _object(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json:
 
 
 def organisation_uuid(hub: UUID) -> UUID:
-    """The id of the organisation that a hub is in MISP."""
+    """Return the id of a hub's organisation in MISP."""
     return named_uuid(f"{hub}\nmisp\norganisation")
 
 
 def _organisation(hub: UUID) -> Json:
-    """Whose events these are: the hub's, which passes on what its parties share."""
+    """Return the organisation of all events: the hub, on behalf of its parties."""
     return {"name": "Stemtide hub", "uuid": str(organisation_uuid(hub))}
 
 
 def _info(head: EventHead) -> str:
-    """The title of an event."""
-    what = f"crisis {head.title}" if head.crisis else "signals"
-    return f"Stemtide: {what}, part {head.block + 1}"
+    """Return the title of an event."""
+    subject = f"crisis {head.title}" if head.crisis else "signals"
+    return f"Stemtide: {subject}, part {head.block + 1}"
 
 
 def _event_tags(head: EventHead) -> list[Json]:
-    """The tags of an event: by them a feed is filtered."""
-    found = [_tlp_tag(head.tlp)]
-    what = tag("crisis", head.crisis) if head.crisis else tag("collection", "signals")
-    return [*found, _tag(what)]
+    """Return an event's tags, by which readers filter a feed."""
+    tags = [_tlp_tag(head.tlp)]
+    collection_tag = tag("crisis", head.crisis) if head.crisis else tag("collection", "signals")
+    return [*tags, _tag(collection_tag)]
 
 
 def _tags(row: Mapping[str, Any], *, hub: UUID) -> list[Json]:
-    """The tags of a signal's attribute; the hubs that it came through are the last."""
-    found = [_tlp_tag(Tlp(row["tlp"])), _tag(f"PAP:{row['pap'].upper()}")]
-    found += [_tag(tag("label", one)) for one in row["labels"]]
-    found += [_tag(tag("severity", row["severity"])), _tag(tag("origin", row["provenance"]))]
-    found.append(_tag(tag("confidence", row["confidence"])))
+    """Return the tags of a signal's attribute; the hubs that it came through are the last."""
+    tags = [_tlp_tag(Tlp(row["tlp"])), _tag(f"PAP:{row['pap'].upper()}")]
+    tags += [_tag(tag("label", label)) for label in row["labels"]]
+    tags += [_tag(tag("severity", row["severity"])), _tag(tag("origin", row["provenance"]))]
+    tags.append(_tag(tag("confidence", row["confidence"])))
     if row["disputed"]:
-        found.append(_tag(tag("disputed", "yes")))
-    return [*found, *(_tag(tag("via", one)) for one in (*row["via"], hub))]
+        tags.append(_tag(tag("disputed", "yes")))
+    return [*tags, *(_tag(tag("via", hub_id)) for hub_id in (*row["via"], hub))]
 
 
 def _tlp_tag(tlp: Tlp) -> Json:
-    """A tag of MISP's taxonomy of TLP."""
+    """Return a tag of MISP's TLP taxonomy."""
     return {"name": f"tlp:{tlp}", "colour": _COLOURS[tlp]}
 
 
 def _tag(name: str) -> Json:
-    """Another tag."""
+    """Return a tag that is not of the TLP taxonomy."""
     return {"name": name, "colour": _PLAIN_COLOUR}

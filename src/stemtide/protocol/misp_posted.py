@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an event that a partner's MISP posts asks of us: a signal for each hash and address in it.
+"""Convert events that a partner's MISP posts to signals: one for each hash and URL.
 
-Types that uploads are not compared with are left out and named. What is not flagged for detection
-(to_ids) is for people: PAP:AMBER at most. What its marks let nobody have is not taken. Nor is an
-event of another party of the hub: signals are those of whoever posts them. Its creator's mail
-address (event_creator_email) is not read, as persons are not kept.
+Attributes of types that uploads are not compared with are left out and listed. An attribute that
+is not flagged for detection (to_ids) is for people: PAP:AMBER at most. Refused are attributes
+that must not be passed on, and events of another party of the hub: the poster shares signals as
+its own. The creator's e-mail address (event_creator_email) is not read, as persons are not
+stored.
 
 source: MISP core format (draft-dulaunoy-misp-core-format).
 """
@@ -40,7 +41,7 @@ _MAX_NAMED = 100
 
 
 class PostedEventError(ValueError):
-    """An event that cannot be taken. field: where; the message says the remedy."""
+    """An event cannot be taken. where: the field; the message names the remedy."""
 
     def __init__(self, where: str, trouble: str, *, is_routed: bool = False) -> None:
         super().__init__(trouble)
@@ -50,12 +51,12 @@ class PostedEventError(ValueError):
 
 @dataclass(slots=True)
 class Sent:
-    """What was posted.
+    """Signals and omissions of a posted event.
 
-    signals, places, ids: what it asks to share, where each stands in what was sent, and the id of
-                     its attribute; None for none.
-    left_out:        what became no signal, and why; at most a hundred of them.
-    gone:            attributes that are marked as deleted, by their ids.
+    signals, places, ids: signals to share, the path of each in the request, and the id of its
+                     attribute or None.
+    left_out:        attributes that became no signal, with the reason; at most 100.
+    gone:            ids of attributes that are marked as deleted.
     """
 
     signals: list[SignalIn] = field(default_factory=list)
@@ -65,15 +66,15 @@ class Sent:
     gone: list[UUID] = field(default_factory=list)
 
     def leave_out(self, *, place: str, kind: str, why: str) -> None:
-        """Name what became no signal."""
+        """Record an attribute that became no signal."""
         if len(self.left_out) < _MAX_NAMED:
             self.left_out.append({"type": kind[:80], "place": place, "why": why})
 
-    def without(self, known: Collection[UUID]) -> "Sent":
-        """The same without attributes that are here already; they are named."""
+    def without(self, own_uuids: Collection[UUID]) -> "Sent":
+        """Return a copy without attributes that came from this hub; those count as left out."""
         rest = Sent(left_out=list(self.left_out), gone=self.gone)
         for signal, place, uuid in zip(self.signals, self.places, self.ids, strict=True):
-            if uuid in known:
+            if uuid in own_uuids:
                 rest.leave_out(place=place, kind=signal.kind, why="is an attribute of ours already")
                 continue
             rest.signals.append(signal)
@@ -83,9 +84,9 @@ class Sent:
 
 
 def read_event(sent: object, *, others: OtherParties) -> Sent:
-    """What an event asks for, bare or under its name.
+    """Return the signals of an event, bare or wrapped in "Event".
 
-    others: the parties whose events the poster does not post. raises: PostedEventError.
+    others: parties whose events the poster must not post. raises: PostedEventError.
     """
     body = _under(sent, "Event")
     for role in ("Orgc", "Org"):
@@ -104,71 +105,76 @@ def read_event(sent: object, *, others: OtherParties) -> Sent:
 
 
 def read_attributes(sent: object, *, crisis: UUID | None) -> Sent:
-    """What one attribute, or a list of them, asks for. raises: PostedEventError."""
-    each = sent if isinstance(sent, list) else [_under(sent, "Attribute")]
-    pairs = [(f"Attribute.{place}", one) for place, one in enumerate(each)]
+    """Return the signals of an attribute or a list of attributes. raises: PostedEventError."""
+    attributes = sent if isinstance(sent, list) else [_under(sent, "Attribute")]
+    pairs = [(f"Attribute.{place}", attribute) for place, attribute in enumerate(attributes)]
     return _read(iter(pairs), event={}, crisis=crisis)
 
 
 def read_thing(sent: object, *, crisis: UUID | None) -> Sent:
-    """What an object asks for. raises: PostedEventError."""
+    """Return the signals of an object. raises: PostedEventError."""
     thing = {"Object": [_under(sent, "Object")]}
     return _read(_attributes(thing), event={}, crisis=crisis)
 
 
 def _read(pairs: Iterator[tuple[str, object]], *, event: Json, crisis: UUID | None) -> Sent:
-    """What attributes ask for, each with the place where it stands."""
-    found = Sent()
-    said = _words_of("Tag", event)
+    """Return the signals of attributes, each given with its path in the request."""
+    sent = Sent()
+    event_words = _words_of("Tag", event)
     room = crisis or _crisis_of(event)
-    for count, (place, one) in enumerate(pairs, start=1):
+    for count, (place, attribute) in enumerate(pairs, start=1):
         if count > MAX_BULK:
             raise PostedEventError(place, f"one event has at most {MAX_BULK:,} attributes here")
-        if not isinstance(one, Mapping):
+        if not isinstance(attribute, Mapping):
             raise PostedEventError(place, "is no attribute: write {…}")
-        _read_one(one, place=place, event=said, room=room, into=found)
-    return found
+        _read_one(attribute, place=place, event=event_words, room=room, into=sent)
+    return sent
 
 
-def _read_one(one: Json, *, place: str, event: Words, room: UUID | None, into: Sent) -> None:
-    """One attribute: a signal, one that ended, or what is left out. raises: PostedEventError."""
-    words = _words_of(f"{place}.Tag", one)
+def _read_one(attribute: Json, *, place: str, event: Words, room: UUID | None, into: Sent) -> None:
+    """Add an attribute: a signal, a deletion, or an omission. raises: PostedEventError."""
+    words = _words_of(f"{place}.Tag", attribute)
     if words.is_exercise or event.is_exercise:
         raise PostedEventError(
             f"{place}.Tag", "exercises are not shared here: use TAXII or the hub's API"
         )
-    if _is_on(one.get("deleted")):
-        into.gone.extend(_uuids(one))
+    if _is_on(attribute.get("deleted")):
+        into.gone.extend(_uuids(attribute))
         return
-    asked = _kind_and_value(one)
-    why = "" if asked else "uploads are not compared with this type"
-    if str(one.get("distribution", "")) in _NOT_ONWARD:
+    kind_and_value = _kind_and_value(attribute)
+    why = "" if kind_and_value else "uploads are not compared with this type"
+    if str(attribute.get("distribution", "")) in _NOT_ONWARD:
         why = "its distribution says that it is not for others"
-    if asked is None or why:
-        into.leave_out(place=place, kind=str(one.get("type")), why=why)
+    if kind_and_value is None or why:
+        into.leave_out(place=place, kind=str(attribute.get("type")), why=why)
         return
-    into.signals.append(_signal(one, asked, place=place, said=(event, words), room=room))
+    into.signals.append(
+        _signal(attribute, kind_and_value, place=place, words=(event, words), room=room)
+    )
     into.places.append(place)
-    into.ids.append(next(_uuids(one), None))
+    into.ids.append(next(_uuids(attribute), None))
 
 
 def _signal(
-    one: Json,
-    asked: tuple[Kind, str],
+    attribute: Json,
+    kind_and_value: tuple[Kind, str],
     *,
     place: str,
-    said: tuple[Words, Words],
+    words: tuple[Words, Words],
     room: UUID | None,
 ) -> SignalIn:
-    """The signal of one attribute. said: by the event, and by itself. raises: PostedEventError."""
-    event, own = said
-    kind, value = asked
+    """Return an attribute's signal. words: the tags of the event and of the attribute.
+
+    raises: PostedEventError.
+    """
+    event, own = words
+    kind, value = kind_and_value
     facts: dict[str, Any] = {"labels": (DEFAULT_LABEL,), "severity": "medium", "confidence": 50}
     facts |= {"tlp": Tlp.AMBER, **event.facts, **own.facts}
     facts |= strictest_marks([event.facts, own.facts])
-    if kind is not Kind.PDQ and not _is_on(one.get("to_ids")):
+    if kind is not Kind.PDQ and not _is_on(attribute.get("to_ids")):
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
-    facts |= {"kind": kind, "value": value, "crisis": _crisis_of(one) or room}
+    facts |= {"kind": kind, "value": value, "crisis": _crisis_of(attribute) or room}
     facts["via"] = tuple(own.via or event.via)
     try:
         return SignalIn.model_validate(facts)
@@ -180,26 +186,26 @@ def _signal(
 
 
 def _attributes(body: Json) -> Iterator[tuple[str, object]]:
-    """All attributes of an event, those of its objects too, each with its place."""
-    for place, one in enumerate(_list(body, "Attribute")):
-        yield f"Attribute.{place}", one
+    """Yield all attributes of an event, including those of its objects, each with its path."""
+    for place, attribute in enumerate(_list(body, "Attribute")):
+        yield f"Attribute.{place}", attribute
     for number, thing in enumerate(_list(body, "Object")):
         if not isinstance(thing, Mapping):
             raise PostedEventError(f"Object.{number}", "is no object: write {…}")
-        for place, one in enumerate(_list(thing, "Attribute")):
+        for place, attribute in enumerate(_list(thing, "Attribute")):
             name = f"Object.{number}.Attribute.{place}"
-            if isinstance(one, Mapping) and _is_on(thing.get("deleted")):
-                yield name, {**one, "deleted": 1}
+            if isinstance(attribute, Mapping) and _is_on(thing.get("deleted")):
+                yield name, {**attribute, "deleted": 1}
             else:
-                yield name, one
+                yield name, attribute
 
 
-def _kind_and_value(one: Json) -> tuple[Kind, str] | None:
-    """What an attribute is to us; None for what is no signal."""
-    kind, value = str(one.get("type")), one.get("value")
+def _kind_and_value(attribute: Json) -> tuple[Kind, str] | None:
+    """Return the kind and value of an attribute, or None if it is not a signal."""
+    kind, value = str(attribute.get("type")), attribute.get("value")
     if not isinstance(value, str):
         return None
-    if str(one.get("object_relation", "")).lower() == "pdq" or kind == "pdq":
+    if str(attribute.get("object_relation", "")).lower() == "pdq" or kind == "pdq":
         return Kind.PDQ, value.strip().lower()
     if kind.startswith("filename|"):
         kind, value = kind.partition("|")[2], value.rpartition("|")[2]
@@ -209,7 +215,7 @@ def _kind_and_value(one: Json) -> tuple[Kind, str] | None:
 
 
 def _words_of(place: str, thing: Json) -> Words:
-    """What the tags of an event or attribute say. raises: PostedEventError."""
+    """Return the meaning of an event's or attribute's tags. raises: PostedEventError."""
     try:
         return read_words(_names(thing))
     except RefusedWordError as error:
@@ -218,7 +224,7 @@ def _words_of(place: str, thing: Json) -> Words:
 
 
 def _crisis_of(thing: Json) -> UUID | None:
-    """The crisis that a tag of ours names; None for none. raises: PostedEventError."""
+    """Return the crisis that a Stemtide tag names, or None. raises: PostedEventError."""
     for text in read_tags(_names(thing)).get("crisis", []):
         try:
             return UUID(text)
@@ -228,23 +234,23 @@ def _crisis_of(thing: Json) -> UUID | None:
 
 
 def _names(thing: Json) -> list[str]:
-    """The names of tags."""
+    """Return the names of tags."""
     tags = thing.get("Tag")
-    each = tags if isinstance(tags, list) else []
-    names = [one.get("name") for one in each if isinstance(one, Mapping)]
+    tag_list = tags if isinstance(tags, list) else []
+    names = [entry.get("name") for entry in tag_list if isinstance(entry, Mapping)]
     return [name for name in names if isinstance(name, str)]
 
 
-def _uuids(one: Json) -> Iterator[UUID]:
-    """The id of an attribute, where it is one."""
+def _uuids(attribute: Json) -> Iterator[UUID]:
+    """Yield the id of an attribute if it has a valid one."""
     try:
-        yield UUID(str(one.get("uuid")))
+        yield UUID(str(attribute.get("uuid")))
     except ValueError:
         return
 
 
 def _under(sent: object, name: str) -> Json:
-    """A thing of MISP's, bare or under its name. raises: PostedEventError."""
+    """Return a MISP entity, bare or wrapped in its name. raises: PostedEventError."""
     body = sent.get(name, sent) if isinstance(sent, Mapping) else sent
     if not isinstance(body, Mapping):
         raise PostedEventError(name, "is missing: write {…}")
@@ -252,13 +258,13 @@ def _under(sent: object, name: str) -> Json:
 
 
 def _list(body: Json, name: str) -> list[object]:
-    """A list in a thing of MISP's; none where it has none. raises: PostedEventError."""
-    found = body.get(name) or []
-    if not isinstance(found, list):
+    """Return a list of a MISP entity, empty if absent. raises: PostedEventError."""
+    entries = body.get(name) or []
+    if not isinstance(entries, list):
         raise PostedEventError(name, "is no list: write [ … ]")
-    return found
+    return entries
 
 
 def _is_on(sent: object) -> bool:
-    """A switch, as MISP and PyMISP write one."""
+    """Whether a flag is set, as MISP and PyMISP write it."""
     return sent in (True, 1, "1", "true")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Known mechanisms beside ours, as data: which framework, in which version, knows which types."""
+"""Crisis mechanisms of others, as data: their frameworks, versions and types of crises."""
 
 import tomllib
 from functools import cache
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class NeighbourDataError(ValueError):
-    """The list of known mechanisms contradicts itself."""
+    """The list of known mechanisms is inconsistent."""
 
 
 class Mechanism(BaseModel):
-    """One mechanism in one version. is_complete: it has no types but these."""
+    """A version of a mechanism. is_complete: it has no types but these."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,25 +27,25 @@ class Mechanism(BaseModel):
 
 @cache
 def mechanisms() -> dict[tuple[str, str], Mechanism]:
-    """All known mechanisms by framework and version."""
+    """Return all known mechanisms by framework and version."""
     return _read(files("stemtide.protocol").joinpath("neighbours.toml").read_text("utf-8"))
 
 
 def _read(text: str) -> dict[tuple[str, str], Mechanism]:
-    """Read the list.
+    """Parse the list of mechanisms.
 
-    raises: NeighbourDataError naming the file, the mechanism and what is wrong with it.
+    raises: NeighbourDataError naming the file, the mechanism and the error.
     """
-    found = {}
+    by_version = {}
     for framework, versions in tomllib.loads(text).items():
         for version, row in versions.items():
             named = {"framework": framework, "version": version}
             try:
-                found[framework, version] = Mechanism.model_validate(row | named)
+                by_version[framework, version] = Mechanism.model_validate(row | named)
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(str(part) for part in first["loc"])
                 raise NeighbourDataError(
                     f"neighbours.toml, {framework}.{version}: {where}: {first['msg']}"
                 ) from error
-    return found
+    return by_version

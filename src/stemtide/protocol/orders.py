@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about removal orders. What stands in their forms is data: see forms/."""
+"""Messages about removal orders. The fields of their legal forms are data: see forms/."""
 
 from datetime import date
 from typing import TypeAlias
@@ -21,29 +21,30 @@ from stemtide.protocol.words_orders import (
 )
 from stemtide.protocol.words_referrals import ContentType, ReceiptVia
 
-_ORDERS = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid")
 
 MAX_LINKED = 200
-"""Signals that one order names at most."""
+"""Maximum signals linked to an order."""
 
 Value: TypeAlias = str | bool | list[str] | None
-"""What stands in one field of a form."""
+"""Value of a form field."""
 
 Values: TypeAlias = dict[str, Value]
-"""What stands in a form, by field."""
+"""Values of a form, by field."""
 
 
 class OrderIn(BaseModel):
-    """A draft of a removal order: what the issuer fills in of Annex I, and what goes with it.
+    """A draft of a removal order: the issuer's entries in Annex I, and metadata.
 
     to:       the provider's name. annex: fields of form tco-annex-1, as far as they are known.
     emergency: why the provider was not informed twelve hours before its first order; "" otherwise.
-               It stands in the order, with its ground (recital 17).
-    language: the tag of the language that the order is written in.
-    signals:  your own signals that were shared for this content: withdrawn if the order falls.
+               It is printed in the order, with its ground (recital 17).
+    language: the tag of the order's language.
+    signals:  your own signals that were shared for this content: withdrawn if the order is annulled
+              or found to infringe.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     to: str = Field(min_length=1, max_length=60)
     annex: Values = Field(default={}, max_length=60)
@@ -58,9 +59,9 @@ class OrderIn(BaseModel):
 
 
 class DraftIn(BaseModel):
-    """What changes in a draft; what is not said stays, also of the annex, field by field."""
+    """Changes to a draft; omitted fields stay unchanged, also single fields of the annex."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     annex: Values | None = Field(default=None, max_length=60)
     emergency: str | None = Field(default=None, max_length=2000)
@@ -72,9 +73,9 @@ class DraftIn(BaseModel):
 
 
 class InformIn(BaseModel):
-    """Tell a provider of procedures and deadlines before its first order: Art. 3(2)."""
+    """Inform a provider of procedures and deadlines before its first order: Art. 3(2)."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     to: str = Field(min_length=1, max_length=60)
     text: str = Field(min_length=20, max_length=MAX_LONG_TEXT)
@@ -82,37 +83,37 @@ class InformIn(BaseModel):
 
 
 class OrderAnswerIn(BaseModel):
-    """An answer to an order: the fields of Annex II or III that the provider fills in."""
+    """A response to an order: the fields of Annex II or III that the provider fills in."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     annex: Values = Field(max_length=60)
 
 
 class WordsIn(BaseModel):
-    """An act on an order, with its reason or its clarification in words."""
+    """The reason or clarification for an act on an order."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
 
 
 class SecrecyIn(BaseModel):
-    """Extend the time in which the content provider is not told. until: at most 12 weeks in all."""
+    """Extend the non-disclosure to the content provider. until: at most 12 weeks in all."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     until: AwareDatetime
     reason: str = Field(min_length=3, max_length=2000)
 
 
 class ScrutinyIn(BaseModel):
-    """Ask for scrutiny, or open one.
+    """Request scrutiny of an order, or open one.
 
-    informed_at: for a content provider: when they were told of the removal or had the order.
+    informed_at: for a content provider: when they were told of the removal or received the order.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     basis: ScrutinyBasis
     reasons: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
@@ -124,22 +125,22 @@ NOT_FOR_REVIEW = (
     " preservation (Art. 6(2)). For an investigation ask the provider for access to what is"
     " preserved (Art. 6(1)(b)), or use national law"
 )
-"""Why another reason than review proceedings is refused, with what applies instead."""
+"""Message for other reasons than review proceedings, with the provisions that apply instead."""
 
 
 class PreserveIn(BaseModel):
-    """Ask that what was removed is preserved longer, for review proceedings that are going on.
+    """Request longer preservation of removed content, for ongoing review proceedings.
 
     proceedings:    administrative or judicial. No other reason prolongs preservation.
-    reviewed_by:    the authority or court before which they are.
+    reviewed_by:    the authority or court that conducts them.
     reviewed_since: the day on which they began.
     reference:      their file number.
-    court:          the court that asks; empty where you ask yourself.
+    court:          the court that requests it; empty if you request it yourself.
 
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     until: AwareDatetime
     proceedings: ReviewKind
@@ -153,7 +154,7 @@ class PreserveIn(BaseModel):
     @field_validator("proceedings", mode="wrap")
     @classmethod
     def _check_proceedings(cls, value: object, _: object) -> ReviewKind:
-        """Refuse what is no review with the provisions that apply to it."""
+        """Refuse other values, with the provisions that apply to them."""
         if not isinstance(value, str) or value not in {*ReviewKind}:
             raise ValueError(NOT_FOR_REVIEW)
         return ReviewKind(value)
@@ -161,7 +162,7 @@ class PreserveIn(BaseModel):
     @field_validator("reason")
     @classmethod
     def _check_reason(cls, value: str | None) -> None:
-        """Refuse the reason in words that was asked for before proceedings were."""
+        """Refuse the free-text reason of older clients, which proceedings has replaced."""
         if value is not None:
             raise ValueError(
                 "was replaced by proceedings, reviewed_by and reviewed_since, as only ongoing"
@@ -171,9 +172,9 @@ class PreserveIn(BaseModel):
 
 
 class AccessIn(BaseModel):
-    """Note that somebody had access to what is preserved. who: an office, not a person."""
+    """Record an access to preserved content. who: an office, not a person."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     purpose: AccessPurpose
     who: str = Field(min_length=2, max_length=200)
@@ -181,7 +182,7 @@ class AccessIn(BaseModel):
 
 
 class LintFinding(BaseModel):
-    """What the lint found. field: of Annex I, or of the draft; is_error: it forbids to issue."""
+    """A finding of the lint. field: of Annex I or the draft; is_error: it prevents issuing."""
 
     field: str
     is_error: bool
@@ -189,7 +190,7 @@ class LintFinding(BaseModel):
 
 
 class ReceiptOut(BaseModel):
-    """One way in which an order arrived."""
+    """A proof that an order was received, by one channel."""
 
     via: ReceiptVia
     at: AwareDatetime
@@ -197,7 +198,7 @@ class ReceiptOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """One answer: form is tco-annex-2 or tco-annex-3. resumed_at: when its ground had ended."""
+    """A response to an order: tco-annex-2 or -3. resumed_at: when its ground had ended."""
 
     form: str
     values: Values
@@ -209,7 +210,7 @@ class AnswerOut(BaseModel):
 
 
 class CopyOut(BaseModel):
-    """A copy at an authority of the provider's Member State. scrutiny_until: its own initiative."""
+    """A copy for an authority of the provider's Member State, and its deadline for scrutiny."""
 
     to: str
     sent_at: AwareDatetime
@@ -218,14 +219,14 @@ class CopyOut(BaseModel):
 
 
 class DecisionSentOut(BaseModel):
-    """When the decision of a scrutiny was sent to an agency."""
+    """The time at which a decision of scrutiny was sent to an agency."""
 
     to: str
     sent_at: AwareDatetime
 
 
 class DecisionOut(BaseModel):
-    """A reasoned decision of scrutiny, as it is sent to agencies: nothing else of the order.
+    """A reasoned decision of scrutiny, as it is sent to agencies, without the order itself.
 
     state: upheld or infringed. by: the authority that decided.
 
@@ -246,7 +247,7 @@ class DecisionOut(BaseModel):
 
 
 class ScrutinyOut(BaseModel):
-    """The scrutiny of an order. due_at: by when it must be decided. sent: to agencies, when."""
+    """A scrutiny of an order. due_at: deadline of the decision. sent: to which agencies, when."""
 
     id: UUID
     state: ScrutinyState
@@ -264,7 +265,7 @@ class ScrutinyOut(BaseModel):
 
 
 class AccessOut(BaseModel):
-    """One access to what is preserved."""
+    """An access to preserved content."""
 
     purpose: AccessPurpose
     who: str
@@ -273,10 +274,10 @@ class AccessOut(BaseModel):
 
 
 class PreservationOut(BaseModel):
-    """What a provider preserves: until when, on whose request longer, who had access.
+    """Preserved content: until when, who requested an extension, who had access.
 
     proceedings, reviewed_by, reviewed_since, reference, court: of the last request to preserve
-    longer; null or empty where nobody asked, or before proceedings were asked for.
+    longer; null or empty if there was none, or if it was made before these fields existed.
     """
 
     since: AwareDatetime
@@ -292,10 +293,10 @@ class PreservationOut(BaseModel):
 
 
 class OrderOut(BaseModel):
-    """A removal order as its issuer, its addressee, or an authority with a copy reads it.
+    """A removal order, as its issuer, its addressee, or an authority with a copy reads it.
 
-    due_at:  when it must have been executed; null while the clock stands still or has not begun.
-    moves:   what the reader's party may do with it now, by the names of the machine and of the API.
+    due_at:  deadline of execution; null while it is suspended or has not begun.
+    moves:   moves that the reader's party may make now, by their names in the machine and the API.
     """
 
     id: UUID
@@ -338,7 +339,7 @@ class OrderOut(BaseModel):
 
 
 class OrderHead(BaseModel):
-    """A removal order in a list: enough to find it, not its content."""
+    """A removal order in a list, without its content."""
 
     id: UUID
     reference: str
@@ -356,7 +357,7 @@ class OrderHead(BaseModel):
 
 
 class InformationOut(BaseModel):
-    """What a provider was told before its first order."""
+    """Information that was sent to a provider before its first order."""
 
     id: UUID
     sent_by: str
@@ -368,9 +369,9 @@ class InformationOut(BaseModel):
 
 
 class StandingOut(BaseModel):
-    """Who has an order in effect for an address. parties: their names, and nothing of the case.
+    """Parties that have an order in effect for a URL, by name, without details of the case.
 
-    is_received: whether one of them has begun its hour: no hold delays it any more.
+    is_received: at least one order was received, so that no hold delays it any more.
     """
 
     parties: list[str]
@@ -378,7 +379,7 @@ class StandingOut(BaseModel):
 
 
 class FormOut(BaseModel):
-    """A form that was filled in, as data."""
+    """The entries of a completed form."""
 
     form: str
     values: Values
@@ -386,7 +387,7 @@ class FormOut(BaseModel):
 
 
 class EntryOut(BaseModel):
-    """One entry of the ledger about an order."""
+    """A ledger entry about an order."""
 
     number: int
     kind: str

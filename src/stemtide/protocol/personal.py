@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds personal data in free text that is about to leave: what is sure, and where it stands.
+"""Find personal data in free text before it leaves, by patterns that rarely err.
 
-It finds mail addresses, telephone numbers, account numbers, IP addresses, handles, addresses of
-profiles, national numbers of Belgium, the Netherlands, France and Germany, and dates of birth that
-a word announces. It does not find names of people, postal addresses, number plates, national
-numbers of other states, and what is paraphrased or stands in a picture: a person still reads.
+Found are e-mail addresses, telephone numbers, account numbers, IP addresses, handles, profile
+URLs, national numbers of Belgium, the Netherlands, France and Germany, and dates of birth after
+a word that announces one. Not found are names of people, postal addresses, number plates,
+national numbers of other states, paraphrases, and text in pictures: a person still has to read.
 """
 
 import re
@@ -22,7 +22,7 @@ from stemtide.protocol import personal_numbers as numbers
 
 
 class PersonalKind(StrEnum):
-    """What kind of personal data it is."""
+    """The kind of personal data."""
 
     EMAIL = "email"
     PHONE = "phone"
@@ -35,13 +35,13 @@ class PersonalKind(StrEnum):
 
     @property
     def word(self) -> str:
-        """What people call it, in English."""
-        return str(_told()["kinds"][self.value]["title"])
+        """Name of the kind in English."""
+        return str(_definitions()["kinds"][self.value]["title"])
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where personal data stands in a text: its characters from start to before end, from 0."""
+    """The position of personal data in a text: characters start to end (exclusive), from 0."""
 
     start: int
     end: int
@@ -49,7 +49,7 @@ class Place:
 
 
 class PersonalError(ValueError):
-    """A text holds personal data. The words say what and where, and never repeat it."""
+    """A text contains personal data. The message names kind and position, and never repeats it."""
 
     def __init__(self, places: Sequence[Place]) -> None:
         super().__init__(f"holds personal data: {said(places)}; leave it out")
@@ -57,32 +57,34 @@ class PersonalError(ValueError):
 
 
 def check_impersonal(text: str) -> str:
-    """Return a text without personal data. raises: PersonalError for one in which some is found."""
+    """Return a text unchanged. raises: PersonalError if it contains personal data."""
     if places := find_personal(text):
         raise PersonalError(places)
     return text
 
 
 def said(places: Sequence[Place]) -> str:
-    """What was found and where, counted from 1, in English: never the thing itself."""
-    each = (f"{place.kind.word} at character {place.start + 1} to {place.end}" for place in places)
-    return ", ".join(each)
+    """Describe positions in English, counted from 1, without repeating the data."""
+    descriptions = (
+        f"{place.kind.word} at character {place.start + 1} to {place.end}" for place in places
+    )
+    return ", ".join(descriptions)
 
 
 def find_personal(text: str) -> tuple[Place, ...]:
-    """Where personal data stands in a text, in order; what one finder took, no other takes.
+    """Return the positions of personal data in a text, in order, without overlaps.
 
-    1. Letters that only look otherwise become plain ones; those without a width fall out.
-    2. Each finder looks, the surest first, and covers what it found.
-    3. Places go back to the text as it was.
+    1. Normalise look-alike letters and drop characters without a width.
+    2. Run each finder, the surest first, and blank out what it found.
+    3. Map positions back to the original text.
     """
     plain, origins = _plainly(text)
-    found: list[Place] = []
+    places: list[Place] = []
     for kind, look in _FINDERS:
         for start, end in list(look(plain)):
-            found.append(Place(origins[start], origins[end - 1] + 1, kind))
+            places.append(Place(origins[start], origins[end - 1] + 1, kind))
             plain = plain[:start] + _COVER * (end - start) + plain[end:]
-    return tuple(sorted(found))
+    return tuple(sorted(places))
 
 
 _COVER = "\N{NULL}"
@@ -131,7 +133,7 @@ _HANDLE = re.compile(r"(?<![\w@/.])@[^\W\d_]?\w[\w.]{0,38}\w|(?<![\w/])/?u/[A-Za
 
 
 def _plainly(text: str) -> tuple[str, list[int]]:
-    """A text in plain letters, and for each of its characters where it came from."""
+    """Return a text in normalised letters, and the original position of each."""
     letters: list[str] = []
     origins: list[int] = []
     for place, letter in enumerate(text):
@@ -144,120 +146,120 @@ def _plainly(text: str) -> tuple[str, list[int]]:
 
 
 def _federated(text: str) -> _Spans:
-    """Handles with their server, which end as a mail address does."""
-    for found in _FEDERATED.finditer(text):
-        yield found.span()
+    """Yield handles with their server, which end like an e-mail address."""
+    for match in _FEDERATED.finditer(text):
+        yield match.span()
 
 
 def _emails(text: str) -> _Spans:
-    for found in _EMAIL.finditer(text):
-        yield found.span()
+    for match in _EMAIL.finditer(text):
+        yield match.span()
 
 
 def _profiles(text: str) -> _Spans:
-    """Addresses whose path names an account."""
-    for found in _WEB.finditer(text):
-        if _names_account(found[1].lower(), found[2]):
-            yield found.span()
+    """Yield URLs whose path names an account."""
+    for match in _WEB.finditer(text):
+        if _names_account(match[1].lower(), match[2]):
+            yield match.span()
 
 
 def _names_account(host: str, path: str) -> bool:
-    """Whether an address leads to an account: of a host that is known, or as Mastodon writes it."""
+    """Whether a URL leads to an account, on a known host or in Mastodon's notation."""
     if _FEDIVERSE.match(path):
         return True
-    for one in _told()["profiles"]:
-        if not any(host == name or host.endswith(f".{name}") for name in one["hosts"]):
+    for site in _definitions()["profiles"]:
+        if not any(host == name or host.endswith(f".{name}") for name in site["hosts"]):
             continue
-        for begins in one["begins"]:
+        for begins in site["begins"]:
             account = _ACCOUNT.match(path, len(begins)) if path.startswith(begins) else None
-            if account is not None and account[0].lower() not in one["reserved"]:
+            if account is not None and account[0].lower() not in site["reserved"]:
                 return True
     return False
 
 
 def _ibans(text: str) -> _Spans:
-    """Account numbers; what follows one in the same run of letters is not of it."""
-    for found in _IBAN.finditer(text):
-        length = numbers.IBAN_LENGTHS.get(found[0][:2].upper())
-        places = [place for place, one in enumerate(found[0]) if not one.isspace()]
+    """Yield account numbers; letters that follow one directly are not part of it."""
+    for match in _IBAN.finditer(text):
+        length = numbers.IBAN_LENGTHS.get(match[0][:2].upper())
+        places = [place for place, character in enumerate(match[0]) if not character.isspace()]
         if length is None or len(places) < length:
             continue
-        told = "".join(found[0][place] for place in places[:length]).upper()
-        if numbers.is_iban(told):
-            yield found.start(), found.start() + places[length - 1] + 1
+        account_number = "".join(match[0][place] for place in places[:length]).upper()
+        if numbers.is_iban(account_number):
+            yield match.start(), match.start() + places[length - 1] + 1
 
 
 def _national(text: str) -> _Spans:
-    """National numbers that pass the test of their check digits; Dutch ones beside their word."""
+    """Yield national numbers with valid check digits; Dutch ones only after a word for them."""
     tests: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
         (_FRENCH, numbers.is_french),
         (_BELGIAN, numbers.is_belgian),
         (_GERMAN_PENSION, numbers.is_german_pension),
         (_GERMAN_TAX, numbers.is_german_tax),
     )
-    taken: set[int] = set()
+    taken_starts: set[int] = set()
     for pattern, test in tests:
-        for found in pattern.finditer(text):
-            told = "".join(one for one in found[0] if one.isalnum()).upper()
-            if test(told) and found.start() not in taken:
-                taken.add(found.start())
-                yield found.span()
-    for found in _DUTCH.finditer(text):
-        told = "".join(one for one in found[0] if one.isdecimal())
-        if _is_announced("bsn", text, found.start()) and numbers.is_dutch(told):
-            yield found.span()
+        for match in pattern.finditer(text):
+            number = "".join(character for character in match[0] if character.isalnum()).upper()
+            if test(number) and match.start() not in taken_starts:
+                taken_starts.add(match.start())
+                yield match.span()
+    for match in _DUTCH.finditer(text):
+        number = "".join(character for character in match[0] if character.isdecimal())
+        if _is_announced("bsn", text, match.start()) and numbers.is_dutch(number):
+            yield match.span()
 
 
 def _birth_dates(text: str) -> _Spans:
-    """Dates that a word announces as somebody's birth."""
-    for found in _DAY.finditer(text):
-        if _is_announced("birth", text, found.start()):
-            yield found.span()
+    """Yield dates that a word announces as a date of birth."""
+    for match in _DAY.finditer(text):
+        if _is_announced("birth", text, match.start()):
+            yield match.span()
 
 
 def _ip_addresses(text: str) -> _Spans:
-    """Addresses on the Internet; those that every machine has are nobody's."""
-    for found in _IP.finditer(text):
+    """Yield IP addresses, without those that every machine has, such as loopback."""
+    for match in _IP.finditer(text):
         try:
-            address = IPv4Address(found[0]) if "." in found[0] else IPv6Address(found[0])
+            address = IPv4Address(match[0]) if "." in match[0] else IPv6Address(match[0])
         except AddressValueError:
             continue
         if not (address.is_loopback or address.is_unspecified or address.is_multicast):
-            yield found.span()
+            yield match.span()
 
 
 def _phones(text: str) -> _Spans:
-    """Telephone numbers: with a country's code; or as at home, grouped or announced by a word."""
-    for found in _ABROAD.finditer(text):
-        yield found.span()
-    for found in _AT_HOME.finditer(text):
-        is_grouped = not found[0].isdecimal()
-        if _DATED.search(found[0]):
+    """Yield telephone numbers: with a country code, or national ones, grouped or announced."""
+    for match in _ABROAD.finditer(text):
+        yield match.span()
+    for match in _AT_HOME.finditer(text):
+        is_grouped = not match[0].isdecimal()
+        if _DATED.search(match[0]):
             continue
-        if is_grouped or _is_announced("phone", text, found.start()):
-            yield found.span()
+        if is_grouped or _is_announced("phone", text, match.start()):
+            yield match.span()
 
 
 def _handles(text: str) -> _Spans:
-    for found in _HANDLE.finditer(text):
-        yield found.span()
+    for match in _HANDLE.finditer(text):
+        yield match.span()
 
 
-def _is_announced(what: str, text: str, place: int) -> bool:
-    """Whether one of the words for it stands a few characters before a place."""
-    return _announcing(what).search(text[max(0, place - _NEAR) : place]) is not None
+def _is_announced(topic: str, text: str, place: int) -> bool:
+    """Whether a word that announces such data is within a few characters before a position."""
+    return _announcing(topic).search(text[max(0, place - _NEAR) : place]) is not None
 
 
 @cache
-def _announcing(what: str) -> re.Pattern[str]:
-    """The words that announce something, as one pattern."""
-    words = "|".join(re.escape(one) for one in _told()["announces"][what])
+def _announcing(topic: str) -> re.Pattern[str]:
+    """Return a pattern of the words that announce a kind of data."""
+    words = "|".join(re.escape(word) for word in _definitions()["announces"][topic])
     return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
 
 @cache
-def _told() -> dict[str, Any]:
-    """The data of this file."""
+def _definitions() -> dict[str, Any]:
+    """Return the definitions in personal.toml."""
     text = files("stemtide.protocol").joinpath("personal.toml").read_text("utf-8")
     return tomllib.loads(text)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers that belong to one person or one account, told from others by their check digits."""
+"""Validate numbers of persons and accounts by their check digits."""
 
 from collections import Counter
 
@@ -29,22 +29,22 @@ _DIGITS = {letter: str(place) for place, letter in enumerate("ABCDEFGHIJKLMNOPQR
 
 
 def is_iban(text: str) -> bool:
-    """Whether capitals and digits without spaces are an account number.
+    """Whether capitals and digits without spaces are an IBAN.
 
     source: ISO 13616; ISO 7064 MOD 97-10.
     """
     if IBAN_LENGTHS.get(text[:2]) != len(text) or not text[2:4].isdecimal():
         return False
     turned = text[4:] + text[:4]
-    return int("".join(_DIGITS.get(one, one) for one in turned)) % 97 == 1
+    return int("".join(_DIGITS.get(character, character) for character in turned)) % 97 == 1
 
 
 def is_belgian(digits: str) -> bool:
     """Whether eleven digits are a Belgian national register number, or one of the second register.
 
-    Year, month, day, three digits of the day's order, two check digits; the months of the second
-    register are 20 or 40 higher. Who was born since 2000 has a 2 before the number when it is
-    checked.
+    Year, month, day, three digits for the order within the day, two check digits; the months of the
+    second register are 20 or 40 higher. For people born since 2000 the check digits are computed
+    with a 2 before the number.
 
     source: royal decree of 3 April 1984, Art. 2 and 3.
     """
@@ -60,15 +60,14 @@ def is_dutch(digits: str) -> bool:
     source: the eleven test of the Dutch citizen service number, in which the last digit counts -1.
     """
     weights = (9, 8, 7, 6, 5, 4, 3, 2, -1)
-    total = sum(int(one) * weight for one, weight in zip(digits, weights, strict=True))
+    total = sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
     return total % 11 == 0 and int(digits) > 0
 
 
 def is_french(text: str) -> bool:
     """Whether fifteen characters are a French social security number with its key.
 
-    Sex, year, month (other ranges where it is not known), department (2A, 2B in Corsica), place,
-    order, key.
+    Sex, year, month (other ranges if unknown), department (2A, 2B in Corsica), place, order, key.
 
     source: decree of 22 January 1982 on the national register of persons; key: 97 - number mod 97.
     """
@@ -81,7 +80,7 @@ def is_french(text: str) -> bool:
 def is_german_tax(digits: str) -> bool:
     """Whether eleven digits are a German tax identification number.
 
-    Of the first ten digits one stands there twice or three times, the others at most once.
+    Of the first ten digits, exactly one occurs twice or three times, the others at most once.
 
     source: Abgabenordnung § 139b; ISO 7064 MOD 11,10.
     """
@@ -90,8 +89,8 @@ def is_german_tax(digits: str) -> bool:
     if digits[0] == "0" or repeats not in ([2], [3]):
         return False
     product = 10
-    for one in first:
-        total = (int(one) + product) % 10 or 10
+    for digit in first:
+        total = (int(digit) + product) % 10 or 10
         product = 2 * total % 11
     return (11 - product) % 10 == int(digits[10])
 
@@ -108,5 +107,5 @@ def is_german_pension(text: str) -> bool:
         return False
     digits = text[:8] + f"{ord(text[8]) - 64:02d}" + text[9:11]
     weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
-    products = (int(one) * weight for one, weight in zip(digits, weights, strict=True))
+    products = (int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
     return sum(sum(divmod(product, 10)) for product in products) % 10 == int(text[11])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about previews: a small still or a short excerpt that a sharer sends with a signal."""
+"""Messages about previews: a small still image or a short text excerpt of a signal's content."""
 
 import base64
 import binascii
@@ -12,16 +12,16 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from stemtide.protocol.labels import LabelName
 
 MAX_STILL_BYTES = 4 * 1024 * 1024
-"""A picture as it is sent; what is kept is far smaller."""
+"""Maximum size of an uploaded picture; the stored version is far smaller."""
 
 MAX_EXCERPT_CHARS = 1000
-"""Characters of text that an excerpt has: enough to judge it by, too few to stand for the whole."""
+"""Maximum characters of an excerpt: enough to judge it, too few to replace the whole."""
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class Purpose(StrEnum):
-    """Why a person looks at content. Looking for another reason is another look."""
+    """The reason for viewing content. Each further reason is a view of its own."""
 
     CONTAIN_SPREAD = "contain-spread"
     THREAT_TO_LIFE = "threat-to-life"
@@ -30,14 +30,14 @@ class Purpose(StrEnum):
 
 
 class PreviewKind(StrEnum):
-    """What a preview is."""
+    """The kind of a preview."""
 
     STILL = "still"
     EXCERPT = "excerpt"
 
 
 def _check_base64(text: str) -> str:
-    """Refuse what is no base64. raises: ValueError."""
+    """Refuse text that is not base64. raises: ValueError."""
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -46,15 +46,15 @@ def _check_base64(text: str) -> str:
 
 
 class PreviewIn(BaseModel):
-    """One preview of a signal that the sender shared. Either still or excerpt.
+    """A preview of a signal that the sender shared: either still or excerpt.
 
-    still:      a picture file in base64; the hub keeps a small one that it makes of it.
+    still:      a picture file in base64; the hub stores a small version of it.
     excerpt:    plain text.
-    expires_at: when it is destroyed; there is no preview without such a date.
-    labels:     what the preview itself shows; content that is refused is refused here as well.
+    expires_at: when the preview is destroyed; required.
+    labels:     of the preview itself; labels that are refused for signals are refused here as well.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     still: Annotated[str, AfterValidator(_check_base64)] | None = Field(
         default=None, min_length=1, max_length=(MAX_STILL_BYTES + 2) // 3 * 4
@@ -71,12 +71,12 @@ class PreviewIn(BaseModel):
 
     @property
     def blob(self) -> bytes:
-        """The picture file that was sent; empty for an excerpt."""
+        """Bytes of the picture file that was sent, empty for an excerpt."""
         return base64.b64decode(self.still or "")
 
 
 class PreviewOut(BaseModel):
-    """A preview that the hub keeps, without what it shows."""
+    """Metadata of a stored preview, without its content."""
 
     id: UUID
     signal: UUID

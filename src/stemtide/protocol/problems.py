@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Problem documents: the one shape in which hub and agent say that something is wrong.
+"""Problem documents: the one format of errors of hub and agent.
 
 source: RFC 9457.
 """
@@ -11,11 +11,11 @@ from pydantic import BaseModel
 MEDIA_TYPE = "application/problem+json"
 
 WHOLE = "body"
-"""Stands for the field where the body as a whole is wrong."""
+"""Field name for errors of the body as a whole."""
 
 
 class ProblemType(StrEnum):
-    """What can be wrong. The value is the last part of the problem's type address."""
+    """The type of a problem. The value is the last part of the problem's type URI."""
 
     INVALID = "invalid"
     MALFORMED = "malformed"
@@ -57,7 +57,7 @@ TITLES: dict[ProblemType, tuple[int, str]] = {
 
 
 class FieldProblem(BaseModel):
-    """One thing wrong with one field.
+    """An error in one field.
 
     field: a path such as "signals.3.value"; row: the row's number in a bulk, from 0.
     """
@@ -70,8 +70,8 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """A problem document (RFC 9457 section 3) with the fields that are wrong.
 
-    retry_after_s: how long to wait before the same may be sent again; None where waiting is no
-    remedy, or nobody knows.
+    retry_after_s: seconds until the request may be repeated; null if waiting does not help, or if
+    the time is unknown.
     """
 
     type: str
@@ -91,7 +91,7 @@ def problem(
     errors: list[FieldProblem] | None = None,
     retry_after_s: int | None = None,
 ) -> Problem:
-    """Fill in a problem document. The detail names the thing and the remedy."""
+    """Return a problem document. detail: should name the thing and the remedy."""
     status, title = TITLES[which]
     return Problem(
         type=f"/problems/{which}",

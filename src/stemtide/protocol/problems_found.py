@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pydantic finds wrong with a message, in our words: the same here and at the hub."""
+"""Convert pydantic's validation errors to field problems, the same for hub and agent."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,23 +22,23 @@ _WORDS = {
     "model_type": "should be a JSON object",
     "model_attributes_type": "should be a JSON object",
 }
-"""Our words for kinds of error whose own words name no remedy."""
+"""Our wording of errors whose original message names no remedy."""
 
 
 def without_echoes(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
-    """The same without lists called too short only because their items were refused."""
+    """Drop "too short" errors of lists whose items were refused."""
     errors = list(errors)
     inner = {error["loc"][:upto] for error in errors for upto in range(len(error["loc"]))}
     return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inner]
 
 
 def field_problem(error: ErrorDetails) -> FieldProblem:
-    """One finding of pydantic in our words, with the path of the field."""
+    """Convert an error of pydantic to a field problem in our wording, with the field's path."""
     path = [str(part) for part in error["loc"]]
-    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    message = _WORDS.get(error["type"], said)
+    original = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = _WORDS.get(error["type"], original)
     named = _NAMED.fullmatch(message) if error["type"] == "value_error" else None
-    if named:  # a rule about several fields names the one it means
+    if named:  # rules about several fields start their message with the field
         path, message = [*path, named[1]], named[2]
     in_rows = len(path) > 1 and path[0] in {"signals", "rows"} and path[1].isdigit()
     return FieldProblem(
@@ -47,11 +47,11 @@ def field_problem(error: ErrorDetails) -> FieldProblem:
 
 
 def summary(fields: Sequence[FieldProblem]) -> str:
-    """The first findings in one line."""
+    """Return the first three problems on one line."""
     shown = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
     return f"{shown}; and {len(fields) - 3} more" if len(fields) > 3 else shown  # noqa: PLR2004  # as many as were shown
 
 
 def found_in(error: ValidationError) -> list[FieldProblem]:
-    """What is wrong with a message that was read or made here, field by field."""
+    """Return the field problems of a message that failed validation."""
     return [field_problem(echoe) for echoe in without_echoes(error.errors(include_url=False))]

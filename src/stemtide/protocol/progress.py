@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about progress: how far referrals came, and how far orders did. Never both in one sum.
+"""Messages about progress: figures of referrals and of removal orders, never summed together.
 
-A count is null where it is not told: to a provider what its senders assessed, and in figures of all
-providers together what would let one reckon another's.
+A count is null if it is withheld: from a provider, its senders' assessments; in figures of all
+providers together, counts from which a single provider's could be computed.
 """
 
 from datetime import date
@@ -15,7 +15,7 @@ _ASKED = ConfigDict(frozen=True, extra="forbid")
 
 
 class ProgressAsked(BaseModel):
-    """What is asked for: days from first to last, both of them in it, as zone counts days."""
+    """A query for figures: the days from first to last, both included, in the given time zone."""
 
     model_config = _ASKED
 
@@ -28,10 +28,10 @@ class ProgressAsked(BaseModel):
 
 
 class Times(BaseModel):
-    """How long something took, in seconds. count: how often it was measured.
+    """A distribution of durations, in seconds. count: number of measurements.
 
-    median_s: the middle one, or half way between the two in the middle. p90_s: the smallest that
-    nine in ten did not exceed.
+    median_s: the middle value, or the mean of the two in the middle. p90_s: the smallest value that
+    nine in ten do not exceed.
     """
 
     count: int | None
@@ -40,22 +40,22 @@ class Times(BaseModel):
 
 
 class NamedCount(BaseModel):
-    """One count. count: null where it is withheld."""
+    """A count. count: null if it is withheld."""
 
     name: str
     count: int | None
 
 
 class ReferralFigures(BaseModel):
-    """How far referrals came. name: the row's, "" for all of them or where it is not known.
+    """Figures of referrals. name: of the row; "" for all of them, or if unknown.
 
-    assessed, decided, not_referred: told to their sender alone.
+    assessed, decided, not_referred: visible to their sender alone.
     referred:   sent. Each is exactly one of: removed, disabled, geo_blocked, refused, not_found,
-                withdrawn (by its sender, before an answer), waiting.
+                withdrawn (by its sender, before a response), waiting.
     reinstated: of those removed, disabled or blocked: put back.
     came_back:  of those that the hub visited with a clear verdict: there again after it was gone;
-                null where it visited none.
-    to_removal: from sending to removal or disabling everywhere, as the provider says it.
+                null if it visited none.
+    to_removal: from sending to removal or disabling everywhere, as reported by the provider.
     """
 
     name: str
@@ -79,16 +79,16 @@ class ReferralFigures(BaseModel):
 
 
 class OrderFigures(BaseModel):
-    """How far removal orders came. name: as in ReferralFigures.
+    """Figures of removal orders. name: as in ReferralFigures.
 
-    issued:       each is exactly one of: executed, not_executed (an answer of Annex III stands),
+    issued:       each is exactly one of: executed, not_executed (a response of Annex III applies),
                   withdrawn, annulled (both before execution), open.
-    in_time:      executed within the hour that ran.  overdue: the hour passed without an answer.
+    in_time:      executed within the hour, without pauses.  overdue: no response within the hour.
     cross_border: to a provider of another Member State.  scrutinised: examined there.
     infringed:    scrutiny found an infringement.  undone: lost their effect after execution.
     reinstated:   of those undone: the content is back.  addresses: in the orders executed.
     to_execute:   from receipt to execution, without the pauses of Annex III.
-    grounds:      of Annex III; one answer may name several.
+    grounds:      of Annex III; a response may name several.
     """
 
     name: str
@@ -112,9 +112,9 @@ class OrderFigures(BaseModel):
 
 
 class Span(BaseModel):
-    """A stretch of the period: what began in it (sent, issued), and how much of that was removed.
+    """A part of the period: requests sent or issued in it, and how many led to removal.
 
-    first: its first day. assessed: told to senders of referrals alone.
+    first: its first day. assessed: visible to senders of referrals alone.
     """
 
     first: date
@@ -124,7 +124,7 @@ class Span(BaseModel):
 
 
 class ReferralProgress(BaseModel):
-    """Figures of referrals as one party may see them. head: the ledger's highest number then."""
+    """Figures of referrals, as one party may see them. head: the ledger's number at that time."""
 
     seen_by: str
     asked: ProgressAsked
@@ -136,7 +136,7 @@ class ReferralProgress(BaseModel):
 
 
 class OrderProgress(BaseModel):
-    """Figures of removal orders as one party may see them."""
+    """Figures of removal orders, as one party may see them."""
 
     seen_by: str
     asked: ProgressAsked

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Re-checks: whether content that a provider says is gone is gone, and whether it came back."""
+"""Re-checks of content that a provider reports as gone: whether it is, and stays, gone."""
 
 import tomllib
 from datetime import timedelta
@@ -19,7 +19,7 @@ PASSING = frozenset({Reason.BUSY, Reason.TIMED_OUT, Reason.NO_CONNECTION, Reason
 
 
 class _Again(BaseModel):
-    """How often a visit without a usable answer is repeated."""
+    """Retries of visits that had no usable response."""
 
     model_config = _FROZEN
 
@@ -28,7 +28,7 @@ class _Again(BaseModel):
 
 
 class Plan(BaseModel):
-    """When addresses are visited, how often one host is, and what its answers mean."""
+    """The schedule of visits, the rate per host, and the meaning of responses."""
 
     model_config = _FROZEN
 
@@ -40,33 +40,35 @@ class Plan(BaseModel):
 
     @property
     def after(self) -> tuple[timedelta, ...]:
-        """How long after the measure each visit is due, soonest first."""
-        return tuple(timedelta(minutes=one) for one in sorted(self.schedule["after_minutes"]))
+        """Delays of the visits after the measure, shortest first."""
+        return tuple(
+            timedelta(minutes=minutes) for minutes in sorted(self.schedule["after_minutes"])
+        )
 
     @property
     def again_after(self) -> timedelta:
-        """How long after a visit without a usable answer the next is due."""
+        """Delay of the next visit after one without a usable response."""
         return timedelta(minutes=self.again.after_minutes)
 
     @property
     def visits_per_minute(self) -> int:
-        """How many visits one host gets in a minute at most."""
+        """Maximum number of visits to a host in a minute."""
         return self.host["visits_per_minute"]
 
 
 @cache
 def plan() -> Plan:
-    """The plan that this hub goes by: protocol/rechecks.toml."""
+    """Return this hub's plan, from protocol/rechecks.toml."""
     text = files("stemtide.protocol").joinpath("rechecks.toml").read_text("utf-8")
     return Plan.model_validate(tomllib.loads(text))
 
 
 class VisitOut(BaseModel):
-    """One visit: what was seen of the address, never what it holds.
+    """A visit: what was observed at the URL, never its content.
 
-    status:    of HTTP; null where nothing answered. hops: redirects that were followed.
-    digest:    SHA-256 of the first bytes of the answer, at most 1 MiB of them; "" where none came.
-    asked_by:  the party that asked for it; "" where it was due.
+    status:    of HTTP; null if there was no response. hops: redirects that were followed.
+    digest:    SHA-256 of the response's first bytes, at most 1 MiB; "" if there were none.
+    asked_by:  the party that requested the visit; "" if it was scheduled.
     """
 
     at: AwareDatetime
@@ -81,9 +83,9 @@ class VisitOut(BaseModel):
 
 
 class MetAgain(BaseModel):
-    """Content of the linked signals that agents met since the removal, each upload once.
+    """Matches of the linked signals that agents reported since the removal, each upload once.
 
-    noted_at:  when the hub first noted that there was any; null before.
+    noted_at:  when the hub first noted one; null if there was none.
     providers: by name, as far as the reader's party may see others' numbers.
     """
 
@@ -93,13 +95,13 @@ class MetAgain(BaseModel):
 
 
 class RecheckOut(BaseModel):
-    """The re-check of one address that a provider says it removed or disabled.
+    """The re-check of a URL that a provider reports as removed or disabled.
 
     verdict:     of the last visit; null before the first.
-    gone_at:     when a visit first found it gone. returned_at: when it was there again.
-    next_at:     when it is visited next; null where no visit is due.
-    ended_at:    when the provider's word was taken back, or the request: nothing to check any more.
-    met_again:   null where no signal is linked.
+    gone_at:     when a visit first found it gone. returned_at: when it was found again.
+    next_at:     when the next visit is due; null if none is.
+    ended_at:    when the provider's report or the request was withdrawn: there is nothing to check.
+    met_again:   null if no signal is linked.
     visits:      latest first.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about referrals: voluntary, under the provider's own terms, and never an order."""
+"""Messages about referrals: voluntary requests under the provider's own terms, never orders."""
 
 from typing import Annotated
 from uuid import UUID
@@ -20,30 +20,30 @@ from stemtide.protocol.words_referrals import (
     TakeBackReason,
 )
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MAX_URL_CHARS = 4096
-"""Characters of an address that is referred."""
+"""Maximum characters of a referred URL."""
 
 MAX_SIGNALS = 100
-"""Signals that one referral names."""
+"""Maximum signals of a referral."""
 
 MAX_WORDS = 2000
-"""Characters of a reason, a question or a context."""
+"""Maximum characters of a reason, a question or a context."""
 
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class AssessIn(BaseModel):
-    """Content that was looked at, to be referred to one provider or not.
+    """An assessment of content, to be referred to a provider or not.
 
-    terms:   the clause of the provider's own terms that it breaks, as the provider calls it.
-    reason:  why; it travels to the provider and must hold no personal data.
-    signals: fingerprints of the same content, that the sender may see.
-    again:   refer an address anew that was referred and answered before: it came back.
+    terms:   the clause of the provider's terms that it violates, as the provider calls it.
+    reason:  sent to the provider; must not contain personal data.
+    signals: fingerprints of the same content, which the sender may see.
+    again:   refer a URL again that was referred and answered before, as the content came back.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     provider: str = Field(min_length=1, max_length=60)
     url: str = Field(min_length=1, max_length=MAX_URL_CHARS)
@@ -62,12 +62,12 @@ class AssessIn(BaseModel):
 class SendIn(BaseModel):
     """Send an assessed referral.
 
-    despite:  why it is sent although another authority has referred the same address.
-    override: the emergency for which it does not wait for a hold. Both stand in the ledger as
-              acts; whose hold it is, is told.
+    despite:  the reason for sending it although another authority referred the same URL.
+    override: the emergency for which it does not wait for a hold. Both are recorded in the ledger;
+              the holder is told.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     despite: str = Field(default="", max_length=500)
     override: str = Field(default="", max_length=500)
@@ -76,7 +76,7 @@ class SendIn(BaseModel):
 class DropIn(BaseModel):
     """Decide not to refer."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reason: DropReason
     note: str = Field(default="", max_length=500)
@@ -85,11 +85,11 @@ class DropIn(BaseModel):
 class TakeBackIn(BaseModel):
     """Withdraw a referral that was sent.
 
-    signals: withdraw the linked signals that the sender shares as well, so that agents undo what
-             they did because of them.
+    signals: also withdraw the linked signals that the sender shares, so that agents undo what they
+             did because of them.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reason: TakeBackReason
     note: str = Field(default="", max_length=500)
@@ -97,16 +97,16 @@ class TakeBackIn(BaseModel):
 
 
 class AnswerIn(BaseModel):
-    """A provider's answer.
+    """A provider's response.
 
-    measure_at: when the content was removed, disabled or blocked; now where nothing is said.
+    measure_at: when the content was removed, disabled or blocked; defaults to now.
     countries:  of geo_blocked: where it is blocked, alpha-2.
-    reason:     of refused. note: in words, without personal data; needed where reason is "other".
-    question:   of needs_context: what the provider must know to decide.
-    reference:  how the provider calls the case.
+    reason:     of refused. note: free text without personal data; required if reason is "other".
+    question:   of needs_context: what the provider needs to know for a decision.
+    reference:  the provider's own case number.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     answer: Answer
     measure_at: AwareDatetime | None = None
@@ -118,10 +118,12 @@ class AnswerIn(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "AnswerIn":
-        """Each answer says what it needs, and nothing of another."""
-        _needs(self.answer is Answer.GEO_BLOCKED, "countries", given=bool(self.countries))
-        _needs(self.answer is Answer.REFUSED, "reason", given=self.reason is not None)
-        _needs(self.answer is Answer.NEEDS_CONTEXT, "question", given=bool(self.question.strip()))
+        """Require the fields of the response, and refuse those of other responses."""
+        _needs(self.answer is Answer.GEO_BLOCKED, "countries", has_value=bool(self.countries))
+        _needs(self.answer is Answer.REFUSED, "reason", has_value=self.reason is not None)
+        _needs(
+            self.answer is Answer.NEEDS_CONTEXT, "question", has_value=bool(self.question.strip())
+        )
         if self.reason is RefusalReason.OTHER and not self.note.strip():
             raise ValueError('note: say in words why, as the reason is "other"')
         if self.measure_at is not None and self.answer not in MEASURES:
@@ -130,43 +132,43 @@ class AnswerIn(BaseModel):
 
 
 MEASURES = frozenset({Answer.REMOVED, Answer.DISABLED, Answer.GEO_BLOCKED})
-"""Answers that say that something was done to the content."""
+"""Responses that report a measure on the content."""
 
 
-def _needs(is_it: bool, field: str, *, given: bool) -> None:  # noqa: FBT001  # which of two: a claim
-    """Refuse a field that the answer lacks, or that belongs to another answer."""
-    if is_it and not given:
+def _needs(is_it: bool, field: str, *, has_value: bool) -> None:  # noqa: FBT001  # which of two: a claim
+    """Refuse a field that the response lacks, or that belongs to another response."""
+    if is_it and not has_value:
         raise ValueError(f"{field}: this answer needs it")
-    if given and not is_it:
+    if has_value and not is_it:
         raise ValueError(f"{field}: belongs to another answer: leave it out")
 
 
 class AcknowledgeIn(BaseModel):
-    """Say that a person has the referral. reference: how the provider calls the case."""
+    """Confirm that a person has the referral. reference: the provider's own case number."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reference: str = Field(default="", max_length=100)
 
 
 class ReinstateIn(BaseModel):
-    """Say that referred content is there again, as removing it was wrong."""
+    """Report that referred content was put back, as removing it was wrong."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     note: str = Field(default="", max_length=500)
 
 
 class ContextIn(BaseModel):
-    """What a provider asked for; the referral is sent again with it."""
+    """Context that a provider asked for; the referral is sent again with it."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     context: str = Field(min_length=3, max_length=MAX_WORDS)
 
 
 class QuestionOut(BaseModel):
-    """A provider's question, and what it was told."""
+    """A provider's question, and the context given in reply."""
 
     question: str
     asked_at: AwareDatetime
@@ -175,10 +177,10 @@ class QuestionOut(BaseModel):
 
 
 class ReferralOut(BaseModel):
-    """A referral as its sender, its addressee or an agency reads it.
+    """A referral, as its sender, its addressee or an agency reads it.
 
-    assessed_at … override: the sender's own affair: None, and "" in words, to the addressee.
-    standing: whether somebody still has to do something.
+    assessed_at … override: for the sender only; the addressee gets None or "".
+    standing: whether somebody still has to act on it.
     """
 
     id: UUID
@@ -226,7 +228,7 @@ class ReferralOut(BaseModel):
 
 
 class ReferralPage(BaseModel):
-    """Some referrals, in the order in which they were made; next: the number to go on after."""
+    """A page of referrals in the order of creation. next: the number to continue after."""
 
     referrals: list[ReferralOut]
     next: int
@@ -234,9 +236,9 @@ class ReferralPage(BaseModel):
 
 
 class SearchIn(BaseModel):
-    """What is about to be referred. provider: "" for all of them."""
+    """A search before sending a referral. provider: "" for all providers."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     url: str = Field(min_length=1, max_length=MAX_URL_CHARS)
     provider: str = Field(default="", max_length=60)
@@ -245,10 +247,10 @@ class SearchIn(BaseModel):
 
 
 class Finding(BaseModel):
-    """One thing that a search before sending found: what kind it is and whom to ask, no more.
+    """A finding of the search before sending: its kind and whom to ask, no more.
 
-    is_open: somebody still has to do something about it. contact: where its party is reached.
-    referral, reference, state: of the asker's own alone. until, reason: of a hold.
+    is_open: somebody still has to act on it. contact: how to reach its party.
+    referral, reference, state: only for the caller's own referrals. until, reason: of a hold.
     """
 
     kind: FindingKind
@@ -265,9 +267,9 @@ class Finding(BaseModel):
 
 
 class ReferralSearchOut(BaseModel):
-    """What was found, and what would happen to a referral now.
+    """The findings, and what would happen to a referral now.
 
-    canonical: the spelling under which the address was looked for.
+    canonical: the canonical spelling of the URL that was searched for.
     is_held:   it would wait for a hold.  needs_despite: it would need a reason to be sent.
     """
 

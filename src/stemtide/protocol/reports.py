@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about what stays of a crisis: its timeline and its post-crisis report."""
+"""Messages about the record of a crisis: its timeline and its post-crisis report."""
 
 import tomllib
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from stemtide.protocol.words import NoteTopic, ReportAudience, ReportState
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MAX_SECTION = 20_000
-"""Characters that one section has at most."""
+"""Maximum characters of a section."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of a report, and what it is to answer."""
+    """A section of a report. asks: the question that it should answer."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Section:
 
 @cache
 def sections_of(framework: str) -> tuple[Section, ...]:
-    """The sections that a framework version asks for, in order.
+    """Return the sections that a framework version asks for, in order.
 
     raises: KeyError for a framework without a list: the data is checked by a test.
     """
@@ -41,7 +41,7 @@ def sections_of(framework: str) -> tuple[Section, ...]:
 
 
 class TimelineEntry(BaseModel):
-    """One entry of a timeline. actor and subject: "withheld" where they are not for the reader."""
+    """An entry of a timeline. actor, subject: "withheld" if the reader may not see them."""
 
     number: int
     kind: str
@@ -53,7 +53,7 @@ class TimelineEntry(BaseModel):
 
 
 class TimelinePage(BaseModel):
-    """A part of a timeline, oldest first; next: the number to go on after."""
+    """A page of a timeline, oldest first. next: the number to continue after."""
 
     entries: list[TimelineEntry]
     next: int
@@ -61,9 +61,9 @@ class TimelinePage(BaseModel):
 
 
 class TimelineExport(BaseModel):
-    """A whole timeline, as it was for one party at one moment.
+    """A complete timeline, as one party may see it at one time.
 
-    head: the ledger's highest number then. withheld: how many entries keep their names to others.
+    head: the ledger's highest number then. withheld: number of entries with names withheld.
     """
 
     hub: UUID
@@ -80,26 +80,26 @@ class TimelineExport(BaseModel):
 
 
 class SectionIn(BaseModel):
-    """The text of one section. No personal data."""
+    """The text of a section, without personal data."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     text: str = Field(max_length=MAX_SECTION)
 
 
 class NoteIn(BaseModel):
-    """A debrief note. No personal data."""
+    """A debrief note, without personal data."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     topic: NoteTopic
     text: str = Field(min_length=3, max_length=2000)
 
 
 class ActionIn(BaseModel):
-    """Something that is to be done, by a party, until a day."""
+    """An action for a party to complete by a date."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     text: str = Field(min_length=3, max_length=500)
     owner: str = Field(min_length=1, max_length=60)
@@ -107,15 +107,15 @@ class ActionIn(BaseModel):
 
 
 class PublishIn(BaseModel):
-    """Who reads the report."""
+    """The audience of a published report."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     audience: ReportAudience
 
 
 class SectionOut(BaseModel):
-    """One section with its text, and who wrote it last."""
+    """A section with its text and its last author."""
 
     name: str
     title: str
@@ -147,7 +147,7 @@ class ActionOut(BaseModel):
 
 
 class Moment(BaseModel):
-    """A moment of a crisis, and how long after the event it was; None where that is not known."""
+    """A time in a crisis. after_s: seconds since the event, None if that is unknown."""
 
     name: str
     at: AwareDatetime
@@ -155,17 +155,17 @@ class Moment(BaseModel):
 
 
 class Cell(BaseModel):
-    """A count. None: withheld, because somebody could reckon one provider's own from it."""
+    """A count. count: None if withheld, as a single provider's count could be computed from it."""
 
     name: str
     count: int | None
 
 
 class Figures(BaseModel):
-    """What the hub counted in a crisis. Everything here is a count, a word or a time.
+    """Figures of a crisis: only counts, categories and times.
 
-    seen_by: the party whose view this is: what its marks let it see is what was counted.
-    outcomes, matches: of all providers together, withheld where these are too few.
+    seen_by: the party that may see them: only signals that it may see were counted.
+    outcomes, matches: of all providers together, withheld if these are too few.
     """
 
     seen_by: str
@@ -188,7 +188,7 @@ class Figures(BaseModel):
 
 
 class ReportOut(BaseModel):
-    """A post-crisis report. figures: frozen once it is published, live before."""
+    """A post-crisis report. figures: frozen at publication, live before."""
 
     id: UUID
     crisis: UUID

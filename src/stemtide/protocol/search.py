@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the search: what a query was taken for, and what was found."""
+"""Messages of the search: how a query was understood, and its results."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -18,13 +18,13 @@ _HEX = frozenset("0123456789abcdef")
 
 
 def asks_for_similar(query: str) -> bool:
-    """Whether a query is compared with every live picture: a PDQ value, or a digest as long."""
+    """Whether a query is compared with all live images: a PDQ value, or a digest of that length."""
     text = query.strip().lower()
     return len(text) == _PDQ_DIGITS and set(text) <= _HEX
 
 
 class Recognised(StrEnum):
-    """What a query was taken for."""
+    """How a query was understood."""
 
     ID = "id"
     HASH = "hash"
@@ -34,7 +34,7 @@ class Recognised(StrEnum):
 
 
 class FoundKind(StrEnum):
-    """What is searched, in the order of the answer."""
+    """Kinds of results, in the order of the response."""
 
     CRISES = "crises"
     SIGNALS = "signals"
@@ -43,7 +43,7 @@ class FoundKind(StrEnum):
 
 
 class Found(BaseModel):
-    """One finding. within_bits: how far a PDQ signal is from the value that was asked for."""
+    """A result. within_bits: the distance of a PDQ signal from the value that was searched for."""
 
     id: UUID
     title: str
@@ -56,7 +56,7 @@ class Found(BaseModel):
 
 
 class Group(BaseModel):
-    """Findings of one kind, a page of them."""
+    """A page of results of one kind."""
 
     kind: FoundKind
     page: int
@@ -65,9 +65,9 @@ class Group(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """The answer to a query.
+    """The results of a query.
 
-    compared: how many live PDQ signals a hash was compared with; None for other queries.
+    compared: number of live PDQ signals that a hash was compared with; None for other queries.
     """
 
     query: str

@@ -26,38 +26,39 @@ from stemtide.protocol.words import (
 )
 
 MAX_BULK = 20_000
-"""Signals in one bulk request."""
+"""Maximum signals of a bulk request."""
 
 MAX_BULK_VALUE_BYTES = 3 * MAX_VALUE_BYTES
-"""Bytes that the long values of one bulk have together: three of the longest, 24 MiB of hex."""
+"""Maximum total bytes of long values in a bulk: three of the longest, 24 MiB of hex."""
 
 MAX_VIA = 8
-"""Hubs that a signal may have come through."""
+"""Maximum number of hubs that a signal came through."""
 
 MAX_URL_CHARS = 4096
-"""Characters of an address that is shared as itself."""
+"""Maximum characters of a URL that is shared as itself."""
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class SignalIn(BaseModel):
-    """One signal, as a party shares it.
+    """A signal to share.
 
     value:       hex (pdq 64, sha256 64, md5 32 digits; video, audio, text and gop as long as their
                  content, up to MAX_VALUE_BYTES); for kind "url" the URL itself, which the hub
-                 spells canonically, or the 64-digit digest of its canonical spelling.
-    within_bits: the Hamming distance within which this PDQ signal matches, 31 at most; None: 31.
-    reach:       url only: "folder" or "host" for everything in it; None: that address alone.
-    ideology:    what moved its makers, never required; entity: the terrorist entity it is of, as
-                 the list that names it does ("EU 2023/1514 II.3", or the entity's name).
-    content:     one id for all signals of one piece of content, chosen by the sharer.
+                 converts to its canonical spelling, or the 64-digit digest of that spelling.
+    within_bits: maximum Hamming distance of a match with this PDQ signal, 31 at most; None: 31.
+    reach:       url only: "folder" or "host" to cover everything below; None: that address alone.
+    ideology:    of the content's makers, never required; entity: the terrorist entity it comes
+    from,
+                 as the list that names it does ("EU 2023/1514 II.3", or the entity's name).
+    content:     an id shared by all signals of one piece of content, chosen by the sharer.
     audience:    names of the parties that may see it; TLP:RED needs at least one.
     confidence:  0..100, how sure the sharer is.
-    via:         ids of the hubs that it came through, where it began first; none where it begins
-                 here. By them a hub knows what was its own (docs/decide/0074).
+    via:         ids of the hubs that it came through, first origin first; empty if it originates
+                 here. A hub recognises its own signals by them (docs/decide/0074).
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     kind: Kind
     value: str = Field(min_length=1, max_length=2 * MAX_VALUE_BYTES)
@@ -81,7 +82,7 @@ class SignalIn(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SignalIn":
-        """Refuse what no kind, mark or audience allows."""
+        """Refuse fields that the kind, the marks or the audience do not allow."""
         _check_value(self.kind, self.value)
         if self.kind is not Kind.PDQ and (self.quality, self.within_bits) != (None, None):
             raise ValueError("quality and within_bits: only pdq signals have them; leave them out")
@@ -93,12 +94,12 @@ class SignalIn(BaseModel):
 
 
 def is_long(kind: Kind) -> bool:
-    """Whether a value of this kind is as long as its content."""
+    """Whether values of this kind are as long as their content."""
     return kind not in SIZE_BYTES
 
 
 def _check_value(kind: Kind, text: str) -> None:
-    """Refuse a value that is not spelled as its kind asks. raises: ValueError."""
+    """Refuse a value that is not written as its kind requires. raises: ValueError."""
     if kind is Kind.URL:
         if len(text) > MAX_URL_CHARS:
             raise ValueError(
@@ -124,15 +125,15 @@ def _check_value(kind: Kind, text: str) -> None:
 
 
 class BulkIn(BaseModel):
-    """Many signals at once. All of them land, or none (or, with ?partial=1, the good ones)."""
+    """Signals to share at once: all or none, or with ?partial=1 the valid ones."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     signals: tuple[SignalIn, ...] = Field(min_length=1, max_length=MAX_BULK, fail_fast=True)
 
 
 class SharedSignal(BaseModel):
-    """What became of one shared signal. created is false where the party had shared it before."""
+    """The result of sharing a signal. created is false if the party had shared it before."""
 
     id: UUID
     position: int
@@ -140,7 +141,7 @@ class SharedSignal(BaseModel):
 
 
 class BulkOut(BaseModel):
-    """What became of a bulk, row by row, in the order sent; None where a row was refused."""
+    """The result of a bulk, row by row, in the order sent; None for refused rows."""
 
     created: int
     existing: int
@@ -150,7 +151,7 @@ class BulkOut(BaseModel):
 
 
 class RowError(BaseModel):
-    """Why one row of a bulk was refused."""
+    """The reason why a row of a bulk was refused."""
 
     row: int
     field: str
@@ -158,11 +159,11 @@ class RowError(BaseModel):
 
 
 class CheckedRow(BaseModel):
-    """What would become of one row of a bulk.
+    """The result that a row of a bulk would have.
 
-    row:     its place in what was sent, from 0.
-    id:      your party's signal that it is already; same_as: the earlier row that it repeats.
-    others:  signals of other parties with the same value, of those that your party may see.
+    row:     its position in the request, from 0.
+    id:      the existing signal of your party; same_as: the earlier row that it repeats.
+    others:  visible signals of other parties with the same value.
     field, message: why it would be refused.
     """
 
@@ -176,7 +177,7 @@ class CheckedRow(BaseModel):
 
 
 class BulkCheckOut(BaseModel):
-    """What would become of a bulk: a dry run. Nothing of it was shared."""
+    """The result of a dry run of a bulk. Nothing was shared."""
 
     created: int
     existing: int
@@ -185,25 +186,25 @@ class BulkCheckOut(BaseModel):
 
 
 class WithdrawIn(BaseModel):
-    """Take a signal back. The note must hold no personal data."""
+    """Withdraw a signal. The note must not contain personal data."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     reason: WithdrawReason
     note: str = Field(default="", max_length=500)
 
 
 class OpinionIn(BaseModel):
-    """What a party says of a signal. The note must hold no personal data."""
+    """A party's opinion of a signal. The note must not contain personal data."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     opinion: Opinion
     note: str = Field(default="", max_length=500)
 
 
 class OpinionOut(BaseModel):
-    """One party's opinion."""
+    """The opinion that a party gave."""
 
     party: str
     opinion: Opinion
@@ -212,11 +213,12 @@ class OpinionOut(BaseModel):
 
 
 class SignalOut(BaseModel):
-    """One signal, as a party that may see it reads it.
+    """A signal, as a party that may see it reads it.
 
-    value: hex, whole; url: what a url signal covers, in its canonical spelling, if the hub knows
-    it; reach: "folder" or "host" where that is more than one address; via: the hubs that it came
-    through, where it began first.
+    value: complete, in hex; url: the canonical URL that a url signal covers, if the hub knows it;
+    reach: "folder" or "host" if it covers more than one address; via: the hubs that it came
+    through,
+    first origin first.
     """
 
     id: UUID

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a hub signs with its own key, so that whoever holds the public half checks it anywhere.
+"""Signatures by a hub's own key, which everyone who has the public key can verify anywhere.
 
-What is signed is the text of a manifest, byte for byte as it travels: nothing is put into another
-form before it is checked, so there is no form to disagree about. A manifest names its format, so a
-signature on one kind of thing is none on another.
+Signed is the text of a manifest, byte for byte as it is transferred: it is not normalised before
+verification, so there is no canonical form to disagree about. A manifest names its format, so a
+signature of one kind of manifest is not valid for another.
 
 source: RFC 8032 (Ed25519), through cryptography.
 """
@@ -21,11 +21,11 @@ from pydantic import BaseModel, Field
 _WRITTEN = re.compile(r"ed25519:([0-9a-f]{64})")
 _CONTEXT = b"stemtide signed manifest\n"
 MAX_SIGNATURES = 16
-"""Signatures on one thing: one for each key that a hub signs with at a time."""
+"""Maximum signatures of a manifest: one for each key that the hub signs with."""
 
 
 class SignatureError(ValueError):
-    """A signature or a key is not what it should be. The message says what to do."""
+    """A signature or a key is invalid. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ class PublicKey:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """A key as it is written. raises: SignatureError."""
-        found = _WRITTEN.fullmatch(text.strip())
-        if not found:
+        """Parse a key in its text form. raises: SignatureError."""
+        match = _WRITTEN.fullmatch(text.strip())
+        if not match:
             raise SignatureError(
                 f"{text.strip()[:80]!r} is no public key of a hub: it is written as ed25519: and 64"
                 " digits 0-9 and a-f, as `stemtide hub keys` says it"
             )
-        return cls(bytes.fromhex(found[1]))
+        return cls(bytes.fromhex(match[1]))
 
     @classmethod
     def of(cls, private: Ed25519PrivateKey) -> Self:
-        """The public half of a private key."""
+        """Return the public half of a private key."""
         return cls(private.public_key().public_bytes_raw())
 
     def __str__(self) -> str:
@@ -55,13 +55,13 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """What two people read to each other by telephone: 16 bytes of SHA-256, in groups."""
+        """For comparing keys by telephone: 16 bytes of SHA-256 in groups of four digits."""
         digits = hashlib.sha256(self.raw).hexdigest()[:32]
         return " ".join(digits[at : at + 4] for at in range(0, 32, 4))
 
     @property
     def name(self) -> str:
-        """How a signature names the key that made it: the fingerprint without blanks."""
+        """Key id in signatures: the fingerprint without spaces."""
         return self.fingerprint.replace(" ", "")
 
     def has_signed(self, message: bytes, signature: bytes) -> bool:
@@ -74,21 +74,21 @@ class PublicKey:
 
 
 class Signature(BaseModel):
-    """One signature. key: the name of the key that made it. signature: 64 bytes in hex."""
+    """A signature. key: the name of the signing key. signature: 64 bytes in hex."""
 
     key: str = Field(pattern=r"^[0-9a-f]{32}$")
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")
 
 
 class Signed(BaseModel):
-    """A manifest as text, with a signature of each key that its hub has at the time."""
+    """A manifest as text, with a signature by each current key of its hub."""
 
     manifest: str
     signatures: list[Signature] = Field(max_length=MAX_SIGNATURES)
 
 
 def sign(manifest: BaseModel, *, keys: Sequence[Ed25519PrivateKey]) -> Signed:
-    """A manifest under the signatures of some keys."""
+    """Return a manifest with signatures by the given keys."""
     text = manifest.model_dump_json()
     message = _message(text)
     return Signed(
@@ -100,17 +100,17 @@ def sign(manifest: BaseModel, *, keys: Sequence[Ed25519PrivateKey]) -> Signed:
 
 
 def check(signed: Signed, *, trusted: Collection[PublicKey]) -> PublicKey:
-    """The first trusted key whose signature of a manifest holds.
+    """Return the first trusted key with a valid signature of a manifest.
 
-    raises: SignatureError where a trusted key's signature is wrong, or no trusted key signed.
+    raises: SignatureError if a trusted key's signature is invalid, or no trusted key signed.
     """
     message = _message(signed.manifest)
-    by_name = {one.name: one for one in trusted}
-    for one in signed.signatures:
-        key = by_name.get(one.key)
+    by_name = {public_key.name: public_key for public_key in trusted}
+    for signature in signed.signatures:
+        key = by_name.get(signature.key)
         if key is None:
             continue
-        if not key.has_signed(message, bytes.fromhex(one.signature)):
+        if not key.has_signed(message, bytes.fromhex(signature.signature)):
             raise SignatureError(
                 f"the signature of the hub's key {key.fingerprint} does not hold: it was changed on"
                 " its way; fetch it again, and if that does not help tell whoever runs the hub"
@@ -125,5 +125,5 @@ def check(signed: Signed, *, trusted: Collection[PublicKey]) -> PublicKey:
 
 
 def _message(manifest: str) -> bytes:
-    """What is signed: never the manifest alone, so that no other program's signature passes."""
+    """Return the signed bytes: a prefix keeps signatures of other programs from being valid."""
     return _CONTEXT + manifest.encode()

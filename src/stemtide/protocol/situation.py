@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about the situation in a crisis: its log, public lines, leads to a threat to life."""
+"""Messages about the situation in a crisis: log, public statements, leads on threats to life."""
 
 from typing import Annotated
 from uuid import UUID
@@ -19,23 +19,23 @@ from stemtide.protocol.words import (
     Vote,
 )
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
-"""A language as its tag says it: "en", "sr-Latn". source: RFC 5646 (BCP 47), the usual parts."""
+"""A language tag such as "en" or "sr-Latn". source: RFC 5646 (BCP 47), the usual subtags."""
 
 MAX_TEXT = 4000
-"""Characters of one message."""
+"""Maximum characters of a message."""
 
 
 class MessageIn(BaseModel):
-    """A message for the situation log. It is never edited: a correction is a message of its own.
+    """A message for the situation log. Messages are never edited: a correction is a new message.
 
-    signal, answers, corrects: what it speaks of, in the same crisis.
-    audience: names of parties; where one is named, nobody else reads it. TLP:RED needs one.
+    signal, answers, corrects: what it refers to, in the same crisis.
+    audience: names of parties; if any is named, nobody else reads it. TLP:RED needs one.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     kind: MessageKind
     text: str = Field(min_length=1, max_length=MAX_TEXT)
@@ -72,7 +72,7 @@ class MessageOut(BaseModel):
 
 
 class LogPage(BaseModel):
-    """A part of a situation log, oldest first; next: the number to go on after."""
+    """A page of a situation log, oldest first. next: the number to continue after."""
 
     messages: list[MessageOut]
     next: int
@@ -80,12 +80,12 @@ class LogPage(BaseModel):
 
 
 class LineIn(BaseModel):
-    """A line for the public, proposed in one or more languages.
+    """A proposed public statement, in one or more languages.
 
-    texts:    by language. replaces: the line that this one takes the place of once it is agreed.
+    texts:    by language. replaces: the statement that this one replaces once it is agreed.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     texts: dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         min_length=1, max_length=24, json_schema_extra={"additionalProperties": False}
@@ -94,16 +94,16 @@ class LineIn(BaseModel):
 
 
 class VoteIn(BaseModel):
-    """Agree to a line, or object and say why."""
+    """Agree to a public statement, or object with a reason."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     vote: Vote
     note: str = Field(default="", max_length=500)
 
 
 class VoteOut(BaseModel):
-    """What one party says to a line."""
+    """A party's vote on a public statement."""
 
     party: str
     vote: Vote
@@ -112,7 +112,7 @@ class VoteOut(BaseModel):
 
 
 class LineOut(BaseModel):
-    """A line as a party reads it. usable: it may be said in public, now."""
+    """A public statement as a party reads it. usable: it may be used in public now."""
 
     id: UUID
     crisis: UUID
@@ -128,11 +128,11 @@ class LineOut(BaseModel):
 
 
 class LeadIn(BaseModel):
-    """A lead to a threat to life. One intake for two duties: state each that applies.
+    """A lead on a threat to life. One intake for two duties: state each that applies.
 
-    country:   the one concerned, alpha-2; "" where nobody knows: it then goes to the agency.
-    country_grounds: why that one is concerned; several may be true.
-    to:        the name of the party it is addressed to; needed where several could be.
+    country:   the country concerned, alpha-2; "" if unknown: it then goes to the agency.
+    country_grounds: why that country is concerned; several may apply.
+    to:        the name of the addressee; required if several parties are possible.
     posted_at: when the content was posted, with the time zone that the service recorded.
     locate:    what helps to find the person in danger or the person who threatens. Personal data
                belongs here and nowhere else, and no more of it than is needed.
@@ -141,7 +141,7 @@ class LeadIn(BaseModel):
             and recital 56.
     """
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     level: LeadLevel
     bases: tuple[LeadBasis, ...] = Field(min_length=1, max_length=2)
@@ -159,26 +159,26 @@ class LeadIn(BaseModel):
 
 
 class LeadPassIn(BaseModel):
-    """Pass a lead on. to: a party of this hub; "" for the investigators of one's own state."""
+    """Pass a lead on. to: a party of this hub; "" for the investigators of your own state."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     to: str = Field(default="", max_length=60)
 
 
 class LeadCloseIn(BaseModel):
-    """Say what became of a lead."""
+    """Close a lead with its outcome."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     outcome: LeadOutcome
 
 
 class LeadOut(BaseModel):
-    """A lead as its sender, its addressee or the agency reads it.
+    """A lead, as its sender, its addressee or the agency reads it.
 
-    seal: with the words above it gives the digest that the ledger keeps; see docs.
-    Everything in words is empty once erased_at is set.
+    seal: with the texts above it yields the digest in the ledger; see docs.
+    All texts are empty once erased_at is set.
     """
 
     id: UUID

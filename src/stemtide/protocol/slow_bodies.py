@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How slowly the body of a request may arrive, at hub and agent.
+"""Time limit for request bodies that arrive slowly, at hub and agent.
 
-A body that trickles would hold its connection for ever. It has GRACE_S, and a second more for every
-SLOWEST_BYTES_S bytes that came: whoever sends much, at a line's usual speed, has all the time.
+A body that trickles would hold its connection forever. It has GRACE_S, and a second more for
+every SLOWEST_BYTES_S bytes received: long bodies at a usual speed have all the time they need.
 
 source: RFC 9110 section 15.5.9 (408); https://asgi.readthedocs.io/en/latest/specs/www.html
 """
@@ -22,13 +22,13 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class SlowBodyError(Exception):
-    """A body did not arrive in its time. The message names the limit and the remedy."""
+    """A body did not arrive in time. The message names the limit and the remedy."""
 
 
 def timed(receive: Receive) -> Receive:
-    """Return a request's receive that ends where its body is too slow.
+    """Wrap a request's receive so that it fails if the body is too slow.
 
-    After the body it waits without an end, as one waits for a caller to hang up.
+    After the body it waits without a limit, until the client disconnects.
 
     raises: SlowBodyError, when called.
     """

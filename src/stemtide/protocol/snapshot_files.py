@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Snapshots and deltas as files: written, verified with nothing but a public key, and put together.
+"""Files of snapshots and deltas: write them, verify them with a public key, apply deltas.
 
-A file is gzip in members of about a megabyte: the first line alone in the first of them, so that
-it is read before the rest is there, and lines never across two, so that a tail can be cut off.
+A file is gzip in members of about a megabyte. The first line has a member of its own, so that it
+can be read before the rest has arrived; lines never span members, so that a tail can be cut off.
 """
 
 import gzip
@@ -25,7 +25,7 @@ from stemtide.protocol.snapshots import DeltaHead, DeltaManifest, SnapshotManife
 MEMBER_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 256 * 1024  # a value is in hex
-_LEVEL = 4  # of gzip; higher ones take twice the time for two bytes in a hundred
+_LEVEL = 4  # of gzip; higher levels take twice the time to save 2 %
 _READ_BYTES = 256 * 1024
 _DELTA = b'{"delta":'
 
@@ -33,11 +33,11 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class SnapshotFileError(ValueError):
-    """A file is no snapshot, or not the one that its hub signed. The message says what to do."""
+    """A file is not a snapshot, or not the one that its hub signed. The message says what to do."""
 
 
 class WrongBaseError(SnapshotFileError):
-    """A delta does not begin at the snapshot at hand: another one, or the whole, is needed."""
+    """A delta does not start at the snapshot at hand: another one, or a full one, is needed."""
 
 
 class _Id(msgspec.Struct):
@@ -49,7 +49,7 @@ _IDS = msgspec.json.Decoder(_Id)
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The first line of a whole snapshot, whose signature holds. key: whose it is."""
+    """The verified first line of a full snapshot. key: the key that signed it."""
 
     signed: Signed
     manifest: SnapshotManifest
@@ -58,16 +58,16 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The first line of a delta, whose signatures were found to be good."""
+    """The verified first line of a delta."""
 
     manifest: DeltaManifest
     result: Whole
 
 
 class LineWriter:
-    """Writes lines into a file, and counts and digests what it writes.
+    """Write lines into a gzip file, and count and digest them.
 
-    starts: for each member its offset among what was written, and the mark of its first lines.
+    starts: for each member, the mark of its first lines and its offset in the output.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -81,7 +81,7 @@ class LineWriter:
         self.starts: list[tuple[int, int]] = []
 
     def add(self, lines: bytes, *, mark: int = 0) -> None:
-        """Write whole lines."""
+        """Write complete lines."""
         if not lines:
             return
         if not self._waiting:
@@ -108,23 +108,23 @@ class LineWriter:
 
 
 def member(lines: bytes) -> bytes:
-    """Lines as one member of gzip, the same for the same lines."""
+    """Return lines as a gzip member, byte for byte the same for the same lines."""
     return gzip.compress(lines, compresslevel=_LEVEL, mtime=0)
 
 
 def head_member(head: BaseModel) -> bytes:
-    """The first line of a file, as its first member."""
+    """Return the first line of a file, as its first member."""
     return member(head.model_dump_json().encode() + b"\n")
 
 
 class Incoming:
-    """A file on its way from somebody who need not mean well: no longer than its head promises.
+    """A download from an untrusted source, limited to the size that its signed head promises.
 
-    head: of the snapshot that it is or leads to, once enough has come.
+    head: of the snapshot that it is or leads to, once enough bytes have arrived.
     """
 
     def __init__(self, file: BinaryIO, *, trusted: Collection[PublicKey], at: int = 0) -> None:
-        """at: where in the file what comes begins; what lies before was taken before."""
+        """at: offset at which new bytes begin; the file already has those before it."""
         self._file = file
         self._trusted = trusted
         self._size = at
@@ -138,7 +138,7 @@ class Incoming:
             file.seek(at)
 
     def add(self, part: bytes) -> None:
-        """Take a part. raises: SnapshotFileError, SignatureError."""
+        """Write a part. raises: SnapshotFileError, SignatureError."""
         if self.head is None:
             self._begin += part[: MAX_HEAD_BYTES - len(self._begin)]
             self._look()
@@ -151,11 +151,11 @@ class Incoming:
         self._file.write(part)
 
     def _most(self) -> int:
-        """What cannot be made smaller may grow by a thousandth in gzip, and by its heads."""
+        """Return the size limit: the promised size, and the overhead that gzip may add."""
         return self._promised + self._promised // 500 + 2 * MAX_HEAD_BYTES
 
     def _look(self) -> None:
-        """Read the head, if all of it is there."""
+        """Read the head, if it has arrived completely."""
         inflater = zlib.decompressobj(31)
         try:
             begin = inflater.decompress(self._begin, MAX_HEAD_BYTES)
@@ -174,7 +174,7 @@ class Incoming:
 
 @contextmanager
 def opened_whole(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tuple[Whole, "Lines"]]:
-    """A whole snapshot in a file: its head, and its lines, which are verified when all are read.
+    """Open a full snapshot: its head, and its lines, which are verified once all are read.
 
     raises: SnapshotFileError, SignatureError, OSError.
     """
@@ -186,7 +186,7 @@ def opened_whole(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tupl
 
 @contextmanager
 def opened_delta(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tuple[Delta, "Lines"]]:
-    """A delta in a file, in the same way. raises: SnapshotFileError, SignatureError, OSError."""
+    """Open a delta, like opened_whole. raises: SnapshotFileError, SignatureError, OSError."""
     with gzip.open(path, "rb") as file:
         head = _delta_head(_first_line(file, name=str(path)), name=str(path), trusted=trusted)
         count = head.manifest.drops + head.manifest.puts
@@ -194,18 +194,18 @@ def opened_delta(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tupl
 
 
 def is_delta(path: Path) -> bool:
-    """Whether a file is a delta, and not a whole snapshot. raises: SnapshotFileError, OSError."""
+    """Whether a file is a delta, not a full snapshot. raises: SnapshotFileError, OSError."""
     with gzip.open(path, "rb") as file:
         return _first_line(file, name=str(path)).startswith(_DELTA)
 
 
 def read_whole_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Whole:
-    """The first line of a whole snapshot. raises: SnapshotFileError, SignatureError."""
+    """Parse and verify a full snapshot's first line. raises: SnapshotFileError, SignatureError."""
     return _checked(_read(WholeHead, line, name=name).snapshot, name=name, trusted=trusted)
 
 
 class Lines:
-    """The lines below the first, in pieces. Nothing of them counts before all of them were read."""
+    """The lines after the first, in pieces. Do not use them before all of them were read."""
 
     def __init__(
         self,
@@ -221,9 +221,9 @@ class Lines:
         self._name = name
 
     def pieces(self) -> Iterator[bytes]:
-        """Whole lines, some at a time, each with its end. May be asked for once.
+        """Yield groups of complete lines. May be called once.
 
-        raises: SnapshotFileError at the latest at the end, unless they are what was signed.
+        raises: SnapshotFileError, at the latest at the end, if they are not the signed lines.
         """
         digest, size, count, rest = hashlib.sha256(), 0, 0, bytearray()
         while part := _some(self._file, name=self._name):
@@ -238,8 +238,8 @@ class Lines:
             piece, rest = bytes(rest) + part[:cut], bytearray(part[cut:])
             count += piece.count(b"\n")
             yield piece
-        found = (size, count, digest.hexdigest())
-        if rest or found != (self._manifest.size_bytes, self._count, self._manifest.sha256):
+        actual = (size, count, digest.hexdigest())
+        if rest or actual != (self._manifest.size_bytes, self._count, self._manifest.sha256):
             raise SnapshotFileError(
                 f"{self._name} is not what the hub signed: it was cut or changed ({count} of"
                 f" {self._count} lines, {size} of {self._manifest.size_bytes} bytes were read);"
@@ -247,18 +247,18 @@ class Lines:
             )
 
     def read(self) -> None:
-        """Read them to verify them. raises: SnapshotFileError."""
+        """Read all lines to verify them. raises: SnapshotFileError."""
         for _ in self.pieces():
             pass
 
 
 def apply(base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey]) -> Whole:
-    """Write the snapshot that a delta makes of another one; out is replaced, or left as it was.
+    """Apply a delta to a base snapshot; out is replaced by the result, or left unchanged.
 
-    1 Verify the delta, and note which signals it speaks of.
-    2 Write the base's other lines, and verify the base meanwhile.
-    3 Write the delta's signals below them: they changed last, so their positions are the highest.
-    4 It is the snapshot that the hub signed, to the byte, or nothing.
+    1 Verify the delta, and collect the ids of its signals.
+    2 Write the base's other lines, verifying the base along the way.
+    3 Append the delta's signals: they changed last, so their positions are the highest.
+    4 Keep the result only if it is the snapshot that the hub signed, byte for byte.
 
     raises: WrongBaseError, SnapshotFileError, SignatureError, OSError.
     """
@@ -275,9 +275,9 @@ def apply(base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey])
         with opened_delta(delta, trusted=trusted) as (again, lines):
             rest = again.manifest.drops
             for piece in lines.pieces():
-                each = piece.splitlines(keepends=True)
-                writer.add(b"".join(each[rest:]))
-                rest = max(0, rest - len(each))
+                piece_lines = piece.splitlines(keepends=True)
+                writer.add(b"".join(piece_lines[rest:]))
+                rest = max(0, rest - len(piece_lines))
         writer.flush()
         if (writer.size_bytes, writer.sha256) != (target.size_bytes, target.sha256):
             raise WrongBaseError(
@@ -288,7 +288,7 @@ def apply(base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey])
 
 
 def check_base(base: SnapshotManifest, delta: DeltaManifest, *, name: str) -> None:
-    """Refuse a base that a delta does not begin at. raises: WrongBaseError."""
+    """Refuse a base that the delta does not start at. raises: WrongBaseError."""
     if (base.hub, base.party, base.exercise) != (delta.hub, delta.party, delta.exercise):
         raise WrongBaseError(
             f"{name} is a snapshot of another hub, party or kind than the delta (exercise or not):"
@@ -307,9 +307,9 @@ def check_base(base: SnapshotManifest, delta: DeltaManifest, *, name: str) -> No
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of another one when all of it is on disk, or never.
+    """Open a temporary file that replaces another one once it is completely on disk.
 
-    For its owner only: marks on signals bind.
+    Readable by its owner only: handling marks on signals are binding.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -323,13 +323,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _checked(signed: Signed, *, name: str, trusted: Collection[PublicKey]) -> Whole:
-    """A whole snapshot's head whose signature holds."""
+    """Return a full snapshot's head after verifying its signature."""
     key = check(signed, trusted=trusted)
     return Whole(signed, _read(SnapshotManifest, signed.manifest.encode(), name=name), key)
 
 
 def _delta_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Delta:
-    """The first line of a delta, whose signatures hold."""
+    """Parse a delta's first line and verify its signatures."""
     head = _read(DeltaHead, line, name=name)
     check(head.delta, trusted=trusted)
     manifest = _read(DeltaManifest, head.delta.manifest.encode(), name=name)
@@ -340,13 +340,13 @@ def _delta_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> De
 
 def _check_bridge(delta: DeltaManifest, to: SnapshotManifest, *, name: str) -> None:
     """Refuse a delta whose two heads do not belong together. raises: SnapshotFileError."""
-    said = (delta.hub, delta.party, delta.exercise, delta.version, delta.view, delta.result)
-    if said != (to.hub, to.party, to.exercise, to.version, to.view, to.sha256):
+    of_delta = (delta.hub, delta.party, delta.exercise, delta.version, delta.view, delta.result)
+    if of_delta != (to.hub, to.party, to.exercise, to.version, to.view, to.sha256):
         raise SnapshotFileError(f"{name} holds two heads that do not belong together")
 
 
 def _read(kind: type[_Kind], line: bytes, *, name: str) -> _Kind:
-    """A message in a line. raises: SnapshotFileError."""
+    """Parse the message in a line. raises: SnapshotFileError."""
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
@@ -357,7 +357,7 @@ def _read(kind: type[_Kind], line: bytes, *, name: str) -> _Kind:
 
 
 def _first_line(file: gzip.GzipFile, *, name: str) -> bytes:
-    """The head's line."""
+    """Read the head's line. raises: SnapshotFileError."""
     try:
         return file.readline(MAX_HEAD_BYTES)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -367,7 +367,7 @@ def _first_line(file: gzip.GzipFile, *, name: str) -> bytes:
 
 
 def _some(file: gzip.GzipFile, *, name: str) -> bytes:
-    """The next bytes."""
+    """Read the next bytes. raises: SnapshotFileError."""
     try:
         return file.read1(_READ_BYTES)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -375,7 +375,7 @@ def _some(file: gzip.GzipFile, *, name: str) -> bytes:
 
 
 def _id(line: bytes) -> str:
-    """Which signal a line speaks of."""
+    """Return the id of a line's signal. raises: SnapshotFileError."""
     try:
         return _IDS.decode(line).id
     except msgspec.DecodeError as error:
@@ -383,8 +383,8 @@ def _id(line: bytes) -> str:
 
 
 def _without(piece: bytes, ids: Collection[str]) -> bytes:
-    """Lines without those of some signals."""
+    """Return lines without those of the given signals."""
     if not ids:
         return piece
-    each: Sequence[bytes] = piece.splitlines(keepends=True)
-    return b"".join(line for line in each if _id(line) not in ids)
+    lines: Sequence[bytes] = piece.splitlines(keepends=True)
+    return b"".join(line for line in lines if _id(line) not in ids)

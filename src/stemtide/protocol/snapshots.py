@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signed snapshots: all signals of one reader at one position, and what changed between two.
+"""Messages of signed snapshots (all signals of one reader at one position) and their deltas.
 
-A file is JSON lines in gzip. The first line is a SnapshotHead or a DeltaHead, which holds the
-signed manifest; the others are what the manifest counts and digests. docs/understand/snapshots.md
+A file is JSON lines in gzip. The first line is a WholeHead or a DeltaHead, which holds the
+signed manifest; the manifest has the number and digest of the others.
+docs/understand/snapshots.md
 """
 
 from typing import Annotated, Literal
@@ -17,7 +18,7 @@ from stemtide.protocol.signatures import Signed
 MEDIA_TYPE = "application/gzip"
 
 MAX_DROPS = 50_000
-"""Signals that a delta takes out; one that would take out more begins too long ago."""
+"""Maximum signals that a delta removes; beyond it the base is too old for a delta."""
 
 Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -25,13 +26,13 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Manifest(BaseModel):
-    """What snapshots and deltas say of themselves.
+    """Metadata of snapshots and deltas.
 
-    version: the feed's position at that moment. Of one hub and reader a later one is never lower.
-    made_at: when the hub looked.
-    view:    what the reader may see, as a digest: two versions with the same one may be bridged.
-    history: of the feed at that position, as of a FeedPage; "" from an older hub.
-    size_bytes, sha256: of the lines below the first, not compressed, each with its line's end.
+    version: the feed position at the time. It never decreases for one hub and reader.
+    made_at: when the hub read its signals.
+    view:    digest of the reader's access: a delta needs two versions with the same view.
+    history: of the feed at that position, as in FeedPage; "" from an older hub.
+    size_bytes, sha256: of the lines after the first, uncompressed, including line ends.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,9 +49,9 @@ class _Manifest(BaseModel):
 
 
 class SnapshotManifest(_Manifest):
-    """Of a whole snapshot: live signals by position, lowest first.
+    """Manifest of a full snapshot: live signals by position, lowest first.
 
-    tlp, pap: the strictest marks of any of them, which bind for the file; None where it is empty.
+    tlp, pap: the strictest marks of any of them, which apply to the file; None if it is empty.
     """
 
     format: Literal["stemtide-snapshot-1"] = "stemtide-snapshot-1"
@@ -60,9 +61,9 @@ class SnapshotManifest(_Manifest):
 
 
 class DeltaManifest(_Manifest):
-    """Of a delta: Tombstones of what to take out, then signals to put in or over what was there.
+    """Manifest of a delta: Tombstones of signals to remove, then signals to insert or replace.
 
-    base: the version that it begins at. result: sha256 of the snapshot that it leads to.
+    base: the version that it starts at. result: sha256 of the resulting snapshot.
     """
 
     format: Literal["stemtide-delta-1"] = "stemtide-delta-1"
@@ -73,23 +74,23 @@ class DeltaManifest(_Manifest):
 
 
 class WholeHead(BaseModel):
-    """First line of a whole snapshot."""
+    """First line of a full snapshot."""
 
     snapshot: Signed
 
 
 class DeltaHead(BaseModel):
-    """First line of a delta. snapshot: the head of the snapshot that it leads to."""
+    """First line of a delta. snapshot: the head of the resulting snapshot."""
 
     delta: Signed
     snapshot: Signed
 
 
 class SnapshotOffer(BaseModel):
-    """What there is for a reader now.
+    """The snapshot that is available to a reader now.
 
-    file_bytes: of the whole snapshot as it travels.
-    oldest_base: the lowest version that a delta may begin at, if its view is this one.
+    file_bytes: of the full snapshot as transferred.
+    oldest_base: the lowest version that a delta may start at, if its view is this one.
     """
 
     version: Position
@@ -109,7 +110,7 @@ class HubKey(BaseModel):
 
 
 class HubKeys(BaseModel):
-    """The hub's id and its public keys, newest first: each thing is signed with all of them."""
+    """The hub's id and its public keys, newest first. Files are signed with all of them."""
 
     hub: UUID
     keys: list[HubKey]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """STIX 2.1: ids, times, markings, and the objects that are the same at every hub.
 
-Signals are in stix_signals.py, what stands around them in stix_around.py, what others post in
+Signals are in stix_signals.py, related objects in stix_around.py, objects posted by others in
 stix_posted.py.
 
 source: OASIS, STIX Version 2.1 (10 June 2021); TLP 2.0 as OASIS' marking objects of 2022.
@@ -17,19 +17,19 @@ from uuid import UUID
 from stemtide.protocol.handling import Tlp
 
 Stix: TypeAlias = dict[str, Any]
-"""One STIX object."""
+"""A STIX object."""
 
 SPEC_VERSION = "2.1"
 OBJECT_MEDIA_TYPE = "application/stix+json;version=2.1"
 
 EXTENSION = "extension-definition--0f2e6c1b-7a39-4d15-9c64-3f1d8f1b5a27"
-"""Our property-extension: what a signal is beyond its pattern."""
+"""Our property extension: the fields of a signal beyond its pattern."""
 
 SCHEMA_PATH = "/schemas/stemtide-signal/1.0.json"
-"""Where every hub has the JSON Schema of that extension (stix_extension.json), for everybody."""
+"""Path of the extension's JSON Schema (stix_extension.json) at every hub. Needs no API key."""
 
 MAKER = "identity--6a6c1f4e-52c1-4b0e-8a7f-9d0e4c7b2f13"
-"""Who defines the extension: the project, not a hub."""
+"""Identity of the project, which defines the extension."""
 
 _TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 _TLP_CREATED = "2022-10-01T00:00:00.000Z"
@@ -42,7 +42,7 @@ MARKING_OF = {
     Tlp.AMBER_STRICT: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
     Tlp.RED: "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
 }
-"""OASIS' objects for TLP 2.0."""
+"""OASIS' marking objects of TLP 2.0."""
 
 TLP_OF = {
     **{marking: tlp for tlp, marking in MARKING_OF.items()},
@@ -52,7 +52,7 @@ TLP_OF = {
     "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": Tlp.AMBER,
     "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": Tlp.RED,
 }
-"""What each marking object says, of TLP 2.0 and of TLP 1."""
+"""TLP label of each marking object, of TLP 2.0 and TLP 1."""
 
 
 OBSERVABLES = frozenset(
@@ -83,42 +83,42 @@ _LARGEST = 10**18
 
 
 def stix_time(moment: datetime) -> str:
-    """A time as STIX writes it, to the microsecond."""
+    """Return a time in STIX format, to the microsecond."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @lru_cache(maxsize=4096)
 def named_id(kind: str, *words: object) -> str:
-    """An id of our making that is the same every time, for the same words.
+    """Return a STIX id that is always the same for the same words.
 
-    It looks like a random UUID, which is what STIX asks of ids that are not made from content.
+    It looks like a random UUID, as STIX requires of ids that are not derived from content.
     """
     text = "\n".join([kind, *map(str, words)])
     return f"{kind}--{named_uuid(text)}"
 
 
 def named_uuid(text: str) -> UUID:
-    """A UUID (version 4 by its look) that is the same every time, for the same text."""
+    """Return a UUID (in the format of version 4) that is always the same for the same text."""
     return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4)
 
 
 def indicator_id(uid: UUID) -> str:
-    """The id of a signal's indicator: the signal's own, with the version that STIX asks for."""
+    """Return the id of a signal's indicator: the signal's id as a version 4 UUID."""
     return f"indicator--{as_random(uid)}"
 
 
 def as_random(uid: UUID) -> UUID:
-    """The same UUID as if it were a random one (version 4), for programs that know no other."""
+    """Return a UUID marked as random (version 4), for programs that accept no other."""
     return _with_version(uid, 4)
 
 
 def uids_behind(uid: UUID) -> tuple[UUID, ...]:
-    """The ids that as_random() may have made one from."""
+    """Return the ids that as_random() may have been given."""
     return (_with_version(uid, 7), uid)
 
 
 def signal_uids(stix_id: str) -> tuple[UUID, ...]:
-    """The signals whose indicator may have an id; none for what is no indicator's."""
+    """Return the ids of signals that an indicator id may stand for; none for other objects."""
     kind, _, text = stix_id.partition("--")
     if kind != "indicator":
         return ()
@@ -130,27 +130,27 @@ def signal_uids(stix_id: str) -> tuple[UUID, ...]:
 
 
 def _with_version(uid: UUID, version: int) -> UUID:
-    """The same UUID with another number in the place of its version."""
+    """Return a UUID with another version number."""
     return UUID(int=uid.int & ~(0xF << 76) | version << 76)
 
 
 def tag(predicate: str, value: object) -> str:
-    """A machine tag of ours, as labels carry them."""
+    """Return a Stemtide machine tag, as used in STIX labels."""
     return f'stemtide:{predicate}="{value}"'
 
 
 def read_tags(labels: object) -> dict[str, list[str]]:
-    """The values of our machine tags among some labels, by predicate."""
-    found: dict[str, list[str]] = {}
+    """Return the values of Stemtide's machine tags among labels, by predicate."""
+    values: dict[str, list[str]] = {}
     for label in labels if isinstance(labels, list) else []:
         name, equals, value = str(label).partition("=")
         if equals and name.startswith("stemtide:"):
-            found.setdefault(name.removeprefix("stemtide:"), []).append(value.strip('"'))
-    return found
+            values.setdefault(name.removeprefix("stemtide:"), []).append(value.strip('"'))
+    return values
 
 
 def marking(tlp: Tlp) -> Stix:
-    """OASIS' marking object for a label of TLP 2.0, property for property."""
+    """Return OASIS' marking object of a TLP 2.0 label."""
     return {
         "type": "marking-definition",
         "spec_version": SPEC_VERSION,
@@ -164,7 +164,7 @@ def marking(tlp: Tlp) -> Stix:
 
 
 def identity(stix_id: str, *, name: str, created: datetime, description: str = "") -> Stix:
-    """An organisation."""
+    """Return the identity object of an organisation."""
     at = stix_time(created)
     return {
         "type": "identity",
@@ -179,7 +179,7 @@ def identity(stix_id: str, *, name: str, created: datetime, description: str = "
 
 
 def standing_objects() -> list[Stix]:
-    """What every collection begins with: who we are, our extension, the five markings."""
+    """Return the objects at the start of every collection: project, extension, TLP markings."""
     maker = identity(
         MAKER,
         name="Stemtide",
@@ -196,7 +196,7 @@ def standing_objects() -> list[Stix]:
         "name": "Stemtide signal",
         "description": "What a signal is beyond its pattern: kind and value of its fingerprint,"
         " quality, distance, labels, severity, provenance, handling",
-        # Text and no address: the object is the same at every hub, and no hub is above the others.
+        # Text instead of a URL: the object is the same at every hub, and no hub hosts it for all.
         "schema": f"JSON Schema at {SCHEMA_PATH} of every Stemtide hub, without a key",
         "version": "1.0.0",
         "extension_types": ["property-extension"],
@@ -205,15 +205,15 @@ def standing_objects() -> list[Stix]:
 
 
 def version_of(stored: Mapping[str, Any]) -> str | None:
-    """What tells versions of an object apart; None for one that has none, such as a file."""
-    found = stored.get("modified") or stored.get("created")
-    return str(found) if found else None
+    """Return an object's version, None if it has none (such as a file)."""
+    moment = stored.get("modified") or stored.get("created")
+    return str(moment) if moment else None
 
 
 def are_kept(thing: object) -> bool:
-    """Whether all numbers in JSON are such as every reader reads: whole ones of 64 bits, no 1e400.
+    """Whether every reader can parse all numbers in a JSON value: 64-bit range, no 1e400.
 
-    One that is not would break every page that its object is on. source: RFC 8259 section 6.
+    An object with another would break every page that it is on. source: RFC 8259 section 6.
     """
     if isinstance(thing, dict | list):
         return all(map(are_kept, thing.values() if isinstance(thing, dict) else thing))
@@ -221,11 +221,13 @@ def are_kept(thing: object) -> bool:
 
 
 def depth_of(sent: object) -> int:
-    """How many objects and lists lie inside each other, without recursion."""
+    """Return how deeply objects and lists are nested, without recursion."""
     deepest, waiting = 0, [(sent, 1)]
     while waiting:
-        one, depth = waiting.pop()
+        value, depth = waiting.pop()
         deepest = max(deepest, depth)
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        waiting.extend((each, depth + 1) for each in inner if isinstance(each, dict | list))
+        inner = (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        )
+        waiting.extend((child, depth + 1) for child in inner if isinstance(child, dict | list))
     return deepest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands around signals in STIX: counts, opinions, and the crisis that they belong to."""
+"""Build STIX objects that relate to signals: sightings, opinions, and their crisis."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,14 +14,14 @@ MAX_COUNT = 999_999_999
 """The highest count that a sighting may have. source: STIX 2.1 section 5.2."""
 
 MAX_REFS = 1_000
-"""Signals that a grouping or report names."""
+"""Maximum signals that a grouping or report references."""
 
 OPINION_OF = {
     Opinion.AGREE: "agree",
     Opinion.DISPUTE: "disagree",
     Opinion.SEEN: "neutral",
 }
-"""What STIX says for each of our opinions."""
+"""STIX opinion for each of ours."""
 
 READ_OPINION = {
     "strongly-disagree": Opinion.DISPUTE,
@@ -30,11 +30,11 @@ READ_OPINION = {
     "agree": Opinion.AGREE,
     "strongly-agree": Opinion.AGREE,
 }
-"""What we say for each of STIX' opinions. source: STIX 2.1 section 10.20."""
+"""Our opinion for each of STIX'. source: STIX 2.1 section 10.20."""
 
 
 def _object(stix_id: str, *, created: datetime, modified: datetime, by: str) -> Stix:
-    """What every object of ours begins with."""
+    """Return the common properties of our objects."""
     return {
         "type": stix_id.partition("--")[0],
         "spec_version": SPEC_VERSION,
@@ -56,9 +56,9 @@ def sighting(
     modified: datetime,
     by: str,
 ) -> Stix:
-    """How often content that matched a signal was met, at all providers together.
+    """Return a sighting: how often matching content was met, at all providers together.
 
-    outcomes: uploads by present outcome; each counts once.
+    outcomes: uploads by current outcome; each counts once.
     """
     met = sum(outcomes.values())
     return {
@@ -77,27 +77,27 @@ def opinion(
     stix_id: str,
     *,
     of: str,
-    said: Opinion,
+    stance: Opinion,
     note: str,
     tlp: Tlp,
     created: datetime,
     modified: datetime,
     by: str,
 ) -> Stix:
-    """What one party says of a signal."""
-    found = {
+    """Return a party's opinion of a signal."""
+    stix = {
         **_object(stix_id, created=created, modified=modified, by=by),
-        "opinion": OPINION_OF[said],
+        "opinion": OPINION_OF[stance],
         "object_refs": [of],
-        "labels": [tag("opinion", said.value)],
+        "labels": [tag("opinion", stance.value)],
         "object_marking_refs": [MARKING_OF[tlp]],
     }
-    return found | ({"explanation": note} if note else {})
+    return stix | ({"explanation": note} if note else {})
 
 
 def related(stix_id: str, *, signal: Stix, crisis: str, by: str) -> Stix:
-    """That a signal belongs to a crisis; as old, as new and as valid as the signal's indicator."""
-    found = {
+    """Return the relationship of a signal to its crisis, with the times of its indicator."""
+    stix = {
         "type": "relationship",
         "spec_version": SPEC_VERSION,
         "id": stix_id,
@@ -109,11 +109,11 @@ def related(stix_id: str, *, signal: Stix, crisis: str, by: str) -> Stix:
         "target_ref": crisis,
         "object_marking_refs": signal.get("object_marking_refs", [MARKING_OF[Tlp.AMBER]]),
     }
-    return found | ({"revoked": True} if signal.get("revoked") else {})
+    return stix | ({"revoked": True} if signal.get("revoked") else {})
 
 
 def incident(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> Stix:
-    """The anchor of a crisis: that it is there, what it is called, where it stands."""
+    """Return the object that represents a crisis: its name and stage."""
     return {
         **_object(stix_id, created=crisis.warned_at, modified=modified, by=by),
         "name": crisis.name,
@@ -124,7 +124,7 @@ def incident(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) ->
 
 
 def grouping(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> Stix:
-    """The signals of a crisis together, made anew when it moves to another stage."""
+    """Return a grouping of a crisis's signals, with a new version for each stage."""
     return {
         **_object(stix_id, created=crisis.warned_at, modified=modified, by=by),
         "name": f"{crisis.name}: {crisis.stage_title}",
@@ -136,7 +136,7 @@ def grouping(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) ->
 
 
 def report(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> Stix:
-    """The same at the end of a crisis, as something that is published."""
+    """Return a closed crisis's grouping as a published report."""
     closed = crisis.closed_at or modified
     return {
         **_object(stix_id, created=closed, modified=modified, by=by),
@@ -149,16 +149,16 @@ def report(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> S
     }
 
 
-def naming(found: dict[str, Any], *, incident: str, signals: Sequence[str]) -> Stix:
-    """A grouping or report with the objects that it names, for one reader."""
-    return {**found, "object_refs": [incident, *signals[:MAX_REFS]]}
+def naming(stix: dict[str, Any], *, incident: str, signals: Sequence[str]) -> Stix:
+    """Return a grouping or report with references to its objects, for one reader."""
+    return {**stix, "object_refs": [incident, *signals[:MAX_REFS]]}
 
 
 def crisis_tags(crisis: CrisisOut) -> list[str]:
-    """Machine tags of a crisis."""
-    found = [
+    """Return the machine tags of a crisis."""
+    tags = [
         tag("crisis", crisis.id),
         tag("phase", crisis.stage),
         tag("framework", crisis.framework),
     ]
-    return found + (['exercise:generic="comcheck"'] if crisis.exercise else [])
+    return tags + (['exercise:generic="comcheck"'] if crisis.exercise else [])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Authors of STIX objects: nobody posts in another party's name, and nobody is read under one.
+"""Check and rewrite authors of STIX objects, so that no party appears as another.
 
-Programs sign what they make with identities of their own, which no hub knows. Those are taken, and
-readers are told the identity of the party that posted.
+Programs sign objects with identities of their own, which no hub knows. These are accepted, and
+readers get the identity of the party that posted.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ _LEAVE_OUT = "leave it out, or name your own"
 
 @dataclass(frozen=True, slots=True)
 class OtherParties:
-    """The other parties of a hub, by what names them.
+    """The other parties of a hub, by their identifiers.
 
-    ids: their identities. words: their names and titles, in lower case.
+    ids: names by identity id. words: names by name and title, in lower case.
     """
 
     ids: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
 
     def named_by(self, text: object) -> str:
-        """The name of the party that a text names, by its name or its title; "" for none."""
+        """Return the name of the party whose name or title a text is, "" if none."""
         return self.words.get(text.strip().lower(), "") if isinstance(text, str) else ""
 
 
@@ -45,21 +45,24 @@ def check_author(posted: Posted, *, others: OtherParties) -> None:
 
 
 def in_name_of(stix: Stix, *, author: str, name: str) -> Stix:
-    """Return an object with the party that posted it as its author, where it names one at all.
+    """Return an object with the posting party as its author, if it has an author.
 
-    author: the id of that party's identity. The same object where it says nothing else.
+    author: the id of that party's identity. The same object if nothing changes.
     """
     if stix.get("created_by_ref", author) != author:
         stix = {**stix, "created_by_ref": author}
     extensions = stix.get("extensions")
     if isinstance(extensions, dict):
-        said = extensions.get(EXTENSION)
-        if isinstance(said, dict) and said.get("shared_by", name) != name:
-            stix = {**stix, "extensions": {**extensions, EXTENSION: {**said, "shared_by": name}}}
+        extension = extensions.get(EXTENSION)
+        if isinstance(extension, dict) and extension.get("shared_by", name) != name:
+            stix = {
+                **stix,
+                "extensions": {**extensions, EXTENSION: {**extension, "shared_by": name}},
+            }
     return stix
 
 
 def _list(stix: Stix, name: str) -> list[object]:
-    """A list in an object; none where it has none."""
-    found = stix.get(name)
-    return found if isinstance(found, list) else []
+    """Return a list of an object, empty if absent."""
+    entries = stix.get(name)
+    return entries if isinstance(entries, list) else []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of posted STIX objects, as a TAXII status tells it."""
+"""Status of posted STIX objects, in the format of a TAXII status."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from stemtide.protocol.stix import Stix, stix_time
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one posted object, as a TAXII status tells it. source: TAXII 2.1, 4.3.1."""
+    """The status of a posted object. source: TAXII 2.1, 4.3.1."""
 
     id: str
     version: str
@@ -19,9 +19,9 @@ class Fate:
     def of(
         cls, sent: object, *, now: datetime, message: str = "", place: int | None = None
     ) -> "Fate":
-        """Tell what became of whatever was sent.
+        """Return the status of a posted object.
 
-        place: where it stands in the post, which names what has no id.
+        place: its index in the request, which names objects without an id.
         """
         stix: Stix = sent if isinstance(sent, dict) else {}
         version = str(stix.get("modified") or stix.get("created") or stix_time(now))[:40]
@@ -32,6 +32,6 @@ class Fate:
         return cls(where, version, f"{where}: {message}")
 
     def as_json(self) -> dict[str, str]:
-        """The same as part of a status."""
-        found = {"id": self.id, "version": self.version}
-        return found | ({"message": self.message} if self.message else {})
+        """Return the entry of the object in a TAXII status."""
+        entry = {"id": self.id, "version": self.version}
+        return entry | ({"message": self.message} if self.message else {})

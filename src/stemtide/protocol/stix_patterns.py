@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a STIX pattern asks for: one comparison that uploads can be held against, or several.
+"""Parse STIX patterns into comparisons that uploads can be matched against.
 
-Comparisons joined by OR, and observations joined by OR, are each content of its own; so is each
-value of IN. What is joined by AND or FOLLOWEDBY, negated, or bound to a time is no content that
-an upload could be: such a pattern asks for nothing here, and it is said why.
+Comparisons and observations joined by OR are separate content; so is each value of IN. A pattern
+with AND, FOLLOWEDBY, NOT or a time describes nothing that a single upload could be: it yields no
+comparison, and the reason is returned.
 
 source: OASIS, STIX Version 2.1 (10 June 2021), section 9.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from stemtide.fingerprints.kinds import Kind
 
 MAX_COMPARISONS = 200
-"""Comparisons of one pattern: who has more posts more indicators."""
+"""Maximum comparisons of a pattern; more have to be posted as further indicators."""
 
 PLAIN = "its pattern is none that uploads are compared with"
 TOGETHER = (
@@ -51,7 +51,7 @@ _HASHES = {
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What one comparison asks for. value: a digest where is_digest, of a url too."""
+    """A comparison. value: a digest if is_digest, for URLs too."""
 
     kind: Kind
     value: str
@@ -61,10 +61,10 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a pattern asks for.
+    """The comparisons of a pattern.
 
-    each:   the comparisons that uploads can be held against, each once.
-    others: how many it has beside them. why: it asks for none; "" where it asks for any.
+    each:   comparisons that uploads can be matched against, without duplicates.
+    others: number of other comparisons. why: the reason if each is empty, else "".
     """
 
     each: tuple[Pattern, ...]
@@ -73,27 +73,27 @@ class Asked:
 
 
 class TooManyComparisonsError(ValueError):
-    """There are more comparisons than are taken; the message says the remedy."""
+    """There are too many comparisons; the message names the remedy."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """What is read of several patterns together, and no more.
+    """Limits for several patterns together.
 
-    comparisons: how many are still read. signals: how many of them may still become one.
+    comparisons: how many more are read. signals: how many more may become signals.
     """
 
     comparisons: int
     signals: int
 
     def spend_comparison(self) -> None:
-        """Take one comparison. raises: TooManyComparisonsError where none is left."""
+        """Count a comparison. raises: TooManyComparisonsError if the limit is reached."""
         if not self.comparisons:
             raise TooManyComparisonsError("too many comparisons with those before it: send another")
         self.comparisons -= 1
 
     def spend_signals(self, count: int) -> None:
-        """Take some signals, or none of them. raises: TooManyComparisonsError."""
+        """Count signals, all or none. raises: TooManyComparisonsError."""
         if count > self.signals:
             raise TooManyComparisonsError("too many signals with those before it: send another")
         self.signals -= count
@@ -105,26 +105,28 @@ class _Token(NamedTuple):
 
 
 class _UnreadError(Exception):
-    """A pattern asks for nothing that we could know; says why."""
+    """A pattern has no comparison that we can use; the message says why."""
 
 
 def read_patterns(text: str, *, budget: Budget | None = None) -> Asked:
-    """What a pattern asks for. budget: of all that is read together.
+    """Return the comparisons of a pattern. budget: limits for all patterns of a request.
 
     raises: TooManyComparisonsError, as soon as there is one too many.
     """
     try:
-        found = list(_Reader(text, budget=budget).comparisons())
+        comparisons = list(_Reader(text, budget=budget).comparisons())
     except _UnreadError as error:
         return Asked((), why=str(error))
-    each = tuple(dict.fromkeys(one for one in found if one is not None))
+    usable = tuple(
+        dict.fromkeys(comparison for comparison in comparisons if comparison is not None)
+    )
     if budget is not None:
-        budget.spend_signals(len(each))
-    return Asked(each, found.count(None), "" if each else PLAIN)
+        budget.spend_signals(len(usable))
+    return Asked(usable, comparisons.count(None), "" if usable else PLAIN)
 
 
 class _Reader:
-    """Reads a pattern from left to right. As only OR is taken, brackets need only be in pairs."""
+    """Parse a pattern from left to right. As only OR is supported, brackets only must pair up."""
 
     def __init__(self, text: str, *, budget: Budget | None = None) -> None:
         self._budget = budget
@@ -134,7 +136,7 @@ class _Reader:
         self._count = 0
 
     def comparisons(self) -> Iterator[Pattern | None]:
-        """Each comparison; None for one that no upload can be held against."""
+        """Yield each comparison; None for those that no upload can match."""
         while True:
             self._open_brackets()
             yield from self._comparison()
@@ -148,12 +150,12 @@ class _Reader:
             raise _UnreadError(UNREAD)
 
     def _take(self) -> _Token | None:
-        """The next token, which is then behind us."""
+        """Return the next token and advance."""
         token, self._next = self._next, next(self._tokens, None)
         return token
 
     def _want(self, kind: str) -> str:
-        """The next token's text, which must be of a kind."""
+        """Return the next token's text and advance; the token must be of the given kind."""
         token = self._take()
         if token is None or token.kind != kind:
             raise _UnreadError(_why(token.text) if token else UNREAD)
@@ -174,7 +176,7 @@ class _Reader:
             self._take()
 
     def _comparison(self) -> Iterator[Pattern | None]:
-        """One comparison; several where it is with one of many values (IN)."""
+        """Yield one comparison, or several for IN."""
         path = self._want("path")
         if "[" not in self._open:
             raise _UnreadError(UNREAD)
@@ -194,7 +196,7 @@ class _Reader:
             yield _meant(path, value, is_like=sign.text == "LIKE")
 
     def _values(self) -> Iterator[str | None]:
-        """The values of IN."""
+        """Yield the values of IN."""
         if self._want("bracket") != "(":
             raise _UnreadError(UNREAD)
         while True:
@@ -206,9 +208,9 @@ class _Reader:
                 return
 
     def _value(self) -> str | None:
-        """A value that is text; None for another: a number, a time, bytes.
+        """Return a text value; None for others, such as numbers, times and bytes.
 
-        Each is counted as it is read, so that a list without end is not read to its end.
+        Values count as they are read, so that an endless list is not read to its end.
         """
         self._count += 1
         if self._count > MAX_COMPARISONS:
@@ -226,38 +228,43 @@ class _Reader:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    """The tokens of a pattern, in time that grows with its length alone."""
+    """Yield the tokens of a pattern in linear time."""
     place = _end_of_blanks(text, 0)
     while place < len(text):
-        found = _TOKEN.match(text, place)
-        if found is None:
+        match = _TOKEN.match(text, place)
+        if match is None:
             raise _UnreadError(UNREAD)
-        yield _Token(str(found.lastgroup), found.group())
-        place = _end_of_blanks(text, found.end())
+        yield _Token(str(match.lastgroup), match.group())
+        place = _end_of_blanks(text, match.end())
 
 
 def _end_of_blanks(text: str, place: int) -> int:
-    found = _BLANKS.match(text, place)
-    return found.end() if found else place
+    match = _BLANKS.match(text, place)
+    return match.end() if match else place
 
 
 def _why(word: str) -> str:
-    """Why a pattern with a word asks for nothing that an upload could be."""
+    """Return why a pattern with this word cannot be matched against uploads."""
     if word in _TOGETHER:
         return TOGETHER
     return BOUND if word in _BOUND else UNREAD
 
 
 def _meant(named: str, value: str | None, *, is_like: bool) -> Pattern | None:
-    """What a comparison asks for; None where no upload can be held against it."""
+    """Return the pattern of a comparison, None if no upload can match it."""
     if value is None:
         return None
-    what, _, path = named.replace("'", "").partition(":")
-    if what == "file" and path in _HASHES and not is_like:
+    object_type, _, path = named.replace("'", "").partition(":")
+    if object_type == "file" and path in _HASHES and not is_like:
         return Pattern(_HASHES[path], value.lower())
-    if (what, path) == ("url", "value"):
+    if (object_type, path) == ("url", "value"):
         return Pattern(Kind.URL, value, is_like=is_like)
-    kind = what.removeprefix("x-stemtide-")
-    if what.startswith("x-stemtide-") and path == "digest" and kind in set(Kind) and not is_like:
+    kind = object_type.removeprefix("x-stemtide-")
+    if (
+        object_type.startswith("x-stemtide-")
+        and path == "digest"
+        and kind in set(Kind)
+        and not is_like
+    ):
         return Pattern(Kind(kind), value.lower(), is_digest=True)
     return None

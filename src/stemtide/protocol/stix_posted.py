@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a STIX object that somebody posts asks of us: a signal, a count, an opinion, or nothing.
+"""Parse posted STIX objects: indicators, sightings and opinions.
 
-We take what other programs write, so much is optional; what it says is read strictly.
+Objects come from many programs, so most properties are optional; present ones are validated
+strictly.
 """
 
 import hashlib
@@ -38,17 +39,17 @@ from stemtide.protocol.stix_patterns import (
 from stemtide.protocol.words import Opinion, Outcome, WithdrawReason
 
 MAX_OBJECT_BYTES = 1 << 20
-"""One object, as JSON. Longer values are shared by the hub's own API."""
+"""Maximum bytes of an object, as JSON. Longer values are shared by the hub's own API."""
 
 MAX_DEPTH = 16
-"""Objects and lists inside each other."""
+"""Maximum nesting of objects and lists."""
 
-MAX_JUDGED = 100  # indicators that one opinion is of
+MAX_JUDGED = 100  # indicators of an opinion
 _ONLY_OF = {"quality": Kind.PDQ, "within_bits": Kind.PDQ, "reach": Kind.URL}
-"""What our extension says of one kind only, where a pattern asks for several."""
+"""Fields of our extension that apply to one kind only, if a pattern has several kinds."""
 
 DEFAULT_LABEL = "perpetrator-content"
-"""What content does where its poster does not say, in a database of nothing else."""
+"""Label of content whose poster gives none."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9-]{1,248}[a-z0-9]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
@@ -60,12 +61,12 @@ _NO_FACTS = (
 
 
 class PostedError(ValueError):
-    """An object that cannot be taken; the message names the property and the remedy."""
+    """A posted object is refused; the message names the property and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """An object whose frame is right. version: None for one that has no versions."""
+    """An object with valid common properties. version: None if it has no versions."""
 
     stix: Stix
     id: str
@@ -76,18 +77,18 @@ class Posted:
 
     @property
     def moment(self) -> datetime | None:
-        """The moment that is the name of its version."""
+        """Time of its version."""
         return datetime.fromisoformat(self.version) if self.version else None
 
     @property
     def is_revoked(self) -> bool:
-        """Whether its creator takes it back with this version."""
+        """Whether this version revokes the object."""
         return self.stix.get("revoked") is True
 
 
 @dataclass(frozen=True, slots=True)
 class SightingPosted:
-    """How often content that matches an indicator was met, and what became of it."""
+    """Outcomes of content that matched an indicator."""
 
     of: str
     outcomes: dict[Outcome, int]
@@ -97,7 +98,7 @@ class SightingPosted:
 
 @dataclass(frozen=True, slots=True)
 class OpinionPosted:
-    """What somebody says of some indicators."""
+    """An opinion of one or more indicators."""
 
     of: tuple[str, ...]
     said: Opinion
@@ -105,7 +106,7 @@ class OpinionPosted:
 
 
 def read_object(sent: object) -> Posted:
-    """The frame of an object: type, id, version, size, markings. raises: PostedError."""
+    """Validate an object's type, id, version, size and markings. raises: PostedError."""
     if not isinstance(sent, dict):
         raise PostedError("an object is {…}: send STIX objects in 'objects'")
     kind = sent.get("type")
@@ -129,9 +130,9 @@ def read_object(sent: object) -> Posted:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The signals that an indicator asks for.
+    """The signals of an indicator.
 
-    others: comparisons of its pattern beside them. why: it asks for none; "" where it does.
+    others: number of comparisons that are not signals. why: the reason if there are none, else "".
     """
 
     signals: tuple[SignalIn, ...]
@@ -140,16 +141,16 @@ class Wanted:
 
     @property
     def is_several(self) -> bool:
-        """Whether it is told as several indicators."""
+        """Whether readers get it as several indicators."""
         return len(self.signals) > 1
 
 
 def signals_of(
     posted: Posted, *, crisis: UUID | None, exercise: bool, budget: Budget | None = None
 ) -> Wanted:
-    """The signals that an indicator asks for: one for each comparison that we could match.
+    """Return an indicator's signals: one for each comparison that uploads can be matched against.
 
-    budget: of all that is read together. raises: PostedError.
+    budget: limits for all patterns of a request. raises: PostedError.
     """
     stix, facts = posted.stix, _facts_of(posted.stix)
     pattern = stix.get("pattern")
@@ -158,29 +159,29 @@ def signals_of(
     if stix.get("pattern_type", "stix") != "stix":
         return Wanted((), why=PLAIN)
     try:
-        asked = read_patterns(pattern, budget=budget)
+        parsed = read_patterns(pattern, budget=budget)
     except TooManyComparisonsError as error:
         raise PostedError(f"pattern: {error}") from error
-    if len(asked.each) > 1 and {"kind", "value"} & set(facts):
+    if len(parsed.each) > 1 and {"kind", "value"} & set(facts):
         raise PostedError("value: the extension says one, and the pattern several: leave it out")
     common = _said_of_all(stix)
     common |= {name: value for name, value in facts.items() if name not in _NO_FACTS}
     common |= {"crisis": crisis, "exercise": exercise, "via": way_of(facts)}
     read = []
-    for one in asked.each:
+    for comparison in parsed.each:
         own = {
             name: value
             for name, value in common.items()
-            if len(asked.each) == 1 or _ONLY_OF.get(name, one.kind) is one.kind
+            if len(parsed.each) == 1 or _ONLY_OF.get(name, comparison.kind) is comparison.kind
         }
-        read.append(_signal(posted, one, own))
-    found = tuple(one for one in read if one)
-    why = asked.why or ("" if found else PLAIN)
-    return Wanted(found, asked.others + len(read) - len(found), why)
+        read.append(_signal(posted, comparison, own))
+    signals = tuple(signal for signal in read if signal)
+    why = parsed.why or ("" if signals else PLAIN)
+    return Wanted(signals, parsed.others + len(read) - len(signals), why)
 
 
 def _said_of_all(stix: Stix) -> Stix:
-    """What an indicator says of each of its signals: read once, as its labels may be many."""
+    """Return the properties that an indicator gives to all its signals: read once for speed."""
     tags = read_tags(stix.get("labels"))
     return {
         "severity": (tags.get("severity") or ["medium"])[0],
@@ -192,22 +193,22 @@ def _said_of_all(stix: Stix) -> Stix:
     }
 
 
-def _signal(posted: Posted, asked: Pattern, own: Stix) -> SignalIn | None:
-    """What one comparison asks for; None for a LIKE whose reach nobody says.
+def _signal(posted: Posted, comparison: Pattern, own: Stix) -> SignalIn | None:
+    """Return the signal of a comparison, None for a LIKE without a reach.
 
-    own: what is said of it beside its value. raises: PostedError.
+    own: its fields other than the value. raises: PostedError.
     """
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         **own,
-        "kind": asked.kind,
-        "value": _value_of(asked, facts=_facts_of(posted.stix)),
+        "kind": comparison.kind,
+        "value": _value_of(comparison, facts=_facts_of(posted.stix)),
         "tlp": posted.tlp,
         "audience": posted.audience,
     }
-    if asked.is_like and "reach" not in said:
+    if comparison.is_like and "reach" not in fields:
         return None
     try:
-        return SignalIn.model_validate(said)
+        return SignalIn.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, first["loc"]))
@@ -215,17 +216,17 @@ def _signal(posted: Posted, asked: Pattern, own: Stix) -> SignalIn | None:
 
 
 def way_of(facts: Stix) -> tuple[str, ...]:
-    """The hubs that a signal came through, as our extension tells it: the one that tells it last.
+    """Return the hubs that a signal came through, from our extension; the sending hub is last.
 
-    A way that is longer than is kept loses its middle: where it began and who told us count.
+    A path that is too long loses its middle: the origin and the last hubs matter.
     """
-    told = (*_words(facts.get("via")), *_words([facts.get("hub")]))
-    way = tuple(dict.fromkeys(told))
+    hubs = (*_words(facts.get("via")), *_words([facts.get("hub")]))
+    way = tuple(dict.fromkeys(hubs))
     return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
 
 
 def sighting_of(posted: Posted) -> SightingPosted:
-    """What a sighting counts. raises: PostedError."""
+    """Return the counts of a sighting. raises: PostedError."""
     stix = posted.stix
     of, count = stix.get("sighting_of_ref"), stix.get("count", 1)
     if not isinstance(of, str):
@@ -241,18 +242,18 @@ def sighting_of(posted: Posted) -> SightingPosted:
     try:
         read = {Outcome(name): int(many) for name, many in dict(outcomes).items() if int(many) > 0}
     except (TypeError, ValueError) as error:
-        known = ", ".join(Outcome)
-        raise PostedError(f"outcomes: counts by outcome; known are {known}") from error
+        known_names = ", ".join(Outcome)
+        raise PostedError(f"outcomes: counts by outcome; known are {known_names}") from error
     if not read or max(read.values()) > MAX_COUNT:
         raise PostedError("outcomes: name at least one, with a count that is no larger than STIX'")
     return SightingPosted(of, read, first, last)
 
 
 def opinion_of(posted: Posted) -> OpinionPosted:
-    """What an opinion says. raises: PostedError."""
+    """Return the content of an opinion. raises: PostedError."""
     stix = posted.stix
-    said = READ_OPINION.get(str(stix.get("opinion")))
-    if said is None:
+    stance = READ_OPINION.get(str(stix.get("opinion")))
+    if stance is None:
         raise PostedError(f"opinion: one of {', '.join(READ_OPINION)}")
     refs = stix.get("object_refs")
     of = _words(refs)
@@ -264,46 +265,46 @@ def opinion_of(posted: Posted) -> OpinionPosted:
     note = stix.get("explanation", "")
     if not isinstance(note, str) or len(note) > 500:  # noqa: PLR2004  # as OpinionIn.note
         raise PostedError("explanation: text of at most 500 characters, without personal data")
-    return OpinionPosted(of, said, note)
+    return OpinionPosted(of, stance, note)
 
 
 def reason_of(posted: Posted) -> WithdrawReason:
-    """Why an indicator is revoked; "other" where its poster does not say. raises: PostedError."""
-    said = _facts_of(posted.stix).get("withdraw_reason")
+    """Return why an indicator is revoked, "other" if it gives no reason. raises: PostedError."""
+    reason = _facts_of(posted.stix).get("withdraw_reason")
     tags = read_tags(posted.stix.get("labels")).get("withdraw-reason", [])
-    word = str(said or (tags[0] if tags else WithdrawReason.OTHER))
+    word = str(reason or (tags[0] if tags else WithdrawReason.OTHER))
     try:
         return WithdrawReason(word)
     except ValueError as error:
-        known = ", ".join(WithdrawReason)
-        raise PostedError(f"withdraw_reason: one of {known}") from error
+        known_names = ", ".join(WithdrawReason)
+        raise PostedError(f"withdraw_reason: one of {known_names}") from error
 
 
-def _value_of(asked: Pattern, *, facts: Stix) -> str:
-    """The value of a signal: what the pattern asks for, or what it is the digest of.
+def _value_of(comparison: Pattern, *, facts: Stix) -> str:
+    """Return a signal's value: the pattern's, or the value that the pattern's digest is of.
 
-    raises: PostedError where the pattern and our extension do not say the same.
+    raises: PostedError if pattern and extension differ.
     """
-    said = facts.get("value")
-    if facts.get("kind", asked.kind.value) != asked.kind.value:
+    stated = facts.get("value")
+    if facts.get("kind", comparison.kind.value) != comparison.kind.value:
         raise PostedError("kind: is another in the extension than in the pattern")
-    if is_long(asked.kind):
-        return _long_value(asked, said=said)
-    is_digest = asked.kind is Kind.URL
-    if said is not None and not is_digest and str(said).lower() != asked.value:
+    if is_long(comparison.kind):
+        return _long_value(comparison, stated=stated)
+    is_digest = comparison.kind is Kind.URL
+    if stated is not None and not is_digest and str(stated).lower() != comparison.value:
         raise PostedError("value: is another in the extension than in the pattern")
-    if asked.is_like:
-        return asked.value.removesuffix("%")
-    return asked.value
+    if comparison.is_like:
+        return comparison.value.removesuffix("%")
+    return comparison.value
 
 
-def _long_value(asked: Pattern, *, said: object) -> str:
-    """The whole value that the pattern's digest is of. raises: PostedError."""
+def _long_value(comparison: Pattern, *, stated: object) -> str:
+    """Return the complete value whose digest the pattern has. raises: PostedError."""
     try:
-        value = bytes.fromhex(str(said))
+        value = bytes.fromhex(str(stated))
     except ValueError:
         value = b""
-    if not value or hashlib.sha256(value).hexdigest() != asked.value:
+    if not value or hashlib.sha256(value).hexdigest() != comparison.value:
         raise PostedError(
             f"value: must be given in the extension {EXTENSION}, in hex, and have the digest that"
             " the pattern names"
@@ -312,19 +313,19 @@ def _long_value(asked: Pattern, *, said: object) -> str:
 
 
 def _version_of(sent: Stix, kind: str) -> str | None:
-    """What tells versions of an object apart. raises: PostedError."""
+    """Return the version of an object, None if it has none. raises: PostedError."""
     for name in ("created", "modified"):
         at = _time(sent, name)
-        if at and at.year == MAXYEAR:  # nothing could be later, so nobody could revoke it
+        if at and at.year == MAXYEAR:  # no later version is possible, so it could never be revoked
             raise PostedError(f"{name}: lies in the last year that there is: write when it was")
-    found = sent.get("modified") or sent.get("created")
-    if found is None and kind not in OBSERVABLES and not kind.startswith("x-"):
+    version = sent.get("modified") or sent.get("created")
+    if version is None and kind not in OBSERVABLES and not kind.startswith("x-"):
         raise PostedError("modified: must be given, as in 2026-01-31T12:00:00.000Z")
-    return str(found) if found else None
+    return str(version) if version else None
 
 
 def _time(sent: Stix, name: str) -> datetime | None:
-    """A time of an object; None where it has none. raises: PostedError."""
+    """Return a timestamp of an object, None if absent. raises: PostedError."""
     text = sent.get(name)
     if text is None:
         return None
@@ -337,7 +338,7 @@ def _time(sent: Stix, name: str) -> datetime | None:
 
 
 def _tlp_of(sent: Stix) -> Tlp:
-    """The strictest label that an object's markings say; amber for one without.
+    """Return the strictest TLP label of an object's markings, amber if there is none.
 
     raises: PostedError.
     """
@@ -351,48 +352,50 @@ def _tlp_of(sent: Stix) -> Tlp:
         raise PostedError(
             f"object_marking_refs: {unknown[0][:80]} is not kept here: use those of TLP"
         )
-    said = {TLP_OF[str(ref)] for ref in refs} or {Tlp.AMBER}
-    return min(said, key=_STRICTEST.index)
+    marks = {TLP_OF[str(ref)] for ref in refs} or {Tlp.AMBER}
+    return min(marks, key=_STRICTEST.index)
 
 
 def _labels_of(stix: Stix) -> list[str]:
     """Labels of ours that an object has, as tags or bare."""
-    given = list(_words(stix.get("labels")))
-    known = [one for one in given if one in labels()]
-    return known + read_tags(given).get("label", []) or [DEFAULT_LABEL]
+    stated = list(_words(stix.get("labels")))
+    known_labels = [label for label in stated if label in labels()]
+    return known_labels + read_tags(stated).get("label", []) or [DEFAULT_LABEL]
 
 
-def _refuse_labels(given: object) -> None:
-    """Refuse content that belongs to another channel. raises: PostedError naming it."""
-    if not isinstance(given, list | None):
+def _refuse_labels(stated: object) -> None:
+    """Refuse labels of content that belongs to another channel. raises: PostedError naming it."""
+    if not isinstance(stated, list | None):
         raise PostedError("labels: should be a list of texts")
-    for word in map(str, given or ()):
+    for word in map(str, stated or ()):
         plain = word.rpartition("=")[2].strip('"').rpartition(":")[2]
         if refused := refused_label(plain):
             raise PostedError(f"labels: {refused.title} is never stored here: {refused.refuse_to}")
 
 
 def _pap_of(stix: Stix) -> str:
-    """The strictest PAP that labels say; green where none does; a word that is none as it is."""
-    said = [word[4:].lower() for word in _words(stix.get("labels")) if word.upper()[:4] == "PAP:"]
+    """Return the strictest PAP in the labels, green if none; unknown words are left to fail."""
+    marks = [word[4:].lower() for word in _words(stix.get("labels")) if word.upper()[:4] == "PAP:"]
     order: list[str] = list(Pap)
-    return min(said, key=lambda one: order.index(one) if one in order else -1, default="green")
+    return min(marks, key=lambda mark: order.index(mark) if mark in order else -1, default="green")
 
 
 def _facts_of(stix: Stix) -> Stix:
-    """What our extension says of an object; nothing where it has none."""
+    """Return our extension of an object, {} if it has none."""
     extensions = stix.get("extensions")
-    found = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
-    return found if isinstance(found, dict) else {}
+    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
+    return extension if isinstance(extension, dict) else {}
 
 
-def _words(given: object) -> tuple[str, ...]:
-    """The texts in a list; none in what is no list."""
-    return tuple(one for one in given if isinstance(one, str)) if isinstance(given, list) else ()
+def _words(sent: object) -> tuple[str, ...]:
+    """Return the texts in a list; an empty tuple for anything that is not a list."""
+    return (
+        tuple(entry for entry in sent if isinstance(entry, str)) if isinstance(sent, list) else ()
+    )
 
 
 def _is_id(stix_id: str, *, kind: str) -> bool:
-    """Whether an id is that of an object of its type, in the usual spelling."""
+    """Whether an id is valid for its object's type, in the canonical spelling."""
     start, _, text = stix_id.partition("--")
     try:
         return start == kind and str(UUID(text)) == text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A signal as a STIX indicator: one pattern that any strict reader takes, the rest beside it.
+"""Convert signals to STIX indicators: a pattern that every strict reader accepts, and extras.
 
 pdq     [file:hashes.PDQ = '…64 hex digits…']
 md5     [file:hashes.MD5 = '…']
@@ -39,7 +39,7 @@ TITLES = {
     Kind.TEXT: "text",
     Kind.GOP: "encode of a film",
 }
-"""What a fingerprint of each kind is of, in names of indicators."""
+"""Description of each kind, for names of indicators."""
 
 _FIELDS = (
     *("value", "quality", "within_bits", "reach", "content", "labels", "ideology", "entity"),
@@ -49,7 +49,7 @@ _FIELDS = (
 
 
 def pattern_of(kind: Kind, *, value: str, url: str | None, reach: str | None) -> str:
-    """The pattern of a signal. value: hex, as its row holds it; url: the address if it is known."""
+    """Return a signal's pattern. value: stored value in hex; url: the address if known."""
     if kind is Kind.PDQ:
         return f"[file:hashes.PDQ = '{value}']"
     if kind is Kind.MD5:
@@ -65,21 +65,21 @@ def pattern_of(kind: Kind, *, value: str, url: str | None, reach: str | None) ->
 def indicator(
     row: Mapping[str, Any], *, created_by: str, created: datetime, modified: datetime
 ) -> Stix:
-    """The indicator of a signal.
+    """Return the indicator of a signal.
 
-    row: its columns by their names on the wire, with state, url, audience (a list),
-    withdraw_reason, stored: the value as its row holds it, via: the hubs that it came through, and
-    hub: the one that tells it. modified: when it last changed.
+    row: its columns by wire name, with state, url, audience (a list), withdraw_reason, stored (the
+    value in the database), via (the hubs that it came through) and hub (the sending hub).
+    modified: time of its last change.
     """
     kind, state = Kind(row["kind"]), SignalState(row["state"])
-    made = min(created, modified)
+    since = min(created, modified)
     title = labels()[row["labels"][0]].title if row["labels"] else "Signal"
-    found: Stix = {
+    stix: Stix = {
         "type": "indicator",
         "spec_version": SPEC_VERSION,
         "id": indicator_id(row["id"]),
         "created_by_ref": created_by,
-        "created": stix_time(made),
+        "created": stix_time(since),
         "modified": stix_time(modified),
         "name": f"{title}: {TITLES[kind]}",
         "description": f"Shared by {row['shared_by']}. A match is a pointer, not a verdict.",
@@ -89,52 +89,54 @@ def indicator(
         ),
         "pattern_type": "stix",
         "pattern_version": SPEC_VERSION,
-        "valid_from": stix_time(made),
+        "valid_from": stix_time(since),
         "confidence": row["confidence"],
         "labels": _tags(row),
         "object_marking_refs": [MARKING_OF[Tlp(row["tlp"])]],
         "extensions": {EXTENSION: _extension(row)},
     }
-    if row["expires_at"] is not None and row["expires_at"] > made:
-        found["valid_until"] = stix_time(row["expires_at"])
+    if row["expires_at"] is not None and row["expires_at"] > since:
+        stix["valid_until"] = stix_time(row["expires_at"])
     if state is not SignalState.LIVE:
-        found["revoked"] = True
-    return found
+        stix["revoked"] = True
+    return stix
 
 
 def _extension(row: Mapping[str, Any]) -> Stix:
-    """What is beside the pattern; what says nothing is left out, as STIX asks."""
-    said = {name: _plain(row[name]) for name in _FIELDS}
+    """Return the extension, without empty properties, as STIX requires."""
+    values = {name: _plain(row[name]) for name in _FIELDS}
     if is_long(Kind(row["kind"])) and row["value"] == row["stored"]:
-        del said["value"]  # of what no longer matches only the digest travels
-    kept = {name: value for name, value in said.items() if value not in (None, "", [], False)}
+        del values["value"]  # ended signals are sent with the digest only
+    non_empty = {
+        name: value for name, value in values.items() if value not in (None, "", [], False)
+    }
     return {
         "extension_type": "property-extension",
         "kind": row["kind"],
         "state": SignalState(row["state"]).value,
-        **kept,
+        **non_empty,
     }
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it."""
+    """Return a value in a JSON type."""
     return str(value) if isinstance(value, UUID) else value
 
 
 def _tags(row: Mapping[str, Any]) -> list[str]:
-    """Machine tags for readers that know no extension."""
-    found = [tag("label", one) for one in row["labels"]]
-    found += [tag("severity", row["severity"]), tag("origin", row["provenance"])]
-    found.append(f"PAP:{row['pap'].upper()}")
+    """Return machine tags for readers that do not know our extension."""
+    tags = [tag("label", label) for label in row["labels"]]
+    tags += [tag("severity", row["severity"]), tag("origin", row["provenance"])]
+    tags.append(f"PAP:{row['pap'].upper()}")
     if row["crisis"]:
-        found.append(tag("crisis", row["crisis"]))
+        tags.append(tag("crisis", row["crisis"]))
     if row["disputed"]:
-        found.append(tag("disputed", "yes"))
+        tags.append(tag("disputed", "yes"))
     if row["exercise"]:
-        found += [tag("exercise", "yes"), 'exercise:generic="comcheck"']
-    return found
+        tags += [tag("exercise", "yes"), 'exercise:generic="comcheck"']
+    return tags
 
 
 def _quoted(text: str) -> str:
-    """Text as it stands between a pattern's quotes."""
+    """Return a text escaped for quotes in a pattern."""
     return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records as StopNCII's clients read and send them: tx, HMA and Coop follow a hub unchanged.
+"""Messages in StopNCII's format, which tx, HMA and Coop can use with a hub unchanged.
 
-The shape has no place for handling marks, expiry or reach. What it cannot say is in the tags of
-feedbacks, "label:livestream"; a signal that it would betray is not given: decision 0063.
+The format has no fields for handling marks, expiry or reach. They are in tags of feedbacks, such
+as "label:livestream"; signals whose marks do not allow this format are left out: decision 0063.
 
 source: the client in threatexchange 1.2, and what it does with odd answers.
 """
@@ -21,37 +21,37 @@ from stemtide.protocol.signals import MAX_BULK, MAX_URL_CHARS, RowError
 from stemtide.protocol.words import Action, Opinion
 
 PREFIX = "StopNCIISignalType."
-"""Stands before signal types that the library sends."""
+"""Prefix of signal types in the library's requests."""
 
 FIRST_START_S = 10
-"""The time that a client which has nothing asks from."""
+"""Start time of a client that has no records yet."""
 
 MAX_RECORDS = 1000
-"""Records in one page; a client that asks for more gets so many."""
+"""Maximum records of a page, also if a client asks for more."""
 
 MAX_FEEDBACKS = 1000
-"""Feedbacks in one message."""
+"""Maximum feedbacks of a message."""
 
 MAX_TAGS = 64
 SURE, UNSURE = 80, 50
-"""The confidence of a hash that its sender blocks, and of one that it does not say so of."""
+"""Confidence of a hash that its sender blocks, and of any other."""
 
 KIND_OF = {"ImagePDQ": Kind.PDQ, "VideoMD5": Kind.MD5, "URL": Kind.URL}
-"""Signal types that are kinds of ours."""
+"""Our kind for each supported signal type."""
 
 TYPE_OF = {kind: name for name, kind in KIND_OF.items()}
-"""The other way round."""
+"""Signal type for each kind: the inverse of KIND_OF."""
 
 
 class Status(StrEnum):
-    """How a record, or one of its cases, stands."""
+    """Status of a record or of one of its cases."""
 
     ACTIVE = "Active"
     WITHDRAWN = "Withdrawn"
 
 
 class Feedback(StrEnum):
-    """What somebody says of a record."""
+    """A party's judgement of a record."""
 
     UNKNOWN = "Unknown"
     NONE = "None"
@@ -64,7 +64,7 @@ class Feedback(StrEnum):
 
 
 TAKES_BACK = frozenset({Feedback.WITHDRAWN, Feedback.DELETED})
-"""Feedback by which somebody takes back what they shared."""
+"""Feedback that withdraws a shared hash."""
 
 FEEDBACK_OF = {
     Opinion.AGREE: Feedback.BLOCKED,
@@ -79,11 +79,11 @@ OPINION_OF = {
 
 
 class UnknownTypeError(ValueError):
-    """A signal type that a hub does not take. The others of its message can be taken."""
+    """A hub does not accept this signal type; other records of the message may be accepted."""
 
 
 class FeedbackOut(BaseModel):
-    """What one party says of a record. source: its name."""
+    """The feedback of a party on a record. source: the party's name."""
 
     source: str
     feedbackValue: Feedback  # noqa: N815  # the names of the wire
@@ -91,7 +91,7 @@ class FeedbackOut(BaseModel):
 
 
 class RecordOut(BaseModel):
-    """All that a reader may know of one value. It replaces what the reader had of it."""
+    """Everything that a reader may know about a value. It replaces any earlier record."""
 
     lastModtimestamp: int  # noqa: N815
     signalType: str  # noqa: N815
@@ -112,13 +112,13 @@ class PageOut(BaseModel):
 
 
 class _In(BaseModel):
-    """What clients send; fields that we do not know are their own affair."""
+    """A message from a client; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class FeedbackIn(_In):
-    """A feedback without the value it is about."""
+    """A feedback, without the value that it is about."""
 
     feedbackValue: Feedback = Feedback.BLOCKED  # noqa: N815
     tags: tuple[str, ...] = Field(default=(), max_length=MAX_TAGS)
@@ -126,7 +126,7 @@ class FeedbackIn(_In):
     @field_validator("tags")
     @classmethod
     def _are_for_us(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse tags that name content which belongs to another channel, or run too long."""
+        """Refuse tags of content that belongs to another channel, and tags that are too long."""
         for tag in tags:
             if refused := refused_label(tag.rpartition(":")[2]) or refused_label(tag):
                 raise RefusedLabelError(
@@ -146,27 +146,27 @@ class RecordIn(_In):
 
 
 class RecordsIn(_In):
-    """SubmitHashes: all are shared or none; records of types that hubs do not take are left out."""
+    """The body of SubmitHashes: all are shared or none, except unsupported types."""
 
     hashRecords: tuple[Any, ...] = Field(min_length=1, max_length=MAX_BULK)  # noqa: N815
 
 
 class AnsweredIn(FeedbackIn):
-    """What a client says of a value, whatever its type."""
+    """The feedback of a client on a value of any type."""
 
     hashValue: str = Field(min_length=1, max_length=MAX_URL_CHARS)  # noqa: N815
 
 
 class FeedbacksIn(_In):
-    """SubmitFeedback."""
+    """The body of SubmitFeedback."""
 
     hashFeedbacks: tuple[AnsweredIn, ...] = Field(min_length=1, max_length=MAX_FEEDBACKS)  # noqa: N815
 
 
 class SubmittedOut(BaseModel):
-    """What became of submitted hashes.
+    """The result of submitted hashes.
 
-    signals: ids in the order sent; None for a hash of a type that hubs do not take (see errors).
+    signals: ids in the order sent; None for a hash of an unsupported type (see errors).
     """
 
     count: int
@@ -178,14 +178,14 @@ class SubmittedOut(BaseModel):
 
 
 class AcceptedOut(BaseModel):
-    """How many feedbacks were taken, and for which values there is nothing that still matches."""
+    """The number of accepted feedbacks, and the values without a live signal."""
 
     count: int
     unknown: list[str]
 
 
 def feedback_of_sharer(pap: Pap) -> Feedback:
-    """What sharing says: block it, unless the mark forbids that it happens by itself."""
+    """Return the sharer's feedback: Blocked, unless the PAP mark forbids automatic blocking."""
     return Feedback.BLOCKED if PAP_ALLOWS[pap] is Action.BLOCK else Feedback.PENDING_REVIEW
 
 
@@ -196,8 +196,9 @@ _HUBS = {"via", "hub"}
 
 
 def signal_of(record: RecordIn) -> dict[str, object]:
-    """A submitted hash as a signal's fields, its tags read; labels and severity as if unsaid.
+    """Return the fields of a signal from a submitted hash and its tags.
 
+    labels and severity have defaults.
     raises: UnknownTypeError; ValueError for a hash that its sender does not block.
     """
     name = record.signalType.removeprefix(PREFIX)
@@ -206,39 +207,39 @@ def signal_of(record: RecordIn) -> dict[str, object]:
             f"signalType: a {name[:40]} cannot be kept here: send one of {', '.join(KIND_OF)}, or"
             " share it by the hub's API"
         )
-    said = record.CSPFeedbacks[0] if record.CSPFeedbacks else FeedbackIn()
-    if said.feedbackValue is Feedback.NOT_BLOCKED or said.feedbackValue in TAKES_BACK:
+    feedback = record.CSPFeedbacks[0] if record.CSPFeedbacks else FeedbackIn()
+    if feedback.feedbackValue is Feedback.NOT_BLOCKED or feedback.feedbackValue in TAKES_BACK:
         raise ValueError(
-            f"CSPFeedbacks: a hash that is {said.feedbackValue} is not shared: say that of a"
+            f"CSPFeedbacks: a hash that is {feedback.feedbackValue} is not shared: say that of a"
             " hash that is there with SubmitFeedback"
         )
-    is_sure = said.feedbackValue is Feedback.BLOCKED and record.CSPFeedbacks
+    is_sure = feedback.feedbackValue is Feedback.BLOCKED and record.CSPFeedbacks
     return {
         "kind": KIND_OF[name],
         "value": record.hashValue,
         "labels": ("perpetrator-content",),
         "severity": "medium",
         "confidence": SURE if is_sure else UNSURE,
-        **_read_tags(said.tags),
+        **_read_tags(feedback.tags),
     }
 
 
 def _read_tags(tags: Iterable[str]) -> Mapping[str, object]:
-    """The fields that tags name; the others say nothing to us."""
-    found: dict[str, Any] = {}
+    """Return the fields that tags set; unknown tags are ignored."""
+    fields: dict[str, Any] = {}
     for tag in tags:
         name, _, value = tag.partition(":")
         if name in _HUBS and not _is_uuid(value):
-            continue  # somebody else's word for something else
+            continue  # a foreign tag of the same name
         if name in _MANY:
-            found[_MANY[name]] = (*found.get(_MANY[name], ()), value)
+            fields[_MANY[name]] = (*fields.get(_MANY[name], ()), value)
         elif name in _ONE:
-            found[name] = int(value) if name in _NUMBERS and value.isdigit() else value
-    return found
+            fields[name] = int(value) if name in _NUMBERS and value.isdigit() else value
+    return fields
 
 
 def _is_uuid(text: str) -> bool:
-    """Whether a text is the id of a hub."""
+    """Whether a text is a UUID in the canonical spelling."""
     try:
         return str(UUID(text)) == text
     except ValueError:

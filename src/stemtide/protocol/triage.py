@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triage matrices as data: how harm and virality together say what a warning needs."""
+"""Triage matrices as data: the outcome of a warning by harm and virality."""
 
 import tomllib
 from functools import cache
@@ -14,13 +14,13 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
 class TriageError(ValueError):
-    """A matrix contradicts itself, or there is none of that name."""
+    """A matrix is inconsistent, or there is no such matrix."""
 
 
 class Triage(BaseModel):
-    """One matrix. matrix: a row for each level of harm, a word for each level of virality.
+    """A triage matrix. matrix: a row for each level of harm, a column for each level of virality.
 
-    because: what each outcome means, in a sentence.
+    because: an explanation of each outcome, in a sentence.
     """
 
     model_config = _FROZEN
@@ -35,7 +35,7 @@ class Triage(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Every cell is there, and no cell is milder than one with less harm or virality."""
+        """Require a complete matrix, with no outcome milder than at less harm or virality."""
         if len(self.matrix) != len(self.harm):
             raise ValueError(f"matrix: has {len(self.matrix)} rows for {len(self.harm)} of harm")
         for harm, row in enumerate(self.matrix):
@@ -44,7 +44,7 @@ class Triage(BaseModel):
             for virality, outcome in enumerate(row):
                 less = [self.matrix[harm - 1][virality]] if harm else []
                 less += [row[virality - 1]] if virality else []
-                if any(one.rank > outcome.rank for one in less):
+                if any(milder.rank > outcome.rank for milder in less):
                     raise ValueError(
                         f"matrix: harm {harm}, virality {virality} is milder than less"
                     )
@@ -53,9 +53,9 @@ class Triage(BaseModel):
         return self
 
     def rate(self, *, harm: int, virality: int) -> TriageOutcome:
-        """What the cell says.
+        """Return the outcome in the matrix.
 
-        raises: TriageError naming the axis whose level there is not.
+        raises: TriageError naming the axis whose level does not exist.
         """
         for axis, level, levels in (
             ("harm", harm, self.harm),
@@ -66,7 +66,7 @@ class Triage(BaseModel):
         return self.matrix[harm][virality]
 
     def explain(self, *, harm: int, virality: int) -> str:
-        """Which cell it is and what follows, in words. raises: TriageError."""
+        """Explain the cell that applies, and its consequence. raises: TriageError."""
         outcome = self.rate(harm=harm, virality=virality)
         return (
             f"Harm {harm} ({self.harm[harm]}) and virality {virality} ({self.virality[virality]}):"
@@ -77,24 +77,24 @@ class Triage(BaseModel):
 
 @cache
 def triages() -> dict[str, Triage]:
-    """All matrices by name."""
+    """Return all matrices by name."""
     return _read(files("stemtide.protocol").joinpath("triage.toml").read_text("utf-8"))
 
 
 def _read(text: str) -> dict[str, Triage]:
-    """Read the matrices.
+    """Parse the matrices.
 
-    raises: TriageError naming the file, the matrix and what is wrong with it.
+    raises: TriageError naming the file, the matrix and the error.
     """
-    found = {}
+    by_name = {}
     for name, row in tomllib.loads(text).items():
         try:
-            found[name] = Triage.model_validate(row | {"name": name})
+            by_name[name] = Triage.model_validate(row | {"name": name})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            what = first["msg"].removeprefix("Value error, ")
+            message = first["msg"].removeprefix("Value error, ")
             raise TriageError(
-                f"triage.toml, {name}: {where} {what}".replace(":  ", ": ")
+                f"triage.toml, {name}: {where} {message}".replace(":  ", ": ")
             ) from error
-    return found
+    return by_name

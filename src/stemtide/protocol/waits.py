@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long whoever is asked too much says to wait."""
+"""Parse Retry-After headers."""
 
 _MOST_DIGITS = 9
 
 
-def asked_s(said: str) -> int | None:
-    """The seconds that a Retry-After header says; None where it says none, or a date.
+def asked_s(header: str) -> int | None:
+    """Return the seconds of a Retry-After header, None if it is a date or invalid.
 
-    More digits than anybody waits are cut, and are still longer than that.
+    More digits than any real wait are cut; the result is still longer than any wait.
     source: RFC 9110, section 10.2.3.
     """
-    if not (said.isascii() and said.isdigit()):
+    if not (header.isascii() and header.isdigit()):
         return None
-    return int(said[:_MOST_DIGITS])
+    return int(header[:_MOST_DIGITS])

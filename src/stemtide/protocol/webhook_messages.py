@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about webhooks that a party's machines register: what they ask for, what became of it.
+"""Messages for managing webhooks: registration, state, delivery log.
 
-A webhook's own body is thin: ids and where to read them, never content. Who gets it reads the API.
+A webhook's own body is thin: ids and where to read them, never content. Receivers read the API.
 """
 
 from enum import StrEnum
@@ -13,14 +13,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 MAX_URL_CHARS = 300
 MAX_TYPES = 50
 
-_ORDERS = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 TypePattern = Annotated[str, Field(pattern=r"^(\*|[a-z]+\.(\*|[a-z]+))$", max_length=40)]
-"""An event type, all of one thing ("signal.*"), or all ("*")."""
+"""An event type, a group of types ("signal.*"), or all ("*")."""
 
 
 class EventType(StrEnum):
-    """What is told. docs/use/connect/webhooks.md says whom each is told to."""
+    """Type of an event. docs/use/connect/webhooks.md says which parties receive which."""
 
     SIGNAL_SHARED = "signal.shared"
     SIGNAL_CHANGED = "signal.changed"
@@ -68,17 +68,17 @@ class EventType(StrEnum):
 
 
 class WebhookState(StrEnum):
-    """Where a webhook stands."""
+    """State of a webhook."""
 
     ACTIVE = "active"
     PAUSED = "paused"
-    """Its party wants nothing now."""
+    """Its party has paused it."""
     DISABLED = "disabled"
-    """The hub gave it up; somebody must resume it."""
+    """The hub has given up; the party has to resume it."""
 
 
 class WebhookDeliveryState(StrEnum):
-    """Where one event on its way to one webhook stands."""
+    """State of an event's delivery to a webhook."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -90,9 +90,9 @@ class WebhookDeliveryState(StrEnum):
 
 
 class WebhookIn(BaseModel):
-    """Register an address. exercise: events of exercises too, which are marked as such."""
+    """A webhook to register. exercise: also send events of exercises, which are marked as such."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     url: str = Field(min_length=1, max_length=MAX_URL_CHARS)
     event_types: list[TypePattern] = Field(default=["*"], min_length=1, max_length=MAX_TYPES)
@@ -100,9 +100,9 @@ class WebhookIn(BaseModel):
 
 
 class WebhookChangeIn(BaseModel):
-    """Change what is told, pause, or resume; what is not said stays."""
+    """Change, pause or resume a webhook; omitted fields stay unchanged."""
 
-    model_config = _ORDERS
+    model_config = _STRICT
 
     event_types: list[TypePattern] | None = Field(default=None, min_length=1, max_length=MAX_TYPES)
     exercise: bool | None = None
@@ -110,18 +110,18 @@ class WebhookChangeIn(BaseModel):
 
     @model_validator(mode="after")
     def _says_something(self) -> "WebhookChangeIn":
-        """A change changes something."""
+        """Require at least one changed field."""
         if self.event_types is None and self.exercise is None and self.state is None:
             raise ValueError("state: nothing is changed: give event_types, exercise or state")
         return self
 
 
 class WebhookOut(BaseModel):
-    """A webhook as its party reads it; its secret is shown once, when it is made.
+    """A webhook, as its party reads it, without its secret, which is shown at registration only.
 
-    reason: why it is disabled, "" where it is not. key: prefix of the key that looks after it.
-    failing_since: since when nothing arrived; None where the last attempt did.
-    waiting, dead: events on their way, and those given up.
+    reason: why it is disabled, else "". key: prefix of the API key that manages it.
+    failing_since: when deliveries began to fail; None if the last attempt succeeded.
+    waiting, dead: numbers of events queued and given up.
     """
 
     id: UUID
@@ -139,13 +139,13 @@ class WebhookOut(BaseModel):
 
 
 class WebhookMadeOut(WebhookOut):
-    """A webhook that was just made. secret: "whsec_…", shown this once."""
+    """A webhook that was just registered. secret: "whsec_…", shown only once."""
 
     secret: str
 
 
 class WebhookSecretOut(BaseModel):
-    """A new secret, shown this once. both_until: the one before signs beside it for so long."""
+    """A new secret, shown only once. both_until: until then the old one signs as well."""
 
     id: UUID
     secret: str
@@ -153,11 +153,11 @@ class WebhookSecretOut(BaseModel):
 
 
 class WebhookDeliveryOut(BaseModel):
-    """One event on its way to one webhook. id: the webhook-id of its every attempt.
+    """The delivery of an event to a webhook. id: the webhook-id of every attempt.
 
-    count: how many things it tells of, as far as it counts them.
-    next_at: when it is tried; None where it is not tried any more.
-    status: of the last answer; None where there was none. said: what went wrong, in our words.
+    count: number of things that the event is about, if known.
+    next_at: time of the next attempt; None if there will be none.
+    status: of the last response; None if there was none. said: a description of the error.
     """
 
     id: UUID
@@ -176,7 +176,7 @@ class WebhookDeliveryOut(BaseModel):
 
 
 class WebhookDeliveriesOut(BaseModel):
-    """A page of the delivery log, the latest first. next: give it as `before`; None at the end."""
+    """A page of the delivery log, latest first. next: pass it as `before`; None at the end."""
 
     deliveries: list[WebhookDeliveryOut]
     next: UUID | None

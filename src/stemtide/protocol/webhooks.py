@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The headers of a webhook, of the hub as of the agent: who signed it, and which event it is.
+"""Headers of webhook requests, at hub and agent: signatures and CloudEvents attributes.
 
-Also what is read of its answer: how long to wait.
+Also parses Retry-After in responses.
 
 source: Standard Webhooks, https://www.standardwebhooks.com; CloudEvents 1.0, HTTP protocol binding,
 section 3.1 (binary content mode).
@@ -20,36 +20,38 @@ from standardwebhooks import Webhook as Signer
 from stemtide.protocol.waits import asked_s
 
 _SPECVERSION = "1.0"
-_PLAIN = "".join(chr(one) for one in range(0x21, 0x7F) if chr(one) not in '"%')
-"""What a header of CloudEvents holds as it is; source: HTTP protocol binding, section 3.1.3.2."""
+_PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+"""Characters that CloudEvents headers carry unescaped; source: HTTP protocol binding, section
+3.1.3.2.
+"""
 
 
 GONE = 410
-"""The status by which a receiver says that nobody is to call it again."""
+"""Status of a receiver that must not be called again."""
 
 ASKS_TO_WAIT = frozenset({429, 503})
-"""Statuses with which Retry-After says when to come again.
+"""Statuses whose Retry-After gives a time to wait.
 
 source: RFC 9110 section 15.6.4, RFC 6585 section 4.
 """
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
-"""A receiver is left alone no longer than this because it asked for it."""
+"""Maximum wait that a receiver can request."""
 
 
 def retry_after(
-    said: str, *, now: datetime, longest: timedelta = LONGEST_RETRY_AFTER
+    header: str, *, now: datetime, longest: timedelta = LONGEST_RETRY_AFTER
 ) -> timedelta | None:
-    """How long a Retry-After header asks to wait, no longer than that; None where it says nothing.
+    """Return the wait of a Retry-After header, limited to `longest`; None if absent or invalid.
 
-    said: the header, seconds or a date of HTTP; "" where there was none. now: aware.
+    said: the header, in seconds or as an HTTP date; "" if absent. now: aware.
     source: RFC 9110, section 10.2.3.
     """
-    seconds = asked_s(said)
+    seconds = asked_s(header)
     if seconds is not None:
         return min(timedelta(seconds=seconds), longest)
     try:
-        at = parsedate_to_datetime(said)
+        at = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
@@ -57,13 +59,13 @@ def retry_after(
 
 
 def derived_secret(root: str, name: str) -> str:
-    """A signing secret that is kept nowhere: made from the hub's own, as "whsec_…"."""
-    made = hmac.new(root.encode(), name.encode(), hashlib.sha256).digest()
-    return f"whsec_{base64.b64encode(made).decode()}"
+    """Return a signing secret ("whsec_…") derived from the hub's root secret, so never stored."""
+    digest = hmac.new(root.encode(), name.encode(), hashlib.sha256).digest()
+    return f"whsec_{base64.b64encode(digest).decode()}"
 
 
 def sign(name: str, text: str, *, secrets: Sequence[str], at: datetime) -> dict[str, str]:
-    """The three headers that sign a body, with a signature by each secret.
+    """Return the three headers that sign a body, with a signature by each secret.
 
     name: the id of the event, the same at every attempt. at: the time of this attempt, aware.
     """
@@ -75,9 +77,9 @@ def sign(name: str, text: str, *, secrets: Sequence[str], at: datetime) -> dict[
 
 
 def event(name: str, kind: str, *, source: str, happened_at: datetime) -> dict[str, str]:
-    """The headers by which the same request is a CloudEvent, whose data is the body.
+    """Return the headers that make the request a CloudEvent with the body as its data.
 
-    source: an address, absolute or not, of whoever tells; with the id it names the event for ever.
+    source: URL of the sender, absolute or relative; with the id it identifies the event globally.
     """
     return {
         "ce-specversion": _SPECVERSION,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of the field, each once. docs/glossary.md explains them."""
+"""Enums that several messages share. docs/glossary.md explains the terms."""
 
 from enum import StrEnum
 
 
 class PartyKind(StrEnum):
-    """What an organisation in the protocol is."""
+    """Kind of organisation that takes part in the protocol."""
 
     AUTHORITY = "authority"
     AGENCY = "agency"
@@ -15,7 +15,7 @@ class PartyKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a person does for their party."""
+    """Role of a person in their party."""
 
     DUTY_OFFICER = "duty_officer"
     ANALYST = "analyst"
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an API key may do; it never allows more than its party may."""
+    """Permission of an API key, in addition to the limits of its party."""
 
     FEED_READ = "feed:read"
     SIGNALS_WRITE = "signals:write"
@@ -43,7 +43,7 @@ class Scope(StrEnum):
 
 
 class Duty(StrEnum):
-    """For what a Member State names an authority.
+    """Task for which a Member State designates an authority.
 
     source: Regulation (EU) 2021/784 Art. 12(1)(a) to (d), in this order.
     """
@@ -55,7 +55,7 @@ class Duty(StrEnum):
 
 
 class Severity(StrEnum):
-    """How grave the content is, mildest first."""
+    """Severity of content, mildest first."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -64,12 +64,12 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the mildest."""
+        """Rank from 0, mildest first."""
         return list(Severity).index(self)
 
 
 class Provenance(StrEnum):
-    """Who made the content. Frameworks centre on perpetrators; victims need protection."""
+    """Maker of the content. Frameworks focus on perpetrators; victims need protection."""
 
     PERPETRATOR = "perpetrator"
     ACCOMPLICE = "accomplice"
@@ -80,7 +80,7 @@ class Provenance(StrEnum):
 
 
 class Reach(StrEnum):
-    """How far a signal of a web address reaches, narrowest first."""
+    """Range of a URL signal, narrowest first."""
 
     ADDRESS = "address"
     FOLDER = "folder"
@@ -88,7 +88,7 @@ class Reach(StrEnum):
 
 
 class SignalState(StrEnum):
-    """Where a signal stands. Only a live one matches."""
+    """State of a signal. Only a live one matches."""
 
     LIVE = "live"
     WITHDRAWN = "withdrawn"
@@ -96,7 +96,7 @@ class SignalState(StrEnum):
 
 
 class WouldBe(StrEnum):
-    """What a dry run says of one row of a bulk: what would become of it."""
+    """Result that a row of a bulk would have, according to a dry run."""
 
     CREATED = "created"
     EXISTING = "existing"
@@ -104,7 +104,7 @@ class WouldBe(StrEnum):
 
 
 class WithdrawReason(StrEnum):
-    """Why a signal was taken back."""
+    """Reason for withdrawing a signal."""
 
     MISTAKE = "mistake"
     NOT_VIOLATING = "not_violating"
@@ -116,7 +116,7 @@ class WithdrawReason(StrEnum):
 
 
 class Opinion(StrEnum):
-    """What a party that looked at a signal says of it."""
+    """A party's opinion of a signal."""
 
     AGREE = "agree"
     DISPUTE = "dispute"
@@ -124,7 +124,7 @@ class Opinion(StrEnum):
 
 
 class Action(StrEnum):
-    """What a provider does to content, mildest first. The hub never chooses it."""
+    """Action of a provider on content, mildest first. The hub never chooses it."""
 
     LOG = "log"
     HOLD = "hold"
@@ -132,12 +132,12 @@ class Action(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the mildest."""
+        """Rank from 0, mildest first."""
         return list(Action).index(self)
 
 
 class Outcome(StrEnum):
-    """What became of content that matched, as reported to the hub: counts, never users."""
+    """Outcome of matched content, as reported to the hub: counts only, never users."""
 
     BLOCKED = "blocked"
     HELD = "held"
@@ -153,7 +153,7 @@ OUTCOME_OF = {
 
 
 class CheckAnswer(StrEnum):
-    """An answer to one test of an activation checklist."""
+    """Answer to a question of an activation checklist."""
 
     YES = "yes"
     NO = "no"
@@ -161,7 +161,7 @@ class CheckAnswer(StrEnum):
 
 
 class JoinState(StrEnum):
-    """How a party stands to a crisis. It joins by its own act, and by nobody else's."""
+    """Participation of a party in a crisis. Only the party itself can join."""
 
     LEADS = "leads"
     INVITED = "invited"
@@ -172,7 +172,7 @@ class JoinState(StrEnum):
 
 
 class Capacity(StrEnum):
-    """As what a party takes part in a crisis."""
+    """Capacity in which a party takes part in a crisis."""
 
     AFFECTED = "affected"
     SUPPORTING = "supporting"
@@ -180,14 +180,14 @@ class Capacity(StrEnum):
 
 
 class ProposalAct(StrEnum):
-    """What takes two people."""
+    """Act that needs two people."""
 
     ACTIVATE = "activate"
     CLOSE = "close"
 
 
 class ProposalState(StrEnum):
-    """Where a proposal stands."""
+    """State of a proposal."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -197,7 +197,7 @@ class ProposalState(StrEnum):
 
 
 class TriageOutcome(StrEnum):
-    """What a triage comes to, mildest first."""
+    """Outcome of a triage, mildest first."""
 
     AS_USUAL = "as_usual"
     MONITOR = "monitor"
@@ -205,12 +205,12 @@ class TriageOutcome(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the mildest."""
+        """Rank from 0, mildest first."""
         return list(TriageOutcome).index(self)
 
 
 class ReviewDecision(StrEnum):
-    """What a review of a live crisis comes to. The last is the hub's own note of a move."""
+    """Decision of a review of a live crisis. The last is recorded by the hub for a stage change."""
 
     KEEP = "keep"
     DEESCALATE = "deescalate"
@@ -218,7 +218,7 @@ class ReviewDecision(StrEnum):
 
 
 class NeighbourStatus(StrEnum):
-    """How another mechanism's activation stands, as far as we were told."""
+    """Status of another mechanism's activation, as reported to us."""
 
     UNCONFIRMED = "unconfirmed"
     ACTIVE = "active"
@@ -226,7 +226,7 @@ class NeighbourStatus(StrEnum):
 
 
 class MessageKind(StrEnum):
-    """What a message of the situation log is."""
+    """Kind of a message in the situation log."""
 
     OBSERVATION = "observation"
     QUESTION = "question"
@@ -240,7 +240,7 @@ class MessageKind(StrEnum):
 
 
 class Urgency(StrEnum):
-    """How soon somebody must read it, least first."""
+    """Urgency of reading, least first."""
 
     ROUTINE = "routine"
     SOON = "soon"
@@ -248,7 +248,7 @@ class Urgency(StrEnum):
 
 
 class LineState(StrEnum):
-    """Where a public line stands. Only an agreed one may be used."""
+    """State of a public statement. Only an agreed one may be used."""
 
     PROPOSED = "proposed"
     AGREED = "agreed"
@@ -258,14 +258,14 @@ class LineState(StrEnum):
 
 
 class Vote(StrEnum):
-    """What a party says to a proposed line."""
+    """A party's vote on a proposed public statement."""
 
     AGREE = "agree"
     OBJECT = "object"
 
 
 class LeadLevel(StrEnum):
-    """How much is known of a threat to life, least first.
+    """Degree of knowledge about a threat to life, least first.
 
     source: Tech Against Terrorism, policy on threats to life: capability only, intent only, both
             without place, victim or time, both with one of them.
@@ -278,12 +278,12 @@ class LeadLevel(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the least."""
+        """Rank from 0, least first."""
         return list(LeadLevel).index(self)
 
 
 class LeadBasis(StrEnum):
-    """Why a lead is reported: one of two duties of providers, or nobody's duty."""
+    """Basis of reporting a lead: one of two duties of providers, or none."""
 
     TCO_14_5 = "tco_14_5"
     DSA_18 = "dsa_18"
@@ -291,7 +291,7 @@ class LeadBasis(StrEnum):
 
 
 class CountryGround(StrEnum):
-    """Why a country is concerned by a lead.
+    """Reason why a lead concerns a country.
 
     source: Regulation (EU) 2022/2065 Art. 18(2) for the first three; Regulation (EU) 2021/784
             recital 41 for the others.
@@ -306,7 +306,7 @@ class CountryGround(StrEnum):
 
 
 class LeadState(StrEnum):
-    """Where a lead stands."""
+    """State of a lead."""
 
     REPORTED = "reported"
     RECEIVED = "received"
@@ -315,7 +315,7 @@ class LeadState(StrEnum):
 
 
 class LeadOutcome(StrEnum):
-    """What became of a lead."""
+    """Outcome of a lead."""
 
     THREAT_AVERTED = "threat_averted"
     UNDER_INVESTIGATION = "under_investigation"
@@ -325,7 +325,7 @@ class LeadOutcome(StrEnum):
 
 
 class ReportState(StrEnum):
-    """Where a post-crisis report stands."""
+    """State of a post-crisis report."""
 
     DRAFT = "draft"
     AGREED = "agreed"
@@ -333,7 +333,7 @@ class ReportState(StrEnum):
 
 
 class ReportAudience(StrEnum):
-    """Who reads a published report. public: every party, who may pass it on to anyone."""
+    """Audience of a published report. public: every party, which may pass it on to anyone."""
 
     ROOM = "room"
     PARTIES = "parties"
@@ -341,7 +341,7 @@ class ReportAudience(StrEnum):
 
 
 class NoteTopic(StrEnum):
-    """What a debrief note is about."""
+    """Topic of a debrief note."""
 
     WENT_WELL = "went_well"
     WENT_BADLY = "went_badly"
@@ -349,7 +349,7 @@ class NoteTopic(StrEnum):
 
 
 class ExchangeKind(StrEnum):
-    """What the other side speaks."""
+    """Protocol of the other side of an exchange."""
 
     TAXII = "taxii"
     STOPNCII = "stopncii"
@@ -357,7 +357,7 @@ class ExchangeKind(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way records go."""
+    """Direction of records in an exchange."""
 
     PULL = "pull"
     PUSH = "push"

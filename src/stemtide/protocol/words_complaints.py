@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of complaints, each once. docs/glossary.md explains them."""
+"""Enums of complaints. docs/glossary.md explains the terms."""
 
 from enum import StrEnum
 
 
 class ComplaintBasis(StrEnum):
-    """What the decision complained of rests on."""
+    """Basis of the decision that a complaint is about."""
 
     SIGNAL = "signal"
     REFERRAL = "referral"
@@ -14,7 +14,7 @@ class ComplaintBasis(StrEnum):
 
 
 class Restriction(StrEnum):
-    """What was done to the content, mildest first."""
+    """Measure taken on the content, mildest first."""
 
     HELD = "held"
     RESTRICTED = "restricted"
@@ -23,7 +23,7 @@ class Restriction(StrEnum):
 
 
 class ComplaintState(StrEnum):
-    """Where a complaint stands: the states of machines/complaint.toml."""
+    """State of a complaint, as in machines/complaint.toml."""
 
     FILED = "filed"
     IN_REVIEW = "in_review"
@@ -33,7 +33,7 @@ class ComplaintState(StrEnum):
 
 
 class RedressState(StrEnum):
-    """Where what was asked of somebody stands: the states of machines/redress.toml."""
+    """State of a request for redress, as in machines/redress.toml."""
 
     ASKED = "asked"
     KEPT = "kept"
@@ -43,7 +43,7 @@ class RedressState(StrEnum):
 
 
 class Exemption(StrEnum):
-    """Why content is no terrorist content in its context, or that none of it applies.
+    """Context in which content is not terrorist content; none if no such context applies.
 
     source: Regulation (EU) 2021/784 Art. 1(3); evidence: our own, for records of crimes.
     """
@@ -58,10 +58,10 @@ class Exemption(StrEnum):
 
 
 class ComplaintFinding(StrEnum):
-    """What an upheld complaint found to be wrong.
+    """Error that an upheld complaint found.
 
-    content: this content alone; what the decision rests on stands.
-    ground:  what the decision rests on: a wrong signal is wrong wherever it matches.
+    content: in the decision on this content; its basis remains valid.
+    ground:  in the basis of the decision: a wrong signal is wrong wherever it matches.
     """
 
     CONTENT = "content"

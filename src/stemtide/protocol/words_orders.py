@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of orders, each once. docs/glossary.md explains them."""
+"""Enums of removal orders. docs/glossary.md explains the terms."""
 
 from enum import StrEnum
 
 
 class OrderState(StrEnum):
-    """Where a removal order stands. The moves between them are data: machines/order.toml."""
+    """State of a removal order. Moves between states are data: machines/order.toml."""
 
     DRAFTED = "drafted"
     DISCARDED = "discarded"
@@ -20,7 +20,7 @@ class OrderState(StrEnum):
 
 
 class Side(StrEnum):
-    """Who a party is to an order, as its machine calls them."""
+    """Role of a party in an order, as its machine names it."""
 
     ISSUER = "issuer"
     ADDRESSEE = "addressee"
@@ -28,7 +28,7 @@ class Side(StrEnum):
 
 
 class ScrutinyState(StrEnum):
-    """Where the scrutiny of an order stands: machines/scrutiny.toml."""
+    """State of the scrutiny of an order, as in machines/scrutiny.toml."""
 
     OPENED = "opened"
     ANNOUNCED = "announced"
@@ -38,7 +38,7 @@ class ScrutinyState(StrEnum):
 
 
 class ScrutinyBasis(StrEnum):
-    """Why an order is examined, and from when the time for it runs."""
+    """Basis of a scrutiny, which determines when its deadline starts."""
 
     OWN_INITIATIVE = "own_initiative"
     PROVIDER = "provider"
@@ -46,14 +46,14 @@ class ScrutinyBasis(StrEnum):
 
 
 class Measure(StrEnum):
-    """What a provider did to carry out an order: Annex II, section B."""
+    """Measure by which a provider executed an order: Annex II, section B."""
 
     REMOVED = "removed"
     DISABLED = "disabled"
 
 
 class EmergencyGround(StrEnum):
-    """Serious harm for which a first order does not wait for twelve hours' notice.
+    """Serious harm that allows a first order without twelve hours' notice.
 
     The recital names the first two as examples.
 
@@ -66,7 +66,7 @@ class EmergencyGround(StrEnum):
 
 
 class ReviewKind(StrEnum):
-    """Kinds of review proceedings for which content is preserved longer.
+    """Kind of review proceedings for which content is preserved longer.
 
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
@@ -76,7 +76,7 @@ class ReviewKind(StrEnum):
 
 
 class AccessPurpose(StrEnum):
-    """For what preserved content may be used.
+    """Purpose for which preserved content may be used.
 
     source: Regulation (EU) 2021/784 Art. 6(1).
     """

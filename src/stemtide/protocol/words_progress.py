@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of progress, each once. docs/glossary.md explains them."""
+"""Enums of progress figures. docs/glossary.md explains the terms."""
 
 from enum import StrEnum
 
 
 class ProgressOf(StrEnum):
-    """Whose referrals or orders are counted: those that one's party sent or got, or everybody's."""
+    """Scope of the figures: requests that your party sent or received, or everybody's."""
 
     OWN = "own"
     ALL = "all"
 
 
 class ProgressBy(StrEnum):
-    """What the rows of the figures are."""
+    """Grouping of the figures."""
 
     PROVIDER = "provider"
     AUTHORITY = "authority"

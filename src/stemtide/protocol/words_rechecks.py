@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of re-checks, each once. docs/use/rechecks.md explains them."""
+"""Enums of re-checks. docs/use/rechecks.md explains the terms."""
 
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a visit to an address comes to. Unclear is an answer: it is never counted as gone."""
+    """Verdict of a visit to a URL. Unclear is a result of its own, never counted as gone."""
 
     GONE = "gone"
     THERE = "there"
@@ -13,7 +13,7 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a visit came to its verdict: what was seen."""
+    """Observation that led to the verdict of a visit."""
 
     SAYS_GONE = "says_gone"
     ANSWERS = "answers"
@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """What was asked of the provider: never one word for both."""
+    """Kind of request to the provider, kept apart everywhere."""
 
     REFERRAL = "referral"
     ORDER = "order"

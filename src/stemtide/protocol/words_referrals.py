@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of referrals and holds, each once. docs/glossary.md explains them."""
+"""Enums of referrals and holds. docs/glossary.md explains the terms."""
 
 from enum import StrEnum
 
 
 class ReferralState(StrEnum):
-    """Where a referral stands. machines/referral.toml says what leads where."""
+    """State of a referral. Moves between states are data: machines/referral.toml."""
 
     ASSESSED = "assessed"
     HELD = "held"
@@ -23,7 +23,7 @@ class ReferralState(StrEnum):
 
 
 class HoldState(StrEnum):
-    """Where a hold stands. machines/hold.toml says what leads where."""
+    """State of a hold. Moves between states are data: machines/hold.toml."""
 
     PLACED = "placed"
     LIFTED = "lifted"
@@ -31,7 +31,7 @@ class HoldState(StrEnum):
 
 
 class ContentType(StrEnum):
-    """What kind of content an address leads to."""
+    """Type of content at a URL."""
 
     VIDEO = "video"
     IMAGE = "image"
@@ -47,7 +47,7 @@ class ContentType(StrEnum):
 
 
 class Answer(StrEnum):
-    """What a provider answers to a referral: freely, for it is bound to nothing."""
+    """Response of a provider to a referral, which does not bind it."""
 
     REMOVED = "removed"
     DISABLED = "disabled"
@@ -58,7 +58,7 @@ class Answer(StrEnum):
 
 
 class RefusalReason(StrEnum):
-    """Why a provider leaves referred content where it is."""
+    """Reason of a provider for leaving referred content where it is."""
 
     WITHIN_TERMS = "within_terms"
     NEWS_OR_EDUCATION = "news_or_education"
@@ -70,7 +70,7 @@ class RefusalReason(StrEnum):
 
 
 class DropReason(StrEnum):
-    """Why assessed content is not referred."""
+    """Reason for not referring assessed content."""
 
     LAWFUL = "lawful"
     WITHIN_TERMS = "within_terms"
@@ -82,7 +82,7 @@ class DropReason(StrEnum):
 
 
 class TakeBackReason(StrEnum):
-    """Why a sent referral is withdrawn."""
+    """Reason for withdrawing a sent referral."""
 
     MISTAKE = "mistake"
     NOT_VIOLATING = "not_violating"
@@ -93,7 +93,7 @@ class TakeBackReason(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why content should not be acted on yet. It says no more of a case than that."""
+    """Reason for not acting on content yet, without details of the case."""
 
     INVESTIGATION = "investigation"
     OPERATION = "operation"
@@ -103,7 +103,7 @@ class HoldReason(StrEnum):
 
 
 class ReceiptVia(StrEnum):
-    """By which way a request reached its addressee first."""
+    """Channel by which a request first reached its addressee."""
 
     API = "api"
     DESK = "desk"
@@ -113,7 +113,7 @@ class ReceiptVia(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """What a search before sending found."""
+    """Kind of finding of the search before sending."""
 
     OWN = "own"
     REFERRED = "referred"
@@ -122,7 +122,7 @@ class FindingKind(StrEnum):
 
 
 class RowOutcome(StrEnum):
-    """What became of one row of a batch, or would become of it."""
+    """Result of a row of a batch, or of its dry run."""
 
     SENT = "sent"
     HELD = "held"

@@ -150,7 +150,7 @@ class _Making:
         body = opinion(
             stix_id,
             of=self._indicator(row.signal),
-            said=Opinion(row.opinion),
+            stance=Opinion(row.opinion),
             note=row.note,
             tlp=Tlp(row.signal.tlp),
             created=row.given_at,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forms of the law as data: sections, fields, conditions and titles in four languages.
+"""Legal forms as data: sections, fields, conditions and titles in four languages.
 
-Documents and pages are made from them, and what is written into them is held against them. A form
-is one TOML file; a lawyer corrects it without touching code.
+Documents and pages are generated from them, and entries are validated against them. A form is
+one TOML file, so that a lawyer can correct it without touching code.
 """
 
 import re
@@ -33,14 +33,14 @@ _JOINERS = "\u200c\u200d"  # Persian and the scripts of India are not written wi
 
 
 class FormError(ValueError):
-    """A form's data contradicts itself, or there is no such form."""
+    """A form's definition is inconsistent, or there is no such form."""
 
 
 class FieldKind(StrEnum):
-    """What a field holds, and how its value is written.
+    """The kind of value that a field holds.
 
-    Values are what JSON has: a moment is text such as 2026-11-24T12:00:00Z (or an aware datetime),
-    a date 2026-11-24 (or a date), urls and choices are lists of texts, a tick is true or false.
+    Values are as in JSON: a moment is text such as 2026-11-24T12:00:00Z (or an aware datetime), a
+    date 2026-11-24 (or a date), urls and choices are lists of texts, a tick is true or false.
     """
 
     TEXT = "text"
@@ -58,7 +58,7 @@ class FieldKind(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with one field of a form that somebody filled in."""
+    """The kind of error in a field of a completed form."""
 
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -86,7 +86,7 @@ _PATTERNS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with one field. other: the field that it stands against, or ""."""
+    """An error in a field. other: the field that it contradicts or depends on, or ""."""
 
     field: str
     kind: FaultKind
@@ -94,7 +94,7 @@ class Fault:
 
 
 class Words(BaseModel):
-    """One text in the four languages of the desk."""
+    """A text in the four languages of the desk."""
 
     model_config = _FROZEN
 
@@ -104,12 +104,12 @@ class Words(BaseModel):
     de: str = Field(min_length=1)
 
     def within(self, language: str) -> str:
-        """The text in a language; English for one that there is not."""
+        """Return the text in a language, in English if the language is not one of the four."""
         return {"nl": self.nl, "fr": self.fr, "de": self.de}.get(language[:2], self.en)
 
 
 class Condition(BaseModel):
-    """When a field is asked for: another one is ticked or not, or has this option chosen."""
+    """Condition for asking for a field: another one is ticked or not, or has this option chosen."""
 
     model_config = _FROZEN
 
@@ -117,15 +117,15 @@ class Condition(BaseModel):
     equals: bool | str
 
     def holds(self, values: Mapping[str, object]) -> bool:
-        """Whether the field is asked for, with what the others say."""
-        told = values.get(self.field)
+        """Whether the field is asked for, given the values of the others."""
+        value = values.get(self.field)
         if isinstance(self.equals, bool):
-            return bool(told) is self.equals
-        return self.equals in told if isinstance(told, list | tuple) else told == self.equals
+            return bool(value) is self.equals
+        return self.equals in value if isinstance(value, list | tuple) else value == self.equals
 
 
 class Option(BaseModel):
-    """One box that may be ticked."""
+    """An option of a choice."""
 
     model_config = _FROZEN
 
@@ -134,11 +134,11 @@ class Option(BaseModel):
 
 
 class FormField(BaseModel):
-    """One field.
+    """A field of a form.
 
-    when:         the condition under which it is asked for; a value beside it contradicts it.
-    is_filled_in: the hub writes it, nobody is asked.
-    remark:       what a lawyer, or whoever fills it in, should know.
+    when:         the condition under which it is asked for; a value without it is a contradiction.
+    is_filled_in: the hub fills it in, nobody is asked.
+    remark:       guidance for lawyers, or for the person who fills it in.
     """
 
     model_config = _FROZEN
@@ -154,17 +154,17 @@ class FormField(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Options stand with choices, and nowhere else."""
+        """Require options for choices, and forbid them elsewhere."""
         if bool(self.options) is not (self.kind in {FieldKind.CHOICE, FieldKind.CHOICES}):
             raise ValueError(f"{self.name}: options belong to a choice, and to nothing else")
         return self
 
     def is_asked(self, values: Mapping[str, object]) -> bool:
-        """Whether the field is asked for, with what the others say."""
+        """Whether the field is asked for, given the values of the others."""
         return self.when is None or self.when.holds(values)
 
     def fault(self, values: Mapping[str, object]) -> Fault | None:
-        """What is wrong with what stands in the field, or None."""
+        """Return the error in the field's value, or None."""
         value = values.get(self.name)
         other = self.when.field if self.when else ""
         if is_empty(value):
@@ -177,7 +177,7 @@ class FormField(BaseModel):
 
 
 class Section(BaseModel):
-    """One section. note: what the form says below its title."""
+    """A section of a form. note: printed below its title."""
 
     model_config = _FROZEN
 
@@ -188,10 +188,10 @@ class Section(BaseModel):
 
 
 class Form(BaseModel):
-    """One form of the law.
+    """A legal form.
 
     from_memory: it was written without the official text at hand; remark says what was compared.
-    preamble:    what stands above its first section.
+    preamble:    text above its first section.
     """
 
     model_config = _FROZEN
@@ -207,13 +207,15 @@ class Form(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Each name stands once, and conditions name fields that there are."""
+        """Require unique field names, and conditions that name existing fields."""
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
             raise ValueError("two fields have one name")
-        for one in self.fields:
-            if one.when and one.when.field not in names:
-                raise ValueError(f"{one.name}: its condition names no field: {one.when.field}")
+        for form_field in self.fields:
+            if form_field.when and form_field.when.field not in names:
+                raise ValueError(
+                    f"{form_field.name}: its condition names no field: {form_field.when.field}"
+                )
         return self
 
     @property
@@ -222,32 +224,32 @@ class Form(BaseModel):
         return tuple(field for section in self.sections for field in section.fields)
 
     def field(self, name: str) -> FormField:
-        """One field. raises: FormError."""
-        found = next((one for one in self.fields if one.name == name), None)
-        if found is None:
+        """Return a field by name. raises: FormError."""
+        match = next((form_field for form_field in self.fields if form_field.name == name), None)
+        if match is None:
             raise FormError(f"form {self.name} has no field {name[:60]!r}")
-        return found
+        return match
 
     def faults(self, values: Mapping[str, object]) -> list[Fault]:
-        """What is wrong with what somebody wrote into the form, in the order of its fields."""
+        """Return the errors in the values of a completed form, in the order of its fields."""
         names = {field.name for field in self.fields}
-        unknown = [Fault(one[:60], FaultKind.UNKNOWN) for one in sorted(values.keys() - names)]
-        found = [fault for field in self.fields if (fault := field.fault(values))]
-        return found + unknown
+        unknown = [Fault(name[:60], FaultKind.UNKNOWN) for name in sorted(values.keys() - names)]
+        faults_of_fields = [fault for field in self.fields if (fault := field.fault(values))]
+        return faults_of_fields + unknown
 
 
 def is_empty(value: object) -> bool:
-    """Whether nothing was written into a field. A tick that says no is something."""
+    """Whether a field has no value. An unticked box (False) is a value."""
     return value is None or (not isinstance(value, bool) and not value) or _is_blank(value)
 
 
 def _is_blank(value: object) -> bool:
-    """Whether it is text without anything to read."""
+    """Whether a value is text of white space only."""
     return isinstance(value, str) and not value.strip()
 
 
 def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR0911  # one for each kind
-    """What is wrong with a value that is there, or None."""
+    """Return the kind of error in a value that is present, or None."""
     names = {option.name for option in field.options}
     if isinstance(value, str) and len(value) > MAX_LONG_TEXT:
         return FaultKind.TOO_LONG
@@ -269,14 +271,14 @@ def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR091
 
 
 def _are_options(value: object, names: set[str]) -> bool:
-    """Whether a value is a list of options, each at most once."""
+    """Whether a value is a list of options, no longer than there are options."""
     if not isinstance(value, list | tuple) or len(value) > len(names):
         return False
-    return all(isinstance(one, str) and one in names for one in value)
+    return all(isinstance(option, str) and option in names for option in value)
 
 
 def _wrong_text(kind: FieldKind, value: object) -> FaultKind | None:
-    """What is wrong with a value that should be text of some kind."""
+    """Return the kind of error in a value that should be text, or None."""
     if not isinstance(value, str):
         return FaultKind.NOT_TEXT
     if len(value) > {FieldKind.LONG_TEXT: MAX_LONG_TEXT, FieldKind.LINK: MAX_URL}.get(
@@ -284,7 +286,7 @@ def _wrong_text(kind: FieldKind, value: object) -> FaultKind | None:
     ):
         return FaultKind.TOO_LONG
     allowed = _JOINERS + ("\n\r\t" if kind is FieldKind.LONG_TEXT else "")
-    if any(not one.isprintable() and one not in allowed for one in value):
+    if any(not character.isprintable() and character not in allowed for character in value):
         return FaultKind.NO_CONTROLS
     if kind is FieldKind.LINK:
         return None if is_web_address(value) else FaultKind.NOT_URL
@@ -293,20 +295,22 @@ def _wrong_text(kind: FieldKind, value: object) -> FaultKind | None:
 
 
 def _wrong_urls(value: object) -> FaultKind | None:
-    """What is wrong with a list of addresses."""
+    """Return the kind of error in a list of URLs, or None."""
     if not isinstance(value, list | tuple):
         return FaultKind.NOT_URL
     if len(value) > MAX_URLS:
         return FaultKind.TOO_MANY
-    if any(isinstance(one, str) and len(one) > MAX_URL for one in value):
+    if any(isinstance(url, str) and len(url) > MAX_URL for url in value):
         return FaultKind.TOO_LONG
-    is_right = all(isinstance(one, str) and is_web_address(one) for one in value)
+    is_right = all(isinstance(url, str) and is_web_address(url) for url in value)
     return None if is_right else FaultKind.NOT_URL
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a text is an exact address on the web: a scheme, a full host, nothing hidden."""
-    if len(text) > MAX_URL or any(one.isspace() or not one.isprintable() for one in text):
+    """Whether a text is an exact http(s) URL: with a host, no credentials, nothing hidden."""
+    if len(text) > MAX_URL or any(
+        character.isspace() or not character.isprintable() for character in text
+    ):
         return False
     try:
         parts = urlsplit(text)
@@ -318,7 +322,7 @@ def is_web_address(text: str) -> bool:
 
 
 def moment_of(value: object) -> datetime | None:
-    """The aware moment that a field says, or None."""
+    """Return a field's value as an aware datetime, or None."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -329,7 +333,7 @@ def moment_of(value: object) -> datetime | None:
 
 
 def date_of(value: object) -> date | None:
-    """The day that a field says, or None."""
+    """Return a field's value as a date, or None."""
     if isinstance(value, str):
         try:
             return date.fromisoformat(value)
@@ -339,9 +343,9 @@ def date_of(value: object) -> date | None:
 
 
 def _read(name: str, text: str) -> Form:
-    """Read one form from TOML.
+    """Parse a form from TOML.
 
-    raises: FormError naming the file and what is wrong with it.
+    raises: FormError naming the file and the error.
     """
     try:
         return Form.model_validate(tomllib.loads(text) | {"name": name})
@@ -350,29 +354,29 @@ def _read(name: str, text: str) -> Form:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ")
         raise FormError(
-            f"form {name}: in {name}.toml {f'at {where}: ' if where else ''}{what}"
+            f"form {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
         ) from error
 
 
 @cache
 def forms() -> dict[str, Form]:
-    """All forms by name."""
-    found = {}
+    """Return all forms by name."""
+    forms_by_name = {}
     for entry in files("stemtide.protocol.forms").iterdir():
         if entry.name.endswith(".toml"):
             name = entry.name.removesuffix(".toml")
-            found[name] = _read(name, entry.read_text("utf-8"))
-    return found
+            forms_by_name[name] = _read(name, entry.read_text("utf-8"))
+    return forms_by_name
 
 
 def form(name: str) -> Form:
-    """One form.
+    """Return a form by name.
 
-    raises: FormError naming those that there are.
+    raises: FormError naming the existing forms.
     """
     if name not in forms():
-        known = ", ".join(sorted(forms()))
-        raise FormError(f"there is no form {name[:60]!r}; known are {known}")
+        known_names = ", ".join(sorted(forms()))
+        raise FormError(f"there is no form {name[:60]!r}; known are {known_names}")
     return forms()[name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Framework versions as data: stages, moves and the activation checklist of each."""
+"""Framework versions as data: the stages, moves and activation checklist of each."""
 
 import tomllib
 from functools import cache
@@ -15,20 +15,20 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
 class FrameworkError(ValueError):
-    """A framework's data contradicts itself, or there is no such framework."""
+    """A framework's definition is inconsistent, or there is no such framework."""
 
 
 class Stage(BaseModel):
-    """One stage of a crisis.
+    """A stage of a crisis.
 
-    is_open:        it takes signals; a stage with tail_days takes them until its tail ends.
-    two_people:     those of its moves that one person proposes and another confirms.
-    opener_may:     those of its moves that the party which raised the warning may make, whatever
-                    its kind, beside those who lead.
-    leads:          kinds of party that decide here, where it differs from the framework.
-    prompt_after_h: after so many hours people are asked whether it may calm down.
-    review_after_h: after so many hours it must be reviewed.
-    prompts:        what people are to think of here.
+    is_open:        it accepts signals; a stage with tail_days accepts them until its tail ends.
+    two_people:     moves that one person proposes and another confirms.
+    opener_may:     moves that the party which raised the warning may make, whatever its kind, in
+                    addition to those who lead.
+    leads:          kinds of party that decide in this stage, if other than the framework's.
+    prompt_after_h: hours until people are asked whether the crisis may calm down.
+    review_after_h: hours until it must be reviewed.
+    prompts:        points that people should consider in this stage.
     """
 
     model_config = _FROZEN
@@ -47,7 +47,7 @@ class Stage(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """What a stage says of itself agrees."""
+        """Require settings of a stage that do not contradict each other."""
         if self.is_open and self.tail_days is not None:
             raise ValueError("is_open and tail_days: an open stage has no tail")
         if (self.prompt_after_h is None) is not (self.review_after_h is None):
@@ -61,7 +61,7 @@ class Stage(BaseModel):
 
 
 class Test(BaseModel):
-    """One test of the activation checklist."""
+    """A question of the activation checklist."""
 
     model_config = _FROZEN
 
@@ -71,12 +71,12 @@ class Test(BaseModel):
 
 
 class Framework(BaseModel):
-    """One version of a crisis protocol.
+    """A version of a crisis protocol.
 
     leads:           kinds of party that answer the checklist and decide on moves.
-    needs_countries: how many countries a crisis touches at least when it is activated.
-    needs_measures:  how many national measures are recorded as considered by then.
-    proposal_h:      a proposal that nobody confirms runs out after so many hours.
+    needs_countries: minimum number of countries concerned for activation.
+    needs_measures:  minimum number of national measures recorded as considered.
+    proposal_h:      hours after which an unconfirmed proposal expires.
     triage:          the name of its triage matrix: protocol/triage.toml.
     """
 
@@ -100,7 +100,7 @@ class Framework(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Its parts name one another rightly."""
+        """Require that all names refer to existing parts, and that each stage can reach the end."""
         named = {
             *(self.first_stage, self.active_stage, self.calming_stage),
             *(self.closed_stage, self.ended_stage),
@@ -122,21 +122,21 @@ class Framework(BaseModel):
         return self
 
     def _reach(self, name: str) -> set[str]:
-        """The stages that can be reached from one, itself among them."""
-        seen: set[str] = set()
+        """Return the stages that can be reached from a stage, including itself."""
+        reached: set[str] = set()
         waiting = [name]
         while waiting:
-            one = waiting.pop()
-            if one not in seen:
-                seen.add(one)
-                waiting.extend(self.stages[one].moves)
-        return seen
+            stage = waiting.pop()
+            if stage not in reached:
+                reached.add(stage)
+                waiting.extend(self.stages[stage].moves)
+        return reached
 
 
 def _read(name: str, text: str) -> Framework:
-    """Read one framework from TOML.
+    """Parse a framework from TOML.
 
-    raises: FrameworkError naming the file and what is wrong with it.
+    raises: FrameworkError naming the file and the error.
     """
     try:
         raw = tomllib.loads(text)
@@ -149,9 +149,9 @@ def _read(name: str, text: str) -> Framework:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ")
         raise FrameworkError(
-            f"framework {name}: in {name}.toml {f'at {where}: ' if where else ''}{what}"
+            f"framework {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
         ) from error
 
 
@@ -168,7 +168,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def frameworks() -> dict[str, Framework]:
-    """All framework versions by name."""
+    """Return all framework versions by name."""
     folder = files("stemtide.protocol.frameworks")
     return {name: _read(name, (folder / f"{name}.toml").read_text("utf-8")) for name in names()}
 
@@ -180,11 +180,11 @@ def newest() -> str:
 
 
 def framework(name: str) -> Framework:
-    """One framework version.
+    """Return a framework version by name.
 
-    raises: FrameworkError naming those that exist.
+    raises: FrameworkError naming the existing versions.
     """
     if name not in frameworks():
-        known = ", ".join(sorted(frameworks()))
-        raise FrameworkError(f"there is no framework {name[:60]!r}; known are {known}")
+        known_names = ", ".join(sorted(frameworks()))
+        raise FrameworkError(f"there is no framework {name[:60]!r}; known are {known_names}")
     return frameworks()[name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""State machines as data: what may become of a request, and by whose hand."""
+"""State machines as data: the states of requests, and who may make which move."""
 
 import tomllib
 from functools import cache
@@ -12,15 +12,15 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
 class MachineError(ValueError):
-    """A machine's data contradicts itself, or there is no such machine."""
+    """A machine's definition is inconsistent, or there is no such machine."""
 
 
 class WrongMoveError(Exception):
-    """A machine does not move so. Its text says which moves there are."""
+    """The move is not allowed in this state. The message lists the possible moves."""
 
 
 class State(BaseModel):
-    """One state. is_end: nothing leads on from it."""
+    """A state. is_end: no move leads on from it."""
 
     model_config = _FROZEN
 
@@ -30,10 +30,11 @@ class State(BaseModel):
 
 
 class Move(BaseModel):
-    """One move. title: what people call it. by: who makes it, as seen from the thing that moves.
+    """A move between states. title: its name for people. by: the roles that may make it.
 
-    The names in by are the machine's own ("sender", "addressee", "clock"); a room says who
-    stands behind each.
+    Roles are the machine's own ("sender", "addressee", "clock"), as seen from the object that
+    moves;
+    a room says who has which role.
     """
 
     model_config = _FROZEN
@@ -46,7 +47,7 @@ class Move(BaseModel):
 
 
 class Machine(BaseModel):
-    """One machine. first: the state that a thing is born in."""
+    """A state machine. first: the initial state."""
 
     model_config = _FROZEN
 
@@ -59,7 +60,7 @@ class Machine(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Its parts name one another rightly; every state is reached, and reaches an end."""
+        """Require existing names, and that each state is reachable and can reach an end."""
         named = {self.first}
         for move in self.moves.values():
             named |= {move.target, *move.source}
@@ -70,55 +71,56 @@ class Machine(BaseModel):
         for state in self.states.values():
             leads_on = any(state.name in move.source for move in self.moves.values())
             if leads_on is state.is_end:
-                what = "is an end, and a move leads on" if leads_on else "leads nowhere"
-                raise ValueError(f"state {state.name}: {what}")
+                problem = "is an end, and a move leads on" if leads_on else "leads nowhere"
+                raise ValueError(f"state {state.name}: {problem}")
         for state in self.states.values():
-            if not any(self.states[one].is_end for one in self._reach(state.name)):
+            if not any(self.states[reached].is_end for reached in self._reach(state.name)):
                 raise ValueError(f"state {state.name}: no end can be reached")
         return self
 
     def _reach(self, name: str) -> set[str]:
-        """The states that can be reached from one, itself among them."""
-        seen: set[str] = set()
+        """Return the states that can be reached from a state, including itself."""
+        reached: set[str] = set()
         waiting = [name]
         while waiting:
-            one = waiting.pop()
-            if one not in seen:
-                seen.add(one)
-                waiting.extend(m.target for m in self.moves.values() if one in m.source)
-        return seen
+            state = waiting.pop()
+            if state not in reached:
+                reached.add(state)
+                waiting.extend(m.target for m in self.moves.values() if state in m.source)
+        return reached
 
     def to(self, state: str, move: str, *, by: str) -> str:
-        """The state after a move.
+        """Return the state after a move.
 
-        raises: WrongMoveError where it is not made from here, or not by them.
+        raises: WrongMoveError if the move is not allowed from this state, or not to this role.
         """
-        found = self.moves.get(move)
-        if found is None or state not in found.source or by not in found.by:
-            can = ", ".join(self.moves[one].title for one in self.open_to(state, by=by))
-            stands = self.states[state].title if state in self.states else state
+        chosen = self.moves.get(move)
+        if chosen is None or state not in chosen.source or by not in chosen.by:
+            possible = ", ".join(self.moves[name].title for name in self.open_to(state, by=by))
+            move_title = chosen.title if chosen else move
+            state_title = self.states[state].title if state in self.states else state
             raise WrongMoveError(
-                f"{self.title}: from {stands!r} the {by} cannot {found.title if found else move};"
-                f" possible: {can or 'nothing'}"
+                f"{self.title}: from {state_title!r} the {by} cannot {move_title};"
+                f" possible: {possible or 'nothing'}"
             )
-        return found.target
+        return chosen.target
 
     def open_to(self, state: str, *, by: str) -> tuple[str, ...]:
-        """Names of the moves that somebody can make from a state, in the order of the data."""
+        """Return the names of the moves that a role can make from a state, in data order."""
         return tuple(
             name for name, move in self.moves.items() if state in move.source and by in move.by
         )
 
     @property
     def open_states(self) -> frozenset[str]:
-        """States that something still leads on from."""
+        """States that are not an end."""
         return frozenset(state.name for state in self.states.values() if not state.is_end)
 
 
 def _read(name: str, text: str) -> Machine:
-    """Read one machine from TOML.
+    """Parse a machine from TOML.
 
-    raises: MachineError naming the file and what is wrong with it.
+    raises: MachineError naming the file and the error.
     """
     try:
         raw = tomllib.loads(text)
@@ -131,29 +133,31 @@ def _read(name: str, text: str) -> Machine:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ")
         raise MachineError(
-            f"machine {name}: in {name}.toml {f'at {where}: ' if where else ''}{what}"
+            f"machine {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
         ) from error
 
 
 @cache
 def machines() -> dict[str, Machine]:
-    """All machines by name."""
-    found = {}
-    for entry in sorted(files("stemtide.protocol.machines").iterdir(), key=lambda one: one.name):
+    """Return all machines by name."""
+    machines_by_name = {}
+    for entry in sorted(
+        files("stemtide.protocol.machines").iterdir(), key=lambda entry: entry.name
+    ):
         if entry.name.endswith(".toml"):
             name = entry.name.removesuffix(".toml")
-            found[name] = _read(name, entry.read_text("utf-8"))
-    return found
+            machines_by_name[name] = _read(name, entry.read_text("utf-8"))
+    return machines_by_name
 
 
 def machine(name: str) -> Machine:
-    """One machine.
+    """Return a machine by name.
 
-    raises: MachineError naming those that exist.
+    raises: MachineError naming the existing machines.
     """
     if name not in machines():
-        known = ", ".join(machines())
-        raise MachineError(f"there is no machine {name[:60]!r}; known are {known or 'none'}")
+        known_names = ", ".join(machines())
+        raise MachineError(f"there is no machine {name[:60]!r}; known are {known_names or 'none'}")
     return machines()[name]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Yearly reports that the law asks for: what each article asks as data, and the filled report.
+"""Yearly reports required by law: the figures of each article as data, and the completed report.
 
-A figure that the hub cannot know says so. It is never a nought.
+A figure that the hub cannot know is marked as unknown, never as zero.
 
 source: Regulation (EU) 2021/784 Art. 7 and 8.
 """
@@ -19,21 +19,21 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
 class YearlyForm(StrEnum):
-    """Which report: each has a file of its own here."""
+    """The yearly report, each defined in a file of its own."""
 
     ART_7 = "tco-art-7"
     ART_8 = "tco-art-8"
 
 
 class YearlyKind(StrEnum):
-    """What a figure is: how many, or words of whoever publishes the report."""
+    """Kind of a figure: a count, or text by the party that publishes the report."""
 
     COUNT = "count"
     WORDS = "words"
 
 
 class PieceAsked(BaseModel):
-    """One of the pieces that a count is divided into. is_asked: the article asks for it."""
+    """A part of a count's breakdown. is_asked: the article requires it."""
 
     model_config = _FROZEN
 
@@ -43,10 +43,10 @@ class PieceAsked(BaseModel):
 
 
 class FigureAsked(BaseModel):
-    """One figure of a report.
+    """A figure of a report.
 
-    is_known: the hub counts it. is_asked: the article asks for it; what is not stands beside.
-    pieces:   what the count is divided into, in order.
+    is_known: the hub counts it. is_asked: the article requires it; others are additional.
+    pieces:   breakdown of the count, in order.
     """
 
     model_config = _FROZEN
@@ -61,7 +61,7 @@ class FigureAsked(BaseModel):
 
     @model_validator(mode="after")
     def _is_sound(self) -> "FigureAsked":
-        """The hub writes no words, and divides only what it counts."""
+        """Require that text is not counted, and that only counted figures have a breakdown."""
         if self.is_known and self.kind is YearlyKind.WORDS:
             raise ValueError(f"{self.name}: the hub writes no words, so they cannot be is_known")
         if self.pieces and not self.is_known:
@@ -70,7 +70,7 @@ class FigureAsked(BaseModel):
 
 
 class PartAsked(BaseModel):
-    """One point of the article, with its figures."""
+    """A point of the article, with its figures."""
 
     model_config = _FROZEN
 
@@ -82,10 +82,10 @@ class PartAsked(BaseModel):
 
 
 class ReportAsked(BaseModel):
-    """A whole report. before: month and day of the next year by which it is published, or "".
+    """A report's definition. before: publication deadline in the next year (month and day), or "".
 
-    remark: what a lawyer should know. caution: what to look at before publishing.
-    nothing: what follows where nothing was counted.
+    remark: guidance for lawyers. caution: points to check before publishing.
+    nothing: the consequence if nothing was counted.
     """
 
     model_config = _FROZEN
@@ -100,24 +100,24 @@ class ReportAsked(BaseModel):
     parts: tuple[PartAsked, ...]
 
     def figures(self) -> Iterator[FigureAsked]:
-        """Every figure, in order."""
+        """Yield every figure, in order."""
         for part in self.parts:
             yield from part.figures
 
     def due(self, year: int) -> date | None:
-        """The first day on which the report of a year is late, where the article names one."""
+        """Return the first day on which a year's report is late, None without a deadline."""
         return date.fromisoformat(f"{year + 1}-{self.before}") if self.before else None
 
 
 @cache
 def report_asked(form: YearlyForm) -> ReportAsked:
-    """What a report asks for, from its file."""
+    """Return the definition of a report, from its file."""
     raw = files(__package__).joinpath(f"{form}.toml").read_text("utf-8")
     return ReportAsked.model_validate(tomllib.loads(raw))
 
 
 class YearlyPiece(BaseModel):
-    """One piece of a count."""
+    """A part of a count's breakdown."""
 
     name: str
     title: str
@@ -126,7 +126,7 @@ class YearlyPiece(BaseModel):
 
 
 class YearlyLineIn(BaseModel):
-    """What a party writes for one figure that the hub does not count; nothing takes it away."""
+    """A party's entry for a figure that the hub does not count. Entries cannot be deleted."""
 
     model_config = _FROZEN
 
@@ -135,11 +135,11 @@ class YearlyLineIn(BaseModel):
 
 
 class YearlyFigure(BaseModel):
-    """One figure as it stands in a report.
+    """A figure in a report.
 
-    is_known: the hub counted it. is_given: its party wrote it. Where neither is, nobody knows it
-    yet: count is null and text is empty.
-    pieces: what the count is divided into; they overlap where the note says so.
+    is_known: the hub counted it. is_given: its party entered it. If neither, it is not known yet:
+    count is null and text is empty.
+    pieces: breakdown of the count; they overlap if the note says so.
     """
 
     name: str
@@ -155,7 +155,7 @@ class YearlyFigure(BaseModel):
 
 
 class YearlyPart(BaseModel):
-    """One point of the article, filled."""
+    """A point of the article, with its completed figures."""
 
     name: str
     article: str
@@ -165,12 +165,12 @@ class YearlyPart(BaseModel):
 
 
 class YearlyReport(BaseModel):
-    """The report of one party on one year, as its own rows tell it.
+    """The yearly report of a party, from its own data.
 
-    until: up to which moment of the year is counted; is_over: whether that is its end.
-    due: the first day on which it is late. is_empty: nothing was counted, and nothing written.
-    is_whole: the year is over, and of what the article asks nothing is missing.
-    head: the ledger's highest number then.
+    until: end of the counted period; is_over: whether that is the end of the year.
+    due: the first day on which it is late. is_empty: nothing was counted or entered.
+    is_whole: the year is over, and every figure that the article requires is present.
+    head: the ledger's highest number at that time.
     """
 
     form: YearlyForm
