@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What allauth asks us while somebody signs in: no door for strangers."""
+"""Adapters for django-allauth: sign-in, second factors, identity providers of organisations."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ from stemtide.protocol.words import Role
 
 _RECENTLY_S = 300
 
-_SAID = {
+_MESSAGES = {
     "account/messages/password_changed.txt": _(
         "Your password is changed. You are signed out everywhere else."
     ),
@@ -40,17 +40,17 @@ _SAID = {
     "mfa/messages/webauthn_removed.txt": _("The passkey is removed."),
     "mfa/messages/recovery_codes_generated.txt": _("New recovery codes are made."),
 }
-"""What the desk says of allauth's acts; of the others it says nothing."""
+"""The desk's texts for allauth's messages; messages that are not listed are not shown."""
 
 
 def organisation(provider: str) -> rules_openid.Organisation | None:
-    """The organisation whose identity provider this is."""
-    found: tuple[rules_openid.Organisation, ...] = settings.ORGANISATIONS
-    return next((one for one in found if one.id == provider), None)
+    """Return the organisation that a configured identity provider belongs to, or None."""
+    organisations: tuple[rules_openid.Organisation, ...] = settings.ORGANISATIONS
+    return next((candidate for candidate in organisations if candidate.id == provider), None)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Signing in."""
+    """Signing in with a password: no sign-up, attempts limited per network."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "incorrect_password": _("This is not your password. Try again."),
@@ -58,11 +58,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  # allauth's signature
-        """Nobody adds themselves."""
+        """Whether people may create their own account: never."""
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return what allauth's limits count by: the caller's network."""
+        """Return the caller's network, which is the key of allauth's rate limits."""
         return networks.network_of(str(request.META.get("REMOTE_ADDR", ""))) or "unknown"
 
     def respond_user_inactive(
@@ -70,21 +70,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         request: HttpRequest,
         user: Someone,  # noqa: ARG002  # allauth's signature
     ) -> HttpResponseBase:
-        """Whoever is deactivated is told no more than a stranger."""
+        """Show a deactivated person the same message as an unknown person."""
         messages.error(request, gettext("This did not open the desk. Try again, or another way."))
         return redirect("sign-in")
 
     def reauthenticate(self, user: Someone, password: str) -> bool:
-        """Whether this is the person's password; wrong ones count towards the lock."""
-        found = authenticate(context.request, username=user.email, password=password)
-        return found is not None and found.pk == user.pk
+        """Whether the password is the person's; wrong passwords count towards the lock."""
+        person = authenticate(context.request, username=user.email, password=password)
+        return person is not None and person.pk == user.pk
 
-    def is_reauthentication_required(self, *, app: str, **facts: object) -> bool:
-        """Whoever signed in a moment ago need not say again who they are."""
+    def is_reauthentication_required(self, *, app: str, **options: object) -> bool:
+        """Whether to ask for the password again: not within five minutes of the last time."""
         records = get_authentication_records(context.request, context.request.user)
         if any(time.time() - record["at"] < _RECENTLY_S for record in records):
             return False
-        required: bool = super().is_reauthentication_required(app=app, **facts)
+        required: bool = super().is_reauthentication_required(app=app, **options)
         return required
 
     def add_message(
@@ -93,16 +93,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         level: int,
         message_template: str | None = None,
         *_given: object,
-        **facts: object,
+        **options: object,
     ) -> None:
-        """Say what happened in our words, or nothing."""
-        said = _SAID.get(message_template or "") or facts.get("message")
-        if said:
-            messages.add_message(request, level, str(said))
+        """Show the desk's own text for an allauth message, or nothing if it has none."""
+        text = _MESSAGES.get(message_template or "") or options.get("message")
+        if text:
+            messages.add_message(request, level, str(text))
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
-    """Second factors."""
+    """Second factors: codes of an app, passkeys, recovery codes."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": _("This code is wrong, was used, or is too old. Try the next one."),
@@ -112,11 +112,11 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
     }
 
     def get_totp_issuer(self) -> str:
-        """What an app shows beside the codes."""
+        """Return the name that an authenticator app shows above the codes."""
         return "Stemtide"
 
     def can_delete_authenticator(self, authenticator) -> bool:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
-        """Whose role needs a second factor removes one only while there is another."""
+        """Whether a factor may be removed: the last one only if the role needs no second factor."""
         person = authenticator.user
         if not settings.SECOND_FACTOR_REQUIRED or not needs_second_factor(Role(person.role)):
             return True
@@ -125,47 +125,47 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
         return bool(rest.exclude(type=kinds.RECOVERY_CODES).exists())
 
     def encrypt(self, text: str) -> str:
-        """Keep secrets unreadable for whoever has the database, but not the hub's own secret."""
-        return _box().encrypt(text.encode()).decode()
+        """Encrypt a factor's secret, so that it cannot be read with the database alone."""
+        return _cipher().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The secret again."""
-        return _box().decrypt(encrypted_text.encode()).decode()
+        """Decrypt a factor's secret."""
+        return _cipher().decrypt(encrypted_text.encode()).decode()
 
 
 class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Identity providers of organisations."""
+    """Signing in through an organisation's identity provider (OpenID Connect)."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: object) -> bool:  # noqa: ARG002  # allauth's signature
-        """Nobody adds themselves."""
+        """Whether people may create their own account: never."""
         return False
 
     def on_authentication_error(
         self, request: HttpRequest, *_given: object, **_facts: object
     ) -> None:
-        """Whatever went wrong on the way there and back, the sign-in page says so."""
+        """Return to the sign-in page with an error message."""
         messages.error(
             request, gettext("Signing in with your organisation did not work. Try again.")
         )
         raise ImmediateHttpResponse(redirect("sign-in"))
 
     def pre_social_login(self, request: HttpRequest, sociallogin) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
-        """Let in whom this provider may vouch for.
+        """Sign in the person that an identity provider names, if it may do so.
 
-        1. The provider is one of ours, and somebody signs in with it (and does nothing else).
-        2. The mail address is of its domains, and not said to be unverified.
-        3. The person was added to the party for which it speaks, or is added now, to read only.
-        4. The person, however they were found, is of that party.
+        1. The provider is configured, and the request is for signing in and nothing else.
+        2. The mail address is in one of its domains and not marked as unverified.
+        3. The person is in the provider's party already, or is added now as an observer.
+        4. The person, however they were found, belongs to that party.
         """
         account, now = sociallogin.account, datetime.now(UTC)
         claims = account.extra_data.get("id_token") or {}
         account.extra_data = {}
-        said = rules_openid.Claims(
+        stated = rules_openid.Claims(
             email=str(claims.get("email") or "").strip().lower(),
             is_verified=claims.get("email_verified"),
         )
         try:
-            person = _let_in(sociallogin, said=said, now=now)
+            person = _person_signing_in(sociallogin, stated=stated, now=now)
         except (NotAllowedError, NotFoundError, ConflictError, InvalidError) as error:
             messages.error(request, in_words(error))
             raise ImmediateHttpResponse(redirect("sign-in")) from error
@@ -177,20 +177,20 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         writes_people.tie_account(person, provider=account.provider, now=now)
 
 
-def _let_in(sociallogin, *, said: rules_openid.Claims, now: datetime) -> Someone:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
-    """Whom an identity provider signs in, by the four steps above.
+def _person_signing_in(sociallogin, *, stated: rules_openid.Claims, now: datetime) -> Someone:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
+    """Return the person that an identity provider signs in, by the four steps above.
 
     raises: NotAllowedError, NotFoundError, ConflictError, InvalidError.
     """
     provider = sociallogin.account.provider
-    asked = organisation(provider)
-    if asked is None or sociallogin.state.get("process") not in {None, "login"}:
+    configured = organisation(provider)
+    if configured is None or sociallogin.state.get("process") not in {None, "login"}:
         raise NotAllowedError(gettext("This identity provider is not known here."))
-    rules_openid.check_claims(said, organisation=asked)
+    rules_openid.check_claims(stated, organisation=configured)
     if sociallogin.is_existing:
         person: Someone = sociallogin.user
     else:
-        person = _vouched_for(said.email, organisation=asked, now=now)
+        person = _colleague_of_organisation(stated.email, organisation=configured, now=now)
         if reads_people.is_tied(viewer=person, provider=provider):
             raise ConflictError(
                 gettext(
@@ -198,12 +198,14 @@ def _let_in(sociallogin, *, said: rules_openid.Claims, now: datetime) -> Someone
                     " administrator of your party to remove your second factors."
                 )
             )
-    rules_openid.check_speaks_for(person.party.name, organisation=asked)
+    rules_openid.check_speaks_for(person.party.name, organisation=configured)
     return person
 
 
-def _vouched_for(email: str, *, organisation: rules_openid.Organisation, now: datetime) -> Someone:
-    """The person of the organisation's party with this address.
+def _colleague_of_organisation(
+    email: str, *, organisation: rules_openid.Organisation, now: datetime
+) -> Someone:
+    """Return the person with this address in the organisation's party; add them if it may.
 
     raises: NotAllowedError, NotFoundError for a party that is not there, ConflictError.
     """
@@ -222,7 +224,7 @@ def _vouched_for(email: str, *, organisation: rules_openid.Organisation, now: da
     return person
 
 
-def _box() -> Fernet:
-    """What secrets are kept in: a key made from the hub's own secret, for this use alone."""
+def _cipher() -> Fernet:
+    """Return the cipher for factors' secrets; its key is derived from the hub's SECRET_KEY."""
     key = hashlib.sha256(b"stemtide second factors " + settings.SECRET_KEY.encode()).digest()
     return Fernet(base64.urlsafe_b64encode(key))

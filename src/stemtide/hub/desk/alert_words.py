@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the stored words of alerts and deliveries, and how grave they look."""
+"""Labels and colours for the states of alerts and deliveries."""
 
 from typing import TYPE_CHECKING
 

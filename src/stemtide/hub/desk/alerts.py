@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alerts at the desk: the list, the count in the bar, acknowledging."""
+"""Alerts at the desk: the list, the count in the top bar, and acknowledging."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -21,28 +21,28 @@ from stemtide.protocol.words import Role
 @require_safe
 @signed_in
 def alerts(request: SignedInRequest) -> HttpResponse:
-    """The party's alerts: those that wait for somebody first."""
-    return render(request, "desk/alerts/alerts.html", _facts(request))
+    """Show the party's alerts, those that wait for somebody first."""
+    return render(request, "desk/alerts/alerts.html", _context(request))
 
 
 @require_safe
 @signed_in
 def blocks(request: SignedInRequest) -> HttpResponse:
-    """The list and the bar, for HTMX to swap in."""
-    return render(request, "desk/alerts/_blocks.html", _facts(request))
+    """Render the list and the bar, for HTMX to swap in."""
+    return render(request, "desk/alerts/_blocks.html", _context(request))
 
 
 @require_safe
 @signed_in
 def bar(request: SignedInRequest) -> HttpResponse:
-    """The bar's count alone, for pages that are live in another way."""
+    """Render the bar's count alone, for pages that update in another way."""
     return render(request, "desk/alerts/_bar_live.html", {"now": datetime.now(UTC)})
 
 
 @require_POST
 @signed_in
 def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Say that the party has the alert."""
+    """Acknowledge an alert for the party."""
     user = request.user
     try:
         writes.acknowledge(
@@ -59,12 +59,12 @@ def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
     return redirect("alerts")
 
 
-def _facts(request: SignedInRequest) -> dict[str, object]:
-    """What the list shows, read for the signed-in person's party."""
-    found = reads.alerts(viewer=request.user.party)
+def _context(request: SignedInRequest) -> dict[str, object]:
+    """Return the template context of the list, for the signed-in person's party."""
+    alert_rows = reads.alerts(viewer=request.user.party)
     return {
         "now": datetime.now(UTC),
-        "waiting": [one for one in found if one.is_waiting],
-        "settled": [one for one in found if not one.is_waiting],
+        "waiting": [alert for alert in alert_rows if alert.is_waiting],
+        "settled": [alert for alert in alert_rows if not alert.is_waiting],
         "may_acknowledge": allows(rules.check_acknowledge, role=Role(request.user.role)),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forms of the law as people fill them in and read them: made from their data, title by title."""
+"""Forms for the annexes of Regulation (EU) 2021/784, and their read-only display."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _LONG = {FieldKind.LONG_TEXT: MAX_LONG_TEXT, FieldKind.LINK: MAX_URL, FieldKind.
 
 
 class MomentField(forms.DateTimeField):
-    """A moment to the second, on the reader's own clock."""
+    """A date and time to the second, in the reader's time zone."""
 
     widget = forms.DateTimeInput(
         attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"
@@ -44,7 +44,7 @@ class MomentField(forms.DateTimeField):
 
 
 class AnnexForm(MarkedForm):
-    """What a form of the law asks for. Nothing is required: its lint says what is missing."""
+    """A form for one annex. No field is required: the lint lists missing ones."""
 
     def __init__(
         self,
@@ -53,27 +53,27 @@ class AnnexForm(MarkedForm):
         values: Mapping[str, object] | None = None,
         **named: Any,  # noqa: ANN401  # Django's
     ) -> None:
-        first = {
-            field.name: _first(field, (values or {}).get(field.name)) for field in annex.fields
+        initial = {
+            field.name: _initial(field, (values or {}).get(field.name)) for field in annex.fields
         }
-        super().__init__(*args, **{**named, "initial": first})
+        super().__init__(*args, **{**named, "initial": initial})
         self.annex = annex
-        for one in annex.fields:
-            if not one.is_filled_in:
-                self.fields[one.name] = _made(one, within=annex)
+        for field in annex.fields:
+            if not field.is_filled_in:
+                self.fields[field.name] = _form_field(field, within=annex)
 
     def written(self) -> Values:
-        """What was written, field by field; None where nothing was. Only for a valid form."""
-        found: Values = {}
+        """Return the values by field, None for empty ones. Call it on a valid form."""
+        values: Values = {}
         for field in self.annex.fields:
             if not field.is_filled_in:
-                found[field.name] = _value(field, self.cleaned_data.get(field.name))
-        return found
+                values[field.name] = _value(field, self.cleaned_data.get(field.name))
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One field as it is read. lines: its text; addresses: shown as they are, never as links."""
+    """One field for display. lines: its text; addresses: shown as text, never as links."""
 
     title: str
     lines: tuple[str, ...] = ()
@@ -82,50 +82,54 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ShownSection:
-    """One section with the fields that say something."""
+    """One section for display, with the fields that are not empty."""
 
     title: str
     fields: tuple[Shown, ...]
 
 
 def language() -> str:
-    """The reader's language."""
+    """Return the reader's language code."""
     return get_language() or "en"
 
 
 def sections(annex: Form, values: Mapping[str, object]) -> list[ShownSection]:
-    """A form that was filled in, as it is read; what says nothing is left out."""
-    found = []
+    """Return a filled-in annex for display; empty fields and sections are left out."""
+    displayed = []
     for section in annex.sections:
-        told = tuple(_shown(field, values) for field in section.fields if _says(field, values))
-        if told:
+        fields = tuple(
+            _displayed(field, values) for field in section.fields if _has_text(field, values)
+        )
+        if fields:
             title = f"{section.name}. {section.title.within(language())}"
-            found.append(ShownSection(title, told))
-    return found
+            displayed.append(ShownSection(title, fields))
+    return displayed
 
 
 def known(section: Section, values: Mapping[str, object]) -> tuple[Shown, ...]:
-    """The fields of a section that the hub fills in, as they are read."""
-    each = [field for field in section.fields if field.is_filled_in and _says(field, values)]
-    return tuple(_shown(one, values) for one in each)
+    """Return the fields of a section that the hub fills in, for display."""
+    filled_in = [
+        field for field in section.fields if field.is_filled_in and _has_text(field, values)
+    ]
+    return tuple(_displayed(field, values) for field in filled_in)
 
 
-def _says(field: FormField, values: Mapping[str, object]) -> bool:
-    """Whether a field says something."""
+def _has_text(field: FormField, values: Mapping[str, object]) -> bool:
+    """Whether a field has something to display."""
     value = values.get(field.name)
     return value is True if field.kind is FieldKind.TICK else not is_empty(value)
 
 
-def _shown(field: FormField, values: Mapping[str, object]) -> Shown:
-    """One field as it is read."""
+def _displayed(field: FormField, values: Mapping[str, object]) -> Shown:
+    """Return one field for display."""
     value = values.get(field.name)
     title = field.title.within(language())
-    each = [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+    texts = [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
     if field.kind in {FieldKind.URLS, FieldKind.LINK}:
-        return Shown(title, addresses=tuple(each))
+        return Shown(title, addresses=tuple(texts))
     if field.kind in {FieldKind.CHOICE, FieldKind.CHOICES}:
         titles = {option.name: option.title.within(language()) for option in field.options}
-        return Shown(title, tuple(titles.get(one, one) for one in each))
+        return Shown(title, tuple(titles.get(text, text) for text in texts))
     if field.kind is FieldKind.TICK:
         return Shown(title, (_("yes"),))
     if field.kind is FieldKind.MOMENT and (at := moment_of(value)):
@@ -133,9 +137,9 @@ def _shown(field: FormField, values: Mapping[str, object]) -> Shown:
     return Shown(title, tuple(str(value).splitlines()))
 
 
-def _made(field: FormField, *, within: Form) -> forms.Field:  # noqa: PLR0911  # one for each kind
-    """A field to fill in."""
-    facts: dict[str, Any] = {
+def _form_field(field: FormField, *, within: Form) -> forms.Field:  # noqa: PLR0911  # one for each kind
+    """Return the Django form field for a field of an annex."""
+    options: dict[str, Any] = {
         "label": field.title.within(language()),
         "required": False,
         "help_text": _help(field, within=within),
@@ -143,35 +147,37 @@ def _made(field: FormField, *, within: Form) -> forms.Field:  # noqa: PLR0911  #
     choices = [(option.name, option.title.within(language())) for option in field.options]
     match field.kind:
         case FieldKind.TICK:
-            return forms.BooleanField(**facts)
+            return forms.BooleanField(**options)
         case FieldKind.CHOICE:
-            return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **facts)
+            return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **options)
         case FieldKind.CHOICES:
-            many = forms.CheckboxSelectMultiple
-            return forms.MultipleChoiceField(choices=choices, widget=many, **facts)
+            checkboxes = forms.CheckboxSelectMultiple
+            return forms.MultipleChoiceField(choices=choices, widget=checkboxes, **options)
         case FieldKind.MOMENT:
-            return MomentField(**facts)
+            return MomentField(**options)
         case FieldKind.DATE:
             day = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-            return forms.DateField(widget=day, **facts)
+            return forms.DateField(widget=day, **options)
         case FieldKind.URLS:
-            most = MAX_URLS * (MAX_URL + 2)
-            return forms.CharField(max_length=most, widget=_area(3), **facts)
+            max_length = MAX_URLS * (MAX_URL + 2)
+            return forms.CharField(max_length=max_length, widget=_area(3), **options)
         case FieldKind.LONG_TEXT:
-            return forms.CharField(max_length=MAX_LONG_TEXT, widget=_area(3), **facts)
+            return forms.CharField(max_length=MAX_LONG_TEXT, widget=_area(3), **options)
     kind = forms.TextInput(attrs={"type": _TYPES.get(field.kind, "text")})
-    most = _LONG.get(field.kind, MAX_TEXT)
-    return forms.CharField(max_length=most, widget=kind, **facts)
+    max_length = _LONG.get(field.kind, MAX_TEXT)
+    return forms.CharField(max_length=max_length, widget=kind, **options)
 
 
 def _help(field: FormField, *, within: Form) -> str:
-    """What whoever fills a field in should know: when it is asked for, and whether it must be."""
+    """Return the help text of a field: when it applies, how to write it, or that it is optional."""
     if field.when is not None:
         other = within.field(field.when.field)
         title = other.title.within(language())
         if isinstance(field.when.equals, str):
-            named = {option.name: option.title.within(language()) for option in other.options}
-            title = named.get(field.when.equals, title)
+            option_titles = {
+                option.name: option.title.within(language()) for option in other.options
+            }
+            title = option_titles.get(field.when.equals, title)
         if field.when.equals is False:
             return _("Only where this is not ticked: %s") % title
         return _("Only where this is ticked: %s") % title
@@ -183,14 +189,14 @@ def _help(field: FormField, *, within: Form) -> str:
 
 
 def _area(rows: int) -> forms.Textarea:
-    """A field of several lines."""
+    """Return a text area with so many rows."""
     return forms.Textarea(attrs={"rows": rows})
 
 
-def _first(field: FormField, value: object) -> object:
-    """What stands in a field before somebody writes there."""
+def _initial(field: FormField, value: object) -> object:
+    """Return the initial value of a form field."""
     if field.kind is FieldKind.URLS and isinstance(value, list | tuple):
-        return "\n".join(str(one) for one in value)
+        return "\n".join(str(url) for url in value)
     if field.kind is FieldKind.MOMENT:
         return moment_of(value) or value
     if field.kind is FieldKind.DATE:
@@ -198,18 +204,18 @@ def _first(field: FormField, value: object) -> object:
     return value
 
 
-def _value(field: FormField, said: object) -> Value:  # noqa: PLR0911  # one for each kind
-    """What somebody wrote, as the form's data has it; None for nothing."""
+def _value(field: FormField, entered: object) -> Value:  # noqa: PLR0911  # one for each kind
+    """Return an entered value as the annex stores it; None if it is empty."""
     if field.kind is FieldKind.TICK:
-        return bool(said)
+        return bool(entered)
     if field.kind is FieldKind.URLS:
-        return [line.strip() for line in str(said or "").splitlines() if line.strip()] or None
-    if said in (None, "", []):
+        return [line.strip() for line in str(entered or "").splitlines() if line.strip()] or None
+    if entered in (None, "", []):
         return None
-    if field.kind is FieldKind.CHOICES and isinstance(said, Sequence):
-        return [str(one) for one in said]
+    if field.kind is FieldKind.CHOICES and isinstance(entered, Sequence):
+        return [str(choice) for choice in entered]
     if field.kind is FieldKind.COUNTRY:
-        return str(said).strip().upper()
-    if isinstance(said, datetime):
-        return said.isoformat()
-    return str(said).replace("\r\n", "\n").strip()
+        return str(entered).strip().upper()
+    if isinstance(entered, datetime):
+        return entered.isoformat()
+    return str(entered).replace("\r\n", "\n").strip()

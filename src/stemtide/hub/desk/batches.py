@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of referrals at the desk: upload, try, send, and what became of each row."""
+"""Batches of referrals at the desk: upload, dry run, send, and the outcome of each row."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,28 +38,28 @@ from stemtide.protocol.words import PartyKind
 from stemtide.protocol.words_referrals import RowOutcome
 
 SHOWN = 200
-"""Rows of a dry run on a page, those that are not simply sent first."""
+"""Rows of a dry run on a page; rows that would simply be sent come last."""
 
 
 @require_safe
 @signed_in
 def batches(request: SignedInRequest) -> HttpResponse:
-    """The batches of the reader's party, the latest first."""
+    """List the batches of the reader's party, latest first."""
     by = actor_of(request)
-    facts = {
+    context = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
         "rows": reads.batches(viewer=by.party),
         "may_open": allows(rules.check_open, kind=by.kind, role=by.role),
     }
-    return render(request, "desk/referrals/batches.html", facts)
+    return render(request, "desk/referrals/batches.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 @writing
 def new(request: SignedInRequest) -> HttpResponse:
-    """A file of addresses: tried first, then sent."""
+    """Upload a file of addresses: a dry run first, then send it."""
     by = actor_of(request)
     rules.check_open(kind=by.kind, role=by.role)
     providers = [
@@ -79,7 +79,7 @@ def new(request: SignedInRequest) -> HttpResponse:
                 batch = _send(form, rows, by=by)
                 messages.success(request, _("Done. Below is what became of each row."))
                 return redirect("batch", uid=batch.id)
-            return _tried(request, form, text=text, rows=rows, by=by)
+            return _dry_run(request, form, text=text, rows=rows, by=by)
         except (ConflictError, InvalidError) as error:
             form.add_error(None, without_field(error))
     form.mark_errors()
@@ -89,9 +89,9 @@ def new(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def batch(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One batch: how many rows met each outcome, and the rows."""
+    """Show one batch: the number of rows per outcome, and the rows."""
     viewer = request.user.party
-    found = reads.batch(uid, viewer=viewer)
+    batch_out = reads.batch(uid, viewer=viewer)
     after = request.GET.get("after", "0")
     page = reads.rows(
         uid,
@@ -99,36 +99,36 @@ def batch(request: SignedInRequest, uid: UUID) -> HttpResponse:
         after=int(after) if after.isdecimal() and len(after) < 8 else 0,  # noqa: PLR2004  # digits
         limit=SHOWN,
     )
-    facts = {
+    context = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
-        "batch": found,
-        "outcomes": _in_order(found.outcomes),
+        "batch": batch_out,
+        "outcomes": _in_order(batch_out.outcomes),
         "rows": page.rows,
         "after": page.next if page.more else 0,
     }
-    return render(request, "desk/referrals/batch.html", facts)
+    return render(request, "desk/referrals/batch.html", context)
 
 
 @require_safe
 @signed_in
 def file(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """What became of each row, as a file of comma-separated values."""
+    """Download the outcome of each row as CSV."""
     viewer = request.user.party
-    found = reads.batch(uid, viewer=viewer)
+    batch_out = reads.batch(uid, viewer=viewer)
     rows: list[BatchRowOut] = []
     more, after = True, 0
     while more:
         page = reads.rows(uid, viewer=viewer, after=after)
         rows += page.rows
         more, after = page.more, page.next
-    answer = HttpResponse(write_rows(rows), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="batch-{found.id}.csv"'
-    return answer
+    response = HttpResponse(write_rows(rows), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="batch-{batch_out.id}.csv"'
+    return response
 
 
 def _read(form: BatchForm, text: str) -> list[BatchRowIn] | None:
-    """The rows of a file; None where it is none: then the form says why."""
+    """Return the rows of an uploaded file; None if it is invalid (the form then shows why)."""
     try:
         return read_rows(text, defaults=form.defaults())
     except BatchFileError as error:
@@ -137,17 +137,17 @@ def _read(form: BatchForm, text: str) -> list[BatchRowIn] | None:
 
 
 def _send(form: BatchForm, rows: Sequence[BatchRowIn], *, by: Actor) -> BatchOut:
-    """Send all rows, part by part."""
-    said = form.cleaned_data
-    body = BatchIn(name=said["name"], exercise=said["exercise"])
-    opened = writes.open_batch(body, by=by, now=datetime.now(UTC))
+    """Open a batch and send its rows in parts."""
+    form_data = form.cleaned_data
+    body = BatchIn(name=form_data["name"], exercise=form_data["exercise"])
+    batch = writes.open_batch(body, by=by, now=datetime.now(UTC))
     for first in range(0, len(rows), MAX_ROWS_AT_ONCE):
-        part = RowsIn(rows=tuple(rows[first : first + MAX_ROWS_AT_ONCE]), again=said["again"])
-        writes.add_rows(opened.id, body=part, by=by, now=datetime.now(UTC))
-    return opened
+        part = RowsIn(rows=tuple(rows[first : first + MAX_ROWS_AT_ONCE]), again=form_data["again"])
+        writes.add_rows(batch.id, body=part, by=by, now=datetime.now(UTC))
+    return batch
 
 
-def _tried(
+def _dry_run(
     request: SignedInRequest,
     form: BatchForm,
     *,
@@ -155,27 +155,27 @@ def _tried(
     rows: Sequence[BatchRowIn],
     by: Actor,
 ) -> HttpResponse:
-    """What would become of each row, with the button that sends them."""
-    said = form.cleaned_data
-    body = CheckRowsIn(rows=tuple(rows), again=said["again"], exercise=said["exercise"])
-    found = reads.check_rows(body, viewer=by.party, role=by.role, now=datetime.now(UTC)).rows
-    counts = Counter(one.outcome for one in found)
-    first = sorted(found, key=lambda one: (one.outcome is RowOutcome.SENT, one.number))
-    facts = {
+    """Show the outcome that each row would have, with the button to send them."""
+    form_data = form.cleaned_data
+    body = CheckRowsIn(rows=tuple(rows), again=form_data["again"], exercise=form_data["exercise"])
+    checked = reads.check_rows(body, viewer=by.party, role=by.role, now=datetime.now(UTC)).rows
+    counts = Counter(row.outcome for row in checked)
+    first = sorted(checked, key=lambda row: (row.outcome is RowOutcome.SENT, row.number))
+    context = {
         "form": form,
         "text": text,
         "titles": titles_of(request),
         "outcomes": _in_order(counts),
-        "count": len(found),
+        "count": len(checked),
         "going": counts[RowOutcome.SENT] + counts[RowOutcome.HELD],
         "rows": first[:SHOWN],
         "hidden": max(0, len(first) - SHOWN),
     }
-    return render(request, "desk/referrals/batch_tried.html", facts)
+    return render(request, "desk/referrals/batch_tried.html", context)
 
 
 def _in_order(counts: dict[RowOutcome, int]) -> list[tuple[RowOutcome, int]]:
-    """How many rows met each outcome, in the order of the words."""
+    """Return the number of rows per outcome, in the order of RowOutcome, without zeros."""
     return [
         (row_outcome, counts[row_outcome]) for row_outcome in RowOutcome if counts.get(row_outcome)
     ]

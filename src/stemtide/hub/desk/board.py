@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board: what is shared, who is connected, what became of it, as one viewer may see it."""
+"""The board: shared content, connected agents and outcomes, as one viewer may see them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The headline figures. behind and behind_title: the connected agent furthest behind."""
+    """The headline figures. behind, behind_title: the connected agent furthest behind."""
 
     live: int
     disputed: int
@@ -46,11 +46,11 @@ class Figures:
 @require_safe
 @signed_in
 def board(request: SignedInRequest) -> HttpResponse:
-    """The whole page. ?every=15 reloads it, for browsers without JavaScript that ask for it.
+    """Show the whole page. ?every=15 reloads it, for browsers without JavaScript.
 
-    A page that reloads unasked would take readers by surprise (WCAG 2.2, criterion 2.2.1).
+    A page that reloads without being asked disorients readers (WCAG 2.2, criterion 2.2.1).
     """
-    page = render(request, "desk/board.html", _facts(request))
+    page = render(request, "desk/board.html", _context(request))
     if request.GET.get("every") == RELOAD_S:
         page.headers["Refresh"] = RELOAD_S
     return page
@@ -59,42 +59,46 @@ def board(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def blocks(request: SignedInRequest) -> HttpResponse:
-    """All blocks of the board, from one moment, for HTMX to swap in."""
-    return render(request, "desk/_blocks.html", {**_facts(request), "is_fragment": True})
+    """Render all blocks of the board, read at one time, for HTMX to swap in."""
+    return render(request, "desk/_blocks.html", {**_context(request), "is_fragment": True})
 
 
-def _facts(request: SignedInRequest) -> dict[str, object]:
-    """Everything the board shows, read for the signed-in person's party."""
+def _context(request: SignedInRequest) -> dict[str, object]:
+    """Return the template context of the board, for the signed-in person's party."""
     viewer, now = request.user.party, datetime.now(UTC)
     agents = parties.agents(viewer=viewer, now=now, head=reads_times.last_position(by="desk"))
-    seen = sightings.summary(viewer=viewer)
+    summary = sightings.summary(viewer=viewer)
     heads = ledger.heads()
-    found = crises.crises(viewer=viewer)
+    crisis_rows = crises.crises(viewer=viewer)
     return {
         "now": now,
         "viewer": viewer,
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "crises": [one for one in found if not one.closed_at or now - one.closed_at < CLOSED_FOR],
+        "crises": [
+            crisis
+            for crisis in crisis_rows
+            if not crisis.closed_at or now - crisis.closed_at < CLOSED_FOR
+        ],
         "rows": signals.board(viewer=viewer, limit=ROWS),
         "agents": agents,
         "troubles": {trouble.part for trouble in vitals.troubles()},
-        "sightings": seen,
+        "sightings": summary,
         "outliers": reads_outliers.outliers(viewer=viewer, is_open=True),
         "entries": entries.tail(viewer=viewer),
         "figures": _figures(
             totals_at(viewer, hub=heads.hub, position=heads.positions),
             agents=agents,
-            total=seen.total,
+            total=summary.total,
         ),
     }
 
 
 @lru_cache(maxsize=256)
-def totals_at(viewer: Viewer, *, hub: UUID, position: int) -> dict[str, int]:  # noqa: ARG001  # what the answer depends on
-    """Counts of signals for a viewer, made once for each position of the feed.
+def totals_at(viewer: Viewer, *, hub: UUID, position: int) -> dict[str, int]:  # noqa: ARG001  # the key of the cache
+    """Return the counts of signals for a viewer, cached for each position of the feed.
 
-    Whatever changes them moves the feed on, so this is never behind; counting 200,000 signals
-    takes 0.2 s, too long for every heartbeat of every agent.
+    Every change of the counts moves the feed on, so the cache is never stale. Counting 200,000
+    signals takes 0.2 s, too long for every heartbeat of every agent.
     """
     return signals.totals(viewer=viewer)
 
@@ -102,7 +106,7 @@ def totals_at(viewer: Viewer, *, hub: UUID, position: int) -> dict[str, int]:  #
 def _figures(
     totals: dict[str, int], *, agents: list[parties.AgentRow], total: sightings.Bar
 ) -> Figures:
-    """Headlines of what the blocks say in full."""
+    """Return the headline figures of the blocks."""
     connected = [agent for agent in agents if agent.is_connected]
     last = max(connected, key=lambda agent: agent.behind, default=None)
     return Figures(

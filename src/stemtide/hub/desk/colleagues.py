@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The people of one's own party: who is there, in which role, and what one may do about it."""
+"""People of one's own party: the list, adding somebody, roles, and removing access."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _ROLES = [(role, PHRASES["role"][role]) for role in Role]
 
 
 class ColleagueForm(MarkedForm):
-    """Somebody new."""
+    """Add a person."""
 
     email = forms.EmailField(label=gettext_lazy("Mail address"), max_length=254)
     role = forms.ChoiceField(
@@ -38,7 +38,7 @@ class ColleagueForm(MarkedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def colleagues(request: SignedInRequest) -> HttpResponse:
-    """The list, and a form to add somebody for whoever may."""
+    """List the people of the party, with a form to add somebody if the role allows it."""
     by, now = actor_of(request), datetime.now(UTC)
     rules_people.check_see_people(by.role)
     form = ColleagueForm(request.POST if request.method == "POST" else None)
@@ -54,23 +54,23 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         else:
             return _invitation(request, email=person.email, secret=secret)
     form.mark_errors()
-    facts = {
+    context = {
         "now": now,
         "form": form,
         "roles": _ROLES,
         "may_manage": allows(rules.check_person_may_manage, by.role),
         "rows": [
-            (one, _allowed(one, by=by))
-            for one in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now)
+            (person, _allowed(person, by=by))
+            for person in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now)
         ],
     }
-    return render(request, "desk/colleagues.html", facts, status=422 if form.errors else 200)
+    return render(request, "desk/colleagues.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 @signed_in
 def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
-    """Do one thing about a colleague, and say so; an invitation shows its link, once."""
+    """Carry out an action on a colleague and confirm it; a new invitation shows its link once."""
     if verb not in _DONE:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
@@ -115,31 +115,31 @@ _DONE = {
 }
 
 
-def _allowed(one: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
-    """Which buttons to show beside somebody, by the checks that the writes make."""
-    manages = allows(rules.check_person_may_manage, by.role)
-    is_other = allows(rules_people.check_not_oneself, by.ref, subject=one.ref)
-    comes_back = allows(
-        rules_people.check_reactivate, is_active=one.is_active, erased_at=one.erased_at
+def _allowed(row: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
+    """Return the buttons to show for a person, by the checks that the writes make."""
+    may_manage = allows(rules.check_person_may_manage, by.role)
+    is_other = allows(rules_people.check_not_oneself, by.ref, subject=row.ref)
+    may_reactivate = allows(
+        rules_people.check_reactivate, is_active=row.is_active, erased_at=row.erased_at
     )
-    goes = allows(rules_people.check_erase, is_active=one.is_active, erased_at=one.erased_at)
+    may_erase = allows(rules_people.check_erase, is_active=row.is_active, erased_at=row.erased_at)
     return {
-        "invite": manages and allows(rules_people.check_invite, is_active=one.is_active),
-        "role": manages and is_other and one.is_active,
-        "deactivate": manages
+        "invite": may_manage and allows(rules_people.check_invite, is_active=row.is_active),
+        "role": may_manage and is_other and row.is_active,
+        "deactivate": may_manage
         and is_other
-        and allows(rules_people.check_deactivate, is_active=one.is_active),
-        "reactivate": manages and comes_back,
-        "sign_out": manages and one.sittings > 0,
-        "unlock": manages and is_other and one.is_locked,
-        "factors": manages and is_other and bool(one.factors),
-        "erase": allows(rules_people.check_erase_people, by.role) and is_other and goes,
+        and allows(rules_people.check_deactivate, is_active=row.is_active),
+        "reactivate": may_manage and may_reactivate,
+        "sign_out": may_manage and row.sittings > 0,
+        "unlock": may_manage and is_other and row.is_locked,
+        "factors": may_manage and is_other and bool(row.factors),
+        "erase": allows(rules_people.check_erase_people, by.role) and is_other and may_erase,
     }
 
 
 @sensitive_variables("secret", "link")
 def _invitation(request: SignedInRequest, *, email: str, secret: str) -> HttpResponse:
-    """The page that shows the link of an invitation. It is not kept, so it is shown once."""
+    """Show the link of an invitation. It is not stored, so it is shown only once."""
     link = request.build_absolute_uri(reverse("invited", kwargs={"secret": secret}))
     hours = int(rules_people.INVITED_FOR.total_seconds() // 3600)
     return render(request, "desk/invitation.html", {"email": email, "link": link, "hours": hours})

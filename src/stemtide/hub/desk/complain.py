@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages for whoever was hit: they complain with a link, and see with it where it stands.
+"""Pages for uploaders, without an account: complain through a link, and follow the complaint.
 
-No account, no cookie, no script. The link or the code says who may; no session is asked, so none
-can be misused. What opens nothing looks alike, whether it is wrong or too old: decision 0058.
+No account, no cookie, no script. The link or the code is the authorisation; no session is used, so
+none can be misused. Wrong and expired links look the same: decision 0058.
 """
 
 from collections.abc import Callable
@@ -30,151 +30,163 @@ from stemtide.protocol.complaints import StandingOut
 from stemtide.protocol.machines import machine
 from stemtide.protocol.words_complaints import ComplaintBasis, ComplaintState
 
-_Rest = ParamSpec("_Rest")
+_Params = ParamSpec("_Params")
 
 TRIES = {"complaint_code": "30/m/ip"}
-"""Codes that one address asks with, in each process of the hub.
+"""Attempts with a code per network address, in each process of the hub.
 
-Nobody guesses eighty bits: this keeps the database free. The address is kept for that minute, in
-memory alone.
+A code has 80 bits and cannot be guessed; the limit protects the database. The address is kept for
+that minute, in memory only.
 """
 
 WAIT_S = 60
-"""After so many seconds another code is taken."""
+"""Seconds after which another code is accepted (Retry-After)."""
 
 
 def for_anybody(
-    view: Callable[Concatenate[HttpRequest, _Rest], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponse]:
-    """A page without an account: in the language that its address names, told to nobody.
+    view: Callable[Concatenate[HttpRequest, _Params], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, _Params], HttpResponse]:
+    """Make a view public: no session, in the language that its URL names.
 
-    Without one it is the browser's. No cookie keeps it: links and forms of the page carry it on.
+    Without ?language= the browser's language applies. No cookie stores it: the page's links and
+    forms
+    carry it on.
     """
 
     @wraps(view)
-    def shown(request: HttpRequest, /, *args: _Rest.args, **named: _Rest.kwargs) -> HttpResponse:
-        asked = request.GET.get("language", "")
-        chosen = asked if asked in dict(settings.LANGUAGES) else translation.get_language() or "en"
-        with translation.override(chosen):
-            page = view(request, *args, **named)
-        page.headers["Content-Language"] = chosen
-        page.headers["Referrer-Policy"] = "no-referrer"
-        return page
+    def shown(
+        request: HttpRequest, /, *args: _Params.args, **named: _Params.kwargs
+    ) -> HttpResponse:
+        requested = request.GET.get("language", "")
+        language = (
+            requested
+            if requested in dict(settings.LANGUAGES)
+            else translation.get_language() or "en"
+        )
+        with translation.override(language):
+            response = view(request, *args, **named)
+        response.headers["Content-Language"] = language
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
 
     return csrf_exempt(require_http_methods(["GET", "HEAD", "POST"])(shown))
 
 
 @for_anybody
 def complain(request: HttpRequest, token: str) -> HttpResponse:
-    """Where a link leads: what was done and the form to complain, or where the complaint stands.
+    """Show where a link leads: the form to complain, or the state of the complaint.
 
     GET changes nothing, because programs that check mail open links.
     """
     now = datetime.now(UTC)
     try:
-        told = reads.linked(token, by=COMPLAINANT, now=now)
-        if told.state is not None:
-            return _follow(request, token, told=told, now=now)
-        return _complain(request, token, told=told, now=now)
+        standing = reads.linked(token, by=COMPLAINANT, now=now)
+        if standing.state is not None:
+            return _follow_up(request, token, standing=standing, now=now)
+        return _complain(request, token, standing=standing, now=now)
     except NotFoundError as error:
-        facts = {"exception": in_words(error), **_languages()}
-        return render(request, "desk/complain/unknown.html", facts, status=HTTPStatus.NOT_FOUND)
+        context = {"exception": in_words(error), **_languages()}
+        return render(request, "desk/complain/unknown.html", context, status=HTTPStatus.NOT_FOUND)
     except ConflictError:
-        # Somebody was faster, with the same link or at the provider: the page says so now.
+        # Somebody was faster, with the same link or at the provider: reload to show the new state.
         return redirect(request.get_full_path())
 
 
 def _complain(
-    request: HttpRequest, token: str, *, told: StandingOut, now: datetime
+    request: HttpRequest, token: str, *, standing: StandingOut, now: datetime
 ) -> HttpResponse:
-    """The form to complain, and what it sends."""
-    start = {"language": (translation.get_language() or "en")[:2]}
-    form = ComplainForm(request.POST if request.method == "POST" else None, initial=start)
+    """Show the form to complain, and file the complaint that it sends."""
+    initial = {"language": (translation.get_language() or "en")[:2]}
+    form = ComplainForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_bound and form.is_valid():
-        said = form.cleaned_data
-        writes.file_by_link(token, text=said["text"], language=said["language"], now=now)
+        form_data = form.cleaned_data
+        writes.file_by_link(token, text=form_data["text"], language=form_data["language"], now=now)
         return redirect(request.get_full_path())
     form.mark_errors()
-    facts = {"told": told, "form": form, "due_at": rules.answer_due(now)}
-    facts |= _kept() | _languages()
-    return render(request, "desk/complain/complain.html", facts, status=_status(form))
+    context = {"told": standing, "form": form, "due_at": rules.answer_due(now)}
+    context |= _retention() | _languages()
+    return render(request, "desk/complain/complain.html", context, status=_status(form))
 
 
-def _follow(request: HttpRequest, token: str, *, told: StandingOut, now: datetime) -> HttpResponse:
-    """Where the complaint of a link stands, and taking it back."""
+def _follow_up(
+    request: HttpRequest, token: str, *, standing: StandingOut, now: datetime
+) -> HttpResponse:
+    """Show the state of the complaint behind a link, and withdraw it on request."""
     form = WithdrawComplaintForm(request.POST if "withdraw" in request.POST else None)
     if form.is_bound and form.is_valid():
-        # The link opens what its code opens.
+        # The link gives the same rights as the complaint's code.
         writes.withdraw(reads.link_code(token, by=COMPLAINANT, now=now), now=now)
         return redirect(request.get_full_path())
     if request.method == "POST" and not form.is_bound:
-        # Sent twice, or by two: nothing is added to what was said first.
+        # Sent twice, or by two people: the first complaint stays unchanged.
         return redirect(request.get_full_path())
     code = reads.link_code(token, by=COMPLAINANT, now=now)
-    return _standing(request, told, facts={"code": code, "withdraw_form": form}, now=now)
+    return _standing(request, standing, extra={"code": code, "withdraw_form": form}, now=now)
 
 
 @sensitive_post_parameters("code")
 @for_anybody
 def ask(request: HttpRequest) -> HttpResponse:
-    """Where the complaint stands that a code goes with, for those who have the link no more.
+    """Show the state of a complaint by its code, for people who no longer have the link.
 
-    The code is sent, never part of an address: addresses are kept by browsers and proxies.
+    The code is sent in the body, never in the URL: browsers and proxies keep URLs.
     """
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         if not ratelimit.consume(request, app="stemtide", action="complaint_code", config=TRIES):
-            return _wait(request)
+            return _too_many_tries(request)
         try:
             return _answer(request, form.cleaned_data["code"], now=datetime.now(UTC))
         except NotFoundError as error:
             form.add_error("code", in_words(error))
     form.mark_errors()
-    facts = {"form": form, **_languages()}
-    return render(request, "desk/complain/ask.html", facts, status=_status(form))
+    context = {"form": form, **_languages()}
+    return render(request, "desk/complain/ask.html", context, status=_status(form))
 
 
 def _answer(request: HttpRequest, code: str, *, now: datetime) -> HttpResponse:
-    """Where the complaint of a code stands, and taking it back.
+    """Show the state of the complaint behind a code, and withdraw it on request.
 
-    raises: NotFoundError for a code that goes with none.
+    raises: NotFoundError if no complaint has the code.
     """
-    told = reads.standing(code, by=COMPLAINANT)
+    standing = reads.standing(code, by=COMPLAINANT)
     form = WithdrawComplaintForm(request.POST if "withdraw" in request.POST else None)
-    if form.is_bound and form.is_valid() and _may_withdraw(told):
-        told = writes.withdraw(code, now=now)
-    facts = {"sent_code": code, "withdraw_form": form}
-    return _standing(request, told, facts=facts, now=now)
+    if form.is_bound and form.is_valid() and _may_withdraw(standing):
+        standing = writes.withdraw(code, now=now)
+    context = {"sent_code": code, "withdraw_form": form}
+    return _standing(request, standing, extra=context, now=now)
 
 
 def _standing(
-    request: HttpRequest, told: StandingOut, *, facts: dict[str, object], now: datetime
+    request: HttpRequest, standing: StandingOut, *, extra: dict[str, object], now: datetime
 ) -> HttpResponse:
-    """The page that says where a complaint stands."""
-    form = facts["withdraw_form"]
+    """Render the page with the state of a complaint."""
+    form = extra["withdraw_form"]
     assert isinstance(form, WithdrawComplaintForm)  # noqa: S101  # both callers put it there
     form.mark_errors()
-    shown = {
-        "told": told,
-        "is_late": told.decided_at is None and told.due_at is not None and told.due_at < now,
-        "may_withdraw": _may_withdraw(told),
-        "is_upheld": told.state == ComplaintState.UPHELD,
-        "is_rejected": told.state == ComplaintState.REJECTED,
-        "is_ordered": told.basis == ComplaintBasis.ORDER,
-        **_kept(),
+    context = {
+        "told": standing,
+        "is_late": standing.decided_at is None
+        and standing.due_at is not None
+        and standing.due_at < now,
+        "may_withdraw": _may_withdraw(standing),
+        "is_upheld": standing.state == ComplaintState.UPHELD,
+        "is_rejected": standing.state == ComplaintState.REJECTED,
+        "is_ordered": standing.basis == ComplaintBasis.ORDER,
+        **_retention(),
         **_languages(),
-        **facts,
+        **extra,
     }
-    return render(request, "desk/complain/standing.html", shown, status=_status(form))
+    return render(request, "desk/complain/standing.html", context, status=_status(form))
 
 
-def _may_withdraw(told: StandingOut) -> bool:
-    """Whether there is still something to take back."""
-    return "withdraw" in machine("complaint").open_to(str(told.state), by="complainant")
+def _may_withdraw(standing: StandingOut) -> bool:
+    """Whether the complaint can still be withdrawn."""
+    return "withdraw" in machine("complaint").open_to(str(standing.state), by="complainant")
 
 
-def _wait(request: HttpRequest) -> HttpResponse:
-    """Somebody tried many codes."""
+def _too_many_tries(request: HttpRequest) -> HttpResponse:
+    """Answer 429: this address tried too many codes."""
     page = render(
         request, "desk/complain/wait.html", _languages(), status=HTTPStatus.TOO_MANY_REQUESTS
     )
@@ -182,16 +194,16 @@ def _wait(request: HttpRequest) -> HttpResponse:
     return page
 
 
-def _kept() -> dict[str, object]:
-    """For how long words are kept, in months."""
+def _retention() -> dict[str, object]:
+    """Return for how many months texts are kept, for the template."""
     return {"months": rules.ERASE_MONTHS, "most_months": rules.ERASE_AT_LAST_MONTHS}
 
 
 def _languages() -> dict[str, object]:
-    """The languages to choose from."""
+    """Return the languages to choose from, for the template."""
     return {"languages": settings.LANGUAGES}
 
 
 def _status(form: MarkedForm) -> int:
-    """How a page with a form is answered."""
+    """Return the HTTP status for a page with a form: 422 if the form has errors."""
     return HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

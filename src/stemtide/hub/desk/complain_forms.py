@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What whoever was hit fills in: why it was wrong, a code, and that they take it back."""
+"""Forms for uploaders: the complaint, its code, and withdrawing it."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from stemtide.protocol.personal import find_personal
 
 SPOKEN = sorted(
     ((code, LANG_INFO[code]["name_local"]) for code, _name in LANGUAGES if code.isalpha()),
-    key=lambda one: one[1].casefold(),
+    key=lambda language: language[1].casefold(),
 )
-"""Languages that somebody may write in, each by its own name. Django knows a hundred of them."""
+"""Languages that a complaint may be written in, each by its own name, from Django's list."""
 
 
 class ComplainForm(MarkedForm):
-    """Why it was wrong. is_sure: send it although it seems to name somebody."""
+    """Why the decision was wrong. is_sure: send it although it may contain personal data."""
 
     text = forms.CharField(
         label=gettext_lazy("Why was it wrong?"),
@@ -41,27 +41,27 @@ class ComplainForm(MarkedForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Once, before it is sent, say what looks like personal data, and let them decide."""
-        said = super().clean() or {}
-        places = find_personal(said.get("text", ""))
+        """Warn once, before it is sent, about text that looks like personal data."""
+        form_data = super().clean() or {}
+        places = find_personal(form_data.get("text", ""))
         if not places:
-            return said
+            return form_data
         self.fields["is_sure"].widget = forms.CheckboxInput()
-        if not said.get("is_sure"):
-            found = sorted({str(PHRASES["personal"][place.kind]) for place in places})
+        if not form_data.get("is_sure"):
+            kinds = sorted({str(PHRASES["personal"][place.kind]) for place in places})
             self.add_error(
                 "text",
                 _(
                     "This looks like personal data: %(found)s. Nothing was sent. Leave it out, or"
                     " tick the box below."
                 )
-                % {"found": ", ".join(found)},
+                % {"found": ", ".join(kinds)},
             )
-        return said
+        return form_data
 
 
 class CodeForm(MarkedForm):
-    """A code, as it was told or written down."""
+    """The code of a complaint, typed in."""
 
     code = forms.CharField(
         label=gettext_lazy("Your code"),
@@ -76,7 +76,7 @@ class CodeForm(MarkedForm):
 
 
 class WithdrawComplaintForm(MarkedForm):
-    """Take a complaint back, and surely."""
+    """Withdraw a complaint, with a confirmation."""
 
     confirm = forms.BooleanField(
         label=gettext_lazy(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reviewers fill in: links and complaints of others, decisions, and answers to redress."""
+"""Forms for reviewers: links, complaints of others, decisions, and answers to redress."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -25,12 +25,12 @@ _NOTE_LENGTH = 500
 
 
 def _area(rows: int) -> forms.Textarea:
-    """A field of several lines."""
+    """Return a text area with so many rows."""
     return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
 
 
 class LinkForm(OrderForm):
-    """One decision of a provider that somebody may complain of."""
+    """A decision of the provider that an uploader may complain about."""
 
     reference = forms.CharField(
         label=_("Your name of the decision"),
@@ -65,20 +65,20 @@ class LinkForm(OrderForm):
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
     def facts(self) -> dict[str, object]:
-        """What the message is made of."""
-        said = dict(self.cleaned_data)
-        said["acted_at"] = said["acted_at"] or datetime.now(UTC)
-        said["acted_by"] = said["acted_by"].strip() or None
-        return said
+        """Return the fields of the message."""
+        form_data = dict(self.cleaned_data)
+        form_data["acted_at"] = form_data["acted_at"] or datetime.now(UTC)
+        form_data["acted_by"] = form_data["acted_by"].strip() or None
+        return form_data
 
     def order(self) -> ComplaintLinkIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: ComplaintLinkIn | None = self.read(ComplaintLinkIn, **self.facts())
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: ComplaintLinkIn | None = self.read(ComplaintLinkIn, **self.facts())
+        return message
 
 
 class FileForm(LinkForm):
-    """The same, with what an uploader said of it in the provider's own way."""
+    """A decision, and the complaint about it that reached the provider by other means."""
 
     text = forms.CharField(
         label=_("What the uploader says"),
@@ -90,13 +90,13 @@ class FileForm(LinkForm):
     language = forms.ChoiceField(label=_("In which language"), choices=SPOKEN, initial="en")
 
     def order(self) -> ComplaintIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: ComplaintIn | None = self.read(ComplaintIn, **self.facts())
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: ComplaintIn | None = self.read(ComplaintIn, **self.facts())
+        return message
 
 
 class UpholdForm(OrderForm):
-    """Find that it was wrong, and what of it."""
+    """Uphold a complaint: the decision was wrong, and in which way."""
 
     exemption = forms.ChoiceField(
         label=_("In which context does the content stand?"),
@@ -128,14 +128,14 @@ class UpholdForm(OrderForm):
             del self.fields["finding"], self.fields["note"]
 
     def order(self) -> ComplaintOutcomeIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = {"finding": ComplaintFinding.CONTENT, "note": "", **self.cleaned_data}
-        found: ComplaintOutcomeIn | None = self.read(ComplaintOutcomeIn, is_upheld=True, **said)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        fields = {"finding": ComplaintFinding.CONTENT, "note": "", **self.cleaned_data}
+        message: ComplaintOutcomeIn | None = self.read(ComplaintOutcomeIn, is_upheld=True, **fields)
+        return message
 
 
 class RejectForm(OrderForm):
-    """Find that it was right."""
+    """Reject a complaint: the decision was right."""
 
     reasons = forms.CharField(
         label=_("Your answer to whoever complained"),
@@ -158,15 +158,15 @@ class RejectForm(OrderForm):
             del self.fields["note"]
 
     def order(self) -> ComplaintOutcomeIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: ComplaintOutcomeIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        message: ComplaintOutcomeIn | None = self.read(
             ComplaintOutcomeIn, is_upheld=False, exemption=Exemption.NONE, **self.cleaned_data
         )
-        return found
+        return message
 
 
 class GrantForm(OrderForm):
-    """Take back what a complaint was about."""
+    """Withdraw the signal, referral or order that a complaint was about."""
 
     reason = forms.CharField(
         label=_("What you say to it (may stay empty)"),
@@ -181,15 +181,15 @@ class GrantForm(OrderForm):
     )
 
     def order(self) -> RedressIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: RedressIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        message: RedressIn | None = self.read(
             RedressIn, keep=False, reason=self.cleaned_data["reason"]
         )
-        return found
+        return message
 
 
 class KeepForm(OrderForm):
-    """Keep it, and say why."""
+    """Keep the signal, referral or order, and give the reason."""
 
     reason = forms.CharField(
         label=_("Why does it stay as it is?"),
@@ -199,8 +199,8 @@ class KeepForm(OrderForm):
     )
 
     def order(self) -> RedressIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: RedressIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        message: RedressIn | None = self.read(
             RedressIn, keep=True, reason=self.cleaned_data["reason"]
         )
-        return found
+        return message

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a decision rests on, as reviewers and those who are asked see it: facts, never media."""
+"""The ground of a decision (signal, referral, order) for reviewers: text only, never media."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,9 +17,9 @@ from stemtide.protocol.words_complaints import ComplaintBasis
 def ground(
     basis: ComplaintBasis, uid: UUID | None, *, by: Actor, now: datetime
 ) -> dict[str, object]:
-    """The signal, referral or order under its own name, and whether there is a preview to look at.
+    """Return the signal, referral or order, by its name, and whether a preview may be opened.
 
-    Nothing where the reader's party may not see it any more, or where nothing stands behind it.
+    Empty if the reader's party may no longer see it, or if the decision has no ground.
     """
     if uid is None:
         return {}
@@ -30,19 +30,19 @@ def ground(
             return {"referral": referrals.referral(uid, viewer=by.party)}
         return {"order": orders.order(uid, viewer=by.party, now=now)}
     except NotFoundError:
-        # Its marks let the party in no longer; the complaint stays, and is decided by its words.
+        # The party may no longer see it (TLP); the complaint stays, and is decided by its text.
         return {}
 
 
 def _signal(uid: UUID, *, by: Actor) -> dict[str, object]:
-    """A signal, with its fingerprint short enough for a page.
+    """Return a signal, with its fingerprint shortened for a page.
 
     raises: NotFoundError.
     """
-    found = signals.signal(uid, viewer=by.party)
-    long = prints.describe(found.kind, found.value)
-    if long:
-        found = found.model_copy(update={"value": long.digest})
-    known = media.facts(signals.find(uid, viewer=by.party), viewer=by.party)
-    may_look = allows(media_rules.check_look, known, kind=by.kind, role=by.role)
-    return {"signal": found, "may_look": may_look}
+    signal = signals.signal(uid, viewer=by.party)
+    summary = prints.describe(signal.kind, signal.value)
+    if summary:
+        signal = signal.model_copy(update={"value": summary.digest})
+    media_facts = media.facts(signals.find(uid, viewer=by.party), viewer=by.party)
+    may_look = allows(media_rules.check_look, media_facts, kind=by.kind, role=by.role)
+    return {"signal": signal, "may_look": may_look}

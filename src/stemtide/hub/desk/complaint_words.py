@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the words of complaints and redress, and how grave they look."""
+"""Labels and colours for the states of complaints and redress."""
 
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         PersonalKind.BIRTH_DATE: _("a date of birth"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 
 LOOKS: dict[str, dict[str, str]] = {
     "complaint": {ComplaintState.FILED: "warn", ComplaintState.UPHELD: "good"},
@@ -91,4 +91,4 @@ LOOKS: dict[str, dict[str, str]] = {
         RedressState.GRANTED: "good",
     },
 }
-"""How a word looks beside its text; what is not listed looks calm."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Complaints at the desk: the queue, the page of each with what follows, links for uploaders.
+"""Complaints at the desk: the queue, the page of each complaint, links for uploaders.
 
-What a complaint asks of others has pages of its own: redress.py. Media is shown on neither:
+Redress that a complaint asks of other parties has its own pages: redress.py. Neither shows media:
 decision 0058.
 """
 
@@ -48,29 +48,29 @@ from stemtide.protocol.words_complaints import ComplaintBasis, ComplaintState, R
 @require_safe
 @signed_in
 def complaints(request: SignedInRequest) -> HttpResponse:
-    """What waits for a decision, what is asked of the reader's party, and what is over."""
+    """List complaints that wait for a decision, redress asked of the party, and closed ones."""
     by = actor_of(request)
     rules.check_read(by.role)
     waiting = machine("complaint").open_states
     rows = reads.complaints(viewer=by.party)
-    asked = reads_redress.asked(viewer=by.party)
-    facts = {
+    requests = reads_redress.asked(viewer=by.party)
+    context = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
         "waiting": [row for row in rows if row.state in waiting],
         "decided": [row for row in rows if row.state not in waiting],
-        "asked": [one for one in asked if one.state is RedressState.ASKED],
-        "answered": [one for one in asked if one.state is not RedressState.ASKED],
+        "asked": [redress for redress in requests if redress.state is RedressState.ASKED],
+        "answered": [redress for redress in requests if redress.state is not RedressState.ASKED],
         "reviews": by.kind is PartyKind.PROVIDER,
         "may_file": allows(rules.check_link, kind=by.kind, role=by.role),
     }
-    return render(request, "desk/complaints/complaints.html", facts)
+    return render(request, "desk/complaints/complaints.html", context)
 
 
 @require_safe
 @signed_in
 def complaint(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One complaint as it stands."""
+    """Show one complaint."""
     rules.check_read(actor_of(request).role)
     return _page(request, uid)
 
@@ -79,13 +79,13 @@ def complaint(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @writing
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
-    """Take a complaint up, decide it, or accept why something is kept."""
+    """Take up or decide a complaint, or accept why another party keeps its signal."""
     by, now = actor_of(request), datetime.now(UTC)
     row = reads.find(uid, viewer=by.party)
     if verb in _DECISIONS:
         form = _DECISIONS[verb](request.POST, prefix=verb, basis=ComplaintBasis(row.basis))
         return _decide(request, uid, verb=verb, form=form)
-    plain: dict[str, tuple[Callable[[], object], str]] = {
+    formless: dict[str, tuple[Callable[[], object], str]] = {
         "take": (
             lambda: writes.take(uid, body=ComplaintTakeIn(), by=by, now=now),
             _("It is yours. Decide it when you have looked."),
@@ -95,10 +95,10 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
             _("Accepted. Your dispute is taken back, and agents act on the signal again."),
         ),
     }
-    if verb not in plain:
+    if verb not in formless:
         raise Http404
-    do, done = plain[verb]
-    carry_out(request, do, done=done)
+    write, done = formless[verb]
+    carry_out(request, write, done=done)
     return redirect("complaint", uid=uid)
 
 
@@ -112,15 +112,15 @@ _DECISIONS: dict[str, type[UpholdForm] | type[RejectForm]] = {
 def _decide(
     request: SignedInRequest, uid: UUID, *, verb: str, form: UpholdForm | RejectForm
 ) -> HttpResponse:
-    """Decide a complaint, or show beside its fields why not."""
+    """Decide a complaint, or show the form again with its errors."""
     body = form.order() if form.is_valid() else None
     if body is None:
-        return _page(request, uid, wrong={verb: form})
+        return _page(request, uid, refused={verb: form})
     try:
         writes.decide(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
     except InvalidError as error:
-        _mark(form, error)
-        return _page(request, uid, wrong={verb: form})
+        _add_refusal(form, error)
+        return _page(request, uid, refused={verb: form})
     except ConflictError as error:
         messages.error(request, in_words(error))
     else:
@@ -131,103 +131,107 @@ def _decide(
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def new_link(request: SignedInRequest) -> HttpResponse:
-    """A link for the statement of reasons of one decision. Nothing is kept of it."""
+    """Create a link for the statement of reasons of one decision. Nothing is stored."""
     by = actor_of(request)
     rules.check_link(kind=by.kind, role=by.role)
-    form = LinkForm(request.POST if request.method == "POST" else None, initial=_asked(request))
+    form = LinkForm(
+        request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
+    )
     body = form.order() if form.is_bound and form.is_valid() else None
-    made = None
+    link = None
     if body is not None:
         home = settings.HUB_ADDRESS or request.build_absolute_uri("/").rstrip("/")
         try:
-            made = reads.link(body, by=by, home=home, now=datetime.now(UTC))
+            link = reads.link(body, by=by, home=home, now=datetime.now(UTC))
         except InvalidError as error:
-            _mark(form, error)
+            _add_refusal(form, error)
     form.mark_errors()
-    facts = {"form": form, "made": made}
+    context = {"form": form, "made": link}
     status = 422 if form.errors else 200
-    return render(request, "desk/complaints/link_new.html", facts, status=status)
+    return render(request, "desk/complaints/link_new.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def new(request: SignedInRequest) -> HttpResponse:
-    """A complaint that reached the provider in its own way, filed on the uploader's behalf."""
+    """File a complaint that reached the provider by other means, on the uploader's behalf."""
     by = actor_of(request)
     rules.check_link(kind=by.kind, role=by.role)
-    form = FileForm(request.POST if request.method == "POST" else None, initial=_asked(request))
+    form = FileForm(
+        request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
+    )
     body = form.order() if form.is_bound and form.is_valid() else None
     if body is not None:
         try:
-            made = writes.file_for(body, by=by, now=datetime.now(UTC))
+            filed = writes.file_for(body, by=by, now=datetime.now(UTC))
         except (ConflictError, InvalidError) as error:
-            _mark(form, error)
+            _add_refusal(form, error)
         else:
-            told = _("Filed. Its code is %(code)s: pass it on, it is shown this once.")
-            messages.success(request, told % {"code": made.code})
-            return redirect("complaint", uid=made.complaint.id)
+            text = _("Filed. Its code is %(code)s: pass it on, it is shown this once.")
+            messages.success(request, text % {"code": filed.code})
+            return redirect("complaint", uid=filed.complaint.id)
     form.mark_errors()
     status = 422 if form.errors else 200
     return render(request, "desk/complaints/new.html", {"form": form}, status=status)
 
 
 def _page(
-    request: SignedInRequest, uid: UUID, *, wrong: dict[str, OrderForm] | None = None
+    request: SignedInRequest, uid: UUID, *, refused: dict[str, OrderForm] | None = None
 ) -> HttpResponse:
-    """The page, with forms where the rules allow their acts; 422 where a form was wrong."""
+    """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
-    found = reads.describe(row, viewer=by.party)
-    known = reads.facts(row, viewer=by.party)
+    complaint_out = reads.describe(row, viewer=by.party)
+    complaint_facts = reads.facts(row, viewer=by.party)
     forms: dict[str, OrderForm] = {
-        "uphold": UpholdForm(prefix="uphold", basis=found.basis),
-        "reject": RejectForm(prefix="reject", basis=found.basis),
-        **(wrong or {}),
+        "uphold": UpholdForm(prefix="uphold", basis=complaint_out.basis),
+        "reject": RejectForm(prefix="reject", basis=complaint_out.basis),
+        **(refused or {}),
     }
-    for form in (wrong or {}).values():
+    for form in (refused or {}).values():
         form.mark_errors()
     now = datetime.now(UTC)
-    is_open = found.state in machine("complaint").open_states
-    facts = {
+    is_open = complaint_out.state in machine("complaint").open_states
+    context = {
         "now": now,
         "titles": titles_of(request),
-        "complaint": found,
-        "written_in": dict(SPOKEN).get(found.language, found.language),
-        "is_late": is_open and found.due_at < now,
+        "complaint": complaint_out,
+        "written_in": dict(SPOKEN).get(complaint_out.language, complaint_out.language),
+        "is_late": is_open and complaint_out.due_at < now,
         "is_open": is_open,
-        "is_own": found.reviewer == by.ref,
-        "is_colleague": (found.reviewer or "").startswith("person:"),
+        "is_own": complaint_out.reviewer == by.ref,
+        "is_colleague": (complaint_out.reviewer or "").startswith("person:"),
         "follows": grounds.follows(row, viewer=by.party) if is_open else None,
         "forms": forms,
-        "may": _allowed(known, by=by, redress=found.redress),
-        "binds": known.binds,
+        "may": _allowed(complaint_facts, by=by, redress=complaint_out.redress),
+        "binds": complaint_facts.binds,
         "entries": entries.about(row.ref, viewer=by.party),
-        **complaint_grounds.ground(found.basis, found.ground, by=by, now=now),
+        **complaint_grounds.ground(complaint_out.basis, complaint_out.ground, by=by, now=now),
     }
-    status = 422 if wrong else 200
-    return render(request, "desk/complaints/complaint.html", facts, status=status)
+    status = 422 if refused else 200
+    return render(request, "desk/complaints/complaint.html", context, status=status)
 
 
-def _allowed(known: ComplaintFacts, *, by: Actor, redress: RedressState | None) -> dict[str, bool]:
-    """Which acts to offer, by the rules that the writes enforce."""
+def _allowed(facts: ComplaintFacts, *, by: Actor, redress: RedressState | None) -> dict[str, bool]:
+    """Return which actions to offer, by the rules that the writes enforce."""
     may_write = by.role is None or allows(check_person_may_write, by.role)
-    may_decide = may_write and known.state is ComplaintState.IN_REVIEW
-    is_own = rules.own_hand(known, by.ref)
+    may_decide = may_write and facts.state is ComplaintState.IN_REVIEW
+    is_own = rules.own_hand(facts, by.ref)
     return {
-        "take": allows(rules.check_take, known, name=by.name, role=by.role),
-        "uphold": may_decide and not known.binds,
+        "take": allows(rules.check_take, facts, name=by.name, role=by.role),
+        "uphold": may_decide and not facts.binds,
         "reject": may_decide and not is_own,
         "only_uphold": may_decide and is_own,
         "accept": may_write and redress is RedressState.KEPT,
     }
 
 
-def _asked(request: SignedInRequest) -> dict[str, str]:
-    """What an address says of the decision already, as the page of a signal leads here."""
+def _initial_from_query(request: SignedInRequest) -> dict[str, str]:
+    """Return the form's initial values from the query string (a signal's page links here)."""
     return {name: request.GET.get(name, "")[:120] for name in ("basis", "ground", "measure")}
 
 
-def _mark(form: OrderForm, error: ConflictError | InvalidError) -> None:
-    """Say what was refused beside its field."""
-    named = error.field if isinstance(error, InvalidError) else None
-    form.add_error(named if named in form.fields else None, without_field(error))
+def _add_refusal(form: OrderForm, error: ConflictError | InvalidError) -> None:
+    """Show a refusal beside the field that it is about."""
+    field = error.field if isinstance(error, InvalidError) else None
+    form.add_error(field if field in form.fields else None, without_field(error))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How parties are reached: the directory, and one's own contact points and ladder."""
+"""Contact points at the desk: the directory, one's own points, and the escalation ladder."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -60,48 +60,48 @@ class ContactForm(MarkedForm):
     )
 
     def facts(self) -> dict[str, Any]:
-        """What the room is told. Only for a form that is valid."""
-        spoken = str(self.cleaned_data["languages"])
-        languages = [one.strip() for one in spoken.split(",") if one.strip()]
+        """Return the arguments for the write. Call it on a valid form."""
+        text = str(self.cleaned_data["languages"])
+        languages = [tag.strip() for tag in text.split(",") if tag.strip()]
         return self.cleaned_data | {"languages": languages}
 
 
 @require_safe
 @signed_in
 def contacts(request: SignedInRequest) -> HttpResponse:
-    """The directory: every contact point that the person's party may see."""
+    """Show the directory: every contact point that the party may see."""
     viewer, now = request.user.party, datetime.now(UTC)
-    facts = {
+    context = {
         "rows": reads_contacts.contact_points(viewer=viewer, now=now),
         "viewer": viewer,
         "now": now,
     }
-    return render(request, "desk/contacts.html", facts)
+    return render(request, "desk/contacts.html", context)
 
 
 @require_safe
 @signed_in
 def own_contacts(request: SignedInRequest) -> HttpResponse:
-    """One's own party's contact points and ladder, with forms for whoever may change them."""
-    return _own(request)
+    """Show the party's own contact points and ladder, with forms if the role may change them."""
+    return _own_page(request)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
-    """A form for one contact point; 0 for a new one."""
+    """Show and save the form for one contact point; number 0 is a new one."""
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_person_may_manage(by.role)
-    found = [
+    points = [
         point
         for point in reads_contacts.own_contact_points(viewer=by.party, now=now)
         if point.number == number
     ]
-    if number and not found:
+    if number and not points:
         raise rules.NotFoundError(f"your party has no contact point {number}: see the list of them")
     form = ContactForm(
         request.POST if request.method == "POST" else None,
-        initial=_initial(found[0]) if found else None,
+        initial=_initial(points[0]) if points else None,
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -117,8 +117,8 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
             messages.success(request, _("The contact point is kept."))
             return redirect("own-contacts")
     form.mark_errors()
-    facts = {"form": form, "number": number}
-    return render(request, "desk/contact.html", facts, status=422 if form.errors else 200)
+    context = {"form": form, "number": number}
+    return render(request, "desk/contact.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -133,39 +133,39 @@ def remove_contact(request: SignedInRequest, number: int) -> HttpResponse:
 @require_POST
 @signed_in
 def set_ladder(request: SignedInRequest) -> HttpResponse:
-    """Set the ladder: points with a step, in that order, with their minutes."""
+    """Set the escalation ladder: contact points in order of their step, with their minutes."""
     by, now = actor_of(request), datetime.now(UTC)
     try:
         writes_contacts.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
     except InvalidError as error:
-        return _own(request, wrong=without_field(error))
+        return _own_page(request, error=without_field(error))
     messages.success(request, _("The ladder is kept. It holds from the next alert on."))
     return redirect("own-contacts")
 
 
-def _own(request: SignedInRequest, *, wrong: str = "") -> HttpResponse:
-    """One's own contact points; wrong: what was wrong with a ladder."""
+def _own_page(request: SignedInRequest, *, error: str = "") -> HttpResponse:
+    """Render the party's own contact points. error: why the ladder was refused."""
     viewer, now = request.user.party, datetime.now(UTC)
     steps = reads_contacts.own_ladder(viewer=viewer, now=now)
-    places = {step.contact.number: step for step in steps}
+    step_of = {step.contact.number: step for step in steps}
     rows = reads_contacts.own_contact_points(viewer=viewer, now=now)
-    facts = {
+    context = {
         "now": now,
-        "rows": [(row, places.get(row.number)) for row in rows],
+        "rows": [(row, step_of.get(row.number)) for row in rows],
         "has_ladder": bool(steps),
         "reached": reads_contacts.ladder(viewer, viewer=viewer, now=now),
         "may_manage": allows(rules.check_person_may_manage, actor_of(request).role),
-        "wrong": wrong,
+        "wrong": error,
     }
-    return render(request, "desk/own_contacts.html", facts, status=422 if wrong else 200)
+    return render(request, "desk/own_contacts.html", context, status=422 if error else 200)
 
 
 def _steps(request: HttpRequest, *, by: Actor, now: datetime) -> list[tuple[int, int]]:
-    """The ladder in a form: (contact point, minutes) in the order of its steps.
+    """Return the ladder of a form: (contact point, minutes), in the order of the steps.
 
-    raises: InvalidError for what is no number.
+    raises: InvalidError if a step or its minutes are not a whole number.
     """
-    found = []
+    steps = []
     for point in reads_contacts.own_contact_points(viewer=by.party, now=now):
         step = request.POST.get(f"step-{point.number}", "").strip()
         minutes = request.POST.get(f"minutes-{point.number}", "").strip() or "15"
@@ -173,12 +173,12 @@ def _steps(request: HttpRequest, *, by: Actor, now: datetime) -> list[tuple[int,
             continue
         if not (step.isdecimal() and minutes.isdecimal()):
             raise InvalidError("steps", _("write whole numbers for steps and minutes"))
-        found.append((int(step), point.number, int(minutes)))
-    return [(number, minutes) for _step, number, minutes in sorted(found)]
+        steps.append((int(step), point.number, int(minutes)))
+    return [(number, minutes) for _step, number, minutes in sorted(steps)]
 
 
 def _initial(row: reads_contacts.ContactRow) -> dict[str, Any]:
-    """A contact point as its form shows it."""
+    """Return a contact point as initial values of its form."""
     return {
         "title": row.title,
         "channel": row.channel,

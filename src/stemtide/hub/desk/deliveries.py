@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries at the desk: what arrived, what did not and why; dead letters and their ends."""
+"""Deliveries at the desk: arrived, failed and why; dead letters, to retry or to drop."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -20,7 +20,7 @@ from stemtide.protocol.words import PartyKind, Role
 
 
 class DropForm(forms.Form):
-    """Give a dead delivery up: why."""
+    """Drop a dead delivery, with a reason."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why is it dropped?"), max_length=rules.REASON_LENGTH
@@ -30,26 +30,26 @@ class DropForm(forms.Form):
 @require_safe
 @signed_in
 def deliveries(request: SignedInRequest) -> HttpResponse:
-    """All deliveries that the party sees; ?state=dead: dead letters only."""
-    wanted = request.GET.get("state", "")
-    state = DeliveryState(wanted) if wanted in set(DeliveryState) else None
+    """List the deliveries that the party may see; ?state=dead shows dead letters only."""
+    requested = request.GET.get("state", "")
+    state = DeliveryState(requested) if requested in set(DeliveryState) else None
     viewer = request.user.party
     dead = reads.deliveries(viewer=viewer, state=DeliveryState.DEAD)
-    found = reads.deliveries(viewer=viewer, state=state)
-    facts = {
+    rows = reads.deliveries(viewer=viewer, state=state)
+    context = {
         "now": datetime.now(UTC),
-        "dead": [(one, _may_resolve(one, request=request)) for one in dead],
-        "rows": [one for one in found if one.state is not DeliveryState.DEAD],
+        "dead": [(row, _may_resolve(row, request=request)) for row in dead],
+        "rows": [row for row in rows if row.state is not DeliveryState.DEAD],
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "form": DropForm(),
     }
-    return render(request, "desk/alerts/deliveries.html", facts)
+    return render(request, "desk/alerts/deliveries.html", context)
 
 
 @require_POST
 @signed_in
 def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Try a dead delivery again."""
+    """Retry a dead delivery."""
     carry_out(
         request,
         lambda: writes.retry(uid, by=actor_of(request), now=datetime.now(UTC)),
@@ -61,7 +61,7 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Give a dead delivery up."""
+    """Drop a dead delivery."""
     form = DropForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Say why it is dropped."))
@@ -76,7 +76,7 @@ def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 
 def _may_resolve(row: DeliveryRow, *, request: SignedInRequest) -> bool:
-    """Whether the rules let the signed-in person retry or drop it."""
+    """Whether the signed-in person may retry or drop the delivery."""
     user = request.user
     return allows(
         rules.check_resolve, kind=PartyKind(user.party.kind), role=Role(user.role), own=row.is_own

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A page to show the hub a document: who sealed it, and whether it is unchanged."""
+"""Page to verify a document: who sealed it, and whether it was changed."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +44,7 @@ VERDICTS = {
         gettext_lazy("It is no PDF that can be read here: a document of a hub always is."),
     ),
 }
-"""What people read for a verdict: a word, and what follows from it."""
+"""Label and advice for each verdict."""
 
 TRUSTS = {
     Trust.OWN: gettext_lazy("this hub's own seal"),
@@ -59,7 +59,7 @@ _BUSY = gettext_lazy(
 
 
 class DocumentForm(MarkedForm):
-    """The document that is looked at."""
+    """Upload of the PDF to verify."""
 
     document = forms.FileField(
         label=gettext_lazy("The PDF"),
@@ -68,40 +68,40 @@ class DocumentForm(MarkedForm):
     )
 
     def clean_document(self) -> "UploadedFile[Any]":
-        """Refuse what is larger than is looked at."""
-        sent: UploadedFile[Any] = self.cleaned_data["document"]
-        if sent.size is None or sent.size > MAX_DOCUMENT_BYTES:
-            most = MAX_DOCUMENT_BYTES >> 20
-            raise forms.ValidationError(_("Give a PDF of at most %(most)d MB.") % {"most": most})
-        return sent
+        """Refuse files that are too large to verify."""
+        upload: UploadedFile[Any] = self.cleaned_data["document"]
+        if upload.size is None or upload.size > MAX_DOCUMENT_BYTES:
+            max_mb = MAX_DOCUMENT_BYTES >> 20
+            raise forms.ValidationError(_("Give a PDF of at most %(most)d MB.") % {"most": max_mb})
+        return upload
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def verify(request: SignedInRequest) -> HttpResponse:
-    """The form, and what was found out about the document."""
+    """Show the form, and the verdict on an uploaded document."""
     now = datetime.now(UTC)
     form = DocumentForm(request.POST or None, request.FILES or None)
-    facts: dict[str, object] = {"form": form, "seal": own.certificate(now)}
+    context: dict[str, object] = {"form": form, "seal": own.certificate(now)}
     if request.method != "POST":
-        return render(request, "desk/document_verify.html", facts)
+        return render(request, "desk/document_verify.html", context)
     if not form.is_valid():
         form.mark_errors()
-        return render(request, "desk/document_verify.html", facts, status=422)
-    sent = form.cleaned_data["document"]
+        return render(request, "desk/document_verify.html", context, status=422)
+    upload = form.cleaned_data["document"]
     party = request.user.party.name
     try:
-        found = verify_pdf(sent.read(), trusted=own.hub_trust(now), now=now, of=party)
+        report = verify_pdf(upload.read(), trusted=own.hub_trust(now), now=now, of=party)
     except AnotherDocumentError:
         form.add_error("document", _BUSY)
         form.mark_errors()
-        return render(request, "desk/document_verify.html", facts, status=429)
-    word, follows = VERDICTS[found.verdict]
-    facts |= {
-        "found": found,
-        "name": sent.name,
-        "word": word,
-        "follows": follows,
-        "seals": [(seal, TRUSTS[seal.trust]) for seal in found.seals],
+        return render(request, "desk/document_verify.html", context, status=429)
+    label, advice = VERDICTS[report.verdict]
+    context |= {
+        "found": report,
+        "name": upload.name,
+        "word": label,
+        "follows": advice,
+        "seals": [(seal, TRUSTS[seal.trust]) for seal in report.seals],
     }
-    return render(request, "desk/document_verify.html", facts)
+    return render(request, "desk/document_verify.html", context)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of signing in and of one's own account. Of allauth's views only these have one.
+"""URLs of signing in and of one's own account. Other allauth views have no URL.
 
-Some have two names: ours, and the one by which allauth looks for them.
+Some have two names: the desk's, and the name by which allauth looks for them.
 """
 
 from allauth.account.views import reauthenticate

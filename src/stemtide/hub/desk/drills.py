@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contact drills at the desk: start one, and watch who answers."""
+"""Contact drills at the desk: start a drill, and watch who answers."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -24,28 +24,28 @@ EVERYBODY = "everybody"
 @require_safe
 @signed_in
 def drills(request: SignedInRequest) -> HttpResponse:
-    """Drills that the party is in, and the form to start one where the rules allow it."""
+    """List the drills that the party takes part in, with a form to start one if allowed."""
     viewer = request.user.party
     others = _may_start(request, others=True)
-    facts = {
+    context = {
         "now": datetime.now(UTC),
         "drills": reads.drills(viewer=viewer),
         "may_start": _may_start(request, others=False),
         "may_start_all": others,
         "parties": parties.parties(viewer=viewer) if others else [viewer],
     }
-    return render(request, "desk/alerts/drills.html", facts)
+    return render(request, "desk/alerts/drills.html", context)
 
 
 @require_POST
 @signed_in
 def start(request: SignedInRequest) -> HttpResponse:
-    """Start a drill of the chosen parties; of everybody where that was asked for."""
+    """Start a drill of the chosen parties, or of all parties."""
     names = request.POST.getlist("party")
-    everybody = request.POST.get("who") == EVERYBODY
+    is_for_all = request.POST.get("who") == EVERYBODY
     try:
         uid = writes.start(
-            None if everybody else names,
+            None if is_for_all else names,
             by=actor_of(request),
             now=datetime.now(UTC),
         )
@@ -59,19 +59,19 @@ def start(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def drill(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One drill, as it stands."""
-    return render(request, "desk/alerts/drill.html", _facts(request, uid))
+    """Show one drill."""
+    return render(request, "desk/alerts/drill.html", _context(request, uid))
 
 
 @require_safe
 @signed_in
 def drill_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The report alone, for HTMX to swap in."""
-    return render(request, "desk/alerts/_drill_live.html", _facts(request, uid))
+    """Render the drill's report alone, for HTMX to swap in."""
+    return render(request, "desk/alerts/_drill_live.html", _context(request, uid))
 
 
-def _facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
-    """One drill as the signed-in person's party sees it."""
+def _context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+    """Return the template context of one drill, for the signed-in person's party."""
     return {"now": datetime.now(UTC), "drill": reads.drill(uid, viewer=request.user.party)}
 
 

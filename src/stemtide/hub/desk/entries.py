@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ledger entries in sentences that people read."""
+"""Ledger entries as sentences for people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from stemtide.hub.parties.writes_locks import HUB
 from stemtide.hub.reports import reads_timeline as timelines
 
 TAIL = 12
-"""Entries in the tail on the board."""
+"""Entries at the end of the ledger that the board shows."""
 
 ACTS = {
     "party.added": gettext_lazy("took a party in"),
@@ -214,12 +214,12 @@ ACTS = {
     "webhook.exhausted": gettext_lazy("gave an event to a webhook up"),
     "webhook.disabled": gettext_lazy("gave a webhook up"),
 }
-"""What an entry's kind says of its actor; a kind that is missing is shown as it is."""
+"""Verb phrases by kind of ledger entry; a kind that is not listed is shown unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry as a sentence: who, did what."""
+    """One ledger entry as a sentence: actor and action."""
 
     number: int
     who: str
@@ -230,41 +230,41 @@ class Line:
 
 
 def tail(*, viewer: Viewer) -> list[Line]:
-    """The last entries, newest first."""
+    """Return the last entries, newest first."""
     head = ledger.heads().entries
     rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
     return in_words(rows[::-1], viewer=viewer)
 
 
 NOISE = ("alerts.raised", "alerts.settled")
-"""What the clock does after every act: left out where a few lines tell of a crisis."""
+"""Kinds that the scheduler writes after every action: left out of short lists."""
 
 
 def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
-    """The last entries of a crisis that the viewer may see, newest first."""
+    """Return the last entries of a crisis that the viewer may see, newest first."""
     try:
         rows = timelines.tail(crisis, viewer=viewer, limit=limit, without=NOISE)
     except (
         NotAllowedError,
         NotFoundError,
-    ):  # not in the room: names as the ledger alone opens them
+    ):  # not in the room: names are shown by the rules of the ledger alone
         rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit, without=NOISE)
     return in_words(rows, viewer=viewer)
 
 
 def about(subject: str, *, viewer: Viewer) -> list[Line]:
-    """The entries about one thing that the viewer may see, oldest first."""
+    """Return the entries about one subject that the viewer may see, oldest first."""
     return in_words(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
 
 
 def in_words(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
-    """Entries in words."""
+    """Return entries as sentences."""
     titles = {party.ref: party.title for party in parties.parties(viewer=viewer)}
     return [_line(row, titles=titles) for row in rows]
 
 
 def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
-    """An entry in words. titles: parties' titles by how the ledger names them."""
+    """Return an entry as a sentence. titles: titles of parties by their ledger reference."""
     if row.actor == ledger.WITHHELD:
         who = _("Someone else")
     elif row.actor == "clock":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exchanges at the desk: how each other hub stands, what it brought, why it fails; stop and go.
+"""Exchanges at the desk: the state of each connection, its records and errors; pause and resume.
 
-They are added, run by hand and removed on the hub's own machine alone: decision 0073.
+Adding, running by hand and removing are commands on the hub's own machine: decision 0073.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,9 @@ LINES = 100
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRow:
-    """An exchange, and what its page says beside it.
+    """An exchange with the figures that its page shows.
 
-    is_late: it should have run by now. told: signals on their way there, by where they stand.
+    is_late: it should have run by now. told: signals on their way to the other hub, by state.
     """
 
     one: ExchangeOut
@@ -41,12 +41,12 @@ class ExchangeRow:
 
     @property
     def sent(self) -> int:
-        """How many signals stand there because of this hub."""
+        """Return how many signals are at the other hub because of this one."""
         return self.told.get(OutgoingState.SENT, 0) + self.told.get(OutgoingState.TAKING_BACK, 0)
 
 
 class SureForm(forms.Form):
-    """Say that one means it."""
+    """The confirmation checkbox."""
 
     confirm = forms.BooleanField(label="")
 
@@ -54,44 +54,47 @@ class SureForm(forms.Form):
 @require_safe
 @signed_in
 def exchanges(request: SignedInRequest) -> HttpResponse:
-    """All exchanges, what is wrong first."""
+    """List all exchanges, those that need attention first."""
     viewer, now = request.user.party, datetime.now(UTC)
-    found = reads.exchanges(viewer=viewer)
-    told = reads_outgoing.told(viewer=viewer)
-    rows = [_row(one, told=told.get(one.name, {}), now=now) for one in found]
-    facts = {
+    exchange_rows = reads.exchanges(viewer=viewer)
+    outgoing_of = reads_outgoing.told(viewer=viewer)
+    rows = [
+        _row(exchange_out, outgoing=outgoing_of.get(exchange_out.name, {}), now=now)
+        for exchange_out in exchange_rows
+    ]
+    context = {
         "now": now,
-        "rows": sorted(rows, key=lambda row: (not _is_wrong(row), row.one.name)),
+        "rows": sorted(rows, key=lambda row: (not _needs_attention(row), row.one.name)),
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
     }
-    return render(request, "desk/machines/exchanges.html", facts)
+    return render(request, "desk/machines/exchanges.html", context)
 
 
 @require_safe
 @signed_in
 def exchange(request: SignedInRequest, name: str) -> HttpResponse:
-    """One exchange: how it stands, its terms, what became of records, its log."""
+    """Show one exchange: its state, terms, counts of records and log."""
     viewer, now = request.user.party, datetime.now(UTC)
-    found = reads.exchange(name, viewer=viewer)
-    told = reads_outgoing.told(viewer=viewer).get(name, {})
-    facts = {
+    exchange_out = reads.exchange(name, viewer=viewer)
+    outgoing = reads_outgoing.told(viewer=viewer).get(name, {})
+    context = {
         "now": now,
-        "row": _row(found, told=told, now=now),
-        "counts": sorted(found.counts.items(), key=lambda one: (-one[1], one[0])),
-        "troubled": reads_outgoing.troubled(name, viewer=viewer) if found.pushes else [],
+        "row": _row(exchange_out, outgoing=outgoing, now=now),
+        "counts": sorted(exchange_out.counts.items(), key=lambda count: (-count[1], count[0])),
+        "troubled": reads_outgoing.troubled(name, viewer=viewer) if exchange_out.pushes else [],
         "lines": reads.log(name, viewer=viewer)[:LINES],
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "crisis": _crisis(found, request=request),
-        "verb": _verb(found, request=request),
+        "crisis": _crisis(exchange_out, request=request),
+        "verb": _verb(exchange_out, request=request),
     }
-    return render(request, "desk/machines/exchange.html", facts)
+    return render(request, "desk/machines/exchange.html", context)
 
 
 @require_POST
 @signed_in
 @writing
 def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
-    """Pause an exchange, or let it go on, for an agency."""
+    """Pause or resume an exchange."""
     if verb not in _VERBS:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
@@ -113,42 +116,44 @@ _VERBS: dict[str, tuple[Callable[..., object], object]] = {
 }
 
 
-def _row(one: ExchangeOut, *, told: dict[OutgoingState, int], now: datetime) -> ExchangeRow:
-    """An exchange with what its page says beside it."""
+def _row(
+    exchange_out: ExchangeOut, *, outgoing: dict[OutgoingState, int], now: datetime
+) -> ExchangeRow:
+    """Return an exchange with the figures that its page shows."""
     direction = Direction.BOTH
-    if not (one.pulls and one.pushes):
-        direction = Direction.PULL if one.pulls else Direction.PUSH
-    due = one.next_at
+    if not (exchange_out.pulls and exchange_out.pushes):
+        direction = Direction.PULL if exchange_out.pulls else Direction.PUSH
+    due = exchange_out.next_at
     return ExchangeRow(
-        one=one,
+        one=exchange_out,
         direction=direction,
         is_late=due is not None and now - due > reads_trouble.LATE_AFTER,
-        told=told,
+        told=outgoing,
     )
 
 
-def _is_wrong(row: ExchangeRow) -> bool:
-    """Whether somebody should look at it."""
+def _needs_attention(row: ExchangeRow) -> bool:
+    """Whether the exchange is late or failing."""
     return row.is_late or row.one.state is ExchangeState.FAILING
 
 
-def _verb(found: ExchangeOut, *, request: SignedInRequest) -> str:
-    """What the signed-in person may do with it now; "" for nothing."""
+def _verb(exchange_out: ExchangeOut, *, request: SignedInRequest) -> str:
+    """Return the action that the signed-in person may take: "pause", "resume" or "" for none."""
     user = request.user
-    may = allows(check_person_may_write, Role(user.role)) and allows(
+    is_allowed = allows(check_person_may_write, Role(user.role)) and allows(
         rules.check_manage, kind=PartyKind(user.party.kind)
     )
-    if not may:
+    if not is_allowed:
         return ""
-    return "resume" if found.state is ExchangeState.PAUSED else "pause"
+    return "resume" if exchange_out.state is ExchangeState.PAUSED else "pause"
 
 
-def _crisis(found: ExchangeOut, *, request: SignedInRequest) -> object:
-    """The crisis that its signals join, if there is one that the viewer may see."""
-    if found.terms.crisis is None:
+def _crisis(exchange_out: ExchangeOut, *, request: SignedInRequest) -> object:
+    """Return the crisis that the exchange's signals join, if the viewer may see it."""
+    if exchange_out.terms.crisis is None:
         return None
     try:
-        return crises.crisis(found.terms.crisis, viewer=request.user.party)
+        return crises.crisis(exchange_out.terms.crisis, viewer=request.user.party)
     except NotFoundError:
-        # Whom the exchange is shown to need not be in the room of its crisis.
+        # A party that may see the exchange need not be in the room of its crisis.
         return None

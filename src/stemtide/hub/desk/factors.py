@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Second factors: codes of an app, passkeys, codes on paper, and saying again who one is."""
+"""Second factors: app codes, passkeys, recovery codes, and authenticating again."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -32,17 +32,19 @@ from stemtide.hub.parties import writes_locks, writes_people, writes_sittings
 
 
 class _LockedForm:
-    """A form for codes whose wrong tries count towards the same lock as wrong passwords."""
+    """A form for codes; wrong codes count towards the same lock as wrong passwords."""
 
     user: Any
     authenticator: Any
 
     def clean_code(self) -> str:
-        """Return the code, if it is right, was never used, and codes are tried at all.
+        """Return the code if it is right, unused, and attempts are allowed.
 
-        1. A locked account or network, or the hour's number of wrong codes: nothing is tried.
-        2. The try is counted before the code is looked at, so that many at once are no more.
-        3. A wrong one stays counted, and counts towards the lock as well.
+        1. If the account or network is locked, or the hour's attempts are used up, nothing is
+        checked.
+        2. The attempt is counted before the code is checked, so that parallel requests gain
+        nothing.
+        3. A wrong code stays counted, and counts towards the lock as well.
         """
         request = context.request
         number = None
@@ -53,7 +55,7 @@ class _LockedForm:
             request.axes_credentials = {"username": self.user.email}
             raise ValidationError(_("Too many tries."))
         try:
-            code = str(super().clean_code())  # type: ignore[misc]  # beside allauth's form
+            code = str(super().clean_code())  # type: ignore[misc]  # mixin of allauth's form
             self._check_unused(code)
         except ValidationError:
             user_login_failed.send(
@@ -64,12 +66,12 @@ class _LockedForm:
         return code
 
     def _check_unused(self, code: str) -> None:
-        """Spend a code of an app; codes on paper are spent by allauth."""
+        """Refuse an app code that was used before; allauth does so for recovery codes."""
         factor = self.authenticator
         if factor.type != factor.Type.TOTP:
             return
         secret = decrypt(factor.data["secret"])
-        digits = "".join(one for one in code if one.isdigit())
+        digits = "".join(character for character in code if character.isdigit())
         steps = [
             step
             for step in yield_hotp_counters_from_time()
@@ -84,48 +86,48 @@ class CodeForm(_LockedForm, AuthenticateForm):  # type: ignore[misc]  # allauth 
 
 
 class CodeAgainForm(_LockedForm, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
-    """The code that is asked for before something grave."""
+    """The code that is asked for before a sensitive action."""
 
 
-class _Recorded:
-    """A page that changes one's factors, and writes that down."""
+class _RecordedFactorChange:
+    """A view that changes a second factor and records the change in the ledger."""
 
     what = ""
     request: Any
 
     def form_valid(self, form: Form) -> HttpResponse:
-        """Do it, and record it."""
-        answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # beside allauth's view
+        """Make the change, and record it."""
+        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # mixin of allauth's view
         writes_people.record_factor(self.request.user, what=self.what, now=datetime.now(UTC))
-        return answer
+        return response
 
 
-class SetUpCodes(_Recorded, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
-    """Set up codes of an app."""
-
-    what = "code"
-
-
-class RemoveCodes(_Recorded, DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
-    """Stop using codes of an app."""
+class SetUpCodes(_RecordedFactorChange, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """Set up an authenticator app."""
 
     what = "code"
 
 
-class AddPasskey(_Recorded, AddWebAuthnView):  # type: ignore[misc]  # allauth has no types
-    """Keep a passkey."""
+class RemoveCodes(_RecordedFactorChange, DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """Remove the authenticator app."""
+
+    what = "code"
+
+
+class AddPasskey(_RecordedFactorChange, AddWebAuthnView):  # type: ignore[misc]  # allauth has no types
+    """Add a passkey."""
 
     what = "passkey"
 
 
-class RemovePasskey(_Recorded, RemoveWebAuthnView):  # type: ignore[misc]  # allauth has no types
+class RemovePasskey(_RecordedFactorChange, RemoveWebAuthnView):  # type: ignore[misc]  # allauth has no types
     """Remove a passkey."""
 
     what = "passkey"
 
 
-class NewPaperCodes(_Recorded, GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
-    """Make new codes on paper; the old ones end."""
+class NewPaperCodes(_RecordedFactorChange, GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
+    """Generate new recovery codes, which replace the old ones."""
 
     what = "codes"
 
@@ -134,30 +136,30 @@ class ChangePasswordForm(AllauthChangePasswordForm):  # type: ignore[misc]  # al
     """The old password and a new one."""
 
     def clean_oldpassword(self) -> str:
-        """Return the old password, if it is right; a wrong one counts towards the lock."""
-        given = str(self.cleaned_data["oldpassword"])
-        if not AccountAdapter().reauthenticate(self.user, given):
+        """Return the old password if it is right; a wrong one counts towards the lock."""
+        password = str(self.cleaned_data["oldpassword"])
+        if not AccountAdapter().reauthenticate(self.user, password):
             raise AccountAdapter().validation_error("enter_current_password")
-        return given
+        return password
 
 
 class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
-    """Change one's password; every other sitting ends."""
+    """Change one's password; all other sessions end."""
 
     def dispatch(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
-        """Whoever comes in through their organisation has none to change."""
+        """Redirect people who sign in through their organisation: they have no password."""
         if not self.request.user.has_usable_password():
             return redirect("you")
-        answer: HttpResponse = super().dispatch(request, *args, **named)
-        return answer
+        response: HttpResponse = super().dispatch(request, *args, **named)
+        return response
 
     def form_valid(self, form: Form) -> HttpResponse:
-        """Do it, record it, end the others."""
-        answer: HttpResponse = super().form_valid(form)
+        """Change the password, record it, and end the person's other sessions."""
+        response: HttpResponse = super().form_valid(form)
         person, now = self.request.user, datetime.now(UTC)
         writes_people.record_password(person, now=now)
         writes_sittings.end_others(sittings.number(self.request), person=person, now=now)
-        return answer
+        return response
 
 
 change_password = login_required(ChangePassword.as_view())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people fill in at the desk: taking a signal back, and saying what they think of it."""
+"""Forms about a signal: withdraw it, or give an opinion."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -13,12 +13,12 @@ _NO_NAMES = _("Write nothing about a person: the note travels to every party tha
 
 
 class MarkedForm(forms.Form):
-    """A form whose wrong fields say so to assistive technology as well."""
+    """A form whose invalid fields are marked for assistive technology as well."""
 
     use_required_attribute = True
 
     def mark_errors(self) -> None:
-        """Point each wrong field at its message."""
+        """Set aria-invalid and aria-describedby on each field with an error."""
         for name in self.errors:
             if name in self.fields:
                 field = self.fields[name].widget.attrs
@@ -27,13 +27,13 @@ class MarkedForm(forms.Form):
 
 
 class WhenField(forms.DateTimeField):
-    """A moment, in the reader's own time zone."""
+    """A date and time, in the reader's time zone."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 class WithdrawForm(MarkedForm):
-    """Take a signal back: why, and surely."""
+    """Withdraw a signal, with a reason and a confirmation."""
 
     reason = forms.ChoiceField(
         label=_("Why is it taken back?"),
@@ -52,14 +52,14 @@ class WithdrawForm(MarkedForm):
     )
 
     def order(self) -> WithdrawIn:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return WithdrawIn(
             reason=WithdrawReason(self.cleaned_data["reason"]), note=self.cleaned_data["note"]
         )
 
 
 class OpinionForm(MarkedForm):
-    """Say what your party thinks of a signal."""
+    """Give the party's opinion of a signal."""
 
     opinion = forms.ChoiceField(
         label=_("What does your party say?"),
@@ -82,7 +82,7 @@ class OpinionForm(MarkedForm):
     )
 
     def order(self) -> OpinionIn:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return OpinionIn(
             opinion=Opinion(self.cleaned_data["opinion"]), note=self.cleaned_data["note"]
         )

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fingerprints as small drawings, so that people tell signals apart without seeing content."""
+"""Fingerprints as small drawings, so that people can tell signals apart without the content."""
 
 SIDE = 16
 """Cells on each side of a PDQ drawing: 16 x 16 = 256 bits."""
 
 
 def pdq_path(value: str) -> str:
-    """An SVG path of the set bits of a PDQ value, one unit square each, merged along rows.
+    """Return an SVG path of the set bits of a PDQ value, as unit squares merged along rows.
 
     value:  64 hex digits, row by row, the first bit of each row on the left.
     raises: ValueError if it is not 64 hex digits.
@@ -19,7 +19,7 @@ def pdq_path(value: str) -> str:
 
 
 def _row_path(row: int, line: int) -> str:
-    """The runs of set bits in one row of 16, as rectangles one unit high."""
+    """Return the runs of set bits in one row of 16, as rectangles one unit high."""
     cells = f"{line:016b}"
     runs = []
     start = cells.find("1")

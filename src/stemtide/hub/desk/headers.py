@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every answer tells the browser: run, draw and send nothing but what is ours."""
+"""Security headers of every response: Content-Security-Policy, permissions, no caching."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -25,23 +25,23 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 def safe_headers(get_response: _Next | _NextLater) -> _Next | _NextLater:
     """Middleware that sets the policy, and keeps pages out of every cache."""
     if iscoroutinefunction(get_response):
-        later = cast("_NextLater", get_response)
+        get_response_async = cast("_NextLater", get_response)
 
         async def answer_later(request: HttpRequest) -> HttpResponseBase:
-            return _with_headers(await later(request))
+            return _with_headers(await get_response_async(request))
 
         return answer_later
-    now = cast("_Next", get_response)
+    get_response_sync = cast("_Next", get_response)
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        return _with_headers(now(request))
+        return _with_headers(get_response_sync(request))
 
     return answer
 
 
-def _with_headers(answer: HttpResponseBase) -> HttpResponseBase:
-    """Set what is not set already; static files keep their own caching."""
-    answer.headers.setdefault("Content-Security-Policy", POLICY)
-    answer.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-    answer.headers.setdefault("Cache-Control", "no-store")
-    return answer
+def _with_headers(response: HttpResponseBase) -> HttpResponseBase:
+    """Set the headers that are not set already; static files keep their own caching."""
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

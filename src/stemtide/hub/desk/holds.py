@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holds at the desk: those that stand, the form to ask for one, extending and lifting."""
+"""Holds at the desk: the list, asking for a hold, extending and lifting it."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -27,7 +27,7 @@ from stemtide.hub.referrals.rules import REFERRING
 @require_safe
 @signed_in
 def holds(request: SignedInRequest) -> HttpResponse:
-    """The holds of the reader's party; those that stand first."""
+    """List the holds of the reader's party, active ones first."""
     by, now = actor_of(request), datetime.now(UTC)
     if by.kind not in REFERRING:
         raise NotAllowedError("only an authority or an agency asks for a hold: tell one of them")
@@ -43,27 +43,27 @@ def holds(request: SignedInRequest) -> HttpResponse:
         )
         for hold in reads.holds(viewer=by.party)
     ]
-    facts = {
+    context = {
         "now": now,
         "titles": titles_of(request),
         "rows": rows,
         "may_place": allows(rules.check_place, kind=by.kind, role=by.role),
         "form": ExtendForm(),
     }
-    return render(request, "desk/referrals/holds.html", facts)
+    return render(request, "desk/referrals/holds.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 @writing
 def new(request: SignedInRequest) -> HttpResponse:
-    """The form to ask for a hold, and what it sends."""
+    """Show the form to ask for a hold, and place the hold that it sends."""
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_place(kind=by.kind, role=by.role)
     if request.method != "POST":
         check_acts("hold.placed", viewer=by.party, now=now, is_person=True)
-        first = {name: request.GET.get(name, "") for name in ("url", "signal")}
-        return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=first)})
+        initial = {name: request.GET.get(name, "") for name in ("url", "signal")}
+        return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=initial)})
     form = HoldForm(request.POST)
     body = form.order(now) if form.is_valid() else None
     if body is not None:

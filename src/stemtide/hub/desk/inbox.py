@@ -34,21 +34,21 @@ _BEFORE_SENDING = frozenset(
 STATES = tuple(
     referral_state for referral_state in ReferralState if referral_state not in _BEFORE_SENDING
 )
-"""States of referrals that a provider meets."""
+"""States of referrals that a provider sees."""
 
 GROUPS = {
     "": tuple(state for state in STATES if state in rules.AWAITING),
     "decided": tuple(state for state in STATES if state not in rules.AWAITING),
     "all": STATES,
 }
-"""States that are asked for together. Asked for nothing, the inbox shows what waits."""
+"""Groups of states that can be selected; the default, "", selects those that wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order. address: of its page; "" where this hub has none. is_waiting: for the provider.
+    """One order. address: of its page, "" if this hub has none. is_waiting: for the provider.
 
-    stands: its state, or that its hour is over.
+    stands: its state, or "over" if its hour is over.
     """
 
     head: OrderHead
@@ -59,7 +59,7 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What waits in an inbox: never one number for orders and referrals. new: unacknowledged."""
+    """The number of open items, orders and referrals apart. new: not yet acknowledged."""
 
     invitations: int
     orders: int
@@ -70,47 +70,47 @@ class Counts:
 @require_safe
 @signed_in
 def inbox(request: SignedInRequest) -> HttpResponse:
-    """Everything that was sent to the reader's provider."""
-    return render(request, "desk/inbox/inbox.html", _facts(request))
+    """Show everything that was sent to the reader's provider."""
+    return render(request, "desk/inbox/inbox.html", _context(request))
 
 
 @require_safe
 @signed_in
 def blocks(request: SignedInRequest) -> HttpResponse:
-    """The parts of the inbox that change, for HTMX to swap in."""
-    return render(request, "desk/inbox/_blocks.html", {**_facts(request), "is_fragment": True})
+    """Render the parts of the inbox that change, for HTMX to swap in."""
+    return render(request, "desk/inbox/_blocks.html", {**_context(request), "is_fragment": True})
 
 
 def counts_of(request: SignedInRequest) -> Counts:
-    """What waits in the inbox of the reader's party."""
+    """Return the number of open items in the inbox of the reader's party."""
     viewer = request.user.party
-    found = reads.waiting(viewer=viewer)
+    waiting = reads.waiting(viewer=viewer)
     return Counts(
         invitations=len(crises.invitations(viewer=viewer)),
         orders=orders.waiting(viewer=viewer),
-        referrals=found.number,
-        new=found.new,
+        referrals=waiting.number,
+        new=waiting.new,
     )
 
 
 def states_asked(word: str) -> tuple[ReferralState, ...]:
-    """The states that a word in an address asks for."""
+    """Return the referral states that a value of ?state= selects."""
     return GROUPS.get(word) or tuple(state for state in STATES if state.value == word) or GROUPS[""]
 
 
 def page_asked(request: SignedInRequest) -> int:
-    """The number of the page that is asked for."""
+    """Return the page number of the query string; 1 if it is missing or invalid."""
     page = request.GET.get("page", "1")
     return int(page) if page.isdecimal() and len(page) < 6 else 1  # noqa: PLR2004  # digits
 
 
-def _facts(request: SignedInRequest) -> dict[str, object]:
-    """What the inbox shows."""
+def _context(request: SignedInRequest) -> dict[str, object]:
+    """Return the template context of the inbox."""
     viewer, by = request.user.party, actor_of(request)
     rules.check_inbox(by.kind)
-    asked = {name: request.GET.get(name, "")[:60] for name in ("orders", "state", "reference")}
-    reference = asked["reference"].strip()
-    states = states_asked("all" if reference and not asked["state"] else asked["state"])
+    query = {name: request.GET.get(name, "")[:60] for name in ("orders", "state", "reference")}
+    reference = query["reference"].strip()
+    states = states_asked("all" if reference and not query["state"] else query["state"])
     number = page_asked(request)
     rows, more = reads.singles(
         viewer=viewer, states=states, reference=reference, limit=AT_ONCE, page=number
@@ -118,11 +118,11 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
     return {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
-        "asked": asked,
+        "asked": query,
         "query": request.GET.urlencode(),
         "counts": counts_of(request),
         "invitations": crises.invitations(viewer=viewer, role=by.role),
-        "orders": _orders(request, is_all=asked["orders"] == "all"),
+        "orders": _orders(request, is_all=query["orders"] == "all"),
         "parcels": [] if reference else _parcels(request, states=states),
         "rows": rows,
         "states": [(state.value, PHRASES["referral_in"][state]) for state in STATES],
@@ -133,32 +133,32 @@ def _facts(request: SignedInRequest) -> dict[str, object]:
 
 
 def _orders(request: SignedInRequest, *, is_all: bool) -> list[OrderRow]:
-    """Orders, those whose hour ends first on top; without those that ended, unless asked for."""
+    """Return orders by the end of their hour; ended ones only if is_all."""
     now = datetime.now(UTC)
     rows = [
         OrderRow(
-            one,
-            address=address("order", one.id),
-            stands="over" if one.due_at and one.due_at < now else one.state.value,
-            is_waiting=one.state in _WAITING_ORDERS,
+            head,
+            address=address("order", head.id),
+            stands="over" if head.due_at and head.due_at < now else head.state.value,
+            is_waiting=head.state in _WAITING_ORDERS,
         )
-        for one in orders.inbox(viewer=request.user.party)
+        for head in orders.inbox(viewer=request.user.party)
     ]
     return [row for row in rows if row.is_waiting or is_all]
 
 
 def _parcels(request: SignedInRequest, *, states: tuple[ReferralState, ...]) -> list[Parcel]:
-    """Batches in which a referral stands in one of some states."""
-    found = reads.parcels(viewer=request.user.party)
-    return [one for one in found if not one.counts.keys().isdisjoint(states)]
+    """Return batches with at least one referral in the given states."""
+    parcels = reads.parcels(viewer=request.user.party)
+    return [parcel for parcel in parcels if not parcel.counts.keys().isdisjoint(states)]
 
 
 def uuids(request: SignedInRequest, name: str) -> list[UUID]:
-    """The ids that came with a form, without what is none."""
-    found = []
+    """Return the ids that a form sent under a name; invalid ones are left out."""
+    uids = []
     for text in request.POST.getlist(name):
         try:
-            found.append(UUID(text))
+            uids.append(UUID(text))
         except ValueError:
             continue
-    return found
+    return uids

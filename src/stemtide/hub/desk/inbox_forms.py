@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people at a provider fill in: an answer to one referral or to several, and beside it."""
+"""Forms for a provider: answer one referral or several, acknowledge, reinstate."""
 
 import re
 from collections.abc import Collection
@@ -29,11 +29,11 @@ PARTS: dict[str, frozenset[Answer]] = {
     "reason": frozenset({Answer.REFUSED}),
     "question": frozenset({Answer.NEEDS_CONTEXT}),
 }
-"""Fields that belong to some answers alone."""
+"""Fields that only some answers have."""
 
 
 class AnswerForm(OrderForm):
-    """What became of referred content. All fields are shown where a browser cannot hide some."""
+    """The answer to a referral. Without JavaScript, the fields of all answers are shown."""
 
     answer = forms.ChoiceField(
         label=_("What do you say?"),
@@ -76,80 +76,84 @@ class AnswerForm(OrderForm):
 
     def __init__(self, *args: Any, answers: Collection[Answer] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        said = PHRASES["referral_answer"]
+        labels = PHRASES["referral_answer"]
         self.fields["answer"].choices = [  # type: ignore[attr-defined]  # a choice field
-            (answer.value, said[answer]) for answer in Answer if answer in answers
+            (answer.value, labels[answer]) for answer in Answer if answer in answers
         ]
         if Answer.NEEDS_CONTEXT not in answers:
             del self.fields["question"]
 
     def order(self) -> AnswerIn | None:
-        """What the room is asked to do; None where it is refused: then the form says why.
+        """Return the message for the room; None if it is invalid (the form then shows why).
 
-        A field of another answer is left out where it holds only what was filled in beforehand.
+        A field of another answer is ignored if it holds only its initial value.
         """
-        said = self.cleaned_data
-        answer = Answer(said["answer"])
+        form_data = self.cleaned_data
+        answer = Answer(form_data["answer"])
         self._check_parts(answer)
         if self.errors:
             return None
-        own = {name: said.get(name) for name, answers in PARTS.items() if answer in answers}
-        if "countries" in own:
-            own["countries"] = self._countries()
-        if "reason" in own:
-            own["reason"] = RefusalReason(said["reason"])
-        found: AnswerIn | None = self.read(
-            AnswerIn, answer=answer, note=said["note"], reference=said["reference"].strip(), **own
+        parts = {name: form_data.get(name) for name, answers in PARTS.items() if answer in answers}
+        if "countries" in parts:
+            parts["countries"] = self._countries()
+        if "reason" in parts:
+            parts["reason"] = RefusalReason(form_data["reason"])
+        message: AnswerIn | None = self.read(
+            AnswerIn,
+            answer=answer,
+            note=form_data["note"],
+            reference=form_data["reference"].strip(),
+            **parts,
         )
-        return found
+        return message
 
     def _countries(self) -> tuple[str, ...]:
-        """The countries, as they were written."""
+        """Return the country codes as they were entered, in capitals."""
         return tuple(re.findall(r"[^\s,;]+", self.cleaned_data["countries"].upper()))
 
     def _check_parts(self, answer: Answer) -> None:
-        """Each answer says what it needs, and nothing of another; the form says what is wrong."""
-        said = self.cleaned_data
+        """Check that this answer's fields are filled in, and other answers' fields are not."""
+        form_data = self.cleaned_data
         for name, answers in PARTS.items():
-            if answer not in answers and name in self.changed_data and said.get(name):
+            if answer not in answers and name in self.changed_data and form_data.get(name):
                 self.add_error(name, _("This belongs to another answer: empty it, or choose that."))
-        if answer is Answer.GEO_BLOCKED and not said.get("countries"):
+        if answer is Answer.GEO_BLOCKED and not form_data.get("countries"):
             self.add_error("countries", _("Say in which countries."))
         elif answer is Answer.GEO_BLOCKED and any(
             len(country) != 2  # noqa: PLR2004  # ISO 3166-1 alpha-2
             for country in self._countries()
         ):
             self.add_error("countries", _("Two letters each, as in: BE, NL"))
-        if answer is Answer.REFUSED and not said.get("reason"):
+        if answer is Answer.REFUSED and not form_data.get("reason"):
             self.add_error("reason", _("Choose a reason."))
-        is_other = answer is Answer.REFUSED and said.get("reason") == RefusalReason.OTHER
-        if is_other and not said.get("note", "").strip():
+        is_other = answer is Answer.REFUSED and form_data.get("reason") == RefusalReason.OTHER
+        if is_other and not form_data.get("note", "").strip():
             self.add_error("note", _("Say in words why."))
-        if answer is Answer.NEEDS_CONTEXT and not said.get("question"):
+        if answer is Answer.NEEDS_CONTEXT and not form_data.get("question"):
             self.add_error("question", _("Say what you must know."))
 
 
 class AcknowledgeForm(OrderForm):
-    """Say that a person has it."""
+    """Acknowledge a referral: a person has seen it."""
 
     reference = forms.CharField(
         label=_("Your own reference (may stay empty)"), required=False, max_length=100
     )
 
     def order(self) -> AcknowledgeIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: AcknowledgeIn | None = self.read(AcknowledgeIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: AcknowledgeIn | None = self.read(AcknowledgeIn, **self.cleaned_data)
+        return message
 
 
 class ReinstateForm(OrderForm):
-    """Say that the content is there again."""
+    """Report that the content is online again."""
 
     note = forms.CharField(
         label=_("Why? (may stay empty)"), help_text=_IMPERSONAL, required=False, max_length=500
     )
 
     def order(self) -> ReinstateIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: ReinstateIn | None = self.read(ReinstateIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: ReinstateIn | None = self.read(ReinstateIn, **self.cleaned_data)
+        return message

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A referral as its provider reads it: what is asked, what is known of it, and the answer."""
+"""One referral at its provider: the request, related information, and the answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from stemtide.protocol.words_referrals import Answer, ReceiptVia
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the hub knows that helps to answer. crisis: None where there is none to be seen."""
+    """Information that helps to answer. crisis: None if there is none that the viewer may see."""
 
     met: Met
     before: SaidBefore | None
@@ -42,41 +42,41 @@ class Known:
 @require_safe
 @signed_in
 def referral(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One referral. Opened by somebody who acts for the provider, it is received."""
+    """Show one referral. Opened by somebody who acts for the provider, it counts as received."""
     by, now = actor_of(request), datetime.now(UTC)
-    found = reads.referral(uid, viewer=by.party)
-    if found.provider != by.name:
+    referral_out = reads.referral(uid, viewer=by.party)
+    if referral_out.provider != by.name:
         return redirect("referral", uid=uid)
     may_receive = request.method == "GET" and by.role in rules.WRITING_ROLES
-    if may_receive and found.received_at is None:
+    if may_receive and referral_out.received_at is None:
         writes.record_receipt(uid, provider=by.party, via=ReceiptVia.DESK, at=now, by=by)
-    return render(request, "desk/inbox/referral.html", _facts(request, uid))
+    return render(request, "desk/inbox/referral.html", _context(request, uid))
 
 
 @require_safe
 @signed_in
 def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The parts of a referral's page that change, for HTMX to swap in."""
-    facts = {**_facts(request, uid), "is_fragment": True}
-    return render(request, "desk/inbox/_referral_blocks.html", facts)
+    """Render the parts of a referral's page that change, for HTMX to swap in."""
+    context = {**_context(request, uid), "is_fragment": True}
+    return render(request, "desk/inbox/_referral_blocks.html", context)
 
 
 @require_POST
 @signed_in
 @writing
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
-    """Acknowledge or answer a referral, or say that its content is there again."""
-    if verb not in _DO:
+    """Acknowledge or answer a referral, or report that its content is online again."""
+    if verb not in _WRITES:
         raise Http404
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
-    rules.check_hand(reads.facts(row, viewer=by.party), _HAND[verb], by=by)
+    rules.check_hand(reads.facts(row, viewer=by.party), _MOVE_OF_VERB[verb], by=by)
     form = _form(request, uid, verb=verb)
     body = form.order() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
     if body is not None:
         try:
-            _DO[verb](uid, body=body, by=by, now=datetime.now(UTC))
-        except ConflictError as error:  # the form that was sent stands on the page no more
+            _WRITES[verb](uid, body=body, by=by, now=datetime.now(UTC))
+        except ConflictError as error:  # the page no longer has the form
             messages.error(request, without_field(error))
             return redirect("inbox-referral", uid=uid)
         except InvalidError as error:
@@ -86,17 +86,17 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
             messages.success(request, _DONE[verb]())
             return redirect("inbox-referral", uid=uid)
     form.mark_errors()
-    facts = _facts(request, uid, bound={verb: form})
-    return render(request, "desk/inbox/referral.html", facts, status=422)
+    context = _context(request, uid, bound={verb: form})
+    return render(request, "desk/inbox/referral.html", context, status=422)
 
 
-_DO: dict[str, Callable[..., ReferralOut]] = {
+_WRITES: dict[str, Callable[..., ReferralOut]] = {
     "acknowledge": writes.acknowledge,
     "answer": writes.answer,
     "reinstate": writes.reinstate,
 }
-_HAND = {"acknowledge": "acknowledge", "answer": "remove", "reinstate": "reinstate"}
-"""A move of the machine whose hand each verb needs."""
+_MOVE_OF_VERB = {"acknowledge": "acknowledge", "answer": "remove", "reinstate": "reinstate"}
+"""The move of the state machine that each verb must be allowed."""
 
 _DONE = {
     "acknowledge": lambda: _("Acknowledged. The sender sees it."),
@@ -106,46 +106,48 @@ _DONE = {
 
 
 def _form(request: SignedInRequest, uid: UUID, *, verb: str) -> OrderForm:
-    """The form of a verb, filled in as it was sent."""
+    """Return the form of a verb, filled in with the request's data."""
     if verb == "answer":
         by = actor_of(request)
-        found = reads.referral(uid, viewer=by.party)
-        first = _beforehand(_known(found, by=by), found)
-        # All answers: one that is not open any more is refused with how the referral stands now.
-        return AnswerForm(request.POST, prefix=verb, answers=tuple(Answer), initial=first)
+        referral_out = reads.referral(uid, viewer=by.party)
+        initial = _initial_answer(_known_about(referral_out, by=by), referral_out)
+        # All answers: the write refuses one that is no longer open, and names the referral's state.
+        return AnswerForm(request.POST, prefix=verb, answers=tuple(Answer), initial=initial)
     kind = AcknowledgeForm if verb == "acknowledge" else ReinstateForm
     return kind(request.POST, prefix=verb)
 
 
 def _answers_open(request: SignedInRequest, uid: UUID) -> list[Answer]:
-    """The answers that the reader may give to a referral now."""
+    """Return the answers that the reader may give to a referral now."""
     by = actor_of(request)
     facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
     return [answer for answer in Answer if allows(rules.check_answer, facts, answer, by=by)]
 
 
-def _facts(
+def _context(
     request: SignedInRequest, uid: UUID, *, bound: dict[str, OrderForm] | None = None
 ) -> dict[str, object]:
-    """What the page shows. bound: a form that was sent and refused."""
+    """Return the template context. bound: a form that was sent and refused, by its verb."""
     by, now = actor_of(request), datetime.now(UTC)
-    found = reads.referral(uid, viewer=by.party)
+    referral_out = reads.referral(uid, viewer=by.party)
     rules.check_inbox(by.kind)
     facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
-    helpful = _known(found, by=by)
+    known = _known_about(referral_out, by=by)
     answers = _answers_open(request, uid)
     forms: dict[str, OrderForm] = {
         "acknowledge": AcknowledgeForm(prefix="acknowledge"),
-        "answer": AnswerForm(prefix="answer", answers=answers, initial=_beforehand(helpful, found)),
+        "answer": AnswerForm(
+            prefix="answer", answers=answers, initial=_initial_answer(known, referral_out)
+        ),
         "reinstate": ReinstateForm(prefix="reinstate"),
     }
     return {
         "now": now,
         "titles": titles_of(request),
-        "referral": found,
-        "known": helpful,
-        "is_blocked": helpful.met.counts.get(Outcome.BLOCKED, 0) > 0,
-        "steps": steps_of(found),
+        "referral": referral_out,
+        "known": known,
+        "is_blocked": known.met.counts.get(Outcome.BLOCKED, 0) > 0,
+        "steps": steps_of(referral_out),
         "may": {
             "answer": bool(answers),
             "acknowledge": allows(rules.check_move, facts, "acknowledge", by=by),
@@ -157,10 +159,10 @@ def _facts(
     }
 
 
-def _known(found: ReferralOut, *, by: Actor) -> Known:
-    """What is known that helps to answer."""
-    row = reads.find(found.id, viewer=by.party)
-    crisis = crises.crisis(found.crisis, viewer=by.party) if found.crisis else None
+def _known_about(referral_out: ReferralOut, *, by: Actor) -> Known:
+    """Return related information that helps to answer a referral."""
+    row = reads.find(referral_out.id, viewer=by.party)
+    crisis = crises.crisis(referral_out.crisis, viewer=by.party) if referral_out.crisis else None
     return Known(
         met=known.met(row, viewer=by.party),
         before=known.said_before(row, viewer=by.party),
@@ -168,35 +170,36 @@ def _known(found: ReferralOut, *, by: Actor) -> Known:
     )
 
 
-def _beforehand(helpful: Known, found: ReferralOut) -> dict[str, object]:
-    """What the form of the answer holds when it opens: the page says from where each is.
+def _initial_answer(known: Known, referral_out: ReferralOut) -> dict[str, object]:
+    """Return initial values of the answer's form; the page says where each value comes from.
 
-    1. What the provider answered before about the same address. Not under which reference: two
-       senders who were told the same one would learn that they ask about the same.
+    1. The provider's earlier answer about the same URL. Not its reference: two senders with the
+    same
+    reference would learn that they ask about the same content.
     2. That its agents blocked the content, since when; and the countries of the crisis.
-    3. Its own reference of this referral. One that was answered begins empty otherwise.
+    3. Its own reference of this referral. An answered referral starts empty otherwise.
     """
-    if found.answer is not None:
-        return {"reference": found.provider_reference}
-    first: dict[str, object] = {}
-    if helpful.crisis is not None:
-        first["countries"] = ", ".join(helpful.crisis.countries)  # 2
-    if helpful.met.counts.get(Outcome.BLOCKED):
-        first |= {"answer": Answer.REMOVED.value, "measure_at": _to_minute(helpful.met.first_at)}
-    if helpful.before is not None:  # 1
-        said = helpful.before
-        first |= {
-            "answer": said.answer.value,
-            "measure_at": _to_minute(said.measure_at),
-            "reason": said.reason.value if said.reason else "",
+    if referral_out.answer is not None:
+        return {"reference": referral_out.provider_reference}
+    initial: dict[str, object] = {}
+    if known.crisis is not None:
+        initial["countries"] = ", ".join(known.crisis.countries)  # 2
+    if known.met.counts.get(Outcome.BLOCKED):
+        initial |= {"answer": Answer.REMOVED.value, "measure_at": _to_minute(known.met.first_at)}
+    if known.before is not None:  # 1
+        earlier = known.before
+        initial |= {
+            "answer": earlier.answer.value,
+            "measure_at": _to_minute(earlier.measure_at),
+            "reason": earlier.reason.value if earlier.reason else "",
         }
-        if said.countries:
-            first["countries"] = ", ".join(said.countries)
-    if found.provider_reference:  # 3
-        first["reference"] = found.provider_reference
-    return first
+        if earlier.countries:
+            initial["countries"] = ", ".join(earlier.countries)
+    if referral_out.provider_reference:  # 3
+        initial["reference"] = referral_out.provider_reference
+    return initial
 
 
-def _to_minute(moment: datetime | None) -> datetime | None:
-    """A moment as a field for it holds it: a browser sends no seconds back."""
-    return moment.replace(second=0, microsecond=0) if moment else None
+def _to_minute(at: datetime | None) -> datetime | None:
+    """Return a time without seconds: browsers send none back from a datetime field."""
+    return at.replace(second=0, microsecond=0) if at else None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a provider's inbox says of referrals and, in other words and colours, of removal orders.
+"""Labels and colours of a provider's inbox, for referrals and, separately, removal orders.
 
-And what re-checks say, to both sides. No word here stands for both kinds of request.
+And of re-checks, for both sides. No label here is used for both kinds of request.
 """
 
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         Reason.EXERCISE: _("an exercise: nothing is visited"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 
 LOOKS: dict[str, dict[str, str]] = {
     "referral_in": {
@@ -93,4 +93,4 @@ LOOKS: dict[str, dict[str, str]] = {
     "verdict": {Verdict.GONE: "good", Verdict.THERE: "bad", "returned": "bad"},
     "visit": {Verdict.GONE: "good", Verdict.THERE: "bad"},
 }
-"""How a word looks beside its text; what is not listed looks calm."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

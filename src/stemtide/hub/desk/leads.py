@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leads to a threat to life at the desk: for sender, addressees and agencies alone."""
+"""Leads (reports of a threat to life) at the desk: for sender, addressees and agencies only."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -30,7 +30,7 @@ _DUTIES = (LeadBasis.TCO_14_5, LeadBasis.DSA_18)
 
 
 def leads_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
-    """What the block of a crisis' leads needs: those that the reader may see, and no trace else."""
+    """Return the template context of a crisis' leads: only those that the reader may see."""
     by = actor_of(request)
     return {
         "now": datetime.now(UTC),
@@ -44,19 +44,19 @@ def leads_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
 
 
 def reads_them(by: Actor) -> bool:
-    """Whether somebody's role reads leads at all."""
+    """Whether the person's role may read leads."""
     return rules.allows(rules.check_read, by.role)
 
 
 @require_safe
 @signed_in
 def leads_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The leads of a crisis, to swap in."""
+    """Render the leads of a crisis, for HTMX to swap in."""
     return render(request, "desk/room/_leads.html", leads_facts(request, uid))
 
 
-def _all_facts(request: SignedInRequest) -> dict[str, object]:
-    """All leads that the reader may see."""
+def _all_context(request: SignedInRequest) -> dict[str, object]:
+    """Return the template context of all leads that the reader may see."""
     by = actor_of(request)
     return {
         "now": datetime.now(UTC),
@@ -72,26 +72,26 @@ def _all_facts(request: SignedInRequest) -> dict[str, object]:
 @require_safe
 @signed_in
 def leads(request: SignedInRequest) -> HttpResponse:
-    """All leads, the gravest that nobody has first."""
-    return render(request, "desk/leads.html", _all_facts(request))
+    """List all leads; the most urgent that nobody has received first."""
+    return render(request, "desk/leads.html", _all_context(request))
 
 
 @require_safe
 @signed_in
 def all_block(request: SignedInRequest) -> HttpResponse:
-    """The same list, to swap in."""
-    return render(request, "desk/room/_leads.html", _all_facts(request))
+    """Render the list of all leads, for HTMX to swap in."""
+    return render(request, "desk/room/_leads.html", _all_context(request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 @writing
 def report(request: SignedInRequest) -> HttpResponse:
-    """The form to report a lead, and what it sends."""
+    """Show the form to report a lead, and report the lead that it sends."""
     viewer, by = request.user.party, actor_of(request)
     rules.check_report(kind=by.kind, role=by.role)
     bases = _DUTIES if viewer.kind == PartyKind.PROVIDER else (LeadBasis.VOLUNTARY,)
-    to = [
+    recipients = [
         (party.name, party.title)
         for party in parties.parties(viewer=viewer)
         if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
@@ -99,14 +99,14 @@ def report(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         check_acts("lead.reported", viewer=viewer, now=datetime.now(UTC), is_person=True)
         crisis = uuid_or_none(request.GET.get("crisis"))
-        first = {"crisis": crisis, "exercise": request.GET.get("exercise") == "1"}
-        form = LeadForm(bases=bases, parties=to, initial=first)
+        initial = {"crisis": crisis, "exercise": request.GET.get("exercise") == "1"}
+        form = LeadForm(bases=bases, parties=recipients, initial=initial)
         return render(request, "desk/lead_new.html", {"form": form})
-    form = LeadForm(request.POST, bases=bases, parties=to)
+    form = LeadForm(request.POST, bases=bases, parties=recipients)
     body = form.order() if form.is_valid() else None
     if body is not None:
         try:
-            made = writes.report_lead(body, by=by, now=datetime.now(UTC))
+            lead_out = writes.report_lead(body, by=by, now=datetime.now(UTC))
         except InvalidError as error:
             form.add_error(
                 error.field if error.field in form.fields else None, without_field(error)
@@ -115,7 +115,7 @@ def report(request: SignedInRequest) -> HttpResponse:
             form.add_error(None, in_words(error))
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))
-            return redirect("lead", uid=made.id)
+            return redirect("lead", uid=lead_out.id)
     form.mark_errors()
     return render(request, "desk/lead_new.html", {"form": form}, status=422)
 
@@ -123,40 +123,40 @@ def report(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One lead, its clocks, and the forms to move it on."""
+    """Show one lead, its deadlines, and the forms to move it on."""
     rules.check_read(actor_of(request).role)
-    found = reads.lead(uid, viewer=request.user.party)
+    lead_out = reads.lead(uid, viewer=request.user.party)
     others = [
         (party.name, party.title)
         for party in parties.parties(viewer=request.user.party)
         if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
         and party.pk != request.user.party.pk
     ]
-    facts = {
+    context = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
-        "lead": found,
+        "lead": lead_out,
         "pass_form": PassForm(parties=others),
         "close_form": CloseLeadForm(),
-        **_allowed(found, request=request),
+        **_allowed(lead_out, request=request),
     }
-    return render(request, "desk/lead.html", facts)
+    return render(request, "desk/lead.html", context)
 
 
-def _allowed(found: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
-    """Which forms to show, by the rules that the writes enforce."""
+def _allowed(lead_out: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
+    """Return which forms to show, by the rules that the writes enforce."""
     by = actor_of(request)
-    recipients = {found.addressed_to, found.copied_to, found.passed_to} - {None}
+    recipients = {lead_out.addressed_to, lead_out.copied_to, lead_out.passed_to} - {None}
     facts = rules.LeadFacts(
-        state=found.state,
-        sent_by=found.sent_by,
+        state=lead_out.state,
+        sent_by=lead_out.sent_by,
         recipients=frozenset(recipient for recipient in recipients if recipient),
     )
-    me = {"name": by.party.name, "kind": by.kind, "role": by.role}
+    actor = {"name": by.party.name, "kind": by.kind, "role": by.role}
     return {
-        "may_receive": rules.allows(rules.check_receive, facts, **me),
-        "may_pass_on": rules.allows(rules.check_pass_on, facts, **me),
-        "may_close": rules.allows(rules.check_close, facts, **me),
+        "may_receive": rules.allows(rules.check_receive, facts, **actor),
+        "may_pass_on": rules.allows(rules.check_pass_on, facts, **actor),
+        "may_close": rules.allows(rules.check_close, facts, **actor),
     }
 
 
@@ -164,7 +164,7 @@ def _allowed(found: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
 @signed_in
 @writing
 def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Say that somebody has it."""
+    """Confirm that the party has received a lead."""
     carry_out(
         request,
         lambda: writes.receive_lead(uid, by=actor_of(request), now=datetime.now(UTC)),
@@ -177,8 +177,8 @@ def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @writing
 def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Give it to those who can act."""
-    form = PassForm(request.POST, parties=[(one, one) for one in titles_of(request)])
+    """Pass a lead on to a party that can act."""
+    form = PassForm(request.POST, parties=[(name, name) for name in titles_of(request)])
     if not form.is_valid():
         return redirect("lead", uid=uid)
     body = form.order()
@@ -194,7 +194,7 @@ def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @writing
 def close(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Say what became of it."""
+    """Close a lead with its outcome."""
     form = CloseLeadForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Choose an outcome."))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lock on signing in: what counts as a failure of whom, by django-axes.
+"""The sign-in lock, by django-axes: counts failures by account and by network.
 
-Failures count for the account and for the network that they come from. A locked account, or
-network, is asked for no password and no code; passkeys and organisations open it as before.
+A locked account or network may try no password and no code; passkeys and sign-in through an
+organisation still work.
 """
 
 from typing import Any
@@ -19,19 +19,19 @@ from stemtide.hub.parties.rules_people import FAILURES, NETWORK_FAILURES
 
 
 def network_of_caller(request: HttpRequest) -> str | None:
-    """Return the network that failures of a request count for; None where it is not known."""
+    """Return the network that a request's failures count for; None if it is not known."""
     if not settings.NETWORKS_ARE_KNOWN:
         return None
     return networks.network_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 def is_locked(request: HttpRequest, email: str) -> bool:
-    """Whether no password and no code is tried for an address, or from a request's network."""
+    """Whether the account, or the request's network, may not try passwords and codes."""
     return not AxesProxyHandler.is_allowed(request, {"username": email})
 
 
 class SignInLock(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
-    """Failures in the database, counted for the account and for the network."""
+    """Sign-in failures in the database, counted by account and by network."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
         """Return the failures of the account, or of the network scaled to the account's limit."""
@@ -44,13 +44,13 @@ class SignInLock(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type
         sender: object,
         credentials: dict[str, Any],
         request: HttpRequest | None = None,
-        **facts: object,
+        **extra: object,
     ) -> None:
-        """Count a failure; where it locks the account, have its person told."""
+        """Count a failure; if it locks the account, alert its person."""
         if request is None or request.axes_locked_out:  # type: ignore[attr-defined]  # axes sets it
             return
         with writes_locks.one_failure():
-            super().user_login_failed(sender, credentials, request, **facts)
+            super().user_login_failed(sender, credentials, request, **extra)
         account, _ = self.get_user_attempts(request, credentials)
         if _sum(account) >= FAILURES:
             writes_locks.note_lock(
@@ -60,5 +60,5 @@ class SignInLock(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type
 
 
 def _sum(attempts: QuerySet[Any]) -> int:
-    """Return how many failures some rows hold."""
+    """Return the number of failures in some rows."""
     return attempts.aggregate(failures=Sum("failures_since_start"))["failures"] or 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a preview: for a purpose, behind its veil first, without it after a second act."""
+"""Viewing a preview of content: state a purpose, see it blurred, then reveal it."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -29,11 +29,11 @@ from stemtide.protocol.previews import MAX_EXCERPT_CHARS, MAX_STILL_BYTES, Previ
 from stemtide.protocol.words import Role
 
 _SANDBOX = "default-src 'none'; sandbox"
-"""The policy of a picture that is opened by itself: it is a picture and nothing else."""
+"""Content-Security-Policy of a picture that is opened by itself: nothing may run or load."""
 
 
 class LookForm(MarkedForm):
-    """What a look is for."""
+    """The purpose of viewing a preview."""
 
     purpose = forms.ChoiceField(
         label=gettext_lazy("What do you look for?"),
@@ -57,44 +57,47 @@ class PreviewForm(MarkedForm):
     )
 
     def clean_still(self) -> "UploadedFile[Any] | None":
-        """A picture that is not too large to be read."""
+        """Refuse a picture that is too large."""
         file: UploadedFile[Any] | None = self.cleaned_data["still"]
         if file is not None and (file.size or 0) > MAX_STILL_BYTES:
             raise forms.ValidationError(_("A picture has at most 4 MiB here: send a smaller one."))
         return file
 
     def clean(self) -> dict[str, Any]:
-        """One of both."""
-        said: dict[str, Any] = super().clean() or {}
-        if bool(said.get("still")) is bool(said.get("excerpt")):
+        """Require either a picture or an excerpt, not both."""
+        form_data: dict[str, Any] = super().clean() or {}
+        if bool(form_data.get("still")) is bool(form_data.get("excerpt")):
             self.add_error("still", _("Give either a picture or an excerpt."))
-        return said
+        return form_data
 
     def order(self, *, now: datetime) -> PreviewIn:
-        """The preview. raises: ValidationError."""
-        said = self.cleaned_data
-        ends = now + timedelta(days=said["days"]) - timedelta(seconds=1)
-        if said["still"]:
-            sent = base64.b64encode(said["still"].read()).decode()
-            return PreviewIn(still=sent, expires_at=ends)
-        return PreviewIn(excerpt=said["excerpt"], expires_at=ends)
+        """Return the message for the room.
+
+        raises: ValidationError.
+        """
+        form_data = self.cleaned_data
+        expires_at = now + timedelta(days=form_data["days"]) - timedelta(seconds=1)
+        if form_data["still"]:
+            still = base64.b64encode(form_data["still"].read()).decode()
+            return PreviewIn(still=still, expires_at=expires_at)
+        return PreviewIn(excerpt=form_data["excerpt"], expires_at=expires_at)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def new(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Ask what a look is for; begin it."""
+    """Ask for the purpose of a view, then open it."""
     by, now = actor_of(request), datetime.now(UTC)
     row = signals.find(uid, viewer=by.party)
     rules.check_look(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
-    assert row.crisis is not None  # noqa: S101  # nobody is in the room of no crisis
+    assert row.crisis is not None  # noqa: S101  # check_look refuses signals without a crisis
     form = LookForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         purpose = Purpose(form.cleaned_data["purpose"])
         return redirect("look", uid=writes.open_look(uid, purpose=purpose, by=by, now=now))
     form.mark_errors()
     cluster = clusters.cluster_of(uid, crisis=row.crisis.uid, viewer=by.party)
-    facts = {
+    context = {
         "form": form,
         "signal": uid,
         "crisis": row.crisis.uid,
@@ -105,38 +108,40 @@ def new(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "exposure": reads.exposure(row.crisis.uid, by=by, now=now),
     }
     return render(
-        request, "desk/look_new.html", facts, status=422 if request.method == "POST" else 200
+        request, "desk/look_new.html", context, status=422 if request.method == "POST" else 200
     )
 
 
 @require_safe
 @signed_in
 def look(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """A look: the veil, or what was behind it."""
+    """Show a preview: blurred, or revealed."""
     by, now = actor_of(request), datetime.now(UTC)
-    found = reads.look(uid, by=by, now=now)
+    look_out = reads.look(uid, by=by, now=now)
     excerpts = {}
-    if found.revealed_at:
+    if look_out.revealed_at:
         keys = keys_in(settings.MEDIA_KEY_FILE)
         excerpts = {
-            one: reads.content(uid, one, by=by, now=now, keys=keys).decode()
-            for one, kind in found.previews
+            preview: reads.content(uid, preview, by=by, now=now, keys=keys).decode()
+            for preview, kind in look_out.previews
             if kind == "excerpt"
         }
-    facts = {
-        "look": found,
+    context = {
+        "look": look_out,
         "now": now,
-        "ends_at": (found.revealed_at or found.opened_at) + rules.LOOK_LASTS,
-        "shown": [(one, kind, excerpts.get(one, "")) for one, kind in found.previews],
-        "exposure": reads.exposure(found.crisis, by=by, now=now),
+        "ends_at": (look_out.revealed_at or look_out.opened_at) + rules.LOOK_LASTS,
+        "shown": [
+            (preview, kind, excerpts.get(preview, "")) for preview, kind in look_out.previews
+        ],
+        "exposure": reads.exposure(look_out.crisis, by=by, now=now),
     }
-    return render(request, "desk/look.html", facts)
+    return render(request, "desk/look.html", context)
 
 
 @require_POST
 @signed_in
 def reveal(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Lift the veil."""
+    """Reveal a preview."""
     try:
         writes.reveal(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
@@ -148,7 +153,7 @@ def reveal(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @require_safe
 @signed_in
 def still(request: SignedInRequest, uid: UUID, preview: UUID) -> HttpResponse:
-    """The picture of a look as its page draws it, for this session and this moment only."""
+    """Return the picture of a revealed preview, for this session and this moment only."""
     content = reads.content(
         uid,
         preview,
@@ -156,19 +161,19 @@ def still(request: SignedInRequest, uid: UUID, preview: UUID) -> HttpResponse:
         now=datetime.now(UTC),
         keys=keys_in(settings.MEDIA_KEY_FILE),
     )
-    answer = HttpResponse(content, content_type="image/jpeg")
-    answer.headers["Content-Security-Policy"] = _SANDBOX
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Content-Disposition"] = "inline"
-    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    response = HttpResponse(content, content_type="image/jpeg")
+    response.headers["Content-Security-Policy"] = _SANDBOX
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @require_safe
 @signed_in
 def counts(request: SignedInRequest) -> HttpResponse:
-    """How much a party's people looked at, day by day: counts, no names."""
+    """Show how many previews a party's people viewed each day: counts without names."""
     rules.check_see_counts(Role(request.user.role))
     days = reads.days_of_looks(viewer=request.user.party)
     return render(request, "desk/look_counts.html", {"days": days})
@@ -187,14 +192,14 @@ def send(request: SignedInRequest, uid: UUID) -> HttpResponse:
         messages.success(request, _("The preview is kept, encrypted, until its date."))
         return redirect("signal", uid=uid)
     form.mark_errors()
-    facts = {"form": form, "signal": uid, "most": settings.MEDIA_MAX_DAYS}
+    context = {"form": form, "signal": uid, "most": settings.MEDIA_MAX_DAYS}
     return render(
-        request, "desk/preview_send.html", facts, status=422 if request.method == "POST" else 200
+        request, "desk/preview_send.html", context, status=422 if request.method == "POST" else 200
     )
 
 
 def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
-    """Send it; what is wrong is said in the form."""
+    """Send a preview. Return whether it was accepted; the form shows why not."""
     try:
         writes.add(
             uid,
@@ -217,11 +222,11 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
 @require_POST
 @signed_in
 def destroy(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Destroy a preview before its date."""
+    """Destroy a preview before its expiry date."""
     try:
-        gone = writes.destroy(uid, by=actor_of(request), now=datetime.now(UTC))
+        preview = writes.destroy(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
         messages.error(request, in_words(error))
         return redirect("crises")
     messages.success(request, _("The preview is destroyed."))
-    return redirect("signal", uid=gone.signal)
+    return redirect("signal", uid=preview.signal)

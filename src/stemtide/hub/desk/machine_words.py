@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the stored words of exchanges and webhooks, and how grave they look."""
+"""Labels and colours for the states of exchanges and webhooks."""
 
 from typing import TYPE_CHECKING
 
@@ -90,4 +90,4 @@ REASONS = (
         "the key that looked after it was revoked or has expired: resume it with another one"
     ),
 )
-"""Why a webhook was given up, as its rules say it in English: collected from here."""
+"""Reasons of the rules for disabling a webhook, listed here for the translators."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages that the bar leads to."""
+"""The pages in the navigation bar."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ PAGES = (
     ("look-counts", _("Looks")),
     ("search", _("Search")),
 )
-"""Names of addresses, in the order of the bar. One that this hub does not have is left out."""
+"""URL names and titles, in the order of the bar. Names without a URL are left out."""
 
 CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
@@ -39,7 +39,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "look-counts": check_see_counts,
     "webhooks": check_look_after,
 }
-"""Pages that a role may not open: the same rule opens them and shows the way there."""
+"""Pages that some roles may not open: the same rule guards the page and its link."""
 
 WHOSE: dict[str, frozenset[PartyKind]] = {
     "inbox": frozenset({PartyKind.PROVIDER}),
@@ -47,12 +47,12 @@ WHOSE: dict[str, frozenset[PartyKind]] = {
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
     "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},
 }
-"""Pages that some kinds of party alone are led to: what a provider was sent is in its inbox."""
+"""Pages that only some kinds of party see in the bar: a provider has its inbox instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One page in the bar. is_here: the page that is shown is this one, or lies below it."""
+    """One page in the bar. is_here: the current page is this one, or is below it."""
 
     name: str
     title: str
@@ -61,23 +61,23 @@ class Place:
 
 
 def places(path: str, *, role: Role, kind: PartyKind) -> list[Place]:
-    """The pages, for a person in a role at a kind of party, and the page shown at a path."""
-    found = []
+    """Return the pages for a role and a kind of party; path: of the current page."""
+    links = []
     for name, title in PAGES:
         if name in CHECKS and not allows(CHECKS[name], role):
             continue
         if name in WHOSE and kind not in WHOSE[name]:
             continue
-        there = address(name)
-        if not there:
+        url = address(name)
+        if not url:
             continue
-        is_here = path == there or (there != "/" and path.startswith(f"{there}/"))
-        found.append(Place(name, str(title), there, is_here))
-    return found
+        is_here = path == url or (url != "/" and path.startswith(f"{url}/"))
+        links.append(Place(name, str(title), url, is_here))
+    return links
 
 
 def address(name: str, *parts: object) -> str:
-    """The address of a page; "" where this hub has none of that name."""
+    """Return the URL of a page; "" if this hub has no page of that name."""
     try:
         return reverse(name, args=parts)
     except NoReverseMatch:

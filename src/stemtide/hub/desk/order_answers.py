@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers to an order by Annex II or III, pre-filled with who the provider is; papers of all."""
+"""Answers to an order by Annex II or III, prefilled; and downloads of all its documents."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -35,125 +35,132 @@ _FORMS = {
         gettext_lazy("Answered by Annex III. The clock stands still."),
     ),
 }
-"""Answers by their names in addresses: the move, the write, and what is said when it is done."""
+"""Answers by their names in URLs: the move, the write, and the confirmation."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 @writing
 def answer(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
-    """The form of an answer, with what is known of it, and its sending."""
+    """Show the form of an answer, prefilled, and send the answer."""
     if name not in _FORMS:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     move, write, done = _FORMS[name]
-    found = reads.order(uid, viewer=by.party, now=now)
+    order = reads.order(uid, viewer=by.party, now=now)
     if request.method == "GET":
-        note_arrival(found, by=by, now=now)
+        note_arrival(order, by=by, now=now)
     if move not in reads.moves(reads.find(uid, viewer=by.party), by=by, now=now):
         return redirect("order", uid=uid)
     annex = form(f"tco-{name}")
-    known = reads_drafts.start_answer(annex.name, viewer=by.party, now=now)
-    asked = request.POST if request.method == "POST" else None
-    sent = AnnexForm(asked, annex=annex, values=known, prefix="annex")
-    said = _said(sent) if asked is not None and sent.is_valid() else None
-    if said is not None:
+    prefilled = reads_drafts.start_answer(annex.name, viewer=by.party, now=now)
+    post_data = request.POST if request.method == "POST" else None
+    annex_form = AnnexForm(post_data, annex=annex, values=prefilled, prefix="annex")
+    values = _answer_values(annex_form) if post_data is not None and annex_form.is_valid() else None
+    if values is not None:
         try:
-            write(uid, body=OrderAnswerIn(annex=said), by=by, now=now)
+            write(uid, body=OrderAnswerIn(annex=values), by=by, now=now)
         except InvalidError as error:
             field = error.field.removeprefix("annex.")
-            sent.add_error(field if field in sent.fields else None, without_field(error))
+            annex_form.add_error(
+                field if field in annex_form.fields else None, without_field(error)
+            )
         else:
             messages.success(request, str(done))
             return redirect("order", uid=uid)
-    return _show(request, uid, name=name, sent=sent)
+    return _page(request, uid, name=name, annex_form=annex_form)
 
 
-def _said(sent: AnnexForm) -> Values | None:
-    """What the answer says; None where something is wrong with it: then the form says what."""
-    found: Values = {
-        one: each for one, each in sent.written().items() if each not in (None, "", [])
+def _answer_values(annex_form: AnnexForm) -> Values | None:
+    """Return the values of an answer; None if the lint finds errors (the form shows them)."""
+    values: Values = {
+        name: value for name, value in annex_form.written().items() if value not in (None, "", [])
     }
-    flaws = answer_flaws(found, name=sent.annex.name)
-    for one in flaws:
-        sent.add_error(
-            one.field if one.field in sent.fields else None, filled(one.template, one.facts)
+    flaws = answer_flaws(values, name=annex_form.annex.name)
+    for flaw in flaws:
+        annex_form.add_error(
+            flaw.field if flaw.field in annex_form.fields else None,
+            filled(flaw.template, flaw.facts),
         )
-    return None if flaws else found
+    return None if flaws else values
 
 
-def _show(request: SignedInRequest, uid: UUID, *, name: str, sent: AnnexForm) -> HttpResponse:
-    """The page of the form."""
+def _page(request: SignedInRequest, uid: UUID, *, name: str, annex_form: AnnexForm) -> HttpResponse:
+    """Render the page of the form."""
     now = datetime.now(UTC)
-    sent.mark_errors()
-    facts = {
+    annex_form.mark_errors()
+    context = {
         "now": now,
         "titles": titles_of(request),
         "order": reads.order(uid, viewer=request.user.party, now=now),
         "name": name,
-        "annex": sent.annex,
-        "title": sent.annex.title.within(language()),
-        "form": sent,
+        "annex": annex_form.annex,
+        "title": annex_form.annex.title.within(language()),
+        "form": annex_form,
         "parts": [
-            (section.name, section.title.within(language()), [sent[each.name] for each in asked])
-            for section in sent.annex.sections
-            if (asked := [field for field in section.fields if not field.is_filled_in])
+            (
+                section.name,
+                section.title.within(language()),
+                [annex_form[field.name] for field in fields],
+            )
+            for section in annex_form.annex.sections
+            if (fields := [field for field in section.fields if not field.is_filled_in])
         ],
     }
     status = 422 if request.method == "POST" else 200
-    return render(request, "desk/orders/answer.html", facts, status=status)
+    return render(request, "desk/orders/answer.html", context, status=status)
 
 
 @require_safe
 @signed_in
 def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResponse:
-    """Annex I, or an answer, as a sealed PDF or as JSON. To the addressee it is a receipt."""
+    """Download Annex I or an answer, as sealed PDF or JSON; for the addressee this is receipt."""
     by, now = actor_of(request), datetime.now(UTC)
-    found = reads.order(uid, viewer=by.party, now=now)
-    annex, values = _document(found, name)
+    order = reads.order(uid, viewer=by.party, now=now)
+    annex, values = _document(order, name)
     if kind not in {"pdf", "json"} or annex is None:
         raise Http404
     if request.method == "GET":
-        note_arrival(found, by=by, now=now)
-    asked = request.GET.get("language", found.language)
-    spoken = asked if asked[:2] in LANGUAGES else language()
-    is_draft = found.issued_at is None
-    title = f"{found.reference or 'draft'}-{name}"
+        note_arrival(order, by=by, now=now)
+    requested = request.GET.get("language", order.language)
+    language_code = requested if requested[:2] in LANGUAGES else language()
+    is_draft = order.issued_at is None
+    title = f"{order.reference or 'draft'}-{name}"
     if kind == "json":
         body = form_json(
             form(annex),
             values,
-            language=spoken,
-            reference=found.reference,
-            is_exercise=found.exercise,
+            language=language_code,
+            reference=order.reference,
+            is_exercise=order.exercise,
         )
         return _file(body, name=f"{title}.json", media_type="application/json")
     pdf = form_pdf(
         form(annex),
         values,
-        language=spoken,
-        reference=found.reference,
-        is_exercise=found.exercise,
+        language=language_code,
+        reference=order.reference,
+        is_exercise=order.exercise,
         is_draft=is_draft,
     )
-    made = pdf if is_draft else own.sealed(pdf, reason=title, now=now)
-    return _file(made, name=f"{title}.pdf", media_type="application/pdf")
+    content = pdf if is_draft else own.sealed(pdf, reason=title, now=now)
+    return _file(content, name=f"{title}.pdf", media_type="application/pdf")
 
 
-def _document(found: OrderOut, name: str) -> tuple[str | None, Values]:
-    """The form that is asked for, and what stands in it; no form where there is none."""
+def _document(order: OrderOut, name: str) -> tuple[str | None, Values]:
+    """Return the requested annex and its values; (None, {}) if the order has none."""
     if name == "annex-1":
-        return "tco-annex-1", found.annex
+        return "tco-annex-1", order.annex
     number = name.removeprefix("answer-")
     if name.startswith("answer-") and number.isdecimal() and len(number) < 4:  # noqa: PLR2004  # digits
-        at = int(number) - 1
-        if 0 <= at < len(found.answers):
-            return found.answers[at].form, found.answers[at].values
+        index = int(number) - 1
+        if 0 <= index < len(order.answers):
+            return order.answers[index].form, order.answers[index].values
     return None, {}
 
 
 def _file(body: bytes, *, name: str, media_type: str) -> HttpResponse:
-    """Something to keep."""
-    made = HttpResponse(body, content_type=media_type)
-    made.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return made
+    """Return a response that downloads a file."""
+    response = HttpResponse(body, content_type=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

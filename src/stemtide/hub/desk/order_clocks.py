@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clocks of an order on its page: what is due when, and what was when."""
+"""Deadlines of an order, and its timeline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _UNDECIDED = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """One deadline. article: of the Regulation, where it stands."""
+    """One deadline. article: of Regulation (EU) 2021/784."""
 
     title: str
     at: datetime
@@ -27,7 +27,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that happened."""
+    """One event in the timeline."""
 
     title: str
     at: datetime
@@ -35,36 +35,36 @@ class Moment:
 
 
 def deadlines(order: OrderOut) -> list[Deadline]:
-    """What is due for an order, the hour apart: in the order of time."""
-    found = []
+    """Return the deadlines of an order other than the one-hour limit, sorted by time."""
+    due = []
     if order.state not in _OVER and order.state is not OrderState.UNDONE:
         if order.received_at and order.copies and not order.scrutinies:
             until = clocks.ask_scrutiny_until(order.received_at)
-            found.append(Deadline(_("The provider may ask for scrutiny until"), until, "Art. 4(4)"))
-        found += [
+            due.append(Deadline(_("The provider may ask for scrutiny until"), until, "Art. 4(4)"))
+        due += [
             Deadline(
                 _("An authority with a copy may examine it until"), copy.scrutiny_until, "Art. 4(3)"
             )
             for copy in order.copies
             if copy.scrutiny_until and not order.scrutinies
         ]
-    found += [
+    due += [
         Deadline(_("Scrutiny is decided by"), scrutiny.due_at, "Art. 4(3)")
         for scrutiny in order.scrutinies
         if scrutiny.state in _UNDECIDED
     ]
     if order.secret_until and order.state not in _OVER:
-        told = _("The content provider is not told before")
-        found.append(Deadline(told, order.secret_until, "Art. 11(3)"))
-    kept = order.preservation
-    if kept and kept.destroyed_at is None:
-        found.append(Deadline(_("What was removed is preserved until"), kept.until, "Art. 6"))
-    return sorted(found, key=lambda one: one.at)
+        title = _("The content provider is not told before")
+        due.append(Deadline(title, order.secret_until, "Art. 11(3)"))
+    preservation = order.preservation
+    if preservation and preservation.destroyed_at is None:
+        due.append(Deadline(_("What was removed is preserved until"), preservation.until, "Art. 6"))
+    return sorted(due, key=lambda deadline: deadline.at)
 
 
 def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
-    """What happened to an order, in the order of time. titles: parties' titles by name."""
-    told: list[tuple[str, datetime | None, str]] = [
+    """Return the timeline of an order, sorted by time. titles: titles of parties by name."""
+    events: list[tuple[str, datetime | None, str]] = [
         (_("drafted"), order.drafted_at, ""),
         (_("issued"), order.issued_at, ""),
         *[
@@ -82,13 +82,19 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
         (_("content reinstated"), order.reinstated_at, ""),
     ]
     for answer in order.answers:
-        told.append((str(PHRASES["annex"][answer.form]), answer.answered_at, ""))
-        told.append((_("the hour began anew"), answer.resumed_at, ""))
-    for one in order.scrutinies:
-        told.append(
-            (_("scrutiny opened"), one.opened_at, str(PHRASES["scrutiny_basis"][one.basis]))
+        events.append((str(PHRASES["annex"][answer.form]), answer.answered_at, ""))
+        events.append((_("the hour began anew"), answer.resumed_at, ""))
+    for scrutiny in order.scrutinies:
+        events.append(
+            (
+                _("scrutiny opened"),
+                scrutiny.opened_at,
+                str(PHRASES["scrutiny_basis"][scrutiny.basis]),
+            )
         )
-        told.append((_("infringement announced"), one.announced_at, ""))
-        told.append((_("scrutiny decided"), one.decided_at, str(PHRASES["scrutiny"][one.state])))
-    made = [Moment(title, at, note) for title, at, note in told if at is not None]
-    return sorted(made, key=lambda one: one.at)
+        events.append((_("infringement announced"), scrutiny.announced_at, ""))
+        events.append(
+            (_("scrutiny decided"), scrutiny.decided_at, str(PHRASES["scrutiny"][scrutiny.state]))
+        )
+    moments = [Moment(title, at, note) for title, at, note in events if at is not None]
+    return sorted(moments, key=lambda moment: moment.at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before an order leaves: begin a draft, fill Annex I in beside its lint, issue; inform before."""
+"""Drafts of removal orders: begin, fill in Annex I beside its lint, issue; prior information."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,15 +36,15 @@ from stemtide.protocol.referrals import Finding as Interest, SearchIn
 from stemtide.protocol.words import Duty, PartyKind
 
 BESIDE = ("emergency_ground", "language", "content_type", "ideology")
-"""Facts beside the form whose change by somebody else is noticed."""
+"""Fields outside Annex I whose change by somebody else is detected on saving."""
 
 SEARCHED = 10
-"""Addresses of a draft for which others' interests are looked up when its page is shown."""
+"""URLs of a draft for which other parties' interests are searched when its page is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that the lint says, in the reader's language."""
+    """One finding of the lint, in the reader's language."""
 
     field: str
     said: str
@@ -54,7 +54,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One field to fill in, with what the lint says of it."""
+    """One field to fill in, with the lint's findings about it."""
 
     field: forms.BoundField
     remarks: tuple[Remark, ...]
@@ -75,43 +75,43 @@ class Part:
 @signed_in
 @writing
 def new(request: SignedInRequest) -> HttpResponse:
-    """Begin a draft: to whom, and what. The rest is filled in with what is known."""
+    """Begin a draft from its addressee and content; known values are filled in."""
     by = actor_of(request)
     _check_issuer(by)
     if request.method != "POST":
-        first = {one: request.GET.get(one, "")[:8000] for one in ("urls", "to", "signals")}
-        first["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
-        made = BeginForm(providers=_providers(by), initial=first)
-        return render(request, "desk/orders/new.html", {"form": made})
-    sent = BeginForm(request.POST, providers=_providers(by))
-    body = sent.body() if sent.is_valid() else None
+        initial = {name: request.GET.get(name, "")[:8000] for name in ("urls", "to", "signals")}
+        initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
+        form = BeginForm(providers=_providers(by), initial=initial)
+        return render(request, "desk/orders/new.html", {"form": form})
+    form_sent = BeginForm(request.POST, providers=_providers(by))
+    body = form_sent.body() if form_sent.is_valid() else None
     if body is not None:
         try:
-            begun = writes.draft(body, by=by, now=datetime.now(UTC))
+            order = writes.draft(body, by=by, now=datetime.now(UTC))
         except InvalidError as error:
-            _mark(sent, error)
+            _add_refusal(form_sent, error)
         else:
             messages.success(request, _("Begun. What is known is filled in: look at all of it."))
-            return redirect("order-draft", uid=begun.id)
-    sent.mark_errors()
-    return render(request, "desk/orders/new.html", {"form": sent}, status=422)
+            return redirect("order-draft", uid=order.id)
+    form_sent.mark_errors()
+    return render(request, "desk/orders/new.html", {"form": form_sent}, status=422)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 @writing
 def draft(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Annex I by its sections, saved as often as one likes, and issued when its lint is content."""
+    """Edit Annex I section by section; issue it once the lint passes."""
     by, now = actor_of(request), datetime.now(UTC)
     row = reads.find(uid, viewer=by.party)
     if "change" not in reads.moves(row, by=by, now=now):
         return redirect("order", uid=uid)
-    found = reads.order(uid, viewer=by.party, now=now)
-    annex, beside = _forms(request, found)
+    order = reads.order(uid, viewer=by.party, now=now)
+    annex, extras = _forms(request, order)
     if request.method != "POST":
-        return _show(request, found, annex=annex, beside=beside)
-    is_valid = annex.is_valid() and beside.is_valid()
-    if request.POST.get("seen", seen := _seen(found)) != seen:
+        return _page(request, order, annex=annex, extras=extras)
+    is_valid = annex.is_valid() and extras.is_valid()
+    if request.POST.get("seen", version := _version(order)) != version:
         annex.add_error(
             None,
             _(
@@ -120,133 +120,135 @@ def draft(request: SignedInRequest, uid: UUID) -> HttpResponse:
             ),
         )
         is_valid = False
-    body = beside.changes(annex.written()) if is_valid else None
+    body = extras.changes(annex.written()) if is_valid else None
     if body is not None:
         try:
             writes.change(uid, body=body, by=by, now=now)
         except InvalidError as error:
-            _mark(annex if error.field.startswith("annex.") else beside, error)
+            _add_refusal(annex if error.field.startswith("annex.") else extras, error)
         else:
-            return _saved(request, uid, by=by)
-    return _show(request, found, annex=annex, beside=beside, status=422)
+            return _after_save(request, uid, by=by)
+    return _page(request, order, annex=annex, extras=extras, status=422)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def inform(request: SignedInRequest) -> HttpResponse:
-    """Tell a provider of procedures and deadlines, twelve hours before a first order to it."""
+    """Inform a provider of procedures and deadlines, twelve hours before a first order to it."""
     by, now = actor_of(request), datetime.now(UTC)
-    status, sent = 200, None
+    status, form = 200, None
     if request.method == "POST":
         _check_issuer(by)
-        sent = InformForm(request.POST, providers=_providers(by))
-        if _informed(request, sent, by=by, now=now):
+        form = InformForm(request.POST, providers=_providers(by))
+        if _inform(request, form, by=by, now=now):
             return redirect("order-inform")
-        sent.mark_errors()
+        form.mark_errors()
         status = 422
     elif is_issuer(by):
-        first = {"to": request.GET.get("to", "")[:60], "text": _procedures(by)}
-        sent = InformForm(providers=_providers(by), initial=first)
-    facts = {
+        initial = {"to": request.GET.get("to", "")[:60], "text": _default_information(by)}
+        form = InformForm(providers=_providers(by), initial=initial)
+    context = {
         "now": now,
-        "form": sent,
+        "form": form,
         "titles": titles_of(request),
         "rows": reads.informations(viewer=by.party),
     }
-    return render(request, "desk/orders/inform.html", facts, status=status)
+    return render(request, "desk/orders/inform.html", context, status=status)
 
 
-def _informed(request: SignedInRequest, sent: InformForm, *, by: Actor, now: datetime) -> bool:
-    """Whether the provider was told; the form says why not."""
-    body = sent.body() if sent.is_valid() else None
+def _inform(request: SignedInRequest, form: InformForm, *, by: Actor, now: datetime) -> bool:
+    """Send the information. Return whether it was sent; the form shows why not."""
+    body = form.body() if form.is_valid() else None
     if body is None:
         return False
     try:
         writes.inform(body, by=by, now=now)
     except InvalidError as error:
-        _mark(sent, error)
+        _add_refusal(form, error)
         return False
     messages.success(request, _("Sent. An order may follow in twelve hours."))
     return True
 
 
-def _saved(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpResponse:
-    """The draft is saved: go on with it, or issue it."""
-    back = f"{reverse('order-draft', args=[uid])}?look=1"
+def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpResponse:
+    """Redirect after a draft was saved: back to it, or to the issued order."""
+    draft_url = f"{reverse('order-draft', args=[uid])}?look=1"
     if request.POST.get("do") != "issue":
         messages.success(request, _("Saved. Nobody but your authority sees it."))
-        return redirect(back)
+        return redirect(draft_url)
     if not request.POST.get("confirm"):
         messages.error(request, _("Saved, not issued: tick the box that says that you read it."))
-        return redirect(back)
+        return redirect(draft_url)
     try:
         writes.issue(uid, by=by, now=datetime.now(UTC))
     except (FlawedError, ConflictError) as error:
         messages.error(request, in_words(error))
-        return redirect(back)
+        return redirect(draft_url)
     messages.success(request, _("Issued. It is on its way, and does not change any more."))
     return redirect("order", uid=uid)
 
 
-def _show(
+def _page(
     request: SignedInRequest,
-    found: OrderOut,
+    order: OrderOut,
     *,
     annex: AnnexForm,
-    beside: BesideForm,
+    extras: BesideForm,
     status: int = 200,
 ) -> HttpResponse:
-    """The page of a draft."""
+    """Render the page of a draft."""
     by, now = actor_of(request), datetime.now(UTC)
-    row = reads.find(found.id, viewer=by.party)
+    row = reads.find(order.id, viewer=by.party)
     findings = reads_drafts.findings(row, viewer=by.party, now=now)
-    said = _remarks(findings, annex, beside)
+    remarks = _remarks(findings, annex, extras)
     is_looked_at = bool(request.GET.get("look")) or status != HTTPStatus.OK
-    for one in (annex, beside):
-        one.mark_errors()
-    facts = {
+    for shown_form in (annex, extras):
+        shown_form.mark_errors()
+    context = {
         "now": now,
         "titles": titles_of(request),
-        "order": found,
-        "seen": _seen(found),
-        "parts": _parts(annex, found, remarks=said if is_looked_at else ()),
-        "beside": _lines(beside, beside.fields, remarks=said if is_looked_at else ()),
-        "wrong": [*annex.non_field_errors(), *beside.non_field_errors()],
-        "remarks": said,
-        "flaws": sum(one.is_error for one in said),
-        "doubts": sum(not one.is_error for one in said),
+        "order": order,
+        "seen": _version(order),
+        "parts": _parts(annex, order, remarks=remarks if is_looked_at else ()),
+        "beside": _lines(extras, extras.fields, remarks=remarks if is_looked_at else ()),
+        "wrong": [*annex.non_field_errors(), *extras.non_field_errors()],
+        "remarks": remarks,
+        "flaws": sum(remark.is_error for remark in remarks),
+        "doubts": sum(not remark.is_error for remark in remarks),
         "may_issue": "issue" in reads.moves(row, by=by, now=now),
         "may_discard": "discard" in reads.moves(row, by=by, now=now),
         "from_memory": annex.annex.from_memory,
-        "interests": _interests(found, by=by, now=now),
+        "interests": _findings_of_others(order, by=by, now=now),
     }
-    return render(request, "desk/orders/draft.html", facts, status=status)
+    return render(request, "desk/orders/draft.html", context, status=status)
 
 
-def _forms(request: SignedInRequest, found: OrderOut) -> tuple[AnnexForm, BesideForm]:
-    """The two forms of the page, as they are stored or as they were sent."""
-    sent = request.POST if request.method == "POST" else None
-    first = {
-        "emergency": found.emergency,
-        "emergency_ground": found.emergency_ground or "",
-        "language": found.language,
-        "content_type": found.content_type,
-        "ideology": found.ideology or "",
-        "signals": " ".join(str(signal) for signal in found.signals),
+def _forms(request: SignedInRequest, order: OrderOut) -> tuple[AnnexForm, BesideForm]:
+    """Return the two forms of the page, with stored values or with the request's data."""
+    post_data = request.POST if request.method == "POST" else None
+    initial = {
+        "emergency": order.emergency,
+        "emergency_ground": order.emergency_ground or "",
+        "language": order.language,
+        "content_type": order.content_type,
+        "ideology": order.ideology or "",
+        "signals": " ".join(str(signal) for signal in order.signals),
     }
-    annex = AnnexForm(sent, annex=form("tco-annex-1"), values=found.annex, prefix="annex")
-    return annex, BesideForm(sent, initial=first, language=found.language)
+    annex = AnnexForm(post_data, annex=form("tco-annex-1"), values=order.annex, prefix="annex")
+    return annex, BesideForm(post_data, initial=initial, language=order.language)
 
 
-def _seen(found: OrderOut) -> str:
-    """What a draft said when its page was made, in short: it tells whether it was changed since."""
-    said = found.model_dump_json(include={"annex", "emergency", *BESIDE, "signals"})
-    return sha256(said.encode()).hexdigest()
+def _version(order: OrderOut) -> str:
+    """Return a digest of a draft, which shows on saving whether somebody else changed it since."""
+    text = order.model_dump_json(include={"annex", "emergency", *BESIDE, "signals"})
+    return sha256(text.encode()).hexdigest()
 
 
-def _remarks(findings: Sequence[Finding], *among: MarkedForm) -> list[Remark]:
-    """What the lint says, with the title of its field and where that stands on the page."""
-    labels = {name: str(field.label) for one in among for name, field in one.fields.items()}
+def _remarks(findings: Sequence[Finding], *forms_of_page: MarkedForm) -> list[Remark]:
+    """Return the lint's findings, each with the title of its field."""
+    labels = {
+        name: str(field.label) for form in forms_of_page for name, field in form.fields.items()
+    }
     return [
         Remark(
             finding.field,
@@ -258,14 +260,14 @@ def _remarks(findings: Sequence[Finding], *among: MarkedForm) -> list[Remark]:
     ]
 
 
-def _parts(annex: AnnexForm, found: OrderOut, *, remarks: Sequence[Remark]) -> list[Part]:
-    """The sections of Annex I, to be filled in."""
+def _parts(annex: AnnexForm, order: OrderOut, *, remarks: Sequence[Remark]) -> list[Part]:
+    """Return the sections of Annex I, to be filled in."""
     return [
         Part(
             name=section.name,
             title=section.title.within(language()),
             note=section.note.within(language()) if section.note else "",
-            known=known(section, found.annex),
+            known=known(section, order.annex),
             lines=_lines(annex, [field.name for field in section.fields], remarks=remarks),
         )
         for section in annex.annex.sections
@@ -273,39 +275,39 @@ def _parts(annex: AnnexForm, found: OrderOut, *, remarks: Sequence[Remark]) -> l
 
 
 def _lines(
-    asked: MarkedForm, names: Iterable[str], *, remarks: Sequence[Remark]
+    form: MarkedForm, names: Iterable[str], *, remarks: Sequence[Remark]
 ) -> tuple[Line, ...]:
-    """Fields of a form, each with what the lint says of it."""
+    """Return fields of a form, each with the lint's findings about it."""
     return tuple(
-        Line(asked[name], tuple(remark for remark in remarks if remark.field == name))
+        Line(form[name], tuple(remark for remark in remarks if remark.field == name))
         for name in names
-        if name in asked.fields
+        if name in form.fields
     )
 
 
-def _interests(found: OrderOut, *, by: Actor, now: datetime) -> list[Interest]:
-    """Who else is interested in the content of a draft: searching leaves no trace.
+def _findings_of_others(order: OrderOut, *, by: Actor, now: datetime) -> list[Interest]:
+    """Return other parties' interests in the content of a draft; the search leaves no trace.
 
     source: Regulation (EU) 2021/784 Art. 14(1).
     """
-    told: dict[object, Interest] = {}
-    for url in found.urls[:SEARCHED]:
-        wanted = SearchIn(
+    findings: dict[object, Interest] = {}
+    for url in order.urls[:SEARCHED]:
+        search = SearchIn(
             url=url,
-            provider=found.addressee,
-            signals=tuple(found.signals),
-            exercise=found.exercise,
+            provider=order.addressee,
+            signals=tuple(order.signals),
+            exercise=order.exercise,
         )
         try:
-            each = searches.search(wanted, viewer=by.party, now=now).findings
-        except InvalidError:  # no address that can be looked for: the lint says so
+            found_here = searches.search(search, viewer=by.party, now=now).findings
+        except InvalidError:  # not a searchable URL: the lint reports it
             continue
-        told |= {one.model_dump_json(): one for one in each}
-    return list(told.values())
+        findings |= {finding.model_dump_json(): finding for finding in found_here}
+    return list(findings.values())
 
 
-def _procedures(by: Actor) -> str:
-    """What a provider is told before a first order, to begin with."""
+def _default_information(by: Actor) -> str:
+    """Return the default text of the information that a provider gets before a first order."""
     return _(
         "%(authority)s may issue removal orders under Article 3 of Regulation (EU) 2021/784 to"
         " you. This is what you should know before the first one.\n\n"
@@ -321,28 +323,28 @@ def _procedures(by: Actor) -> str:
 
 
 def _may_issue(by: Actor) -> bool:
-    """Whether somebody acts for an authority that stands in the register."""
+    """Whether the actor's authority is registered as competent to issue orders."""
     return competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
 
 
 def is_issuer(by: Actor) -> bool:
-    """Whether somebody may draft."""
-    may = {"kind": by.kind, "is_competent": _may_issue(by), "role": by.role}
-    return rules.allows(rules.check_draft, **may)
+    """Whether the actor may draft orders."""
+    actor_facts = {"kind": by.kind, "is_competent": _may_issue(by), "role": by.role}
+    return rules.allows(rules.check_draft, **actor_facts)
 
 
 def _check_issuer(by: Actor) -> None:
-    """Refuse all but those who may draft. raises: NotAllowedError."""
+    """Refuse actors who may not draft orders."""
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
 
 
-def _mark(asked: MarkedForm, error: InvalidError) -> None:
+def _add_refusal(form: MarkedForm, error: InvalidError) -> None:
     """Show a refusal beside its field, or above the form."""
     name = error.field.removeprefix("annex.")
-    asked.add_error(name if name in asked.fields else None, without_field(error))
+    form.add_error(name if name in form.fields else None, without_field(error))
 
 
 def _providers(by: Actor) -> list[tuple[str, str]]:
-    """Providers by name and title."""
-    found = parties.parties(viewer=by.party)
-    return [(one.name, one.title) for one in found if one.kind == PartyKind.PROVIDER]
+    """Return providers as (name, title)."""
+    party_rows = parties.parties(viewer=by.party)
+    return [(party.name, party.title) for party in party_rows if party.kind == PartyKind.PROVIDER]

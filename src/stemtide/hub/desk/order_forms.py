@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people fill in to begin an order, to inform before it, and to act on one."""
+"""Forms for removal orders: begin a draft, inform the provider before, act on an order."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -43,28 +43,28 @@ _FALL = _("They are withdrawn at every agent if the order loses its effect.")
 
 
 def _area(rows: int) -> forms.Textarea:
-    """A field of several lines."""
+    """Return a text area with so many rows."""
     return forms.Textarea(attrs={"rows": rows})
 
 
 class ActForm(OrderForm):
-    """An act on an order. body() is None where the write takes none, or the form was refused."""
+    """An action on an order. body() is None if the write takes no message, or it is invalid."""
 
     takes_body = True
 
     def body(self) -> BaseModel | None:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return None
 
 
 class PlainForm(ActForm):
-    """An act that needs no words."""
+    """An action that takes no message."""
 
     takes_body = False
 
 
 class SureForm(PlainForm):
-    """An act that needs no words, and cannot be undone."""
+    """An action that takes no message and cannot be undone: it must be confirmed."""
 
     confirm = forms.BooleanField(
         label=_("I mean it: it cannot be undone."),
@@ -73,20 +73,20 @@ class SureForm(PlainForm):
 
 
 class WordsForm(ActForm):
-    """An act with its reasons. ask: what is asked for, and who reads it."""
+    """An action with its reasons."""
 
     text = forms.CharField(
         label=_("Reasons"), min_length=3, max_length=MAX_LONG_TEXT, widget=_area(3)
     )
 
     def body(self) -> BaseModel | None:
-        """What the room is asked to do."""
-        found: WordsIn | None = self.read(WordsIn, text=self.cleaned_data["text"])
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: WordsIn | None = self.read(WordsIn, text=self.cleaned_data["text"])
+        return message
 
 
 class GraveForm(WordsForm):
-    """The same for what takes an order's effect away."""
+    """An action with its reasons that ends an order's effect: it must be confirmed."""
 
     confirm = forms.BooleanField(
         label=_("I mean it: the order loses its effect at once, and does not get it back."),
@@ -95,19 +95,19 @@ class GraveForm(WordsForm):
 
 
 class SecrecyForm(ActForm):
-    """Keep an order from its content provider for longer."""
+    """Prolong the secrecy of an order towards its content provider."""
 
     until = MomentField(label=_("Until when?"))
     reason = forms.CharField(label=_("Why?"), min_length=3, max_length=2000, widget=_area(2))
 
     def body(self) -> BaseModel | None:
-        """What the room is asked to do."""
-        found: SecrecyIn | None = self.read(SecrecyIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: SecrecyIn | None = self.read(SecrecyIn, **self.cleaned_data)
+        return message
 
 
 class ScrutinyForm(ActForm):
-    """Ask for scrutiny, or open one. basis: on which."""
+    """Ask for scrutiny, or open it. basis: who asks."""
 
     basis = ScrutinyBasis.PROVIDER
     reasons = forms.CharField(
@@ -119,31 +119,31 @@ class ScrutinyForm(ActForm):
     )
 
     def body(self) -> BaseModel | None:
-        """What the room is asked to do."""
-        found: ScrutinyIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        message: ScrutinyIn | None = self.read(
             ScrutinyIn,
             basis=self.basis,
             reasons=self.cleaned_data["reasons"],
             informed_at=self.cleaned_data.get("informed_at"),
         )
-        return found
+        return message
 
 
 class OwnScrutinyForm(ScrutinyForm):
-    """An authority opens scrutiny by itself."""
+    """Open scrutiny on the authority's own initiative."""
 
     basis = ScrutinyBasis.OWN_INITIATIVE
 
 
 class AskedScrutinyForm(ScrutinyForm):
-    """An authority enters the request of a content provider, who is no party here."""
+    """Open scrutiny because a content provider asked, who is not a party here."""
 
     basis = ScrutinyBasis.CONTENT_PROVIDER
     informed_at = MomentField(label=_("When was the content provider informed, or had the order?"))
 
 
 class PreserveForm(ActForm):
-    """Ask that what was removed is preserved longer, for review proceedings.
+    """Prolong preservation of removed content, for review proceedings.
 
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
@@ -174,7 +174,7 @@ class PreserveForm(ActForm):
     until = MomentField(label=_("Until when?"))
 
     def clean_proceedings(self) -> str:
-        """Refuse reasons that do not prolong preservation, with what applies to them."""
+        """Refuse reasons that do not prolong preservation, and say which rule applies to them."""
         kind: str = self.cleaned_data["proceedings"]
         if kind == "none":
             raise forms.ValidationError(
@@ -187,13 +187,13 @@ class PreserveForm(ActForm):
         return kind
 
     def body(self) -> BaseModel | None:
-        """What the room is asked to do."""
-        found: PreserveIn | None = self.read(PreserveIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: PreserveIn | None = self.read(PreserveIn, **self.cleaned_data)
+        return message
 
 
 class AccessForm(ActForm):
-    """Note who had access to what is preserved."""
+    """Record who had access to preserved content."""
 
     purpose = forms.ChoiceField(
         label=_("For what?"), choices=list(PHRASES["access_purpose"].items())
@@ -204,18 +204,18 @@ class AccessForm(ActForm):
     )
 
     def body(self) -> BaseModel | None:
-        """What the room is asked to do."""
-        said = self.cleaned_data
-        found: AccessIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: AccessIn | None = self.read(
             AccessIn,
-            purpose=AccessPurpose(said["purpose"]),
-            who=said["who"],
-            reference=said["reference"],
+            purpose=AccessPurpose(form_data["purpose"]),
+            who=form_data["who"],
+            reference=form_data["reference"],
         )
-        return found
+        return message
 
 
-class _Named(OrderForm):
+class _ProviderForm(OrderForm):
     """A form that names a provider."""
 
     to = forms.ChoiceField(label=_("Provider"))
@@ -225,8 +225,8 @@ class _Named(OrderForm):
         self.fields["to"].choices = [("", _("Choose a provider")), *providers]  # type: ignore[attr-defined]  # a choice field
 
 
-class BeginForm(_Named):
-    """What a draft begins with: to whom, and which content."""
+class BeginForm(_ProviderForm):
+    """The start of a draft: its addressee, and the content."""
 
     urls = forms.CharField(
         label=_("Exact web addresses of the content, one on a line (may stay empty)"),
@@ -239,25 +239,25 @@ class BeginForm(_Named):
     crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def body(self) -> OrderIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = self.cleaned_data
-        signals = _uuids(self, said["signals"])
-        urls = [line.strip() for line in said["urls"].splitlines() if line.strip()]
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        signals = _uuids(self, form_data["signals"])
+        urls = [line.strip() for line in form_data["urls"].splitlines() if line.strip()]
         if signals is None:
             return None
-        found: OrderIn | None = self.read(
+        message: OrderIn | None = self.read(
             OrderIn,
-            to=said["to"],
+            to=form_data["to"],
             annex={"urls": urls} if urls else {},
             signals=signals,
-            exercise=said["exercise"],
-            crisis=said["crisis"],
+            exercise=form_data["exercise"],
+            crisis=form_data["crisis"],
         )
-        return found
+        return message
 
 
 class BesideForm(OrderForm):
-    """What goes with Annex I and does not stand in it."""
+    """Fields of a draft that are not part of Annex I."""
 
     emergency = forms.CharField(
         label=_("Why it could not wait for twelve hours' notice (a first order only)"),
@@ -279,32 +279,32 @@ class BesideForm(OrderForm):
 
     def __init__(self, *args: Any, language: str = "", **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        known = [(ideology, ideology_title(ideology)) for ideology in ideologies()]
-        self.fields["ideology"].choices = [("", _("not said")), *known]  # type: ignore[attr-defined]  # a choice field
+        choices = [(ideology, ideology_title(ideology)) for ideology in ideologies()]
+        self.fields["ideology"].choices = [("", _("not said")), *choices]  # type: ignore[attr-defined]  # a choice field
         if language and language not in dict(_LANGUAGES):
             self.fields["language"].choices = [*_LANGUAGES, (language, language)]  # type: ignore[attr-defined]  # the same
 
     def changes(self, annex: dict[str, Any]) -> DraftIn | None:
-        """What the room is asked to do; None where it is refused. annex: of the other form."""
-        said = self.cleaned_data
-        signals = _uuids(self, said["signals"])
+        """Return the message for the room, or None if it is invalid. annex: values of Annex I."""
+        form_data = self.cleaned_data
+        signals = _uuids(self, form_data["signals"])
         if signals is None:
             return None
-        found: DraftIn | None = self.read(
+        message: DraftIn | None = self.read(
             DraftIn,
             annex=annex,
-            emergency=said["emergency"],
-            emergency_ground=said["emergency_ground"] or None,
-            language=said["language"],
-            content_type=ContentType(said["content_type"]),
-            ideology=said["ideology"] or None,
+            emergency=form_data["emergency"],
+            emergency_ground=form_data["emergency_ground"] or None,
+            language=form_data["language"],
+            content_type=ContentType(form_data["content_type"]),
+            ideology=form_data["ideology"] or None,
             signals=signals,
         )
-        return found
+        return message
 
 
-class InformForm(_Named):
-    """Tell a provider of procedures and deadlines before a first order."""
+class InformForm(_ProviderForm):
+    """Inform a provider of procedures and deadlines before a first order."""
 
     text = forms.CharField(
         label=_("What the provider is told"),
@@ -315,26 +315,26 @@ class InformForm(_Named):
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
     def body(self) -> InformIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: InformIn | None = self.read(InformIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: InformIn | None = self.read(InformIn, **self.cleaned_data)
+        return message
 
 
 def _uuids(form: OrderForm, text: str) -> tuple[UUID, ...] | None:
-    """Ids in a text, apart by spaces or commas; None where one is none: then the form says so."""
-    found = []
-    for one in text.replace(",", " ").split():
-        uid = uuid_or_none(one)
+    """Parse ids separated by spaces or commas. Add a form error, return None if one is invalid."""
+    uids = []
+    for word in text.replace(",", " ").split():
+        uid = uuid_or_none(word)
         if uid is None:
-            form.add_error("signals", _("This is no id of a signal: %s") % one[:60])
+            form.add_error("signals", _("This is no id of a signal: %s") % word[:60])
             return None
-        found.append(uid)
-    return tuple(found)
+        uids.append(uid)
+    return tuple(uids)
 
 
-def relabelled(form: ActForm, ask: "str | _StrPromise") -> ActForm:
-    """The same form, with words of its own for what it asks for."""
-    if ask:
-        name = next(one for one in ("text", "reasons") if one in form.fields)
-        form.fields[name].label = ask
+def relabelled(form: ActForm, label: "str | _StrPromise") -> ActForm:
+    """Return the form with another label on its text field."""
+    if label:
+        name = next(field for field in ("text", "reasons") if field in form.fields)
+        form.fields[name].label = label
     return form

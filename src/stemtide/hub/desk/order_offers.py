@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be done with an order on its page: each act with its form, its words and its write."""
+"""Actions on an order's page: each with its form, its texts and its write."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act. move: what the rules call it; done: said when it is; ask: for words of its own.
+    """One action. move: its name in the rules; done: the confirmation; ask: its form's own label.
 
-    is_loud: it is what is waited for: it stands open and first.
+    is_loud: it is the next step, and shown open and first.
     """
 
     move: str
@@ -50,7 +50,7 @@ class Act:
     is_loud: bool = False
 
     def do(self, uid: UUID, *, form: ActForm, by: Actor, now: datetime) -> bool:
-        """Carry it out; False where the form was refused, and says why."""
+        """Carry out the action. Return False if the form is invalid; the form then shows why."""
         if not form.takes_body:
             self.write(uid, by=by, now=now)
             return True
@@ -63,7 +63,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An act with a form to do it by. is_open: it was sent, and came back."""
+    """An available action with its form. is_open: it was sent and refused."""
 
     name: str
     act: Act
@@ -225,23 +225,23 @@ ACTS: dict[str, Act] = {
         is_grave=True,
     ),
 }
-"""Acts by their names in addresses, in the order in which a page offers them."""
+"""Actions by their names in URLs, in the order of the page."""
 
 
-def form_of(name: str, sent: Any = None) -> ActForm:  # noqa: ANN401  # what Django's forms take
-    """The form of an act, empty or as somebody sent it."""
+def form_of(name: str, data: Any = None) -> ActForm:  # noqa: ANN401  # as Django's forms
+    """Return the form of an action, empty or with the data that was sent."""
     act = ACTS[name]
-    return relabelled(act.form(sent, prefix=name), act.ask)
+    return relabelled(act.form(data, prefix=name), act.ask)
 
 
-def offers(moves: list[str], *, is_issuer: bool, wrong: Offer | None = None) -> list[Offer]:
-    """What is offered on the page, for the moves that the rules leave open.
+def offers(moves: list[str], *, is_issuer: bool, refused: Offer | None = None) -> list[Offer]:
+    """Return the available actions of the page, for the moves that the rules allow.
 
-    wrong: an act that came back, with what is wrong in its form.
+    refused: an action that was sent and refused, with the errors in its form.
     """
-    other = "resume" if is_issuer else "clarify"
+    hidden = "resume" if is_issuer else "clarify"
     return [
-        wrong if wrong is not None and wrong.name == name else Offer(name, act, form_of(name))
+        refused if refused is not None and refused.name == name else Offer(name, act, form_of(name))
         for name, act in ACTS.items()
-        if act.move in moves and name != other
+        if act.move in moves and name != hidden
     ]

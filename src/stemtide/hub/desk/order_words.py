@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the words of removal orders and their scrutiny, and how grave they look.
+"""Labels and colours for the states of removal orders and their scrutiny.
 
 None of it is shared with referrals: a referral is voluntary, and an order is not.
 """
@@ -82,7 +82,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         AccessPurpose.PROSECUTION: _("prevention, investigation or prosecution"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 
 LOOKS: dict[str, dict[str, str]] = {
     "order": {
@@ -100,4 +100,4 @@ LOOKS: dict[str, dict[str, str]] = {
         ScrutinyState.UPHELD: "good",
     },
 }
-"""How a word looks beside its text; what is not listed looks calm."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removal orders at the desk: the lists with their clocks, and the page of each, for all sides."""
+"""Removal orders at the desk: the lists with their deadlines, and the page of each order."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,12 +35,12 @@ _SIDES = {
     PartyKind.AUTHORITY: (Side.ISSUER,),
     PartyKind.PROVIDER: (Side.ADDRESSEE,),
 }
-"""Which lists of orders a kind of party has; copies are a list of their own."""
+"""The lists of orders by kind of party; copies are a separate list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One answer as it is read. paper: its name among the papers of the order."""
+    """One answer for display. paper: its name in the URLs of the order's documents."""
 
     paper: str
     answer: AnswerOut
@@ -50,90 +50,94 @@ class Told:
 @require_safe
 @signed_in
 def orders(request: SignedInRequest) -> HttpResponse:
-    """The orders of the reader's party, those first whose clock runs."""
-    return render(request, "desk/orders/orders.html", _list_facts(request))
+    """List the orders of the reader's party, those with a running deadline first."""
+    return render(request, "desk/orders/orders.html", _list_context(request))
 
 
 @require_safe
 @signed_in
 def orders_blocks(request: SignedInRequest) -> HttpResponse:
-    """The same lists, to swap in."""
-    return render(request, "desk/orders/_orders_blocks.html", _list_facts(request))
+    """Render the lists, for HTMX to swap in."""
+    return render(request, "desk/orders/_orders_blocks.html", _list_context(request))
 
 
 @require_safe
 @signed_in
 def order(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One order. To its addressee this is the receipt, and to an authority that of its copy."""
+    """Show one order. Opening it is the receipt of the order, or of an authority's copy."""
     by, now = actor_of(request), datetime.now(UTC)
-    found = reads.order(uid, viewer=by.party, now=now)
+    order_out = reads.order(uid, viewer=by.party, now=now)
     if request.method == "GET":
-        note_arrival(found, by=by, now=now)
+        note_arrival(order_out, by=by, now=now)
     return _page(request, uid)
 
 
 @require_safe
 @signed_in
 def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The parts of the page, to swap in. Whoever asks for them alone has the order as well."""
+    """Render the parts of the page, for HTMX. Opening them is receipt as well."""
     by, now = actor_of(request), datetime.now(UTC)
     if request.method == "GET":
         note_arrival(reads.order(uid, viewer=by.party, now=now), by=by, now=now)
-    return render(request, "desk/orders/_order_blocks.html", _facts(request, uid))
+    return render(request, "desk/orders/_order_blocks.html", _context(request, uid))
 
 
 @require_POST
 @signed_in
 @writing
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
-    """Acknowledge, clear up, withdraw, examine, decide, preserve: one act by its form."""
+    """Carry out one action on an order by its form: acknowledge, withdraw, examine and so on."""
     if verb not in ACTS:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     reads.find(uid, viewer=by.party)
-    asked, sent = ACTS[verb], form_of(verb, request.POST)
+    action, form = ACTS[verb], form_of(verb, request.POST)
     is_done = False
-    if sent.is_valid():
+    if form.is_valid():
         try:
-            is_done = asked.do(uid, form=sent, by=by, now=now)
+            is_done = action.do(uid, form=form, by=by, now=now)
         except InvalidError as error:
-            sent.add_error(
-                error.field if error.field in sent.fields else None, without_field(error)
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
             )
         except ConflictError as error:
             messages.error(request, in_words(error))
             return redirect("order", uid=uid)
     if not is_done:
-        sent.mark_errors()
-        return _page(request, uid, wrong=Offer(verb, asked, sent, is_open=True))
-    messages.success(request, str(asked.done))
+        form.mark_errors()
+        return _page(request, uid, refused=Offer(verb, action, form, is_open=True))
+    messages.success(request, str(action.done))
     return redirect("orders") if verb == "discard" else redirect("order", uid=uid)
 
 
-def note_arrival(found: OrderOut, *, by: Actor, now: datetime) -> None:
+def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
     """Record that an order, or a copy of it, was opened at the desk; each once.
 
-    source: decision 0055 on what counts as receipt.
+    source: decision 0055, on receipt.
     """
-    if found.issued_at is None:
+    if order_out.issued_at is None:
         return
     via = ReceiptVia.DESK
-    if found.addressee == by.name and all(receipt.via is not via for receipt in found.receipts):
-        writes_answers.record_receipt(found.id, via=via, at=now, now=now, by=by)
-    if any(copy.to == by.name and copy.received_at is None for copy in found.copies):
-        writes_answers.receive_copy(found.id, by=by, now=now)
+    if order_out.addressee == by.name and all(
+        receipt.via is not via for receipt in order_out.receipts
+    ):
+        writes_answers.record_receipt(order_out.id, via=via, at=now, now=now, by=by)
+    if any(copy.to == by.name and copy.received_at is None for copy in order_out.copies):
+        writes_answers.receive_copy(order_out.id, by=by, now=now)
 
 
-def _page(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -> HttpResponse:
-    """The page of an order. wrong: an act that came back."""
-    facts = _facts(request, uid, wrong=wrong)
-    return render(request, "desk/orders/order.html", facts, status=422 if wrong else 200)
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page of an order. refused: an action that was refused."""
+    context = _context(request, uid, refused=refused)
+    return render(request, "desk/orders/order.html", context, status=422 if refused else 200)
 
 
-def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -> dict[str, object]:
-    """What the page of an order shows."""
+def _context(
+    request: SignedInRequest, uid: UUID, *, refused: Offer | None = None
+) -> dict[str, object]:
+    """Return the template context of an order's page."""
     by, now = actor_of(request), datetime.now(UTC)
-    found = reads.order(uid, viewer=by.party, now=now)
+    order_out = reads.order(uid, viewer=by.party, now=now)
     row = reads.find(uid, viewer=by.party)
     moves = reads.moves(row, by=by, now=now)
     side = rules.side_of(reads.facts(row, viewer=by.party), name=by.name)
@@ -141,25 +145,25 @@ def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -
     return {
         "now": now,
         "titles": titles_of(request),
-        "order": found,
+        "order": order_out,
         "reference": row.shown_reference,
         "side": side,
         "moves": moves,
-        "is_draft": found.state is OrderState.DRAFTED,
-        "is_over": found.due_at is not None and now > found.due_at,
+        "is_draft": order_out.state is OrderState.DRAFTED,
+        "is_over": order_out.due_at is not None and now > order_out.due_at,
         "from_memory": annex.from_memory,
-        "sections": sections(annex, found.annex),
-        "stopped_at": found.answers[-1].answered_at
-        if found.state is OrderState.SUSPENDED and found.answers
+        "sections": sections(annex, order_out.annex),
+        "stopped_at": order_out.answers[-1].answered_at
+        if order_out.state is OrderState.SUSPENDED and order_out.answers
         else None,
-        "taken_s": None if found.minutes_taken is None else found.minutes_taken * 60,
+        "taken_s": None if order_out.minutes_taken is None else order_out.minutes_taken * 60,
         "answers": [
-            Told(f"answer-{number}", one, sections(form(one.form), one.values))
-            for number, one in enumerate(found.answers, start=1)
+            Told(f"answer-{number}", answer, sections(form(answer.form), answer.values))
+            for number, answer in enumerate(order_out.answers, start=1)
         ][::-1],
-        "deadlines": deadlines(found),
-        "steps": steps(found, titles=titles_of(request)),
-        "offers": offers(moves, is_issuer=side is Side.ISSUER, wrong=wrong),
+        "deadlines": deadlines(order_out),
+        "steps": steps(order_out, titles=titles_of(request)),
+        "offers": offers(moves, is_issuer=side is Side.ISSUER, refused=refused),
         "asked": reads_redress.of_order(uid, viewer=by.party)
         if rules.allows(check_read, by.role)
         else [],
@@ -168,19 +172,21 @@ def _facts(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -
     }
 
 
-def _list_facts(request: SignedInRequest) -> dict[str, object]:
-    """What the lists show."""
+def _list_context(request: SignedInRequest) -> dict[str, object]:
+    """Return the template context of the lists."""
     by, now = actor_of(request), datetime.now(UTC)
-    wanted = request.GET.get("state", "")
-    state = next((order_state for order_state in OrderState if order_state.value == wanted), None)
+    requested = request.GET.get("state", "")
+    state = next(
+        (order_state for order_state in OrderState if order_state.value == requested), None
+    )
     is_issuing = competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
-    draft = rules.allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
+    may_draft = rules.allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
     copies = reads_home.copies(viewer=by.party, now=now)
     return {
         "now": now,
         "titles": titles_of(request),
         "kind": by.kind,
-        "asked": wanted if state else "",
+        "asked": requested if state else "",
         "states": PHRASES["order"].items(),
         "lists": [
             (side, rows)
@@ -191,7 +197,7 @@ def _list_facts(request: SignedInRequest) -> dict[str, object]:
         ],
         "copies": [copy for copy in copies if state in {None, copy.order.state}],
         "decisions": reads_decisions.decisions(viewer=by.party),
-        "may_draft": draft,
+        "may_draft": may_draft,
         "is_issuing": is_issuing,
         "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who stands at the desk: what every page asks before it answers."""
+"""Authentication of desk pages: signed-in requests, second factors, roles, error pages."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -28,25 +28,25 @@ from stemtide.hub.parties.rules import (
 from stemtide.hub.parties.rules_people import needs_second_factor
 from stemtide.protocol.words import Role
 
-_Rest = ParamSpec("_Rest")
+_Params = ParamSpec("_Params")
 
 
 class SignedInRequest(HttpRequest):
-    """A request of somebody who signed in."""
+    """A request of a person who is signed in."""
 
     user: Someone
 
 
-_View = Callable[Concatenate[SignedInRequest, _Rest], HttpResponse]
+_View = Callable[Concatenate[SignedInRequest, _Params], HttpResponse]
 
 
 def actor_of(request: SignedInRequest) -> Actor:
-    """Who stands at the desk, as writes ask it."""
+    """Return the signed-in person as the actor of a write."""
     return parties.actor(request.user, viewer=request.user.party)
 
 
 def carry_out(request: SignedInRequest, act: Callable[[], object], *, done: str) -> None:
-    """Do something, and say on the next page how it went."""
+    """Call a write and show on the next page whether it succeeded."""
     try:
         act()
     except (ConflictError, InvalidError) as error:
@@ -55,24 +55,28 @@ def carry_out(request: SignedInRequest, act: Callable[[], object], *, done: str)
         messages.success(request, done)
 
 
-def signed_in(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
-    """Let only those in who signed in, as surely as their role asks, and give refusals pages."""
-    return _guarded(view, surely=True)
+def signed_in(
+    view: _View[_Params],
+) -> Callable[Concatenate[HttpRequest, _Params], HttpResponseBase]:
+    """Require sign-in and the role's second factor; turn refusals of rooms into error pages."""
+    return _guarded(view, with_factor=True)
 
 
-def at_the_door(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
-    """As signed_in, for the pages on which somebody sets up their second factor."""
-    return _guarded(view, surely=False)
+def at_the_door(
+    view: _View[_Params],
+) -> Callable[Concatenate[HttpRequest, _Params], HttpResponseBase]:
+    """Require sign-in only, for the pages on which a second factor is set up."""
+    return _guarded(view, with_factor=False)
 
 
 def lacks_factor(request: HttpRequest, person: Someone) -> bool:
     """Whether somebody must set up a second factor before anything else.
 
-    Not where their organisation's identity provider, through which they came, asks for one.
+    Not if they signed in through an organisation whose identity provider asks for one.
     """
     if not settings.SECOND_FACTOR_REQUIRED or not needs_second_factor(Role(person.role)):
         return False
-    through = next(
+    signed_in_by = next(
         (
             organisation
             for organisation in settings.ORGANISATIONS
@@ -80,24 +84,24 @@ def lacks_factor(request: HttpRequest, person: Someone) -> bool:
         ),
         None,
     )
-    if through is not None and through.asks_second_factor:
+    if signed_in_by is not None and signed_in_by.asks_second_factor:
         return False
     return not reads_people.has_second_factor(viewer=person)
 
 
 def _guarded(
-    view: _View[_Rest], *, surely: bool
-) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
-    """A view behind the door."""
+    view: _View[_Params], *, with_factor: bool
+) -> Callable[Concatenate[HttpRequest, _Params], HttpResponseBase]:
+    """Wrap a view in the checks of sign-in, and in error pages for refusals."""
 
     @wraps(view)
     def guarded(
-        request: HttpRequest, /, *args: _Rest.args, **named: _Rest.kwargs
+        request: HttpRequest, /, *args: _Params.args, **named: _Params.kwargs
     ) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
-        if surely and lacks_factor(request, request.user):
-            return _lead(request, "you")
+        if with_factor and lacks_factor(request, request.user):
+            return _redirect_page(request, "you")
         try:
             return view(cast("SignedInRequest", request), *args, **named)
         except NotFoundError as error:
@@ -105,21 +109,21 @@ def _guarded(
         except NotAllowedError as error:
             raise PermissionDenied(in_words(error)) from error
         except TooManyError as error:
-            page = render(request, "429.html", {"exception": in_words(error)}, status=429)
-            page.headers["Retry-After"] = str(error.retry_after_s)
-            return page
+            response = render(request, "429.html", {"exception": in_words(error)}, status=429)
+            response.headers["Retry-After"] = str(error.retry_after_s)
+            return response
         except ConflictError as error:
             return render(request, "409.html", {"exception": in_words(error)}, status=409)
 
     return guarded
 
 
-def writing(view: _View[_Rest]) -> _View[_Rest]:
-    """Let only those roles through that act for their party."""
+def writing(view: _View[_Params]) -> _View[_Params]:
+    """Require a role that may act for its party."""
 
     @wraps(view)
     def guarded(
-        request: SignedInRequest, /, *args: _Rest.args, **named: _Rest.kwargs
+        request: SignedInRequest, /, *args: _Params.args, **named: _Params.kwargs
     ) -> HttpResponse:
         check_person_may_write(Role(request.user.role))
         return view(request, *args, **named)
@@ -128,15 +132,15 @@ def writing(view: _View[_Rest]) -> _View[_Rest]:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
-    """Lead to the page to sign in on, and back; a fragment leads its whole page there."""
+    """Redirect to the sign-in page and back; from a fragment, redirect the whole page."""
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(resolve_url("sign-in"))
-    back = request.get_full_path() if request.method == "GET" else resolve_url("board")
-    return redirect_to_login(back)
+    return_url = request.get_full_path() if request.method == "GET" else resolve_url("board")
+    return redirect_to_login(return_url)
 
 
-def _lead(request: HttpRequest, page: str) -> HttpResponseBase:
-    """Lead to a page; a fragment leads its whole page there."""
+def _redirect_page(request: HttpRequest, page: str) -> HttpResponseBase:
+    """Redirect to a page; from a fragment, redirect the whole page."""
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(resolve_url(page))
     return redirect(page)

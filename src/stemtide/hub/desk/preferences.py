@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a person reads: the language and the time zone of every page, and the page to choose them."""
+"""Language and time zone: the middleware that applies them, and the page to choose them."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from stemtide.hub.parties.reads import Someone
 
-_MACHINES = ("/api/", "/health", "/metrics", "/static/")
+_MACHINE_PATHS = ("/api/", "/health", "/metrics", "/static/")
 
 _Next = Callable[[HttpRequest], HttpResponseBase]
 _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -36,40 +36,40 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 @sync_and_async_middleware
 def as_they_read(
-    respond: _Next | _NextLater,
+    get_response: _Next | _NextLater,
 ) -> _Next | _NextLater:
-    """Middleware: pages in the person's language and on their clock.
+    """Middleware: pages in the reader's language and time zone.
 
-    1. What the person chose.
-    2. For the language, what the browser asks for, then English; for the clock, UTC.
+    1. The person's own choice.
+    2. Otherwise, the browser's language or English; and UTC.
 
-    Machines are answered in English and UTC, always.
+    Machines always get English and UTC.
     """
-    if iscoroutinefunction(respond):
-        respond_later = cast("_NextLater", respond)
+    if iscoroutinefunction(get_response):
+        get_response_async = cast("_NextLater", get_response)
 
         async def later(request: HttpRequest) -> HttpResponseBase:
-            if request.path.startswith(_MACHINES):
-                return await respond_later(request)
-            with _reading_as(request, await request.auser()):
-                return _marked(await respond_later(request))
+            if request.path.startswith(_MACHINE_PATHS):
+                return await get_response_async(request)
+            with _localised(request, await request.auser()):
+                return _with_language_headers(await get_response_async(request))
 
         return later
 
-    respond_now = cast("_Next", respond)
+    get_response_sync = cast("_Next", get_response)
 
     def at_once(request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(_MACHINES):
-            return respond_now(request)
-        with _reading_as(request, request.user):
-            return _marked(respond_now(request))
+        if request.path.startswith(_MACHINE_PATHS):
+            return get_response_sync(request)
+        with _localised(request, request.user):
+            return _with_language_headers(get_response_sync(request))
 
     return at_once
 
 
 @contextmanager
-def _reading_as(request: HttpRequest, user: "Someone | AnonymousUser") -> Iterator[None]:
-    """Make the reader's language and time zone the ones that are active."""
+def _localised(request: HttpRequest, user: "Someone | AnonymousUser") -> Iterator[None]:
+    """Activate the reader's language and time zone."""
     language = getattr(user, "language", "") or translation.get_language_from_request(request)
     zone = getattr(user, "time_zone", "") or "UTC"
     with translation.override(language), timezone.override(_zone(zone)):
@@ -78,18 +78,18 @@ def _reading_as(request: HttpRequest, user: "Someone | AnonymousUser") -> Iterat
 
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
-    """A time zone; UTC for one that this machine's tz database has not, or no longer.
+    """Return a time zone; UTC if this machine's tz database does not have it.
 
-    Its list is read from the disk, which takes longer than most pages: once for each name.
+    Listing the database reads the disk, which takes longer than most pages: cached per name.
     """
     return ZoneInfo(name if name in available_timezones() else "UTC")
 
 
-def _marked(answer: HttpResponseBase) -> HttpResponseBase:
-    """Say in which language the answer is, and that it depends on what was asked for."""
-    answer.headers.setdefault("Content-Language", translation.get_language() or "en")
-    patch_vary_headers(answer, ("Accept-Language",))
-    return answer
+def _with_language_headers(response: HttpResponseBase) -> HttpResponseBase:
+    """Set Content-Language, and Vary on Accept-Language."""
+    response.headers.setdefault("Content-Language", translation.get_language() or "en")
+    patch_vary_headers(response, ("Accept-Language",))
+    return response
 
 
 class PreferencesForm(MarkedForm):
@@ -103,7 +103,7 @@ class PreferencesForm(MarkedForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         help_text=gettext_lazy("Times are shown on this clock, with its zone."),
-        choices=lambda: [("", "UTC"), *((one, one) for one in sorted(available_timezones()))],
+        choices=lambda: [("", "UTC"), *((zone, zone) for zone in sorted(available_timezones()))],
         required=False,
     )
 
@@ -111,7 +111,7 @@ class PreferencesForm(MarkedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def preferences(request: SignedInRequest) -> HttpResponse:
-    """The page to choose them on."""
+    """Show and save the person's language and time zone."""
     user = request.user
     form = PreferencesForm(
         request.POST if request.method == "POST" else None,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says of a fingerprint too long to be shown: how long it is, and what it holds."""
+"""Summaries of fingerprints that are too long to show: their digest, size and contents."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from stemtide.protocol.signals import is_long
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """A long fingerprint in words.
+    """The summary of a long fingerprint.
 
     digest: its SHA-256 in hex.
     size:   "3.4 KB".
-    holds:  facts in a few words each; none where this version cannot read it any more.
+    holds:  short descriptions of its contents; empty if this version can no longer read it.
     """
 
     digest: str
@@ -32,49 +32,49 @@ class Print:
 
 
 def describe(kind: Kind, text: str) -> Print | None:
-    """Say what a signal's value is. text: as it travels. None for values that are shown whole."""
+    """Summarise a signal's value, given as in messages; None for values short enough to show."""
     if not is_long(kind):
         return None
     value = bytes.fromhex(text)
     try:
         holds = _HOLDS[kind](value)
     except FingerprintError:
-        # It was right for the version that took it; its page must stand, if only to withdraw it.
+        # An earlier version accepted it; its page must still open, if only to withdraw it.
         holds = ()
     digest = hashlib.sha256(value).hexdigest()
     return Print(digest, _("%.1f KB") % (len(value) / 1000), holds)
 
 
 def _video(value: bytes) -> tuple[str, ...]:
-    """Length, frames and size of the picture."""
+    """Describe a video fingerprint: duration, frames, size of the picture."""
     film = VideoPrint.from_bytes(value)
     frames = len(np.unique(film.rows["at_ms"]))
-    facts = [times.span(film.duration_ms / 1000)] if film.duration_ms else []
-    facts.append(ngettext("%d frame", "%d frames", frames) % frames)
+    descriptions = [times.span(film.duration_ms / 1000)] if film.duration_ms else []
+    descriptions.append(ngettext("%d frame", "%d frames", frames) % frames)
     if film.width:
-        facts.append(
+        descriptions.append(
             _("%(width)d by %(height)d pixels") % {"width": film.width, "height": film.height}
         )
-    return tuple(facts)
+    return tuple(descriptions)
 
 
 def _audio(value: bytes) -> tuple[str, ...]:
-    """Length, and how much of it says something."""
+    """Describe an audio fingerprint: duration, and for how long it is not silent."""
     sound = Sound.from_bytes(value)
     heard = max(np.count_nonzero(track.heard) for track in sound.tracks) / WORDS_PER_S
     return times.span(sound.seconds), _("something to hear in %s") % times.span(heard)
 
 
 def _text(value: bytes) -> tuple[str, ...]:
-    """How much of the text is kept."""
+    """Describe a text fingerprint: passages kept, of those in the text."""
     sketch = TextPrint.from_bytes(value)
-    kept = len(sketch.grams)
-    facts = ngettext("%d passage", "%d passages", kept) % kept
-    return facts, _("of %d in the text") % sketch.shingles
+    passages = len(sketch.grams)
+    description = ngettext("%d passage", "%d passages", passages) % passages
+    return description, _("of %d in the text") % sketch.shingles
 
 
 def _gop(value: bytes) -> tuple[str, ...]:
-    """How many groups of pictures there are, and frames in them."""
+    """Describe a GOP fingerprint: groups of pictures, and frames in them."""
     rows = GopPrint.from_bytes(value).rows
     frames = int(rows["frames"].sum(dtype=np.int64))
     return (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of progress as drawings: bars beside words, columns over time. Tables say the same."""
+"""Charts of the statistics: bars and columns, as SVG figures. Tables show the same numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from stemtide.protocol.progress import Span
 WIDTH, HEIGHT = 460, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 6, 8, 22
 _WIDEST = 28
-"""A column is no wider, also where there are few."""
+"""Largest width of a column, even if there are few."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A count as a bar. width: in thousandths of the largest; count: None where it is withheld."""
+    """One bar. width: in thousandths of the largest; count: None if it is withheld."""
 
     word: Words
     count: int | None
@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A stretch of time: what began in it, and how much of that is gone. y: tops, downwards."""
+    """A stretch of time: requests begun in it, and how many are gone. y: of the tops, downwards."""
 
     x: float
     width: float
@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The drawing of a period."""
+    """The column chart of a period."""
 
     each: list[Column]
     ticks_y: list[tuple[float, int]]
@@ -52,31 +52,31 @@ class Columns:
 
     @property
     def view_box(self) -> str:
-        """The drawing's own units."""
+        """Return the SVG viewBox."""
         return f"0 0 {WIDTH} {HEIGHT}"
 
     @property
     def floor(self) -> int:
-        """Where nothing began."""
+        """Return the y coordinate of a count of zero."""
         return HEIGHT - _BOTTOM
 
     @property
     def left(self) -> int:
-        """Where the first column may stand."""
+        """Return the x coordinate where the first column may begin."""
         return _LEFT
 
     @property
     def right(self) -> int:
-        """Where the last one ends."""
+        """Return the x coordinate where the last column ends."""
         return WIDTH - _RIGHT
 
 
 def bars(
     words: Mapping[str, Words], counts: Mapping[str, int | None], *, whole: int | None
 ) -> list[Bar]:
-    """A bar for each word that has a place among the counts. whole: what a share is of."""
-    known = [counts.get(name) or 0 for name in words]
-    largest = max([*known, whole or 0, 1])
+    """Return a bar for each label that has a count. whole: the total that shares refer to."""
+    visible = [counts.get(name) or 0 for name in words]
+    largest = max([*visible, whole or 0, 1])
     return [
         Bar(
             word=word,
@@ -90,7 +90,7 @@ def bars(
 
 
 def columns(spans: Sequence[Span]) -> Columns | None:
-    """The period as columns; None where nothing began in it."""
+    """Return the period as columns; None if nothing began in it."""
     begun = sum(span.begun for span in spans)
     if not begun:
         return None
@@ -102,20 +102,20 @@ def columns(spans: Sequence[Span]) -> Columns | None:
         return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * count / top, 1)
 
     floor = HEIGHT - _BOTTOM
-    each = [
+    drawn = [
         Column(
-            x=round(_LEFT + step * place + (step - width) / 2, 1),
+            x=round(_LEFT + step * index + (step - width) / 2, 1),
             width=round(width, 1),
-            y=y(one.begun),
-            height=round(floor - y(one.begun), 1),
-            y_gone=y(one.removed),
-            height_gone=round(floor - y(one.removed), 1),
-            span=one,
+            y=y(span.begun),
+            height=round(floor - y(span.begun), 1),
+            y_gone=y(span.removed),
+            height_gone=round(floor - y(span.removed), 1),
+            span=span,
         )
-        for place, one in enumerate(spans)
+        for index, span in enumerate(spans)
     ]
     return Columns(
-        each=each,
+        each=drawn,
         ticks_y=[(y(count), count) for count in round_counts(top)],
         ticks_x=_days([span.first for span in spans], step=step),
         begun=begun,
@@ -124,12 +124,12 @@ def columns(spans: Sequence[Span]) -> Columns | None:
 
 
 def _days(firsts: Sequence[date], *, step: float) -> list[tuple[float, str, str]]:
-    """First, middle and last day along the bottom: the place, how the words are anchored, words."""
-    places = sorted({0, len(firsts) // 2, len(firsts) - 1})
-    found = []
-    for place in places:
-        is_last = place == len(firsts) - 1 and place > 0
-        anchor = "start" if place == 0 else "end" if is_last else "middle"
-        x = _LEFT + step * (place + (0 if anchor == "start" else 1 if is_last else 0.5))
-        found.append((round(x, 1), anchor, date_format(firsts[place], "j M Y")))
-    return found
+    """Return ticks for the first, middle and last day: (x, text-anchor, label)."""
+    indexes = sorted({0, len(firsts) // 2, len(firsts) - 1})
+    ticks = []
+    for index in indexes:
+        is_last = index == len(firsts) - 1 and index > 0
+        anchor = "start" if index == 0 else "end" if is_last else "middle"
+        x = _LEFT + step * (index + (0 if anchor == "start" else 1 if is_last else 0.5))
+        ticks.append((round(x, 1), anchor, date_format(firsts[index], "j M Y")))
+    return ticks

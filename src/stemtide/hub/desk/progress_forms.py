@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people ask of the figures of progress: which days, whose, divided by what."""
+"""The query form of the statistics: period, scope and grouping."""
 
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ from stemtide.protocol.words_progress import ProgressBy, ProgressOf
 
 
 class ProgressForm(MarkedForm):
-    """The days, whose requests, and what the rows are: a query, so that a page has an address."""
+    """Period, scope and grouping, sent as a query string so that each page has a URL."""
 
     of = forms.ChoiceField(label=_("Whose"), choices=[])
     by = forms.ChoiceField(
@@ -34,25 +34,25 @@ class ProgressForm(MarkedForm):
             ),
             **self.fields,
         }
-        choices = [(one, word) for one, word in OF.items() if owns or one == ProgressOf.ALL]
+        choices = [(scope, word) for scope, word in OF.items() if owns or scope == ProgressOf.ALL]
         self.fields["of"] = forms.ChoiceField(label=_("Whose"), choices=choices)
 
     def asked(self, *, zone: str) -> ProgressAsked:
-        """What is asked of the room; everybody's days are those of UTC. Only for a valid form."""
-        said = self.cleaned_data
-        of = ProgressOf(said["of"])
+        """Return the query for the room; days of all parties are UTC. Call it on a valid form."""
+        form_data = self.cleaned_data
+        of = ProgressOf(form_data["of"])
         return ProgressAsked(
             of=of,
-            by=ProgressBy(said["by"]) if said["by"] else None,
-            first=said["from"],
-            last=said["to"],
+            by=ProgressBy(form_data["by"]) if form_data["by"] else None,
+            first=form_data["from"],
+            last=form_data["to"],
             zone="UTC" if of is ProgressOf.ALL else zone,
-            exercise=said["exercise"],
+            exercise=form_data["exercise"],
         )
 
 
 def usual(kind: PartyKind, *, subject: rules.Subject, today: date) -> dict[str, object]:
-    """What is asked where nothing is: a party's own of this year, or everybody's of a quarter."""
+    """Return the default query: the party's own this year, or everybody's last quarter."""
     if kind in subject.own:
         first, last, of = date(today.year, 1, 1), today, ProgressOf.OWN
     else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages of progress say: names of figures, of what became of requests, of reasons."""
+"""Labels of the statistics: figures, outcomes of requests, reasons."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,7 +20,7 @@ REFERRAL_STEPS: dict[str, Words] = {
     "acknowledged": _("acknowledged"),
     "gone": _("removed or disabled"),
 }
-"""How far a referral comes, step by step."""
+"""Steps of a referral, in order."""
 
 REFERRAL_OUTCOMES: dict[str, Words] = {
     "removed": _("removed"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers by the link in a message: Annex II and III, and answers to referrals. No account needed.
+"""Answers through a one-time link: Annexes II and III, and answers to referrals; no account.
 
-What may be answered the rooms say, as to a machine of the party. Decision 0059.
+The rooms decide which answers are allowed, as for a machine of the party. Decision 0059.
 """
 
 from datetime import UTC, datetime
@@ -23,82 +23,82 @@ from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedEr
 from stemtide.protocol.referrals import AnswerIn
 
 
-@csrf_exempt  # the token itself says who may; no session is asked, so none can be misused
+@csrf_exempt  # the token is the authorisation; no session is used, so none can be misused
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, token: str, verb: str) -> HttpResponseBase:
-    """The form of one act, and its doing. To open it changes nothing."""
+    """Show the form of one action, and carry it out on POST. GET changes nothing."""
     if verb not in ACTS:
         raise Http404
     now = datetime.now(UTC)
     try:
-        found = receipts.linked(token, now=now)
+        linked = receipts.linked(token, now=now)
     except NotFoundError:
         return receipts.unknown(request)
-    if found.is_expired or verb not in found.may:
-        return receipts.page(request, found, now=now, refused=_closed(found))
-    data = request.POST if request.method == "POST" else None
-    filled = form_for(verb, found, data=data, now=now)
+    if linked.is_expired or verb not in linked.may:
+        return receipts.page(request, linked, now=now, refused=_closed_text(linked))
+    post_data = request.POST if request.method == "POST" else None
+    form = form_for(verb, linked, data=post_data, now=now)
     try:
-        is_done = request.method == "POST" and _do(found, verb, filled=filled, now=now)
+        is_done = request.method == "POST" and _carry_out(linked, verb, form=form, now=now)
     except (ConflictError, NotAllowedError) as error:
-        found = receipts.linked(token, now=now)
-        return receipts.page(request, found, now=now, refused=in_words(error))
+        linked = receipts.linked(token, now=now)
+        return receipts.page(request, linked, now=now, refused=in_words(error))
     if not is_done:
-        return _form(request, found, verb=verb, filled=filled)
-    found = receipts.linked(token, now=now)
-    return receipts.page(request, found, now=now, done=str(ACTS[verb][2]))
+        return _form(request, linked, verb=verb, form=form)
+    linked = receipts.linked(token, now=now)
+    return receipts.page(request, linked, now=now, done=str(ACTS[verb][2]))
 
 
-def _do(found: Linked, verb: str, *, filled: ByLink, now: datetime) -> bool:
-    """Have the room do it; False where the form says what is wrong.
+def _carry_out(linked: Linked, verb: str, *, form: ByLink, now: datetime) -> bool:
+    """Carry out the action. Return False if the form is invalid; the form then shows why.
 
     raises: ConflictError, NotAllowedError.
     """
-    body = body_of(filled) if filled.is_valid() else None
-    if not filled.is_valid():  # also where its body was refused
+    body = body_of(form) if form.is_valid() else None
+    if not form.is_valid():  # making the body may add errors
         return False
     try:
-        if isinstance(filled, ReferralsForm) and isinstance(body, AnswerIn):
-            writes_links.answer_referrals(found.token, uids=filled.chosen(), body=body, now=now)
+        if isinstance(form, ReferralsForm) and isinstance(body, AnswerIn):
+            writes_links.answer_referrals(linked.token, uids=form.chosen(), body=body, now=now)
         else:
-            writes_links.act_on_order(found.token, verb, body=body, now=now)
+            writes_links.act_on_order(linked.token, verb, body=body, now=now)
     except InvalidError as error:
         field = error.field.removeprefix("annex.")
-        filled.add_error(field if field in filled.fields else None, without_field(error))
+        form.add_error(field if field in form.fields else None, without_field(error))
         return False
     return True
 
 
-def _closed(found: Linked) -> str:
-    """Why a link does not do what it was asked for; an expired one says so by itself."""
-    return "" if found.is_expired else _("That cannot be done any more: see where it stands.")
+def _closed_text(linked: Linked) -> str:
+    """Return why a link does not allow an action; "" for an expired link, whose page says so."""
+    return "" if linked.is_expired else _("That cannot be done any more: see where it stands.")
 
 
-def _form(request: HttpRequest, found: Linked, *, verb: str, filled: ByLink) -> HttpResponse:
-    """The page of a form."""
-    filled.mark_errors()
-    annex = annex_of(filled)
+def _form(request: HttpRequest, linked: Linked, *, verb: str, form: ByLink) -> HttpResponse:
+    """Render the page of a form."""
+    form.mark_errors()
+    annex = annex_of(form)
     title, button, _done = ACTS[verb]
-    asks_answer = isinstance(filled, ReferralsForm)
-    parts = [] if asks_answer else [(title, "", list(filled.visible_fields()))]
+    asks_answer = isinstance(form, ReferralsForm)
+    parts = [] if asks_answer else [(title, "", list(form.visible_fields()))]
     if annex is not None:
         parts = [
-            (section.title.within(language()), section.name, [filled[each.name] for each in asked])
+            (section.title.within(language()), section.name, [form[field.name] for field in fields])
             for section in annex.sections
-            if (asked := [field for field in section.fields if not field.is_filled_in])
+            if (fields := [field for field in section.fields if not field.is_filled_in])
         ]
-    facts = {
-        "linked": found,
-        "alert": found.alert,
+    context = {
+        "linked": linked,
+        "alert": linked.alert,
         "verb": verb,
         "title": annex.title.within(language()) if annex else title,
         "button": button,
-        "form": filled,
+        "form": form,
         "parts": parts,
         "asks_answer": asks_answer,
         "from_memory": annex is not None and annex.from_memory,
     }
     status = 422 if request.method == "POST" else 200
     return receipts.private(
-        render(request, "desk/alerts/receipt_answer.html", facts, status=status)
+        render(request, "desk/alerts/receipt_answer.html", context, status=status)
     )

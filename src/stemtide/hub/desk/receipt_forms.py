@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What whoever holds a link fills in: an answer to an order by its annexes, or to referrals."""
+"""Forms for answering through a one-time link: annexes of an order, or referrals."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ from stemtide.protocol.orders import OrderAnswerIn
 from stemtide.protocol.referrals import AnswerIn, ReferralOut
 
 ANNEXES = {"execute": "tco-annex-2", "suspend": "tco-annex-3"}
-"""The form of the law of each act that has one."""
+"""The annex of each action that has one."""
 
 _ALL = "all"
 
@@ -40,16 +40,16 @@ class ReferralsForm(AnswerForm):
         self.referrals = list(referrals)
         if len(self.referrals) < 2:  # noqa: PLR2004  # nothing to choose from
             return
-        each = [(str(referral.id), referral.reference) for referral in self.referrals]
-        whole = _("All %(count)d that wait") % {"count": len(each)}
+        choices = [(str(referral.id), referral.reference) for referral in self.referrals]
+        all_label = _("All %(count)d that wait") % {"count": len(choices)}
         which = forms.ChoiceField(
             label=_("Which of them?"),
-            choices=[("", _("Choose one or all")), (_ALL, whole), *each],
+            choices=[("", _("Choose one or all")), (_ALL, all_label), *choices],
         )
         self.fields = {"which": which, **self.fields}
 
     def chosen(self) -> list[UUID]:
-        """The ids of those that are answered. Only for a form that is valid."""
+        """Return the ids of the referrals that are answered. Call it on a valid form."""
         which = self.cleaned_data.get("which", _ALL)
         return [referral.id for referral in self.referrals if which in {_ALL, str(referral.id)}]
 
@@ -57,37 +57,41 @@ class ReferralsForm(AnswerForm):
 ByLink: TypeAlias = AnnexForm | ActForm | ReferralsForm
 
 
-def form_for(verb: str, found: Linked, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
-    """The form of an act, with what is known of it. verb: one that the link allows."""
+def form_for(verb: str, linked: Linked, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
+    """Return the form of an action, prefilled. verb: one that the link allows."""
     if verb in ANNEXES:
         annex = form(ANNEXES[verb])
-        known = reads_drafts.start_answer(annex.name, viewer=found.party, now=now)
-        if found.mail:
-            known = {"contact_mail": found.mail, **known}
-        return AnnexForm(data, annex=annex, values=known, prefix="annex")
+        prefilled = reads_drafts.start_answer(annex.name, viewer=linked.party, now=now)
+        if linked.mail:
+            prefilled = {"contact_mail": linked.mail, **prefilled}
+        return AnnexForm(data, annex=annex, values=prefilled, prefix="annex")
     if verb == "answer":
-        open_ones = reads_links.answers(found.referrals, by=found.by)
-        return ReferralsForm(data, referrals=found.referrals, answers=open_ones)
+        open_answers = reads_links.answers(linked.referrals, by=linked.by)
+        return ReferralsForm(data, referrals=linked.referrals, answers=open_answers)
     if verb == "resume":
-        ask = gettext_lazy("What has changed? The hour starts anew from now.")
-        return relabelled(WordsForm(data), ask)
+        label = gettext_lazy("What has changed? The hour starts anew from now.")
+        return relabelled(WordsForm(data), label)
     return ScrutinyForm(data) if verb == "ask_scrutiny" else SureForm(data)
 
 
-def body_of(filled: ByLink) -> BaseModel | None:
-    """What the room is asked to do; None where nothing goes with it. Only for a form that is valid.
+def body_of(form_filled: ByLink) -> BaseModel | None:
+    """Return the message for the room; None if the action takes none. Call it on a valid form.
 
-    Where a form finds something wrong as it makes it, it has errors then.
+    Making the message may add errors to the form.
     """
-    if isinstance(filled, AnnexForm):
-        said = {one: each for one, each in filled.written().items() if each not in (None, "", [])}
-        return OrderAnswerIn(annex=said)
-    if isinstance(filled, ReferralsForm):
-        order: AnswerIn | None = filled.order()
-        return order
-    return filled.body()
+    if isinstance(form_filled, AnnexForm):
+        values = {
+            name: value
+            for name, value in form_filled.written().items()
+            if value not in (None, "", [])
+        }
+        return OrderAnswerIn(annex=values)
+    if isinstance(form_filled, ReferralsForm):
+        message: AnswerIn | None = form_filled.order()
+        return message
+    return form_filled.body()
 
 
-def annex_of(filled: ByLink) -> Form | None:
-    """The form of the law that is filled in, if it is one."""
-    return filled.annex if isinstance(filled, AnnexForm) else None
+def annex_of(form_filled: ByLink) -> Form | None:
+    """Return the annex that is filled in, or None."""
+    return form_filled.annex if isinstance(form_filled, AnnexForm) else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page of a link calls what may be done there."""
+"""Labels of the actions behind a one-time link."""
 
 from typing import TYPE_CHECKING
 
@@ -40,4 +40,4 @@ ACTS: "dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrPromise]]
         gettext_lazy("Answered. The sender is told."),
     ),
 }
-"""Each act: what it is called, its button, and what is said when it is done."""
+"""Title, button and confirmation of each action."""

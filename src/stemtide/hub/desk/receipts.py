@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of a link in a message: what came, its papers, and one button. No account is needed.
+"""Pages of one-time links in messages: the request, its documents, one button; no account.
 
-To open it changes nothing, because programs that check mail open links. Decision 0059.
+Opening a link changes nothing, because programs that check mail open links. Decision 0059.
 """
 
 from datetime import UTC, datetime
@@ -30,21 +30,21 @@ HOLDER = "holder of a link"
 _EXPIRED, _LATE, _UNKNOWN = 410, 409, 404
 
 
-@csrf_exempt  # the token itself says who may; no session is asked, so none can be misused
+@csrf_exempt  # the token is the authorisation; no session is used, so none can be misused
 @require_http_methods(["GET", "HEAD", "POST"])
 def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The page of a link: GET shows what came, POST acknowledges it."""
+    """Show the request behind a link on GET, and acknowledge it on POST."""
     now = datetime.now(UTC)
     try:
-        found = linked(token, now=now)
-        if request.method != "POST" or found.is_expired:
-            return page(request, found, now=now)
-        if not found.alert.is_waiting:
-            return page(request, found, now=now, status=_LATE)
+        link = linked(token, now=now)
+        if request.method != "POST" or link.is_expired:
+            return page(request, link, now=now)
+        if not link.alert.is_waiting:
+            return page(request, link, now=now, status=_LATE)
         writes_links.acknowledge_as_shown(token, now=now)
     except NotFoundError:
         return unknown(request)
-    except ConflictError:  # somebody else was quicker
+    except ConflictError:  # somebody else was faster
         return page(request, linked(token, now=now), now=now, status=_LATE)
     done = _("Acknowledged. Nobody else of your party is asked.")
     return page(request, linked(token, now=now), now=now, done=done)
@@ -53,130 +53,136 @@ def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
 @csrf_exempt  # as above
 @require_POST
 def renew(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Send a new link to where this one went, which has expired."""
+    """Send a new link in place of an expired one, to the same address."""
     now = datetime.now(UTC)
     try:
         writes_links.send_anew(token, now=now)
     except NotFoundError:
         return unknown(request)
     except ConflictError as error:
-        found = linked(token, now=now)
-        return page(request, found, now=now, status=_LATE, refused=in_words(error))
+        link = linked(token, now=now)
+        return page(request, link, now=now, status=_LATE, refused=in_words(error))
     done = _("A new link is on its way to the address that this one went to.")
     return page(request, linked(token, now=now), now=now, status=200, done=done)
 
 
 @require_safe
-def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: ARG001  # Django gives it
-    """A paper or a file of what a link leads to. To fetch one is no receipt."""
+def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: ARG001  # from the URL
+    """Download a document or file of the request behind a link. A download is not a receipt."""
     now = datetime.now(UTC)
     try:
-        found = linked(token, now=now)
+        link = linked(token, now=now)
     except NotFoundError as error:
         raise Http404(in_words(error)) from error
-    one = None if found.is_expired else _file(found, what, now=now)
-    if one is None:
+    enclosed = None if link.is_expired else _file(link, what, now=now)
+    if enclosed is None:
         raise Http404(_("there is no such file behind this link"))
-    answer = HttpResponse(one.content, content_type=one.media_type)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{one.name}"'
-    return private(answer)
+    response = HttpResponse(enclosed.content, content_type=enclosed.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{enclosed.name}"'
+    return private(response)
 
 
 def linked(token: str, *, now: datetime) -> Linked:
-    """What a link leads to, in the language that is active. raises: NotFoundError."""
+    """Return the request behind a link, in the active language.
+
+    raises: NotFoundError.
+    """
     language = (get_language() or "en")[:2]
     return reads_links.linked(token, by=HOLDER, now=now, language=language)
 
 
-def _file(found: Linked, what: str, *, now: datetime) -> Enclosed | None:
-    """One file, made now. raises: SealFileError."""
-    made = found.request
-    if made is None:
+def _file(link: Linked, file_name: str, *, now: datetime) -> Enclosed | None:
+    """Return one file, generated now; None if there is none of that name.
+
+    raises: SealFileError.
+    """
+    posted = link.request
+    if posted is None:
         return None
-    if what == "paper" and made.draws is not None:
-        return enclosures.paper(made, parcel=found.parcel)
-    if what in {"content", "signature"}:
-        name = f"{made.name}-as-shown.json"
-        content, signature = enclosures.signed(name, made.keeps(), parcel=found.parcel)
-        return content if what == "content" else signature
-    if what == "table" and made.lists is not None:
-        return Enclosed(f"{made.name}.csv", made.lists(), "text/csv; charset=utf-8")
-    if what == "receipt" and found.alert.receipt is not None:
-        return _receipt_paper(found, now=now)
+    if file_name == "paper" and posted.draws is not None:
+        return enclosures.paper(posted, parcel=link.parcel)
+    if file_name in {"content", "signature"}:
+        name = f"{posted.name}-as-shown.json"
+        content, signature = enclosures.signed(name, posted.keeps(), parcel=link.parcel)
+        return content if file_name == "content" else signature
+    if file_name == "table" and posted.lists is not None:
+        return Enclosed(f"{posted.name}.csv", posted.lists(), "text/csv; charset=utf-8")
+    if file_name == "receipt" and link.alert.receipt is not None:
+        return _receipt_document(link, now=now)
     return None
 
 
-def _receipt_paper(found: Linked, *, now: datetime) -> Enclosed | None:
-    """That it was received, on paper and under the seal."""
-    made, known = found.request, found.alert.receipt
-    if made is None or known is None:
+def _receipt_document(link: Linked, *, now: datetime) -> Enclosed | None:
+    """Return the receipt as a sealed PDF; None before the request is received."""
+    posted, receipt_row = link.request, link.alert.receipt
+    if posted is None or receipt_row is None:
         return None
-    told = Received(
-        what=found.alert.title,
-        about=found.alert.text,
-        party=found.party.title,
-        at=known.received_at,
-        way=str(PHRASES["alert-via"][known.via]),
-        shown=known.shown,
-        name=f"{made.name}-as-shown.json",
-        exercise=found.alert.exercise,
+    received = Received(
+        what=link.alert.title,
+        about=link.alert.text,
+        party=link.party.title,
+        at=receipt_row.received_at,
+        way=str(PHRASES["alert-via"][receipt_row.via]),
+        shown=receipt_row.shown,
+        name=f"{posted.name}-as-shown.json",
+        exercise=link.alert.exercise,
     )
-    pdf = receipt_pdf(told, language=found.parcel.language)
-    sealed = own.sealed(pdf, reason=f"{made.name}-receipt", now=now)
-    return Enclosed(f"{made.name}-receipt.pdf", sealed, "application/pdf")
+    pdf = receipt_pdf(received, language=link.parcel.language)
+    sealed = own.sealed(pdf, reason=f"{posted.name}-receipt", now=now)
+    return Enclosed(f"{posted.name}-receipt.pdf", sealed, "application/pdf")
 
 
 def page(
     request: HttpRequest,
-    found: Linked,
+    link: Linked,
     *,
     now: datetime,
     status: int = 0,
     done: str = "",
     refused: str = "",
 ) -> HttpResponse:
-    """The page as it stands now. done, refused: what is said above it."""
-    made = found.request
-    facts = {
+    """Render the page of a link. done, refused: messages above the content."""
+    posted = link.request
+    context = {
         "now": now,
-        "linked": found,
-        "alert": found.alert,
-        "request_name": made.name if made else "",
-        "notes": made.notes if made else (),
-        "has_table": made is not None and made.lists is not None,
-        "has_paper": made is not None and made.draws is not None,
-        "digest": made.digest if made else "",
-        "acts": [(verb, ACTS[verb][0]) for verb in found.may] if made else (),
-        "standing": _standing(found),
-        "said": _said(found),
+        "linked": link,
+        "alert": link.alert,
+        "request_name": posted.name if posted else "",
+        "notes": posted.notes if posted else (),
+        "has_table": posted is not None and posted.lists is not None,
+        "has_paper": posted is not None and posted.draws is not None,
+        "digest": posted.digest if posted else "",
+        "acts": [(verb, ACTS[verb][0]) for verb in link.may] if posted else (),
+        "standing": _why_settled(link),
+        "said": _last_words_of_issuer(link),
         "done": done,
         "refused": refused,
-        "is_by_link": bool(found.alert.receipt and found.alert.receipt.via == Via.LINK),
-        "urgency": words.URGENCIES[found.alert.urgency],
+        "is_by_link": bool(link.alert.receipt and link.alert.receipt.via == Via.LINK),
+        "urgency": words.URGENCIES[link.alert.urgency],
     }
-    name = "desk/alerts/receipt_ended.html" if found.is_expired else "desk/alerts/receipt.html"
-    usual = _EXPIRED if found.is_expired else _LATE if refused else 200
-    return private(render(request, name, facts, status=status or usual))
+    name = "desk/alerts/receipt_ended.html" if link.is_expired else "desk/alerts/receipt.html"
+    default_status = _EXPIRED if link.is_expired else _LATE if refused else 200
+    return private(render(request, name, context, status=status or default_status))
 
 
 def unknown(request: HttpRequest) -> HttpResponse:
-    """What is said of a link that this hub never made."""
+    """Answer 404 for a link that this hub never created."""
     return private(render(request, "desk/alerts/receipt_unknown.html", status=_UNKNOWN))
 
 
-def private(answer: HttpResponse) -> HttpResponse:
-    """The address of a page or a file is a secret: it is told to nobody, and listed nowhere."""
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return answer
+def private(response: HttpResponse) -> HttpResponse:
+    """Keep the secret URL of a page out of referrers and search engines."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
 
 
-def _standing(found: Linked) -> str:
-    """Why nobody waits for an answer any more, and what follows."""
-    if found.alert.is_waiting or found.alert.receipt:
+def _why_settled(link: Linked) -> str:
+    """Return why no answer is needed any more, with advice; "" if one is needed."""
+    if link.alert.is_waiting or link.alert.receipt:
         return ""
-    if found.order is not None:
-        state = found.order.state
+    if link.order is not None:
+        state = link.order.state
         if state is OrderState.UNDONE:
             return _("The order lost its effect after it was executed: put the content back.")
         if state in {OrderState.WITHDRAWN, OrderState.ANNULLED, OrderState.REINSTATED}:
@@ -186,14 +192,14 @@ def _standing(found: Linked) -> str:
             )
         if state is OrderState.EXECUTED:
             return _("The order was executed already: nothing is left to acknowledge.")
-    if found.request and found.request.request.get("state") == ReferralState.WITHDRAWN:
+    if link.request and link.request.request.get("state") == ReferralState.WITHDRAWN:
         return _("The referral was withdrawn: nothing is asked of you any more.")
     return _("It needs no answer any more: a later act made it moot.")
 
 
-def _said(found: Linked) -> str:
-    """What the issuer of an order wrote last: why it ended, or what it clarified."""
-    order = found.order
+def _last_words_of_issuer(link: Linked) -> str:
+    """Return the issuer's last words about an order: why it ended, or its clarification."""
+    order = link.order
     if order is None:
         return ""
     if order.end_reason:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redress at the desk: what a decided complaint asks of whoever asked for the measure."""
+"""Redress at the desk: a party is asked to withdraw a measure after an upheld complaint."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,7 +23,7 @@ from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
 @require_safe
 @signed_in
 def asked(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """What is asked: what the provider found, and nothing of the uploader or their words."""
+    """Show a request for redress: the provider's finding, nothing of the uploader."""
     rules.check_read(actor_of(request).role)
     return _page(request, uid)
 
@@ -32,7 +32,7 @@ def asked(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @writing
 def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
-    """Take it back, which reaches every agent, or keep it and say why."""
+    """Withdraw the measure, which reaches every agent, or keep it and give the reason."""
     by = actor_of(request)
     reads.find(uid, viewer=by.party)
     kind = {"grant": GrantForm, "keep": KeepForm}.get(verb)
@@ -41,12 +41,12 @@ def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     form = kind(request.POST, prefix=verb)
     body = form.order() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
     if body is None:
-        return _page(request, uid, wrong={verb: form})
+        return _page(request, uid, refused={verb: form})
     try:
         writes_redress.answer(uid, body=body, by=by, now=datetime.now(UTC))
     except InvalidError as error:
         form.add_error("reason", without_field(error))
-        return _page(request, uid, wrong={verb: form})
+        return _page(request, uid, refused={verb: form})
     except ConflictError as error:
         messages.error(request, in_words(error))
     else:
@@ -59,31 +59,35 @@ def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
 
 def _page(
-    request: SignedInRequest, uid: UUID, *, wrong: dict[str, OrderForm] | None = None
+    request: SignedInRequest, uid: UUID, *, refused: dict[str, OrderForm] | None = None
 ) -> HttpResponse:
-    """The page, with forms where the rules allow their acts; 422 where a form was wrong."""
+    """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by, now = actor_of(request), datetime.now(UTC)
     row = reads.find(uid, viewer=by.party)
-    found = reads.describe(row, viewer=by.party)
-    known = reads.facts(row, viewer=by.party)
-    for form in (wrong or {}).values():
+    redress_out = reads.describe(row, viewer=by.party)
+    complaint_facts = reads.facts(row, viewer=by.party)
+    for form in (refused or {}).values():
         form.mark_errors()
     may = {
         verb: allows(
-            rules_redress.check_author, known, is_kept=verb == "keep", name=by.name, role=by.role
+            rules_redress.check_author,
+            complaint_facts,
+            is_kept=verb == "keep",
+            name=by.name,
+            role=by.role,
         )
         for verb in ("grant", "keep")
     }
-    facts = {
+    context = {
         "now": now,
         "titles": titles_of(request),
-        "redress": found,
+        "redress": redress_out,
         "forms": {
             "grant": GrantForm(prefix="grant"),
             "keep": KeepForm(prefix="keep"),
-            **(wrong or {}),
+            **(refused or {}),
         },
         "may": may,
-        **complaint_grounds.ground(found.basis, found.ground, by=by, now=now),
+        **complaint_grounds.ground(redress_out.basis, redress_out.ground, by=by, now=now),
     }
-    return render(request, "desk/complaints/redress.html", facts, status=422 if wrong else 200)
+    return render(request, "desk/complaints/redress.html", context, status=422 if refused else 200)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people fill in to refer content, to send a batch, to ask for a hold."""
+"""Forms for referrals: assess and send content, upload a batch, ask for a hold."""
 
 import re
 from collections.abc import Iterable
@@ -42,16 +42,16 @@ _HOURS = (
     (168, _("7 days")),
 )
 MAX_FILE_BYTES = 8 * 1024 * 1024
-"""A batch as a file."""
+"""Largest file of a batch."""
 
 
 def _area(rows: int) -> forms.Textarea:
-    """A field of several lines."""
+    """Return a text area with so many rows."""
     return forms.Textarea(attrs={"rows": rows})
 
 
 class AssessForm(OrderForm):
-    """Content that was looked at, to be referred or not. searched: what was searched for last."""
+    """Assessed content, to be referred or not. searched: the last search before sending."""
 
     url = forms.CharField(
         label=_("Web address of the content"), max_length=MAX_URL_CHARS, strip=True
@@ -100,55 +100,55 @@ class AssessForm(OrderForm):
 
     def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        known = [
+        label_choices = [
             (label.name, label_title(label.name))
             for label in labels().values()
             if not label.refuse_to
         ]
-        moved = [(name, ideology_title(name)) for name in ideologies()]
-        chosen = {
+        ideology_choices = [(name, ideology_title(name)) for name in ideologies()]
+        choices_of = {
             "provider": [("", _("Choose a provider")), *providers],
-            "labels": known,
-            "ideology": [("", _("not known")), *moved],
+            "labels": label_choices,
+            "ideology": [("", _("not known")), *ideology_choices],
         }
-        for name, choices in chosen.items():
+        for name, choices in choices_of.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]  # a choice field
 
     def _signals(self) -> list[str]:
-        """Ids of signals, as they were written."""
+        """Return the ids of signals as they were entered."""
         return re.findall(r"[^\s,;]+", self.cleaned_data["signals"])
 
     def search(self) -> SearchIn | None:
-        """What is searched for before sending; None where it is refused."""
-        said = self.cleaned_data
-        found: SearchIn | None = self.read(
+        """Return the search before sending, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: SearchIn | None = self.read(
             SearchIn,
-            url=said["url"],
-            provider=said["provider"],
+            url=form_data["url"],
+            provider=form_data["provider"],
             signals=self._signals(),
-            exercise=said["exercise"],
+            exercise=form_data["exercise"],
         )
-        return found
+        return message
 
     def order(self) -> AssessIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = self.cleaned_data
-        found: AssessIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: AssessIn | None = self.read(
             AssessIn,
-            provider=said["provider"],
-            url=said["url"],
-            content_type=ContentType(said["content_type"]),
-            language=said["language"].strip() or None,
-            ideology=said["ideology"] or None,
-            labels=tuple(said["labels"]),
-            terms=said["terms"],
-            reason=said["reason"],
-            crisis=said["crisis"],
+            provider=form_data["provider"],
+            url=form_data["url"],
+            content_type=ContentType(form_data["content_type"]),
+            language=form_data["language"].strip() or None,
+            ideology=form_data["ideology"] or None,
+            labels=tuple(form_data["labels"]),
+            terms=form_data["terms"],
+            reason=form_data["reason"],
+            crisis=form_data["crisis"],
             signals=self._signals(),
-            again=said["again"],
-            exercise=said["exercise"],
+            again=form_data["again"],
+            exercise=form_data["exercise"],
         )
-        return found
+        return message
 
 
 class SendForm(OrderForm):
@@ -169,9 +169,9 @@ class SendForm(OrderForm):
     )
 
     def order(self) -> SendIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: SendIn | None = self.read(SendIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: SendIn | None = self.read(SendIn, **self.cleaned_data)
+        return message
 
 
 class DropForm(OrderForm):
@@ -184,12 +184,12 @@ class DropForm(OrderForm):
     note = forms.CharField(label=_("Note (may stay empty)"), required=False, max_length=500)
 
     def order(self) -> DropIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = self.cleaned_data
-        found: DropIn | None = self.read(
-            DropIn, reason=DropReason(said["reason"]), note=said["note"]
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: DropIn | None = self.read(
+            DropIn, reason=DropReason(form_data["reason"]), note=form_data["note"]
         )
-        return found
+        return message
 
 
 class TakeBackForm(OrderForm):
@@ -208,19 +208,19 @@ class TakeBackForm(OrderForm):
     )
 
     def order(self) -> TakeBackIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = self.cleaned_data
-        found: TakeBackIn | None = self.read(
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: TakeBackIn | None = self.read(
             TakeBackIn,
-            reason=TakeBackReason(said["reason"]),
-            note=said["note"],
-            signals=said["signals"],
+            reason=TakeBackReason(form_data["reason"]),
+            note=form_data["note"],
+            signals=form_data["signals"],
         )
-        return found
+        return message
 
 
 class ContextForm(OrderForm):
-    """Give the context that was asked for."""
+    """Give the context that the provider asked for."""
 
     context = forms.CharField(
         label=_("What the provider asked for"),
@@ -230,13 +230,13 @@ class ContextForm(OrderForm):
     )
 
     def order(self) -> ContextIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: ContextIn | None = self.read(ContextIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: ContextIn | None = self.read(ContextIn, **self.cleaned_data)
+        return message
 
 
 class BatchForm(OrderForm):
-    """A file of addresses, and what stands where it says nothing."""
+    """A file of URLs, and default values for columns that it leaves empty."""
 
     name = forms.CharField(
         label=_("Name of the batch"),
@@ -267,16 +267,16 @@ class BatchForm(OrderForm):
 
     def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        known = [
+        label_choices = [
             (label.name, label_title(label.name))
             for label in labels().values()
             if not label.refuse_to
         ]
         self.fields["provider"].choices = [("", _("the file names it")), *providers]  # type: ignore[attr-defined]  # a choice field
-        self.fields["label"].choices = [("", _("the file names them")), *known]  # type: ignore[attr-defined]  # the same
+        self.fields["label"].choices = [("", _("the file names them")), *label_choices]  # type: ignore[attr-defined]  # the same
 
     def text(self) -> str | None:
-        """The rows as text; None where there are none, or it is no text: then the form says so."""
+        """Return the rows as text; None if there are none or the file is not UTF-8."""
         file = self.cleaned_data["file"]
         if file is None:
             if not self.cleaned_data["rows"].strip():
@@ -293,17 +293,17 @@ class BatchForm(OrderForm):
             return None
 
     def defaults(self) -> dict[str, str]:
-        """What stands where the file says nothing."""
-        said = self.cleaned_data
+        """Return default values for columns that the file leaves empty."""
+        form_data = self.cleaned_data
         return {
-            "provider": said["provider"],
-            "labels": said["label"],
-            "reason": said["reason"],
+            "provider": form_data["provider"],
+            "labels": form_data["label"],
+            "reason": form_data["reason"],
         }
 
 
 class HoldForm(OrderForm):
-    """Ask that content be left alone."""
+    """Ask that content is left alone for some time."""
 
     url = forms.CharField(
         label=_("Web address of the content"),
@@ -338,34 +338,34 @@ class HoldForm(OrderForm):
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
     def order(self, now: datetime) -> HoldIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = dict(self.cleaned_data)
-        signal = said["signal"].strip()
+        """Return the message for the room, or None if it is invalid."""
+        form_data = dict(self.cleaned_data)
+        signal = form_data["signal"].strip()
         if signal and uuid_or_none(signal) is None:
             self.add_error("signal", _("This is no id of a signal."))
             return None
-        found: HoldIn | None = self.read(
+        message: HoldIn | None = self.read(
             HoldIn,
-            url=said["url"],
+            url=form_data["url"],
             signal=uuid_or_none(signal),
-            until=now + timedelta(hours=said["hours"]),
-            reason=HoldReason(said["reason"]),
-            contact=said["contact"],
-            case_reference=said["case_reference"],
-            exercise=said["exercise"],
+            until=now + timedelta(hours=form_data["hours"]),
+            reason=HoldReason(form_data["reason"]),
+            contact=form_data["contact"],
+            case_reference=form_data["case_reference"],
+            exercise=form_data["exercise"],
         )
-        return found
+        return message
 
 
 class ExtendForm(OrderForm):
-    """Let a hold stand longer."""
+    """Extend a hold."""
 
     hours = forms.TypedChoiceField(
         label=_("From now on, for"), choices=_HOURS, coerce=int, initial=24
     )
 
     def order(self, now: datetime) -> ExtendIn | None:
-        """What the room is asked to do; None where it is refused."""
+        """Return the message for the room, or None if it is invalid."""
         until = now + timedelta(hours=self.cleaned_data["hours"])
-        found: ExtendIn | None = self.read(ExtendIn, until=until)
-        return found
+        message: ExtendIn | None = self.read(ExtendIn, until=until)
+        return message

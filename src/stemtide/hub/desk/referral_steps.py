@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that a referral has taken, as the pages of both its sides show them."""
+"""The timeline of a referral, for the pages of its sender and its provider."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from stemtide.protocol.referrals import ReferralOut
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a referral. after_s: seconds since it was sent; None before that."""
+    """One step of a referral. after_s: seconds since it was sent; None if not later than that."""
 
     title: str
     at: datetime
@@ -20,31 +20,31 @@ class Step:
     note: str = ""
 
 
-def steps_of(found: ReferralOut) -> list[Step]:
-    """The steps that a referral has taken, in the order of time."""
-    via = PHRASES["receipt_via"].get(found.received_via or "", "")
-    each = [
-        (_("assessed"), found.assessed_at, ""),
-        (_("decided"), found.decided_at, ""),
-        (_("met a hold"), found.held_at, ""),
-        (_("the hold was over"), found.freed_at, ""),
-        (_("sent"), found.sent_at, ""),
-        (_("received"), found.received_at, str(via)),
-        (_("acknowledged"), found.acknowledged_at, ""),
-        (_("acted upon"), found.measure_at, ""),
-        (_("answered"), found.answered_at, ""),
-        (_("reinstated"), found.reinstated_at, ""),
-        (_("withdrawn"), found.withdrawn_at, ""),
+def steps_of(referral: ReferralOut) -> list[Step]:
+    """Return the steps that a referral has taken, sorted by time."""
+    via = PHRASES["receipt_via"].get(referral.received_via or "", "")
+    events = [
+        (_("assessed"), referral.assessed_at, ""),
+        (_("decided"), referral.decided_at, ""),
+        (_("met a hold"), referral.held_at, ""),
+        (_("the hold was over"), referral.freed_at, ""),
+        (_("sent"), referral.sent_at, ""),
+        (_("received"), referral.received_at, str(via)),
+        (_("acknowledged"), referral.acknowledged_at, ""),
+        (_("acted upon"), referral.measure_at, ""),
+        (_("answered"), referral.answered_at, ""),
+        (_("reinstated"), referral.reinstated_at, ""),
+        (_("withdrawn"), referral.withdrawn_at, ""),
     ]
-    sent = found.sent_at
-    made = [
+    sent = referral.sent_at
+    steps = [
         Step(
             title,
             at,
             after_s=(at - sent).total_seconds() if sent and at > sent else None,
             note=note,
         )
-        for title, at, note in each
+        for title, at, note in events
         if at is not None
     ]
-    return sorted(made, key=lambda one: one.at)
+    return sorted(steps, key=lambda step: step.at)

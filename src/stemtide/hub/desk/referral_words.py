@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the words of referrals, batches and holds, and how grave they look."""
+"""Labels and colours for the states of referrals, batches and holds."""
 
 from typing import TYPE_CHECKING
 
@@ -111,7 +111,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         RowOutcome.INVALID: _("to be corrected"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 
 LOOKS: dict[str, dict[str, str]] = {
     "referral": {
@@ -132,4 +132,4 @@ LOOKS: dict[str, dict[str, str]] = {
         RowOutcome.INVALID: "bad",
     },
 }
-"""How a word looks beside its text; what is not listed looks calm."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refusals in the language of whoever reads them. Rooms raise them in English, with templates."""
+"""Error messages of the rooms, translated. Rooms raise them in English, with templates."""
 
 from collections.abc import Mapping
 
@@ -9,26 +9,30 @@ from stemtide.hub.parties.rules import InvalidError, RefusalError
 
 
 def in_words(error: Exception) -> str:
-    """What a refusal says, after the name of the field that it is about, if there is one."""
-    said = without_field(error)
-    return f"{error.field}: {said}" if isinstance(error, InvalidError) else said
+    """Return an error's message in the reader's language, after its field's name if it has one."""
+    text = without_field(error)
+    return f"{error.field}: {text}" if isinstance(error, InvalidError) else text
 
 
 def without_field(error: Exception) -> str:
-    """What a refusal says, to be shown beside the field that it is about."""
+    """Return an error's message, to be shown beside the field that it is about."""
     if not isinstance(error, RefusalError) or not error.template:
         return str(error)
     return filled(error.template, error.facts)
 
 
 def filled(template: str, facts: Mapping[str, object]) -> str:
-    """A sentence of a room in the reader's language, with its facts in their places."""
-    said = gettext(template)
-    return said.format_map({name: _said(fact) for name, fact in facts.items()}) if facts else said
+    """Return a message template in the reader's language, with its values filled in."""
+    text = gettext(template)
+    return (
+        text.format_map({name: _translated(fact) for name, fact in facts.items()})
+        if facts
+        else text
+    )
 
 
-def _said(fact: object) -> object:
-    """A fact that is a word of ours, in the reader's language."""
+def _translated(fact: object) -> object:
+    """Return a value of a message in the reader's language if it is a word."""
     return gettext(fact) if isinstance(fact, str) and fact else fact
 
 
@@ -50,4 +54,4 @@ FACTS = (
     *(_("Removal orders and what follows them"), _("Referrals"), _("Holds")),
     *(_("Public lines"), _("Contact drills")),
 )
-"""Words of rooms that stand as facts in refusals: they are collected from here."""
+"""Words that rooms put into error messages, listed here for the translators."""

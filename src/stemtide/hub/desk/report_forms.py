@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people fill in on a post-crisis report: notes, actions, who reads it."""
+"""Forms of a post-crisis report: notes, actions, audience."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from stemtide.protocol.reports import ActionIn, NoteIn, PublishIn
 from stemtide.protocol.words import NoteTopic, ReportAudience
 
 FORM = "report-edit"
-"""The id of the one form of the page: whichever button is pressed, all of it is sent."""
+"""The id of the only form of the page: every button sends all of it."""
 
 
 def _join(form: forms.Form) -> None:
@@ -22,7 +22,7 @@ def _join(form: forms.Form) -> None:
 
 
 class NoteForm(OrderForm):
-    """Say something in the debrief."""
+    """Add a debrief note."""
 
     topic = forms.ChoiceField(
         label=_("About"),
@@ -44,14 +44,14 @@ class NoteForm(OrderForm):
         _join(self)
 
     def order(self) -> NoteIn | None:
-        """What the room is asked to do; None where it is refused."""
+        """Return the message for the room, or None if it is invalid."""
         topic = NoteTopic(self.cleaned_data["topic"])
-        found: NoteIn | None = self.read(NoteIn, topic=topic, text=self.cleaned_data["text"])
-        return found
+        message: NoteIn | None = self.read(NoteIn, topic=topic, text=self.cleaned_data["text"])
+        return message
 
 
 class ActionForm(OrderForm):
-    """Give out something to be done."""
+    """Add an action with an owner and a due day."""
 
     text = forms.CharField(label=_("What is to be done"), max_length=500)
     owner = forms.ChoiceField(label=_("By whom"))
@@ -65,13 +65,13 @@ class ActionForm(OrderForm):
         _join(self)
 
     def order(self) -> ActionIn | None:
-        """What the room is asked to do; None where it is refused."""
-        found: ActionIn | None = self.read(ActionIn, **self.cleaned_data)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        message: ActionIn | None = self.read(ActionIn, **self.cleaned_data)
+        return message
 
 
 class PublishForm(forms.Form):
-    """Who reads the report."""
+    """The audience of the report."""
 
     audience = forms.ChoiceField(
         label=_("Who reads it"),
@@ -88,5 +88,5 @@ class PublishForm(forms.Form):
         _join(self)
 
     def order(self) -> PublishIn:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return PublishIn(audience=ReportAudience(self.cleaned_data["audience"]))

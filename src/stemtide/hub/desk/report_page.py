@@ -22,8 +22,8 @@ from stemtide.hub.reports import reads, rules, writes
 from stemtide.protocol.reports import MAX_SECTION, ReportOut, SectionIn
 
 _TEXT, _BASIS = "text-", "basis-"
-_Rest = ParamSpec("_Rest")
-_View = Callable[Concatenate[SignedInRequest, _Rest], HttpResponse]
+_Params = ParamSpec("_Params")
+_View = Callable[Concatenate[SignedInRequest, _Params], HttpResponse]
 
 
 def page(
@@ -43,7 +43,7 @@ def page(
     report = reads.report(uid, viewer=viewer)
     titles = titles_of(request)
     owners = sorted(titles.items(), key=lambda owner: owner[1])
-    facts = {
+    context = {
         "now": datetime.now(UTC),
         "report": report,
         "sections": _sections(report, typed=typed or {}, request=request),
@@ -56,13 +56,13 @@ def page(
         "publish_form": PublishForm(),
         **_allowed(request, report),
     }
-    return render(request, "desk/report.html", facts, status=status)
+    return render(request, "desk/report.html", context, status=status)
 
 
 def _sections(
     report: ReportOut, *, typed: Mapping[str, str], request: SignedInRequest
 ) -> list[dict[str, object]]:
-    """Return each section with the text for its field, and what somebody else saved meanwhile."""
+    """Return each section with the text for its field, and a newer text saved by somebody else."""
     rows = []
     for section in report.sections:
         text = typed.get(section.name, section.text)
@@ -80,25 +80,25 @@ def _sections(
 
 
 def _allowed(request: SignedInRequest, report: ReportOut) -> dict[str, bool]:
-    """Return what the reader may do, by the rules that the writes enforce."""
+    """Return the actions that the reader may take, by the rules that the writes enforce."""
     by = actor_of(request)
     facts = reads.facts_of(report.id, viewer=by.party)
-    me = {"kind": by.kind, "role": by.role}
-    hand = rules.Hand(party=by.party.name, ref=by.ref)
+    actor = {"kind": by.kind, "role": by.role}
+    author = rules.Hand(party=by.party.name, ref=by.ref)
     return {
-        "may_write": rules.allows(rules.check_write, facts, name=by.party.name, **me),
-        "may_note": rules.allows(rules.check_note, facts, **me),
-        "may_agree": rules.allows(rules.check_agree, facts, by=hand, **me),
-        "may_publish": rules.allows(rules.check_publish, facts, name=by.party.name, **me),
+        "may_write": rules.allows(rules.check_write, facts, name=by.party.name, **actor),
+        "may_note": rules.allows(rules.check_note, facts, **actor),
+        "may_agree": rules.allows(rules.check_agree, facts, by=author, **actor),
+        "may_publish": rules.allows(rules.check_publish, facts, name=by.party.name, **actor),
     }
 
 
-def _saving(view: _View[_Rest]) -> _View[_Rest]:
-    """Save the sections that came with a request first; show all that was typed if refused."""
+def _saving(view: _View[_Params]) -> _View[_Params]:
+    """Save the sections of a request before the view; if refused, show all that was typed."""
 
     @wraps(view)
     def saved(
-        request: SignedInRequest, /, *args: _Rest.args, **named: _Rest.kwargs
+        request: SignedInRequest, /, *args: _Params.args, **named: _Params.kwargs
     ) -> HttpResponse:
         uid = cast("UUID", named["uid"])
         typed = {
@@ -112,8 +112,8 @@ def _saving(view: _View[_Rest]) -> _View[_Rest]:
         except (ConflictError, InvalidError) as error:
             messages.error(request, in_words(error))
             status = 409 if isinstance(error, ConflictError) else 422
-            kept = {"note_form": _kept_note(request), "action_form": _kept_action(request)}
-            return page(request, uid, typed=typed, status=status, **kept)  # type: ignore[arg-type]  # forms by name
+            forms = {"note_form": _kept_note(request), "action_form": _kept_action(request)}
+            return page(request, uid, typed=typed, status=status, **forms)  # type: ignore[arg-type]  # forms by name
         return view(request, *args, **named)
 
     return saved
@@ -135,7 +135,7 @@ def _save(request: SignedInRequest, uid: UUID, *, typed: Mapping[str, str]) -> N
 
 
 def _kept_note(request: SignedInRequest) -> NoteForm:
-    """Return the form for a note, with what was typed into it."""
+    """Return the note's form with the request's data."""
     names = NoteForm.base_fields
     return NoteForm(
         prefix="note", initial={name: request.POST.get(f"note-{name}", "") for name in names}
@@ -143,7 +143,7 @@ def _kept_note(request: SignedInRequest) -> NoteForm:
 
 
 def _kept_action(request: SignedInRequest) -> ActionForm:
-    """Return the form for an action, with what was typed into it."""
+    """Return the action's form with the request's data."""
     names = ActionForm.base_fields
     return ActionForm(
         prefix="action",
@@ -153,7 +153,7 @@ def _kept_action(request: SignedInRequest) -> ActionForm:
 
 
 def _next(request: SignedInRequest, uid: UUID, *, done: str = "") -> HttpResponse:
-    """Go back to the report; show it at once where a note or an action is half typed.
+    """Go back to the report; show it at once if a note or an action is not yet sent.
 
     done: the prefix of the form that was carried out, which starts empty again.
     """
@@ -201,7 +201,7 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writing
 @_saving
 def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Give out an action."""
+    """Add an action of the debrief."""
     owners = sorted(titles_of(request).items(), key=lambda owner: owner[1])
     form = ActionForm(request.POST, prefix="action", parties=owners)
     body = form.order() if form.is_valid() else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stays of a crisis, at the desk: its timeline, its report, and both on paper."""
+"""Timeline and report of a crisis at the desk, also as PDF."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -27,38 +27,38 @@ ROWS = 100
 
 
 def _refs(request: SignedInRequest) -> dict[str, str]:
-    """Parties' titles by how the ledger names them."""
-    own = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
-    found = {party.ref: party.title for party in parties.parties(viewer=request.user.party)}
-    return found | own | {"withheld": _("withheld")}
+    """Return titles of actors by their ledger reference."""
+    fixed_titles = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
+    party_titles = {party.ref: party.title for party in parties.parties(viewer=request.user.party)}
+    return party_titles | fixed_titles | {"withheld": _("withheld")}
 
 
 @require_safe
 @signed_in
 def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """A page of the timeline, oldest first, and the forms to take it along."""
+    """Show a page of the timeline, oldest first, with the forms to download it."""
     after, thing = request.GET.get("after", ""), request.GET.get("thing", "")
     start = int(after) if after.isdigit() and len(after) < 19 else 0  # noqa: PLR2004  # 64 bits
     viewer, by = request.user.party, actor_of(request)
-    found = reads_timeline.timeline(
+    page_out = reads_timeline.timeline(
         uid, viewer=viewer, after=start, limit=ROWS, things=[thing] if thing else ()
     )
     refs = _refs(request)
-    facts = {
+    context = {
         "now": datetime.now(UTC),
         "crisis": crises.crisis(uid, viewer=viewer),
-        "rows": [_line(entry, refs=refs) for entry in found.entries],
-        "next": found.next if found.more else None,
+        "rows": [_line(entry, refs=refs) for entry in page_out.entries],
+        "next": page_out.next if page_out.more else None,
         "after": start,
         "thing": thing,
         "things": _things(),
         "may_export": rules.allows(rules.check_export, kind=by.kind, role=by.role),
     }
-    return render(request, "desk/timeline.html", facts)
+    return render(request, "desk/timeline.html", context)
 
 
 def _things() -> list[str]:
-    """What entries of a crisis can be about."""
+    """Return the subjects that entries of a crisis can have."""
     return [
         *("crisis", "check", "signal", "signals", "opinion", "outcomes", "message", "line"),
         *("participant", "proposal", "report", "action", "timeline"),
@@ -66,63 +66,65 @@ def _things() -> list[str]:
 
 
 def _line(entry: TimelineEntry, *, refs: dict[str, str]) -> dict[str, object]:
-    """An entry in words."""
+    """Return an entry as a row of the page."""
     return {
         "entry": entry,
         "who": refs.get(entry.actor, entry.actor),
         "act": str(ACTS.get(entry.kind, entry.kind)),
-        "facts": ", ".join(f"{name} {_plain(value)}" for name, value in entry.detail.items()),
+        "facts": ", ".join(f"{name} {_as_text(value)}" for name, value in entry.detail.items()),
     }
 
 
-def _plain(value: object) -> str:
-    """A fact as a word."""
+def _as_text(value: object) -> str:
+    """Return a value of an entry as text."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @require_POST
 @signed_in
 def export(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Take the whole timeline along: JSON or PDF. The ledger notes it."""
-    as_ = "pdf" if request.POST.get("as") == "pdf" else "json"
+    """Download the whole timeline as JSON or PDF. The ledger records it."""
+    file_format = "pdf" if request.POST.get("as") == "pdf" else "json"
     try:
-        found = writes.export_timeline(uid, as_=as_, by=actor_of(request), now=datetime.now(UTC))
+        export_out = writes.export_timeline(
+            uid, as_=file_format, by=actor_of(request), now=datetime.now(UTC)
+        )
     except ConflictError as error:
         messages.error(request, in_words(error))
         return redirect("crisis-timeline", uid=uid)
-    if as_ == "json":
-        body: bytes = found.model_dump_json(indent=1).encode()
+    if file_format == "json":
+        body: bytes = export_out.model_dump_json(indent=1).encode()
         return _file(body, name=f"timeline-{uid}.json", media_type="application/json")
-    made = paper.timeline_pdf(
-        found, titles=_refs(request), acts={kind: str(act) for kind, act in ACTS.items()}
+    pdf = paper.timeline_pdf(
+        export_out, titles=_refs(request), acts={kind: str(act) for kind, act in ACTS.items()}
     )
-    return _file(made, name=f"timeline-{uid}.pdf", media_type="application/pdf")
+    return _file(pdf, name=f"timeline-{uid}.pdf", media_type="application/pdf")
 
 
 def _file(body: bytes, *, name: str, media_type: str) -> HttpResponse:
-    """Something to keep."""
-    answer = HttpResponse(body, content_type=media_type)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    """Return a response that downloads a file."""
+    response = HttpResponse(body, content_type=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @require_safe
 @signed_in
 def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The latest report of a crisis, or the button to open one."""
+    """Redirect to the latest report of a crisis, or show the button to open one."""
     viewer, by = request.user.party, actor_of(request)
-    found = reads.latest(uid, viewer=viewer)
-    if found is not None:
-        return redirect("report", uid=found.id)
-    opens = reads.open_facts(uid, viewer=viewer)
+    latest = reads.latest(uid, viewer=viewer)
+    if latest is not None:
+        return redirect("report", uid=latest.id)
+    open_facts = reads.open_facts(uid, viewer=viewer)
     room_of(request, uid)
-    facts = {
+    context = {
         "crisis": crises.crisis(uid, viewer=viewer),
         "may_open": rules.allows(
-            rules.check_open, kind=by.kind, name=by.party.name, role=by.role, **opens
+            rules.check_open, kind=by.kind, name=by.party.name, role=by.role, **open_facts
         ),
     }
-    return render(request, "desk/report_none.html", facts)
+    return render(request, "desk/report_none.html", context)
 
 
 @require_POST
@@ -131,36 +133,36 @@ def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Open a report, or the next version of a published one."""
     try:
-        made = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
+        report_out = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
         messages.error(request, in_words(error))
         return redirect("crisis-report", uid=uid)
-    return redirect("report", uid=made.id)
+    return redirect("report", uid=report_out.id)
 
 
 @require_safe
 @signed_in
 def published(request: SignedInRequest) -> HttpResponse:
-    """All published reports that the reader may read."""
-    facts = {
+    """List all published reports that the reader may see."""
+    context = {
         "now": datetime.now(UTC),
         "reports": reads.reports(viewer=request.user.party),
         "titles": titles_of(request),
     }
-    return render(request, "desk/reports.html", facts)
+    return render(request, "desk/reports.html", context)
 
 
 @require_safe
 @signed_in
 def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Show one report; it also prints as it stands."""
+    """Show one report, which can be printed from the browser."""
     return page(request, uid)
 
 
 @require_safe
 @signed_in
 def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The report on paper."""
-    found = reads.report(uid, viewer=request.user.party)
-    made = paper.report_pdf(found, titles=titles_of(request), said=figure)
-    return _file(made, name=f"report-{uid}.pdf", media_type="application/pdf")
+    """Download the report as PDF."""
+    report_out = reads.report(uid, viewer=request.user.party)
+    pdf = paper.report_pdf(report_out, titles=titles_of(request), said=figure)
+    return _file(pdf, name=f"report-{uid}.pdf", media_type="application/pdf")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The room of one crisis: its page, the blocks that keep it live, and the acts on it."""
+"""The room of one crisis: its page, live blocks and actions; and the list of crises."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ RELOAD_S = "15"
 @require_safe
 @signed_in
 def room(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The whole page. ?every=15 reloads it, for browsers without JavaScript that ask for it."""
+    """Show the whole page. ?every=15 reloads it, for browsers without JavaScript."""
     page = _page(request, uid)
     if request.GET.get("every") == RELOAD_S:
         page.headers["Refresh"] = RELOAD_S
@@ -36,16 +36,16 @@ def room(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @require_safe
 @signed_in
 def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """All blocks of the room, from one moment, for HTMX to swap in."""
+    """Render all blocks of the room, read at one time, for HTMX to swap in."""
     return HttpResponse(room_blocks.fragment(request, uid, by=actor_of(request)))
 
 
 @require_POST
 @signed_in
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
-    """Do one of the acts of the room. What is wrong is said at its field, with 422.
+    """Carry out one action of the room; errors are shown at their fields, with status 422.
 
-    raises: NotFoundError for a crisis or a target that is not there, NotAllowedError.
+    raises: NotFoundError if there is no such crisis or target, NotAllowedError.
     """
     if verb not in BY_NAME:
         raise Http404
@@ -65,29 +65,29 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
             messages.success(request, str(offer.verb.done))
             return redirect("crisis", uid=uid)
     offer.form.mark_errors()
-    return _page(request, uid, wrong=replace(offer, is_open=True))
+    return _page(request, uid, refused=replace(offer, is_open=True))
 
 
 @require_safe
 @signed_in
 def crises_page(request: SignedInRequest) -> HttpResponse:
-    """All crises that the person's party may see, open ones first."""
+    """List the crises that the person's party may see, open ones first."""
     viewer = request.user.party
-    found = crises.crises(viewer=viewer)
-    facts = {
+    crisis_rows = crises.crises(viewer=viewer)
+    context = {
         "now": datetime.now(UTC),
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "crises": [one for one in found if not one.closed_at],
-        "closed": [one for one in found if one.closed_at],
+        "crises": [crisis for crisis in crisis_rows if not crisis.closed_at],
+        "closed": [crisis for crisis in crisis_rows if crisis.closed_at],
         "may_warn": rules.allows(rules.check_warn, by=actor_of(request)),
     }
-    return render(request, "desk/crises.html", facts)
+    return render(request, "desk/crises.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def warn(request: SignedInRequest) -> HttpResponse:
-    """Raise an early warning: the form, and the act."""
+    """Show the form for an early warning, and raise the warning that it sends."""
     by = actor_of(request)
     rules.check_warn(by=by)
     viewer = request.user.party
@@ -102,8 +102,8 @@ def warn(request: SignedInRequest) -> HttpResponse:
     is_sent = request.method == "POST"
     if is_sent and form.is_valid():
         try:
-            made = writes.warn(form.order(), by=by, now=datetime.now(UTC))
-            return redirect("crisis", uid=made.id)
+            crisis = writes.warn(form.order(), by=by, now=datetime.now(UTC))
+            return redirect("crisis", uid=crisis.id)
         except InvalidError as error:
             form.add_error(
                 error.field if error.field in form.fields else None, without_field(error)
@@ -115,7 +115,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
     return render(request, "desk/warn.html", {"form": form}, status=422 if is_sent else 200)
 
 
-def _page(request: SignedInRequest, uid: UUID, *, wrong: Offer | None = None) -> HttpResponse:
-    """The page, with one form as it was sent where it was wrong."""
-    facts = room_blocks.facts(request, uid, by=actor_of(request), wrong=wrong)
-    return render(request, "desk/room.html", facts, status=422 if wrong else 200)
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page; refused: a form that was sent with errors."""
+    context = room_blocks.facts(request, uid, by=actor_of(request), refused=refused)
+    return render(request, "desk/room.html", context, status=422 if refused else 200)

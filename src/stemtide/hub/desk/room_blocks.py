@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the blocks of a crisis' room show, read once for all who may see the same.
+"""Blocks of a crisis' room, cached for all readers who see the same.
 
-Fifty people of seven parties look at one room, and every act wakes all of them. What a block
-shows depends on the reader's party, language and zone, and on how far the ledger has come for this
-crisis; for some blocks on the role, on the acts that are offered, or on what one looked at. Each
-block is made once for each of these, from nothing but what it was said to depend on, and handed to
-everyone it is for.
+Fifty people of seven parties may watch one room, and every action refreshes all of their pages. A
+block depends on the reader's party, language and time zone, and on the position of the ledger for
+this crisis; some also on the role, the available actions, or the reader's own views of previews.
+Each block is rendered once for each combination, from nothing but these inputs, and then shared.
 """
 
 import threading
@@ -33,27 +32,27 @@ from stemtide.protocol.crises import CrisisLife
 from stemtide.protocol.words import CheckAnswer, ProposalState
 
 SAME_FOR_S = 10
-"""Words such as "3 min ago" are made anew this often, also where nothing happens."""
+"""Relative times such as "3 min ago" are rendered again after this, even if nothing changes."""
 
-_KEPT = 1024
+_MAX_ENTRIES = 1024
 
 
-class _Made:
-    """Values by key, those asked for lately; each is made once, however many ask at a time."""
+class _BlockCache:
+    """An LRU cache that computes each value once, however many threads ask at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever is made
-        """The value of a key, made now if nobody made it."""
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # the type of `make`
+        """Return the value of a key; compute it if it is missing."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key]
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
+            key_lock = self._making.setdefault(key, threading.Lock())
+        with key_lock:
             with self._lock:
                 if key in self._values:
                     return self._values[key]
@@ -61,7 +60,7 @@ class _Made:
                 value = make()
                 with self._lock:
                     self._values[key] = value
-                    while len(self._values) > _KEPT:
+                    while len(self._values) > _MAX_ENTRIES:
                         self._values.popitem(last=False)
             finally:
                 with self._lock:
@@ -69,67 +68,81 @@ class _Made:
         return value
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         with self._lock:
             self._values.clear()
 
 
-made = _Made()
-"""The process' one store of blocks."""
+made = _BlockCache()
+"""The cache of this process."""
 
 
 def facts(
-    request: SignedInRequest, uid: UUID, *, by: Actor, wrong: Offer | None = None
+    request: SignedInRequest, uid: UUID, *, by: Actor, refused: Offer | None = None
 ) -> dict[str, object]:
-    """Everything the page shows.
+    """Return the template context of the whole page.
 
-    raises: NotFoundError for a crisis that the person's party may not see.
+    raises: NotFoundError if the person's party may not see the crisis.
     """
     now, heads = datetime.now(UTC), marks.look()
-    with moment(_known(uid, heads)):
+    with moment(_shared_reads(uid, heads)):
         room = _Room(request, uid, by=by, now=now, hub=heads.hub)
-        offered = _offers(room.life(), by=by, now=now, wrong=wrong)
-        own = _own(uid, by=by, now=now, hub=heads.hub)
-        return {**room.content(), **room.life(), **room.said(), **room.acts(), **own, **offered}
+        offers_context = _offers(room.life(), by=by, now=now, refused=refused)
+        own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
+        return {
+            **room.content(),
+            **room.life(),
+            **room.said(),
+            **room.acts(),
+            **own_views,
+            **offers_context,
+        }
 
 
 def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
-    """All blocks as HTMX swaps them in, without tokens: the page's script puts its own in.
+    """Return all blocks for HTMX, without CSRF tokens: the page's script adds its own.
 
     raises: NotFoundError.
     """
     now, heads = datetime.now(UTC), marks.look()
-    with moment(_known(uid, heads)):
+    with moment(_shared_reads(uid, heads)):
         room = _Room(request, uid, by=by, now=now, hub=heads.hub)
         life, content = room.life(), room.content()
-        own = _own(uid, by=by, now=now, hub=heads.hub)
-        looks = {**own, "key": tuple(own.values())}
-        offered = _offers(life, by=by, now=now, drawn=True)
-        blocks = [_block("head", content, life), _block("next", life, _of("next", offered))]
-        blocks += [_block("curve", content), _block("clusters", content, looks)]
+        own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
+        views = {**own_views, "key": tuple(own_views.values())}
+        offers_context = _offers(life, by=by, now=now, cached_html=True)
+        blocks = [
+            _block("head", content, life),
+            _block("next", life, _offers_of_block("next", offers_context)),
+        ]
+        blocks += [_block("curve", content), _block("clusters", content, views)]
         blocks += [_block("sightings", content)]
         if life["is_insider"]:
-            places = ("people", "checks", "neighbours")
-            blocks += [_block(place, life, _of(place, offered)) for place in places]
+            names = ("people", "checks", "neighbours")
+            blocks += [
+                _block(place, life, _offers_of_block(place, offers_context)) for place in names
+            ]
         if life["life"].in_room:
-            said = room.said()
-            blocks += [_block(name, said) for name in ("log", "lines", "leads") if name in said]
+            discussion = room.said()
+            blocks += [
+                _block(name, discussion) for name in ("log", "lines", "leads") if name in discussion
+            ]
         blocks += [_block("ledger", room.acts())]
-        return "".join(blocks) + _bar(request, by=by, now=now, heads=heads) + _moment(now)
+        return "".join(blocks) + _bar(request, by=by, now=now, heads=heads) + _read_at_block(now)
 
 
 _TEMPLATES = {"curve": "spread", "ledger": "timeline"}
 
 
 def _block(name: str, *parts: Mapping[str, Any]) -> str:
-    """One block to swap in, made from these parts and nothing else, once for all that are alike."""
+    """Render one block from these parts and nothing else, once for all readers who see the same."""
 
     def render() -> str:
-        found = {name: value for part in parts for name, value in part.items()}
-        html = render_to_string(f"desk/room/_{_TEMPLATES.get(name, name)}.html", found)
+        context = {name: value for part in parts for name, value in part.items()}
+        html = render_to_string(f"desk/room/_{_TEMPLATES.get(name, name)}.html", context)
         return f'<div id="block-{name}" hx-swap-oob="innerHTML">{html}</div>\n'
 
-    html: str = made.get((name, *_reading(), *(part["key"] for part in parts)), render)
+    html: str = made.get((name, *_locale(), *(part["key"] for part in parts)), render)
     return html
 
 
@@ -139,54 +152,54 @@ _NAMES = {
     "checks": ("checks", "check_offers"),
     "neighbours": ("news", "neighbour_offers"),
 }
-"""What the templates of blocks with forms call them."""
+"""Names of the forms in the context of each block."""
 
 
-def _of(place: str, offered: dict[str, Any]) -> dict[str, Any]:
-    """The forms of one block, and their key: what a form holds depends on the party alone."""
-    here = offered["offers"].get(place, ())
-    forms = {name: offered[name] for name in _NAMES[place]}
-    return {**forms, "key": tuple((one.verb.name, one.target) for one in here)}
+def _offers_of_block(place: str, offers_context: dict[str, Any]) -> dict[str, Any]:
+    """Return the forms of one block, with their key: a form depends on the party alone."""
+    offers_here = offers_context["offers"].get(place, ())
+    forms = {name: offers_context[name] for name in _NAMES[place]}
+    return {**forms, "key": tuple((offer.verb.name, offer.target) for offer in offers_here)}
 
 
 def _bar(request: SignedInRequest, *, by: Actor, now: datetime, heads: Heads) -> str:
-    """The alerts that wait for the party, as the bar above every page tells of them."""
-    key = ("bar", by.party.pk, *_reading(), heads.hub, heads.entries, _span(by.party.pk, now))
+    """Render the count of the party's waiting alerts, in the bar above every page."""
+    key = ("bar", by.party.pk, *_locale(), heads.hub, heads.entries, _time_slot(by.party.pk, now))
     html: str = made.get(
         key, lambda: render_to_string("desk/alerts/_bar_live.html", {"request": request})
     )
     return html
 
 
-def _moment(now: datetime) -> str:
-    """When the figures were read."""
+def _read_at_block(now: datetime) -> str:
+    """Render the time at which the figures were read."""
 
     def render() -> str:
         html = render_to_string("desk/_moment.html", {"now": now})
         return f'<div id="block-moment" hx-swap-oob="innerHTML">{html}</div>'
 
-    html: str = made.get(("moment", *_reading(), int(now.timestamp())), render)
+    html: str = made.get(("moment", *_locale(), int(now.timestamp())), render)
     return html
 
 
-def _known(uid: UUID, heads: Heads) -> dict[Hashable, Any]:
-    """What pages of this room have read since the ledger's last entry, whoever looks at them."""
-    known: dict[Hashable, Any] = made.get(("known", uid, heads.hub, heads.entries), dict)
-    return known
+def _shared_reads(uid: UUID, heads: Heads) -> dict[Hashable, Any]:
+    """Return the cache of this room's reads since the last ledger entry, shared by all readers."""
+    reads: dict[Hashable, Any] = made.get(("known", uid, heads.hub, heads.entries), dict)
+    return reads
 
 
-def _reading() -> tuple[str | None, str]:
-    """How the person reads: what every rendering depends on."""
+def _locale() -> tuple[str | None, str]:
+    """Return the reader's language and time zone, which every rendering depends on."""
     return translation.get_language(), timezone.get_current_timezone_name()
 
 
-def _span(party: int, now: datetime) -> int:
-    """A number that stays the same for a while; parties' whiles end at different moments."""
+def _time_slot(party: int, now: datetime) -> int:
+    """Return a number that changes every SAME_FOR_S seconds, at another time for each party."""
     return int(now.timestamp() / SAME_FOR_S + party * 0.618)
 
 
 class _Room:
-    """What a room shows, in parts that change for different reasons. Each has its own key."""
+    """The content of a room, in parts that change for different reasons. Each has its own key."""
 
     def __init__(
         self, request: SignedInRequest, uid: UUID, *, by: Actor, now: datetime, hub: UUID
@@ -195,23 +208,23 @@ class _Room:
         self._hub = hub
 
     def life(self) -> dict[str, Any]:
-        """Where the crisis stands, who takes part, what is proposed; alike for all of a party."""
+        """Return the crisis, its participants and proposals; the same for all of a party."""
         return self._part("life", ("check", "measure", "proposal", "review"), self._read_life)
 
     def content(self) -> dict[str, Any]:
-        """Clocks, clusters and sightings; alike for all of a party.
+        """Return clocks, clusters and sightings; the same for all of a party.
 
-        What this shows of the crisis itself changes with acts that concern every room.
+        Its part about the crisis itself changes with entries that concern every room.
         """
         things = ("signal", "signals", "opinion", "outcomes", "preview", "previews")
         return self._part("content", things, self._read_content)
 
     def acts(self) -> dict[str, Any]:
-        """The last acts; alike for all of a party."""
+        """Return the last ledger entries; the same for all of a party."""
         return self._part("acts", None, self._read_acts)
 
     def said(self) -> dict[str, Any]:
-        """What was said in the room, for those in it, with what their role may do about it."""
+        """Return log, public statements and leads, for participants, with their role's actions."""
         things = ("message", "line", "signal", "signals")
         return self._part("said", things, self._read_said, self._by.role)
 
@@ -222,15 +235,24 @@ class _Room:
         read: Callable[[], dict[str, Any]],
         *more: Hashable,
     ) -> dict[str, Any]:
-        """One part, read again once anything happened that it may show."""
+        """Return one part; it is read again once something happened that it may show."""
         party = self._by.party.pk
         at = marks.of_room(self._uid, things)
-        key = (name, self._uid, party, *more, *_reading(), self._hub, at, _span(party, self._now))
-        found: dict[str, Any] = made.get(key, lambda: {**read(), "key": key, "now": self._now})
-        return found
+        key = (
+            name,
+            self._uid,
+            party,
+            *more,
+            *_locale(),
+            self._hub,
+            at,
+            _time_slot(party, self._now),
+        )
+        part: dict[str, Any] = made.get(key, lambda: {**read(), "key": key, "now": self._now})
+        return part
 
     def _read_life(self) -> dict[str, Any]:
-        """Where it stands."""
+        """Read the state of the crisis."""
         viewer = self._by.party
         facts = crises.facts_of(self._uid, viewer=viewer)
         life = reads_life.life(self._uid, viewer=viewer)
@@ -244,7 +266,7 @@ class _Room:
         }
 
     def _read_content(self) -> dict[str, Any]:
-        """What was shared and met."""
+        """Read shared signals and their sightings."""
         viewer = self._by.party
         life: CrisisLife = self.life()["life"]
         return room_content.frame(life, viewer=viewer) | room_content.read(
@@ -252,29 +274,29 @@ class _Room:
         )
 
     def _read_acts(self) -> dict[str, Any]:
-        """What was done last."""
+        """Read the last ledger entries."""
         return room_content.acts(self.life()["life"], viewer=self._by.party)
 
     def _read_said(self) -> dict[str, Any]:
-        """What was said; nothing to those who are not in the room."""
+        """Read log, public statements and leads; empty for parties that are not in the room."""
         if not self.life()["life"].in_room:
             return {}
         try:
-            found = (
-                situation.log_facts(self._request, self._uid, asked={})
+            context = (
+                situation.log_facts(self._request, self._uid, query={})
                 | situation.lines_facts(self._request, self._uid)
                 | leads.leads_facts(self._request, self._uid)
             )
         except NotFoundError:
             return {}
-        return {name: found[name] for name in ("log", "lines", "leads", "titles")}
+        return {name: context[name] for name in ("log", "lines", "leads", "titles")}
 
 
-def _own(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
-    """What one person alone sees: what they looked at."""
-    key = ("own", uid, by, hub, marks.of_thing("preview"), _span(by.party.pk, now))
-    exposure, seen = made.get(key, lambda: media.looked_at(uid, by=by, now=now))
-    return {"exposure": exposure, "seen": seen}
+def _own_views(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
+    """Return the part for one person alone: the previews that they viewed."""
+    key = ("own", uid, by, hub, marks.of_thing("preview"), _time_slot(by.party.pk, now))
+    exposure, viewed = made.get(key, lambda: media.looked_at(uid, by=by, now=now))
+    return {"exposure": exposure, "seen": viewed}
 
 
 def _offers(
@@ -282,52 +304,58 @@ def _offers(
     *,
     by: Actor,
     now: datetime,
-    wrong: Offer | None = None,
-    drawn: bool = False,
+    refused: Offer | None = None,
+    cached_html: bool = False,
 ) -> dict[str, Any]:
-    """The forms. drawn: without tokens, as they were drawn for all who get the same."""
+    """Return the forms of all blocks. drawn: as shared HTML without CSRF tokens."""
     room = room_offers.room_now(shared["life"], shared["facts"], by=by, now=now)
-    ground = room_offers.around(shared["facts"], uid=room.life.id, by=by, others=shared["others"])
-    found = room_offers.offers(room, ground=ground, wrong=wrong)
-    if drawn:
-        found = {
-            place: [_drawn(one, uid=room.life.id, key=ground.key) for one in here]
-            for place, here in found.items()
+    around = room_offers.around(shared["facts"], uid=room.life.id, by=by, others=shared["others"])
+    offers = room_offers.offers(room, around=around, refused=refused)
+    if cached_html:
+        offers = {
+            place: [
+                _with_cached_html(offer, uid=room.life.id, key=around.key) for offer in offers_here
+            ]
+            for place, offers_here in offers.items()
         }
-    answers = {one.target: one for one in found.get("checks", ()) if one.verb.name == "answer"}
+    answers = {
+        offer.target: offer for offer in offers.get("checks", ()) if offer.verb.name == "answer"
+    }
     proposals = [
-        (proposal, [offer for offer in found.get("next", ()) if offer.target == str(proposal.id)])
+        (proposal, [offer for offer in offers.get("next", ()) if offer.target == str(proposal.id)])
         for proposal in room.life.proposals
         if proposal.state is ProposalState.OPEN
     ]
     return {
-        "offers": found,
+        "offers": offers,
         "proposals": proposals,
-        "next_offers": [one for one in found.get("next", ()) if not one.target],
+        "next_offers": [offer for offer in offers.get("next", ()) if not offer.target],
         "checks": [(check, answers.get(check.test)) for check in room.life.checks],
-        "uninvites": {o.target: o for o in found.get("people", ()) if o.verb.name == "uninvite"},
-        "people_offers": [o for o in found.get("people", ()) if not o.target],
-        "check_offers": [o for o in found.get("checks", ()) if not o.target],
-        "neighbour_offers": [o for o in found.get("neighbours", ()) if not o.target],
-        "news": {o.target: o for o in found.get("neighbours", ()) if o.target},
-        "stray": _stray(found, wrong=wrong),
+        "uninvites": {o.target: o for o in offers.get("people", ()) if o.verb.name == "uninvite"},
+        "people_offers": [o for o in offers.get("people", ()) if not o.target],
+        "check_offers": [o for o in offers.get("checks", ()) if not o.target],
+        "neighbour_offers": [o for o in offers.get("neighbours", ()) if not o.target],
+        "news": {o.target: o for o in offers.get("neighbours", ()) if o.target},
+        "stray": _orphan(offers, refused=refused),
     }
 
 
-def _drawn(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
-    """An offer whose form is drawn once for all whom it offers the same. key: its ground's."""
-    facts = {"offer": offer, "life": {"id": uid}}
-    kept = ("offer", uid, offer.verb.name, offer.target, key, *_reading())
+def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
+    """Return an offer whose form is rendered once for all readers with the same key."""
+    context = {"offer": offer, "life": {"id": uid}}
+    cache_key = ("offer", uid, offer.verb.name, offer.target, key, *_locale())
 
     def html() -> str:
-        found: str = made.get(kept, lambda: render_to_string("desk/room/_offer_form.html", facts))
-        return found
+        rendered: str = made.get(
+            cache_key, lambda: render_to_string("desk/room/_offer_form.html", context)
+        )
+        return rendered
 
     return replace(offer, html=html)
 
 
-def _stray(found: dict[str, list[Offer]], *, wrong: Offer | None) -> Offer | None:
-    """A form that was sent wrong and is no longer offered, so that what it says is not lost."""
-    if wrong is None or any(wrong in each for each in found.values()):
+def _orphan(offers: dict[str, list[Offer]], *, refused: Offer | None) -> Offer | None:
+    """Return a refused form that is no longer offered, so that its input is not lost; or None."""
+    if refused is None or any(refused in block for block in offers.values()):
         return None
-    return wrong
+    return refused

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a crisis' room says of content: clocks, clusters of variants, sightings, last acts."""
+"""Content in a crisis' room: clocks, clusters of variants, sightings, last entries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from stemtide.protocol.frameworks import framework
 from stemtide.protocol.handling import Tlp
 
 CLUSTERS = 12
-"""Clusters on the room's own page; the others are one link away."""
+"""Clusters on the room's page; the page of its content has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One of the clocks. at: None for what has not been. until: where it stands still."""
+    """One clock. at: None if it has not happened. until: when the clock stopped."""
 
     title: str
     at: datetime | None
@@ -35,7 +35,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
-    """A cluster on the content board. preview: a signal of it of which one is kept."""
+    """A cluster on the content board. preview: a signal of the cluster that has a preview."""
 
     cluster: Cluster
     outcomes: Outcomes
@@ -43,36 +43,36 @@ class ClusterRow:
 
 
 def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
-    """What every block may name: the crisis, its framework, the parties."""
-    of = framework(life.framework)
+    """Return the context of every block: the crisis, its framework, titles of parties."""
+    crisis_framework = framework(life.framework)
     return {
         "life": life,
         "viewer": viewer,
-        "framework": of,
-        "stage": of.stages[life.stage],
+        "framework": crisis_framework,
+        "stage": crisis_framework.stages[life.stage],
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
     }
 
 
 def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str, object]:
-    """Clocks, clusters and sightings, as those of one party see them alike."""
+    """Return clocks, clusters and sightings; the same for all of a party."""
     times = reads_times.crisis_times(life.id, viewer=viewer)
-    found = clusters(life.id, viewer=viewer)
-    counted = _counted(life.id, viewer=viewer)
+    rows = clusters(life.id, viewer=viewer)
+    totals = _counted(life.id, viewer=viewer)
     return {
         "clocks": _clocks(life, times=times, now=now),
-        "clusters": found[:CLUSTERS],
-        "cluster_marks": marks_of(found[:CLUSTERS]),
-        "cluster_count": len(found),
-        "variant_count": sum(len(row.cluster.members) for row in found),
-        "table": counted.table,
-        "curve": curves.draw(counted.points, marks=_marks(life, times=times)),
+        "clusters": rows[:CLUSTERS],
+        "cluster_marks": marks_of(rows[:CLUSTERS]),
+        "cluster_count": len(rows),
+        "variant_count": sum(len(row.cluster.members) for row in rows),
+        "table": totals.table,
+        "curve": curves.draw(totals.points, marks=_marks(life, times=times)),
     }
 
 
 def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
-    """The last acts of a crisis."""
+    """Return the last ledger entries of a crisis."""
     return {
         "entries": entries.of_crisis(life.id, viewer=viewer) if life.in_room else [],
         "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
@@ -80,23 +80,25 @@ def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
 
 
 def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
-    """All clusters of a crisis, the one with the latest variant first."""
-    kept = media.kept(crisis, viewer=viewer)
+    """Return all clusters of a crisis, the one with the latest variant first."""
+    with_preview = media.kept(crisis, viewer=viewer)
     return [
-        ClusterRow(cluster=one, outcomes=outcomes, preview=_kept_of(one, kept))
-        for one, outcomes in _counted(crisis, viewer=viewer).clusters
+        ClusterRow(
+            cluster=cluster, outcomes=outcomes, preview=_latest_with_preview(cluster, with_preview)
+        )
+        for cluster, outcomes in _counted(crisis, viewer=viewer).clusters
     ]
 
 
 def marks_of(rows: Iterable[ClusterRow]) -> list[Tlp]:
-    """The TLP marks that stand on some clusters, the strictest first."""
-    found = {row.cluster.tlp for row in rows}
-    return [tlp for tlp in Tlp if tlp in found]
+    """Return the TLP marks of some clusters, strictest first."""
+    marks = {row.cluster.tlp for row in rows}
+    return [tlp for tlp in Tlp if tlp in marks]
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What changes only with signals and outcomes, not with every act in the room."""
+    """Figures that change only with signals and outcomes, not with every action in the room."""
 
     clusters: list[tuple[Cluster, Outcomes]]
     table: CountTable
@@ -104,7 +106,7 @@ class _Counted:
 
 
 def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
-    """Clusters, table and curve, made once until a signal or an outcome comes."""
+    """Return clusters, table and curve, cached until a signal or an outcome is added."""
     heads = marks.look()
     at = marks.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
     version = reads_sightings.version(crisis, viewer=viewer)
@@ -112,8 +114,8 @@ def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
 
 
 @lru_cache(maxsize=64)
-def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, int]) -> _Counted:  # noqa: ARG001  # what the answer depends on
-    """The same, by what it depends on."""
+def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, int]) -> _Counted:  # noqa: ARG001  # the key of the cache
+    """Compute clusters, table and curve; `at` is the key of the cache."""
     counts = reads_clusters.outcomes(crisis, viewer=viewer)
     return _Counted(
         clusters=[
@@ -125,15 +127,15 @@ def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, in
     )
 
 
-def _kept_of(cluster: Cluster, kept: Iterable[UUID]) -> UUID | None:
-    """The latest variant of which a preview is kept."""
-    if not kept:
+def _latest_with_preview(cluster: Cluster, with_preview: Iterable[UUID]) -> UUID | None:
+    """Return the latest variant that has a preview."""
+    if not with_preview:
         return None
-    return next((variant.id for variant in cluster.variants if variant.id in kept), None)
+    return next((variant.id for variant in cluster.variants if variant.id in with_preview), None)
 
 
 def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) -> list[Clock]:
-    """The clocks, in the order in which things happen."""
+    """Return the clocks, in the order in which things happen."""
     end = life.closed_at if life.closed_at and life.closed_at < now else None
     return [
         Clock(_("Event"), life.happened_at, _("unknown"), end),
@@ -146,7 +148,7 @@ def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) 
 
 
 def _marks(life: CrisisLife, *, times: reads_times.CrisisTimes) -> list[tuple[str, datetime]]:
-    """What is marked along the spread curve."""
+    """Return the events that are marked along the spread curve."""
     marks = [
         (_("first signal"), times.first_signal_at),
         (_("activation"), life.activated_at),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The content of a crisis on pages of its own: all its clusters, and one with all its variants."""
+"""Pages for the content of a crisis: all clusters, and one cluster with all its variants."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,41 +23,41 @@ VARIANTS_A_PAGE = 100
 @require_safe
 @signed_in
 def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """All clusters, page by page."""
+    """List all clusters, page by page."""
     viewer = request.user.party
     life = crises.crisis(uid, viewer=viewer)
-    found = room_content.clusters(uid, viewer=viewer)
-    pages = Paginator(found, CLUSTERS_A_PAGE)
-    facts = {
+    rows = room_content.clusters(uid, viewer=viewer)
+    pages = Paginator(rows, CLUSTERS_A_PAGE)
+    context = {
         "life": life,
         "now": datetime.now(UTC),
         "page": pages.get_page(request.GET.get("page")),
-        "cluster_marks": room_content.marks_of(found),
+        "cluster_marks": room_content.marks_of(rows),
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "cluster_count": len(found),
-        "variant_count": sum(len(row.cluster.members) for row in found),
+        "cluster_count": len(rows),
+        "variant_count": sum(len(row.cluster.members) for row in rows),
         "seen": media.seen(uid, by=actor_of(request)),
     }
-    return render(request, "desk/content.html", facts)
+    return render(request, "desk/content.html", context)
 
 
 @require_safe
 @signed_in
 def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
-    """One cluster: every variant, live ones first.
+    """Show one cluster with every variant, live ones first.
 
-    raises: NotFoundError for a cluster that the viewer may not see.
+    raises: NotFoundError if the viewer may not see the cluster.
     """
     viewer = request.user.party
     life = crises.crisis(uid, viewer=viewer)
     rows = room_content.clusters(uid, viewer=viewer)
-    row = next((one for one in rows if key in one.cluster.members), None)
+    row = next((candidate for candidate in rows if key in candidate.cluster.members), None)
     if row is None:
         raise NotFoundError(
             "there is no cluster {key} in this crisis that your party may see", key=key
         )
     pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
-    facts = {
+    context = {
         "life": life,
         "now": datetime.now(UTC),
         "row": row,
@@ -65,4 +65,4 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "seen": media.seen(uid, by=actor_of(request)),
     }
-    return render(request, "desk/cluster.html", facts)
+    return render(request, "desk/cluster.html", context)

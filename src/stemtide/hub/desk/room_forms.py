@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms of a crisis' room: each becomes the message that its write takes."""
+"""Forms of a crisis' room: each builds the message that its write takes."""
 
 from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
@@ -41,41 +41,41 @@ _SPLIT = (",", " ", ";", "\n")
 
 
 def _words(text: str) -> list[str]:
-    """The words of a field where several are given."""
-    for mark in _SPLIT[1:]:
-        text = text.replace(mark, _SPLIT[0])
-    return [one.strip() for one in text.split(_SPLIT[0]) if one.strip()]
+    """Split a field with several values into its words."""
+    for separator in _SPLIT[1:]:
+        text = text.replace(separator, _SPLIT[0])
+    return [word.strip() for word in text.split(_SPLIT[0]) if word.strip()]
 
 
-def _area(label: Words, *, rows: int = 2, required: bool = True, **more: Any) -> forms.CharField:  # noqa: ANN401  # Django's own options
-    """A field for some sentences."""
+def _area(label: Words, *, rows: int = 2, required: bool = True, **options: Any) -> forms.CharField:  # noqa: ANN401  # Django's own options
+    """Return a field for some sentences."""
     return forms.CharField(
         label=label,
         max_length=_LENGTH,
         required=required,
         min_length=3 if required else None,
         widget=forms.Textarea(attrs={"rows": rows}),
-        **more,
+        **options,
     )
 
 
 class RoomForm(MarkedForm):
-    """A form of the room. target: what of the room it is about (a test, a proposal, …)."""
+    """A form of the room, with the choices that the crisis gives it."""
 
-    def __init__(self, *args: Any, around: "Around | None" = None, **more: Any) -> None:  # noqa: ANN401  # Django's own options
-        super().__init__(*args, **more)
+    def __init__(self, *args: Any, around: "Around | None" = None, **options: Any) -> None:  # noqa: ANN401  # Django's own options
+        super().__init__(*args, **options)
         self.around = around or Around()
         self.prepare()
 
     def prepare(self) -> None:
-        """Put in the choices that depend on the crisis."""
+        """Set the choices that depend on the crisis."""
 
     def order(self) -> Any:  # noqa: ANN401  # each form has its own message
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
 
 
 class Around:
-    """What forms must know of a crisis. parties: names and titles of those to invite."""
+    """Values of a crisis that its forms need. parties: names and titles of parties to invite."""
 
     def __init__(
         self,
@@ -94,33 +94,33 @@ class Around:
 
     @property
     def key(self) -> Hashable:
-        """All of it: what the forms made around it depend on, beside verb, target and reader."""
+        """Return all values: the forms depend on these, and on verb, target and reader."""
         triage = self.triage.name if self.triage else None
         choices = (tuple(self.parties), tuple(self.countries), tuple(self.others))
         return (triage, self.review_h, *choices)
 
 
 class NothingForm(RoomForm):
-    """An act that needs no more words than its button."""
+    """An action that takes no message."""
 
 
 class ReasonForm(RoomForm):
-    """An act with its reason."""
+    """An action with its reason."""
 
     reason = _area(_("Why?"), help_text=NO_NAMES)
 
     def order(self) -> ReasonIn:
-        """The reason."""
+        """Return the message for the room. Call it on a valid form."""
         return ReasonIn(reason=self.cleaned_data["reason"])
 
 
 class MayReasonForm(RoomForm):
-    """An answer of a party, which need not say why."""
+    """A party's answer, with an optional reason."""
 
     reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
 
     def order(self) -> DecliningIn:
-        """The answer."""
+        """Return the message for the room. Call it on a valid form."""
         return DecliningIn(reason=self.cleaned_data["reason"])
 
 
@@ -135,12 +135,12 @@ class KeepForm(ReasonForm):
     )
 
     def order(self) -> KeepIn:
-        """The decision."""
+        """Return the message for the room. Call it on a valid form."""
         return KeepIn(reason=self.cleaned_data["reason"], next_h=self.cleaned_data["next_h"])
 
 
 class TriageForm(RoomForm):
-    """How grave, how fast."""
+    """Rate a warning by harm and virality."""
 
     harm = forms.TypedChoiceField(label=_("Harm"), coerce=int)
     virality = forms.TypedChoiceField(label=_("Virality"), coerce=int)
@@ -155,7 +155,7 @@ class TriageForm(RoomForm):
     )
 
     def prepare(self) -> None:
-        """The levels of the framework's matrix."""
+        """Set the levels of the framework's matrix."""
         triage = self.around.triage
         for axis in ("harm", "virality"):
             levels = getattr(triage, axis) if triage else ()
@@ -167,19 +167,19 @@ class TriageForm(RoomForm):
             ]
 
     def order(self) -> TriageIn:
-        """The rating."""
-        said = self.cleaned_data
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
         return TriageIn(
-            harm=said["harm"],
-            virality=said["virality"],
-            outcome=TriageOutcome(said["outcome"]) if said["outcome"] else None,
-            reason=said["reason"],
-            close=said["close"],
+            harm=form_data["harm"],
+            virality=form_data["virality"],
+            outcome=TriageOutcome(form_data["outcome"]) if form_data["outcome"] else None,
+            reason=form_data["reason"],
+            close=form_data["close"],
         )
 
 
 class CheckForm(RoomForm):
-    """An answer to one test."""
+    """The answer to one test of the checklist."""
 
     answer = forms.ChoiceField(
         label=_("Answer"),
@@ -193,46 +193,46 @@ class CheckForm(RoomForm):
     evidence = _area(_("Evidence"), required=False, help_text=NO_NAMES)
 
     def order(self) -> CheckIn:
-        """The answer."""
+        """Return the message for the room. Call it on a valid form."""
         return CheckIn(
             answer=CheckAnswer(self.cleaned_data["answer"]), evidence=self.cleaned_data["evidence"]
         )
 
 
 class CountriesForm(RoomForm):
-    """Countries that the crisis turns out to concern."""
+    """Add countries to a crisis."""
 
     countries = forms.CharField(
         label=_("Countries to add"), max_length=200, help_text=_("Two letters each, as in: BE, NL")
     )
 
     def order(self) -> CountriesIn:
-        """The countries."""
+        """Return the message for the room. Call it on a valid form."""
         return CountriesIn(
             countries=tuple(word.upper() for word in _words(self.cleaned_data["countries"]))
         )
 
 
 class MeasureForm(RoomForm):
-    """A national measure that was considered."""
+    """Record a national measure that was considered."""
 
     country = forms.ChoiceField(label=_("Country"))
     measure = _area(_("Which measure was considered?"))
     insufficient = _area(_("Why does it not suffice?"))
 
     def prepare(self) -> None:
-        """The countries of the crisis."""
+        """Set the countries of the crisis."""
         field = self.fields["country"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [(country, country) for country in self.around.countries]
 
     def order(self) -> MeasureIn:
-        """The measure."""
+        """Return the message for the room. Call it on a valid form."""
         return MeasureIn(**self.cleaned_data)
 
 
 class InviteForm(RoomForm):
-    """Whom to ask to take part."""
+    """Invite parties to take part."""
 
     parties = forms.MultipleChoiceField(
         label=_("Parties"), required=False, widget=forms.CheckboxSelectMultiple
@@ -250,40 +250,40 @@ class InviteForm(RoomForm):
     )
 
     def prepare(self) -> None:
-        """Those who may be invited."""
+        """Set the parties that may be invited."""
         field = self.fields["parties"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  # as declared above
         field.choices = list(self.around.parties)
 
     def clean(self) -> dict[str, Any]:
-        """Somebody must be named."""
-        said: dict[str, Any] = super().clean() or {}
-        if not said.get("parties") and not said.get("kinds"):
+        """Require at least one party or kind of party."""
+        form_data: dict[str, Any] = super().clean() or {}
+        if not form_data.get("parties") and not form_data.get("kinds"):
             self.add_error("parties", _("Choose whom to invite."))
-        return said
+        return form_data
 
     def order(self) -> InviteIn:
-        """The invitation."""
-        said = self.cleaned_data
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
         return InviteIn(
-            parties=tuple(said["parties"]),
-            kinds=tuple(PartyKind(one) for one in said["kinds"]),
-            capacity=Capacity(said["capacity"]) if said["capacity"] else None,
+            parties=tuple(form_data["parties"]),
+            kinds=tuple(PartyKind(kind) for kind in form_data["kinds"]),
+            capacity=Capacity(form_data["capacity"]) if form_data["capacity"] else None,
         )
 
 
 class UninviteForm(RoomForm):
-    """Whose invitation is taken back."""
+    """Withdraw a party's invitation."""
 
     party = forms.CharField(widget=forms.HiddenInput, max_length=60)
 
     def order(self) -> PartyIn:
-        """Whose."""
+        """Return the message for the room. Call it on a valid form."""
         return PartyIn(party=self.cleaned_data["party"])
 
 
 class NeighbourForm(RoomForm):
-    """What another mechanism did about the event."""
+    """Record another mechanism's activation for the event."""
 
     framework = forms.CharField(
         label=_("Mechanism"), min_length=2, max_length=60, help_text=_("As in: gifct")
@@ -297,42 +297,42 @@ class NeighbourForm(RoomForm):
     started_at = WhenField(label=_("Since when"))
 
     def order(self) -> NeighbourIn:
-        """The activation."""
-        said = self.cleaned_data
-        return NeighbourIn(**{**said, "status": NeighbourStatus(said["status"])})
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
+        return NeighbourIn(**{**form_data, "status": NeighbourStatus(form_data["status"])})
 
 
 class NeighbourNewsForm(RoomForm):
-    """What became of it."""
+    """Update the status of another mechanism's activation."""
 
     status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
 
     def order(self) -> NeighbourNewsIn:
-        """The news. An activation that ended ends now."""
+        """Return the message for the room; an activation that has ended ends now."""
         status = NeighbourStatus(self.cleaned_data["status"])
-        ended = datetime.now(UTC) if status is NeighbourStatus.ENDED else None
-        return NeighbourNewsIn(status=status, ended_at=ended)
+        ended_at = datetime.now(UTC) if status is NeighbourStatus.ENDED else None
+        return NeighbourNewsIn(status=status, ended_at=ended_at)
 
 
 class LinkForm(ReasonForm):
-    """Another crisis that speaks of the same event."""
+    """Link another crisis about the same event."""
 
     crisis = forms.ChoiceField(label=_("The other crisis"))
     field_order = ("crisis", "reason")
 
     def prepare(self) -> None:
-        """The crises that the reader may see."""
+        """Set the crises that the reader may see."""
         field = self.fields["crisis"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = list(self.around.others)
 
     def order(self) -> LinkIn:
-        """The link."""
+        """Return the message for the room. Call it on a valid form."""
         return LinkIn.model_validate(self.cleaned_data)
 
 
 class WarningForm(RoomForm):
-    """An early warning: the first word."""
+    """Raise an early warning."""
 
     name = forms.CharField(
         label=_("What happened, in a few words"),
@@ -368,25 +368,29 @@ class WarningForm(RoomForm):
     )
 
     def prepare(self) -> None:
-        """The frameworks there are, the newest first, and the parties."""
-        known = sorted(frameworks().values(), key=lambda one: one.agreed_on, reverse=True)
+        """Set the frameworks, newest first, and the parties to invite."""
+        versions = sorted(
+            frameworks().values(), key=lambda version: version.agreed_on, reverse=True
+        )
         field, invite = self.fields["framework"], self.fields["invite"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         assert isinstance(invite, forms.ChoiceField)  # noqa: S101  # as declared above
-        field.choices = [(one.name, f"{told(one.title)} ({one.agreed_on})") for one in known]
+        field.choices = [
+            (version.name, f"{told(version.title)} ({version.agreed_on})") for version in versions
+        ]
         invite.choices = list(self.around.parties)
         self.initial.setdefault("framework", newest())
 
     def order(self) -> WarningIn:
-        """The warning."""
-        said = self.cleaned_data
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
         return WarningIn(
-            name=said["name"],
-            framework=said["framework"],
-            summary=said["summary"],
-            happened_at=said["happened_at"],
-            countries=tuple(word.upper() for word in _words(said["countries"])),
-            event_refs=tuple(_words(said["event_refs"])),
-            invite=tuple(said["invite"]),
-            exercise=said["exercise"],
+            name=form_data["name"],
+            framework=form_data["framework"],
+            summary=form_data["summary"],
+            happened_at=form_data["happened_at"],
+            countries=tuple(word.upper() for word in _words(form_data["countries"])),
+            event_refs=tuple(_words(form_data["event_refs"])),
+            invite=tuple(form_data["invite"]),
+            exercise=form_data["exercise"],
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms that stand in a crisis' room now: those whose writes the rules would let through."""
+"""Forms that a crisis' room offers now: those whose writes the rules would allow."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +24,7 @@ from stemtide.protocol.triage import triages
 def around(
     facts: CrisisFacts, *, uid: UUID, by: Actor, others: Iterable[tuple[str, str]]
 ) -> Around:
-    """What the forms must know. others: crises to link with, by id and name."""
+    """Return the values that the forms need. others: crises to link with, by id and name."""
     return Around(
         triage=triages()[facts.framework.triage],
         parties=[
@@ -39,52 +39,52 @@ def around(
 
 
 def linkable(life: CrisisLife, *, viewer: parties.Viewer) -> list[tuple[str, str]]:
-    """The crises that may be linked with one: as real as it, and not linked with it yet."""
-    linked = {one.id for one in life.alike if one.is_linked}
+    """Return the crises that may be linked with one: real or exercise alike, not yet linked."""
+    linked_ids = {related.id for related in life.alike if related.is_linked}
     return [
         (str(crisis.id), crisis.name)
         for crisis in crises.crises(viewer=viewer)
-        if crisis.exercise is life.exercise and crisis.id not in linked and crisis.id != life.id
+        if crisis.exercise is life.exercise and crisis.id not in linked_ids and crisis.id != life.id
     ]
 
 
-def offers(room: Room, *, ground: Around, wrong: Offer | None = None) -> dict[str, list[Offer]]:
-    """The offers of each block. wrong: one as it was sent, in its place."""
-    found: dict[str, list[Offer]] = {}
+def offers(room: Room, *, around: Around, refused: Offer | None = None) -> dict[str, list[Offer]]:
+    """Return the offers of each block. refused: one that was sent with errors, in its place."""
+    offers_by_block: dict[str, list[Offer]] = {}
     for verb, target in allowed(room):
-        if verb.name == "link" and not ground.others:
+        if verb.name == "link" and not around.others:
             continue
-        if wrong and (wrong.verb, wrong.target) == (verb, target):
-            offer = wrong
+        if refused and (refused.verb, refused.target) == (verb, target):
+            offer = refused
         else:
-            offer = Offer(verb, target, _form(verb, target, ground=ground))
-        found.setdefault(verb.place, []).append(offer)
-    return found
+            offer = Offer(verb, target, _form(verb, target, around=around))
+        offers_by_block.setdefault(verb.place, []).append(offer)
+    return offers_by_block
 
 
 def sent(request: SignedInRequest, uid: UUID, *, verb: Verb, target: str, by: Actor) -> Offer:
-    """An offer filled in as somebody sent it.
+    """Return an offer filled in with the request's data.
 
-    raises: NotFoundError for a crisis that they may not see.
+    raises: NotFoundError if the person may not see the crisis.
     """
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
-    ground = around(facts, uid=uid, by=by, others=others)
-    form = verb.form(request.POST, prefix=_prefix(verb, target), around=ground)
+    room_facts = around(facts, uid=uid, by=by, others=others)
+    form = verb.form(request.POST, prefix=_prefix(verb, target), around=room_facts)
     return Offer(verb, target, form)
 
 
 def room_now(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:
-    """What the rules ask about."""
+    """Return the input of the rules."""
     return Room(facts=facts, life=life, by=by, now=now)
 
 
-def _form(verb: Verb, target: str, *, ground: Around) -> RoomForm:
-    """An empty form, made when somebody looks at it: most are drawn already."""
-    make = partial(verb.form, prefix=_prefix(verb, target), around=ground)
-    return cast("RoomForm", SimpleLazyObject(make))
+def _form(verb: Verb, target: str, *, around: Around) -> RoomForm:
+    """Return an empty form, built only when it is used: most are cached as HTML."""
+    build = partial(verb.form, prefix=_prefix(verb, target), around=around)
+    return cast("RoomForm", SimpleLazyObject(build))
 
 
 def _prefix(verb: Verb, target: str) -> str:
-    """What the names of a form's fields begin with, of its own on the page."""
+    """Return the prefix of a form's field names, unique on the page."""
     return f"{verb.name}-{target}" if target else verb.name

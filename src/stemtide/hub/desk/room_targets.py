@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the acts of a crisis' room may be about now, by the rules that their writes ask."""
+"""Targets of the actions in a crisis' room, by the rules that their writes enforce."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stemtide.protocol.words import JoinState, ProposalState
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the rules ask about when a form is shown."""
+    """The input of the rules when a form is shown."""
 
     facts: CrisisFacts
     life: CrisisLife
@@ -22,13 +22,13 @@ class Room:
     now: datetime
 
 
-def whole(check: Callable[..., None], **more: object) -> Callable[[Room], list[str]]:
-    """The crisis itself as target, where a rule lets it."""
-    return lambda room: [""] if rules.allows(check, room.facts, by=room.by, **more) else []
+def whole(check: Callable[..., None], **arguments: object) -> Callable[[Room], list[str]]:
+    """Return a function that gives the crisis itself as target if a rule allows it."""
+    return lambda room: [""] if rules.allows(check, room.facts, by=room.by, **arguments) else []
 
 
 def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
-    """Open proposals as targets."""
+    """Return a function that gives open proposals as targets, if a rule allows them."""
 
     def targets(room: Room) -> list[str]:
         return [
@@ -47,21 +47,21 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
     return targets
 
 
-def proposal_facts(one: ProposalOut) -> rules_moves.ProposalFacts:
-    """What the rules must know of a proposal as it travels; its ref is told to its party only."""
+def proposal_facts(proposal: ProposalOut) -> rules_moves.ProposalFacts:
+    """Return the rules' input for a proposal; its ref is shown to its own party only."""
     return rules_moves.ProposalFacts(
-        act=one.act,
-        state=one.state,
-        party=one.by.party,
-        ref=one.by.ref or "",
-        is_machine=one.by.role is None,
-        expires_at=one.expires_at,
-        is_stale=one.is_stale,
+        act=proposal.act,
+        state=proposal.state,
+        party=proposal.by.party,
+        ref=proposal.by.ref or "",
+        is_machine=proposal.by.role is None,
+        expires_at=proposal.expires_at,
+        is_stale=proposal.is_stale,
     )
 
 
 def tests(room: Room) -> list[str]:
-    """The tests that may be answered."""
+    """Return the tests that may be answered."""
     return [
         test
         for test in room.facts.framework.tests
@@ -70,7 +70,7 @@ def tests(room: Room) -> list[str]:
 
 
 def invited(room: Room) -> list[str]:
-    """Whose invitation may be taken back."""
+    """Return the parties whose invitation may be withdrawn."""
     return [
         participant.party
         for participant in room.life.participants
@@ -82,18 +82,20 @@ def invited(room: Room) -> list[str]:
 
 
 def running_neighbours(room: Room) -> list[str]:
-    """Mirrored activations that have not ended."""
+    """Return mirrored activations that have not ended."""
     is_allowed = rules.allows(rules_events.check_neighbour, room.facts, by=room.by)
-    own = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
-    return [str(one.id) for one in own if is_allowed and one.ended_at is None]
+    mirrored = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
+    return [
+        str(neighbour.id) for neighbour in mirrored if is_allowed and neighbour.ended_at is None
+    ]
 
 
 def linked(room: Room) -> list[str]:
-    """The crisis itself, where it is linked with others."""
-    has_others = any(one.is_linked for one in room.life.alike)
+    """Return the crisis itself if it is linked with others."""
+    has_others = any(related.is_linked for related in room.life.alike)
     return whole(rules_events.check_unlink, has_others=has_others)(room)
 
 
 def linkable(room: Room) -> list[str]:
-    """The crisis itself, where there may be another to link it with."""
+    """Return the crisis itself if it may be linked with another."""
     return whole(rules_events.check_neighbour)(room)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acts of a crisis' room: the name of each, its form, the rule it asks, the write it does.
+"""Actions of a crisis' room: the name of each, its form, its rule and its write.
 
-A form stands on the page exactly when its write would pass the same rule.
+A form is on the page exactly if its write would pass the same rule.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,9 +32,9 @@ from stemtide.protocol.words import ProposalAct
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One act. place: the block it stands in; is_loud: it stands open there, as the next step.
+    """One action. place: its block; is_loud: it is the next step, and shown open.
 
-    targets: what of the room it may be about now, by the rules; [""] for the crisis itself.
+    targets: of the room, as the rules allow now; [""] for the crisis itself.
     do:      the write, with crisis, target, message, actor and time.
     """
 
@@ -55,8 +55,9 @@ class Verb:
 class Offer:
     """A verb that the rules allow, about a target, with its form.
 
-    html: hands out the form as it was drawn for all who get the same; None on a page, where it
-    holds a token of its own.
+    html: returns the form as HTML shared by readers who get the same; None on a page, where the
+    form
+    has a CSRF token of its own.
     """
 
     verb: Verb
@@ -67,12 +68,12 @@ class Offer:
 
     @property
     def id(self) -> str:
-        """An id for the page."""
+        """Return the id of the form in the page."""
         return f"{self.verb.name}-{self.target}" if self.target else self.verb.name
 
 
 def _propose(act: ProposalAct) -> Callable[[UUID, str, Any, Actor, datetime], object]:
-    """The write that proposes an act."""
+    """Return the write that proposes a step of the crisis."""
     return lambda uid, _target, body, by, now: writes_moves.propose(
         uid, body=ProposalIn(act=act, reason=body.reason), by=by, now=now
     )
@@ -318,13 +319,13 @@ VERBS = (
         _("The link is taken back."),
     ),
 )
-"""Every act, in the order of the page."""
+"""All actions, in the order of the page."""
 
 BY_NAME = {verb.name: verb for verb in VERBS}
 
 
 def allowed(room: Room) -> Iterator[tuple[Verb, str]]:
-    """Every act that the rules allow, with its target."""
+    """Yield every action that the rules allow, with its target."""
     for verb in VERBS:
         for target in verb.targets(room):
             yield verb, target

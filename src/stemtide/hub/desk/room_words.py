@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the stored words of a crisis' room."""
+"""Labels for the states of a crisis' room."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -70,7 +70,7 @@ PHRASES: dict[str, dict[str, _Words]] = {
         Purpose.REVIEW: _("to review a label, a dispute or a complaint"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 
 LOOKS: dict[str, dict[str, str]] = {
     "triage": {TriageOutcome.ACTIVATE: "bad", TriageOutcome.MONITOR: "warn"},
@@ -81,4 +81,4 @@ LOOKS: dict[str, dict[str, str]] = {
     },
     "neighbour": {NeighbourStatus.ACTIVE: "bad", NeighbourStatus.UNCONFIRMED: "warn"},
 }
-"""How a word looks beside its text."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

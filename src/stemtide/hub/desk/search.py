@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of the search, over everything that its reader may see."""
+"""The search page, over everything that its reader may see."""
 
 import time
 from datetime import UTC, datetime
@@ -36,17 +36,17 @@ TAKEN_FOR = {
 @require_safe
 @signed_in
 def search(request: SignedInRequest) -> HttpResponse:
-    """What was found, or the empty form."""
+    """Show the findings, or the empty form."""
     query = request.GET.get("q", "")
-    facts: dict[str, object] = {"now": datetime.now(UTC), "q": query}
+    context: dict[str, object] = {"now": datetime.now(UTC), "q": query}
     if not query.strip():
-        return render(request, "desk/search.html", facts)
+        return render(request, "desk/search.html", context)
     if asks_for_similar(query):
-        _count(request)
+        _count_similarity_search(request)
     kind = request.GET.get("kind", "")
     page = request.GET.get("page", "1")
     try:
-        found = reads.search(
+        search_out = reads.search(
             query,
             viewer=request.user.party,
             leads=reads_them(actor_of(request)),
@@ -55,20 +55,20 @@ def search(request: SignedInRequest) -> HttpResponse:
         )
     except InvalidError as error:
         return render(
-            request, "desk/search.html", facts | {"error": without_field(error)}, status=422
+            request, "desk/search.html", context | {"error": without_field(error)}, status=422
         )
-    facts |= {
-        "found": found,
-        "taken_for": TAKEN_FOR[found.recognised],
-        "groups": [(KINDS[group.kind], group) for group in found.groups],
+    context |= {
+        "found": search_out,
+        "taken_for": TAKEN_FOR[search_out.recognised],
+        "groups": [(KINDS[group.kind], group) for group in search_out.groups],
     }
-    return render(request, "desk/search.html", facts)
+    return render(request, "desk/search.html", context)
 
 
-def _count(request: SignedInRequest) -> None:
-    """Count a search by similarity for the person and, with its keys, for the party.
+def _count_similarity_search(request: SignedInRequest) -> None:
+    """Count a similarity search against the rate limits of the person and the party.
 
-    raises: TooManyError where either used up what it has in a minute.
+    raises: TooManyError if either has used up its limit for this minute.
     """
     quota = settings.RATES.get("heavy")
     if quota is None:

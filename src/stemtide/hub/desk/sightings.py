@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of matching content, provider by provider, as bars and figures."""
+"""Outcomes of matching content by provider, as bars and figures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,13 +22,13 @@ class Bar:
 
     @property
     def height(self) -> int:
-        """How long the bar is."""
+        """Return the height of the bar: the sum of its counts."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Providers as the viewer may see them, and all together. largest: the longest bar."""
+    """Providers as the viewer may see them, and their total. largest: the longest bar."""
 
     providers: list[Bar]
     total: Bar
@@ -36,7 +36,7 @@ class Summary:
 
 
 def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
-    """Outcomes of all signals that the viewer may see, or of one."""
+    """Return the outcomes of all signals that the viewer may see, or of one signal."""
     rows = reads.sightings(viewer=viewer, signal=signal)
     providers = [_bar(row) for row in rows if not row.is_total]
     total = next((_bar(row) for row in rows if row.is_total), None) or _sum(providers)
@@ -45,15 +45,15 @@ def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
 
 
 def _bar(row: SightingRow) -> Bar:
-    """A row of the room as a bar."""
+    """Return a row of the room as a bar."""
     counts = {str(outcome): int(getattr(row, outcome)) for outcome in Outcome}
     return Bar(title=row.title, counts=counts, signals=row.signals, last_at=row.last_at)
 
 
 def _sum(bars: list[Bar]) -> Bar:
-    """All providers together, for those who see each of them.
+    """Return the total of all providers, for viewers who see each of them.
 
-    Signals are not summed: the same one may have been seen at several providers.
+    Signals are not added up: the same one may have been seen at several providers.
     """
     return Bar(
         title="",

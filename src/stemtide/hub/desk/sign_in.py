@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing in and out: a password and a second factor, or a passkey, or one's organisation."""
+"""Sign-in and sign-out: password and second factor, passkey, or an organisation's provider."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -27,7 +27,7 @@ _WRONG = gettext_lazy("This mail address and password do not belong together. Tr
 
 
 class SignInForm(AuthenticationForm):
-    """Mail address and password. What is wrong with a pair is never said."""
+    """Mail address and password. The error never says which of the two is wrong."""
 
     error_messages = {"invalid_login": _WRONG, "inactive": _WRONG}
 
@@ -38,25 +38,25 @@ class SignInForm(AuthenticationForm):
         self.fields["username"].widget.attrs["autocomplete"] = "username"
 
     def clean_username(self) -> str:
-        """Addresses are kept in lower case."""
+        """Return the mail address in lower case: the stored form."""
         return str(self.cleaned_data["username"]).strip().lower()
 
 
 class SignIn(LoginView):
-    """The page to sign in on. Too many wrong passwords lock it for a while (django-axes)."""
+    """The sign-in page. Too many wrong passwords lock it for a while (django-axes)."""
 
     template_name = "desk/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def get(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
-        """The form; and with a language that was chosen, the same in it from now on."""
+        """Show the form; with ?language=, set the language cookie and reload."""
         language = request.GET.get("language", "")
         if language not in dict(settings.LANGUAGES):
             return super().get(request, *args, **named)
-        back = {"next": request.GET["next"]} if request.GET.get("next") else {}
-        answer = redirect(f"{request.path}?{urlencode(back)}" if back else request.path)
-        answer.set_cookie(
+        query = {"next": request.GET["next"]} if request.GET.get("next") else {}
+        response = redirect(f"{request.path}?{urlencode(query)}" if query else request.path)
+        response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
             language,
             max_age=settings.LANGUAGE_COOKIE_AGE,
@@ -64,41 +64,41 @@ class SignIn(LoginView):
             httponly=True,
             samesite="Lax",
         )
-        return answer
+        return response
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """The password is right: ask for the second factor, if the person has one."""
+        """Go on to the second factor, if the person has one."""
         person = form.get_user()
-        answer: HttpResponse = perform_password_login(
+        response: HttpResponse = perform_password_login(
             self.request,
             {"username": person.email},
             Login(user=person, redirect_url=self.get_success_url()),
         )
-        return answer
+        return response
 
-    def get_context_data(self, **facts: object) -> dict[str, object]:
-        """Beside the form: the organisations through which one may come in, and the languages."""
-        return super().get_context_data(**facts) | {
+    def get_context_data(self, **context: object) -> dict[str, object]:
+        """Add the organisations to sign in through, and the languages."""
+        return super().get_context_data(**context) | {
             "organisations": settings.ORGANISATIONS,
             "languages": settings.LANGUAGES,
         }
 
 
 class SignOut(LogoutView):
-    """Ends the sitting and the session; by POST only."""
+    """Sign out: ends the desk session; by POST only."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
-        """End them."""
-        at = sittings.number(request)
-        if at is not None and request.user.is_authenticated:
-            writes_sittings.end_sitting(at, person=request.user, now=datetime.now(UTC))
+        """End the desk session, and Django's."""
+        number = sittings.number(request)
+        if number is not None and request.user.is_authenticated:
+            writes_sittings.end_sitting(number, person=request.user, now=datetime.now(UTC))
         return super().post(request, *args, **named)
 
 
 class InvitedForm(MarkedForm):
-    """A first password, twice."""
+    """Set a first password, typed twice."""
 
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -111,7 +111,7 @@ class InvitedForm(MarkedForm):
     )
 
     def clean_again(self) -> str:
-        """Both are the same."""
+        """Refuse two different passwords."""
         if self.cleaned_data["again"] != self.cleaned_data.get("password"):
             raise forms.ValidationError(_("The two are not the same."))
         return str(self.cleaned_data["again"])
@@ -120,10 +120,10 @@ class InvitedForm(MarkedForm):
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def invited(request: HttpRequest, secret: str) -> HttpResponse:
-    """Where the link of an invitation leads: set a password, then sign in with it."""
+    """Show where the link of an invitation leads: set a password, then sign in with it."""
     now = datetime.now(UTC)
-    found = reads_people.invited(secret, by="whoever holds the link", now=now)
-    if found is None:
+    invitation = reads_people.invited(secret, by="whoever holds the link", now=now)
+    if invitation is None:
         raise Http404(_("This link was used, or is too old: ask your administrator for another."))
     form = InvitedForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -137,5 +137,5 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
             messages.success(request, _("Your password is kept. Sign in with it."))
             return redirect("sign-in")
     form.mark_errors()
-    facts = {"form": form, "invited": found}
-    return render(request, "desk/invited.html", facts, status=422 if form.errors else 200)
+    context = {"form": form, "invited": invitation}
+    return render(request, "desk/invited.html", context, status=422 if form.errors else 200)

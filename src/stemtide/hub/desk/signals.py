@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A signal's page: everything about it, and the forms to take it back or to judge it."""
+"""The page of a signal, and the forms to withdraw it or to give an opinion."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -38,14 +38,14 @@ from stemtide.protocol.words import PartyKind, Role, SignalState
 @require_safe
 @signed_in
 def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The page as it stands."""
+    """Show the page."""
     return _page(request, uid)
 
 
 @require_POST
 @signed_in
 def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Take the signal back for the person's party."""
+    """Withdraw the signal for the person's party."""
     form = WithdrawForm(request.POST, prefix="withdraw")
     if not form.is_valid():
         return _page(request, uid, withdraw_form=form)
@@ -67,7 +67,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Say what the person's party thinks of the signal."""
+    """Record the opinion of the person's party."""
     form = OpinionForm(request.POST, prefix="opinion")
     if not form.is_valid():
         return _page(request, uid, opinion_form=form)
@@ -89,7 +89,7 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def judge(request: SignedInRequest, uid: UUID, outlier: UUID) -> HttpResponse:
-    """Let reported uploads that were set aside count, or leave them out."""
+    """Decide whether uploads that were set aside as outliers count."""
     is_counted = {"count": True, "discard": False}.get(request.POST.get("decision", ""))
     if is_counted is None:
         return _page(request, uid)
@@ -115,38 +115,38 @@ def _page(
     withdraw_form: WithdrawForm | None = None,
     opinion_form: OpinionForm | None = None,
 ) -> HttpResponse:
-    """The page, with forms where the rules allow their acts; 422 where a form was wrong."""
+    """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     viewer = request.user.party
-    found = reads.signal(uid, viewer=viewer)
-    long = prints.describe(found.kind, found.value)
-    if long:
-        found = found.model_copy(update={"value": long.digest})
+    signal_out = reads.signal(uid, viewer=viewer)
+    summary = prints.describe(signal_out.kind, signal_out.value)
+    if summary:
+        signal_out = signal_out.model_copy(update={"value": summary.digest})
     titles = {party.name: party.title for party in parties.parties(viewer=viewer)}
-    wrong = withdraw_form or opinion_form
-    if wrong:
-        wrong.mark_errors()
-    facts = {
+    refused = withdraw_form or opinion_form
+    if refused:
+        refused.mark_errors()
+    context = {
         "now": datetime.now(UTC),
         "viewer": viewer,
-        "signal": found,
-        "print": long,
+        "signal": signal_out,
+        "print": summary,
         "titles": titles,
-        "crisis": _crisis(found, request=request),
+        "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
         "outliers": reads_outliers.outliers(viewer=viewer, signal=uid),
         "entries": entries.about(f"signal:{uid}", viewer=viewer),
-        **_previews(found, request=request),
+        **_previews(signal_out, request=request),
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
         "opinion_form": opinion_form or OpinionForm(prefix="opinion"),
-        **_allowed(found, request=request),
+        **_allowed(signal_out, request=request),
     }
-    return render(request, "desk/signal.html", facts, status=422 if wrong else 200)
+    return render(request, "desk/signal.html", context, status=422 if refused else 200)
 
 
-def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
-    """Which forms to show, by the rules that the writes enforce."""
+def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
+    """Return which forms to show, by the rules that the writes enforce."""
     facts = rules.SignalFacts(
-        state=found.state, shared_by=found.shared_by, ended_at=found.withdrawn_at
+        state=signal_out.state, shared_by=signal_out.shared_by, ended_at=signal_out.withdrawn_at
     )
     party, may_write = request.user.party, allows(check_person_may_write, Role(request.user.role))
     kind = PartyKind(party.kind)
@@ -158,22 +158,22 @@ def _allowed(found: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
             rules_counts.check_judge,
             kind=PartyKind(party.kind),
             name=party.name,
-            shared_by=found.shared_by,
+            shared_by=signal_out.shared_by,
         ),
         "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
-        "may_order": found.shared_by == party.name
-        and found.state is SignalState.LIVE
+        "may_order": signal_out.shared_by == party.name
+        and signal_out.state is SignalState.LIVE
         and is_issuer(actor_of(request)),
     }
 
 
-def _previews(found: SignalOut, *, request: SignedInRequest) -> dict[str, object]:
-    """The signal's previews, and what the viewer may do with them, by the rules of the writes."""
+def _previews(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, object]:
+    """Return the signal's previews, and the viewer's actions by the rules of the writes."""
     by = actor_of(request)
-    facts = media.facts(reads.find(found.id, viewer=by.party), viewer=by.party)
+    facts = media.facts(reads.find(signal_out.id, viewer=by.party), viewer=by.party)
     may_write = allows(check_person_may_write, Role(request.user.role))
     return {
-        "previews": media.previews(found.id, viewer=by.party),
+        "previews": media.previews(signal_out.id, viewer=by.party),
         "may_send_preview": may_write
         and allows(media_rules.check_add, facts, kind=by.kind, name=by.party.name),
         "may_look": allows(media_rules.check_look, facts, kind=by.kind, role=by.role),
@@ -184,12 +184,12 @@ def _previews(found: SignalOut, *, request: SignedInRequest) -> dict[str, object
     }
 
 
-def _crisis(found: SignalOut, *, request: SignedInRequest) -> object:
-    """The signal's crisis, if it has one that the viewer may see."""
-    if found.crisis is None:
+def _crisis(signal_out: SignalOut, *, request: SignedInRequest) -> object:
+    """Return the signal's crisis, if the viewer may see it."""
+    if signal_out.crisis is None:
         return None
     try:
-        return crises.crisis(found.crisis, viewer=request.user.party)
+        return crises.crisis(signal_out.crisis, viewer=request.user.party)
     except NotFoundError:
-        # A signal may be open to those from whom its crisis is still held back.
+        # A party may see a signal before it may see the crisis.
         return None

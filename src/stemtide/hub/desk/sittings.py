@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sittings at the desk: what keeps one going, what ends it, and what it is called."""
+"""Desk sessions (table `Sitting`): start, idle timeout, end, and the name of the browser."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ from stemtide.hub.parties.reads import Someone
 from stemtide.hub.parties.reads_people import Seat
 
 KEY = "sitting"
-"""Where a session keeps the number of its sitting."""
+"""Key of the `Sitting` number in the Django session."""
 
 _METHODS = "account_authentication_methods"
-"""Where allauth keeps how somebody signed in."""
+"""Key of allauth's record of sign-in methods in the Django session."""
 
-_OUTSIDE = ("/api/", "/health", "/metrics", "/static/")
+_WITHOUT_SESSION = ("/api/", "/health", "/metrics", "/static/")
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"))
 _SYSTEMS = (
     *(("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows")),
@@ -33,76 +33,80 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 @sync_and_async_middleware
-def keep_sittings(respond: _Next | _NextLater) -> _Next | _NextLater:
-    """Middleware: whoever signed in has a sitting, and is signed out once it is over."""
-    if iscoroutinefunction(respond):
-        respond_later = cast("_NextLater", respond)
+def keep_sittings(get_response: _Next | _NextLater) -> _Next | _NextLater:
+    """Middleware: starts the session of a signed-in person, and signs them out once it is over."""
+    if iscoroutinefunction(get_response):
+        get_response_async = cast("_NextLater", get_response)
 
         async def later(request: HttpRequest) -> HttpResponseBase:
-            if _may_sit(request):
-                await sync_to_async(_look)(request)
-            return await respond_later(request)
+            if _has_session(request):
+                await sync_to_async(_check_session)(request)
+            return await get_response_async(request)
 
         return later
-    respond_now = cast("_Next", respond)
+    get_response_sync = cast("_Next", get_response)
 
     def at_once(request: HttpRequest) -> HttpResponseBase:
-        if _may_sit(request):
-            _look(request)
-        return respond_now(request)
+        if _has_session(request):
+            _check_session(request)
+        return get_response_sync(request)
 
     return at_once
 
 
 def number(request: HttpRequest) -> int | None:
-    """The number of the sitting that a request belongs to."""
+    """Return the number of the session that a request belongs to, or None."""
     return request.session.get(KEY)
 
 
 def seat_of(request: HttpRequest, person: Someone) -> Seat | None:
-    """Where a request's person sits; None where their sitting has not begun."""
-    session, at = request.session.session_key, number(request)
-    return Seat(session, at, person.pk) if session and at is not None else None
+    """Return the session of a request's person; None if it has not begun."""
+    session, session_number = request.session.session_key, number(request)
+    return (
+        Seat(session, session_number, person.pk) if session and session_number is not None else None
+    )
 
 
 def organisation_of(request: HttpRequest) -> str:
-    """The identity provider through which somebody came in; "" for another door."""
+    """Return the identity provider that somebody signed in through; "" for other methods."""
     records = request.session.get(_METHODS, [])
-    found = [
+    providers = [
         record.get("provider", "") for record in records if record.get("method") == "socialaccount"
     ]
-    return found[-1] if found else ""
+    return providers[-1] if providers else ""
 
 
-def _may_sit(request: HttpRequest) -> bool:
-    """Whether a request can belong to somebody: machines and files do not."""
-    return not request.path.startswith(_OUTSIDE)
+def _has_session(request: HttpRequest) -> bool:
+    """Whether a request can belong to a person: not those to the API or for static files."""
+    return not request.path.startswith(_WITHOUT_SESSION)
 
 
-def _look(request: HttpRequest) -> None:
-    """Start the sitting of somebody who just signed in, or see that it goes on."""
+def _check_session(request: HttpRequest) -> None:
+    """Start the session of somebody who just signed in; sign them out if it has ended."""
     if not request.user.is_authenticated:
         return
-    person, now, at = request.user, datetime.now(UTC), number(request)
-    if at is None:
+    person, now, session_number = request.user, datetime.now(UTC), number(request)
+    if session_number is None:
         request.session[KEY] = writes_sittings.start_sitting(
-            person, door=_door(request), browser=_browser(request), now=now
+            person, door=_sign_in_method(request), browser=_browser(request), now=now
         )
         return
-    by_hand = request.method == "POST" or not _is_fetched(request.path)
+    by_hand = request.method == "POST" or not _is_automatic(request.path)
     idle = settings.SITTING_IDLE
-    if not writes_sittings.go_on(at, person=person, idle=idle, now=now, by_hand=by_hand):
+    if not writes_sittings.go_on(
+        session_number, person=person, idle=idle, now=now, by_hand=by_hand
+    ):
         logout(request)
 
 
-def _is_fetched(path: str) -> bool:
-    """Whether a page fetches this by itself: fragments begin with "_", streams are so called."""
+def _is_automatic(path: str) -> bool:
+    """Whether a page requests this by itself: fragments (their name begins with "_"), streams."""
     last = path.rstrip("/").rpartition("/")[2]
     return last.startswith("_") or last == "stream"
 
 
-def _door(request: HttpRequest) -> str:
-    """How somebody signed in, by what allauth noted."""
+def _sign_in_method(request: HttpRequest) -> str:
+    """Return how somebody signed in, from the record that allauth keeps in the session."""
     if organisation_of(request):
         return "organisation"
     records = request.session.get(_METHODS, [])
@@ -110,10 +114,10 @@ def _door(request: HttpRequest) -> str:
 
 
 def _browser(request: HttpRequest) -> str:
-    """A browser in two words: "Firefox on Linux". The rest of what it says is not kept."""
-    said = request.headers.get("User-Agent", "")
-    browser = next((name for mark, name in _BROWSERS if mark in said), "")
-    if not browser and "Safari" in said:
+    """Return browser and system, such as "Firefox on Linux"; the rest is not stored."""
+    user_agent = request.headers.get("User-Agent", "")
+    browser = next((name for pattern, name in _BROWSERS if pattern in user_agent), "")
+    if not browser and "Safari" in user_agent:
         browser = "Safari"
-    system = next((name for mark, name in _SYSTEMS if mark in said), "")
-    return " on ".join(one for one in (browser, system) if one)
+    system = next((name for pattern, name in _SYSTEMS if pattern in user_agent), "")
+    return " on ".join(part for part in (browser, system) if part)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A crisis' situation log and its public lines: pages, fragments, and the forms on them."""
+"""Situation log and public statements of a crisis: pages, fragments and forms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """A public line, and what the reader may do with it."""
+    """A public statement, with the actions that the reader may take."""
 
     line: LineOut
     may_vote: bool
@@ -37,40 +37,40 @@ class LineRow:
 
 
 def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
-    """What the rules must know of the room. raises: NotFoundError."""
+    """Return the rules' input about a room."""
     viewer = request.user.party
     return reads.room_facts(reads.find_room(uid, viewer=viewer), viewer=viewer)
 
 
 def titles_of(request: SignedInRequest) -> dict[str, str]:
-    """Parties' titles by name."""
+    """Return titles of parties by name."""
     return {party.name: party.title for party in parties.parties(viewer=request.user.party)}
 
 
 def log_facts(
-    request: SignedInRequest, uid: UUID, *, asked: Mapping[str, str] | None = None
+    request: SignedInRequest, uid: UUID, *, query: Mapping[str, str] | None = None
 ) -> dict[str, object]:
-    """What the block of the log needs: for this page, and for any other that includes it.
+    """Return the template context of the log's block, for its own page and others.
 
-    asked: which part of the log, as the address of its own page says it.
+    query: which part of the log to show; by default the query string of the request.
     """
-    asked = request.GET if asked is None else asked
+    query = request.GET if query is None else query
     viewer, by = request.user.party, actor_of(request)
     room = room_of(request, uid)
-    before = asked.get("before", "")
-    kind = asked.get("kind", "")
+    before = query.get("before", "")
+    kind = query.get("kind", "")
     kind = kind if kind in set(MessageKind) else ""
-    at = int(before) if before.isdigit() and len(before) < 10 else None  # noqa: PLR2004  # fits
-    found = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=at, kind=kind)
+    before_number = int(before) if before.isdigit() and len(before) < 10 else None  # noqa: PLR2004  # fits
+    entries = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=before_number, kind=kind)
     return {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
         "log": {
             "crisis": uid,
-            "messages": found[:ROWS],
+            "messages": entries[:ROWS],
             "pinned": reads.log(uid, viewer=viewer, pinned=True).messages,
-            "older": found[ROWS - 1].number if len(found) > ROWS else None,
-            "before": at,
+            "older": entries[ROWS - 1].number if len(entries) > ROWS else None,
+            "before": before_number,
             "kind": kind,
             "kinds": list(PHRASES["message"].items()),
             "party": viewer.name,
@@ -83,7 +83,7 @@ def log_facts(
 
 
 def lines_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
-    """What the block of the public lines needs, here and elsewhere."""
+    """Return the template context of the public statements' block, for its own page and others."""
     viewer, by = request.user.party, actor_of(request)
     room = room_of(request, uid)
     rows = [
@@ -91,14 +91,14 @@ def lines_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
             line=line,
             may_vote=rules.allows(
                 rules.check_vote,
-                _facts(line),
+                _line_facts(line),
                 room,
                 kind=by.kind,
                 name=viewer.name,
                 role=by.role,
             ),
             may_withdraw=rules.allows(
-                rules.check_withdraw_line, _facts(line), name=viewer.name, role=by.role
+                rules.check_withdraw_line, _line_facts(line), name=viewer.name, role=by.role
             ),
         )
         for line in reads.lines(uid, viewer=viewer)
@@ -115,53 +115,53 @@ def lines_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     }
 
 
-def _facts(line: LineOut) -> rules.LineFacts:
-    """What the rules must know of a line."""
+def _line_facts(line: LineOut) -> rules.LineFacts:
+    """Return the rules' input about a public statement."""
     return rules.LineFacts(state=line.state, proposed_by=line.proposed_by)
 
 
 @require_safe
 @signed_in
 def log(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The page of the log, with the form to write into it."""
+    """Show the log, with the form to write into it."""
     return _log_page(request, uid)
 
 
 @require_safe
 @signed_in
 def log_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The log alone, to swap in."""
+    """Render the log alone, for HTMX to swap in."""
     return render(request, "desk/room/_log.html", log_facts(request, uid))
 
 
 def _log_page(
     request: SignedInRequest, uid: UUID, *, form: MessageForm | None = None
 ) -> HttpResponse:
-    """The page; 422 where the form was wrong."""
+    """Render the log's page; 422 if the form was refused."""
     if form:
         form.mark_errors()
-    fresh = MessageForm(
+    empty_form = MessageForm(
         prefix="message",
         parties=_choices(request),
         initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
         | {"kind": request.GET.get("kind", MessageKind.OBSERVATION)},
     )
-    facts = log_facts(request, uid)
-    facts |= {"crisis": crises.crisis(uid, viewer=request.user.party), "form": form or fresh}
-    facts |= {name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
-    return render(request, "desk/log.html", facts, status=422 if form else 200)
+    context = log_facts(request, uid)
+    context |= {"crisis": crises.crisis(uid, viewer=request.user.party), "form": form or empty_form}
+    context |= {name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
+    return render(request, "desk/log.html", context, status=422 if form else 200)
 
 
 def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
-    """Parties to choose from."""
-    return sorted(titles_of(request).items(), key=lambda one: one[1])
+    """Return parties to choose from, sorted by title."""
+    return sorted(titles_of(request).items(), key=lambda title: title[1])
 
 
 @require_POST
 @signed_in
 @writing
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Write a message."""
+    """Write a message into the log."""
     form = MessageForm(request.POST, prefix="message", parties=_choices(request))
     body = form.order() if form.is_valid() else None
     if body is None:
@@ -182,7 +182,7 @@ def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @writing
 def pin(request: SignedInRequest, uid: UUID, message: UUID) -> HttpResponse:
-    """Pin a message, or take it down."""
+    """Pin or unpin a message."""
     is_pinned = request.POST.get("pinned") == "1"
     writes.pin(message, is_pinned=is_pinned, by=actor_of(request), now=datetime.now(UTC))
     return redirect("crisis-log", uid=uid)
@@ -191,38 +191,38 @@ def pin(request: SignedInRequest, uid: UUID, message: UUID) -> HttpResponse:
 @require_safe
 @signed_in
 def lines(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The page of public lines, with the form to propose one."""
+    """Show the public statements, with the form to propose one."""
     return _lines_page(request, uid)
 
 
 @require_safe
 @signed_in
 def lines_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The lines alone, to swap in."""
+    """Render the public statements alone, for HTMX to swap in."""
     return render(request, "desk/room/_lines.html", lines_facts(request, uid))
 
 
 def _lines_page(
     request: SignedInRequest, uid: UUID, *, form: LineForm | None = None
 ) -> HttpResponse:
-    """The page; 422 where the form was wrong."""
+    """Render the page of public statements; 422 if the form was refused."""
     if form:
         form.mark_errors()
     replaces = uuid_or_none(request.GET.get("replaces"))
-    facts = lines_facts(request, uid)
-    facts |= {
+    context = lines_facts(request, uid)
+    context |= {
         "crisis": crises.crisis(uid, viewer=request.user.party),
         "form": form or LineForm(prefix="line", initial={"replaces": replaces}),
         "replaces": replaces,
     }
-    return render(request, "desk/lines.html", facts, status=422 if form else 200)
+    return render(request, "desk/lines.html", context, status=422 if form else 200)
 
 
 @require_POST
 @signed_in
 @writing
 def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Propose a public line."""
+    """Propose a public statement."""
     form = LineForm(request.POST, prefix="line")
     body = form.order() if form.is_valid() else None
     if body is None:
@@ -240,7 +240,7 @@ def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @writing
 def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
-    """Agree to a line or object to it."""
+    """Agree or object to a public statement."""
     form = VoteForm(request.POST)
     if form.is_valid():
         body = form.order()
@@ -256,7 +256,7 @@ def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
 @signed_in
 @writing
 def withdraw(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
-    """Take one's own line back."""
+    """Withdraw a public statement of one's own party."""
     carry_out(
         request,
         lambda: writes.withdraw_line(line, by=actor_of(request), now=datetime.now(UTC)),

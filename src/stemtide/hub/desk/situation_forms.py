@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people fill in in a crisis' room: messages, public lines, leads to a threat to life."""
+"""Forms of a crisis' room: messages, public statements, leads."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,21 +36,21 @@ _TAG = _("A tag such as en, nl or sr-Latn.")
 
 
 def _area(rows: int) -> forms.Textarea:
-    """A field of several lines."""
+    """Return a text area with so many rows."""
     return forms.Textarea(attrs={"rows": rows})
 
 
 class OrderForm(MarkedForm):
-    """A form that becomes a message of the protocol, and shows what that finds wrong."""
+    """A form that builds a message of the protocol, and shows that message's validation errors."""
 
-    def read(self, order: type[Any], **facts: object) -> Any:  # noqa: ANN401  # of the type asked for
-        """The order, or None where it is refused: then the form says why."""
+    def read(self, message_type: type[Any], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
+        """Return the message; None if it is invalid (the form then shows why)."""
         try:
-            return order.model_validate(facts)
+            return message_type.model_validate(fields)
         except ValidationError as error:
-            for one in error.errors():
-                name = str(one["loc"][0]) if one["loc"] else ""
-                self.add_error(name if name in self.fields else None, str(one["msg"]))
+            for detail in error.errors():
+                name = str(detail["loc"][0]) if detail["loc"] else ""
+                self.add_error(name if name in self.fields else None, str(detail["msg"]))
             return None
 
 
@@ -87,16 +87,19 @@ class MessageForm(OrderForm):
         self.fields["audience"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
 
     def order(self) -> MessageIn | None:
-        """What the room is asked to do; None where it is refused."""
-        facts = dict(self.cleaned_data)
-        facts["kind"], facts["tlp"] = MessageKind(facts["kind"]), Tlp(facts["tlp"])
-        facts["urgency"], facts["audience"] = Urgency(facts["urgency"]), tuple(facts["audience"])
-        found: MessageIn | None = self.read(MessageIn, **facts)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        fields = dict(self.cleaned_data)
+        fields["kind"], fields["tlp"] = MessageKind(fields["kind"]), Tlp(fields["tlp"])
+        fields["urgency"], fields["audience"] = (
+            Urgency(fields["urgency"]),
+            tuple(fields["audience"]),
+        )
+        message: MessageIn | None = self.read(MessageIn, **fields)
+        return message
 
 
 class LineForm(OrderForm):
-    """Propose a public line, in up to four languages at once."""
+    """Propose a public statement, in up to four languages at once."""
 
     replaces = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
@@ -115,34 +118,34 @@ class LineForm(OrderForm):
 
     @property
     def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
-        """Language and text, pair by pair."""
-        return [(self[f"language_{one}"], self[f"text_{one}"]) for one in range(4)]
+        """Return the fields of each language and its text."""
+        return [(self[f"language_{number}"], self[f"text_{number}"]) for number in range(4)]
 
     def order(self) -> LineIn | None:
-        """What the room is asked to do; None where it is refused."""
-        said = self.cleaned_data
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
         texts = {
-            said[f"language_{one}"]: said[f"text_{one}"]
-            for one in range(4)
-            if said.get(f"text_{one}")
+            form_data[f"language_{number}"]: form_data[f"text_{number}"]
+            for number in range(4)
+            if form_data.get(f"text_{number}")
         }
-        found: LineIn | None = self.read(LineIn, texts=texts, replaces=said["replaces"])
-        return found
+        message: LineIn | None = self.read(LineIn, texts=texts, replaces=form_data["replaces"])
+        return message
 
 
 class VoteForm(MarkedForm):
-    """Agree to a line, or object and say why."""
+    """Agree or object to a public statement, with a reason."""
 
     vote = forms.ChoiceField(label=_("Your party"), choices=list(PHRASES["vote"].items()))
     note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
 
     def order(self) -> VoteIn:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return VoteIn(vote=Vote(self.cleaned_data["vote"]), note=self.cleaned_data["note"])
 
 
 class LeadForm(OrderForm):
-    """Report a lead to a threat to life."""
+    """Report a lead: information about a threat to life."""
 
     level = forms.ChoiceField(
         label=_("How much is known?"),
@@ -204,34 +207,34 @@ class LeadForm(OrderForm):
         self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
 
     def order(self) -> LeadIn | None:
-        """What the room is asked to do; None where it is refused."""
-        facts = dict(self.cleaned_data)
-        facts["level"] = LeadLevel(facts["level"])
-        facts["bases"] = tuple(LeadBasis(one) for one in facts["bases"])
-        facts["country"] = facts["country"].strip().upper()
-        facts["country_grounds"] = tuple(CountryGround(one) for one in facts["country_grounds"])
-        facts["posted_at"] = facts["posted_at"].strip() or None
-        found: LeadIn | None = self.read(LeadIn, **facts)
-        return found
+        """Return the message for the room, or None if it is invalid."""
+        fields = dict(self.cleaned_data)
+        fields["level"] = LeadLevel(fields["level"])
+        fields["bases"] = tuple(LeadBasis(name) for name in fields["bases"])
+        fields["country"] = fields["country"].strip().upper()
+        fields["country_grounds"] = tuple(CountryGround(name) for name in fields["country_grounds"])
+        fields["posted_at"] = fields["posted_at"].strip() or None
+        message: LeadIn | None = self.read(LeadIn, **fields)
+        return message
 
 
 class PassForm(MarkedForm):
-    """Pass a lead on."""
+    """Pass a lead on to another party."""
 
     to = forms.ChoiceField(label=_("To whom"), required=False)
 
     def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        own = ("", _("investigators of your own state, outside this hub"))
-        self.fields["to"].choices = [own, *parties]  # type: ignore[attr-defined]  # a choice field
+        outside = ("", _("investigators of your own state, outside this hub"))
+        self.fields["to"].choices = [outside, *parties]  # type: ignore[attr-defined]  # a choice field
 
     def order(self) -> LeadPassIn:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return LeadPassIn(to=self.cleaned_data["to"])
 
 
 class CloseLeadForm(MarkedForm):
-    """Say what became of a lead."""
+    """Close a lead with its outcome."""
 
     outcome = forms.ChoiceField(
         label=_("What became of it?"),
@@ -239,12 +242,12 @@ class CloseLeadForm(MarkedForm):
     )
 
     def order(self) -> LeadCloseIn:
-        """What the room is asked to do. Only for a form that is valid."""
+        """Return the message for the room. Call it on a valid form."""
         return LeadCloseIn(outcome=LeadOutcome(self.cleaned_data["outcome"]))
 
 
 def uuid_or_none(text: str | None) -> UUID | None:
-    """An id that came in an address; None for what is none."""
+    """Return an id from a request; None if it is invalid."""
     try:
         return UUID(text or "")
     except ValueError:

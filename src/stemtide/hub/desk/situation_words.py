@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for the words of the situation room, and how grave they look."""
+"""Labels and colours for the situation log, public statements and leads."""
 
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         "closed": _("Closure"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 
 LOOKS: dict[str, dict[str, str]] = {
     "message": {
@@ -123,4 +123,4 @@ LOOKS: dict[str, dict[str, str]] = {
     "topic": {NoteTopic.WENT_WELL: "good", NoteTopic.WENT_BADLY: "bad"},
     "lead": {LeadState.REPORTED: "bad", LeadState.RECEIVED: "warn", LeadState.CLOSED: "good"},
 }
-"""How a word looks beside its text; what is not listed looks calm."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stream that keeps the board live: it says when, never what."""
+"""Server-sent events that keep pages live: they carry the fact of a change, not its content."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,18 +15,18 @@ from stemtide.hub.parties.rules import TooManyError
 from stemtide.hub.wake import FULL_S, NoStreamLeftError, Subscription, WakesClosedError, wakes
 
 TICK_S = 5.0
-"""Without any change the page is refreshed this often: agents fall silent without a word."""
+"""Seconds between refreshes without a change: an agent that disconnects writes no entry."""
 
 RETRY_MS = 1000
-"""How soon a browser comes back after the stream broke."""
+"""Milliseconds after which a browser reconnects."""
 
 
 async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseBase:
-    """Server-sent events: `wake` after changes (at most four a second), `tick` in between.
+    """Stream events: `wake` after changes (at most four a second), `tick` in between.
 
-    uid: a crisis: woken only by what its room may show, and by alerts.
+    uid: a crisis: only changes that its room may show, and alerts.
 
-    A browser that reconnects is woken at once, so nothing has to be remembered for it.
+    A browser that reconnects gets a `wake` at once, so no position has to be kept for it.
 
     source: WHATWG HTML, section 9.2 (server-sent events).
     """
@@ -38,8 +38,8 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
     party = await sync_to_async(lambda: user.party)()
     if uid is not None and not await sync_to_async(may_see)(uid, party=party):
         return HttpResponse("There is no such crisis.", status=404, content_type="text/plain")
-    seat = seat_of(request, user)
-    if seat is None:
+    session = seat_of(request, user)
+    if session is None:
         return HttpResponse("Sign in again.", status=403, content_type="text/plain")
     try:
         wakes.check_room(user.ref)
@@ -47,15 +47,15 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
         status = 429 if isinstance(error, TooManyError) else 503
         headers = {"Retry-After": str(FULL_S)}
         return HttpResponse(str(error), status=status, content_type="text/plain", headers=headers)
-    answer = StreamingHttpResponse(
-        _events(Watcher(seat, party, uid)), content_type="text/event-stream; charset=utf-8"
+    response = StreamingHttpResponse(
+        _events(Watcher(session, party, uid)), content_type="text/event-stream; charset=utf-8"
     )
-    answer.headers["X-Accel-Buffering"] = "no"
-    return answer
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
 
 
 async def _events(watcher: Watcher) -> AsyncIterator[str]:
-    """The events, until the browser leaves, the session ends or the process stops."""
+    """Yield events until the browser disconnects, the session ends or the process stops."""
     yield f"retry: {RETRY_MS}\nevent: wake\ndata: \n\n"
     try:
         async with wakes.subscribe(
@@ -72,7 +72,7 @@ async def _events(watcher: Watcher) -> AsyncIterator[str]:
 
 
 async def _next(subscription: Subscription) -> str:
-    """The next event: a wake, or a tick where nothing happens for a while."""
+    """Return the next event: a wake, or a tick if nothing happens for TICK_S."""
     try:
         async with asyncio.timeout(TICK_S):
             position = await subscription.get()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the desk's pages and fragments. A fragment's last part starts with "_"."""
+"""URLs of the desk's pages and fragments. The last part of a fragment's path begins with "_"."""
 
 from django.urls import path
 

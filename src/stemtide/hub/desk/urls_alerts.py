@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of alerts, deliveries and drills."""
+"""URLs of alerts, deliveries and drills."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of complaints: the public pages of whoever was hit, and the pages of those who review.
+"""URLs of complaints: public pages of uploaders, and pages of reviewers.
 
-Where /complain/… leads stands in statements of reasons that are sent already: it stays.
+Statements of reasons that were sent already contain /complain/…: these URLs must not change.
 """
 
 from django.urls import path

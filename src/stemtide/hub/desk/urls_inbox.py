@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of a provider's inbox and of re-checks."""
+"""URLs of a provider's inbox and of re-checks."""
 
 from django.urls import path
 

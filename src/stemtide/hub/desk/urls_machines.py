@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of what machines do by themselves: exchanges with other hubs, and webhooks."""
+"""URLs of exchanges with other hubs, and of webhooks."""
 
 from django.urls import path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the pages of removal orders, for all sides of one."""
+"""URLs of removal orders, for issuers, providers and authorities with a copy."""
 
 from django.urls import path
 

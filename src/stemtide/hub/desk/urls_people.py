@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the people of one's party, and of how parties are reached."""
+"""URLs of colleagues and contact points."""
 
 from django.urls import path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the pages of progress."""
+"""URLs of the statistics and of the yearly report."""
 
 from django.urls import path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the pages of referrals, batches and holds."""
+"""URLs of referrals, batches and holds."""
 
 from django.urls import path
 

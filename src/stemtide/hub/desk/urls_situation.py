@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the pages of the situation room."""
+"""URLs of a crisis' log, statements, leads and reports; documents and search."""
 
 from django.urls import path
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether those who watch a page live may go on: asked for all of them in one step.
+"""Check whether streams may go on, for all streams together.
 
-Every act wakes fifty streams at once. Each must know whether its reader is still signed in and may
-still see the crisis; asked one by one, that takes longer than what they are woken for.
+Every change wakes fifty streams at once. For each, the reader must still be signed in and may still
+see the crisis; checked one by one, this takes longer than the refresh itself.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from stemtide.hub.parties.reads_people import Seat
 from stemtide.hub.parties.rules import NotFoundError
 
 GATHER_S = 0.05
-"""So long questions are gathered before they are answered. Streams wait longer between wakes."""
+"""Seconds for which questions are collected before the answer; wakes are further apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who watches what. crisis: None for the board, which everybody who signed in may see."""
+    """A stream's reader. crisis: None for the board, which everybody who is signed in may see."""
 
     seat: Seat
     party: Viewer
@@ -39,7 +39,7 @@ class Watcher:
 
 
 class Together:
-    """Answers together what streams ask at about the same time."""
+    """Checks in one batch the streams that ask at about the same time."""
 
     def __init__(self, thread: Executor) -> None:
         self._thread = thread
@@ -47,45 +47,49 @@ class Together:
         self._answering: set[asyncio.Task[None]] = set()
 
     async def may_go_on(self, watcher: Watcher) -> bool:
-        """Whether somebody is still signed in, and may still see what they watch.
+        """Whether the person is still signed in, and may still see the page.
 
-        raises: django.db.Error where the database cannot be asked.
+        raises: django.db.Error if the database fails.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
-        asked = self._asked.setdefault(loop, {})
-        asked[answer] = watcher
-        if len(asked) == 1:  # a task of its own: whoever asked first may leave
+        watcher_of = self._asked.setdefault(loop, {})
+        watcher_of[answer] = watcher
+        if len(watcher_of) == 1:  # a separate task, because the first caller may be cancelled
             task = loop.create_task(self._answer(loop))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
         return await answer
 
     async def _answer(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Answer everyone who asked by then."""
+        """Answer all streams that have asked by now."""
         await asyncio.sleep(GATHER_S)
-        asked = self._asked.pop(loop)
+        watcher_of = self._asked.pop(loop)
         try:
-            found = await loop.run_in_executor(self._thread, those_who_may, set(asked.values()))
-        except Exception as error:  # noqa: BLE001  # each of them must hear of it, or waits for ever
-            for answer in asked:
+            allowed = await loop.run_in_executor(
+                self._thread, those_who_may, set(watcher_of.values())
+            )
+        except Exception as error:  # noqa: BLE001  # without an answer each caller would wait for ever
+            for answer in watcher_of:
                 if not answer.done():
                     answer.set_exception(error)
             return
-        for answer, watcher in asked.items():
+        for answer, watcher in watcher_of.items():
             if not answer.done():
-                answer.set_result(watcher in found)
+                answer.set_result(watcher in allowed)
 
 
-def those_who_may(asked: Collection[Watcher]) -> set[Watcher]:
-    """Those of some watchers who may go on."""
+def those_who_may(watchers: Collection[Watcher]) -> set[Watcher]:
+    """Return the watchers that may go on."""
     now, idle = datetime.now(UTC), settings.SITTING_IDLE
-    seats = reads_people.kept_seats({one.seat for one in asked}, by="streams", idle=idle, now=now)
-    return _that_see(one for one in asked if one.seat in seats)
+    seats = reads_people.kept_seats(
+        {watcher.seat for watcher in watchers}, by="streams", idle=idle, now=now
+    )
+    return _that_may_see(watcher for watcher in watchers if watcher.seat in seats)
 
 
 def may_see(uid: UUID, *, party: Viewer) -> bool:
-    """Whether a party sees a crisis."""
+    """Whether a party may see a crisis."""
     try:
         crises.find(uid, viewer=party)
     except NotFoundError:
@@ -93,20 +97,20 @@ def may_see(uid: UUID, *, party: Viewer) -> bool:
     return True
 
 
-def _that_see(asked: Iterable[Watcher]) -> set[Watcher]:
-    """Those who see their crisis: looked up again once the ledger says that it may have changed."""
+def _that_may_see(watchers: Iterable[Watcher]) -> set[Watcher]:
+    """Return the watchers that may see their crisis; cached until the ledger may change that."""
     hub = marks.look().hub
-    found = set()
+    allowed = set()
     with moment():
-        for one in asked:
-            if one.crisis is None:
-                found.add(one)
+        for watcher in watchers:
+            if watcher.crisis is None:
+                allowed.add(watcher)
                 continue
-            key = ("sees", one.crisis, one.party.pk, hub, marks.of_room(one.crisis, ()))
-            if made.get(key, partial(may_see, one.crisis, party=one.party)):
-                found.add(one)
-    return found
+            key = ("sees", watcher.crisis, watcher.party.pk, hub, marks.of_room(watcher.crisis, ()))
+            if made.get(key, partial(may_see, watcher.crisis, party=watcher.party)):
+                allowed.add(watcher)
+    return allowed
 
 
 together = Together(for_streams)
-"""The process' one."""
+"""The instance of this process."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks of one's own party at the desk: what arrives, what was given up, and what to do then.
+"""Webhooks of one's own party at the desk: deliveries, failures and actions.
 
-A machine registers them with its key: decision 0067. People look after them, and leave that key.
+A machine registers webhooks with its key: decision 0067. People manage them, and the key stays.
 """
 
 from collections.abc import Callable
@@ -35,53 +35,53 @@ ROWS = 50
 @require_safe
 @signed_in
 def webhooks(request: SignedInRequest) -> HttpResponse:
-    """All webhooks of the party."""
+    """List all webhooks of the party."""
     rules.check_look_after(actor_of(request).role)
-    found = reads.webhooks(viewer=request.user.party)
-    facts = {"now": datetime.now(UTC), "rows": sorted(found, key=_by_need)}
-    return render(request, "desk/machines/webhooks.html", facts)
+    webhook_rows = reads.webhooks(viewer=request.user.party)
+    context = {"now": datetime.now(UTC), "rows": sorted(webhook_rows, key=_by_need)}
+    return render(request, "desk/machines/webhooks.html", context)
 
 
 @require_safe
 @signed_in
 def webhook(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """One webhook: its dead letters, then its delivery log. ?before=: the page after that one."""
+    """Show one webhook: dead letters, then the delivery log; ?before= is the next page."""
     rules.check_look_after(actor_of(request).role)
     viewer = request.user.party
-    found = reads.webhook(uid, viewer=viewer)
+    webhook_out = reads.webhook(uid, viewer=viewer)
     before = uuid_or_none(request.GET.get("before"))
     page = reads.deliveries(uid, viewer=viewer, before=before, limit=ROWS)
     dead = reads.deliveries(uid, viewer=viewer, state=WebhookDeliveryState.DEAD, limit=ROWS)
-    facts = {
+    context = {
         "now": datetime.now(UTC),
-        "one": found,
+        "one": webhook_out,
         "dead": [] if before else dead.deliveries,
         "rows": [
-            # Above the first page the dead letters have their button already.
-            (row, _may_retry(row, webhook=found) and (bool(before) or not _is_dead(row)))
+            # On the first page the list of dead letters above has the buttons.
+            (row, _may_retry(row, webhook=webhook_out) and (bool(before) or not _is_dead(row)))
             for row in page.deliveries
         ],
         "next": page.next,
         "before": before,
-        "is_active": found.state is WebhookState.ACTIVE,
+        "is_active": webhook_out.state is WebhookState.ACTIVE,
     }
-    return render(request, "desk/machines/webhook.html", facts)
+    return render(request, "desk/machines/webhook.html", context)
 
 
 @require_POST
 @signed_in
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
-    """Do one thing about a webhook; a new secret is shown, once."""
+    """Carry out one action on a webhook; a new secret is shown once."""
     if verb not in _DONE:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_look_after(by.role)
-    if verb in _SURE and not request.POST.get("confirm"):
+    if verb in _CONFIRMED_VERBS and not request.POST.get("confirm"):
         reads.webhook(uid, viewer=by.party)
         messages.error(request, _("Tick the box beside it to say that you mean it."))
         return redirect("webhook", uid=uid)
     if verb == "secret":
-        return _secret(request, uid)
+        return _new_secret(request, uid)
     if verb == "remove":
         writes.remove(uid, by=by, now=now)
         messages.success(request, str(_DONE[verb]))
@@ -93,7 +93,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 @require_POST
 @signed_in
 def again(request: SignedInRequest, uid: UUID, delivery: UUID) -> HttpResponse:
-    """Try a delivery that was given up once more."""
+    """Retry a delivery that was given up."""
     by, now = actor_of(request), datetime.now(UTC)
     carry_out(
         request,
@@ -111,8 +111,8 @@ _VERBS: dict[str, Callable[..., object]] = {
     "resume": lambda uid, **how: writes.change(uid, body=_RESUME, **how),
 }
 
-_SURE = frozenset({"pause", "secret", "remove"})
-"""What asks for a tick."""
+_CONFIRMED_VERBS = frozenset({"pause", "secret", "remove"})
+"""Actions that must be confirmed with a checkbox."""
 
 _DONE: dict[str, Words] = {
     "test": gettext_lazy("A test is on its way: reload the page to see what becomes of it."),
@@ -124,17 +124,17 @@ _DONE: dict[str, Words] = {
 
 
 @sensitive_variables()
-def _secret(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """The page that shows a new secret. It is kept nowhere, so it is shown once."""
-    made = writes.renew(uid, by=actor_of(request), now=datetime.now(UTC))
-    facts = {"one": reads.webhook(uid, viewer=request.user.party), "made": made}
-    return render(request, "desk/machines/webhook_secret.html", facts)
+def _new_secret(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show a new secret. It is not stored, so it is shown once."""
+    renewed = writes.renew(uid, by=actor_of(request), now=datetime.now(UTC))
+    context = {"one": reads.webhook(uid, viewer=request.user.party), "made": renewed}
+    return render(request, "desk/machines/webhook_secret.html", context)
 
 
-def _by_need(one: WebhookOut) -> tuple[bool, bool, datetime]:
-    """What needs a look first, then the oldest."""
-    is_over = one.state is WebhookState.DISABLED
-    return not is_over, not (one.failing_since or one.dead), one.made_at
+def _by_need(webhook: WebhookOut) -> tuple[bool, bool, datetime]:
+    """Return the sort key: webhooks that need attention first, then the oldest."""
+    is_over = webhook.state is WebhookState.DISABLED
+    return not is_over, not (webhook.failing_since or webhook.dead), webhook.made_at
 
 
 def _is_dead(row: WebhookDeliveryOut) -> bool:
@@ -143,5 +143,5 @@ def _is_dead(row: WebhookDeliveryOut) -> bool:
 
 
 def _may_retry(row: WebhookDeliveryOut, *, webhook: WebhookOut) -> bool:
-    """Whether the rules let a delivery be sent again."""
+    """Whether the rules allow a retry of a delivery."""
     return allows(rules.check_again, row.state, webhook=webhook.state)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk says for a stored word: one translatable phrase each, and how grave it looks."""
+"""Labels (translatable) and colours for enum values that the desk shows."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 Words: TypeAlias = "str | _StrPromise"
-"""Text, or text that is translated once it is known for whom."""
+"""Text, or lazily translated text."""
 
 PHRASES: dict[str, dict[str, Words]] = {
     "severity": {
@@ -132,7 +132,7 @@ PHRASES: dict[str, dict[str, Words]] = {
         PartyKind.OBSERVER: _("observer"),
     },
 }
-"""Phrases by what is spoken of, then by the stored word."""
+"""Labels by group, then by enum value."""
 PHRASES |= situation_words.PHRASES | alert_words.PHRASES | room_words.PHRASES
 PHRASES |= referral_words.PHRASES | order_words.PHRASES | complaint_words.PHRASES
 PHRASES |= inbox_words.PHRASES | machine_words.PHRASES
@@ -143,7 +143,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "answer": {CheckAnswer.YES: "good", CheckAnswer.NO: "bad"},
     "opinion": {Opinion.AGREE: "good", Opinion.DISPUTE: "bad"},
 }
-"""How a word looks beside its text; what is not listed looks calm."""
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""
 LOOKS |= situation_words.LOOKS | alert_words.LOOKS | room_words.LOOKS
 LOOKS |= referral_words.LOOKS | order_words.LOOKS | complaint_words.LOOKS
 LOOKS |= inbox_words.LOOKS | machine_words.LOOKS
@@ -158,7 +158,7 @@ KINDS_SHORT = {
     Kind.TEXT: "Text",
     Kind.GOP: "GOP",
 }
-"""Names of the kinds, as people of the trade write them. Never translated."""
+"""Short names of the kinds of signal, as used in the field. Never translated."""
 
 ACTIONS = {
     Action.LOG: _(
@@ -172,43 +172,43 @@ ACTIONS = {
 
 
 def phrase(value: str, of: str) -> str:
-    """What people read for a stored word; the word itself where none is known."""
+    """Return the label of an enum value; the value itself if it has none."""
     return str(PHRASES[of].get(value, value.replace("_", " ")))
 
 
 def figure(word: str, of: str) -> str:
-    """What people read for a stored word among the figures of a report."""
+    """Return the label of a value among the figures of a report."""
     if of == "label":
         return label_title(word)
-    if of == "participants":  # how many parties of a kind stood so
+    if of == "participants":  # the number of parties of a kind in a state
         kind, _space, state = word.partition(" ")
         return f"{phrase(kind, 'party')}: {phrase(state, 'joining')}"
     return phrase("all", "figure") if word == "all" else phrase(word, of)
 
 
 def looks(value: str, of: str) -> str:
-    """How a stored word looks: good, warn, bad or calm."""
+    """Return the colour of an enum value: good, warn, bad or calm."""
     return LOOKS.get(of, {}).get(value, "calm")
 
 
 def told(text: str) -> str:
-    """A text from our data in the reader's language; it stands there in English."""
+    """Translate a text of our data files, which are in English."""
     return gettext(text) if text else ""
 
 
 def explained(triage: TriageOut, framework: Framework) -> str:
-    """Why a rating comes to what it does: as it was written down, if the matrix changed since."""
+    """Return the explanation of a rating; if the matrix has changed since, the stored one."""
     matrix = triages().get(framework.triage)
     try:
-        is_so = matrix and triage.explanation == matrix.explain(
+        is_current = matrix and triage.explanation == matrix.explain(
             harm=triage.harm, virality=triage.virality
         )
     except TriageError:
-        is_so = False
-    if not matrix or not is_so:
+        is_current = False
+    if not matrix or not is_current:
         return triage.explanation
     outcome = matrix.rate(harm=triage.harm, virality=triage.virality)
-    said = gettext(
+    explanation = gettext(
         "Harm %(harm)d (%(harm_is)s) and virality %(virality)d (%(virality_is)s): the matrix says"
         " %(outcome)s."
     ) % {
@@ -218,28 +218,28 @@ def explained(triage: TriageOut, framework: Framework) -> str:
         "virality_is": told(matrix.virality[triage.virality]),
         "outcome": phrase(outcome, "triage"),
     }
-    return f"{said} {told(matrix.because[outcome])}"
+    return f"{explanation} {told(matrix.because[outcome])}"
 
 
 def label_title(name: str) -> str:
-    """What people read for a label."""
-    found = labels().get(name)
-    return told(found.title) if found else name
+    """Return the title of a label."""
+    label = labels().get(name)
+    return told(label.title) if label else name
 
 
 def ideology_title(name: str) -> str:
-    """What people read for an ideology."""
-    found = ideologies().get(name)
-    return told(found.title) if found else name
+    """Return the title of an ideology."""
+    ideology = ideologies().get(name)
+    return told(ideology.title) if ideology else name
 
 
 def tlp_says(tlp: Tlp) -> str:
-    """How far a recipient may pass a signal on."""
+    """Return how far a recipient may pass a signal on."""
     return told(TLP_ALLOWS[tlp].onward)
 
 
 def tlp_seen_by(tlp: Tlp) -> str:
-    """Which parties a mark lets in, where no recipients are named."""
+    """Return which parties may see a TLP mark, if no recipients are named."""
     allowance = TLP_ALLOWS[tlp]
     if allowance.needs_audience:
         return gettext("the named recipients only")
@@ -249,5 +249,5 @@ def tlp_seen_by(tlp: Tlp) -> str:
 
 
 def pap_says(pap: Pap) -> str:
-    """What an agent may do because of a signal."""
+    """Return which actions an agent may take on a signal."""
     return str(ACTIONS[PAP_ALLOWS[pap]])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The yearly report of one's party: what its rows tell, and what people write into it."""
+"""The yearly report of one's own party: its figures, and the texts that people add."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,32 +23,32 @@ from stemtide.protocol.yearly import YearlyReport
 from stemtide.protocol.yearly_table import yearly_csv
 
 FILES = ("pdf", "csv", "json")
-"""Forms in which a report is taken along."""
+"""File formats of the download."""
 
 
 @require_safe
 @signed_in
 def yearly(request: SignedInRequest) -> HttpResponse:
-    """The report of a year, as a page or as a file to take along."""
+    """Show the report of a year, as a page or a download."""
     now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
     form = rules.form_for(PartyKind(request.user.party.kind))
-    asked = _asked(request.GET, now=now, zone=zone)
-    if not asked.is_valid():
-        return render(request, "desk/progress/yearly.html", {"asked": asked}, status=422)
-    found = _found(request, asked, now=now, zone=zone)
+    query = _query_form(request.GET, now=now, zone=zone)
+    if not query.is_valid():
+        return render(request, "desk/progress/yearly.html", {"asked": query}, status=422)
+    report = _report(request, query, now=now, zone=zone)
     if (as_ := request.GET.get("as")) in FILES:
-        return _file(request, found, as_=as_)
-    return _page(request, found, asked=asked, lines=LinesForm(form=form, found=found))
+        return _file(request, report, as_=as_)
+    return _page(request, report, query=query, lines=LinesForm(form=form, report=report))
 
 
 @require_POST
 @signed_in
 @writing
 def write(request: SignedInRequest) -> HttpResponse:
-    """Write what the hub cannot count."""
+    """Save the figures and texts that the hub cannot count."""
     now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
     form = rules.form_for(PartyKind(request.user.party.kind))
-    asked = _asked(request.POST, now=now, zone=zone)
+    asked = _query_form(request.POST, now=now, zone=zone)
     if not asked.is_valid():
         return render(request, "desk/progress/yearly.html", {"asked": asked}, status=422)
     lines = LinesForm(request.POST, form=form)
@@ -70,41 +70,43 @@ def write(request: SignedInRequest) -> HttpResponse:
             query = f"?year={year}" + ("&exercise=on" if is_exercise else "")
             return redirect(reverse("progress-yearly") + query)
     lines.mark_errors()
-    found = _found(request, asked, now=now, zone=zone)
-    return _page(request, found, asked=asked, lines=lines, status=422)
+    report = _report(request, asked, now=now, zone=zone)
+    return _page(request, report, query=asked, lines=lines, status=422)
 
 
-def _asked(sent: Mapping[str, object], *, now: datetime, zone: str) -> AskedForm:
-    """Which year is asked for: the last one that is over, where nobody says."""
+def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -> AskedForm:
+    """Return the query form for a year; by default the last year that is over."""
     years = rules.years(zone=zone, now=now)
     return AskedForm(
-        sent if "year" in sent else {"year": years[min(1, len(years) - 1)]}, years=years
+        parameters if "year" in parameters else {"year": years[min(1, len(years) - 1)]}, years=years
     )
 
 
-def _found(request: SignedInRequest, asked: AskedForm, *, now: datetime, zone: str) -> YearlyReport:
-    """The report that was asked for."""
+def _report(
+    request: SignedInRequest, query: AskedForm, *, now: datetime, zone: str
+) -> YearlyReport:
+    """Return the requested report."""
     viewer = request.user.party
     return reads_yearly.yearly(
-        asked.year, viewer=viewer, now=now, zone=zone, is_exercise=asked.is_exercise
+        query.year, viewer=viewer, now=now, zone=zone, is_exercise=query.is_exercise
     )
 
 
 def _page(
     request: SignedInRequest,
-    found: YearlyReport,
+    report: YearlyReport,
     *,
-    asked: AskedForm,
+    query: AskedForm,
     lines: LinesForm,
     status: int = 200,
 ) -> HttpResponse:
-    """The report as a page."""
-    facts = {
-        "asked": asked,
-        "found": found,
+    """Render the report as a page."""
+    context = {
+        "asked": query,
+        "found": report,
         "lines": lines,
         "files": FILES,
-        "query": urlencode({"year": found.year} | ({"exercise": "on"} if found.exercise else {})),
+        "query": urlencode({"year": report.year} | ({"exercise": "on"} if report.exercise else {})),
         "has_yearly": True,
         "what": "yearly",
         "may_write": rules.allows(
@@ -113,19 +115,19 @@ def _page(
             role=Role(request.user.role),
         ),
     }
-    return render(request, "desk/progress/yearly.html", facts, status=status)
+    return render(request, "desk/progress/yearly.html", context, status=status)
 
 
-def _file(request: SignedInRequest, found: YearlyReport, *, as_: str) -> HttpResponse:
-    """The report to take along."""
+def _file(request: SignedInRequest, report: YearlyReport, *, as_: str) -> HttpResponse:
+    """Return the report as a download."""
     if as_ == "pdf":
-        made = HttpResponse(
-            paper.yearly_pdf(found, title=request.user.party.title), content_type="application/pdf"
+        response = HttpResponse(
+            paper.yearly_pdf(report, title=request.user.party.title), content_type="application/pdf"
         )
     elif as_ == "csv":
-        made = HttpResponse(yearly_csv(found), content_type="text/csv")
+        response = HttpResponse(yearly_csv(report), content_type="text/csv")
     else:
-        made = HttpResponse(found.model_dump_json(indent=2), content_type="application/json")
-    name = f"{found.form}-{found.year}.{as_}"
-    made.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return made
+        response = HttpResponse(report.model_dump_json(indent=2), content_type="application/json")
+    name = f"{report.form}-{report.year}.{as_}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

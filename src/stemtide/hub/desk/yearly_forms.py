@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people ask of a yearly report, and what they write into it."""
+"""Forms of the yearly report: its year, and the figures that people enter."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from stemtide.protocol.yearly import YearlyForm, YearlyKind, YearlyLineIn, Yearl
 
 
 class AskedForm(MarkedForm):
-    """Which year: a query, so that a report has an address."""
+    """The year, sent as a query string so that each report has a URL."""
 
     exercise = forms.BooleanField(label=_("Count exercises instead"), required=False)
 
@@ -24,40 +24,41 @@ class AskedForm(MarkedForm):
 
     @property
     def year(self) -> int:
-        """The year. Only for a valid form."""
+        """Return the year. Call it on a valid form."""
         return int(self.cleaned_data["year"])
 
     @property
     def is_exercise(self) -> bool:
-        """Whether exercises are asked for. Only for a valid form."""
+        """Whether exercises are requested. Call it on a valid form."""
         return bool(self.cleaned_data["exercise"])
 
 
 class LinesForm(MarkedForm):
-    """A field for each figure that the hub does not count; an empty one is not known."""
+    """A field for each figure that the hub does not count; empty means not known."""
 
     use_required_attribute = False
 
     def __init__(
         self,
-        sent: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
         *,
         form: YearlyForm,
-        found: YearlyReport | None = None,
+        report: YearlyReport | None = None,
     ) -> None:
-        told = [figure for part in found.parts for figure in part.figures] if found else []
+        figures = [figure for part in report.parts for figure in part.figures] if report else []
         initial = {
-            one.name: one.text if one.kind is YearlyKind.WORDS else one.count for one in told
+            figure.name: figure.text if figure.kind is YearlyKind.WORDS else figure.count
+            for figure in figures
         }
-        super().__init__(sent, initial=initial)
-        for part, one in rules.to_write(form):
-            title = f"{part.name}) {gettext(one.title)}"
-            if one.kind is YearlyKind.COUNT:
-                self.fields[one.name] = forms.IntegerField(
+        super().__init__(data, initial=initial)
+        for part, line in rules.to_write(form):
+            title = f"{part.name}) {gettext(line.title)}"
+            if line.kind is YearlyKind.COUNT:
+                self.fields[line.name] = forms.IntegerField(
                     label=title, required=False, min_value=0, max_value=rules.MAX_COUNT
                 )
             else:
-                self.fields[one.name] = forms.CharField(
+                self.fields[line.name] = forms.CharField(
                     label=title,
                     required=False,
                     max_length=rules.MAX_LINE,
@@ -65,8 +66,8 @@ class LinesForm(MarkedForm):
                 )
 
     def lines(self) -> dict[str, YearlyLineIn]:
-        """What is written, by the name of the figure. Only for a valid form."""
+        """Return the entered values by the name of their figure. Call it on a valid form."""
         return {
-            name: YearlyLineIn(text=said) if isinstance(said, str) else YearlyLineIn(count=said)
-            for name, said in self.cleaned_data.items()
+            name: YearlyLineIn(text=value) if isinstance(value, str) else YearlyLineIn(count=value)
+            for name, value in self.cleaned_data.items()
         }

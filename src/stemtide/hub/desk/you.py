@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One's own account: second factors, where one is signed in, password, language and time."""
+"""One's own account: second factors, sessions, password, language and time zone."""
 
 from datetime import UTC, datetime
 
@@ -19,27 +19,41 @@ from stemtide.hub.parties import reads_people, writes_sittings
 @require_safe
 @at_the_door
 def you(request: SignedInRequest) -> HttpResponse:
-    """The page. Where a second factor is missing, it says so before all else."""
+    """Show the account page; a missing second factor is shown first."""
     person, now = request.user, datetime.now(UTC)
-    mine = list(Authenticator.objects.filter(user=person).order_by("created_at"))
+    authenticators = list(Authenticator.objects.filter(user=person).order_by("created_at"))
     kinds = Authenticator.Type
-    facts = {
+    context = {
         "now": now,
-        "codes": next((one for one in mine if one.type == kinds.TOTP), None),
-        "paper": next((one for one in mine if one.type == kinds.RECOVERY_CODES), None),
-        "passkeys": [one for one in mine if one.type == kinds.WEBAUTHN],
+        "codes": next(
+            (authenticator for authenticator in authenticators if authenticator.type == kinds.TOTP),
+            None,
+        ),
+        "paper": next(
+            (
+                authenticator
+                for authenticator in authenticators
+                if authenticator.type == kinds.RECOVERY_CODES
+            ),
+            None,
+        ),
+        "passkeys": [
+            authenticator
+            for authenticator in authenticators
+            if authenticator.type == kinds.WEBAUTHN
+        ],
         "lacks_factor": lacks_factor(request, person),
         "sittings": reads_people.sittings(viewer=person, idle=settings.SITTING_IDLE, now=now),
         "here": sittings.number(request),
         "idle_minutes": int(settings.SITTING_IDLE.total_seconds() // 60),
     }
-    return render(request, "desk/you.html", facts)
+    return render(request, "desk/you.html", context)
 
 
 @require_POST
 @at_the_door
 def end_sitting(request: SignedInRequest) -> HttpResponse:
-    """Sign oneself out on another browser, or on all others."""
+    """End one's own session on another browser, or all other sessions."""
     person, now = request.user, datetime.now(UTC)
     number = request.POST.get("number", "")
     if number.isdecimal():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages of signals, referrals and orders say of complaints about them."""
+"""Template tag for complaints about a signal, referral or order."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ register = template.Library()
 
 @register.inclusion_tag("desk/complaints/_about.html", takes_context=True)
 def complaints_about(context: Context, uid: UUID, basis: str) -> dict[str, object]:
-    """A provider's complaints about what it did because of one thing, and a way to make links."""
+    """Return a provider's complaints about a signal, referral or order, and if it may file one."""
     by = actor_of(context["request"])
     is_reader = by.kind is PartyKind.PROVIDER and allows(rules.check_read, by.role)
     return {

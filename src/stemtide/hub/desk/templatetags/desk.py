@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk's templates can say: times, words, marks, glyphs and bars."""
+"""Template tags and filters of the desk: times, labels, marks, glyphs and bars."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,116 +27,118 @@ register = template.Library()
 
 _EXACT = (Kind.SHA256, Kind.MD5, Kind.URL)
 _KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
-"""Those that know altered content first: they say what the content is."""
+"""Kinds of fingerprint, similarity before exact: these represent the content."""
 
 
 @register.filter
 def phrase(value: str, of: str) -> str:
-    """What people read for a stored word."""
+    """Return the label of an enum value."""
     return words.phrase(value, of)
 
 
 @register.filter
 def looks(value: str, of: str) -> str:
-    """How a stored word looks: good, warn, bad or calm."""
+    """Return the colour of an enum value: good, warn, bad or calm."""
     return words.looks(value, of)
 
 
 @register.filter
 def figure(word: str, of: str) -> str:
-    """What people read for a stored word among the figures of a report."""
+    """Return the label of a value among the figures of a report."""
     return words.figure(word, of)
 
 
 @register.filter
 def told(text: str) -> str:
-    """A text from our data, such as the title of a stage, in the reader's language."""
+    """Translate a text of our data files, such as the title of a stage."""
     return words.told(text)
 
 
 @register.filter
 def explained(triage: TriageOut, framework: Framework) -> str:
-    """Why a rating comes to what it does."""
+    """Return the explanation of a rating."""
     return words.explained(triage, framework)
 
 
 @register.filter
 def label(name: str) -> str:
-    """What people read for a label."""
+    """Return the title of a label."""
     return words.label_title(name)
 
 
 @register.filter
 def ideology(name: str) -> str:
-    """What people read for an ideology."""
+    """Return the title of an ideology."""
     return words.ideology_title(name)
 
 
 @register.filter
 def kind_name(kind: str) -> str:
-    """The short name of a kind of fingerprint."""
+    """Return the short name of a kind of fingerprint."""
     return words.KINDS_SHORT[Kind(kind)]
 
 
 @register.filter
 def tlp_says(tlp: str) -> str:
-    """How far a recipient may pass a signal on."""
+    """Return how far a recipient may pass a signal on."""
     return words.tlp_says(Tlp(tlp))
 
 
 @register.filter
 def tlp_seen_by(tlp: str) -> str:
-    """Which parties a mark lets in, where no recipients are named."""
+    """Return which parties may see a TLP mark, if no recipients are named."""
     return words.tlp_seen_by(Tlp(tlp))
 
 
 @register.filter
 def pap_says(pap: str) -> str:
-    """What an agent may do because of a signal."""
+    """Return which actions an agent may take on a signal."""
     return words.pap_says(Pap(pap))
 
 
 @register.filter
 def thousands(number: int) -> str:
-    """A whole number with thin spaces between thousands: "1 204 311"."""
+    """Format a whole number with thin spaces between thousands: "1 204 311"."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 @register.filter
 def of(titles: Mapping[str, str], name: str) -> str:
-    """A party's title by its name; the name itself where there is no such party."""
+    """Return a party's title by its name; the name itself if there is no such party."""
     return titles.get(name, name)
 
 
 @register.filter
 def beside(cells: Sequence[object], heads: Sequence[object]) -> list[tuple[object, object]]:
-    """Cells of a row with the heads of their columns."""
+    """Pair the cells of a row with the heads of their columns."""
     return list(zip(heads, cells, strict=True))
 
 
 @register.filter
 def lead(signals: Sequence[BoardSignal]) -> BoardSignal:
-    """The signal that stands for a piece of content: a live one, the first in kind."""
-    return min(signals, key=lambda one: (one.state != SignalState.LIVE, _KINDS.index(one.kind)))
+    """Return the signal that represents a piece of content: a live one, the first in kind."""
+    return min(
+        signals, key=lambda signal: (signal.state != SignalState.LIVE, _KINDS.index(signal.kind))
+    )
 
 
 @register.filter
 def others(signals: Sequence[BoardSignal], first: BoardSignal) -> list[BoardSignal]:
-    """The other signals of a piece of content, kind by kind."""
+    """Return the other signals of a piece of content, kind by kind."""
     rest = [signal for signal in signals if signal is not first]
-    return sorted(rest, key=lambda one: _KINDS.index(one.kind))
+    return sorted(rest, key=lambda signal: _KINDS.index(signal.kind))
 
 
 @register.filter
 def outcomes(counts: Outcomes) -> list[tuple[str, int]]:
-    """The outcomes that occurred, with their counts."""
-    each = [(str(outcome), int(getattr(counts, outcome))) for outcome in Outcome]
-    return [(outcome, count) for outcome, count in each if count]
+    """Return the outcomes that occurred, with their counts."""
+    count_of = [(str(outcome), int(getattr(counts, outcome))) for outcome in Outcome]
+    return [(outcome, count) for outcome, count in count_of if count]
 
 
 @register.simple_tag
 def mark(value: str, of: str) -> SafeString:
-    """A state or a severity as a mark: its word, and a colour that only helps."""
+    """Return a state or severity as a coloured label; its text alone is enough."""
     return format_html(
         '<span class="mark mark--{}">{}</span>', words.looks(value, of), words.phrase(value, of)
     )
@@ -144,7 +146,7 @@ def mark(value: str, of: str) -> SafeString:
 
 @register.simple_tag
 def tlp_mark(tlp: str) -> SafeString:
-    """A TLP label in the colours that its standard gives."""
+    """Return a TLP label in the colours of its standard."""
     return format_html(
         '<span class="mark mark--tlp mark--tlp-{}">TLP:{}</span>',
         tlp.replace("+", "-"),
@@ -154,49 +156,49 @@ def tlp_mark(tlp: str) -> SafeString:
 
 @register.simple_tag
 def pap_mark(pap: str) -> SafeString:
-    """A PAP label."""
+    """Return a PAP label."""
     return format_html('<span class="mark mark--pap">PAP:{}</span>', pap.upper())
 
 
 @register.simple_tag
-def stamp(moment: datetime) -> SafeString:
-    """A moment in full on the reader's clock; datetime and title say it in UTC."""
+def stamp(at: datetime) -> SafeString:
+    """Return a time in full in the reader's time zone; UTC in datetime and title."""
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        _machine(moment),
-        times.in_utc(moment),
-        times.stamp(moment),
+        _iso_utc(at),
+        times.in_utc(at),
+        times.stamp(at),
     )
 
 
 @register.simple_tag
-def ago(moment: datetime, now: datetime) -> SafeString:
-    """A moment in relative words, with the moment in full as its title."""
+def ago(at: datetime, now: datetime) -> SafeString:
+    """Return a relative time, with the full time as its title."""
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        _machine(moment),
-        times.stamp(moment),
-        times.relative(moment, now=now),
+        _iso_utc(at),
+        times.stamp(at),
+        times.relative(at, now=now),
     )
 
 
 @register.simple_tag
-def as_of(moment: datetime) -> SafeString:
-    """The moment from which the figures of a page are."""
+def as_of(at: datetime) -> SafeString:
+    """Return the time at which the figures of a page were read."""
     return format_html(
         '<time data-as-of datetime="{}">{} {}</time>',
-        moment.isoformat(),
-        times.of_day(moment),
-        times.zone(moment),
+        at.isoformat(),
+        times.of_day(at),
+        times.zone(at),
     )
 
 
 @register.simple_tag
 def clock(since: datetime, now: datetime) -> SafeString:
-    """A clock that runs since a moment; the script keeps it running."""
+    """Return a clock that runs since a time; the script keeps it running."""
     return format_html(
         '<time class="clock__value" data-clock datetime="{}" title="{}">{}</time>',
-        _machine(since),
+        _iso_utc(since),
         times.stamp(since),
         times.elapsed(since, until=now),
     )
@@ -204,11 +206,11 @@ def clock(since: datetime, now: datetime) -> SafeString:
 
 @register.simple_tag
 def countdown(due: datetime, now: datetime) -> SafeString:
-    """A clock that counts down to a moment, and goes on past it; the script keeps it running."""
+    """Return a countdown that goes on past its deadline; the script keeps it running."""
     return format_html(
         '<time class="clock__value{}" data-due datetime="{}" title="{}" data-over="{}">{}</time>',
         " clock__value--over" if now > due else "",
-        _machine(due),
+        _iso_utc(due),
         times.stamp(due),
         _("over by %(clock)s"),
         times.remaining(due, now=now),
@@ -216,63 +218,63 @@ def countdown(due: datetime, now: datetime) -> SafeString:
 
 
 @register.simple_tag
-def exact(moment: datetime) -> SafeString:
-    """A moment to the second: on the reader's clock, and in UTC where that is another."""
-    here, there = times.stamp(moment), times.in_utc(moment)
-    if here == there:
-        return stamp(moment)
+def exact(at: datetime) -> SafeString:
+    """Return a time to the second in the reader's time zone, and in UTC if that differs."""
+    local, utc = times.stamp(at), times.in_utc(at)
+    if local == utc:
+        return stamp(at)
     return format_html(
         '<time datetime="{}">{} <span class="exact__utc">{}</span></time>',
-        _machine(moment),
-        here,
-        there,
+        _iso_utc(at),
+        local,
+        utc,
     )
 
 
 @register.simple_tag
 def lasted(seconds: float) -> str:
-    """How long something lasted."""
+    """Format a duration."""
     return times.span(seconds)
 
 
 @register.simple_tag(takes_context=True)
 def alerts_waiting(context: Context) -> alerts.Waiting:
-    """The alerts that wait for somebody of the signed-in person's party."""
+    """Return the alerts that wait for somebody of the signed-in person's party."""
     return alerts.waiting(viewer=context["request"].user.party)
 
 
 @register.inclusion_tag("desk/_glyph.html")
 def glyph(kind: str, value: str, size: str = "") -> dict[str, str]:
-    """A fingerprint as a drawing; for kinds that cannot be drawn, the kind's name."""
+    """Return a fingerprint as a drawing; the kind's name for kinds that cannot be drawn."""
     path = glyphs.pdq_path(value) if kind == Kind.PDQ else ""
     return {"path": path, "kind": words.KINDS_SHORT[Kind(kind)], "size": size}
 
 
 @register.inclusion_tag("desk/_spread.html")
 def spread(counts: Mapping[str, int], largest: int) -> dict[str, Any]:
-    """Outcome counts as one stacked bar, drawn in thousandths of the largest bar."""
-    bars, at = [], 0.0
+    """Return outcome counts as one stacked bar, in thousandths of the largest bar."""
+    segments, offset = [], 0.0
     for outcome in Outcome:
         width = 1000 * counts.get(outcome, 0) / max(largest, 1)
-        bars.append({"outcome": str(outcome), "x": f"{at:.1f}", "width": f"{width:.1f}"})
-        at += width
-    return {"bars": [bar for bar in bars if bar["width"] != "0.0"]}
+        segments.append({"outcome": str(outcome), "x": f"{offset:.1f}", "width": f"{width:.1f}"})
+        offset += width
+    return {"bars": [bar for bar in segments if bar["width"] != "0.0"]}
 
 
 @register.simple_tag
 def time_zone_name() -> str:
-    """The reader's time zone by its name: "Europe/Brussels"."""
+    """Return the name of the reader's time zone: "Europe/Brussels"."""
     return timezone.get_current_timezone_name()
 
 
-def _machine(moment: datetime) -> str:
-    """A moment as machines read it, in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+def _iso_utc(at: datetime) -> str:
+    """Return a time in UTC, in ISO 8601."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 @register.simple_tag
 def clock_to(since: datetime, until: datetime | None, now: datetime) -> SafeString:
-    """A clock since a moment; one that stands still where until is given."""
+    """Return a clock since a time; it is stopped if `until` is given."""
     if until is None:
         return clock(since, now)
     return format_html(
@@ -284,38 +286,38 @@ def clock_to(since: datetime, until: datetime | None, now: datetime) -> SafeStri
 
 
 @register.filter
-def get(found: Mapping[str, Any], name: str) -> object:
-    """What is kept under a name; None where nothing is."""
-    return found.get(name)
+def get(mapping: Mapping[str, Any], name: str) -> object:
+    """Return the value of a key; None if it is missing."""
+    return mapping.get(name)
 
 
 @register.filter
-def overlaps(one: frozenset[Any], other: set[Any]) -> bool:
-    """Whether two sets have anything in common."""
-    return not one.isdisjoint(other)
+def overlaps(left: frozenset[Any], right: set[Any]) -> bool:
+    """Whether two sets have an element in common."""
+    return not left.isdisjoint(right)
 
 
 @register.filter
 def plain(number: float) -> str:
-    """A number as drawings want it: with a point, in every language."""
+    """Format a number for SVG: with a decimal point in every language."""
     return f"{number:g}"
 
 
 @register.filter
 def is_box(field: BoundField) -> bool:
-    """Whether a field of a form is one box to tick."""
+    """Whether a form field is a single checkbox."""
     return isinstance(field.field.widget, CheckboxInput)
 
 
 @register.filter
 def is_many(field: BoundField) -> bool:
-    """Whether a field of a form is several boxes or buttons to choose from."""
+    """Whether a form field is a group of checkboxes or radio buttons."""
     return isinstance(field.field.widget, RadioSelect)
 
 
 @register.simple_tag(takes_context=True)
 def places(context: Mapping[str, Any]) -> list[navigation.Place]:
-    """The pages of the bar."""
+    """Return the pages of the navigation bar."""
     user = context["user"]
     kind = PartyKind(user.party.kind)
     return navigation.places(context["request"].path, role=Role(user.role), kind=kind)
@@ -323,7 +325,7 @@ def places(context: Mapping[str, Any]) -> list[navigation.Place]:
 
 @register.simple_tag(takes_context=True)
 def inbox_counts(context: Mapping[str, Any]) -> inbox.Counts | None:
-    """What waits in the inbox of the signed-in person's provider; None where it has none."""
+    """Return the open items of the signed-in person's inbox; None for parties without an inbox."""
     request = context["request"]
     if request.user.party.kind != PartyKind.PROVIDER:
         return None
@@ -332,6 +334,6 @@ def inbox_counts(context: Mapping[str, Any]) -> inbox.Counts | None:
 
 @register.simple_tag(takes_context=True)
 def exchanges_in_trouble(context: Mapping[str, Any]) -> int:
-    """How many exchanges with other hubs need a look by those who may see them."""
+    """Return how many exchanges with other hubs need attention, for viewers who may see them."""
     viewer = context["request"].user.party
     return reads_trouble.in_trouble(viewer=viewer, now=datetime.now(UTC))
