@@ -64,7 +64,7 @@ async def _nobody(scope, receive, send):
 
 def client_of(peer, *forwarded):
     """The address that the hub's server hands on, of a call from a peer with these headers."""
-    config = uvicorn.Config(_nobody, log_config=None, lifespan="off", **boot._believed())
+    config = uvicorn.Config(_nobody, log_config=None, lifespan="off", **boot._proxy_options())
     config.load()
     headers = [(b"x-forwarded-for", one.encode()) for one in forwarded]
     scope = {"type": "http", "scheme": "http", "client": (peer, 1), "headers": headers}
@@ -97,5 +97,5 @@ def test_a_named_proxy_is_believed_about_the_last_address_that_is_no_proxys(
 
 def test_a_hub_behind_a_proxy_that_it_does_not_know_says_so(settings, caplog):
     settings.NETWORKS_ARE_KNOWN = False
-    boot._believed()
+    boot._proxy_options()
     assert "STEMTIDE_TRUSTED_PROXIES names none" in caplog.text

@@ -12,13 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 from stemtide.hub import secret_files
 from stemtide.hub.media import keys as media
 from stemtide.hub.papers import keeping
-from stemtide.hub.settings import _kept_secret
+from stemtide.hub.settings import _stored_secret
 from stemtide.hub.snapshots import keys as snapshots
 from tests.world import NOON
 
 AT_ONCE = 8
 MAKERS = {
-    "hub": _kept_secret,
+    "hub": _stored_secret,
     "media": lambda path: str(media.keys_in(path).identities[0]),
     "seal": lambda path: keeping.own_seal(path, name="a hub", now=NOON).key_der,
     "signing": lambda path: snapshots.keys_in(path).public,
@@ -105,4 +105,4 @@ def test_an_empty_secret_of_the_hub_is_not_to_be_deleted_lightly(tmp_path):
     path = tmp_path / "secret.key"
     path.touch()
     with pytest.raises(ImproperlyConfigured, match="put the secret back from a backup"):
-        _kept_secret(path)
+        _stored_secret(path)

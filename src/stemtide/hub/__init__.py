@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coordinator's end of the wire."""
+"""The hub: the coordinator's server."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hub as an ASGI application: streams, sizes and threads here, the rest by Django."""
+"""The hub as an ASGI application: request limits, streams and threads around Django."""
 
 import asyncio
 import os
@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
-# Only static files are read so, and the largest of them is a few dozen kilobytes.
+# Only static files are streamed synchronously, and the largest has a few dozen kilobytes.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
-_people = get_asgi_application()  # makes Django ready, which what follows needs
+_people = get_asgi_application()  # sets up Django, which the rest of the module needs
 
 from stemtide.hub.api.door import is_machines  # noqa: E402
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
@@ -29,32 +29,32 @@ from stemtide.hub.lanes import Precedence, Threads, for_streams, is_refresh, one
 class _InOneThread(ASGIHandler):
     """Django with all middleware and the view in one step of one thread.
 
-    Otherwise each middleware changes threads twice, which costs more than most answers.
+    Otherwise each middleware switches threads twice, which costs more than most responses.
     """
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # Django's
-        """Chain the middleware for threads."""
+        """Build the synchronous middleware chain."""
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer in the request's thread: pages first, what they fetch by themselves after them.
+        """Respond in the request's thread; pages go before refreshes of open pages.
 
-        Only making an answer counts, not sending it: who reads slowly holds nobody up. Machines
-        neither wait nor are waited for; they may always be there.
+        Only building the response counts, not sending it: a slow reader delays nobody. API requests
+        neither wait nor are waited for, because there may always be some.
         """
         caller = Caller()
         is_page = not is_refresh(request.path) and not is_machines(request.path)
         try:
             with _precedence.first() if is_page else nullcontext():
                 return await sync_to_async(self._answer)(request, caller)
-        except asyncio.CancelledError:  # Django says so when the caller hangs up
+        except asyncio.CancelledError:  # Django raises it when the caller disconnects
             caller.has_left = True
             if not caller.is_served:
                 count_abandoned("waiting")
             raise
 
     def _answer(self, request: HttpRequest, caller: Caller) -> HttpResponseBase:
-        """Answer as long as somebody waits for it; a refresh once no page is under way."""
+        """Build the response while the caller waits; a refresh first waits for running pages."""
         try:
             with serving(caller):
                 if is_refresh(request.path):
@@ -71,11 +71,11 @@ _precedence, _threads = Precedence(), Threads()
 _for_refreshes = one_thread("refreshes")
 
 STREAM = "/stream"
-"""How the addresses of the desk's streams end: those alone need Django's asynchronous half."""
+"""End of the paths of the desk's streams, the only ones that need Django's async handler."""
 
 
 async def _application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one connection."""
+    """Handle one ASGI connection."""
     if scope["type"] != "http":
         await _streams(scope, receive, send)
     # An open stream would keep one of Django's threads and database connections each;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring the hub's code up inside a process: settings, apps, tables."""
+"""Start the hub in this process: Django, migrations, server, scheduler."""
 
 import gc
 import logging
@@ -16,19 +16,19 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 DRAIN_S = 3
-"""How long answers under way may take to finish once the process is told to stop."""
+"""Seconds that running requests get to finish when the process stops."""
 
 GONE_MS = 120_000
-"""How long what was sent may stay unacknowledged before its reader counts as gone."""
+"""Milliseconds that sent data may stay unacknowledged (TCP) before the peer counts as gone."""
 
 MOST_FILES = 65_536
-"""Files that a hub asks the system for: each stream and each connection is one."""
+"""Open files that the hub asks the system for: each stream and connection is one."""
 
 _BACKLOG = 2048
 
 
 def start() -> None:
-    """Make Django ready. Safe to call twice."""
+    """Set up Django. Safe to call twice."""
     import django  # noqa: PLC0415  # the caller sets STEMTIDE_… first
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
@@ -36,7 +36,7 @@ def start() -> None:
 
 
 def migrate() -> None:
-    """Make or update the tables of the configured database, one process at a time.
+    """Create or update the tables of the configured database, one process at a time.
 
     raises: OSError, django.db.Error.
     """
@@ -48,49 +48,49 @@ def migrate() -> None:
     with migration_lock():
         call_command("migrate", interactive=False, verbosity=0)
         if connection.vendor == "sqlite":
-            # What a migration encrypted still stands in clear in the log of earlier writes.
+            # The write-ahead log still has in clear what a migration has encrypted.
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Run the hub until SIGTERM or SIGINT: tables, clock, then the server.
+    """Run the hub until SIGTERM or SIGINT: migrations, scheduler, then the server.
 
-    port: 0 takes a free one. ready is called with the address once it listens.
+    port: 0 takes a free one. ready is called with the address once the server listens.
 
-    raises: OSError where the address cannot be listened on; OtherKeyError, KeyFileError,
+    raises: OSError if the address cannot be listened on; OtherKeyError, KeyFileError,
             SealFileError, SigningKeyError.
     """
     start()
     migrate()
     _check_keys()
     _allow_many_files()
-    import uvicorn  # noqa: PLC0415  # needed by nobody who does not serve
+    import uvicorn  # noqa: PLC0415  # only `serve` needs it
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
     from stemtide.hub.wake import wakes  # noqa: PLC0415
 
     class Server(uvicorn.Server):
-        """uvicorn, which says when it listens and ends the streams before it waits for them."""
+        """uvicorn that reports when it listens, and closes streams before it waits for them."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            """Begin to listen."""
+            """Start to listen."""
             await super().startup(sockets)
             ready(_address(listening, host=host))
 
         def handle_exit(self, sig: int, frame: object) -> None:
-            """Begin to stop."""
+            """Start to stop: close the streams first."""
             wakes.close()
             super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, as it came
 
     config = uvicorn.Config(application, **_options())
-    with _listen(host, port) as listening, _stopping_is_no_failure(), _beside_answers():
+    with _listen(host, port) as listening, _signals_end_in_order(), _background_threads():
         Server(config).run(sockets=[listening])
 
 
 @contextmanager
-def _beside_answers() -> Iterator[None]:
-    """Run what a hub does beside answering: its clock, and the look at its own state."""
+def _background_threads() -> Iterator[None]:
+    """Run the scheduler and the health checks beside the server."""
     from stemtide.hub.clock import Clock  # noqa: PLC0415  # needs start() first
     from stemtide.hub.vitals import vitals  # noqa: PLC0415
     from stemtide.hub.wake import wakes  # noqa: PLC0415
@@ -108,8 +108,8 @@ def _beside_answers() -> Iterator[None]:
 
 
 def _options() -> dict[str, Any]:
-    """Return how uvicorn serves the hub."""
-    return _believed() | {
+    """Return the options of uvicorn."""
+    return _proxy_options() | {
         "access_log": False,
         "log_config": None,  # Django's
         "lifespan": "off",
@@ -118,8 +118,8 @@ def _options() -> dict[str, Any]:
     }
 
 
-def _believed() -> dict[str, Any]:
-    """Return what uvicorn believes of proxies, instead of FORWARDED_ALLOW_IPS and its default."""
+def _proxy_options() -> dict[str, Any]:
+    """Return the trusted proxies for uvicorn, in place of FORWARDED_ALLOW_IPS and its default."""
     from django.conf import settings  # noqa: PLC0415  # needs start() first
 
     if not settings.NETWORKS_ARE_KNOWN:
@@ -132,9 +132,10 @@ def _believed() -> dict[str, Any]:
 
 
 def keep_what_is_there() -> None:
-    """Leave code and settings out of the search for waste, which stops all threads meanwhile.
+    """Exclude code and settings from garbage collection, which stops all threads.
 
-    Django loads what answers with the first request: then it would be searched for ever.
+    Django imports the views with the first request: without the import here, the garbage collector
+    would search them for ever.
     """
     from django.conf import settings  # noqa: PLC0415  # needs start() first
 
@@ -144,7 +145,7 @@ def keep_what_is_there() -> None:
 
 
 def _check_keys() -> None:
-    """Refuse to begin with keys that seal or sign nothing, or that are not this hub's.
+    """Refuse to start with keys that are unusable or not this hub's.
 
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
@@ -154,44 +155,46 @@ def _check_keys() -> None:
 
 
 def _allow_many_files() -> None:
-    """Let the process open as many files as the system allows it, up to MOST_FILES."""
+    """Raise the limit of open files as far as the system allows, up to MOST_FILES."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    target = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on an address, IPv4 or IPv6."""
+    """Return a socket that listens on an address, IPv4 or IPv6."""
     family, kind, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
-    made = socket.socket(family, kind)
+    listener = socket.socket(family, kind)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
-        made.bind(address)
-        made.listen(_BACKLOG)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
     except OSError:
-        made.close()
+        listener.close()
         raise
-    made.set_inheritable(True)
-    return made
+    listener.set_inheritable(True)
+    return listener
 
 
 def _address(listening: socket.socket, *, host: str) -> str:
-    """The address as others write it."""
+    """Return the listening address as a URL."""
     port = listening.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager
-def _stopping_is_no_failure() -> Iterator[None]:
-    """Let the process end in order after a signal: uvicorn raises it once more when it is done."""
-    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+def _signals_end_in_order() -> Iterator[None]:
+    """Let the process end in order after a signal: uvicorn raises it again when it is done."""
+    before = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

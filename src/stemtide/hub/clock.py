@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door for time: what is due gets done, once, however many clocks run."""
+"""The scheduler: periodic jobs run once, however many hub processes there are."""
 
 import logging
 import random
@@ -33,13 +33,12 @@ TICK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one look at the clock did.
+    """Counts of one run of the scheduler.
 
-    expired: signals that ran out. erased: words of leads and complaints. destroyed: previews.
-    raised, escalated: alerts made, and taken a step further. ended: drills.
-    noted: what fell due in crises. holds: that ran out, of referrals.
-    followed: requests whose re-checks were begun or ended. made: STIX objects.
-    told: events for webhooks.
+    expired: signals that expired. erased: texts of leads and complaints. destroyed: previews.
+    raised, escalated: alerts. ended: drills. noted: deadlines in crises. holds: expired holds on
+    referrals. followed: requests whose re-checks began or ended. made: STIX objects. told:
+    events for webhooks.
     """
 
     expired: int
@@ -56,7 +55,7 @@ class Done:
 
 
 def run_once(now: datetime) -> Done:
-    """Do everything that is due. Two clocks at once are safe: each row is changed by one."""
+    """Run every job that is due. Two schedulers at once are safe: each row is changed by one."""
     drills.remind_due(now)
     orders.note_due(now)
     complaints.note_overdue(now)
@@ -79,12 +78,12 @@ def run_once(now: datetime) -> Done:
 
 
 def now_utc() -> datetime:
-    """The time, read at the door."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Clock:
-    """Looks at the clock every second, in a thread of its own, until it is stopped."""
+    """The scheduler's thread: runs the jobs every second until it is stopped."""
 
     def __init__(self, *, tick_s: float = TICK_S) -> None:
         self._tick_s = tick_s
@@ -101,11 +100,11 @@ class Clock:
         self._running = Running(way=exchange_way(), now=now_utc, chance=random.random)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the work in hand."""
+        """Stop the thread after its current run, and close the workers."""
         self._stop.set()
         self._thread.join()
         self._sending.close()
@@ -114,7 +113,7 @@ class Clock:
         self._running.close()
 
     def _run(self) -> None:
-        """Tick."""
+        """Run the jobs once a second, and start the workers that are due."""
         while not self._stop.is_set():
             try:
                 done = run_once(now_utc())
@@ -128,7 +127,7 @@ class Clock:
                     log.info("%d things fell due in crises", done.noted)
             except Exception as error:
                 vitals.note(error)
-                # What is due stays due, so the next tick does it.
+                # Jobs that are due stay due, so the next run does them.
                 log.exception("the clock could not do its work; it tries again")
                 connection.close()
             self._stop.wait(self._tick_s)

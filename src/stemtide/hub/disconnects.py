@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stop working for a caller who hung up: before the next query of a read, never within a write.
+"""Stop working for a caller who disconnected: before the next read query, never within a write.
 
-1 asgi.py makes a Caller for each request and notes when they hang up.
-2 Every query of the request asks first (check_query); what works long without one asks by itself
-  (check_caller).
-3 The first statement that changes something in a transaction begins the write: from then on the
-  request is carried through to its end, whoever left.
+1 asgi.py makes a Caller for each request and notes when they disconnect.
+2 Every query of the request checks first (check_query); code that works long without a query checks
+  by itself (check_caller).
+3 The first changing statement of a transaction begins the write: from then on the request is
+  completed, even if the caller has left.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH")
 
 @dataclass(slots=True, eq=False)
 class Caller:
-    """Who waits for an answer. is_served: a thread works for them; is_writing: it changes rows."""
+    """A client that waits. is_served: a thread works for it; is_writing: it has changed rows."""
 
     has_left: bool = False
     is_served: bool = False
@@ -29,9 +29,10 @@ class Caller:
 
 
 class CallerLeftError(BaseException):
-    """Nobody waits for this answer any more.
+    """The client has disconnected.
 
-    Like asyncio.CancelledError no Exception: what turns errors into answers must not see it.
+    Like asyncio.CancelledError no Exception: code that turns errors into responses must not catch
+    it.
     """
 
 
@@ -41,7 +42,7 @@ _caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 
 @contextmanager
 def serving(caller: Caller) -> Iterator[None]:
-    """Work for a caller in this thread, as long as they wait.
+    """Work for a caller in this thread while they wait.
 
     raises: CallerLeftError, also from within the block.
     """
@@ -59,7 +60,7 @@ def serving(caller: Caller) -> Iterator[None]:
 
 @contextmanager
 def carried_through() -> Iterator[None]:
-    """Run what tidies up behind a request, also where its caller has left."""
+    """Run the cleanup of a request, even if its caller has left."""
     before = _caller.set(None)
     try:
         yield
@@ -68,12 +69,12 @@ def carried_through() -> Iterator[None]:
 
 
 def served(*, has_left: bool) -> int:
-    """Return how many requests threads work for whose callers wait, or have left."""
+    """Return how many requests are being worked on whose callers wait, or have left."""
     return sum(1 for caller in _served.copy() if caller.has_left is has_left)
 
 
 def check_caller() -> None:
-    """End here if the caller hung up, unless a write has begun. raises: CallerLeftError."""
+    """Stop if the caller has disconnected, unless a write has begun."""
     caller = _caller.get()
     if caller and caller.has_left and not caller.is_writing:
         raise CallerLeftError
@@ -86,7 +87,7 @@ def check_query(
     many: bool,  # noqa: FBT001  # Django's
     context: dict[str, Any],
 ) -> Any:  # noqa: ANN401  # Django's
-    """Run a query for a caller who still waits. raises: CallerLeftError."""
+    """Run a query if the caller still waits."""
     check_caller()
     caller = _caller.get()
     if caller and connection.in_atomic_block and sql.lstrip()[:7].upper().startswith(_CHANGES):

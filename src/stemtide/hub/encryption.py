@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encrypt what the database holds, so that a copy of the database alone opens none of it.
+"""Encryption of database fields, so that a copy of the database alone reveals none of them.
 
-Keys are made from the hub's own secret (secret.key), one for each use.
+Keys are derived from the hub's SECRET_KEY (secret.key), one for each use.
 
 source: Fernet (AES-128-CBC, HMAC-SHA-256), through cryptography.
 """
@@ -20,25 +20,25 @@ def encrypt(text: str, *, use: str) -> str:
 
 
 def decrypt(encrypted: str, *, use: str) -> str:
-    """Return what was encrypted, with this secret of the hub or an earlier one that is still named.
+    """Decrypt a text, with the current secret of the hub or a configured earlier one.
 
-    raises: cryptography.fernet.InvalidToken where the hub's secret is another one than then.
+    raises: cryptography.fernet.InvalidToken if no configured secret fits.
     """
     return box(use).decrypt(encrypted).decode() if encrypted else ""
 
 
 def box(use: str) -> MultiFernet:
-    """Return what encrypts and decrypts for one use."""
+    """Return the cipher for one use."""
     return _box(use, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
 
 
 def key_for(use: str, secret: str) -> bytes:
-    """Make a key from a secret, for one use alone."""
+    """Derive a key from a secret, for one use."""
     return hashlib.sha256(f"stemtide {use} {secret}".encode()).digest()
 
 
 @lru_cache(maxsize=16)
 def _box(use: str, secrets: tuple[str, ...]) -> MultiFernet:
-    """The first secret encrypts; all of them decrypt."""
+    """Return a cipher that encrypts with the first secret and decrypts with all of them."""
     keys = (key_for(use, secret) for secret in secrets)
     return MultiFernet(Fernet(base64.urlsafe_b64encode(key)) for key in keys)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys of this host, checked against those of its hub.
+"""The keys of this host, checked against those recorded for its hub.
 
 1 The first host that starts records a fingerprint of each key in the database.
-2 A host whose key is neither the recorded one nor a newer one above it does not start.
+2 A host does not start if its key is neither the recorded one nor a renewal that still contains it.
 3 Commands check the keys that they use.
 """
 
@@ -21,9 +21,9 @@ from stemtide.hub.snapshots import keys as snapshots
 
 
 def record(*names: KeyName, by: str, now: datetime) -> None:
-    """Record keys of this host of which the hub knows none, or an older one that is still here.
+    """Record keys of this host that the hub has not recorded, or that renew a recorded one.
 
-    names: all keys where none is named.
+    names: all keys if none is named.
 
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
@@ -32,17 +32,17 @@ def record(*names: KeyName, by: str, now: datetime) -> None:
 
 
 def check(*names: KeyName, now: datetime) -> None:
-    """Refuse keys of this host that are others than the hub's.
+    """Refuse keys of this host that differ from the hub's.
 
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
     recorded = reads_keys.recorded_keys(by=socket.gethostname())
-    known = [name for name in names if name in recorded]
-    check_keys(_host_keys(known, now=now), recorded)
+    recorded_names = [name for name in names if name in recorded]
+    check_keys(_host_keys(recorded_names, now=now), recorded)
 
 
 def accept(name: KeyName, *, by: str, now: datetime) -> bool:
-    """Make this host's key the hub's; whether it was another.
+    """Make this host's key the hub's. Return whether it replaced another key.
 
     raises: KeyFileError, SealFileError, SigningKeyError.
     """
@@ -51,7 +51,7 @@ def accept(name: KeyName, *, by: str, now: datetime) -> bool:
 
 
 def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:
-    """Return keys as this host has them; one that the hub has elsewhere is not made here."""
+    """Return this host's keys; a key that the hub has recorded elsewhere is not created here."""
     recorded = reads_keys.recorded_keys(by=socket.gethostname())
     keys = []
     for name in names:
@@ -63,7 +63,7 @@ def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:
 
 
 def _place(name: KeyName) -> Path | str:
-    """Return the file that a key lies in; for a secret from the environment its setting."""
+    """Return the file of a key; for a secret from the environment, the name of its setting."""
     match name:
         case KeyName.SECRET:
             return settings.SECRET_KEY_PLACE
@@ -76,7 +76,7 @@ def _place(name: KeyName) -> Path | str:
 
 
 def _fingerprints(name: KeyName, *, now: datetime) -> tuple[str, ...]:
-    """Return the fingerprints of a key and of those before it. A missing file is made."""
+    """Return the fingerprints of a key and of its predecessors. A missing file is created."""
     match name:
         case KeyName.SECRET:
             hub = reads.heads().hub
@@ -91,10 +91,10 @@ def _fingerprints(name: KeyName, *, now: datetime) -> tuple[str, ...]:
             identities = media.keys_in(Path(settings.MEDIA_KEY_FILE)).identities
             return tuple(_digest(str(key.to_public()).encode()) for key in identities)
         case KeyName.SEAL:
-            from stemtide.hub.papers import own  # noqa: PLC0415  # half a second of a command
+            from stemtide.hub.papers import own  # noqa: PLC0415  # its import takes half a second, which commands save
 
             trust = own.hub_trust(now)
-            # Whoever trusts the certificate before as well has renewed the seal on purpose.
+            # If the earlier certificate is trusted as well, the seal was renewed on purpose.
             seals = [trust.own, *trust.named] if trust.own else trust.named
             return tuple(_digest(seal.public_key.dump()) for seal in seals)
 

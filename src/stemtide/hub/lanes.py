@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which request waits for which: threads that are kept, and one lane for what pages fetch.
+"""Threads for requests: a pool that keeps its threads, and one thread for refreshes.
 
-A thread keeps its connection to the database, which takes longer to open than most answers. Pages
-that stay open fetch their blocks by themselves, all of them at the same moment: that is done one
-after the other in a thread of its own, and after the pages that somebody waits for.
+A thread keeps its database connection, which takes longer to open than most responses take. Open
+pages refresh their blocks by themselves, all at the same moment: refreshes run one after the other
+in a thread of their own, after the pages that somebody waits for.
 """
 
 import threading
@@ -15,24 +15,24 @@ from asgiref.sync import ThreadSensitiveContext
 from django.db import connections
 
 KEPT = 8
-"""So many threads are kept while nobody needs them."""
+"""Idle threads that are kept."""
 
 PATIENCE_S = 0.1
-"""So long at most a refresh lets pages go first: one that never ends must not stop it."""
+"""Most seconds that a refresh waits for pages: a page that never ends must not stop it."""
 
 REFRESH = "/_blocks"
-"""How the addresses end that open pages fetch by themselves."""
+"""End of the paths that open pages request by themselves."""
 
 
 class Threads:
-    """A thread for each request, used again for later ones. For one loop."""
+    """A pool with one thread for each request, reused later. For one event loop."""
 
     def __init__(self) -> None:
         self._idle: list[ThreadPoolExecutor] = []
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Run what Django does within this in one thread that nobody else uses meanwhile."""
+        """Run Django code within this block in one thread that no other request uses meanwhile."""
         thread = self._idle.pop() if self._idle else one_thread("request")
         try:
             async with ThreadSensitiveContext(executor=thread):
@@ -46,7 +46,7 @@ class Threads:
 
 
 class Precedence:
-    """Who goes first, and who waits for them."""
+    """Lets refreshes wait for pages."""
 
     def __init__(self) -> None:
         self._at_work = 0
@@ -54,7 +54,7 @@ class Precedence:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """Let this go first."""
+        """Count the block as a page that refreshes wait for."""
         with self._changed:
             self._at_work += 1
         try:
@@ -65,20 +65,20 @@ class Precedence:
                 self._changed.notify_all()
 
     def give_way(self) -> None:
-        """Wait until nothing is under way that goes first, or patience ends."""
+        """Wait until no page is being built, at most PATIENCE_S."""
         with self._changed:
             self._changed.wait_for(lambda: self._at_work == 0, timeout=PATIENCE_S)
 
 
 def one_thread(name: str) -> ThreadPoolExecutor:
-    """A thread that does one thing after the other, in the order in which they came."""
+    """Return a pool of one thread, which runs tasks in the order of submission."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
 
 def is_refresh(path: str) -> bool:
-    """Whether open pages fetch this by themselves."""
+    """Whether open pages request this path by themselves."""
     return path.endswith(REFRESH)
 
 
 for_streams = one_thread("streams")
-"""What the desk's streams look up: one connection for all of them."""
+"""The thread of the desk's streams, so that they share one database connection."""

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process at a time changes the tables; the others wait.
+"""A lock that lets one process at a time migrate the tables.
 
-Hubs of several machines start together, and commands run while a hub starts. Migrations of Django
+Hubs of several machines start together, and commands run while a hub starts. Django's migrations
 take no lock: two that run at once fail half-way.
 
-On SQLite the lock is a file beside the database, not a lock in it: already the first connection to
-a new file, which turns on WAL, fails where another one is opened at the same moment. On PostgreSQL
-it is a session's advisory lock, which ends with its process. Who waits there asks repeatedly:
-a statement that waits in the server would block `CREATE INDEX CONCURRENTLY` of the lock's holder.
+On SQLite the lock is a file beside the database, not a lock in it: the first connection to a new
+file, which turns on WAL, fails if another one is opened at the same moment. On PostgreSQL it is a
+session's advisory lock, which ends with its process. A process that waits there polls: a statement
+that waits in the server would block `CREATE INDEX CONCURRENTLY` of the lock's holder.
 """
 
 import fcntl
@@ -27,12 +27,12 @@ from django.db import connection
 log = logging.getLogger(__name__)
 
 APPLICATION = "stemtide-migrate"
-"""How PostgreSQL's list of sessions names the one that holds the lock."""
+"""application_name of the session that holds the lock."""
 
-_KEY = int.from_bytes(b"stemtide")  # a number for an advisory lock, which no other program takes
-_ASK_EVERY_S = 0.2
-_SAY_AFTER_S = 1.0
-_SAY_EVERY_S = 30.0
+_KEY = int.from_bytes(b"stemtide")  # the number of the advisory lock; no other program uses it
+_POLL_S = 0.2
+_WARN_AFTER_S = 1.0
+_WARN_EVERY_S = 30.0
 
 _HOLDER = (
     "SELECT a.pid, coalesce(host(a.client_addr), 'this machine'), a.backend_start"
@@ -44,7 +44,7 @@ _HOLDER = (
 
 @contextmanager
 def migration_lock() -> Iterator[None]:
-    """Hold the lock on the tables of the configured database; wait as long as another has it.
+    """Hold the lock on the tables of the configured database; wait while another process has it.
 
     raises: OSError, django.db.Error.
     """
@@ -54,7 +54,7 @@ def migration_lock() -> Iterator[None]:
 
 @contextmanager
 def _file_lock() -> Iterator[None]:
-    """Hold the lock file beside a SQLite database. It names its holder, and stays."""
+    """Hold the lock file beside a SQLite database. It names its holder, and is not deleted."""
     database = Path(settings.DATABASES["default"]["NAME"])
     path = database.with_name(f"{database.name}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -103,11 +103,11 @@ def _advisory_lock() -> Iterator[None]:
 
 
 def _wait(take: Callable[[], bool], *, holder: Callable[[], str]) -> None:
-    """Ask for the lock until it is taken; say from time to time who holds it."""
+    """Poll for the lock until it is acquired; log from time to time who holds it."""
     began = time.monotonic()
-    say_at = began + _SAY_AFTER_S
+    warn_at = began + _WARN_AFTER_S
     while not take():
-        if time.monotonic() >= say_at:
+        if time.monotonic() >= warn_at:
             log.warning("waiting until the tables are up to date; they are locked by %s", holder())
-            say_at = time.monotonic() + _SAY_EVERY_S
-        time.sleep(_ASK_EVERY_S)
+            warn_at = time.monotonic() + _WARN_EVERY_S
+        time.sleep(_POLL_S)

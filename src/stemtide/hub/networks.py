@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Network addresses of callers, and the proxies that are believed about them."""
+"""Network addresses of callers, and trusted proxies."""
 
 import ipaddress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -13,19 +13,19 @@ _MAPPED = 96
 
 
 def network_of(address: str) -> str | None:
-    """Return what stands for one caller: an IPv4 address, or the first address of an IPv6 /64.
+    """Return the network that identifies a caller: an IPv4 address, or the first of an IPv6 /64.
 
-    None for what is no address.
+    None if the text is not an address.
     """
-    parsed = _parsed(address)
+    parsed = _parse(address)
     if parsed is None or parsed.version == 4:  # noqa: PLR2004  # IPv4
         return str(parsed) if parsed else None
     return str(ipaddress.ip_network((int(parsed), _IPV6_BITS), strict=False).network_address)
 
 
 def rough(address: str) -> str:
-    """Return the larger network of an address, to tell a person roughly where a call came from."""
-    parsed = _parsed(address)
+    """Return the larger network of an address, to show a person roughly where a call came from."""
+    parsed = _parse(address)
     if parsed is None:
         return ""
     bits = _ROUGH_IPV4_BITS if isinstance(parsed, IPv4Address) else _ROUGH_IPV6_BITS
@@ -33,11 +33,11 @@ def rough(address: str) -> str:
 
 
 def read_proxies(text: str) -> tuple[str, ...]:
-    """Return the addresses and networks that a setting names, as uvicorn takes them.
+    """Return the addresses and networks of a setting, in uvicorn's format.
 
-    IPv4 is named a second time, as IPv6 sockets see it.
+    IPv4 is listed a second time, as IPv6 sockets see it.
 
-    raises: ValueError with a remedy for what is no address or network, and for all addresses.
+    raises: ValueError with a remedy if one is not an address or network, or is all addresses.
     """
     proxies: list[str] = []
     for word in text.replace(",", " ").split():
@@ -49,12 +49,12 @@ def read_proxies(text: str) -> tuple[str, ...]:
             ) from error
         if network.prefixlen == 0:
             raise ValueError(f"{word!r} is every address: name your proxies alone")
-        proxies += [_spelled(network), *_mapped(network)]
+        proxies += [_as_text(network), *_as_ipv6_mapped(network)]
     return tuple(proxies)
 
 
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    """Return an address without its zone; IPv4 where it is mapped into IPv6."""
+def _parse(address: str) -> IPv4Address | IPv6Address | None:
+    """Parse an address without its zone; an IPv4-mapped IPv6 address becomes IPv4."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -62,14 +62,14 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     return (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
 
 
-def _spelled(network: IPv4Network | IPv6Network) -> str:
-    """Return a network; one address without its length."""
+def _as_text(network: IPv4Network | IPv6Network) -> str:
+    """Return a network as text; a single address without its length."""
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
-def _mapped(network: IPv4Network | IPv6Network) -> list[str]:
-    """Return an IPv4 network as an IPv6 socket sees it; nothing for IPv6."""
+def _as_ipv6_mapped(network: IPv4Network | IPv6Network) -> list[str]:
+    """Return an IPv4 network as an IPv6 socket sees it; empty for IPv6."""
     if isinstance(network, IPv6Network):
         return []
     first = IPv6Address(f"::ffff:{network.network_address}")
-    return [_spelled(IPv6Network((first, _MAPPED + network.prefixlen)))]
+    return [_as_text(IPv6Network((first, _MAPPED + network.prefixlen)))]

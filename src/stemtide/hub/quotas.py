@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count requests in windows of time, and say how many are left as HTTP says it.
+"""Rate limits: count requests in time windows, and report the rest in HTTP headers.
 
-A window begins with the first request after the last one ended, so that what is left only falls
-until it ends, and `Retry-After` is the truth: then all of it is there again.
+A window begins with the first request after the last one ended. So the remaining number only falls
+until the window ends, and after `Retry-After` the whole quota is available again.
 
 source: IETF, draft-ietf-httpapi-ratelimit-headers-11.
 """
@@ -20,19 +20,19 @@ USUAL: Mapping[str, int] = {
     "heavy": 60,
     "stranger": 3000,
 }
-"""Requests a minute: of one key, and of one address for strangers. Far above what any client does
-that follows the feed, reports, or pages through all of it."""
+"""Requests a minute per key, and per network address for "stranger". Far above the needs of a
+client that follows the feed, reports, or pages through everything."""
 
 PARTY_TIMES = 4
-"""A party may send so many times what one of its keys may."""
+"""Limit of a party, as a multiple of the limit of one key."""
 
 MAX_COUNTED = 50_000
-"""So many are counted at once; more (of strangers' addresses) push the oldest out."""
+"""Most windows at once; beyond this (strangers' addresses) the oldest are removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A named limit: so many in so many seconds."""
+    """A rate limit: so many requests in so many seconds."""
 
     name: str
     quota: int
@@ -41,7 +41,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How somebody stands with a policy. left: requests; ends_at: of the window, monotonic s."""
+    """The state of one limit. left: requests; ends_at: end of the window, in monotonic seconds."""
 
     policy: Policy
     left: int
@@ -49,19 +49,19 @@ class Standing:
     is_over: bool = False
 
     def reset_s(self, now: float) -> int:
-        """Whole seconds until the window ends; at least 1."""
+        """Return the whole seconds until the window ends, at least 1."""
         return max(1, ceil(self.ends_at - now))
 
 
 class Bound(NamedTuple):
-    """A policy, and whom it bounds here: a key, a party, an address."""
+    """A policy and its subject: a key, a party or an address."""
 
     policy: Policy
     who: Hashable
 
 
 class _Window:
-    """What was used of one quota until a time."""
+    """The requests used of one quota, until a time."""
 
     __slots__ = ("ends_at", "used")
 
@@ -71,7 +71,7 @@ class _Window:
 
 
 class Windows:
-    """The windows of one process, of all who call it. Safe among threads."""
+    """The windows of one process, of all callers. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,51 +81,52 @@ class Windows:
         return len(self._windows)
 
     def take(self, bounds: Sequence[Bound], *, now: float) -> tuple[Standing, ...]:
-        """Count one request against all of these, or against none where one of them is used up.
+        """Count one request against all limits, or against none if one of them is used up.
 
-        now: monotonic, in seconds. returns: where each stands afterwards, the tightest first.
+        now: monotonic, in seconds. returns: the state of each limit afterwards, the tightest first.
         """
         with self._lock:
             windows = [self._window(bound, now=now) for bound in bounds]
             over = [
-                window.used >= one.policy.quota for one, window in zip(bounds, windows, strict=True)
+                window.used >= bound.policy.quota
+                for bound, window in zip(bounds, windows, strict=True)
             ]
             if not any(over):
                 for window in windows:
                     window.used += 1
-            found = [
+            standings = [
                 Standing(
-                    policy=one.policy,
-                    left=max(0, one.policy.quota - window.used),
+                    policy=bound.policy,
+                    left=max(0, bound.policy.quota - window.used),
                     ends_at=window.ends_at,
                     is_over=is_over,
                 )
-                for one, window, is_over in zip(bounds, windows, over, strict=True)
+                for bound, window, is_over in zip(bounds, windows, over, strict=True)
             ]
-        return tuple(sorted(found, key=lambda one: (not one.is_over, one.left)))
+        return tuple(sorted(standings, key=lambda standing: (not standing.is_over, standing.left)))
 
     def _window(self, bound: Bound, *, now: float) -> _Window:
-        """The window that is running, or one that begins now."""
+        """Return the current window, or a new one that begins now."""
         key = (bound.policy.name, bound.who)
-        found = self._windows.get(key)
-        if found is None or found.ends_at <= now:
-            if found is None and len(self._windows) >= MAX_COUNTED:
+        window = self._windows.get(key)
+        if window is None or window.ends_at <= now:
+            if window is None and len(self._windows) >= MAX_COUNTED:
                 self._make_room(now)
-            found = self._windows[key] = _Window(now + bound.policy.window_s)
-        return found
+            window = self._windows[key] = _Window(now + bound.policy.window_s)
+        return window
 
     def _make_room(self, now: float) -> None:
-        """Forget the windows that ended; where none did, those that were made first."""
-        ended = [key for key, one in self._windows.items() if one.ends_at <= now]
+        """Remove the windows that have ended; if none has, the oldest ones."""
+        ended = [key for key, window in self._windows.items() if window.ends_at <= now]
         for key in ended or list(self._windows)[: MAX_COUNTED // 10]:
             del self._windows[key]
 
 
 def headers(standings: Sequence[Standing], *, now: float) -> dict[str, str]:
-    """What is allowed and what is left, the tightest first; `Retry-After` where one is used up."""
+    """Return the RateLimit headers, tightest limit first; `Retry-After` if one is used up."""
     if not standings:
         return {}
-    said = {
+    fields = {
         "RateLimit-Policy": ", ".join(
             f'"{standing.policy.name}";q={standing.policy.quota};w={standing.policy.window_s}'
             for standing in standings
@@ -136,8 +137,8 @@ def headers(standings: Sequence[Standing], *, now: float) -> dict[str, str]:
         ),
     }
     over = [standing.reset_s(now) for standing in standings if standing.is_over]
-    return {**said, "Retry-After": str(max(over))} if over else said
+    return {**fields, "Retry-After": str(max(over))} if over else fields
 
 
 windows = Windows()
-"""What this process has counted, at every door."""
+"""The counts of this process, for API and desk."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that hold a secret of the hub: made once, whole, and readable by their owner only.
+"""Files with a secret of the hub: created once, complete, readable by their owner only.
 
-Processes and threads begin together: each of them must end up with one and the same secret, and no
-crash leaves half of one. So it is written beside under a name of its own, and put in place whole.
-Settings use this as well: it needs no Django.
+Processes and threads start together: each must get the same secret, and a crash must not leave half
+of one. So the file is written beside its place under a temporary name, and then linked or renamed.
+
+The settings use this module as well: it must not need Django.
 """
 
 import os
@@ -14,44 +15,44 @@ from pathlib import Path
 
 
 def make_once(path: Path, make: Callable[[], bytes]) -> None:
-    """Make a file with what `make` gives, unless it is there or somebody else is first.
+    """Create a file with the content that `make` returns, unless it exists or somebody is faster.
 
     raises: OSError.
     """
     if path.exists():
         return
-    with _beside(path, make()) as written, suppress(FileExistsError):
+    with _temporary_file(path, make()) as written, suppress(FileExistsError):
         os.link(written, path)
-    _settle(path.parent)
+    _sync_folder(path.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put content in the place of a file's. Who reads meanwhile finds one or the other whole.
+    """Replace a file's content. Readers meanwhile see the old or the new content, complete.
 
     raises: OSError.
     """
-    with _beside(path, content) as written:
+    with _temporary_file(path, content) as written:
         written.replace(path)
-    _settle(path.parent)
+    _sync_folder(path.parent)
 
 
 @contextmanager
-def _beside(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside another with its next content; gone afterwards, unless it was moved."""
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _temporary_file(path: Path, content: bytes) -> Iterator[Path]:
+    """Write a file's next content beside it; the file is removed afterwards unless it was moved."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        yield beside
+        yield temporary
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _settle(folder: Path) -> None:
-    """Have a folder's names on the disk, so that a file outlives a loss of power."""
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, so that a new file survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

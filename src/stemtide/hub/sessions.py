@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions whose database key is a digest of the cookie's value.
 
-A copy of the database holds no value that a browser could send, so it signs nobody in.
+A copy of the database contains no value that a browser could send, so nobody can sign in with it.
 """
 
 import hashlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hub's settings: read once from the environment, safe where nothing is said."""
+"""The hub's settings: read once from the environment, with safe defaults."""
 
 import os
 import secrets
@@ -20,13 +20,13 @@ from stemtide.hub.quotas import USUAL
 
 
 def _secret(name: str) -> str:
-    """A setting given as NAME or, better, as a file named by NAME_FILE; "" where neither is."""
+    """Return the setting NAME or, better, the content of the file named by NAME_FILE; or ""."""
     path = os.environ.get(f"{name}_FILE")
     return Path(path).read_text("utf-8").strip() if path else os.environ.get(name, "")
 
 
-def _kept_secret(path: Path) -> str:
-    """The secret in a file, made there (readable by its owner only) the first time."""
+def _stored_secret(path: Path) -> str:
+    """Return the secret in a file; create the file (readable by its owner only) the first time."""
     try:
         secret_files.make_once(path, lambda: secrets.token_urlsafe(48).encode())
     except OSError as error:
@@ -34,13 +34,13 @@ def _kept_secret(path: Path) -> str:
             f"{path} cannot be made ({error.strerror}): let this user write there, on a file system"
             " with hard links, or give the secret in STEMTIDE_SECRET_KEY"
         ) from error
-    found = path.read_text("utf-8").strip()
-    if not found:
+    secret = path.read_text("utf-8").strip()
+    if not secret:
         raise ImproperlyConfigured(
             f"{path} is empty: put the secret back from a backup; what it locks is lost without"
             " it, so delete the file only if this hub is new"
         )
-    return found
+    return secret
 
 
 def _is_on(name: str) -> bool:
@@ -48,43 +48,43 @@ def _is_on(name: str) -> bool:
     return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
-def _whole_number(name: str, otherwise: int) -> int:
-    """A setting that is a whole number from 1 on."""
+def _whole_number(name: str, default: int) -> int:
+    """Return a setting that is a whole number of at least 1."""
     text = os.environ.get(name, "")
     if not text:
-        return otherwise
+        return default
     if not text.isdecimal() or int(text) < 1:
         raise ImproperlyConfigured(f"{name} is {text[:20]!r}: give a whole number from 1 on")
     return int(text)
 
 
-def _numbers(name: str, usual: Mapping[str, int]) -> dict[str, int]:
-    """Some whole numbers by name, as in "lead=240 hold=50"; the usual ones beside; off: none."""
-    said = os.environ.get(name, "").split()
-    if said == ["off"]:
+def _numbers(name: str, defaults: Mapping[str, int]) -> dict[str, int]:
+    """Return whole numbers by name, as in "lead=240 hold=50", over the defaults; "off": none."""
+    words = os.environ.get(name, "").split()
+    if words == ["off"]:
         return {}
-    found = dict(usual)
-    for one in said:
-        what, _, number = one.partition("=")
-        if what not in usual or not number.isdecimal() or int(number) < 1:
+    numbers = dict(defaults)
+    for word in words:
+        key, _, number = word.partition("=")
+        if key not in defaults or not number.isdecimal() or int(number) < 1:
             raise ImproperlyConfigured(
-                f"{name}: {one[:40]!r} is not understood: write off, or some of"
-                f" {', '.join(usual)} with a whole number from 1 on, as in {min(usual)}=10"
+                f"{name}: {word[:40]!r} is not understood: write off, or some of"
+                f" {', '.join(defaults)} with a whole number from 1 on, as in {min(defaults)}=10"
             )
-        found[what] = int(number)
-    return found
+        numbers[key] = int(number)
+    return numbers
 
 
 def _one_of(name: str, *words: str) -> str:
-    """One of some words in the environment; the first one where nothing is said."""
-    said = os.environ.get(name, words[0])
-    if said not in words:
-        raise ImproperlyConfigured(f"{name} is {said!r}: write one of {', '.join(words)}")
-    return said
+    """Return one of some words from the environment; by default the first."""
+    value = os.environ.get(name, words[0])
+    if value not in words:
+        raise ImproperlyConfigured(f"{name} is {value!r}: write one of {', '.join(words)}")
+    return value
 
 
 def _proxies(name: str) -> tuple[str, ...]:
-    """Return the proxies that are believed about X-Forwarded-For; none where none are named."""
+    """Return the proxies whose X-Forwarded-For is trusted."""
     try:
         return networks.read_proxies(os.environ.get(name, ""))
     except ValueError as error:
@@ -92,12 +92,12 @@ def _proxies(name: str) -> tuple[str, ...]:
 
 
 def _file(path: str) -> str:
-    """What a file holds; "" where none is named."""
+    """Return the content of a file; "" if no file is named."""
     return Path(path).read_text("utf-8").strip() if path else ""
 
 
 def _organisations() -> tuple[Organisation, ...]:
-    """Identity providers of organisations, from the file that STEMTIDE_OPENID_FILE names."""
+    """Return the organisations' identity providers, from the file named by STEMTIDE_OPENID_FILE."""
     path = os.environ.get("STEMTIDE_OPENID_FILE", "")
     try:
         return read_organisations(_file(path))
@@ -106,7 +106,7 @@ def _organisations() -> tuple[Organisation, ...]:
 
 
 def _identity_providers(organisations: tuple[Organisation, ...]) -> dict[str, object]:
-    """What allauth must know of them. The ID token says enough: nothing else is asked for."""
+    """Return allauth's settings for them. The ID token suffices: userinfo is not fetched."""
     apps = [
         {
             "provider_id": organisation.id,
@@ -128,7 +128,7 @@ private_files.close_umask()
 DATA_DIR = Path(os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 private_files.claim(DATA_DIR, names=("hub.sqlite3*", "*.key", "seal.pem", "snapshots"))
 
-SECRET_KEY = _secret("STEMTIDE_SECRET_KEY") or _kept_secret(DATA_DIR / "secret.key")
+SECRET_KEY = _secret("STEMTIDE_SECRET_KEY") or _stored_secret(DATA_DIR / "secret.key")
 SECRET_KEY_PLACE = (
     os.environ.get("STEMTIDE_SECRET_KEY_FILE")
     or (os.environ.get("STEMTIDE_SECRET_KEY") and "STEMTIDE_SECRET_KEY")
@@ -205,7 +205,7 @@ TEMPLATES = [
 
 
 def _database() -> "dj_database_url.DBConfig":
-    """SQLite in the data directory, or what STEMTIDE_DATABASE_URL names."""
+    """Return SQLite in the data directory, or the database of STEMTIDE_DATABASE_URL."""
     url = _secret("STEMTIDE_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'hub.sqlite3'}"
     try:
         database = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
@@ -221,7 +221,7 @@ def _database() -> "dj_database_url.DBConfig":
             "transaction_mode": "IMMEDIATE",
             "timeout": 60,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-            # What is erased is overwritten: words of leads, previews past their date.
+            # Overwrite deleted rows: texts of leads, expired previews.
             "PRAGMA secure_delete=ON;",
         }
     return database
@@ -256,7 +256,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "sign-in"
-# The lock of django-axes holds for passwords and codes alike, in the database, for all processes.
+# The lock of django-axes covers passwords and codes, in the database, for all processes.
 ACCOUNT_RATE_LIMITS = False
 ACCOUNT_FORMS = {"change_password": "stemtide.hub.desk.factors.ChangePasswordForm"}
 MFA_ADAPTER = "stemtide.hub.desk.accounts.FactorAdapter"
@@ -273,16 +273,18 @@ MFA_TOTP_TOLERANCE = 1  # a code may be typed slowly; each is good once
 MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
 ORGANISATIONS = _organisations()
 SOCIALACCOUNT_ADAPTER = "stemtide.hub.desk.accounts.OrganisationAdapter"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # a form's answer may not lead elsewhere under our policy
+SOCIALACCOUNT_LOGIN_ON_GET = (
+    True  # form-action of our CSP forbids redirects to other sites after a form
+)
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
 AXES_HANDLER = "stemtide.hub.desk.locks.SignInLock"
 AXES_FAILURE_LIMIT = rules_people.FAILURES
 AXES_COOLOFF_TIME = rules_people.LOCKED_FOR
-# Tries at a locked account are not counted: whoever goes on trying does not prolong the lock.
+# Attempts at a locked account are not counted, so that they do not prolong the lock.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_DISABLE_ACCESS_LOG = True  # who signed in from where and when is kept nowhere
+AXES_DISABLE_ACCESS_LOG = True  # do not store who signed in from where and when
 AXES_SENSITIVE_PARAMETERS = ["code", "oldpassword", "password1", "password2"]
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 # The form's field, not the model's: otherwise failures are counted for nobody in particular,
@@ -294,7 +296,7 @@ AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.locks.network_of_caller"
 RATES = _numbers("STEMTIDE_RATES", USUAL)
 STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})
 ALERTING_ACTS = _numbers(
-    "STEMTIDE_ALERTING_ACTS", {str(one): most for one, most in AN_HOUR.items()}
+    "STEMTIDE_ALERTING_ACTS", {str(act): limit for act, limit in AN_HOUR.items()}
 )
 LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
 MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)
@@ -315,12 +317,12 @@ _MAIL_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 
 
 def _mail_server() -> SplitResult:
-    """STEMTIDE_MAIL_URL: smtp:// (STARTTLS), smtps:// (TLS) or smtp+plain://; empty: no mail."""
+    """Parse STEMTIDE_MAIL_URL: smtp:// (STARTTLS), smtps:// (TLS), smtp+plain://; "": no mail."""
     url = _secret("STEMTIDE_MAIL_URL")
     remedy = "write STEMTIDE_MAIL_URL as smtp://user:password@host:587, or smtps:// for TLS"
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError as error:
         raise ImproperlyConfigured(remedy) from error
     if url and (not parts.hostname or parts.scheme not in _MAIL_PORTS):
@@ -350,8 +352,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
 _https = _is_on("STEMTIDE_HTTPS")
 TRUSTED_PROXIES = _proxies("STEMTIDE_TRUSTED_PROXIES")
-# Behind a proxy that is not named every caller has the proxy's address: a lock on it would be a
-# lock on everybody.
+# Behind a proxy that is not configured, every caller has the proxy's address: locking it would lock
+# out everybody.
 NETWORKS_ARE_KNOWN = bool(TRUSTED_PROXIES) or not _https
 # The prefix makes browsers refuse the cookie from plain HTTP, from subdomains and for other paths
 # (RFC 6265bis, section 4.1.3.2), so it is used where the cookie is Secure.
@@ -367,7 +369,9 @@ SECURE_SSL_REDIRECT = False  # the proxy in front does that
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SESSION_COOKIE_HTTPONLY = True
-CSRF_TRUSTED_ORIGINS = [one for one in os.environ.get("STEMTIDE_ORIGINS", "").split(",") if one]
+CSRF_TRUSTED_ORIGINS = [
+    origin for origin in os.environ.get("STEMTIDE_ORIGINS", "").split(",") if origin
+]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
@@ -375,7 +379,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-    # What callers do wrong is told to them and counted in /metrics; a log of it would be theirs.
+    # Client errors are in the response and counted in /metrics; a log of them could be flooded.
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Routes: the two doors that speak HTTP."""
+"""URLs of the hub: the API and the desk."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

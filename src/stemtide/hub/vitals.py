@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this process can do its work: its disk, its database.
+"""Health checks of this process: its disk and its database.
 
-1 Every few seconds a thread writes a small file to the disk, asks for free space, and asks the
-  database. What it finds is kept for /health, /metrics and the board.
-2 A write of a request that fails for want of a disk counts as well, for ten seconds.
-3 A look that does not come back is trouble itself.
+1 Every few seconds a thread writes a small file to the disk, reads the free space, and queries the
+  database. The result is kept for /health, /metrics and the board.
+2 A request's write that fails because of the disk counts as well, for ten seconds.
+3 A check that does not return is itself reported as trouble.
 """
 
 import errno
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 4.0
 SILENT_S = 9.0
-"""A look that takes longer does not come back: the database or the disk hangs."""
+"""Seconds after which a check counts as hanging, because of the database or the disk."""
 
-_STANDS_S = 10.0
+_FAILURE_COUNTS_S = 10.0
 _BLOCK = b"\0" * 4096
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _POSTGRES_REASONS = {"53100": "full", "25006": "not-writable"}  # PostgreSQL, Appendix A
 
 
 class Part(StrEnum):
-    """What is looked at."""
+    """The part that is checked."""
 
     DISK = "disk"
     DATABASE = "database"
@@ -43,7 +43,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One thing that is wrong. reason: a word for machines; text: for the hub's operator."""
+    """A failed check. reason: a code for machines; text: for the hub's operator."""
 
     part: Part
     reason: str
@@ -51,7 +51,7 @@ class Trouble:
 
 
 class Vitals:
-    """Looks at disk and database; in a thread of its own once it is started."""
+    """Checks disk and database; in a thread of its own once it is started."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -62,33 +62,33 @@ class Vitals:
         self._failure: tuple[float, Trouble] | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Check once, and start the thread."""
         self._stop.clear()
         self._look()
         self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End. A look that hangs is left to the end of the process."""
+        """Stop the thread; a check that hangs is left to the end of the process."""
         self._stop.set()
         self._thread = None
 
     def troubles(self) -> tuple[Trouble, ...]:
-        """Return what is wrong now; nothing where all is well."""
+        """Return the current troubles; empty if all is well."""
         now = time.monotonic()
         if self._thread is None and now - self._ended_at > LOOK_EVERY_S:
             self._look()
-        found = list(self._seen)
+        current = list(self._seen)
         if self._thread is not None and now - self._ended_at > SILENT_S:
             text = f"disk or database have not answered for {now - self._ended_at:.0f} s"
-            found.append(Trouble(Part.DATABASE, "silent", text))
-        if self._failure and now - self._failure[0] < _STANDS_S:
-            found.append(self._failure[1])
-        return tuple(found)
+            current.append(Trouble(Part.DATABASE, "silent", text))
+        if self._failure and now - self._failure[0] < _FAILURE_COUNTS_S:
+            current.append(self._failure[1])
+        return tuple(current)
 
     def note(self, error: Exception) -> None:
-        """Count an error of a request, if it says that disk or database are at fault."""
-        trouble = _of_database(error) if isinstance(error, DatabaseError) else None
+        """Record an error of a request if disk or database are at fault."""
+        trouble = _trouble_of(error) if isinstance(error, DatabaseError) else None
         if trouble and trouble.reason != "away":
             self._failure = (time.monotonic(), trouble)
 
@@ -97,12 +97,12 @@ class Vitals:
             self._look()
 
     def _look(self) -> None:
-        """Look once. Nobody else's look is waited for."""
+        """Run the checks once, unless another thread runs them now."""
         if not self._looking.acquire(blocking=False):
             return
         try:
             before = self._seen
-            self._seen = (*_disk(), *_database())
+            self._seen = (*_check_disk(), *_check_database())
             for trouble in self._seen:
                 if trouble not in before:
                     log.error("the hub is not well: %s", trouble.text)
@@ -114,26 +114,26 @@ class Vitals:
 
 
 vitals = Vitals()
-"""Of this process."""
+"""The health checks of this process."""
 
 
 def is_damaged(error: Exception) -> bool:
-    """Whether an error says that the file of a SQLite database is no longer whole."""
-    trouble = _of_database(error)
+    """Whether an error means that the file of a SQLite database is damaged."""
+    trouble = _trouble_of(error)
     return trouble is not None and trouble.reason == "damaged"
 
 
 def folders() -> list[Path]:
     """Return the folders that the hub writes to."""
-    found = [Path(settings.DATA_DIR)]
+    writable = [Path(settings.DATA_DIR)]
     if connection.vendor == "sqlite":
         database = Path(settings.DATABASES["default"]["NAME"]).parent
-        found += [database] if database.is_dir() and database not in found else []
-    return found
+        writable += [database] if database.is_dir() and database not in writable else []
+    return writable
 
 
-def _disk() -> Iterator[Trouble]:
-    """Write to each folder, and see that there is room."""
+def _check_disk() -> Iterator[Trouble]:
+    """Write to each folder, and check its free space."""
     for folder in folders():
         path = folder / f".health-{os.getpid()}"
         try:
@@ -152,7 +152,10 @@ def _disk() -> Iterator[Trouble]:
 
 
 def _write(path: Path) -> None:
-    """Write a block that is on the disk afterwards, and remove it. raises: OSError."""
+    """Write a block, flush it to the disk, and remove it.
+
+    raises: OSError.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         if os.write(descriptor, _BLOCK) < len(_BLOCK):
@@ -163,20 +166,20 @@ def _write(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _database() -> Iterator[Trouble]:
-    """Ask the database; on PostgreSQL, whose disk is elsewhere, have it write as well."""
+def _check_database() -> Iterator[Trouble]:
+    """Query the database; on PostgreSQL, whose disk is elsewhere, write to its log as well."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT positions FROM ledger_numbering")
             cursor.fetchone()
-            if connection.vendor == "postgresql":  # a line in its log, which changes no row
+            if connection.vendor == "postgresql":  # written to its log; changes no row
                 cursor.execute("SELECT pg_logical_emit_message(false, 'stemtide', 'health')")
     except DatabaseError as error:
-        yield _of_database(error) or Trouble(Part.DATABASE, "away", f"the database: {error}")
+        yield _trouble_of(error) or Trouble(Part.DATABASE, "away", f"the database: {error}")
 
 
-def _of_database(error: Exception) -> Trouble | None:
-    """Return what an error of the database says of its disk; None where it says nothing of it."""
+def _trouble_of(error: Exception) -> Trouble | None:
+    """Return the trouble that a database error means; None if disk and file are not at fault."""
     cause = error.__cause__
     name = getattr(cause, "sqlite_errorname", "") if isinstance(cause, sqlite3.Error) else ""
     reason = _POSTGRES_REASONS.get(str(getattr(cause, "sqlstate", "")), "")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tell subscribers, in milliseconds, that the hub has something new for them.
+"""Change notifier: tells subscribers within milliseconds that the hub has something new for them.
 
-One thread a process watches the database; whoever committed, in whatever process, is noticed.
-A wake carries a position only: what lies there is read from the feed, by the rules of the feed.
+One thread per process watches the database; commits of any process are noticed. A wake carries a
+position only: its content is read from the feed, by the rules of the feed.
 """
 
 import asyncio
@@ -30,40 +30,40 @@ from stemtide.protocol.words import PartyKind
 log = logging.getLogger(__name__)
 
 POLL_S = 0.01
-"""How often SQLite is asked whether anybody committed (about 20 µs each time)."""
+"""Seconds between checks whether anybody committed to SQLite (about 20 µs each)."""
 
 RETRY_S = 1.0
-"""How long the watcher waits after the database failed it, and between looks on PostgreSQL."""
+"""Seconds that the watcher waits after a database error, and between checks on PostgreSQL."""
 
 APPLICATION = "stemtide-wake"
-"""How PostgreSQL's list of sessions names the watcher's."""
+"""application_name of the watcher's session in PostgreSQL."""
 
 ALL_CHANGES_S = 0.25
-"""Subscribers to all changes are woken at most this often."""
+"""Shortest seconds between wakes of a subscriber to all changes."""
 
 
 FULL_S = 30
-"""How long to wait where all streams are open that may be."""
+"""Retry-After, in seconds, if all allowed streams are open."""
 
 
 OTHER_FILES = 256
-"""Open files of the process that are kept for everything else than streams."""
+"""Open files of the process that are reserved for everything but streams."""
 
 
 class Reader(Protocol):
-    """What a subscriber's party must say of itself."""
+    """A subscriber's party: the attributes that its access depends on."""
 
     @property
     def name(self) -> str:
-        """Its short name."""
+        """Return its short name."""
 
     @property
     def kind(self) -> str:
-        """What kind of party it is."""
+        """Return its kind of party."""
 
 
 class NoStreamLeftError(Exception):
-    """The process has as many streams open as it may have."""
+    """All streams that the process may have are open."""
 
 
 class WakesClosedError(Exception):
@@ -71,7 +71,7 @@ class WakesClosedError(Exception):
 
 
 class Subscription:
-    """One subscriber's pending wake: later positions replace earlier ones, so none is lost."""
+    """One subscriber's pending wake; later positions replace earlier ones, so none is lost."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Subscription:
         self._next_at = 0.0
 
     def is_for_it(self) -> bool:
-        """Whether anything came that a subscriber to all changes, or to one room's, waits for."""
+        """Whether there is a change that a subscriber to all changes, or to one room, waits for."""
         if self._crisis is None:
             return True
         before, self._mark = self._mark, marks.of_page(self._crisis)
@@ -106,8 +106,8 @@ class Subscription:
 
     def concerns(self, change: Change) -> bool:
         """Whether a change is new to the subscriber, who may see it and asked for its kind."""
-        is_wanted = change.position > self._after and (self._exercise or not change.exercise)
-        return is_wanted and may_receive(
+        is_new = change.position > self._after and (self._exercise or not change.exercise)
+        return is_new and may_receive(
             self._name,
             self._kind,
             tlp=change.tlp,
@@ -116,7 +116,7 @@ class Subscription:
         )
 
     async def get(self) -> int:
-        """Wait for the next wake; returns its position.
+        """Wait for the next wake. Return its position.
 
         raises: WakesClosedError once the process is stopping.
         """
@@ -130,18 +130,18 @@ class Subscription:
         return self._position
 
     def put(self, position: int) -> None:
-        """Leave a wake, from the subscriber's own loop."""
+        """Store a wake; called in the subscriber's own loop."""
         self._position = max(position, self._position)
         self._ready.set()
 
     def close(self) -> None:
-        """End the subscription, from the subscriber's own loop."""
+        """End the subscription; called in the subscriber's own loop."""
         self._is_closed = True
         self._ready.set()
 
 
 class Wakes:
-    """Hands every change to the subscribers that may see it. The first subscriber starts it."""
+    """Notifies subscribers of every change that they may see. The first subscriber starts it."""
 
     def __init__(self) -> None:
         # Re-entrant: close() runs in a signal handler, which may interrupt any of the others.
@@ -161,16 +161,16 @@ class Wakes:
         crisis: UUID | None = None,
         holder: str = "",
     ) -> AsyncIterator[Subscription]:
-        """Be woken by every change that commits from now on and that a party may see.
+        """Subscribe to every change that commits from now on and that a party may see.
 
-        exercise:    exercise signals too, as well as real ones.
+        exercise:    exercise signals as well as real ones.
         all_changes: any commit at all (heartbeats, outcomes), at most four times a second.
-        crisis:      of all changes only those that the room of this crisis may show; whoever
-                     subscribes is known to be allowed to see it.
-        holder: the key or the person whose stream it is, for the bound on theirs; "" for none.
+        crisis:      of all changes only those that the room of this crisis may show; the caller has
+                     checked that the party may see it.
+        holder:      the key or person of the stream, for the limit per holder; "" for none.
 
         raises: TooManyError, NoStreamLeftError; WakesClosedError while the process is stopping;
-                django.db.Error where there is no database.
+                django.db.Error if there is no database.
         """
         after = await asyncio.to_thread(self._start)
         subscription = Subscription(
@@ -191,40 +191,40 @@ class Wakes:
                 self._subscriptions.discard(subscription)
 
     def check_room(self, holder: str) -> None:
-        """Refuse one more stream of a key or person that has all it may have, or of anybody.
+        """Refuse another stream if its key or person, or the process, has as many as allowed.
 
         raises: TooManyError, NoStreamLeftError.
         """
         with self._lock:
-            held = sum(
+            open_streams = sum(
                 1
                 for subscription in self._subscriptions
                 if holder and subscription.holder == holder
             )
             count = len(self._subscriptions)
-        if held >= settings.STREAMS.get("key", math.inf):
+        if open_streams >= settings.STREAMS.get("key", math.inf):
             raise TooManyError(
                 "{most} streams are open already, and one key or person has no more: close one",
                 retry_after_s=FULL_S,
                 most=settings.STREAMS["key"],
             )
-        if count >= min(settings.STREAMS.get("total", math.inf), _most_open() - OTHER_FILES):
+        if count >= min(settings.STREAMS.get("total", math.inf), _max_open_files() - OTHER_FILES):
             raise NoStreamLeftError("all streams are open that the hub may have (STEMTIDE_STREAMS)")
 
     def close(self) -> None:
-        """End the watcher and every subscription. Safe in a signal handler and more than once."""
+        """End the watcher and all subscriptions. Safe in a signal handler, and more than once."""
         self._stop.set()
         with self._lock:
-            everyone = list(self._subscriptions)
-        for subscription in everyone:
-            _tell(subscription.loop, [(subscription, None)])
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            _deliver(subscription.loop, [(subscription, None)])
 
     def __len__(self) -> int:
-        """How many subscriptions are open."""
+        """Return the number of open subscriptions."""
         return len(self._subscriptions)
 
     def _start(self) -> int:
-        """Start the watcher where none runs yet; returns the position that stands now."""
+        """Start the watcher if none runs yet. Return the current position."""
         try:
             position = marks.look().positions
         finally:
@@ -244,39 +244,41 @@ class Wakes:
             try:
                 for _ in _commits(self._stop):
                     self._publish()
-            except Exception:  # a watcher that dies would silence every stream
-                # Nothing is lost: the next look asks after the last position that was published.
+            except Exception:  # if the watcher ends, no stream gets a wake
+                # Nothing is lost: the next query starts at the last published position.
                 log.exception("the wake's watcher failed; it starts again in %s s", RETRY_S)
                 self._stop.wait(RETRY_S)
             finally:
                 connection.close()
 
     def _publish(self) -> None:
-        """Hand what changed since the last time to those that it concerns."""
+        """Deliver the changes since the last time to the subscriptions that they concern."""
         changes = signals.changes(self._after, viewer=None)
         self._after = max((change.position for change in changes), default=self._after)
         marks.look()
-        with self._lock:  # after the read: who subscribed before a commit hears of it
-            everyone = list(self._subscriptions)
+        with self._lock:  # after the read, so that subscribers from before the commit are included
+            subscriptions = list(self._subscriptions)
         hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
-        for one in everyone:
-            if one.all_changes:
-                if one.is_for_it():
-                    hits.setdefault(one.loop, []).append((one, self._after))
-            elif seen := [change.position for change in changes if one.concerns(change)]:
-                hits.setdefault(one.loop, []).append((one, max(seen)))
+        for subscription in subscriptions:
+            if subscription.all_changes:
+                if subscription.is_for_it():
+                    hits.setdefault(subscription.loop, []).append((subscription, self._after))
+            elif positions := [
+                change.position for change in changes if subscription.concerns(change)
+            ]:
+                hits.setdefault(subscription.loop, []).append((subscription, max(positions)))
         for loop, batch in hits.items():
-            _tell(loop, batch)
+            _deliver(loop, batch)
 
 
-def _most_open() -> float:
-    """How many files the process may have open: each stream is one."""
+def _max_open_files() -> float:
+    """Return how many files the process may have open: each stream is one."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return math.inf if soft == resource.RLIM_INFINITY else soft
 
 
-def _tell(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, int | None]]) -> None:
-    """Hand positions (None: the end) to subscriptions of one loop, in one step of that loop."""
+def _deliver(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, int | None]]) -> None:
+    """Deliver positions (None: the end) to subscriptions of one loop, in one step of that loop."""
 
     def hand_over() -> None:
         for subscription, position in batch:
@@ -287,36 +289,37 @@ def _tell(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, int |
 
     try:
         loop.call_soon_threadsafe(hand_over)
-    except RuntimeError:  # the loop is closed, and with it everyone who waited there
+    except RuntimeError:  # the loop is closed, and its subscribers with it
         log.debug("a loop with %d subscriptions is gone", len(batch))
 
 
 def _commits(stop: threading.Event) -> Iterator[None]:
-    """Yield once at the start, then after every commit by anyone, until told to stop."""
+    """Yield once at the start, then after every commit by any process, until stopped."""
     return _sqlite_commits(stop) if connection.vendor == "sqlite" else _postgres_commits(stop)
 
 
 def _sqlite_commits(stop: threading.Event) -> Iterator[None]:
-    """Poll the counter that SQLite moves whenever another connection has committed.
+    """Poll the counter that SQLite changes when another connection has committed.
 
     source: https://www.sqlite.org/pragma.html#pragma_data_version
     """
-    seen = None
+    last_version = None
     with connection.cursor() as cursor:
         while not stop.is_set():
             cursor.execute("PRAGMA data_version")
             version = cursor.fetchone()
-            if version != seen:
-                seen = version
+            if version != last_version:
+                last_version = version
                 yield
             stop.wait(POLL_S)
 
 
 def _postgres_commits(stop: threading.Event) -> Iterator[None]:
-    """Listen to the ledger's announcements; once a second also without one.
+    """Yield on the ledger's NOTIFY, and once a second without it.
 
-    Heartbeats and outcomes that no ledger entry announces are noticed in that second.
-    The listening connection is its own, so that announcements wait while others are handled.
+    Heartbeats and outcomes have no ledger entry and no NOTIFY; they are noticed within that second.
+    The
+    listening connection is separate, so that notifications wait while others are handled.
     """
     with closing(connection.get_new_connection(connection.get_connection_params())) as listening:
         listening.autocommit = True
@@ -330,4 +333,4 @@ def _postgres_commits(stop: threading.Event) -> Iterator[None]:
 
 
 wakes = Wakes()
-"""The process' one watcher."""
+"""The notifier of this process."""
