@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values as long as their content: stored once, read by digest, handed on a few bytes at a time.
+"""Storage of signal values that are as long as the content itself (video, audio, text, gop).
 
-Called by this room's reads and writes alone, which say for whom.
+A value is stored once and read by its digest. Rows that travel with such values are handed on in
+parts of limited size. Only this room's reads and writes call these functions; they check access.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,18 +22,18 @@ from stemtide.protocol.signals import is_long
 from stemtide.protocol.words import SignalState
 
 Row = Mapping[str, Any]
-"""The columns of a signal by their names on the wire; state too, unless it is known to be live."""
+"""Columns of a signal by wire name, with its state unless it is known to be live."""
 
 _T = TypeVar("_T")
 _AT_ONCE = 900
-"""Values in one query: SQLite refuses thousands."""
+"""Values in one query: SQLite refuses several thousand parameters."""
 
 _INSERT = """
 INSERT INTO signals_longvalue (digest, size_bytes, value) VALUES (%s, %s, %s)
 ON CONFLICT (digest) DO UPDATE SET value = excluded.value
 """
-"""A value that is there is written all the same: else a share of what others hold would come back
-sooner than one of what nobody has, and a curious party could ask so who knows what."""
+"""An existing value is rewritten: otherwise a share of a value that others hold would finish sooner
+than one of a new value, and a party could measure who has which values."""
 
 _SPEND = """
 INSERT INTO signals_longvaluespending (party_id, day, spent_bytes) VALUES (%s, %s, %s)
@@ -42,7 +43,7 @@ _LONG = frozenset(kind.value for kind in Kind if is_long(kind))
 
 
 def store(drafts: Iterable[Draft]) -> None:
-    """Keep the long values of drafts, each once, at the same cost whether or not it is there."""
+    """Store the long values of drafts, at the same cost whether or not a value exists already."""
     rows = {draft.value: draft.long for draft in drafts if draft.long is not None}
     if rows:
         with connection.cursor() as cursor:
@@ -52,56 +53,57 @@ def store(drafts: Iterable[Draft]) -> None:
 
 
 def weigh(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
-    """The bytes that a party would have spent of its day with these drafts; 0 if they spend none.
+    """Return the bytes that a party will have spent today with these drafts; 0 if they spend none.
 
     raises: TooManyError.
     """
-    weight = sum(len(draft.long) for draft in drafts if draft.long is not None)
-    if not weight:
+    new_bytes = sum(len(draft.long) for draft in drafts if draft.long is not None)
+    if not new_bytes:
         return 0
     today = now.astimezone(UTC).date()
-    before = LongValueSpending.objects.filter(party=by, day=today).first()
-    spent = weight + (before.spent_bytes if before else 0)
-    check_spending(spent, most=settings.LONG_VALUE_BYTES_A_DAY, now=now)
-    return spent
+    spending = LongValueSpending.objects.filter(party=by, day=today).first()
+    spent_bytes = new_bytes + (spending.spent_bytes if spending else 0)
+    check_spending(spent_bytes, most=settings.LONG_VALUE_BYTES_A_DAY, now=now)
+    return spent_bytes
 
 
 def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
-    """Count the bytes of a party's new long values against its day.
+    """Count the bytes of a party's new long values against its daily limit.
 
-    Of all that it sends, whether or not others have it: the count tells nothing either.
+    All values are counted, whether or not others have shared them: otherwise the count would reveal
+    which values others have.
 
-    raises: TooManyError, and then the whole share is undone.
+    raises: TooManyError, which rolls back the whole share.
     """
-    spent = weigh(drafts, by=by, now=now)
-    if not spent:
+    spent_bytes = weigh(drafts, by=by, now=now)
+    if not spent_bytes:
         return
     today = now.astimezone(UTC).date()
     with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [by.pk, today, spent])
+        cursor.execute(_SPEND, [by.pk, today, spent_bytes])
 
 
 def whole(kind: str, value: str) -> str:
-    """A signal's value in hex as it travels, from what its row holds."""
+    """Return a signal's value in hex for the wire, given the value in its row."""
     return _load([value])[value] if kind in _LONG else value
 
 
 def in_parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """The rows, with long values whole, in parts of at most MAX_PAGE_VALUE_BYTES of these.
+    """Yield rows with long values filled in, in parts of at most MAX_PAGE_VALUE_BYTES of values.
 
-    Rows that are given keep their digests, so that no part outlives its reader. What is no longer
-    live travels without a value. There is one part at least, which may be empty.
+    The given rows keep their digests, so that no part outlives its reader. Signals that are no
+    longer live travel without a value. There is at least one part, which may be empty.
     """
     sizes = _sizes({row["value"] for row in rows if _is_long(row)})
     part: list[Row] = []
-    weight = 0
+    part_bytes = 0
     for row in rows:
         size = sizes[row["value"]] if _is_long(row) else 0
-        if part and weight + size > MAX_PAGE_VALUE_BYTES:
+        if part and part_bytes + size > MAX_PAGE_VALUE_BYTES:
             yield _filled(part)
-            part, weight = [], 0
+            part, part_bytes = [], 0
         part.append(row)
-        weight += size
+        part_bytes += size
     yield _filled(part)
 
 
@@ -111,34 +113,34 @@ def _is_long(row: Row) -> bool:
 
 
 def _filled(part: list[Row]) -> list[Row]:
-    """The same rows with long values in the place of their digests."""
+    """Return the rows with long values in place of their digests."""
     digests = {row["value"] for row in part if _is_long(row)}
     if not digests:
         return part
-    found = _load(digests)
-    return [{**row, "value": found[row["value"]]} if _is_long(row) else row for row in part]
+    values = _load(digests)
+    return [{**row, "value": values[row["value"]]} if _is_long(row) else row for row in part]
 
 
 def _sizes(digests: Iterable[str]) -> dict[str, int]:
-    """Bytes of each of these values."""
-    found: dict[str, int] = {}
+    """Return the size in bytes of each of these values."""
+    sizes: dict[str, int] = {}
     for batch in batches(digests):
         rows = LongValue.objects.filter(digest__in=batch)
-        found.update(rows.values_list("digest", "size_bytes"))
-    return found
+        sizes.update(rows.values_list("digest", "size_bytes"))
+    return sizes
 
 
 def _load(digests: Iterable[str]) -> dict[str, str]:
-    """These values in hex."""
-    found: dict[str, str] = {}
+    """Return these values in hex, by digest."""
+    values: dict[str, str] = {}
     for batch in batches(digests):
         rows = LongValue.objects.filter(digest__in=batch).values_list("digest", "value")
-        found.update((digest, value.hex()) for digest, value in rows)
-    return found
+        values.update((digest, value.hex()) for digest, value in rows)
+    return values
 
 
 def batches(items: Iterable[_T]) -> Iterator[list[_T]]:
-    """Items in lists that one query can ask for."""
+    """Yield items in lists small enough for one query."""
     rest = iter(items)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
+    while batch := list(islice(rest, _AT_ONCE)):
+        yield batch

@@ -12,7 +12,7 @@ from stemtide.protocol.words import Opinion, Outcome, SignalState
 
 
 class ContentItem(models.Model):
-    """One piece of content that a party speaks of; its fingerprints are signals.
+    """A piece of content that a party describes; its fingerprints are signals.
 
     uid: the sharer's own id; an exercise may use it again for an item of its own.
     """
@@ -54,7 +54,7 @@ class Signal(models.Model):
     kind = models.CharField(max_length=10, choices=[(k, k) for k in Kind])
     value = models.CharField(max_length=64)
     url = models.CharField(max_length=4096, blank=True)
-    # None and not "" is what travels, and travel goes past Django's models.
+    # None and not "" goes over the wire, and that path bypasses Django's models.
     reach = models.CharField(max_length=10, null=True)
     quality = models.SmallIntegerField(null=True)
     within_bits = models.SmallIntegerField(null=True)
@@ -84,7 +84,7 @@ class Signal(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [
-            # The value comes first: this index is also how a value is found.
+            # The value comes first: lookups by value use this index as well.
             models.UniqueConstraint(
                 fields=["value", "kind", "shared_by", "exercise"],
                 condition=models.Q(state=SignalState.LIVE),
@@ -111,14 +111,14 @@ class Signal(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"signal:{self.uid}"
 
 
 class LongValue(models.Model):
-    """A value as long as its content, once for all signals that have it; never changed.
+    """A value as long as its content, stored once for all signals that have it; never changed.
 
-    It lies apart from the signals, so that no list of them ever loads one.
+    It has its own table, so that no list of signals ever loads one.
 
     digest: its SHA-256 in hex, which is the `value` of its signals.
     """
@@ -132,7 +132,7 @@ class LongValue(models.Model):
 
 
 class LongValueSpending(models.Model):
-    """How many bytes of long values a party has shared on its last day of sharing."""
+    """The bytes of long values that a party shared on the last day on which it shared any."""
 
     party = models.OneToOneField(Party, models.CASCADE, primary_key=True, related_name="+")
     day = models.DateField()
@@ -143,7 +143,7 @@ class LongValueSpending(models.Model):
 
 
 class OpinionRow(models.Model):
-    """What one party says of one signal; saying it again replaces it."""
+    """The opinion of one party about one signal. A newer opinion replaces it."""
 
     signal = models.ForeignKey(Signal, models.CASCADE, related_name="opinions")
     party = models.ForeignKey(Party, models.PROTECT, related_name="opinions")
@@ -162,7 +162,7 @@ class OpinionRow(models.Model):
 
 
 class Sighting(models.Model):
-    """How often content matching a signal was seen at a party, by what became of it."""
+    """How often content matching a signal was seen at a party, by outcome."""
 
     signal = models.ForeignKey(Signal, models.CASCADE, related_name="sightings")
     party = models.ForeignKey(Party, models.PROTECT, related_name="sightings")
@@ -219,7 +219,7 @@ class SightingSpan(models.Model):
 
 
 class CountedReport(models.Model):
-    """An outcome report that was counted, so that it is never counted twice."""
+    """An outcome report that was counted, kept so that it is never counted twice."""
 
     uid = models.UUIDField()
     party = models.ForeignKey(Party, models.PROTECT, related_name="reports")
@@ -237,7 +237,9 @@ class CountedReport(models.Model):
 class Outlier(models.Model):
     """A row of a report that is left out of all sums until a person decides.
 
-    is_counted: None while nobody has. decided_by: the party or person who did, as in the ledger.
+    is_counted: None until somebody decided. decided_by: the party or person who decided, as named
+    in
+    the ledger.
     """
 
     uid = models.UUIDField(unique=True, default=uuid4)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of signals: one by one, as a feed, as a snapshot, as a board, in totals."""
+"""Read signals: single ones, the feed, snapshots, the board, and totals."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -42,14 +42,14 @@ from stemtide.protocol.words import (
 )
 
 Key = tuple[str, str, bool]
-"""What a party shares once: kind, value, exercise."""
+"""The key that a party shares once: kind, value, exercise."""
 
 _CHUNK = 5000
 """Signals in one chunk of a snapshot."""
 
 
 class Before(NamedTuple):
-    """A live signal that a party shared before."""
+    """A live signal that a party shared earlier."""
 
     uid: UUID
     position: int
@@ -57,17 +57,17 @@ class Before(NamedTuple):
 
 
 def signal(uid: UUID, *, viewer: Party) -> SignalOut:
-    """One signal, whatever its state.
+    """Return one signal, in any state.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a signal that the viewer may not see.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
 
 def find(uid: UUID, *, viewer: Party) -> Signal:
-    """The row of one signal, for writes.
+    """Return the row of one signal, for writes.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a signal that the viewer may not see.
     """
     rows = Signal.objects.select_related("shared_by", "content", "crisis")
     row = rows.filter(visible(viewer), uid=uid).first()
@@ -76,15 +76,15 @@ def find(uid: UUID, *, viewer: Party) -> Signal:
     return row
 
 
-def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find() said for whom
-    """What the rules must know of a signal."""
+def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find() checked access
+    """Return the facts about a signal that the rules need."""
     state = SignalState(row.state)
     ended_at = row.expires_at if state is SignalState.EXPIRED else row.withdrawn_at
     return SignalFacts(state=state, shared_by=row.shared_by.name, ended_at=ended_at)
 
 
 def describe(row: Signal, *, viewer: Party) -> SignalOut:
-    """A signal as it travels."""
+    """Return a signal in its wire format."""
     return SignalOut(
         id=row.uid,
         position=row.position,
@@ -114,13 +114,13 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         withdrawn_at=row.withdrawn_at,
         withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
         withdraw_note=row.withdraw_note,
-        via=[UUID(one) for one in row.via.split()],
+        via=[UUID(hub) for hub in row.via.split()],
         opinions=[_opinion(opinion) for opinion in row.opinions.select_related("party")],
     )
 
 
 def _opinion(row: OpinionRow) -> OpinionOut:
-    """One party's opinion as it travels."""
+    """Return one party's opinion in its wire format."""
     return OpinionOut(
         party=row.party.name,
         opinion=Opinion(row.opinion),
@@ -130,37 +130,37 @@ def _opinion(row: OpinionRow) -> OpinionOut:
 
 
 def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
-    """The live signals of a party that have one of these values."""
-    found = {}
+    """Return the live signals of a party that have one of these values."""
+    before = {}
     for batch in batches(statements.live_values(values, by=by)):
         rows = Signal.objects.filter(
             shared_by=by, state=SignalState.LIVE, value__in=batch
         ).order_by()
         for row in rows.values_list("kind", "value", "exercise", "uid", "position", *_FACTS):
-            kind, value, exercise, uid, position, *facts = row
-            said = Facts(*facts)
-            said = said._replace(labels=tuple(said.labels))
-            found[kind, value, exercise] = Before(uid, position, said)
-    return found
+            kind, value, exercise, uid, position, *columns = row
+            facts = Facts(*columns)
+            facts = facts._replace(labels=tuple(facts.labels))
+            before[kind, value, exercise] = Before(uid, position, facts)
+    return before
 
 
 def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
-    """Those of these signals that a party may see, in any state."""
-    found = {}
+    """Return those of these signals that a party may see, in any state."""
+    signals = {}
     for batch in batches(uids):
         rows = Signal.objects.filter(visible(viewer), uid__in=batch)
-        facts = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
-        found.update({fact[0]: Seen(*fact[1:]) for fact in facts})
-    return found
+        columns = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
+        signals.update({column[0]: Seen(*column[1:]) for column in columns})
+    return signals
 
 
 def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UUID, int]:
-    """Primary keys of those of a party's content items that are there."""
-    found: dict[UUID, int] = {}
+    """Return the primary keys of those content items of a party that exist."""
+    pks: dict[UUID, int] = {}
     for batch in batches(uids):
         rows = ContentItem.objects.filter(shared_by=by, exercise=exercise, uid__in=batch)
-        found.update(rows.values_list("uid", "pk"))
-    return found
+        pks.update(rows.values_list("uid", "pk"))
+    return pks
 
 
 def feed(
@@ -171,13 +171,13 @@ def feed(
     exercise: bool = False,
     history: str = "",
 ) -> FeedPage:
-    """What changed after a position, oldest first: a log where each signal stands once.
+    """Return the signals that changed after a position, oldest first, each at its latest position.
 
     The head is read before the rows, so that next never passes a row that commits in between.
 
-    history: of the position, as the reader got it; "" where it does not know it.
-    raises:  ConflictError where the hub's feed ends before that position, or has another history
-             there: it was set back.
+    history: the history digest at that position, as the reader got it; "" if the reader has none.
+    raises:  ConflictError if the hub's feed ends before that position, or has another history
+             there: the hub was restored from a backup.
     """
     heads = ledger.heads()
     if after > heads.positions:
@@ -197,25 +197,25 @@ def feed(
     rows = feed_rows(viewer, exercise=exercise).filter(
         position__gt=after, position__lte=heads.positions
     )
-    found = named(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
-    page = next(in_parts(found[:size]))  # of long values, as many as a page may hold
-    more = len(page) < len(found)
+    changed = named(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
+    page = next(in_parts(changed[:size]))  # long values may fill a page sooner
+    more = len(page) < len(changed)
     entries = [_entry(row) for row in page]
-    following = entries[-1].position if more else heads.positions
+    next_position = entries[-1].position if more else heads.positions
     return FeedPage.model_construct(
         hub=heads.hub,
         entries=entries,
-        next=following,
+        next=next_position,
         head=heads.positions,
         more=more,
-        history=ledger.history(following, by=viewer.ref),
+        history=ledger.history(next_position, by=viewer.ref),
     )
 
 
 def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
-    """All live signals that a party may see: JSON lines, head first, tail last.
+    """Yield all live signals that a party may see: JSON lines, head first, tail last.
 
-    What changes while it is read has a higher position than the head says, so the feed has it.
+    A signal that changes meanwhile gets a position above the head's, so the feed delivers it.
     """
     heads = ledger.heads()
     history = ledger.history(heads.positions, by=viewer.ref)
@@ -233,8 +233,8 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     yield ENCODER.encode({"signals": count}) + b"\n"
 
 
-def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for all, filtered by the wake
-    """What changed after a position, one for each handling, lowest position first."""
+def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for everyone; the notifier filters
+    """Return the changes after a position, one per handling, lowest position first."""
     rows = Signal.objects.filter(position__gt=after).order_by()
     groups = rows.values_list("shared_by__name", "tlp", "audience", "exercise")
     return [
@@ -252,7 +252,7 @@ def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for
 
 
 def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> list[BoardRow]:
-    """Live and lately withdrawn signals by piece of content, latest change first.
+    """Return live and lately withdrawn signals grouped by content, latest change first.
 
     exercise: None for real and exercise alike.
     """
@@ -265,12 +265,12 @@ def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> li
     keys = dict.fromkeys(
         (None, pk) if content is None else (content, None) for pk, content in latest
     )
-    wanted = list(islice(keys, limit))
-    loose = [pk for _, pk in wanted if pk is not None]
-    items = [content for content, _ in wanted if content is not None]
-    found = rows.filter(Q(pk__in=loose) | Q(content__in=items)).order_by("-position")
+    newest_keys = list(islice(keys, limit))
+    loose = [pk for _, pk in newest_keys if pk is not None]
+    items = [content for content, _ in newest_keys if content is not None]
+    matching = rows.filter(Q(pk__in=loose) | Q(content__in=items)).order_by("-position")
     groups: dict[object, list[Signal]] = {}
-    for row in found.select_related("shared_by", "content", "crisis"):
+    for row in matching.select_related("shared_by", "content", "crisis"):
         key = ("signal", row.pk) if row.content_id is None else ("content", row.content_id)
         groups.setdefault(key, []).append(row)
     counts = _outcomes_by_signal([row.pk for group in groups.values() for row in group])
@@ -280,23 +280,23 @@ def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> li
 def sightings(
     *, viewer: Party, exercise: bool | None = None, signal: UUID | None = None
 ) -> list[SightingRow]:
-    """Outcomes of the signals (or of the one signal) that a party may see, by provider.
+    """Return the outcomes of the signals (or of one signal) that a party may see, by provider.
 
     Coordinating parties get a row for each provider; a provider its own and the total (is_total);
     an observer the total. exercise: None for real and exercise alike.
     """
-    seen = Sighting.objects.filter(visible(viewer, "signal__"))
+    visible_sightings = Sighting.objects.filter(visible(viewer, "signal__"))
     if exercise is not None:
-        seen = seen.filter(signal__exercise=exercise)
+        visible_sightings = visible_sightings.filter(signal__exercise=exercise)
     if signal is not None:
-        seen = seen.filter(signal__uid=signal)
+        visible_sightings = visible_sightings.filter(signal__uid=signal)
     if viewer.kind in COORDINATING:
-        return _sighting_rows(seen)
-    return [*_sighting_rows(seen.filter(party=viewer)), _total_row(seen)]
+        return _sighting_rows(visible_sightings)
+    return [*_sighting_rows(visible_sightings.filter(party=viewer)), _total_row(visible_sightings)]
 
 
 def totals(*, viewer: Party) -> dict[str, int]:
-    """Counts for metrics, of what the viewer may see; exercise and real together."""
+    """Return counts for metrics over all that the viewer may see, real and exercise together."""
     heads = ledger.heads()
     rows = Signal.objects.filter(visible(viewer))
     states = dict(rows.order_by().values_list("state").annotate(Count("pk")))
@@ -319,7 +319,7 @@ ENCODER = msgspec.json.Encoder()
 
 
 def visible(viewer: Party, prefix: str = "") -> Q:
-    """The rows that protocol.handling.may_receive lets a party see, as SQL, for rooms above."""
+    """Return the SQL filter for signals that a party may see (protocol.handling.may_receive)."""
     kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
     return (
         Q(**{f"{prefix}shared_by": viewer})
@@ -329,7 +329,7 @@ def visible(viewer: Party, prefix: str = "") -> Q:
 
 
 def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
-    """Signals of a party's feed: real ones, with exercise the others as well."""
+    """Return the signals of a party's feed: real ones, and those of exercises on request."""
     rows = Signal.objects.filter(visible(viewer))
     return rows if exercise else rows.filter(exercise=False)
 
@@ -337,55 +337,57 @@ def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
 def named(
     rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = NAMES
 ) -> list[Row]:
-    """Rows of WIRE by their names on the wire; no crisis is named that the viewer may not see."""
-    seen, at = crises.seen(viewer=viewer), names.index("crisis")
-    if seen is not None:
-        rows = (row if row[at] in seen else (*row[:at], None, *row[at + 1 :]) for row in rows)
-    return reads_disputes.mark_own((dict(zip(names, one, strict=True)) for one in rows), viewer)
+    """Return rows of WIRE by wire name, without the names of crises that the viewer may not see."""
+    visible_crises, at = crises.seen(viewer=viewer), names.index("crisis")
+    if visible_crises is not None:
+        rows = (
+            row if row[at] in visible_crises else (*row[:at], None, *row[at + 1 :]) for row in rows
+        )
+    return reads_disputes.mark_own((dict(zip(names, row, strict=True)) for row in rows), viewer)
 
 
 def _entry(row: Row) -> FeedEntry:
-    """A feed entry from a row by names."""
+    """Return the feed entry for a row."""
     entry = FeedSignal if row["state"] == SignalState.LIVE else Tombstone
     return entry.model_validate(row)
 
 
 def _outcomes_by_signal(pks: list[int]) -> dict[int, Outcomes]:
-    """Outcomes of each of some signals, at all providers together."""
-    found: dict[int, dict[str, int]] = {}
+    """Return the outcomes of each signal, summed over all providers."""
+    sums: dict[int, dict[str, int]] = {}
     for batch in batches(pks):
         rows = Sighting.objects.filter(signal__in=batch).values_list("signal_id", "outcome")
         for pk, outcome, count in rows.annotate(Sum("count")):
-            found.setdefault(pk, {})[outcome] = count
-    return {pk: Outcomes(**counts) for pk, counts in found.items()}
+            sums.setdefault(pk, {})[outcome] = count
+    return {pk: Outcomes(**counts) for pk, counts in sums.items()}
 
 
-def _outcomes(seen: QuerySet[Sighting]) -> dict[str, int]:
-    """Outcomes of some sightings, summed."""
-    return dict(seen.order_by().values_list("outcome").annotate(Sum("count")))
+def _outcomes(sightings: QuerySet[Sighting]) -> dict[str, int]:
+    """Return the sum of sightings for each outcome."""
+    return dict(sightings.order_by().values_list("outcome").annotate(Sum("count")))
 
 
-def _sighting_rows(seen: QuerySet[Sighting]) -> list[SightingRow]:
-    """One row for each provider with sightings, by name."""
+def _sighting_rows(sightings: QuerySet[Sighting]) -> list[SightingRow]:
+    """Return one row for each provider with sightings, by name."""
     return [
-        _sighting_row(seen.filter(party=pk), party=name, title=title)
-        for pk, name, title in seen.order_by("party__name")
+        _sighting_row(sightings.filter(party=pk), party=name, title=title)
+        for pk, name, title in sightings.order_by("party__name")
         .values_list("party", "party__name", "party__title")
         .distinct()
     ]
 
 
-def _total_row(seen: QuerySet[Sighting]) -> SightingRow:
-    """One row for all providers together."""
-    return _sighting_row(seen, party="", title="All providers", is_total=True)
+def _total_row(sightings: QuerySet[Sighting]) -> SightingRow:
+    """Return one row for all providers together."""
+    return _sighting_row(sightings, party="", title="All providers", is_total=True)
 
 
 def _sighting_row(
-    seen: QuerySet[Sighting], *, party: str, title: str, is_total: bool = False
+    sightings: QuerySet[Sighting], *, party: str, title: str, is_total: bool = False
 ) -> SightingRow:
-    """Some sightings as one row."""
-    sums = _outcomes(seen)
-    facts = seen.aggregate(signals=Count("signal", distinct=True), last_at=Max("last_at"))
+    """Sum sightings into one row."""
+    sums = _outcomes(sightings)
+    facts = sightings.aggregate(signals=Count("signal", distinct=True), last_at=Max("last_at"))
     return SightingRow(
         party=party,
         title=title,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals of the same or near-identical content, for rooms above that look before they act."""
+"""Find signals of the same or near-identical content, for rooms that check before they act."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -15,11 +15,11 @@ from stemtide.hub.signals.reads import visible
 
 
 def alike(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[int]:
-    """Primary keys of signals that speak of the same content as some that a party may see.
+    """Return the primary keys of signals of the same content as signals that a party may see.
 
-    Those with the same value or content item, whoever may see them: the viewer knows the value
-    already, and learns here only that there is something to ask about. And those of the same
-    cluster in a crisis, as far as the viewer may see them.
+    Signals with the same value or content item count even if the viewer may not see them: the
+    viewer knows the value already, and learns only that there is something to ask about. Signals of
+    the same cluster in a crisis count only as far as the viewer may see them.
     """
     rows = list(
         Signal.objects.filter(visible(viewer), uid__in=list(uids), exercise=exercise).order_by()
@@ -27,23 +27,25 @@ def alike(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[i
     )  # fmt: skip
     if not rows:
         return frozenset()
-    near: set[UUID] = set()
-    same = Q(uid__in=[row[0] for row in rows])
+    cluster_uids: set[UUID] = set()
+    criteria = Q(uid__in=[row[0] for row in rows])
     for uid, kind, value, content, crisis in rows:
-        same |= Q(kind=kind, value=value)
+        criteria |= Q(kind=kind, value=value)
         if content is not None:
-            same |= Q(content=content)
+            criteria |= Q(content=content)
         if crisis is not None:
             cluster = clusters.cluster_of(uid, crisis=crisis, viewer=viewer)
-            near |= cluster.members if cluster else frozenset()
-    found = Signal.objects.filter(same | Q(uid__in=near), exercise=exercise).order_by()
-    return frozenset(found.values_list("pk", flat=True))
+            cluster_uids |= cluster.members if cluster else frozenset()
+    matching = Signal.objects.filter(
+        criteria | Q(uid__in=cluster_uids), exercise=exercise
+    ).order_by()
+    return frozenset(matching.values_list("pk", flat=True))
 
 
-def of_address(digests: Iterable[str], *, by: str, exercise: bool) -> dict[int, str]:  # noqa: ARG001  # a room above, which says for whom
-    """Signals of web addresses with these digests: the digest of each primary key."""
-    found: dict[int, str] = {}
+def of_address(digests: Iterable[str], *, by: str, exercise: bool) -> dict[int, str]:  # noqa: ARG001  # a room above, which checks access
+    """Return the signals of web addresses with these digests: the digest for each primary key."""
+    digest_by_pk: dict[int, str] = {}
     for batch in batches(digests):
         rows = Signal.objects.filter(value__in=batch, kind=Kind.URL, exercise=exercise)
-        found.update(rows.order_by().values_list("pk", "value"))
-    return found
+        digest_by_pk.update(rows.order_by().values_list("pk", "value"))
+    return digest_by_pk

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bulk of signals meets when it is shared, and a dry run that only says so."""
+"""Validate a bulk share against existing data; also used for dry runs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from stemtide.protocol.signals import BulkCheckOut, CheckedRow, RowError, Signal
 from stemtide.protocol.words import PartyKind, WouldBe
 
 _BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"})
-"""Acts that change nothing for the bulk of another party."""
+"""Ledger kinds that change nothing for the bulk of another party."""
 
 _FEW_ENTRIES = 100
 
@@ -27,18 +27,18 @@ _FEW_ENTRIES = 100
 def check_bulk(
     bodies: Sequence[SignalIn | RowError], *, by: Party, now: datetime, names_others: bool = True
 ) -> BulkCheckOut:
-    """What would become of each row of a bulk if it were shared now. Nothing is written.
+    """Check each row of a bulk as if it were shared now. Nothing is written.
 
-    It reads what share_many reads, and waits for nobody: what others change meanwhile it does not
-    know. Of others' signals it names those that the party may see anyway.
+    It reads the same rows as share_many, and takes no lock: it does not see concurrent changes. It
+    names only those signals of others that the party may see anyway.
 
-    names_others: whether who asks may read these, and not only write.
+    names_others: whether the caller may read signals, and not only write.
 
     raises: NotAllowedError for observers; TooManyError.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    found = plan(rules_ready.read(bodies, now=now), by=by, now=now)
-    new, placed, errors = found.new, found.placed, found.errors
+    checked = plan(rules_ready.read(bodies, now=now), by=by, now=now)
+    new, placed, errors = checked.new, checked.placed, checked.errors
     long_values.weigh(new, by=by, now=now)
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
     rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
@@ -52,48 +52,49 @@ def check_bulk(
         created=len(new),
         existing=len(placed) - len(new),
         refused=len(bodies) - len(placed),
-        rows=sorted(rows, key=lambda one: one.row),
+        rows=sorted(rows, key=lambda row: row.row),
     )
 
 
-def _checked(row: int, at: Draft, *, others: Iterable[UUID]) -> CheckedRow:
-    """What would become of a good row. at: its draft, or that of what it repeats."""
-    is_first = row == at.row
+def _checked(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
+    """Describe the result for a valid row. draft: its own, or that of the row that it repeats."""
+    is_first = row == draft.row
     return CheckedRow(
         row=row,
-        would_be=WouldBe.CREATED if is_first and at.is_new else WouldBe.EXISTING,
-        id=None if at.is_new else at.uid,
-        same_as=None if is_first or not at.is_new else at.row,
+        would_be=WouldBe.CREATED if is_first and draft.is_new else WouldBe.EXISTING,
+        id=None if draft.is_new else draft.uid,
+        same_as=None if is_first or not draft.is_new else draft.row,
         others=list(others),
     )
 
 
 def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.Key, list[UUID]]:
-    """Live signals of other parties with the values of drafts, of those that a party may see.
+    """Return live signals of other parties with the values of drafts, if the viewer may see them.
 
-    One query finds and filters them: a second one for what was found would let a curious party
-    measure that somebody has a value which it may not see.
+    A single query finds and filters them. A second query over the results of the first would let a
+    party measure that somebody has a value which it may not see.
     """
     values: dict[str, set[str]] = {}
     for draft in drafts:
         values.setdefault(draft.body.kind.value, set()).add(draft.value)
-    found: dict[reads.Key, list[UUID]] = {}
+    uids_by_key: dict[reads.Key, list[UUID]] = {}
     for kind, of_kind in values.items():
         for batch in long_values.batches(sorted(of_kind)):
             rows = Signal.objects.filter(reads.visible(viewer), kind=kind, value__in=batch)
-            # The state stands in the text, so that the index of live signals is seen to fit.
+            # The state is a literal, so that the planner sees that the partial index applies.
             rows = rows.extra(where=["signals_signal.state = 'live'"])
             facts = rows.exclude(shared_by=viewer).order_by()
             for value, exercise, uid in facts.values_list("value", "exercise", "uid"):
-                found.setdefault((kind, value, exercise), []).append(uid)
-    return {key: sorted(uids) for key, uids in found.items()}
+                uids_by_key.setdefault((kind, value, exercise), []).append(uid)
+    return {key: sorted(uids) for key, uids in uids_by_key.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of the rows of a bulk, as long as nobody writes.
+    """The result of validating the rows of a bulk; it holds until somebody writes.
 
-    new: drafts to store; placed: by row the draft that stands for it; errors: of the other rows.
+    new: drafts to store; placed: the draft or stored signal for each row; errors: of the other
+    rows.
     entries: the last ledger entry before anything was looked up.
     """
 
@@ -104,17 +105,17 @@ class Plan:
     entries: int
 
     def still_holds(self, *, by: Party) -> bool:
-        """Whether nothing was written since that changes what becomes of a row.
+        """Whether nothing was written since that could change the result for a row.
 
-        Every write leaves a ledger entry. What other parties add beside it changes nothing here.
+        Every write leaves a ledger entry. Entries of other parties in _BESIDE change nothing here.
         """
         since = ledger.unabridged(after=self.entries, limit=_FEW_ENTRIES, by=by.ref)
         is_known = len(since) < _FEW_ENTRIES
-        return is_known and all(one.kind in _BESIDE and one.actor != by.ref for one in since)
+        return is_known and all(entry.kind in _BESIDE and entry.actor != by.ref for entry in since)
 
 
 def plan(ready: Ready, *, by: Party, now: datetime) -> Plan:
-    """Look up what becomes of each row of a bulk. Nothing is written."""
+    """Look up the result for each row of a bulk. Nothing is written."""
     entries = ledger.heads().entries
     errors = list(ready.errors)
     around = Surroundings(by, now=now)
@@ -124,7 +125,7 @@ def plan(ready: Ready, *, by: Party, now: datetime) -> Plan:
 
 
 class Surroundings:
-    """The crises and parties that rows name, each looked up once. crises: primary keys by id."""
+    """Cache of the crises and parties that rows refer to. crises: primary keys by public id."""
 
     def __init__(self, by: Party, *, now: datetime) -> None:
         self._by = by
@@ -135,7 +136,7 @@ class Surroundings:
         self.crises: dict[UUID | None, int | None] = {None: None}
 
     def takes(self, draft: Draft, *, errors: list[RowError]) -> bool:
-        """Whether a draft fits; errors learns why not."""
+        """Whether a draft fits its crisis and audience. If not, append the reason to errors."""
         try:
             self._check(draft.body)
         except InvalidError as error:
@@ -144,7 +145,7 @@ class Surroundings:
         return True
 
     def _check(self, body: SignalIn) -> None:
-        """Refuse a row whose crisis or audience is not there or does not fit.
+        """Refuse a row whose crisis or audience does not exist or does not fit.
 
         raises: InvalidError.
         """
@@ -153,7 +154,7 @@ class Surroundings:
             self.check_crisis(body.crisis, exercise=body.exercise)
         if missing := set(body.audience) - self._parties:
             self._parties.update(parties.existing(missing, viewer=self._by))
-            rules.check_audience(body.audience, known=self._parties)
+            rules.check_audience(body.audience, existing=self._parties)
 
     def check_crisis(self, uid: UUID, *, exercise: bool) -> None:
         """Refuse a crisis that takes no signal of the party now. raises: InvalidError."""
@@ -162,7 +163,7 @@ class Surroundings:
         rules.check_crisis(self._crises[uid], crisis=uid, exercise=exercise)
 
     def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
-        """What the rules must know of a crisis; None for one that the sharer may not see."""
+        """Return the facts of a crisis for the rules; None if the sharer may not see it."""
         try:
             row = crises.find(uid, viewer=self._by)
         except NotFoundError:
@@ -179,9 +180,9 @@ class Surroundings:
 def tell_new(
     drafts: Iterable[Draft], *, errors: list[RowError], by: Party
 ) -> tuple[list[Draft], dict[int, Draft]]:
-    """The drafts of values that the party does not share yet, and for every good row its draft.
+    """Return the drafts of values that the party does not share yet, and the draft for every row.
 
-    A row whose value the party shares already, or shares in an earlier row, stands for that one.
+    A row whose value the party shares already, or shares in an earlier row, maps to that signal.
     """
     drafts = list(drafts)
     before = reads.shared_before({draft.value for draft in drafts}, by=by)
@@ -189,17 +190,17 @@ def tell_new(
     new: list[Draft] = []
     placed: dict[int, Draft] = {}
     for draft in drafts:
-        known = first.get(key := draft.key)
-        if known is None and (stored := before.get(key)):
-            known = replace(draft, **stored._asdict(), is_new=False)
-        elif known is None:
-            known = draft
+        match = first.get(key := draft.key)
+        if match is None and (stored := before.get(key)):
+            match = replace(draft, **stored._asdict(), is_new=False)
+        elif match is None:
+            match = draft
             new.append(draft)
-        first[key] = known
+        first[key] = match
         try:
-            rules.check_same(draft.facts, known.facts)
+            rules.check_same(draft.facts, match.facts)
         except ConflictError as error:
             errors.append(RowError(row=draft.row, field="conflict", message=str(error)))
         else:
-            placed[draft.row] = known
+            placed[draft.row] = match
     return new, placed

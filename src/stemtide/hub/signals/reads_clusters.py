@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The signals of one crisis as clusters of variants: to be looked at once, not a hundred times.
+"""Group the signals of one crisis into clusters of variants, so that people review each once.
 
-Signals belong together that speak of the same content, that have the same value, or whose pictures
-are near each other, chain by chain (matching.clusters). Only what the viewer may see is linked, so
-a cluster tells nobody of a signal that is held back from them.
+Signals belong to one cluster if they describe the same content item, have the same value, or have
+pictures within PDQ distance of each other, transitively (matching.clusters). Only signals that the
+viewer may see are linked, so a cluster reveals nothing about hidden ones.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ _COLUMNS = (
 
 
 class _Row(NamedTuple):
-    """One signal, as _COLUMNS say."""
+    """One signal with the columns of _COLUMNS."""
 
     pk: int
     uid: UUID
@@ -55,38 +55,40 @@ class _Row(NamedTuple):
 
 
 def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
-    """The clusters of a crisis that a party may see, the one with the latest variant first.
+    """Return the clusters of a crisis that a party may see, the one with the latest variant first.
 
-    A cluster's key is the id of its first signal: it stays while variants come, and where two
-    clusters grow together the elder's remains.
+    A cluster's key is the id of its first signal: it stays while variants are added, and if two
+    clusters merge, the key of the older one remains.
     """
-    found = Signal.objects.filter(visible(viewer), crisis__uid=crisis).order_by()
-    handlings = frozenset(found.values_list("tlp", "audience", "shared_by").distinct())
-    last = found.aggregate(last=Max("position"))["last"]
+    signals = Signal.objects.filter(visible(viewer), crisis__uid=crisis).order_by()
+    handlings = frozenset(signals.values_list("tlp", "audience", "shared_by").distinct())
+    last = signals.aggregate(last=Max("position"))["last"]
     return _clusters_of(crisis, handlings, hub=ledger.heads().hub, position=last)
 
 
 def cluster_of(signal: UUID, *, crisis: UUID, viewer: Party) -> Cluster | None:
-    """The cluster that holds a signal; None where the viewer may see none."""
+    """Return the cluster that holds a signal; None if the viewer may see none."""
     return next(
         (cluster for cluster in clusters(crisis, viewer=viewer) if signal in cluster.members), None
     )
 
 
 def outcomes(crisis: UUID, *, viewer: Party) -> dict[UUID, Outcomes]:
-    """What became of matching content, signal by signal of a crisis, at all providers together."""
+    """Return the outcomes of matching content for each signal of a crisis, over all providers."""
     rows = Sighting.objects.filter(visible(viewer, "signal__"), signal__crisis__uid=crisis)
-    found: dict[UUID, dict[str, int]] = {}
-    each = rows.order_by().values_list("signal__uid", "outcome").annotate(Sum("count"))
-    for uid, outcome, count in each:
-        found.setdefault(uid, {})[outcome] = count
-    return {uid: Outcomes(**counts) for uid, counts in found.items()}
+    sums: dict[UUID, dict[str, int]] = {}
+    counted = rows.order_by().values_list("signal__uid", "outcome").annotate(Sum("count"))
+    for uid, outcome, count in counted:
+        sums.setdefault(uid, {})[outcome] = count
+    return {uid: Outcomes(**signal_counts) for uid, signal_counts in sums.items()}
 
 
-def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes], viewer: Party) -> Outcomes:  # noqa: ARG001  # both were read for them
-    """What became of the content of one cluster."""
-    each = [counts[member] for member in cluster.members if member in counts]
-    return Outcomes(**{word: sum(getattr(one, word) for one in each) for word in Outcome})
+def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes], viewer: Party) -> Outcomes:  # noqa: ARG001  # both were read for this viewer
+    """Sum the outcomes of the content of one cluster."""
+    member_counts = [counts[member] for member in cluster.members if member in counts]
+    return Outcomes(
+        **{word: sum(getattr(outcomes, word) for outcomes in member_counts) for word in Outcome}
+    )
 
 
 @lru_cache(maxsize=128)
@@ -94,18 +96,19 @@ def _clusters_of(
     crisis: UUID,
     handlings: frozenset[tuple[str, str, int]],
     *,
-    hub: UUID,  # noqa: ARG001  # what the answer depends on
-    position: int | None,  # noqa: ARG001  # what the answer depends on
+    hub: UUID,  # noqa: ARG001  # part of the cache key
+    position: int | None,  # noqa: ARG001  # part of the cache key
 ) -> tuple[Cluster, ...]:
-    """Clusters of the signals with these marks, audiences and sharers, of all and no others.
+    """Return the clusters of exactly the signals with these marks, audiences and sharers.
 
-    Who may see a signal depends on these alone, so parties that see the same share the answer; it
-    is made once for each position that such a signal last moved to: what changes one moves it on.
+    Who may see a signal depends on these alone, so parties that see the same signals share the
+    cached result. hub and position are part of the cache key: any change to such a signal moves its
+    position.
     """
-    found = Signal.objects.filter(crisis__uid=crisis).order_by("pk")
+    signals = Signal.objects.filter(crisis__uid=crisis).order_by("pk")
     rows = [
-        _Row(*one)
-        for *one, tlp, audience, sharer in found.values_list(
+        _Row(*columns)
+        for *columns, tlp, audience, sharer in signals.values_list(
             *_COLUMNS, "tlp", "audience", "shared_by"
         )
         if (tlp, audience, sharer) in handlings
@@ -113,12 +116,14 @@ def _clusters_of(
     groups: dict[int, list[_Row]] = {}
     for root, row in zip(_roots(rows), rows, strict=True):
         groups.setdefault(root, []).append(row)
-    made = [_cluster(group) for group in groups.values()]
-    return tuple(sorted(made, key=lambda one: (one.last_at, one.key.hex), reverse=True))
+    clusters = [_cluster(group) for group in groups.values()]
+    return tuple(
+        sorted(clusters, key=lambda cluster: (cluster.last_at, cluster.key.hex), reverse=True)
+    )
 
 
 def _roots(rows: Sequence[_Row]) -> list[int]:
-    """For each row the lowest place of the cluster that it belongs to."""
+    """Return for each row the lowest index in its cluster (union-find)."""
     parents = list(range(len(rows)))
 
     def root(place: int) -> int:
@@ -127,28 +132,28 @@ def _roots(rows: Sequence[_Row]) -> list[int]:
             place = parents[place]
         return place
 
-    for one, other in _links(rows):
-        low, high = sorted((root(one), root(other)))
+    for left, right in _links(rows):
+        low, high = sorted((root(left), root(right)))
         parents[high] = low
     return [root(place) for place in range(len(rows))]
 
 
 def _links(rows: Sequence[_Row]) -> Iterable[tuple[int, int]]:
-    """Pairs of places that belong together."""
+    """Yield pairs of row indexes that belong together."""
     first: dict[Any, int] = {}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if row.content is not None:
-            yield first.setdefault(row.content, place), place
-        yield first.setdefault((row.kind, row.value), place), place
-    places = [place for place, row in enumerate(rows) if row.kind == Kind.PDQ]
-    raw = bytes.fromhex("".join(rows[place].value for place in places))
-    prints = np.frombuffer(raw, dtype="<u8").reshape(len(places), 4)
-    for at, label in enumerate(linked(prints).tolist()):
-        yield places[label], places[at]
+            yield first.setdefault(row.content, index), index
+        yield first.setdefault((row.kind, row.value), index), index
+    indexes = [index for index, row in enumerate(rows) if row.kind == Kind.PDQ]
+    raw = bytes.fromhex("".join(rows[index].value for index in indexes))
+    prints = np.frombuffer(raw, dtype="<u8").reshape(len(indexes), 4)
+    for pdq_index, label in enumerate(linked(prints).tolist()):
+        yield indexes[label], indexes[pdq_index]
 
 
 def _cluster(rows: list[_Row]) -> Cluster:
-    """One cluster of its rows, the eldest first."""
+    """Build one cluster from its rows, oldest first."""
     latest = max(rows, key=lambda row: row.shared_at)
     live = [row for row in rows if row.state == SignalState.LIVE]
     shown = live or rows
@@ -160,7 +165,7 @@ def _cluster(rows: list[_Row]) -> Cluster:
         kinds=dict(Counter(Kind(row.kind) for row in rows)),
         states=dict(Counter(SignalState(row.state) for row in rows)),
         labels=tuple(sorted({label for row in shown for label in row.labels})),
-        severity=max((Severity(row.severity) for row in shown), key=lambda one: one.rank),
+        severity=max((Severity(row.severity) for row in shown), key=lambda severity: severity.rank),
         tlp=min((Tlp(row.tlp) for row in rows), key=list(Tlp).index),
         pap=min((Pap(row.pap) for row in rows), key=list(Pap).index),
         audience=tuple(sorted(set().union(*(unpack_audience(row.audience) for row in rows)))),
@@ -173,12 +178,12 @@ def _cluster(rows: list[_Row]) -> Cluster:
 
 
 def _newest_first(row: _Row) -> tuple[bool, float]:
-    """Live ones first, then the latest."""
+    """Return the sort key for live signals first, then the latest."""
     return (row.state != SignalState.LIVE, -row.shared_at.timestamp())
 
 
 def _variant(row: _Row) -> Variant:
-    """One signal of a cluster."""
+    """Return one signal as a variant of its cluster."""
     return Variant(
         id=row.uid,
         kind=Kind(row.kind),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals by position with everything that is told of them, for rooms that tell them to others."""
+"""Read signals by position with all their facts, for rooms that publish them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,9 +18,9 @@ from stemtide.hub.signals.rules import Draft, read_rows, unpack_audience
 from stemtide.protocol.signals import RowError, SignalIn
 
 Row = dict[str, Any]
-"""The columns of a signal by their names on the wire; pk, and stored: the value as its row has it.
+"""Columns of a signal by wire name, with pk and stored: the value as in its row.
 
-value is whole also where it is as long as its content, unless the signal is no longer live.
+value is complete for long values too, unless the signal is no longer live.
 """
 
 _NAMES = {
@@ -56,7 +56,7 @@ _NAMES = {
 
 
 def collected(*, viewer: Party, crisis: UUID | None, exercise: bool | None) -> QuerySet[Signal]:
-    """Signals of one crisis, or of none in particular, that a party may see.
+    """Return the signals of one crisis, or of all, that a party may see.
 
     exercise: None for real and exercise alike.
     """
@@ -67,33 +67,33 @@ def collected(*, viewer: Party, crisis: UUID | None, exercise: bool | None) -> Q
 
 
 def page(signals: QuerySet[Signal], *, viewer: Party, limit: int) -> tuple[list[Row], bool]:
-    """The first of some signals by position, as many as fit, and whether there are more.
+    """Return the first signals by position, as many as fit, and whether there are more.
 
-    signals: as collected() gives them, narrowed further.
+    signals: a queryset from collected(), narrowed further.
     """
     columns = signals.order_by("position").values_list(*_NAMES)
-    found = [_row(column) for column in columns[: limit + 1]]
-    seen = crises.seen(viewer=viewer)
-    for one in found:
-        if seen is not None and one["crisis"] not in seen:
-            one["crisis"] = None
-    part = next(in_parts(found[:limit]))
-    return [dict(one) for one in part], len(part) < len(found)
+    rows = [_row(column) for column in columns[: limit + 1]]
+    visible_crises = crises.seen(viewer=viewer)
+    for row in rows:
+        if visible_crises is not None and row["crisis"] not in visible_crises:
+            row["crisis"] = None
+    part = next(in_parts(rows[:limit]))
+    return [dict(row) for row in part], len(part) < len(rows)
 
 
 def by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Signal]:
-    """The rows of those of some signals that a party may see, for the rooms above."""
-    found: dict[UUID, Signal] = {}
+    """Return those of these signals that a party may see, as rows for the rooms above."""
+    signals: dict[UUID, Signal] = {}
     for batch in batches(uids):
         rows = Signal.objects.filter(visible(viewer), uid__in=batch)
-        found |= {row.uid: row for row in rows.select_related("shared_by", "crisis")}
-    return found
+        signals |= {row.uid: row for row in rows.select_related("shared_by", "crisis")}
+    return signals
 
 
 def same(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -> dict[int, UUID]:
-    """Which live signals of a party say already what it would share, by place in what it would.
+    """Return the live signals of a party that equal these bodies, by index of the body.
 
-    raises: InvalidError where one could not be shared.
+    raises: InvalidError if a body could not be shared.
     """
     errors: list[RowError] = []
     drafts = list(read_rows(bodies, errors=errors, now=now))
@@ -103,37 +103,41 @@ def same(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -> dict[in
 def same_read(
     drafts: Sequence[Draft], *, errors: Sequence[RowError], viewer: Party
 ) -> dict[int, UUID]:
-    """Which live signals of a party say already what rows that were read say, by their rows.
+    """Return the live signals of a party that equal drafts, by row of the draft.
 
-    errors: of rows beside them. raises: InvalidError where there are any.
+    errors: of the rows that gave no draft. raises: InvalidError if there are any.
     """
     if errors:
         raise InvalidError(errors[0].field, errors[0].message)
     before = shared_before({draft.value for draft in drafts}, by=viewer)
-    found = [(draft, before.get(draft.key)) for draft in drafts]
-    return {one.row: had.uid for one, had in found if had is not None and had.facts == one.facts}
+    pairs = [(draft, before.get(draft.key)) for draft in drafts]
+    return {
+        draft.row: existing.uid
+        for draft, existing in pairs
+        if existing is not None and existing.facts == draft.facts
+    }
 
 
 def shared_already(drafts: Sequence[Draft], *, viewer: Party) -> dict[int, UUID]:
-    """Which live signals of a party have the values that rows share, whatever else they say.
+    """Return the live signals of a party that have the values of drafts, even with other facts.
 
-    returns: by the rows of the drafts; those of values that the party does not share are not there.
+    returns: by row of the draft, without rows whose value the party does not share.
     """
     before = shared_before({draft.value for draft in drafts}, by=viewer)
-    found = {draft.row: before.get(draft.key) for draft in drafts}
-    return {row: had.uid for row, had in found.items() if had is not None}
+    existing_by_row = {draft.row: before.get(draft.key) for draft in drafts}
+    return {row: existing.uid for row, existing in existing_by_row.items() if existing is not None}
 
 
 def says(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool:
-    """Whether a live signal of a party says already what it would share.
+    """Whether a live signal of a party equals a body.
 
-    raises: InvalidError where that could not be shared.
+    raises: InvalidError if the body could not be shared.
     """
     return same([body], viewer=viewer, now=now).get(0) == row.uid
 
 
 def _row(columns: Iterable[Any]) -> Row:
-    """A signal by names."""
+    """Return the columns of a signal by name."""
     row = dict(zip(_NAMES.values(), columns, strict=True))
     row["value"] = row["stored"]
     row["audience"] = sorted(unpack_audience(row["audience"]))

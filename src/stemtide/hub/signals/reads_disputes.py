@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of who disputes what, for feeds: a party's agents heed its own disputes most."""
+"""Read a party's own disputes for its feed: its agents treat them differently from others'."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,15 +11,15 @@ from stemtide.hub.signals.models import OpinionRow
 from stemtide.protocol.words import Opinion
 
 
-def mark_own(found: Iterable[dict[str, Any]], viewer: Party) -> list[Row]:
-    """The same rows of a feed; each says whether the viewer disputes it itself."""
-    rows = list(found)
+def mark_own(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row]:
+    """Set disputed_by_you on rows of a feed: whether the viewer itself disputes the signal."""
+    rows = list(feed_rows)
     own: set[UUID] = set()
     for batch in batches(row["id"] for row in rows if row["disputed"]):
-        said = OpinionRow.objects.filter(
+        disputes = OpinionRow.objects.filter(
             party=viewer, opinion=Opinion.DISPUTE, signal__uid__in=batch
         )
-        own.update(said.values_list("signal__uid", flat=True))
+        own.update(disputes.values_list("signal__uid", flat=True))
     for row in rows:
         row["disputed_by_you"] = row["id"] in own
     return list(rows)

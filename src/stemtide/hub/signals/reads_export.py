@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of signals as rows of a table, for files that leave the hub."""
+"""Read signals as rows of a table, for files that leave the hub."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,10 +38,10 @@ _SELECTED = tuple(_STORED.get(name, name) for name in COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which signals an export is of.
+    """The signals that an export selects.
 
-    kinds: none named: all.  after: what changed after this feed position.  since: after this time.
-    exercise: exercise signals as well.  ended: what was withdrawn or expired as well.
+    kinds: empty for all.  after: changed after this feed position.  since: changed after this time.
+    exercise: include exercise signals.  ended: include withdrawn and expired signals.
     """
 
     crisis: UUID | None = None
@@ -54,9 +54,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Signals as they stood at a position of a hub; what changed later lies after it in the feed.
+    """Signals as of one feed position of a hub. Later changes follow in the feed.
 
-    parts: lists of rows by COLUMNS, oldest position first, as they are read.
+    parts: lists of rows by COLUMNS, oldest position first, read lazily.
     """
 
     hub: UUID
@@ -64,49 +64,49 @@ class Export:
     parts: Iterator[list[Row]]
 
 
-def export(wanted: Wanted, *, viewer: Party) -> Export:
-    """The signals that a party wants and may see.
+def export(selection: Wanted, *, viewer: Party) -> Export:
+    """Select the signals that a party may see, for an export.
 
-    raises: NotFoundError for a crisis that is not there for the viewer.
+    raises: NotFoundError for a crisis that the viewer may not see.
     """
     heads = ledger.heads()
-    after = wanted.after
-    if wanted.since is not None:
-        after = max(after, ledger.until(wanted.since, by="export")[0])
+    after = selection.after
+    if selection.since is not None:
+        after = max(after, ledger.until(selection.since, by="export")[0])
     rows = Signal.objects.filter(visible(viewer), position__lte=heads.positions)
-    if wanted.crisis is not None:
-        rows = rows.filter(crisis=crises.find(wanted.crisis, viewer=viewer))
-    if wanted.kinds:
-        rows = rows.filter(kind__in=wanted.kinds)
-    if not wanted.exercise:
+    if selection.crisis is not None:
+        rows = rows.filter(crisis=crises.find(selection.crisis, viewer=viewer))
+    if selection.kinds:
+        rows = rows.filter(kind__in=selection.kinds)
+    if not selection.exercise:
         rows = rows.filter(exercise=False)
-    if not wanted.ended:
+    if not selection.ended:
         rows = rows.filter(state=SignalState.LIVE)
     return Export(heads.hub, heads.positions, _parts(rows, after=after, viewer=viewer))
 
 
 def _parts(rows: QuerySet[Signal], *, after: int, viewer: Party) -> Iterator[list[Row]]:
-    """The rows after a position, chunk by chunk, long values whole."""
+    """Yield the rows after a position in chunks, with long values filled in."""
     while True:
         chunk = rows.filter(position__gt=after).order_by("position")
-        found = list(chunk.values_list(*_SELECTED)[:_CHUNK])
-        if not found:
+        columns = list(chunk.values_list(*_SELECTED)[:_CHUNK])
+        if not columns:
             return
-        seen = crises.seen(viewer=viewer)
-        named = [_row(one, seen=seen) for one in found]
+        visible_crises = crises.seen(viewer=viewer)
+        named = [_row(values, visible_crises=visible_crises) for values in columns]
         yield from in_parts(named)
         after = named[-1]["position"]
 
 
-def _row(columns: tuple[Any, ...], *, seen: frozenset[UUID] | None) -> dict[str, Any]:
-    """A signal by names. seen: the crises that may be named; None for all."""
+def _row(columns: tuple[Any, ...], *, visible_crises: frozenset[UUID] | None) -> dict[str, Any]:
+    """Return a signal's columns by name. visible_crises: those that may be named; None for all."""
     row = dict(zip(COLUMNS, columns, strict=True))
     row["audience"] = sorted(unpack_audience(row["audience"]))
     row["via"] = row["via"].split()
     row["url"] = row["url"] or None
     row["withdraw_reason"] = row["withdraw_reason"] or None
-    if seen is not None and row["crisis"] not in seen:
+    if visible_crises is not None and row["crisis"] not in visible_crises:
         row["crisis"] = None
     if row["state"] != SignalState.LIVE and is_long(Kind(row["kind"])):
-        row["value"] = None  # the row has its digest, which is no value
+        row["value"] = None  # the row holds only its digest
     return row

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals put together as events, for MISP, which fetches an event whole when any of it changes.
+"""Group signals into MISP events, because MISP refetches a whole event when any part changes.
 
-Every signal is in an event of the standing database, chosen by its number for good; one of a crisis
-is in an event of that crisis as well, for those who are in its room.
+Every signal is in an event of the permanent database, chosen once by its primary key. A signal of a
+crisis is also in an event of that crisis, for parties that take part in it.
 """
 
 from collections.abc import Collection, Iterator
@@ -22,7 +22,7 @@ from stemtide.protocol import misp
 from stemtide.protocol.misp import MAX_SIGNALS, TYPE_OF, EventHead
 
 Row = dict[str, Any]
-"""What an attribute is made of, as protocol.misp names it."""
+"""The columns that an attribute is built from, by the names of protocol.misp."""
 
 _COLUMNS = {
     "uid": "id",
@@ -45,7 +45,7 @@ _KINDS = tuple(kind.value for kind in TYPE_OF)
 
 
 class _Sum(NamedTuple):
-    """What some signals of one block, crisis and TLP have in common."""
+    """Aggregates over the signals of one block, crisis and TLP."""
 
     block: int
     crisis: UUID | None
@@ -55,16 +55,16 @@ class _Sum(NamedTuple):
 
 
 def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
-    """The events of a party's feed, the standing database first, then crises."""
+    """Return the events of a party's feed, the permanent database first, then crises."""
     rooms = rooms_of(viewer=viewer)
     rows = _given(viewer).annotate(block=F("pk") / MAX_SIGNALS).order_by()
     groups = rows.values_list("block", "crisis__uid", "tlp")
     sums = [_Sum(*group) for group in groups.annotate(Max("stamp_s"), Min("shared_at"))]
     parts: dict[tuple[UUID | None, int], list[_Sum]] = {}
-    for one in sums:
-        parts.setdefault((None, one.block), []).append(one)
-        if one.crisis in rooms:
-            parts.setdefault((one.crisis, one.block), []).append(one)
+    for group_sum in sums:
+        parts.setdefault((None, group_sum.block), []).append(group_sum)
+        if group_sum.crisis in rooms:
+            parts.setdefault((group_sum.crisis, group_sum.block), []).append(group_sum)
     hub = ledger.heads().hub
     order = sorted(parts, key=lambda part: (part[0] is not None, str(part[0]), part[1]))
     return [
@@ -73,26 +73,32 @@ def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
             block=block,
             crisis=crisis,
             title=rooms[crisis] if crisis else "",
-            tlp=misp.strictest(one.tlp for one in parts[crisis, block]),
-            timestamp=misp.rising(max(one.stamp_s for one in parts[crisis, block]), now=now),
-            since=min(one.since for one in parts[crisis, block]),
+            tlp=misp.strictest(group_sum.tlp for group_sum in parts[crisis, block]),
+            timestamp=misp.rising(
+                max(group_sum.stamp_s for group_sum in parts[crisis, block]), now=now
+            ),
+            since=min(group_sum.since for group_sum in parts[crisis, block]),
         )
         for crisis, block in order
     ]
 
 
 def rooms_of(*, viewer: Party) -> dict[UUID, str]:
-    """The real crises in whose room a party is: id and name."""
-    seen = crises.crises(viewer=viewer)
-    return {one.id: one.name for one in seen if one.in_room and not one.exercise}
+    """Return the real crises in which a party takes part: id and name."""
+    visible_crises = crises.crises(viewer=viewer)
+    return {
+        crisis.id: crisis.name
+        for crisis in visible_crises
+        if crisis.in_room and not crisis.exercise
+    }
 
 
 def rows_of(
     head: EventHead, *, viewer: Party, only: Collection[UUID] | None = None
 ) -> Iterator[Row]:
-    """The signals of an event that a party may see, also those that ended, in their order.
+    """Yield the signals of an event that a party may see, ended ones included, by primary key.
 
-    only: some hundreds of them; None for all.
+    only: a few hundred ids; None for all.
     """
     first = head.block * MAX_SIGNALS
     rows = _given(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
@@ -102,16 +108,16 @@ def rows_of(
 
 
 def _named(rows: QuerySet[Signal]) -> Iterator[Row]:
-    """Signals by names, in their order."""
-    for one in rows.order_by("pk").values_list(*_COLUMNS):
-        row = dict(zip(_COLUMNS.values(), one, strict=True))
+    """Yield signals by column name, ordered by primary key."""
+    for columns in rows.order_by("pk").values_list(*_COLUMNS):
+        row = dict(zip(_COLUMNS.values(), columns, strict=True))
         yield row | {"via": row["via"].split()}
 
 
 def _given(viewer: Party) -> QuerySet[Signal]:
-    """The signals that MISP can hold: real ones, each of one value of a kind that it knows.
+    """Return the signals that MISP can hold: real ones, each of a single value of a kind it knows.
 
-    Not those of whole folders or hosts, which it would take for one address.
+    Signals of whole folders or hosts are left out: MISP would treat them as one address.
     """
     rows = Signal.objects.filter(visible(viewer), exercise=False, kind__in=_KINDS)
     return rows.exclude(Q(kind=Kind.URL) & (Q(url="") | Q(reach__isnull=False)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of outliers: rows of reports that no sum has until a person decides."""
+"""Read outliers: rows of outcome reports that no sum includes until a person decides."""
 
 from uuid import UUID
 
@@ -18,10 +18,10 @@ _MOST = 200
 def outliers(
     *, viewer: Party, signal: UUID | None = None, is_open: bool = False
 ) -> list[OutlierOut]:
-    """Outliers that a party may see, those without a decision first, latest first; at most 200.
+    """Return outliers that a party may see, undecided ones first, latest first; at most 200.
 
-    Coordinating parties see all of the signals that they may see; others see their own reports, and
-    reports on signals that they shared. is_open: only those without a decision.
+    Coordinating parties see the outliers of all signals that they may see; others see their own
+    reports, and reports on signals that they shared. is_open: only undecided ones.
     """
     rows = _seen(viewer)
     if signal is not None:
@@ -35,12 +35,12 @@ def outliers(
 
 
 def outlier(uid: UUID, *, viewer: Party) -> OutlierOut:
-    """Return one outlier as doors hand it out. raises: NotFoundError."""
+    """Return one outlier in its wire format. raises: NotFoundError."""
     return _described(find(uid, viewer=viewer))
 
 
 def find(uid: UUID, *, viewer: Party) -> Outlier:
-    """Return one outlier. raises: NotFoundError for one that the party may not see."""
+    """Return the row of one outlier. raises: NotFoundError if the party may not see it."""
     row = _seen(viewer).filter(uid=uid).first()
     if row is None:
         raise NotFoundError("there is no such outlier that your party may see")
@@ -48,7 +48,7 @@ def find(uid: UUID, *, viewer: Party) -> Outlier:
 
 
 def _described(row: Outlier) -> OutlierOut:
-    """Return an outlier as doors hand it out."""
+    """Return an outlier in its wire format."""
     return OutlierOut(
         id=row.uid,
         signal=row.signal.uid,

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals by value and in the order of their stamps, for clients that count in seconds.
+"""Read signals by value in the order of their stamps, for clients that poll by second (StopNCII).
 
-1 A record stands for one value: all live signals of it that a party may see, with what is said.
+1 A record represents one value: all live signals of it that a party may see, with all opinions.
 2 Stamps are given in the order of commits. A run of pages ends with the stamp that was the last
-  when it began, so whoever asks again from the last stamp told misses nothing: what changed
-  meanwhile has that one or a later one. What shares that second comes twice.
-3 What no longer matches is told to those who may have it, and to nobody else: what a reader has
-  was shared in the second that it asks from, or before.
-4 Whoever has nothing is told the canary first. It counts as any record does, so that no page is
-  longer than asked for; where a page ends between its records, the place has stamp 0.
+  when the run began. A client that continues from that stamp misses nothing: later changes have
+  that stamp or a later one. Records of that same second come twice.
+3 Signals that no longer match are sent only to clients that may have received them: those that
+  were shared in or before the second that the client asks from.
+4 A client that has nothing yet gets the canary first. Canary records count towards the page size;
+  if a page ends between them, the place has stamp 0.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ from stemtide.protocol.words import Opinion, SignalState
 
 
 class _Row(NamedTuple):
-    """What a record is made of, as it stands in the row of a signal."""
+    """The columns of a signal that a record is built from."""
 
     pk: int
     stamp_s: int
@@ -75,9 +75,9 @@ _Value = tuple[str, str]
 
 
 class Place(NamedTuple):
-    """Where a page ended. until_s: the last stamp when the first page of its run was read.
+    """The position where a page ended. until_s: the last stamp when the run's first page was read.
 
-    stamp_s: 0 while pk counts the records of the canary that were told.
+    stamp_s: 0 while pk counts the canary records that were sent.
     """
 
     stamp_s: int
@@ -87,9 +87,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """Records in the order of their stamps. place: where to go on; None where all were told.
+    """Records in the order of their stamps. place: where to continue; None at the end.
 
-    next_s: the time to ask from next time, never before one that was told already.
+    next_s: the time to ask from next time, never before a stamp that was sent already.
     """
 
     records: list[RecordOut]
@@ -98,20 +98,21 @@ class RecordPage:
 
 
 def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = None) -> RecordPage:
-    """What changed in or after a second, oldest first; for whoever has nothing, what is live.
+    """Return the records that changed in or after a second, oldest first.
 
-    The last stamp is read before the rows: what is written in between has no lower one.
+    A client that has nothing yet (since_s at or before FIRST_START_S) gets the canary and all live
+    signals. The last stamp is read before the rows: rows written in between have no lower stamp.
     """
     place = after or Place(0, 0, _last_stamp())
     canaries = _canaries(since_s, place)[:limit]
     if not place.stamp_s:
         place = place._replace(pk=place.pk + len(canaries))
     size = limit - len(canaries)
-    found = _rows(since_s, place, viewer=viewer)[: size + 1]
-    page = [_Row(*one) for one in found][:size]
+    rows = _rows(since_s, place, viewer=viewer)[: size + 1]
+    page = [_Row(*columns) for columns in rows][:size]
     if page:
         place = Place(page[-1].stamp_s, page[-1].pk, place.until_s)
-    is_more = len(found) > size or bool(_canaries(since_s, place))
+    is_more = len(rows) > size or bool(_canaries(since_s, place))
     return RecordPage(
         records=[*canaries, *_records(page, viewer=viewer)],
         next_s=max(since_s, place.stamp_s),
@@ -120,13 +121,13 @@ def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = No
 
 
 def _canaries(since_s: int, place: Place) -> list[RecordOut]:
-    """The records of the canary that are still to be told."""
+    """Return the canary records that are still to be sent."""
     is_first = since_s <= FIRST_START_S and not place.stamp_s
     return canary.records()[place.pk :] if is_first else []
 
 
 def _rows(since_s: int, place: Place, *, viewer: Party) -> QuerySet[Signal, tuple[Any, ...]]:
-    """The columns of what changed in or after a second and is still to be told, oldest first."""
+    """Return the columns of signals changed in or after a second and not sent yet, oldest first."""
     rows = _given(viewer).filter(_may_be_had(since_s), stamp_s__range=(since_s, place.until_s))
     if place.stamp_s:
         is_same = Q(stamp_s=place.stamp_s, pk__gt=place.pk)
@@ -135,7 +136,7 @@ def _rows(since_s: int, place: Place, *, viewer: Party) -> QuerySet[Signal, tupl
 
 
 def with_value(text: str, *, viewer: Party) -> list[tuple[UUID, str]]:
-    """Live real signals of a value that a party may see, of any kind: id, and who shared each.
+    """Return live real signals of a value that a party may see, of any kind: id and sharer.
 
     text: hex of any kind, or a web address in any spelling.
     """
@@ -146,18 +147,18 @@ def with_value(text: str, *, viewer: Party) -> list[tuple[UUID, str]]:
 
 
 def _with_text(text: str) -> list[int]:
-    """Live signals whose value a text spells, whoever may see them."""
+    """Return the primary keys of live signals whose value a text spells, of any party."""
     values = [(kind.value, text.lower()) for kind in Kind]
-    with suppress(url.UrlError):  # then it is a hash or nothing
+    with suppress(url.UrlError):  # not an address: a hash, or nothing
         values.append((Kind.URL.value, url.digest(rule_of(text, reach=Reach.ADDRESS)).hex()))
     return [pk for kind, value in values for pk in statements.live_with(kind, [value])]
 
 
 def _given(viewer: Party) -> QuerySet[Signal]:
-    """The signals that this shape can tell a party of: real ones, each of one value.
+    """Return the signals that a record can represent for a party: real ones, each of one value.
 
-    Not those that forbid all action, for its readers act on whatever is there, and not those of
-    whole folders or hosts, which they would take for one address.
+    Left out are signals that forbid all action, because clients act on every record, and signals of
+    whole folders or hosts, which clients would treat as one address.
     """
     rows = Signal.objects.filter(visible(viewer), exercise=False, kind__in=_KINDS)
     return rows.exclude(pap=Pap.RED).exclude(
@@ -166,12 +167,12 @@ def _given(viewer: Party) -> QuerySet[Signal]:
 
 
 def _last_stamp() -> int:
-    """The last stamp that was given."""
+    """Return the last stamp that was given."""
     return Signal.objects.aggregate(last=Max("stamp_s"))["last"] or 0
 
 
 def _may_be_had(since_s: int) -> Q:
-    """What matches, and what no longer does but may have been told to who asks from that second."""
+    """Return the filter for live signals and ended ones that the client may have received."""
     if since_s <= FIRST_START_S:
         return Q(state=SignalState.LIVE)
     after = datetime.fromtimestamp(since_s, UTC) + timedelta(seconds=1)
@@ -179,41 +180,45 @@ def _may_be_had(since_s: int) -> Q:
 
 
 def _records(page: list[_Row], *, viewer: Party) -> list[RecordOut]:
-    """A record for each value of a page, where the value comes last."""
+    """Return a record for each value of a page, at the value's last position in the page."""
     last = {(row.kind, row.value): row for row in page}
     live = _live(last, viewer=viewer)
-    judged = _judged([one.pk for some in live.values() for one in some])
-    seen, hub = crises.seen(viewer=viewer), ledger.heads().hub
+    judged = _judged([row.pk for rows in live.values() for row in rows])
+    visible_crises, hub = crises.seen(viewer=viewer), ledger.heads().hub
     return [
-        _active(row, live[value], judged=judged, seen=seen, hub=hub)
+        _active(row, live[value], judged=judged, visible_crises=visible_crises, hub=hub)
         if value in live
         else _ended(row)
-        for value, row in sorted(last.items(), key=lambda one: (one[1].stamp_s, one[1].pk))
+        for value, row in sorted(last.items(), key=lambda item: (item[1].stamp_s, item[1].pk))
     ]
 
 
 def _live(values: Iterable[_Value], *, viewer: Party) -> dict[_Value, list[_Row]]:
-    """The live signals of each value that a party may see."""
+    """Return the live signals of each value that a party may see."""
     by_kind: dict[str, list[str]] = {}
     for kind, value in values:
         by_kind.setdefault(kind, []).append(value)
-    found: dict[_Value, list[_Row]] = {}
-    pks = [pk for kind, some in by_kind.items() for pk in statements.live_with(kind, some)]
-    for some_pks in batches(pks):
-        rows = _given(viewer).filter(pk__in=some_pks, state=SignalState.LIVE).order_by("pk")
-        for row in (_Row(*one) for one in rows.values_list(*_COLUMNS)):
-            found.setdefault((row.kind, row.value), []).append(row)
-    return found
+    live: dict[_Value, list[_Row]] = {}
+    pks = [
+        pk
+        for kind, kind_values in by_kind.items()
+        for pk in statements.live_with(kind, kind_values)
+    ]
+    for batch in batches(pks):
+        rows = _given(viewer).filter(pk__in=batch, state=SignalState.LIVE).order_by("pk")
+        for row in (_Row(*columns) for columns in rows.values_list(*_COLUMNS)):
+            live.setdefault((row.kind, row.value), []).append(row)
+    return live
 
 
 def _judged(pks: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
-    """What is said of each of some signals: party and opinion, the earliest first."""
-    found: dict[int, list[tuple[str, str]]] = {}
+    """Return the opinions on each signal: party and opinion, the earliest first."""
+    opinions: dict[int, list[tuple[str, str]]] = {}
     for batch in batches(pks):
         rows = OpinionRow.objects.filter(signal__in=batch).order_by("given_at", "pk")
         for pk, party, opinion in rows.values_list("signal_id", "party__name", "opinion"):
-            found.setdefault(pk, []).append((party, opinion))
-    return found
+            opinions.setdefault(pk, []).append((party, opinion))
+    return opinions
 
 
 def _active(
@@ -221,62 +226,69 @@ def _active(
     live: list[_Row],
     *,
     judged: Mapping[int, list[tuple[str, str]]],
-    seen: frozenset[UUID] | None,
+    visible_crises: frozenset[UUID] | None,
     hub: UUID,
 ) -> RecordOut:
-    """The record of a value that matches: what those who share it say, and those who judged it."""
-    said: dict[str, FeedbackOut] = {}
+    """Return the record of a value that matches, with the feedback of its sharers and reviewers."""
+    feedback: dict[str, FeedbackOut] = {}
     cases: dict[str, Status] = {}
-    for one in live:
-        if one.crisis and (seen is None or one.crisis in seen):
-            cases[str(one.crisis)] = Status.ACTIVE
-        _add(said, one.shared_by, feedback_of_sharer(Pap(one.pap)), tags=_tags(one, hub=hub))
-    for one in live:
-        for party, opinion in judged.get(one.pk, ()):
-            _add(said, party, FEEDBACK_OF[Opinion(opinion)], tags=[])
-    return _record(row, Status.ACTIVE, cases=cases, said=list(said.values()))
+    for signal in live:
+        if signal.crisis and (visible_crises is None or signal.crisis in visible_crises):
+            cases[str(signal.crisis)] = Status.ACTIVE
+        _add(
+            feedback,
+            signal.shared_by,
+            feedback_of_sharer(Pap(signal.pap)),
+            tags=_tags(signal, hub=hub),
+        )
+    for signal in live:
+        for party, opinion in judged.get(signal.pk, ()):
+            _add(feedback, party, FEEDBACK_OF[Opinion(opinion)], tags=[])
+    return _record(row, Status.ACTIVE, cases=cases, feedback=list(feedback.values()))
 
 
-def _add(said: dict[str, FeedbackOut], source: str, value: Feedback, *, tags: list[str]) -> None:
-    """Let one party say one thing; of two the one that stops more."""
-    before = said.get(source)
+def _add(
+    feedback: dict[str, FeedbackOut], source: str, value: Feedback, *, tags: list[str]
+) -> None:
+    """Add one party's feedback; if it gave two, keep the value that blocks more."""
+    before = feedback.get(source)
     if before is None:
-        said[source] = FeedbackOut(source=source, feedbackValue=value, tags=tags)
+        feedback[source] = FeedbackOut(source=source, feedbackValue=value, tags=tags)
         return
     strongest = min(before.feedbackValue, value, key=_STRONGEST.index)
-    said[source] = FeedbackOut(
+    feedback[source] = FeedbackOut(
         source=source, feedbackValue=strongest, tags=list(dict.fromkeys([*before.tags, *tags]))
     )
 
 
 def _ended(row: _Row) -> RecordOut:
-    """The record of a value that matches no more: nobody says block, and who took it back objects.
+    """Return the record of a value that no longer matches: no feedback blocks, its sharer objects.
 
-    The clients keep such a record, and show it as disputed.
+    Clients keep such a record and show it as disputed.
     """
     is_expired = row.state == SignalState.EXPIRED
     value = Feedback.WITHDRAWN if is_expired else Feedback.NOT_BLOCKED
     tags = [str(row.state), f"signal:{row.uid}"]
-    said = FeedbackOut(source=row.shared_by, feedbackValue=value, tags=tags)
-    return _record(row, Status.WITHDRAWN, cases={}, said=[said])
+    feedback = FeedbackOut(source=row.shared_by, feedbackValue=value, tags=tags)
+    return _record(row, Status.WITHDRAWN, cases={}, feedback=[feedback])
 
 
 def _record(
-    row: _Row, status: Status, *, cases: dict[str, Status], said: list[FeedbackOut]
+    row: _Row, status: Status, *, cases: dict[str, Status], feedback: list[FeedbackOut]
 ) -> RecordOut:
-    """A record. Clients compare addresses as they stand, so they get the likeliest spelling."""
+    """Return a record. Clients compare addresses literally, so they get the likeliest spelling."""
     return RecordOut(
         lastModtimestamp=row.stamp_s,
         signalType=TYPE_OF[Kind(row.kind)],
         hashValue=f"https://{row.url}" if row.kind == Kind.URL else row.value,
         hashStatus=status,
         caseNumbers=cases,
-        CSPFeedbacks=said,
+        CSPFeedbacks=feedback,
     )
 
 
 def _tags(row: _Row, *, hub: UUID) -> list[str]:
-    """What the shape has no place for, in words of ours. hub: which this is."""
+    """Return tags for the facts that the format has no field for. hub: the id of this hub."""
     return [
         f"signal:{row.uid}",
         *(f"label:{label}" for label in row.labels),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of what was met in one crisis: by provider, by language, over time."""
+"""Read the outcomes of one crisis: by provider, by language, over time."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -17,40 +17,40 @@ from stemtide.protocol.words import Outcome
 
 
 def table(crisis: UUID, *, viewer: Party) -> CountTable:
-    """Outcomes of the signals of a crisis that a party may see.
+    """Return the outcomes of the signals of a crisis that a party may see.
 
-    Coordinating parties see every provider; a provider sees itself and all together; an observer
-    all together.
+    Coordinating parties see every provider; a provider sees itself and the total; an observer the
+    total.
     """
-    met = Sighting.objects.filter(visible(viewer, "signal__"), signal__crisis__uid=crisis)
+    sightings = Sighting.objects.filter(visible(viewer, "signal__"), signal__crisis__uid=crisis)
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
-    own = met if viewer.kind in COORDINATING else met.filter(party=viewer)
+    own = sightings if viewer.kind in COORDINATING else sightings.filter(party=viewer)
     return CountTable(
         providers=_by_provider(own),
         languages=_by_language(spans),
-        total=Outcomes(**_sums(met)),
+        total=Outcomes(**_sums(sightings)),
     )
 
 
 def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
-    """How often content of a crisis was met, and is blocked, added up over time, earliest first.
+    """Return the cumulative counts of matched and blocked content of a crisis, earliest first.
 
-    All providers together, of the signals that a party may see.
+    It covers all providers together, and the signals that a party may see.
     """
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
     summed = spans.order_by("ends_at").values_list("ends_at", "outcome").annotate(Sum("count"))
-    seen = blocked = 0
+    matched = blocked = 0
     points = []
-    for at, some in groupby(summed, key=lambda row: row[0]):
-        for _, outcome, count in some:
-            seen += count
+    for at, group in groupby(summed, key=lambda row: row[0]):
+        for _, outcome, count in group:
+            matched += count
             blocked += count if outcome == Outcome.BLOCKED else 0
-        points.append(CurvePoint(at=at, seen=seen, blocked=blocked))
+        points.append(CurvePoint(at=at, seen=matched, blocked=blocked))
     return points
 
 
 def version(crisis: UUID, *, viewer: Party) -> int:
-    """Return a number that is another one whenever table and curve change; cheap to ask for."""
+    """Return a number that changes whenever table or curve change; cheap to compute."""
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
     return weigh(dict(spans.order_by().values_list("outcome").annotate(Sum("count"))))
 
@@ -66,23 +66,24 @@ def counts_at(uids: Iterable[UUID], *, viewer: Party) -> dict[tuple[UUID, Outcom
 
 
 def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts]:
-    """Where outcomes of these signals are counted over time; none for those of no crisis."""
-    found = {}
+    """Return where outcomes of these signals count over time; signals of no crisis are left out."""
+    curves = {}
     for batch in batches(uids):
         rows = Signal.objects.filter(visible(viewer), uid__in=batch, crisis__isnull=False)
-        facts = rows.values_list(
+        columns = rows.values_list(
             "uid", "crisis", "crisis__warned_at", "tlp", "audience", "shared_by"
         )
-        found.update(
-            {uid: CurveFacts(pk, warned, *marks) for uid, pk, warned, *marks in facts}  # type: ignore[arg-type]  # columns as named
+        curves.update(
+            {uid: CurveFacts(pk, warned, *handling) for uid, pk, warned, *handling in columns}  # type: ignore[arg-type]  # columns as named
         )
-    return found
+    return curves
 
 
-def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which decides who learns it
-    """How often agents met content of some signals so far, by party.
+def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which checks access
+    """Return how often agents have met content of these signals, by party.
 
-    by: who counts. What was undone is not counted; an upload that matches two signals counts twice.
+    by: the caller. Reversed outcomes are not counted; an upload that matches two signals counts
+    twice.
     """
     sums: dict[str, int] = {}
     for batch in batches(uids):
@@ -92,30 +93,30 @@ def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # 
     return sums
 
 
-def _by_provider(met: QuerySet[Sighting]) -> list[CountRow]:
-    """One row for each provider, the one that met most first."""
+def _by_provider(sightings: QuerySet[Sighting]) -> list[CountRow]:
+    """Return one row for each provider, highest total first."""
     sums: dict[tuple[str, str], dict[str, int]] = {}
-    rows = met.order_by().values_list("party__name", "party__title", "outcome")
+    rows = sightings.order_by().values_list("party__name", "party__title", "outcome")
     for name, title, outcome, count in rows.annotate(Sum("count")):
         sums.setdefault((name, title), {})[outcome] = count
-    last = dict(met.order_by().values_list("party__name").annotate(Max("last_at")))
-    made = [
+    last = dict(sightings.order_by().values_list("party__name").annotate(Max("last_at")))
+    table_rows = [
         CountRow(name, title, Outcomes(**counts), last[name])
         for (name, title), counts in sums.items()
     ]
-    return sorted(made, key=lambda row: (-row.outcomes.total, row.name))
+    return sorted(table_rows, key=lambda row: (-row.outcomes.total, row.name))
 
 
 def _by_language(spans: QuerySet[SightingSpan]) -> list[CountRow]:
-    """One row for each language, the most frequent first; "" for what nobody said."""
+    """Return one row for each language, most frequent first; "" where none was reported."""
     sums: dict[str, dict[str, int]] = {}
     rows = spans.order_by().values_list("language", "outcome")
     for language, outcome, count in rows.annotate(Sum("count")):
         sums.setdefault(language, {})[outcome] = count
-    made = [CountRow(tag, tag, Outcomes(**counts)) for tag, counts in sums.items()]
-    return sorted(made, key=lambda row: (not row.name, -row.outcomes.total, row.name))
+    table_rows = [CountRow(tag, tag, Outcomes(**counts)) for tag, counts in sums.items()]
+    return sorted(table_rows, key=lambda row: (not row.name, -row.outcomes.total, row.name))
 
 
-def _sums(met: QuerySet[Sighting]) -> dict[str, int]:
-    """Outcomes of some sightings, summed."""
-    return dict(met.order_by().values_list("outcome").annotate(Sum("count")))
+def _sums(sightings: QuerySet[Sighting]) -> dict[str, int]:
+    """Return the sum of sightings for each outcome."""
+    return dict(sightings.order_by().values_list("outcome").annotate(Sum("count")))

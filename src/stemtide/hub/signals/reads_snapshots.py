@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All live signals of a party at one moment, for the files that are made of them."""
+"""Read all live signals of a party in one consistent state, for snapshot files."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from stemtide.protocol.words import Opinion, PartyKind, SignalState
 _CHUNK = 2000
 
 _BEGIN = {
-    "sqlite": "BEGIN DEFERRED",  # reads what was committed when it first looks; holds up no writer
+    "sqlite": "BEGIN DEFERRED",  # snapshot of the first read; blocks no writer
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 }
 
@@ -38,7 +38,7 @@ class Drop(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some signals as JSON lines. first: the position of the first of them."""
+    """Several signals as JSON lines. first: the position of the first signal."""
 
     lines: bytes
     first: int
@@ -46,12 +46,12 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a party saw at one moment.
+    """The state that a party's snapshot was read in.
 
-    position: the feed's. history: of the feed there.
-    view: a digest of what the party may see beside what moves the feed.
-    tlp, pap: the strictest marks of its live signals; None where there are none.
-    drops: what no longer matches, lowest position first; oldest: those after it are all here.
+    position: of the feed. history: of the feed at that position.
+    view: a digest of the other facts that decide which lines the party sees (see view()).
+    tlp, pap: the strictest marks of its live signals; None if there are none.
+    drops: signals that no longer match, lowest position first; oldest: all after it are included.
     """
 
     hub: UUID
@@ -66,33 +66,33 @@ class Moment:
 
 
 def view(*, viewer: Party, exercise: bool) -> str:
-    """What decides over a party's lines and moves no signal in the feed, as 32 digits.
+    """Return 32 hex digits that identify everything else that decides over a party's lines.
 
-    Its kind, the crises that it may see, and of other parties than providers their own disputes,
-    which tell no agent anything.
+    Included are facts that move no signal in the feed: the party's kind, the crises that it may
+    see, and, except for providers, its own disputes, which are not sent to agents.
     """
-    seen = crises.seen(viewer=viewer)
-    rooms = "all" if seen is None else sorted(map(str, seen))
+    visible_crises = crises.seen(viewer=viewer)
+    rooms = "all" if visible_crises is None else sorted(map(str, visible_crises))
     disputes: object = ()
     if viewer.kind != PartyKind.PROVIDER:
-        said = OpinionRow.objects.filter(party=viewer, opinion=Opinion.DISPUTE)
-        disputes = sorted(said.aggregate(Count("pk"), Max("given_at")).items())
-    told = repr((viewer.pk, viewer.name, viewer.kind, exercise, rooms, disputes))
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+        own_disputes = OpinionRow.objects.filter(party=viewer, opinion=Opinion.DISPUTE)
+        disputes = sorted(own_disputes.aggregate(Count("pk"), Max("given_at")).items())
+    state = repr((viewer.pk, viewer.name, viewer.kind, exercise, rooms, disputes))
+    return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
 def read_moment(
     *, viewer: Party, exercise: bool, most_drops: int, take: Callable[[Piece], None]
 ) -> Moment:
-    """Hand all live signals of a party over in pieces, lowest position first, as of one moment.
+    """Pass all live signals of a party to take, in pieces, lowest position first, from one state.
 
-    Writers go on meanwhile and are not seen. take must be quick and must not wait for anybody: the
-    database keeps what it was until the last piece is read.
+    Concurrent writes go on and are not seen. take must be quick and must not block: the database
+    keeps old row versions until the last piece is read.
     """
     with _one_moment():
         heads = ledger.heads()
         history = ledger.history(heads.positions, by=viewer.ref)
-        seen = view(viewer=viewer, exercise=exercise)
+        view_digest = view(viewer=viewer, exercise=exercise)
         count, marks = 0, _Marks()
         for rows in _live(viewer, exercise=exercise):
             marks.note(rows)
@@ -104,7 +104,7 @@ def read_moment(
         hub=heads.hub,
         position=heads.positions,
         history=history,
-        view=seen,
+        view=view_digest,
         signals=count,
         tlp=marks.tlp,
         pap=marks.pap,
@@ -127,17 +127,17 @@ class _Marks:
 
     @property
     def tlp(self) -> Tlp | None:
-        """Tlp is written strictest first."""
-        return next((one for one in Tlp if one.value in self._tlps), None)
+        """Return the strictest TLP (Tlp lists the strictest first)."""
+        return next((tlp for tlp in Tlp if tlp.value in self._tlps), None)
 
     @property
     def pap(self) -> Pap | None:
-        """Pap is written strictest first."""
-        return next((one for one in Pap if one.value in self._paps), None)
+        """Return the strictest PAP (Pap lists the strictest first)."""
+        return next((pap for pap in Pap if pap.value in self._paps), None)
 
 
 def _live(viewer: Party, *, exercise: bool) -> Iterator[list[Any]]:
-    """Live signals by position, as they travel, some at a time; long values are still digests."""
+    """Yield live signals by position in wire names, in chunks; long values are still digests."""
     live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
     after = -1
     while True:
@@ -150,17 +150,17 @@ def _live(viewer: Party, *, exercise: bool) -> Iterator[list[Any]]:
 
 
 def _drops(viewer: Party, *, exercise: bool, most: int) -> tuple[list[Drop], int]:
-    """The latest signals that no longer match, and the position after which none is missing."""
-    gone = feed_rows(viewer, exercise=exercise).exclude(state=SignalState.LIVE)
-    rows = list(gone.order_by("-position").values_list("position", "uid", "state")[: most + 1])
+    """Return the latest signals that no longer match, and the position they are complete from."""
+    ended = feed_rows(viewer, exercise=exercise).exclude(state=SignalState.LIVE)
+    rows = list(ended.order_by("-position").values_list("position", "uid", "state")[: most + 1])
     oldest = rows[most][0] if len(rows) > most else 0
     return [Drop(at, str(uid), state) for at, uid, state in reversed(rows[:most])], oldest
 
 
 @contextmanager
 def _one_moment() -> Iterator[None]:
-    """Let everything read within see the same state of the database."""
-    if connection.in_atomic_block:  # it is one already, or belongs to a test
+    """Let all reads within the block see the same state of the database."""
+    if connection.in_atomic_block:  # nested, or in a test
         yield
         return
     with connection.cursor() as cursor:
@@ -168,5 +168,5 @@ def _one_moment() -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(DatabaseError):  # the first error is the one to tell
+            with suppress(DatabaseError):  # report the first error
                 cursor.execute("ROLLBACK")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reads of this room hand to doors, where the protocol has no message for it."""
+"""Read models of this room, for results that have no message in the protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,14 +38,14 @@ _WIRE_NAMES = {
     "shared_at": "shared_at",
     "expires_at": "expires_at",
 }
-"""Columns of a feed entry, with their names on the wire; only a tombstone tells its state."""
+"""Columns of a feed entry with their wire names; only a tombstone includes its state."""
 
 WIRE = tuple(_WIRE_NAMES)
 NAMES = tuple(_WIRE_NAMES.values())
 
 
 class Seen(NamedTuple):
-    """A signal that a party may see: its row's number, its mark, its crisis if any, and its age."""
+    """A signal that a party may see: primary key, exercise mark, crisis, and time of sharing."""
 
     pk: int
     exercise: bool
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The highest position among changes with one handling: who must be woken for it."""
+    """The highest position among changes with one handling, which decides who is notified."""
 
     position: int
     shared_by: str
@@ -66,7 +66,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How many uploads that matched have each outcome now. reversed: let through again."""
+    """How many matching uploads have each outcome now. reversed: let through again."""
 
     blocked: int = 0
     held: int = 0
@@ -75,7 +75,7 @@ class Outcomes:
 
     @property
     def total(self) -> int:
-        """All matches: each upload counts once, at its present outcome."""
+        """Return the number of matches: each upload counts once, at its present outcome."""
         return self.blocked + self.held + self.logged + self.reversed
 
 
@@ -158,9 +158,9 @@ class Cluster:
     key:      the id of its first signal.
     variants: the live ones first, then the latest first.  members: the ids of all.
     kinds, states: how many signals of each.
-    severity: the worst of the live ones; labels: of them; tlp, pap: the strictest of all.
+    severity: the highest of the live ones; labels: of them; tlp, pap: the strictest of all.
     audience: the parties that any of them names as its only recipients.
-    drawing:  a PDQ value to draw; "" where no picture is in it.
+    drawing:  a PDQ value to draw; "" if there is no picture.
     """
 
     key: UUID
@@ -181,7 +181,7 @@ class Cluster:
 
     @property
     def is_live(self) -> bool:
-        """Whether any of it still matches."""
+        """Whether any of its signals still matches."""
         return SignalState.LIVE in self.states
 
 
@@ -201,15 +201,15 @@ class SightingRow:
 
 
 def weigh(sums: Mapping[str, int]) -> int:
-    """Return one number for sums by outcome, which is another one where an upload moved."""
+    """Return one number for sums by outcome that changes when an upload moves between outcomes."""
     return sum(sums.get(outcome, 0) * weight for weight, outcome in enumerate(Outcome, start=1))
 
 
 def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRow:
-    """One piece of content from its signals, latest first."""
+    """Build one piece of content from its signals, latest first."""
     latest = group[0]
     live = any(row.state == SignalState.LIVE for row in group)
-    each = [counts.get(row.pk, Outcomes()) for row in group]
+    counts_by_signal = [counts.get(row.pk, Outcomes()) for row in group]
     return BoardRow(
         key=str(latest.content.uid if latest.content else latest.uid),
         position=latest.position,
@@ -233,13 +233,16 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         crisis=latest.crisis.uid if latest.crisis else None,
         signals=[_board_signal(row) for row in group],
         outcomes=Outcomes(
-            **{word: sum(getattr(one, word) for one in each) for word in Outcome},
+            **{
+                word: sum(getattr(counts_of_signal, word) for counts_of_signal in counts_by_signal)
+                for word in Outcome
+            },
         ),
     )
 
 
 def _board_signal(row: Signal) -> BoardSignal:
-    """One signal of a piece of content from its row."""
+    """Return one signal of a piece of content."""
     return BoardSignal(
         id=row.uid,
         kind=Kind(row.kind),
@@ -254,7 +257,7 @@ def _board_signal(row: Signal) -> BoardSignal:
 
 @dataclass(frozen=True, slots=True)
 class CurveFacts:
-    """Where outcomes of a signal are counted over time. crisis, shared_by: primary keys."""
+    """The curve that outcomes of a signal count in. crisis, shared_by: primary keys."""
 
     crisis: int
     warned_at: datetime
@@ -265,7 +268,7 @@ class CurveFacts:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """How often matching content was met until a moment, and how often it was blocked."""
+    """Cumulated counts up to a time: matching content met, and blocked."""
 
     at: datetime
     seen: int
@@ -284,7 +287,7 @@ class CountRow:
 
 @dataclass(frozen=True, slots=True)
 class CountTable:
-    """Outcomes of a crisis. providers: those that the viewer may see one by one."""
+    """Outcomes of a crisis. providers: those that the viewer may see individually."""
 
     providers: list[CountRow]
     languages: list[CountRow]

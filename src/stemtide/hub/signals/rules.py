@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may share, withdraw, judge and report, and when; what makes two shares the same."""
+"""Rules for signals: who may share, withdraw, judge and report, and when two shares are equal."""
 
 import hashlib
 import secrets
@@ -60,7 +60,7 @@ _DAY_S = 86_400
 
 
 class BulkRefusedError(RefusalError):
-    """A bulk holds bad rows, so nothing of it was stored. errors: every one of them."""
+    """A bulk has bad rows, so nothing of it was stored. errors: all of them."""
 
     def __init__(self, errors: Sequence[RowError]) -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class BulkRefusedError(RefusalError):
 
 
 class Facts(NamedTuple):
-    """What a sharer says of a value. Saying it again is the same share only if all are equal."""
+    """The facts that a sharer gives about a value. Shares are equal only if all facts are equal."""
 
     quality: int | None
     within_bits: int | None
@@ -91,11 +91,11 @@ class Facts(NamedTuple):
 
 
 _said = attrgetter(*Facts._fields)
-"""What facts_of reads of a body."""
+"""Reads from a body the fields that facts_of uses."""
 
 
 def facts_of(body: SignalIn) -> Facts:
-    """What a sharer says, with sets in one order."""
+    """Return the facts in a message, with sets sorted."""
     return Facts(
         quality=body.quality,
         within_bits=body.within_bits,
@@ -117,9 +117,9 @@ def facts_of(body: SignalIn) -> Facts:
 
 @dataclass(slots=True)
 class Draft:
-    """A row of a share that is right by itself.
+    """A row of a share that is valid by itself.
 
-    value: as the signal's row holds it. long: the value itself where the row holds its digest.
+    value: as the signal's row holds it. long: the full value if the row holds only its digest.
     position: 0 until it is placed in the feed. is_new: whether the party did not share it before.
     """
 
@@ -135,23 +135,23 @@ class Draft:
 
     @property
     def key(self) -> tuple[str, str, bool]:
-        """What a party shares once: kind, value, exercise."""
+        """Return the key that a party shares once: kind, value, exercise."""
         return (self.body.kind, self.value, self.body.exercise)
 
 
 def acts(drafts: Iterable[Draft]) -> list[list[Draft]]:
-    """Drafts by exercise mark and crisis, real ones first: each part is one act and one entry."""
+    """Group drafts by exercise mark and crisis, real ones first: each group is one ledger entry."""
     parts: dict[tuple[bool, UUID | None], list[Draft]] = {}
-    for draft in sorted(drafts, key=lambda one: one.body.exercise):
+    for draft in sorted(drafts, key=lambda draft: draft.body.exercise):
         parts.setdefault((draft.body.exercise, draft.body.crisis), []).append(draft)
     return list(parts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class CrisisFacts:
-    """What the rules must know of the crisis that a signal names.
+    """The facts about a signal's crisis that the rules need.
 
-    is_open: it takes signals now. in_room: the sharer takes part in it.
+    is_open: it accepts signals now. in_room: the sharer takes part in it.
     """
 
     is_open: bool
@@ -161,7 +161,7 @@ class CrisisFacts:
 
 @dataclass(frozen=True, slots=True)
 class SignalFacts:
-    """What the rules must know of a signal that is there. ended_at: when it was withdrawn."""
+    """Facts of a stored signal that the rules need. ended_at: of its withdrawal or expiry."""
 
     state: SignalState
     shared_by: str
@@ -169,15 +169,15 @@ class SignalFacts:
 
 
 def check_share(*, kind: PartyKind) -> None:
-    """Observers watch; everyone else shares."""
+    """Refuse a share by an observer."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers do not share signals: pass it to an authority or agency")
 
 
 def check_signal(body: SignalIn, *, now: datetime) -> None:
-    """A signal must be able to match, now, and not what everybody has.
+    """Refuse a signal that cannot match, that has expired, or that would match common content.
 
-    raises: InvalidError naming the field and what to share instead.
+    raises: InvalidError naming the field and a better value.
     """
     if body.kind is not Kind.URL or _is_digest(body.value.lower()):
         value = bytes.fromhex(body.value)
@@ -188,31 +188,31 @@ def check_signal(body: SignalIn, *, now: datetime) -> None:
 
 
 def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
-    """Refuse long values that would take a party over its share of the hub's disk for a day.
+    """Refuse long values that would take a party over its daily share of the hub's disk.
 
-    spent_bytes: those of today, the ones at hand included. raises: TooManyError.
+    spent_bytes: those of today, including the new ones. raises: TooManyError.
     """
-    into = now.astimezone(UTC)
-    into_s = into.hour * 3600 + into.minute * 60 + into.second
+    now_utc = now.astimezone(UTC)
+    since_midnight_s = now_utc.hour * 3600 + now_utc.minute * 60 + now_utc.second
     if spent_bytes > most:
         raise TooManyError(
             "your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
             " values today, and {most:,} are taken in a day: share digests, or go on after"
             " midnight UTC, or ask whoever runs the hub for more",
-            retry_after_s=_DAY_S - into_s,
+            retry_after_s=_DAY_S - since_midnight_s,
             spent_bytes=spent_bytes,
             most=most,
         )
 
 
 def check_way(via: Iterable[UUID], *, hub: UUID) -> None:
-    """What came through this hub is here, or was: it does not begin anew."""
+    """Refuse a signal that has come through this hub before, so that it does not loop."""
     if hub in via:
         raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
 
 
 def check_crisis(facts: CrisisFacts | None, *, crisis: UUID, exercise: bool) -> None:
-    """A signal joins a crisis that is there for its sharer, open, and as real as itself."""
+    """Refuse a crisis that the sharer does not take part in, that is closed, or of another mark."""
     if facts is None:
         raise InvalidError(
             "crisis",
@@ -226,14 +226,14 @@ def check_crisis(facts: CrisisFacts | None, *, crisis: UUID, exercise: bool) -> 
     if not facts.is_open:
         raise InvalidError("crisis", "is closed and takes no more signals: leave it out")
     if facts.exercise is not exercise:
-        what = "an exercise" if facts.exercise else "real"
+        crisis_mark = "an exercise" if facts.exercise else "real"
         raise InvalidError(
-            "exercise", "the crisis is {what} and the signal is not: make both so", what=what
+            "exercise", "the crisis is {what} and the signal is not: make both so", what=crisis_mark
         )
 
 
 def check_same(facts: Facts, before: Facts) -> None:
-    """A value is shared once by a party: again only with the same facts."""
+    """Refuse to share a value again with other facts."""
     if facts == before:
         return
     fields = [
@@ -246,9 +246,9 @@ def check_same(facts: Facts, before: Facts) -> None:
     )
 
 
-def check_audience(names: Iterable[str], *, known: Iterable[str]) -> None:
-    """An audience names parties that are there: a misspelt one would leave somebody out."""
-    if unknown := sorted(set(names) - set(known)):
+def check_audience(names: Iterable[str], *, existing: Iterable[str]) -> None:
+    """Refuse an audience that names an unknown party: a misspelt name would leave somebody out."""
+    if unknown := sorted(set(names) - set(existing)):
         raise InvalidError(
             "audience",
             "there is no party {unknown!r}: see the list of parties",
@@ -257,7 +257,7 @@ def check_audience(names: Iterable[str], *, known: Iterable[str]) -> None:
 
 
 def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
-    """Who shared a signal takes it back, or an agency does; once."""
+    """Refuse a withdrawal by any party but the sharer or an agency, or of an ended signal."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
         raise NotAllowedError(
             "only {shared_by}, who shared this signal, or an agency withdraws it: dispute it"
@@ -268,7 +268,7 @@ def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
 
 
 def check_tell(facts: SignalFacts, *, name: str) -> None:
-    """Only who shared a signal tells it again, while it is live."""
+    """Refuse a new description by any party other than the sharer, or of an ended signal."""
     if name != facts.shared_by:
         raise NotAllowedError(
             "only {shared_by}, who shared this signal, describes it anew", shared_by=facts.shared_by
@@ -277,7 +277,7 @@ def check_tell(facts: SignalFacts, *, name: str) -> None:
 
 
 def check_live(facts: SignalFacts) -> None:
-    """What no longer matches is not changed."""
+    """Refuse to change a signal that no longer matches."""
     if facts.state is not SignalState.LIVE:
         when = f" at {facts.ended_at:%Y-%m-%d %H:%M:%S} UTC" if facts.ended_at else ""
         word = "was withdrawn" if facts.state is SignalState.WITHDRAWN else "expired"
@@ -287,20 +287,20 @@ def check_live(facts: SignalFacts) -> None:
 
 
 def check_opine(facts: SignalFacts, *, kind: PartyKind) -> None:
-    """Everyone who may see a live signal says what they think of it, except observers."""
+    """Refuse opinions of observers, and opinions about signals that have ended."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers give no opinions: tell the party that shared the signal")
     check_live(facts)
 
 
 def check_report(*, kind: PartyKind) -> None:
-    """Outcomes come from those that see uploads."""
+    """Refuse outcome reports of parties that are not providers."""
     if kind is not PartyKind.PROVIDER:
         raise NotAllowedError("only providers report outcomes: use a provider's key")
 
 
 def span_of(moment: datetime, *, since: datetime) -> tuple[datetime, int]:
-    """The span of time that an outcome is counted in: when it ends, and its minutes.
+    """Return the end and the length in minutes of the time span that an outcome counts in.
 
     Five minutes in the first day of a crisis, when every quarter of an hour matters; then hours.
     """
@@ -311,24 +311,24 @@ def span_of(moment: datetime, *, since: datetime) -> tuple[datetime, int]:
 
 
 def pack_audience(names: Iterable[str]) -> str:
-    """An audience as it is stored: "|a|b|", "" where none are named."""
+    """Return an audience in its stored form: "|a|b|"; "" if it names no party."""
     ordered = sorted(set(names))
     return f"|{'|'.join(ordered)}|" if ordered else ""
 
 
 def unpack_audience(packed: str) -> frozenset[str]:
-    """An audience as it is spoken of."""
+    """Return the party names in a stored audience."""
     return frozenset(packed.strip("|").split("|")) if packed else frozenset()
 
 
 def read_rows(
     bodies: Sequence[SignalIn | RowError], *, errors: list[RowError], now: datetime
 ) -> Iterator[Draft]:
-    """Drafts of the rows that are right by themselves; errors takes the others.
+    """Yield drafts of the rows that are valid by themselves; append the others to errors.
 
-    Rows that say the same have the same facts, made once: those of a bulk mostly do.
+    Rows with the same content share one Facts object, which most rows of a bulk do.
     """
-    said: dict[tuple[object, ...], Facts] = {}
+    facts_cache: dict[tuple[object, ...], Facts] = {}
     for row, body in enumerate(bodies):
         if isinstance(body, RowError):
             errors.append(body)
@@ -339,26 +339,28 @@ def read_rows(
         except InvalidError as error:
             errors.append(RowError(row=row, field=error.field, message=error.message))
         else:
-            facts = said.get(what := _said(body)) or said.setdefault(what, facts_of(body))
+            facts = facts_cache.get(cache_key := _said(body)) or facts_cache.setdefault(
+                cache_key, facts_of(body)
+            )
             uid = uuid_at(now)
             yield Draft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
 
 
 def uuid_at(now: datetime) -> UUID:
-    """An id nobody can guess, in the order of time, so that a database adds it at one end.
+    """Return an unguessable id that sorts by time, so that a database appends it to its index.
 
     source: RFC 9562 section 5.7 (UUIDv7: 48 bits of milliseconds, 74 random bits).
     """
     milliseconds = int(now.timestamp() * 1000)
     fixed = milliseconds << 80 | 0x7 << 76 | 0b10 << 62
-    chance = secrets.randbits(74)
-    return UUID(int=fixed | chance >> 62 << 64 | chance & (1 << 62) - 1)
+    random_bits = secrets.randbits(74)
+    return UUID(int=fixed | random_bits >> 62 << 64 | random_bits & (1 << 62) - 1)
 
 
 def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
-    """A signal's value as its row holds it, its canonical address and its long value if any.
+    """Return a signal's value as stored, its canonical address, and its long value if it has one.
 
-    raises: InvalidError for what is no address, or would cover what many people publish.
+    raises: InvalidError for an invalid address, or one that would cover many publishers.
     """
     if is_long(body.kind):
         long = bytes.fromhex(body.value)
@@ -380,7 +382,7 @@ def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
 
 
 def _reach(body: SignalIn) -> Reach:
-    """What a URL signal covers: one address, unless it says more."""
+    """Return the reach of a URL signal: a single address by default."""
     return Reach[body.reach.name] if body.reach else Reach.ADDRESS
 
 

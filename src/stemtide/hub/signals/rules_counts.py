@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules for the counts that providers report: how many uploads a report can stand for."""
+"""Rules for the counts that providers report: how many uploads a report can plausibly contain."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ _UNKNOWN = "there is no such signal that your party may see: drop it"
 
 
 def refused(
-    rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, Seen], now: datetime
+    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, Seen], now: datetime
 ) -> dict[UUID, str]:
-    """Return the signals whose rows are not counted, and why.
+    """Return the signals whose rows are not counted, with the reason.
 
     All rows of a signal are refused together: agents settle rows by signal, and would send rows
     again that were counted.
@@ -26,12 +26,15 @@ def refused(
     for row in rows:
         groups[row.signal].append(row)
     why = {}
-    for uid, some in groups.items():
-        signal = seen.get(uid)
+    for uid, signal_rows in groups.items():
+        signal = signals.get(uid)
         if signal is None:
             why[uid] = _UNKNOWN
             continue
-        count, most = sum(row.count for row in some), most_of(some, since=signal.shared_at, now=now)
+        count, most = (
+            sum(row.count for row in signal_rows),
+            most_of(signal_rows, since=signal.shared_at, now=now),
+        )
         if count > most:
             why[uid] = (
                 f"the rows of this signal count {count:,} uploads, and for the time that they span"
@@ -41,7 +44,7 @@ def refused(
 
 
 def most_of(rows: Sequence[OutcomeRow], *, since: datetime, now: datetime) -> int:
-    """Return how many uploads the rows of a signal can stand for together.
+    """Return the highest plausible number of uploads that the rows of a signal stand for together.
 
     Each minute of the clock that a row touches allows MOST_A_MINUTE, once for all rows.
 
@@ -62,24 +65,24 @@ def most_of(rows: Sequence[OutcomeRow], *, since: datetime, now: datetime) -> in
 def parted(
     rows: Iterable[OutcomeRow], *, lookups: Iterable[Lookups]
 ) -> tuple[list[OutcomeRow], list[tuple[OutcomeRow, int]]]:
-    """Part rows from those that add more uploads than were looked up, each with the look-ups.
+    """Split rows into plausible ones and outliers, which add more uploads than were looked up.
 
-    Rows that move uploads add none. Of spans that the agent does not name nothing is known: a row
-    that touches one is no outlier.
+    Each outlier comes with the number of look-ups. Rows that move uploads add none. Rows that touch
+    a span for which the agent reported no look-ups are never outliers.
     """
     counts = {_bucket(lookup.begins_at): lookup.count for lookup in lookups}
-    good, outliers = [], []
+    plausible, outliers = [], []
     for row in rows:
         most = _looked_up(row, counts=counts)
         if most is None or row.count <= most:
-            good.append(row)
+            plausible.append(row)
         else:
             outliers.append((row, most))
-    return good, outliers
+    return plausible, outliers
 
 
 def _looked_up(row: OutcomeRow, *, counts: Mapping[int, int]) -> int | None:
-    """Return how many look-ups there were in the spans of a row; None where nothing bounds it."""
+    """Return the number of look-ups in the spans of a row; None if nothing limits the row."""
     first, last = _bucket(row.first_at), _bucket(row.last_at)
     if row.was is not None or row.outcome is Outcome.REVERSED or last - first >= len(counts):
         return None
@@ -88,7 +91,7 @@ def _looked_up(row: OutcomeRow, *, counts: Mapping[int, int]) -> int | None:
 
 
 def check_judge(*, kind: PartyKind, name: str, shared_by: str) -> None:
-    """Allow the agency, whose sums are everybody's, and the signal's sharer, who always sees it."""
+    """Refuse a decision on an outlier by any party but an agency or the sharer of the signal."""
     if kind is not PartyKind.AGENCY and name != shared_by:
         raise NotAllowedError(
             "whether these uploads count is decided by the agency or by the party that shared the"

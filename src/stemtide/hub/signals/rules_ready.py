@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows to share that were read before the turn to write: reading them takes longest."""
+"""Rows of a share that are parsed before the write lock is taken, because parsing takes longest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from stemtide.protocol.signals import RowError, SignalIn
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Rows that were read, and wait for their turn. count: of all; errors: of those not taken."""
+    """Parsed rows of a share. count: of all rows; errors: of the rows that are invalid."""
 
     count: int
     drafts: tuple[Draft, ...]
@@ -19,28 +19,28 @@ class Ready:
 
     @classmethod
     def of(cls, drafts: Sequence[Draft]) -> "Ready":
-        """Some of the rows that were read, numbered anew."""
-        rows = tuple(replace(one, row=row) for row, one in enumerate(drafts))
+        """Return a selection of drafts, with new row numbers."""
+        rows = tuple(replace(draft, row=row) for row, draft in enumerate(drafts))
         return cls(len(rows), rows, ())
 
 
 def read(bodies: Sequence[SignalIn | RowError], *, now: datetime) -> Ready:
-    """Read rows, each by itself, to share them with writes.share_ready.
+    """Parse rows, each by itself, to share them with writes.share_ready.
 
-    It takes the time, and needs no turn: who opens a transaction reads before it.
+    This takes most of the time and needs no lock: call it before opening the transaction.
     """
     errors: list[RowError] = []
     drafts = tuple(read_rows(bodies, errors=errors, now=now))
     return Ready(len(bodies), drafts, tuple(errors))
 
 
-def together(some: Sequence[Ready]) -> Ready:
-    """Several as one, in their order; rows are numbered anew."""
+def together(parts: Sequence[Ready]) -> Ready:
+    """Join several sets of rows in their order, with new row numbers."""
     drafts: list[Draft] = []
     errors: list[RowError] = []
     count = 0
-    for one in some:
-        drafts += [replace(draft, row=count + draft.row) for draft in one.drafts]
-        errors += [error.model_copy(update={"row": count + error.row}) for error in one.errors]
-        count += one.count
+    for part in parts:
+        drafts += [replace(draft, row=count + draft.row) for draft in part.drafts]
+        errors += [error.model_copy(update={"row": count + error.row}) for error in part.errors]
+        count += part.count
     return Ready(count, tuple(drafts), tuple(errors))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQL for many rows at once, inside the transaction of a write: far faster than row by row."""
+"""Bulk SQL for signals, within the transaction of a write: far faster than row by row."""
 
 import hashlib
 from collections import Counter
@@ -25,9 +25,9 @@ _FIELDS: dict[str, Any] = {
     if not field.primary_key
 }
 _OF_EACH = ("uid", "position", "value", "url")
-"""Columns that differ from row to row; what the others hold, many rows of a bulk repeat."""
+"""Columns that differ from row to row; many rows of a bulk share the values of the others."""
 _VALUES_IN_A_STATEMENT = 30_000
-"""What SQLite takes since 3.32. source: SQLite, Implementation Limits, section 9."""
+"""Most parameters of a statement in SQLite. source: SQLite, Implementation Limits, section 9."""
 _OF_MANY = tuple(name for name in _FIELDS if name not in _OF_EACH)
 
 _LIVE_VALUES = (
@@ -71,18 +71,23 @@ def insert(
     drafts = list(drafts)
     for_all = _of_all(by=by, now=now)
     labels, dates = cache(partial(_prepared, "labels")), cache(partial(_prepared, "expires_at"))
-    said: dict[tuple[object, ...], tuple[object, ...]] = {}
+    shared_columns: dict[tuple[object, ...], tuple[object, ...]] = {}
     keys = [_said(draft) for draft in drafts]
-    for what, draft in zip(keys, drafts, strict=True):
-        if what not in said:
+    for share_key, draft in zip(keys, drafts, strict=True):
+        if share_key not in shared_columns:
             row = for_all | _of_many(draft)
             row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
             row["content_id"] = items[draft.facts.content]
             row["crisis_id"] = crises[draft.facts.crisis]
-            said[what] = tuple([row[name] for name in _OF_MANY])
-    # What is NULL in all rows is left out: SQLite's driver looks long for how to bind that.
-    kept = [any(one is not None for one in column) for column in zip(*said.values(), strict=True)]
-    said = {what: tuple(compress(row, kept)) for what, row in said.items()}
+            shared_columns[share_key] = tuple([row[name] for name in _OF_MANY])
+    # Omit columns that are NULL in all rows: binding None is slow in sqlite3.
+    has_values = [
+        any(value is not None for value in column)
+        for column in zip(*shared_columns.values(), strict=True)
+    ]
+    shared_columns = {
+        share_key: tuple(compress(row, has_values)) for share_key, row in shared_columns.items()
+    }
     is_native = connection.features.has_native_uuid_field
     rows = [
         (
@@ -90,15 +95,15 @@ def insert(
             draft.position,
             draft.value,
             draft.url,
-            *said[what],
+            *shared_columns[share_key],
         )
-        for what, draft in zip(keys, drafts, strict=True)
+        for share_key, draft in zip(keys, drafts, strict=True)
     ]
-    _add([*_OF_EACH, *compress(_OF_MANY, kept)], rows)
+    _add([*_OF_EACH, *compress(_OF_MANY, has_values)], rows)
 
 
 def _of_all(*, by: Party, now: datetime) -> dict[str, object]:
-    """Columns of new signals by name, prepared, that are the same in a whole share."""
+    """Return the prepared columns that are the same for all new signals of a share."""
     columns = {
         "state": SignalState.LIVE.value,
         "is_disputed": False,
@@ -113,12 +118,12 @@ def _of_all(*, by: Party, now: datetime) -> dict[str, object]:
 
 
 def _said(draft: Draft) -> tuple[object, ...]:
-    """What two drafts of a share have in common where all columns but _OF_EACH are the same."""
+    """Return the key of drafts that have the same values in all columns except _OF_EACH."""
     return (draft.facts, draft.body.kind, draft.body.exercise, draft.body.via)
 
 
 def _of_many(draft: Draft) -> dict[str, object]:
-    """Columns of a new signal by name that are the same where _said is, and its facts."""
+    """Return the columns of a new signal that are the same for drafts with the same _said key."""
     return draft.facts._asdict() | {
         "kind": draft.body.kind.value,
         "exercise": _prepared("exercise", draft.body.exercise),
@@ -127,7 +132,7 @@ def _of_many(draft: Draft) -> dict[str, object]:
 
 
 def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Store rows of signals in the way that is fastest for the database."""
+    """Insert rows of signals in the fastest way that the database has."""
     into = f"signals_signal ({', '.join(columns)})"
     if connection.vendor == "postgresql" and len(rows) > 1:
         with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
@@ -135,24 +140,24 @@ def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
                 copy.write_row(row)
         return
     # Many rows in each statement: after every statement other threads of this process may take
-    # Python's lock, for which this one would wait while it holds the turn to write.
-    marks = f"({', '.join(['%s'] * len(columns))})"
+    # Python's lock, for which this one would wait while it holds the write lock.
+    placeholders = f"({', '.join(['%s'] * len(columns))})"
     at_once = max(1, _VALUES_IN_A_STATEMENT // len(columns))
     groups = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
     for size, same in groupby(groups, key=len):
-        every = ", ".join([marks] * size)
+        all_placeholders = ", ".join([placeholders] * size)
         values = [list(chain.from_iterable(group)) for group in same]
-        _run_many(f"INSERT INTO {into} VALUES {every}", values)  # noqa: S608  # our own column names
+        _run_many(f"INSERT INTO {into} VALUES {all_placeholders}", values)  # noqa: S608  # our own column names
 
 
-def add_sightings(rows: Iterable[CountChange], *, seen: Mapping[UUID, Seen], by: Party) -> None:
+def add_sightings(rows: Iterable[CountChange], *, signals: Mapping[UUID, Seen], by: Party) -> None:
     """Add counts to a party's sightings, widening their span of time."""
     adapt = connection.ops.adapt_datetimefield_value
     _run_many(
         _ADD_SIGHTING,
         [
             (
-                seen[row.signal].pk,
+                signals[row.signal].pk,
                 by.pk,
                 row.outcome.value,
                 row.count,
@@ -165,41 +170,47 @@ def add_sightings(rows: Iterable[CountChange], *, seen: Mapping[UUID, Seen], by:
 
 
 def live_values(values: Iterable[str], *, by: Party) -> list[str]:
-    """Those of these values that a party shares live. Of most shares none: so it is asked first."""
-    found = []
+    """Return those of these values that a party shares live.
+
+    Most shares have none, so this cheap query comes first.
+    """
+    live = []
     with connection.cursor() as cursor:
         for batch in batches(values):
-            marks = ", ".join(["%s"] * len(batch))
-            # The state stands in the text, so that the index of live signals is seen to fit.
-            cursor.execute(_LIVE_VALUES.format(marks=marks), [by.pk, *batch])
-            found += [value for (value,) in cursor.fetchall()]
-    return list(dict.fromkeys(found))
+            placeholders = ", ".join(["%s"] * len(batch))
+            # The state is a literal, so that the planner sees that the partial index applies.
+            cursor.execute(_LIVE_VALUES.format(marks=placeholders), [by.pk, *batch])
+            live += [value for (value,) in cursor.fetchall()]
+    return list(dict.fromkeys(live))
 
 
 def live_with(kind: str, values: Iterable[str]) -> list[int]:
-    """Primary keys of live signals of a kind that have one of these values, whoever shares them."""
-    found = []
+    """Return the primary keys of live signals of a kind with one of these values, of any party."""
+    pks = []
     with connection.cursor() as cursor:
         for batch in batches(values):
-            marks = ", ".join(["%s"] * len(batch))
-            cursor.execute(_LIVE_WITH.format(marks=marks), [kind, *batch])
-            found += [pk for (pk,) in cursor.fetchall()]
-    return found
+            placeholders = ", ".join(["%s"] * len(batch))
+            cursor.execute(_LIVE_WITH.format(marks=placeholders), [kind, *batch])
+            pks += [pk for (pk,) in cursor.fetchall()]
+    return pks
 
 
 def withdrawn_with(values: Iterable[str]) -> list[int]:
-    """Primary keys of withdrawn signals that have one of these values, whoever shared them."""
-    found = []
+    """Return the primary keys of withdrawn signals with one of these values, of any party."""
+    pks = []
     with connection.cursor() as cursor:
         for batch in batches(values):
-            marks = ", ".join(["%s"] * len(batch))
-            cursor.execute(_WITHDRAWN_WITH.format(marks=marks), list(batch))
-            found += [pk for (pk,) in cursor.fetchall()]
-    return found
+            placeholders = ", ".join(["%s"] * len(batch))
+            cursor.execute(_WITHDRAWN_WITH.format(marks=placeholders), list(batch))
+            pks += [pk for (pk,) in cursor.fetchall()]
+    return pks
 
 
 def stamp(now: datetime) -> int:
-    """The stamp of what changes now, for a write that has its turn: no lower than any before."""
+    """Return the stamp for a change made now, never lower than earlier ones.
+
+    Call it while holding the write lock.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_LAST_STAMP)
         return max(int(now.timestamp()), int(cursor.fetchone()[0]))
@@ -212,7 +223,7 @@ def add_spans(
     by: Party,
     now: datetime,
 ) -> None:
-    """Add counts to the spans of time of the crises whose signals were met.
+    """Add counts to the time spans of the crises whose signals were met.
 
     A report from a machine whose clock runs ahead counts as of now: nothing is met in the future.
     """
@@ -224,20 +235,20 @@ def add_spans(
             continue
         ends_at, minutes = span_of(min(row.last_at, now), since=curve.warned_at)
         handling = handling_of(curve)
-        what = (curve.crisis, adapt(ends_at), minutes, handling, by.pk, row.outcome.value)
-        marks = (curve.tlp, curve.audience, curve.shared_by)
-        sums[*what, (row.language or "").lower(), *marks] += row.count
+        span_key = (curve.crisis, adapt(ends_at), minutes, handling, by.pk, row.outcome.value)
+        handling_columns = (curve.tlp, curve.audience, curve.shared_by)
+        sums[*span_key, (row.language or "").lower(), *handling_columns] += row.count
     _run_many(_ADD_SPAN, [(*key, count) for key, count in sums.items()])
 
 
 def handling_of(curve: CurveFacts) -> str:
     """Return the digest under which signals that the same parties may see are counted."""
-    marks = f"{curve.tlp}\n{curve.audience}\n{curve.shared_by}"
-    return hashlib.sha256(marks.encode()).hexdigest()
+    handling = f"{curve.tlp}\n{curve.audience}\n{curve.shared_by}"
+    return hashlib.sha256(handling.encode()).hexdigest()
 
 
 def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -> None:
-    """Give signals a state, a stamp, and consecutive feed positions from first on."""
+    """Set the state and stamp of signals, and consecutive feed positions from first on."""
     at_s = stamp(now)
     _run_many(
         "UPDATE signals_signal SET state = %s, stamp_s = %s, position = %s WHERE id = %s",
@@ -246,15 +257,15 @@ def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -
 
 
 def _prepared(name: str, value: object) -> object:
-    """A value of a signal's column as this database's driver takes it."""
+    """Return a column's value in the form that the database driver takes."""
     prepared = _FIELDS[name].get_db_prep_save(value, connection)
-    # SQLite keeps a claim as a number, and its driver looks long for how to bind one.
-    is_claim = isinstance(prepared, bool) and connection.vendor == "sqlite"
-    return int(prepared) if is_claim else prepared
+    # Convert bools: the lookup of an adapter for bool is slow in sqlite3.
+    is_sqlite_bool = isinstance(prepared, bool) and connection.vendor == "sqlite"
+    return int(prepared) if is_sqlite_bool else prepared
 
 
 def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run one statement with each of many rows of values."""
+    """Run one statement with each row of values."""
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(statement, rows)

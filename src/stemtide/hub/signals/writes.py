@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of signals: share, withdraw, judge, expire; outcomes are counted beside it."""
+"""Write signals: share, withdraw, give opinions, expire."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 Turn = Callable[[], AbstractContextManager[None]]
-"""Opens a transaction in which somebody has the turn to write."""
+"""Opens a transaction that holds the write lock."""
 
 EXPIRE_AT_ONCE = 1000
 """Signals that one transaction of expire_due changes, so that other writers get their turn."""
@@ -55,7 +55,7 @@ EXPIRE_AT_ONCE = 1000
 def share(
     body: SignalIn, *, by: Party, now: datetime, actor_ref: str | None = None
 ) -> SharedSignal:
-    """Share one signal. Sharing it again with the same facts gives the one that is there.
+    """Share one signal. Sharing it again with the same facts returns the existing one.
 
     raises: NotAllowedError for observers; InvalidError naming the field; TooManyError.
     """
@@ -81,9 +81,9 @@ def share_many(
     partial: bool = False,
     actor_ref: str | None = None,
 ) -> BulkOut:
-    """Share many signals in one act: all, or none, or with partial the good ones.
+    """Share many signals at once: all or none; with partial, all valid ones.
 
-    bodies: in the order sent; a RowError stands for a row that could not even be read.
+    bodies: in the order sent; a RowError marks a row that could not be parsed.
 
     raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
@@ -101,10 +101,10 @@ def share_ready(
     actor_ref: str | None = None,
     turn: Turn | None = None,
 ) -> BulkOut:
-    """Share many signals as share_many does, from rows that were read before. Once.
+    """Share signals as share_many does, from rows that were parsed before.
 
-    turn: opens the transaction. With one, rows are also checked before it is opened, so that a bulk
-    that is refused holds up nobody; what changed in the meantime is checked again inside.
+    turn: opens the transaction. If given, rows are also checked before it opens, so that a refused
+    bulk blocks nobody; concurrent changes are checked again inside.
 
     raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
@@ -122,10 +122,10 @@ def _share(
     is_bulk: bool,
     turn: Turn | None = None,
 ) -> BulkOut:
-    """Share what was read, in numbered steps, in one transaction.
+    """Share parsed rows in one transaction, in numbered steps.
 
-    1. With a turn, check the rows before it.  2. Wait for the turn, and check them against what is
-    there.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
+    1. With a turn, check the rows before it.  2. Wait for the lock, and check them against existing
+    signals.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
     """
     rules.check_share(kind=PartyKind(by.kind))
     plan = None
@@ -145,7 +145,7 @@ def _share(
 
 
 def _check_plan(plan: Plan, *, partial: bool) -> None:
-    """Refuse the whole of a bulk that has bad rows, unless partial. raises: BulkRefusedError."""
+    """Refuse a bulk that has bad rows, unless partial. raises: BulkRefusedError."""
     if plan.errors and not partial:
         raise BulkRefusedError(sorted(plan.errors, key=lambda error: error.row))
 
@@ -153,17 +153,17 @@ def _check_plan(plan: Plan, *, partial: bool) -> None:
 def _tell_bulk(
     rows: int, *, new: list[Draft], placed: dict[int, Draft], errors: list[RowError]
 ) -> BulkOut:
-    """What became of a bulk, row by row."""
+    """Return the result of a bulk, row by row."""
     signals: list[SharedSignal | None] = [None] * rows
-    for row, at in placed.items():
-        created = row == at.row and at.is_new
-        signals[row] = SharedSignal(id=at.uid, position=at.position, created=created)
+    for row, draft in placed.items():
+        created = row == draft.row and draft.is_new
+        signals[row] = SharedSignal(id=draft.uid, position=draft.position, created=created)
     return BulkOut(
         created=len(new),
         existing=len(placed) - len(new),
         refused=rows - len(placed),
         signals=signals,
-        errors=sorted(errors, key=lambda one: one.row),
+        errors=sorted(errors, key=lambda error: error.row),
     )
 
 
@@ -176,7 +176,7 @@ def _place(
     through: str | None,
     is_bulk: bool,
 ) -> None:
-    """Give drafts of one mark and crisis their positions, store them, and record the act."""
+    """Give drafts of one mark and crisis their positions, store them, and append to the ledger."""
     first = ledger.take_positions(len(drafts), now=now)
     for position, draft in enumerate(drafts, start=first):
         draft.position = position
@@ -208,16 +208,16 @@ def _place(
 def _content_items(
     uids: set[UUID], *, exercise: bool, by: Party, now: datetime
 ) -> dict[UUID | None, int | None]:
-    """Primary keys of content items, made where they are not there yet."""
-    found: dict[UUID | None, int | None] = {None: None}
-    found.update(reads.content_items(uids, exercise=exercise, by=by).items())
-    made = ContentItem.objects.bulk_create(
+    """Return the primary keys of content items, creating those that do not exist."""
+    pks: dict[UUID | None, int | None] = {None: None}
+    pks.update(reads.content_items(uids, exercise=exercise, by=by).items())
+    created = ContentItem.objects.bulk_create(
         ContentItem(uid=uid, shared_by=by, exercise=exercise, added_at=now)
         for uid in uids
-        if uid not in found
+        if uid not in pks
     )
-    found.update((item.uid, item.pk) for item in made)
-    return found
+    pks.update((item.uid, item.pk) for item in created)
+    return pks
 
 
 @transaction.atomic
@@ -230,9 +230,9 @@ def withdraw(
     actor_ref: str | None = None,
     role: Role | None = None,
 ) -> SignalOut:
-    """Take a signal back: it matches nothing any more, and the feed says so to all who had it.
+    """Withdraw a signal: it no longer matches, and the feed tells everyone who received it.
 
-    role: what a person does for the party; None for a machine.
+    role: of the person who acts for the party; None for a machine.
 
     raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
     """
@@ -261,14 +261,14 @@ def opine(
     actor_ref: str | None = None,
     role: Role | None = None,
 ) -> SignalOut:
-    """Say what a party thinks of a signal, in place of what it said before.
+    """Record a party's opinion about a signal; it replaces an earlier one.
 
-    One dispute marks a signal as disputed, which stops automatic action; when the mark comes or
-    goes, the feed says so. A provider's agents are told of its own dispute as well.
+    A single dispute marks a signal as disputed, which stops automatic action. The feed shows when
+    the mark is set or cleared. A provider's agents also learn of its own dispute.
 
-    role: what a person does for the party; None for a machine.
+    role: of the person who acts for the party; None for a machine.
 
-    raises: NotFoundError, NotAllowedError for observers, ConflictError for one no longer live.
+    raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal.
     """
     check_person_may_write(role)
     ledger.take_turn()
@@ -282,10 +282,10 @@ def opine(
     )
     is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
     is_own = body.opinion is Opinion.DISPUTE
-    tells_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
+    affects_own_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
     row.stamp_s = statements.stamp(now)
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
-    if is_disputed is not row.is_disputed or tells_agents:
+    if is_disputed is not row.is_disputed or affects_own_agents:
         row.is_disputed = is_disputed
         row.position = ledger.take_positions(1, now=now)
         detail["position"] = row.position
@@ -302,7 +302,7 @@ def _record(
     detail: dict[str, object],
     through: str | None,
 ) -> SignalOut:
-    """Append to the ledger, and say how the signal stands now."""
+    """Append to the ledger, and return the signal's present state."""
     if through:
         detail["through"] = through
     ledger.append(
@@ -318,9 +318,9 @@ def _record(
 
 
 def expire_due(now: datetime) -> int:
-    """Turn live signals past their time into tombstones; how many.
+    """Turn live signals past their time into tombstones; return how many.
 
-    Batch by batch: each is a transaction with a ledger entry, so that others get their turn.
+    Each batch is its own transaction with a ledger entry, so that other writers are not blocked.
     """
     due = Signal.objects.filter(state=SignalState.LIVE, expires_at__lte=now).order_by()
     count = 0
@@ -336,7 +336,7 @@ def _expire_some(
     marked: QuerySet[Signal], *, exercise: bool, now: datetime, crisis: UUID | None = None
 ) -> int:
     """Expire one batch, of one mark and crisis."""
-    # Another clock may have had its turn before ours: what it expired is due no more.
+    # Another scheduler process may have expired them first.
     pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
     if not pks:
         return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bulks: one at a time for each party, written in parts between which others write."""
+"""Share bulks: one at a time per party, in parts between which other parties can write."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ ROWS_IN_A_PART = 4_000
 """Rows that one transaction of a partial bulk shares: 0.1 s of work."""
 
 AGAIN_AFTER_S = 2
-"""When a bulk that was refused for another one may be sent again: most bulks take less."""
+"""Retry-After for a bulk refused because another is running: most bulks take less time."""
 
 
 @contextmanager
 def one_bulk(by: Party) -> Iterator[None]:
-    """Hold the party's one place for a bulk, in all processes of the hub.
+    """Hold the party's lock for bulks, across all processes of the hub.
 
-    raises: TooManyError where another bulk of the party is being written.
+    raises: TooManyError while another bulk of the party is being written.
     """
     with try_lock(f"bulk-{by.pk}") as is_ours:
         if not is_ours:
@@ -46,10 +46,10 @@ def share_bulk(
     partial: bool = False,
     actor_ref: str | None = None,
 ) -> BulkOut:
-    """Share rows: all of them in one part, or none; with partial the good ones in many parts.
+    """Share rows: all of them in one part, or none; with partial, the valid ones in many parts.
 
-    A partial bulk that broke off is sent again as it was: the rows of the parts that were written
-    are there already, and the others follow. Call it within one_bulk.
+    A partial bulk that broke off can be sent again unchanged: rows that were written exist already,
+    and the others follow. Call this within one_bulk.
 
     raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
@@ -60,14 +60,14 @@ def share_bulk(
         whole = reads_bulk.plan(ready, by=by, now=now)
         long_values.weigh(whole.new, by=by, now=now)
     outs = [
-        writes.share_ready(some, by=by, now=now, partial=True, actor_ref=actor_ref, turn=part)
-        for some in _in_parts(ready)
+        writes.share_ready(ready_part, by=by, now=now, partial=True, actor_ref=actor_ref, turn=part)
+        for ready_part in _in_parts(ready)
     ]
     return _together(outs)
 
 
 def _in_parts(ready: Ready) -> Iterator[Ready]:
-    """The drafts in parts, whose rows keep their numbers; the errors go with the first."""
+    """Yield the drafts in parts that keep their row numbers; the errors go with the first part."""
     errors = ready.errors
     for start in range(0, len(ready.drafts) or 1, ROWS_IN_A_PART):
         yield replace(ready, drafts=ready.drafts[start : start + ROWS_IN_A_PART], errors=errors)
@@ -75,7 +75,7 @@ def _in_parts(ready: Ready) -> Iterator[Ready]:
 
 
 def _together(outs: Sequence[BulkOut]) -> BulkOut:
-    """What became of all parts of a bulk, row by row."""
+    """Return the result of all parts of a bulk, row by row."""
     signals: list[SharedSignal | None] = [None] * len(outs[0].signals)
     for out in outs:
         for row, shared in enumerate(out.signals):

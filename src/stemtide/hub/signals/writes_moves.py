@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moves reported uploads to their present outcome, so that sums are of uploads, not of events.
+"""Move reported uploads to their present outcome, so that sums count uploads, not events.
 
 1 A row without "was" adds uploads.
-2 A row with "was" takes as many away where they counted before. No more than count there move.
-3 An older agent says "reversed" without "was". Those uploads are taken from what is blocked, then
-  from what is held, then from what is logged; what is left over was reversed before.
+2 A row with "was" subtracts as many where they counted before, at most as many as count there.
+3 An older agent reports "reversed" without "was". Those uploads are subtracted from blocked, then
+  from held, then from logged; the remainder was reversed before.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ _Cell = tuple[UUID, Outcome]
 
 
 class _Counts:
-    """What a party's uploads count as while a report is read, and the changes that it makes."""
+    """The counts of a party's uploads while a report is processed, and the changes to them."""
 
     def __init__(self, counts: Mapping[_Cell, int]) -> None:
         self._counts = defaultdict(int, counts)
@@ -44,7 +44,7 @@ class _Counts:
         self.counted += change.count
 
     def move(self, to: CountChange, *, signal: UUID, was: Outcome, is_timed: bool = True) -> int:
-        """Move uploads that count at a signal and outcome, as many as do; return how many."""
+        """Move uploads from a signal and outcome, as many as count there; return the number."""
         number = max(0, min(to.count, self._counts[signal, was]))
         if not number or (signal, was) == (to.signal, to.outcome):
             return 0
@@ -67,15 +67,15 @@ class _Counts:
 def count_rows(
     rows: Iterable[OutcomeRow],
     *,
-    seen: Mapping[UUID, Seen],
+    signals: Mapping[UUID, Seen],
     curves: Mapping[UUID, CurveFacts],
     by: Party,
     now: datetime,
 ) -> tuple[int, dict[str, int]]:
-    """Count rows of a report; return how many uploads changed, and the sums of the changes."""
+    """Count the rows of a report; return how many uploads changed, and the sums of the changes."""
     rows = list(rows)
     moved = {row.was_signal or row.signal for row in rows if _is_move(row)}
-    counts = _Counts(reads_sightings.counts_at(moved & seen.keys(), viewer=by))
+    counts = _Counts(reads_sightings.counts_at(moved & signals.keys(), viewer=by))
     for row in rows:
         if not _is_move(row):
             counts.add(_change(row))
@@ -88,7 +88,7 @@ def count_rows(
             part = replace(_change(row), count=rest)
             rest -= counts.move(part, signal=row.signal, was=was, is_timed=False) if rest else 0
     changes = counts.changes + [change for pair in counts.untimed for change in pair]
-    statements.add_sightings(changes, seen=seen, by=by)
+    statements.add_sightings(changes, signals=signals, by=by)
     statements.add_spans(counts.changes, curves=curves, by=by, now=now)
     for away, to in counts.untimed:
         _move_spans(away, to, curves=curves, by=by)
@@ -101,7 +101,7 @@ def _is_move(row: OutcomeRow) -> bool:
 
 
 def _change(row: OutcomeRow) -> CountChange:
-    """Return the uploads of a row, added where they count now."""
+    """Return the uploads of a row as an addition at their present outcome."""
     return CountChange(row.signal, row.outcome, row.language, row.count, row.first_at, row.last_at)
 
 
@@ -110,7 +110,7 @@ def _move_spans(
 ) -> None:
     """Move uploads to another outcome in the latest spans that have them.
 
-    For rows that say when uploads were let through again, and not when they were met.
+    For rows that give the time of the reversal and not the time of the match.
     """
     curve = curves.get(away.signal)
     if curve is None:

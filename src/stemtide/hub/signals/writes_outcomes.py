@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts outcomes of content that matched, as providers report them."""
+"""Count outcomes of matching content, as providers report them."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -26,14 +26,14 @@ from stemtide.protocol.words import PartyKind
 def report_outcomes(
     body: OutcomeReportIn, *, by: Party, now: datetime, actor_ref: str | None = None
 ) -> OutcomeReportOut:
-    """Count outcomes of content that matched: once for each report, however often it is sent.
+    """Count the outcomes in a report: once for each report, however often it is sent.
 
     An upload counts once, at its present outcome: rows that say so move it (writes_moves).
 
-    Rows on a signal that the party may not see, or with more uploads than can be, are left out and
-    their signal is named (rules_counts); rows with more than was looked up are kept as outliers,
-    which count once somebody says so (writes_outliers); the others count. The ledger gets an entry
-    for each crisis whose signals were seen, so that its timeline has it.
+    Rows on a signal that the party may not see, or with impossibly many uploads, are left out and
+    their signal is named in the reply (rules_counts). Rows with more uploads than look-ups are kept
+    as outliers, which count once a person decides so (writes_outliers). All other rows count. The
+    ledger gets an entry for each crisis whose signals were seen, for its timeline.
 
     raises: NotAllowedError for everyone but providers.
     """
@@ -42,32 +42,32 @@ def report_outcomes(
     if CountedReport.objects.filter(party=by, uid=body.report).exists():
         return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
     named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
-    seen = reads.seen_by_uid(named, viewer=by)
-    refused = rules_counts.refused(body.rows, seen=seen, now=now)
+    signals = reads.seen_by_uid(named, viewer=by)
+    refused = rules_counts.refused(body.rows, signals=signals, now=now)
     believed = [row for row in body.rows if row.signal not in refused]
-    known, outliers = rules_counts.parted(believed, lookups=body.lookups)
-    curves = reads_sightings.curve_facts(seen, viewer=by)
+    plausible, outliers = rules_counts.parted(believed, lookups=body.lookups)
+    curves = reads_sightings.curve_facts(signals, viewer=by)
     groups = {
-        crisis: (rows, *count_rows(rows, seen=seen, curves=curves, by=by, now=now))
-        for crisis, rows in _by_crisis(known, seen=seen).items()
+        crisis: (rows, *count_rows(rows, signals=signals, curves=curves, by=by, now=now))
+        for crisis, rows in _by_crisis(plausible, signals=signals).items()
     }
     counted = sum(number for _, number, _ in groups.values())
     report = CountedReport.objects.create(
         uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
     )
-    set_aside = _set_aside(outliers, seen=seen, report=report)
-    once = {"rejected": len(refused)} | ({"set_aside": set_aside} if outliers else {})
+    set_aside = _set_aside(outliers, signals=signals, report=report)
+    report_detail = {"rejected": len(refused)} | ({"set_aside": set_aside} if outliers else {})
     for crisis, (rows, _, sums) in groups.items():
-        found = [seen[row.signal] for row in rows]
-        detail = {**sums, "signals": len({one.pk for one in found}), **once}
-        once = {"rejected": 0}  # told once, on the first entry of the report
+        reported = [signals[row.signal] for row in rows]
+        detail = {**sums, "signals": len({signal.pk for signal in reported}), **report_detail}
+        report_detail = {"rejected": 0}  # only on the first entry of the report
         ledger.append(
             "outcomes.reported",
             actor=by.ref,
             subject=f"report:{report.uid}",
             now=now,
             detail=detail | ({"through": actor_ref} if actor_ref else {}),
-            exercise=bool(found) and all(one.exercise for one in found),
+            exercise=bool(reported) and all(signal.exercise for signal in reported),
             crisis=crisis,
         )
     return OutcomeReportOut(
@@ -82,13 +82,13 @@ def report_outcomes(
 def _set_aside(
     outliers: Iterable[tuple[OutcomeRow, int]],
     *,
-    seen: Mapping[UUID, Seen],
+    signals: Mapping[UUID, Seen],
     report: CountedReport,
 ) -> int:
-    """Keep rows until somebody decides; return how many uploads they are."""
-    kept = [
+    """Store outliers until somebody decides; return how many uploads they count."""
+    set_aside = [
         Outlier(
-            signal_id=seen[row.signal].pk,
+            signal_id=signals[row.signal].pk,
             party=report.party,
             agent=report.agent,
             outcome=row.outcome.value,
@@ -101,15 +101,15 @@ def _set_aside(
         )
         for row, lookups in outliers
     ]
-    Outlier.objects.bulk_create(kept)
-    return sum(one.count for one in kept)
+    Outlier.objects.bulk_create(set_aside)
+    return sum(outlier.count for outlier in set_aside)
 
 
 def _by_crisis(
-    rows: Iterable[OutcomeRow], *, seen: Mapping[UUID, Seen]
+    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, Seen]
 ) -> dict[UUID | None, list[OutcomeRow]]:
-    """Rows by the crisis of their signals; one group without any where there is no row."""
+    """Group rows by the crisis of their signals; without rows there is one group of no crisis."""
     groups: dict[UUID | None, list[OutcomeRow]] = {}
     for row in rows:
-        groups.setdefault(seen[row.signal].crisis, []).append(row)
+        groups.setdefault(signals[row.signal].crisis, []).append(row)
     return groups or {None: []}

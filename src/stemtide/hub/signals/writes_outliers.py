@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets uploads of an outlier count, or leaves them out; the decision can be changed."""
+"""Decide whether the uploads of an outlier count; the decision can be changed."""
 
 from datetime import datetime
 from uuid import UUID
@@ -26,9 +26,9 @@ def judge(
     actor_ref: str | None = None,
     role: Role | None = None,
 ) -> OutlierOut:
-    """Decide whether an outlier counts, in place of what was decided before.
+    """Decide whether an outlier counts; this replaces an earlier decision.
 
-    role: what a person does for the party; None for a machine.
+    role: of the person who acts for the party; None for a machine.
 
     raises: NotFoundError; NotAllowedError for all but the agency and the sharer of the signal.
     """
@@ -68,26 +68,26 @@ def judge(
 
 
 def _taken_away(row: Outlier) -> list[tuple[Outcome, int]]:
-    """Return what to take from each outcome: from its own first, as uploads may have moved on."""
+    """Return the counts to subtract, from its own outcome first, as uploads may have moved."""
     counts = reads_sightings.counts_at([row.signal.uid], viewer=row.party)
-    rest, taken = row.count, []
-    for outcome in sorted(Outcome, key=lambda one: one != row.outcome):
+    rest, subtractions = row.count, []
+    for outcome in sorted(Outcome, key=lambda candidate: candidate != row.outcome):
         number = max(0, min(rest, counts.get((row.signal.uid, outcome), 0)))
         rest -= number
         if number:
-            taken.append((outcome, -number))
-    return taken
+            subtractions.append((outcome, -number))
+    return subtractions
 
 
 def _count(row: Outlier, numbers: list[tuple[Outcome, int]]) -> None:
-    """Add uploads to the sums where the row would have, or take them away."""
+    """Add uploads to the sums, or subtract them, as if the row had been counted in its report."""
     signal = row.signal
     changes = [
         CountChange(signal.uid, outcome, row.language or None, number, row.first_at, row.last_at)
         for outcome, number in numbers
     ]
     crisis = signal.crisis.uid if signal.crisis else None
-    seen = {signal.uid: Seen(signal.pk, signal.exercise, crisis, signal.shared_at)}
-    statements.add_sightings(changes, seen=seen, by=row.party)
-    curves = reads_sightings.curve_facts(seen, viewer=signal.shared_by)
+    signals = {signal.uid: Seen(signal.pk, signal.exercise, crisis, signal.shared_at)}
+    statements.add_sightings(changes, signals=signals, by=row.party)
+    curves = reads_sightings.curve_facts(signals, viewer=signal.shared_by)
     statements.add_spans(changes, curves=curves, by=row.party, now=row.received_at)

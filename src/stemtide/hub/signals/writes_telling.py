@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells a signal again: what is beside its facts changed, or it joins a crisis."""
+"""Republish a signal: its surroundings changed, or it joins a crisis."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,9 +15,10 @@ from stemtide.hub.signals.reads_bulk import Surroundings
 
 @transaction.atomic
 def tell_again(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
-    """Move a signal up in the feed, as its sharer describes it anew; its position then.
+    """Move a signal up in the feed after its sharer described it anew; return its position.
 
-    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for one not live.
+    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
+    signal.
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by)
@@ -38,12 +39,12 @@ def tell_again(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
 
 @transaction.atomic
 def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: str) -> int:
-    """Bring a signal into a crisis, under the rules of a share into it; its position then.
+    """Add a signal to a crisis, under the rules of sharing into it; return its position.
 
-    Who may see the signal stays as it is: its marks hold in the crisis as well.
+    Who may see the signal does not change: its marks apply in the crisis as well.
 
-    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for one that is not
-            live or is in another crisis, InvalidError for a crisis that does not take it.
+    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError if the signal has
+            ended or is in another crisis, InvalidError for a crisis that does not accept it.
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by)
