@@ -136,8 +136,8 @@ def test_two_clocks_take_each_delivery_once(committed_world):
     [(1, 7.5, 15), (2, 15, 30), (3, 30, 60), (6, 240, 480), (7, 300, 600), (99, 300, 600)],
 )
 def test_waits_double_to_a_cap_and_are_spread_over_their_upper_half(attempts, least_s, most_s):
-    assert rules.wait_after(attempts, chance=0).total_seconds() == least_s
-    assert most_s * 0.99 < rules.wait_after(attempts, chance=0.999).total_seconds() < most_s
+    assert rules.wait_after(attempts, jitter=0).total_seconds() == least_s
+    assert most_s * 0.99 < rules.wait_after(attempts, jitter=0.999).total_seconds() < most_s
 
 
 @pytest.mark.parametrize(("asked_s", "wait_s"), [(600, 600), (1, 11.25)], ids=["longer", "shorter"])
@@ -257,7 +257,7 @@ def test_who_resolves_the_dead_letters_of_a_provider(world, who, role, error):
 
 def test_only_an_agency_may_resolve_what_is_not_its_own():
     with pytest.raises(NotAllowedError, match="ask one"):
-        rules.check_resolve(kind=PartyKind.AUTHORITY, role=Role.DUTY_OFFICER, own=False)
+        rules.check_resolve(kind=PartyKind.AUTHORITY, role=Role.DUTY_OFFICER, is_own=False)
 
 
 def test_a_dead_letter_is_told_to_its_party_and_to_agencies_at_the_desk_alone(world):

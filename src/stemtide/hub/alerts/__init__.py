@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling people: alerts, how each was delivered, who answered, and the contact drill."""
+"""Alerts to parties: deliveries, acknowledgements and contact drills."""

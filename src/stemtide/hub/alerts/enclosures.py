@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes out with an alert about a request: the request as JSON, and papers under the seal.
+"""Build the attachments of an alert about a request: the request as JSON, and sealed documents.
 
-It is made in the thread that sends, outside every transaction: a paper takes half a second. The
-page of a link gives out the same.
+This runs in the sending thread, outside every transaction: a document takes half a second. The page
+behind a link serves the same files.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ from stemtide.protocol.referrals import ReferralOut
 _ENCLOSER = "clock"
 
 MOST_IN_ONE = 500
-"""Referrals of one batch that travel with its alert; the others are fetched."""
+"""Referrals of a batch that are sent with its alert; receivers fetch the others."""
 
 _JSON, _PDF, _SIGNATURE = "application/json", "application/pdf", "application/pkcs7-signature"
 _CSV = "text/csv"
@@ -50,17 +50,17 @@ _LASTING = {
     *("id", "reference", "sender", "provider", "url", "content_type", "language", "ideology"),
     *("labels", "terms", "reason", "sent_at", "exercise"),
 }
-"""What a referral says as long as it is there, whatever becomes of it."""
+"""Fields of a referral that never change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an alert carries. name: of its files; draws: makes the paper, where there is one.
+    """The request that an alert carries. name: of its files; draws: renders the document, if any.
 
-    keeps:   makes what it says as bytes that stay the same whatever becomes of it, for proof.
-    is_drawn: whether the paper goes out with the mail.
-    lists:   makes the same as CSV, of what is many.
-    notes:   what is to be known at once, in the language that is active.
+    keeps:   returns its lasting content as bytes that never change, for proof.
+    is_drawn: whether the document goes out with the mail.
+    lists:   returns a batch as CSV.
+    notes:   key facts to show at once, in the active language.
     """
 
     name: str
@@ -73,53 +73,53 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what it says, in hex."""
+        """Return the SHA-256 of its lasting content, in hex."""
         return hashlib.sha256(self.keeps()).hexdigest()
 
 
 def enclose(parcel: Parcel) -> Parcel:
-    """The same parcel, with what it is about. A mail gets files, a webhook JSON, the page nothing.
+    """Return the parcel with its request. A mail gets files, a webhook JSON, the page nothing.
 
     raises: SealFileError.
     """
     if parcel.channel is Channel.PAGE:
         return parcel
     with translation.override(parcel.language):
-        made = request_of(parcel)
-        if made is None:
+        enclosure = request_of(parcel)
+        if enclosure is None:
             return parcel
         if parcel.channel is Channel.WEBHOOK:
-            return replace(parcel, request=made.request)
-        files = _files(made, parcel)
-    return replace(parcel, request=made.request, files=files, notes=made.notes)
+            return replace(parcel, request=enclosure.request)
+        files = _files(enclosure, parcel)
+    return replace(parcel, request=enclosure.request, files=files, notes=enclosure.notes)
 
 
 def request_of(parcel: Parcel) -> Request | None:
-    """The request that an alert is about; None where it is none, or its party sees it no more."""
-    find = _ABOUT.get(parcel.subject.partition(":")[0])
-    if find is None:
+    """Return the request of an alert; None if it has none, or its party may no longer see it."""
+    build = _ABOUT.get(parcel.subject.partition(":")[0])
+    if build is None:
         return None
     try:
-        return find(parcel, parties.party_named(parcel.party, by=_ENCLOSER))
+        return build(parcel, parties.party_named(parcel.party, by=_ENCLOSER))
     except NotFoundError:  # the alert alone goes out
         return None
 
 
-def _files(made: Request, parcel: Parcel) -> tuple[Enclosed, ...]:
-    """The files of a mail: JSON with its signature, and the paper under the seal."""
-    content = json.dumps(made.request, ensure_ascii=False, indent=2).encode()
-    files = list(signed(f"{made.name}.json", content, parcel=parcel))
-    if made.draws is not None and made.is_drawn:
-        files.append(paper(made, parcel=parcel))
-    if made.lists is not None:
-        files += signed(f"{made.name}.csv", made.lists(), parcel=parcel, media_type=_CSV)
+def _files(request: Request, parcel: Parcel) -> tuple[Enclosed, ...]:
+    """Return the files of a mail: JSON with its signature, and the sealed document."""
+    content = json.dumps(request.request, ensure_ascii=False, indent=2).encode()
+    files = list(signed(f"{request.name}.json", content, parcel=parcel))
+    if request.draws is not None and request.is_drawn:
+        files.append(paper(request, parcel=parcel))
+    if request.lists is not None:
+        files += signed(f"{request.name}.csv", request.lists(), parcel=parcel, media_type=_CSV)
     return tuple(files)
 
 
 def signed(
     name: str, content: bytes, *, parcel: Parcel, media_type: str = _JSON
 ) -> tuple[Enclosed, Enclosed]:
-    """A file, and the signature on it. raises: SealFileError."""
+    """Return a file and its signature. raises: SealFileError."""
     signature = own.signed(content, now=parcel.now)
     return (
         Enclosed(name, content, media_type),
@@ -127,79 +127,81 @@ def signed(
     )
 
 
-def paper(made: Request, *, parcel: Parcel) -> Enclosed:
-    """The paper of a request that has one, under the seal. raises: SealFileError."""
-    if made.draws is None:
+def paper(request: Request, *, parcel: Parcel) -> Enclosed:
+    """Return the sealed document of a request that has one. raises: SealFileError."""
+    if request.draws is None:
         raise ValueError("this request has no paper")
-    pdf = own.sealed(made.draws(), reason=made.name, now=parcel.now)
-    return Enclosed(f"{made.name}.pdf", pdf, _PDF)
+    pdf = own.sealed(request.draws(), reason=request.name, now=parcel.now)
+    return Enclosed(f"{request.name}.pdf", pdf, _PDF)
 
 
 def _order(parcel: Parcel, party: Party) -> Request | None:
-    """A removal order: Annex I; or what was answered to it: Annex II or III."""
-    found = orders.order(_uid(parcel), viewer=party, now=parcel.now)
-    language = found.language if found.language[:2] in LANGUAGES else parcel.language
-    name, values, annex = found.reference, found.annex, "tco-annex-1"
-    if parcel.kind in {"order_executed", "order_suspended"} and found.answers:
-        latest = found.answers[-1]
-        row = orders.find(found.id, viewer=party)
+    """Build the request for a removal order: Annex I, or the answer to it, Annex II or III."""
+    order = orders.order(_uid(parcel), viewer=party, now=parcel.now)
+    language = order.language if order.language[:2] in LANGUAGES else parcel.language
+    name, values, annex = order.reference, order.annex, "tco-annex-1"
+    if parcel.kind in {"order_executed", "order_suspended"} and order.answers:
+        latest = order.answers[-1]
+        row = orders.find(order.id, viewer=party)
         values = orders.answer_head(row, viewer=party) | latest.values
         annex, language = latest.form, parcel.language
-        name = f"{found.reference}-{annex.removeprefix('tco-')}"
+        name = f"{order.reference}-{annex.removeprefix('tco-')}"
 
     def make(write: Callable[..., bytes]) -> bytes:
         return write(
             form(annex),
             values,
             language=language,
-            reference=found.reference,
-            is_exercise=found.exercise,
+            reference=order.reference,
+            is_exercise=order.exercise,
         )
 
-    is_addressee = found.addressee == party.name
+    is_addressee = order.addressee == party.name
     return Request(
         name,
-        _plain(found),
+        _plain(order),
         lambda: make(form_json),
         draws=lambda: make(form_pdf),
         is_drawn=parcel.kind in _DRAWN,
-        notes=words_notes.order_notes(found) if is_addressee else words_notes.copy_notes(found),
+        notes=words_notes.order_notes(order) if is_addressee else words_notes.copy_notes(order),
     )
 
 
 def _information(parcel: Parcel, party: Party) -> Request | None:
-    """What a provider is told before its first order."""
-    known = orders.informations(viewer=party)
-    found = next((one for one in known if one.id == _uid(parcel)), None)
-    if found is None:
+    """Build the request for the information that a provider gets before its first order."""
+    informations = orders.informations(viewer=party)
+    information = next(
+        (candidate for candidate in informations if candidate.id == _uid(parcel)), None
+    )
+    if information is None:
         return None
     return Request(
         "information",
-        _plain(found),
-        lambda: found.model_dump_json(indent=2).encode(),
-        draws=lambda: information_pdf(found, titles=_titles(party), language=parcel.language),
-        notes=(words_notes.ask_note(*_sender(found.sent_by, party=party, parcel=parcel)),),
+        _plain(information),
+        lambda: information.model_dump_json(indent=2).encode(),
+        draws=lambda: information_pdf(information, titles=_titles(party), language=parcel.language),
+        notes=(words_notes.ask_note(*_sender(information.sent_by, party=party, parcel=parcel)),),
     )
 
 
 def _referral(parcel: Parcel, party: Party) -> Request | None:
-    """A referral, to its provider alone."""
-    found = referrals.referral(_uid(parcel), viewer=party)
-    if found.provider != party.name:
+    """Build the request for a referral, for its provider alone."""
+    referral = referrals.referral(_uid(parcel), viewer=party)
+    if referral.provider != party.name:
         return None
-    asked = _sender(found.sender, party=party, parcel=parcel)
+    sender = _sender(referral.sender, party=party, parcel=parcel)
     return Request(
-        found.reference,
-        _plain(found),
-        lambda: found.model_dump_json(include=_LASTING, indent=2).encode(),
-        draws=lambda: _letter(found, party=party, language=parcel.language),
+        referral.reference,
+        _plain(referral),
+        lambda: referral.model_dump_json(include=_LASTING, indent=2).encode(),
+        draws=lambda: _letter(referral, party=party, language=parcel.language),
         is_drawn=parcel.kind in _DRAWN,
-        notes=words_notes.referral_notes(*asked),
+        notes=words_notes.referral_notes(*sender),
     )
 
 
 def _batch(parcel: Parcel, party: Party) -> Request | None:
-    """The referrals of a batch to one provider: as JSON alone, for nobody reads 2,000 letters."""
+    """Build the request for the referrals of a batch to one provider, as JSON and CSV only."""
     uid = _uid(parcel)
     filters = referrals.Filters(batch=uid, provider=party.name)
     page = referrals.referrals(viewer=party, filters=filters, limit=MOST_IN_ONE)
@@ -209,56 +211,61 @@ def _batch(parcel: Parcel, party: Party) -> Request | None:
     @cache
     def lasting() -> list[dict[str, object]]:
         whole = referrals_of(uid, party=party)
-        return [one.model_dump(mode="json", include=_LASTING) for one in whole]
+        return [referral.model_dump(mode="json", include=_LASTING) for referral in whole]
 
-    asked = _sender(page.referrals[0].sender, party=party, parcel=parcel)
+    sender = _sender(page.referrals[0].sender, party=party, parcel=parcel)
     return Request(
         "referrals",
         {"batch": str(uid), **_plain(page)},
         lambda: json.dumps({"batch": str(uid), "referrals": lasting()}, indent=2).encode(),
-        lists=lambda: to_csv([_cells(one) for one in lasting()]).encode("utf-8-sig"),
-        notes=words_notes.referral_notes(*asked),
+        lists=lambda: to_csv([_cells(row) for row in lasting()]).encode("utf-8-sig"),
+        notes=words_notes.referral_notes(*sender),
     )
 
 
 def referrals_of(batch: UUID, *, party: Party) -> list[ReferralOut]:
-    """All referrals of a batch that went to a party, in the order of their references."""
-    filters, found, after, more = referrals.Filters(batch=batch, provider=party.name), [], 0, True
+    """Return all referrals of a batch to a party, in the order of their references."""
+    filters, collected, after, more = (
+        referrals.Filters(batch=batch, provider=party.name),
+        [],
+        0,
+        True,
+    )
     while more:
         page = referrals.referrals(
             viewer=party, filters=filters, after=after, limit=referrals.MAX_PAGE
         )
-        found += page.referrals
+        collected += page.referrals
         after, more = page.next, page.more
-    return found
+    return collected
 
 
-def _cells(said: Mapping[str, object]) -> dict[str, object]:
-    """A referral as a row of a table that people open."""
-    labels = said["labels"]
+def _cells(referral: Mapping[str, object]) -> dict[str, object]:
+    """Return a referral as a row of a table that people open."""
+    labels = referral["labels"]
     names = ("reference", "sent_at", "url", "content_type", "language", "terms", "reason")
-    told = {name: "" if said[name] is None else str(said[name]) for name in names}
-    return {**told, "labels": " ".join(map(str, labels)) if isinstance(labels, list) else ""}
+    cells = {name: "" if referral[name] is None else str(referral[name]) for name in names}
+    return {**cells, "labels": " ".join(map(str, labels)) if isinstance(labels, list) else ""}
 
 
 def _sender(name: str, *, party: Party, parcel: Parcel) -> tuple[str, ...]:
-    """Who sent a request, and the first place where its addressee may reach them now."""
+    """Return the title of a request's sender, and the first address where it can be reached now."""
     sender = parties.party_named(name, by=_ENCLOSER)
     steps = contacts.ladder(sender, viewer=party, now=parcel.now)
     reached = (steps[0].contact.address,) if steps else ()
     return (sender.title, *reached)
 
 
-def _letter(found: ReferralOut, *, party: Party, language: str) -> bytes:
-    """A referral on paper."""
-    return referral_pdf(found, titles=_titles(party), said=said_plainly, language=language)
+def _letter(referral: ReferralOut, *, party: Party, language: str) -> bytes:
+    """Return a referral as a PDF letter."""
+    return referral_pdf(referral, titles=_titles(party), said=said_plainly, language=language)
 
 
 _DRAWN = {
     *("order", "order_copy", "order_resumed", "order_executed", "order_suspended"),
     *("referral", "referral_explained"),
 }
-"""Alerts whose mail brings the paper; of the others it lies behind the link."""
+"""Alerts whose mail includes the document; for others it is behind the link."""
 
 _ABOUT: Mapping[str, Callable[[Parcel, Party], Request | None]] = {
     "order": _order,
@@ -266,19 +273,19 @@ _ABOUT: Mapping[str, Callable[[Parcel, Party], Request | None]] = {
     "referral": _referral,
     "batch": _batch,
 }
-"""What is enclosed, by what stands before the colon of an alert's subject."""
+"""Builders of requests, by the type of an alert's subject."""
 
 
 def _uid(parcel: Parcel) -> UUID:
-    """The id of what a parcel is about."""
+    """Return the id of a parcel's subject."""
     return UUID(parcel.subject.partition(":")[2])
 
 
 def _plain(message: BaseModel) -> dict[str, object]:
-    """A message as the API says it."""
+    """Return a message in API format."""
     return dict(message.model_dump(mode="json"))
 
 
 def _titles(party: Party) -> dict[str, str]:
-    """Parties' titles by name."""
-    return {one.name: one.title for one in parties.parties(viewer=party)}
+    """Return parties' titles by name."""
+    return {other.name: other.title for other in parties.parties(viewer=party)}

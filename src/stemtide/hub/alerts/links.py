@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links that acknowledge without signing in: signed, expiring, good for one alert."""
+"""Signed, expiring links that acknowledge one alert without signing in."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,21 +14,21 @@ _signer = signing.Signer(salt="stemtide.alerts.receipt")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a token stands for, whether or not it still opens anything."""
+    """The content of a link's token, whether or not it has expired."""
 
     delivery: UUID
     ends_at: datetime
 
 
 def make(delivery: UUID, *, until: datetime) -> str:
-    """The token of a delivery's link. until: the moment from which it opens nothing."""
+    """Return the token for a delivery's link. until: when it expires."""
     return _signer.sign_object([delivery.hex, int(until.timestamp())])
 
 
 def opened(token: str) -> Link:
-    """What a token says that this hub has made, also once it has expired.
+    """Return the content of a token of this hub, even if it has expired.
 
-    raises: NotFoundError for one that this hub never made.
+    raises: NotFoundError if this hub never made it.
     """
     try:
         name, until = _signer.unsign_object(token)
@@ -38,9 +38,9 @@ def opened(token: str) -> Link:
 
 
 def read(token: str, *, now: datetime) -> UUID:
-    """The delivery that a token stands for.
+    """Return the delivery of a valid token.
 
-    raises: NotFoundError, the same for one that is wrong and one that has expired.
+    raises: NotFoundError, the same for a wrong token and an expired one.
     """
     link = opened(token)
     if link.ends_at <= now:
@@ -49,7 +49,7 @@ def read(token: str, *, now: datetime) -> UUID:
 
 
 def _unknown() -> NotFoundError:
-    """What is said of every link that opens nothing."""
+    """Return the error for every link that is not valid."""
     return NotFoundError(
         "this link is not known here, or no longer: sign in at the desk and acknowledge there"
     )

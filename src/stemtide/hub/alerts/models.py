@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alerts, their deliveries and receipts, drills, and how far the ledger was read."""
+"""Alerts, their deliveries and receipts, drills, and the position in the ledger."""
 
 from django.db import models
 
@@ -9,7 +9,7 @@ from stemtide.hub.parties.models import ContactPoint, Party, Person
 
 
 class Cursor(models.Model):
-    """The one row that says up to which ledger entry alerts were raised."""
+    """The single row that stores the ledger entry up to which alerts were raised."""
 
     number = models.BigIntegerField(default=0)
 
@@ -18,7 +18,7 @@ class Cursor(models.Model):
 
 
 class Drill(models.Model):
-    """One contact drill: everybody in it is alerted, and the report says who answered when."""
+    """A contact drill: everybody in it is alerted, and the report shows who answered when."""
 
     uid = models.UUIDField(unique=True)
     started_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="drills")
@@ -33,16 +33,16 @@ class Drill(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"drill:{self.uid}"
 
 
 class Alert(models.Model):
-    """One party is told one thing. entry: the ledger entry that it came from, if any.
+    """One alert to one party. entry: the ledger entry that raised it, if any.
 
-    parameters: what its text names, so that every reader reads it in their own language.
-    step: the step of the party's ladder that was asked last, from 0.
-    step_due: when the next step is asked; None where no answer is waited for.
+    parameters: the values in its text, so that every reader sees it in their own language.
+    step: the step of the party's escalation ladder that was reached, from 0.
+    step_due: when the next step is due; None if no answer is expected.
     """
 
     uid = models.UUIDField(unique=True)
@@ -77,17 +77,16 @@ class Alert(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"alert:{self.uid}"
 
 
 class Delivery(models.Model):
-    """One alert on its way through one channel. uid: what receivers know a repeat by.
+    """An alert sent through one channel. uid: the id by which receivers detect repeats.
 
-    point: the party's contact point that it goes to; person: the one person, instead.
-
-    next_at: queued, failed: when it is tried; sending: when another clock may take it over.
-    rank: 0 for the most urgent. proof: what the other side's server said as it took it.
+    point: the party's contact point that it goes to; person: a single recipient, instead.
+    next_at: queued, failed: when it is tried; sending: when another scheduler may take it over.
+    rank: 0 for the most urgent. proof: the reply of the receiver's server when it accepted it.
     """
 
     uid = models.UUIDField(unique=True)
@@ -116,15 +115,15 @@ class Delivery(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"delivery:{self.uid}"
 
 
 class Receipt(models.Model):
-    """Who said that they have the alert; the first to say so counts.
+    """The first acknowledgement of an alert; later ones do not count.
 
-    person: None where a link or a machine answered. delivery: the one that was answered, if any.
-    shown: SHA-256 of the request that lay behind the link, in hex; "" where none did.
+    person: None if a link or a machine answered. delivery: the one that was answered, if any.
+    shown: SHA-256 in hex of the request that was shown behind the link; "" if there was none.
     """
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="receipt")
@@ -140,9 +139,9 @@ class Receipt(models.Model):
 
 
 class SigningKey(models.Model):
-    """A generation of a contact point's signing secret, made by a rotation.
+    """A generation of a contact point's signing secret, created by a rotation.
 
-    The secret itself is derived, never kept. The first generation needs no row.
+    The secret itself is derived and never stored. The first generation needs no row.
     retires_at: until when it still signs beside a later one; None for the latest.
     """
 

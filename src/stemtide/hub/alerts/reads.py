@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of alerts: of a party, and their number."""
+"""Read a party's alerts, and their counts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +22,9 @@ ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """Who acknowledged, when and how. by: a person's address for their own party, else "".
+    """An acknowledgement. by: the person's address if the viewer is of their party, else "".
 
-    shown: SHA-256 of the request that lay behind the link; "" where none did.
+    shown: SHA-256 of the request that was shown behind the link; "" if there was none.
     """
 
     received_at: datetime
@@ -36,7 +36,7 @@ class ReceiptRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One alert, in the language that is active."""
+    """One alert, in the active language."""
 
     uid: UUID
     kind: str
@@ -54,68 +54,68 @@ class AlertRow:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether nobody has acknowledged it yet, and somebody still may."""
+        """Whether it is unacknowledged and still can be acknowledged."""
         return self.state in UNSETTLED
 
     @property
     def signal(self) -> str:
-        """The id of the signal that it is about; "" where it is about something else."""
+        """Return the id of the signal that it is about; "" for other subjects."""
         return self._about("signal")
 
     @property
     def lead(self) -> str:
-        """The id of the lead that it is about; "" where it is about something else."""
+        """Return the id of the lead that it is about; "" for other subjects."""
         return self._about("lead")
 
     @property
     def complaint(self) -> str:
-        """The id of the complaint about a decision of the party's own; "" for all else."""
+        """Return the id of the complaint about the party's own decision; "" for other subjects."""
         return "" if self.kind == "redress_asked" else self._about("complaint")
 
     @property
     def redress(self) -> str:
-        """The id of the complaint because of which the party is asked to look again."""
+        """Return the id of the complaint because of which the party is asked to reconsider."""
         return self._about("complaint") if self.kind == "redress_asked" else ""
 
     @property
     def referral(self) -> str:
-        """The id of the referral that it is about; "" where it is about something else."""
+        """Return the id of the referral that it is about; "" for other subjects."""
         return self._about("referral")
 
     @property
     def batch(self) -> str:
-        """The id of the batch that it is about; "" where it is about something else."""
+        """Return the id of the batch that it is about; "" for other subjects."""
         return self._about("batch")
 
     @property
     def order(self) -> str:
-        """The id of the removal order that it is about; "" where it is about something else."""
+        """Return the id of the removal order that it is about; "" for other subjects."""
         return self._about("order")
 
     @property
     def scrutiny(self) -> str:
-        """The id of the scrutiny whose decision was sent to an agency; "" for all else."""
+        """Return the id of the scrutiny whose decision was sent to an agency; "" for others."""
         return self._about("scrutiny")
 
     @property
     def information(self) -> str:
-        """The id of what a provider was told before a first order; "" for all else."""
+        """Return the id of the information before a first order; "" for other subjects."""
         return self._about("information")
 
     @property
     def recheck(self) -> str:
-        """The id of the re-check that it is about; "" where it is about something else."""
+        """Return the id of the re-check that it is about; "" for other subjects."""
         return self._about("recheck")
 
-    def _about(self, wanted: str) -> str:
-        """The id of its subject, if that is such a thing."""
+    def _about(self, kind: str) -> str:
+        """Return the id of its subject if the subject is of this kind, else ""."""
         thing, _, name = self.subject.partition(":")
-        return name if thing == wanted else ""
+        return name if thing == kind else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many alerts wait for somebody of a party, and how urgent the most urgent is."""
+    """The number of a party's unacknowledged alerts, of the urgent ones, and the latest."""
 
     number: int
     urgent: int
@@ -123,33 +123,31 @@ class Waiting:
 
 
 def alerts(*, viewer: Party, limit: int = ROWS, is_waiting: bool | None = None) -> list[AlertRow]:
-    """A party's alerts: those that wait first, the most urgent of them first, then the latest."""
-    found = _of(viewer)
+    """Return a party's alerts: waiting ones first, the most urgent first, then the latest."""
+    rows = _of(viewer)
     if is_waiting is not None:
-        found = (
-            found.filter(state__in=UNSETTLED) if is_waiting else found.exclude(state__in=UNSETTLED)
-        )
-    return [_row(one) for one in found.order_by("is_settled", "rank", "-created_at", "-pk")[:limit]]
+        rows = rows.filter(state__in=UNSETTLED) if is_waiting else rows.exclude(state__in=UNSETTLED)
+    return [_row(row) for row in rows.order_by("is_settled", "rank", "-created_at", "-pk")[:limit]]
 
 
 def alert(uid: UUID, *, viewer: Party) -> AlertRow:
-    """One alert.
+    """Return one alert.
 
-    raises: NotFoundError, also for one to another party.
+    raises: NotFoundError, also for an alert to another party.
     """
     return _row(find(uid, viewer=viewer))
 
 
 def waiting(*, viewer: Party) -> Waiting:
-    """What the bar of the desk says."""
+    """Return the counts for the desk's header, cached for the request."""
     return once(("waiting", viewer), lambda: _waiting(viewer))
 
 
 def _waiting(viewer: Party) -> Waiting:
-    """The same, from the table."""
-    found = _of(viewer).filter(state__in=UNSETTLED)
-    counts = [one["urgency"] for one in found.values("urgency")]
-    latest = found.order_by("-created_at", "-pk").first()
+    """Return the counts from the table."""
+    rows = _of(viewer).filter(state__in=UNSETTLED)
+    counts = [row["urgency"] for row in rows.values("urgency")]
+    latest = rows.order_by("-created_at", "-pk").first()
     return Waiting(
         number=len(counts),
         urgent=counts.count(Urgency.NOW),
@@ -158,9 +156,9 @@ def _waiting(viewer: Party) -> Waiting:
 
 
 def find(uid: UUID, *, viewer: Party) -> Alert:
-    """The row of an alert, for writes.
+    """Return the row of an alert, for writes.
 
-    raises: NotFoundError, also for one to another party.
+    raises: NotFoundError, also for an alert to another party.
     """
     row: Alert | None = _of(viewer).filter(uid=uid).first()
     if row is None:
@@ -169,15 +167,15 @@ def find(uid: UUID, *, viewer: Party) -> Alert:
 
 
 def counts(*, viewer: Party) -> dict[str, int]:
-    """How many alerts to a party stand in each state; an agency counts all."""
-    found = Alert.objects.order_by()
+    """Return the number of alerts to a party in each state; an agency counts everyone's."""
+    rows = Alert.objects.order_by()
     if viewer.kind != PartyKind.AGENCY:
-        found = found.filter(party=viewer)
-    return dict(found.values_list("state").annotate(Count("pk")))
+        rows = rows.filter(party=viewer)
+    return dict(rows.values_list("state").annotate(Count("pk")))
 
 
 def _ranked() -> QuerySet[Any]:
-    """All alerts, with what they are sorted by."""
+    """Return all alerts, annotated with their sort keys."""
     ranks = [When(urgency=urgency, then=Value(rank(urgency))) for urgency in Urgency]
     return Alert.objects.select_related("crisis", "receipt__person", "party").annotate(
         rank=Case(*ranks, default=Value(9), output_field=IntegerField()),
@@ -190,38 +188,38 @@ def _ranked() -> QuerySet[Any]:
 
 
 def _of(viewer: Party) -> QuerySet[Any]:
-    """The alerts to a party."""
+    """Return the alerts to a party."""
     return _ranked().filter(party=viewer)
 
 
-def _row(one: Alert) -> AlertRow:
-    """An alert as its party reads it."""
+def _row(alert: Alert) -> AlertRow:
+    """Return an alert as its party reads it."""
     return AlertRow(
-        uid=one.uid,
-        kind=one.kind,
-        title=words.title(one.kind, one.parameters, exercise=one.exercise),
-        text=words.text(one.kind, one.parameters),
-        urgency=Urgency(one.urgency),
-        state=AlertState(one.state),
-        exercise=one.exercise,
-        crisis=one.crisis.uid if one.crisis else None,
-        subject=one.subject,
-        created_at=one.created_at,
-        step=one.step,
-        step_due=one.step_due,
-        receipt=_receipt(one),
+        uid=alert.uid,
+        kind=alert.kind,
+        title=words.title(alert.kind, alert.parameters, exercise=alert.exercise),
+        text=words.text(alert.kind, alert.parameters),
+        urgency=Urgency(alert.urgency),
+        state=AlertState(alert.state),
+        exercise=alert.exercise,
+        crisis=alert.crisis.uid if alert.crisis else None,
+        subject=alert.subject,
+        created_at=alert.created_at,
+        step=alert.step,
+        step_due=alert.step_due,
+        receipt=_receipt(alert),
     )
 
 
-def _receipt(one: Alert) -> ReceiptRow | None:
-    """An alert's receipt, where it has one."""
-    found: Receipt | None = getattr(one, "receipt", None)
-    if found is None:
+def _receipt(alert: Alert) -> ReceiptRow | None:
+    """Return an alert's receipt, if it has one."""
+    receipt: Receipt | None = getattr(alert, "receipt", None)
+    if receipt is None:
         return None
     return ReceiptRow(
-        received_at=found.received_at,
-        via=Via(found.via),
-        step=found.step,
-        by=found.person.email if found.person else "",
-        shown=found.shown,
+        received_at=receipt.received_at,
+        via=Via(receipt.via),
+        step=receipt.step,
+        by=receipt.person.email if receipt.person else "",
+        shown=receipt.shown,
     )

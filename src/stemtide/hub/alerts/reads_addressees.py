@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is told of a ledger entry, and on which ladder: the only place that decides it."""
+"""Decide which parties are alerted by a ledger entry, and in which escalation steps."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,14 +25,14 @@ from stemtide.protocol.frameworks import framework
 from stemtide.protocol.words import PartyKind
 
 CHANNEL_OF = {"mail": rules.Channel.MAIL, "url": rules.Channel.WEBHOOK}
-"""How the hub reaches a contact point; a telephone is for people to ring."""
+"""The channel for each kind of contact point; people call telephones themselves."""
 
 _CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a ladder. wait: how long it has to answer before the next is asked."""
+    """One step of an escalation ladder. wait: the time to answer before the next step."""
 
     wait: timedelta
     point: ContactPoint
@@ -41,11 +41,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What an entry is about, and what the text of its alert names.
+    """The subject of a ledger entry, with the values for the text of its alert.
 
-    addressed: the parties that the entry names, where it names any.
-    about:     the alert that it is about, where it is about one.
-    person:    the person that it is about, where it is about one.
+    addressed: the parties that the entry names, if any.
+    about:     the alert that it is about, if any.
+    person:    the person that it is about, if any.
     """
 
     entry: EntryRow
@@ -59,11 +59,11 @@ class Matter:
 
 
 def ladder(*, party: Party, now: datetime) -> list[Step]:
-    """How the hub reaches a party now, step by step; empty where no contact point is written to."""
+    """Return the steps by which the hub reaches a party now; empty without contact points."""
     steps = [
-        one
-        for one in contacts.ladder(party, viewer=party, now=now)
-        if one.contact.channel in CHANNEL_OF
+        step
+        for step in contacts.ladder(party, viewer=party, now=now)
+        if step.contact.channel in CHANNEL_OF
     ]
     points = ContactPoint.objects.in_bulk([step.contact.number for step in steps])
     return [
@@ -77,34 +77,44 @@ def ladder(*, party: Party, now: datetime) -> list[Step]:
 
 
 def next_step(alert: Alert, *, party: Party, now: datetime) -> Step | None:
-    """The first step of a party's ladder that was not asked yet for an alert; None at its end.
+    """Return the first step of a party's ladder not tried yet for an alert; None at its end.
 
-    Not the step after the last one: whose turn it is changes with the hour, and nobody may be
-    left out because of that.
+    This is not simply the step after the last one: contact points on duty change with the hour, and
+    none may be left out because of that.
     """
-    asked = set(alert.deliveries.values_list("point_id", flat=True))
-    return next((one for one in ladder(party=party, now=now) if one.point.pk not in asked), None)
+    contacted = set(alert.deliveries.values_list("point_id", flat=True))
+    return next(
+        (step for step in ladder(party=party, now=now) if step.point.pk not in contacted), None
+    )
 
 
 def matter(entry: EntryRow, *, by: str) -> Matter:  # noqa: ARG001  # the clock, for everyone
-    """What an entry is about. by: who reads it for everyone."""
+    """Return the subject of a ledger entry. by: the caller, which reads for everyone."""
     thing, _, name = entry.subject.partition(":")
-    told = _ABOUT.get(thing, _plain)(name, entry)
-    parameters = {"by": _title(entry.actor), **told.parameters}
-    if told.crisis is not None:
-        stage = framework(told.crisis.framework).stages[told.crisis.stage].title
-        parameters |= {"crisis": told.crisis.name, "stage": stage}
-    if told.addressed:
-        parameters["party"] = told.addressed[0].title
-    exercise = entry.exercise or told.exercise or bool(told.crisis and told.crisis.exercise)
-    return replace(told, parameters=parameters, exercise=exercise)
+    subject_matter = _ABOUT.get(thing, _plain)(name, entry)
+    parameters = {"by": _title(entry.actor), **subject_matter.parameters}
+    if subject_matter.crisis is not None:
+        stage = framework(subject_matter.crisis.framework).stages[subject_matter.crisis.stage].title
+        parameters |= {"crisis": subject_matter.crisis.name, "stage": stage}
+    if subject_matter.addressed:
+        parameters["party"] = subject_matter.addressed[0].title
+    exercise = (
+        entry.exercise
+        or subject_matter.exercise
+        or bool(subject_matter.crisis and subject_matter.crisis.exercise)
+    )
+    return replace(subject_matter, parameters=parameters, exercise=exercise)
 
 
 def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
-    """A crisis, or something in one; the entry's detail may name parties and an act."""
+    """Return the matter of an entry about a crisis; its detail may name parties and an act."""
     crisis = _crisis(entry.crisis) if entry.crisis else None
     named = entry.detail.get("parties")
-    refs = [f"party:{one}" for one in named] if isinstance(named, list) else [entry.subject]
+    refs = (
+        [f"party:{party_name}" for party_name in named]
+        if isinstance(named, list)
+        else [entry.subject]
+    )
     act = entry.detail.get("act")
     return Matter(
         entry=entry,
@@ -115,13 +125,13 @@ def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry s
 
 
 def _signal(name: str, entry: EntryRow) -> Matter:
-    """A signal; its crisis, if it has one."""
+    """Return the matter of an entry about a signal, with its crisis if it has one."""
     row = Signal.objects.select_related("shared_by", "crisis__opened_by").get(uid=name)
     return Matter(entry=entry, crisis=row.crisis, signal=row)
 
 
 def _alert(name: str, entry: EntryRow) -> Matter:
-    """Another alert."""
+    """Return the matter of an entry about another alert."""
     row = Alert.objects.select_related("party", "crisis__opened_by").get(uid=name)
     return Matter(
         entry=entry,
@@ -134,13 +144,13 @@ def _alert(name: str, entry: EntryRow) -> Matter:
 
 
 def _person(name: str, entry: EntryRow) -> Matter:
-    """Return what an entry about a person is about: their party is addressed."""
+    """Return the matter of an entry about a person: their party is addressed."""
     row = Person.objects.select_related("party").get(pk=int(name))
     return Matter(entry=entry, addressed=(row.party,), person=row)
 
 
 def _delivery(name: str, entry: EntryRow) -> Matter:
-    """A delivery of another alert."""
+    """Return the matter of an entry about a delivery of another alert."""
     row = Delivery.objects.select_related("alert__party", "alert__crisis__opened_by").get(uid=name)
     return Matter(
         entry=entry,
@@ -157,33 +167,36 @@ def _delivery(name: str, entry: EntryRow) -> Matter:
 
 
 def _lead(name: str, entry: EntryRow) -> Matter:
-    """A lead to a threat to life: its alert names no crisis and no word of it, for it is sealed."""
+    """Return the matter of an entry about a lead to a threat to life.
+
+    Its alert names no crisis and none of the lead's text, because a lead is sealed.
+    """
     row = Lead.objects.select_related("addressed_to", "copied_to", "passed_to").get(uid=name)
     is_passed_on = entry.kind == "lead.forwarded"
-    told = (row.passed_to,) if is_passed_on else (row.addressed_to, row.copied_to)
-    return Matter(entry=entry, addressed=tuple(one for one in told if one is not None))
+    recipients = (row.passed_to,) if is_passed_on else (row.addressed_to, row.copied_to)
+    return Matter(entry=entry, addressed=tuple(party for party in recipients if party is not None))
 
 
 def _request(name: str, entry: EntryRow) -> Matter:
-    """A removal order, a referral, a hold: the entry names whom it is for.
+    """Return the matter of an entry about a removal order, referral or hold, for the named parties.
 
-    Its crisis is left out: neither side need see it, and what ends in the one ends nothing in the
-    other.
+    Its crisis is left out: neither side need see it, and the end of the crisis does not end the
+    request.
     """
     thing = entry.subject.partition(":")[0]
-    told = {one: str(entry.detail.get(one, "")) for one in ("count", "first", "last")}
+    parameters = {key: str(entry.detail.get(key, "")) for key in ("count", "first", "last")}
     others = entry.detail.get("others")
-    told["others"] = (
+    parameters["others"] = (
         ", ".join(_title(f"party:{name}") for name in others if name)
         if isinstance(others, list)
         else ""
     )
-    told["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
-    return Matter(entry=entry, addressed=_named(entry), parameters=told)
+    parameters["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
+    return Matter(entry=entry, addressed=_named(entry), parameters=parameters)
 
 
 def _named(entry: EntryRow) -> tuple[Party, ...]:
-    """The parties that an entry names: several by name, or one as the ledger names it."""
+    """Return the parties that an entry names: several by name, or one by its ledger reference."""
     names = entry.detail.get("parties")
     refs = [f"party:{name}" for name in names] if isinstance(names, list) else []
     refs = refs or [str(entry.detail.get("party", ""))]
@@ -191,34 +204,35 @@ def _named(entry: EntryRow) -> tuple[Party, ...]:
 
 
 def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
-    """A complaint, or what is asked because of one: the entry names whom it is for."""
+    """Return the matter of an entry about a complaint, or redress because of one."""
     return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
 
 
 def _recheck(name: str, entry: EntryRow) -> Matter:
-    """The re-check of a request: its alert names the request's number, and no address."""
+    """Return the matter of an entry about a re-check: the request's number, and no address."""
     row = Recheck.objects.select_related("referral", "order").get(uid=name)
-    told = rechecks.sides(row, by=_CLOCK)
-    parameters = {"reference": row.request.reference, "provider": told[1].title}
+    sides = rechecks.sides(row, by=_CLOCK)
+    parameters = {"reference": row.request.reference, "provider": sides[1].title}
     return Matter(
         entry=entry, addressed=_named(entry), parameters=parameters, exercise=row.exercise
     )
 
 
 def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
-    """The parties that are told; never the one that acted, and nobody that has not joined.
+    """Return the parties to alert; never the one that acted, and none that has not joined.
 
-    The exceptions are an invitation, and a warning or news of it to the countries that it names. An
-    exercise is told to those in it alone: its early warning goes to those in its room.
+    The exceptions are invitations, and warnings and updates to the countries that they name. Alerts
+    of
+    an exercise go only to its participants: its early warning goes to those in its room.
     """
-    told = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
+    parties = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
     if rule.who is Who.CONFIRMERS:  # a colleague of the proposer may be the second person
-        return told
-    return [party for party in told if party.ref != matter.entry.actor]
+        return parties
+    return [party for party in parties if party.ref != matter.entry.actor]
 
 
 def _may_know(matter: Matter, *, party: Party) -> bool:
-    """Whether a party may see the crisis of a matter: an observer not in its first stage."""
+    """Whether a party may see the crisis of a matter: observers may not in its first stage."""
     if matter.crisis is None:
         return True
     try:
@@ -229,22 +243,22 @@ def _may_know(matter: Matter, *, party: Party) -> bool:
 
 
 def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
-    """The parties that look after all the others."""
+    """Return the agencies, which oversee all other parties."""
     return list(Party.objects.filter(kind=PartyKind.AGENCY).order_by("name"))
 
 
 def room(crisis: Crisis, *, by: str) -> list[Party]:
-    """The parties in the room of a crisis: who opened it, agencies, and those that joined."""
+    """Return the parties in a crisis: its opener, agencies, and parties that joined."""
     return crises.room(crisis, by=by)
 
 
 def _room(matter: Matter) -> list[Party]:
-    """Those in the crisis' room; nobody where there is no crisis."""
+    """Return the parties in the matter's crisis; none if there is no crisis."""
     return room(matter.crisis, by=_CLOCK) if matter.crisis else []
 
 
 def _warned(matter: Matter) -> list[Party]:
-    """Agencies, and authorities of the countries that a warning names."""
+    """Return the agencies, and the authorities of the countries that a warning names."""
     if matter.crisis is None or matter.exercise:
         return _room(matter)
     authorities = Party.objects.filter(
@@ -254,7 +268,7 @@ def _warned(matter: Matter) -> list[Party]:
 
 
 def _concerned(matter: Matter) -> list[Party]:
-    """Authorities of the countries that the entry adds; in an exercise, those in its room."""
+    """Return the authorities of the countries that the entry adds; in an exercise, those in it."""
     added = matter.entry.detail.get("countries")
     codes = set(added) if isinstance(added, list) else set()
     if matter.exercise:
@@ -264,18 +278,18 @@ def _concerned(matter: Matter) -> list[Party]:
 
 
 def _invited(matter: Matter) -> list[Party]:
-    """The parties that the entry names."""
+    """Return the parties that the entry names."""
     return list(matter.addressed)
 
 
 def _leaders(matter: Matter) -> list[Party]:
-    """Authorities and agencies in the crisis' room."""
+    """Return the authorities and agencies in the crisis."""
     leading = {PartyKind.AUTHORITY, PartyKind.AGENCY}
     return [party for party in _room(matter) if party.kind in leading]
 
 
 def _sharer(matter: Matter) -> list[Party]:
-    """Who shared the signal, unless it has left the crisis that the signal belongs to."""
+    """Return the sharer of the signal, unless it has left the signal's crisis."""
     if matter.signal is None:
         return []
     sharer = matter.signal.shared_by
@@ -284,34 +298,34 @@ def _sharer(matter: Matter) -> list[Party]:
 
 
 def _readers(matter: Matter) -> list[Party]:
-    """Those in the room of the signal's crisis whom its mark lets in."""
+    """Return the parties in the signal's crisis that may see the signal."""
     if matter.signal is None:
         return []
     return [party for party in _room(matter) if _may_see(matter.signal, viewer=party)]
 
 
 def _counterparts(matter: Matter) -> list[Party]:
-    """Agencies and who opened the crisis; nobody in a drill, whose report says it already."""
+    """Return the agencies, the crisis' opener and a request's sender; none for a drill."""
     if matter.parameters.get("kind") == "drill":
         return []
     opener = [matter.crisis.opened_by] if matter.crisis else []
-    told = (*_onlookers(matter), *opener, *_senders(matter))
-    return [one for one in told if one not in matter.addressed]
+    parties = (*_onlookers(matter), *opener, *_senders(matter))
+    return [party for party in parties if party not in matter.addressed]
 
 
 def _owner(matter: Matter) -> list[Party]:
-    """The party whose contact point fails, and agencies."""
+    """Return the party whose contact point fails, the request's sender, and agencies."""
     return [*_invited(matter), *_senders(matter), *_onlookers(matter)]
 
 
 def _onlookers(matter: Matter) -> list[Party]:
-    """Agencies, unless an alert is between the two sides of a request."""
+    """Return the agencies, unless the alert is confidential to the two sides of a request."""
     is_sealed = matter.about is not None and EVERY_KIND[matter.about.kind].sealed
     return [] if is_sealed else agencies(by=_CLOCK)
 
 
 def _senders(matter: Matter) -> list[Party]:
-    """Whose request an alert carries, if it carries one: they must know that it did not arrive."""
+    """Return the sender of the request in an alert, who must know that it did not arrive."""
     if matter.about is None:
         return []
     thing, _, name = matter.about.subject.partition(":")
@@ -343,7 +357,7 @@ _ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "recheck": _recheck,
     **dict.fromkeys(reads_requests.THINGS, _request),
 }
-"""How a subject is read, by what stands before its colon."""
+"""Readers of a subject, by its type before the colon."""
 
 
 def _may_see(signal: Signal, *, viewer: Party) -> bool:
@@ -356,21 +370,21 @@ def _may_see(signal: Signal, *, viewer: Party) -> bool:
 
 
 def _crisis(uid: UUID) -> Crisis:
-    """A crisis' row."""
+    """Return the row of a crisis."""
     return Crisis.objects.select_related("opened_by").get(uid=uid)
 
 
 def _party(ref: str) -> tuple[Party, ...]:
-    """The party that a ledger name stands for, if it is a party's."""
+    """Return the party of a ledger reference; empty if it is not a party's."""
     thing, _, name = ref.partition(":")
     return tuple(Party.objects.filter(name=name)) if thing == "party" else ()
 
 
 def _title(ref: str) -> str:
-    """The title of whoever acted, "" for the clock and the operator."""
+    """Return the title of the actor, "" for the scheduler and the operator."""
     return next((party.title for party in _party(ref)), "")
 
 
 def _once(parties: list[Party]) -> list[Party]:
-    """Each party once, in order."""
+    """Return the parties without duplicates, in order."""
     return list({party.pk: party for party in parties}.values())

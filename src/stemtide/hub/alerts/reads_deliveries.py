@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of deliveries: as people see them, as a channel takes them, and their signing secrets."""
+"""Read deliveries, for people and for channels, and the signing secrets of contact points."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ ROWS = 200
 """Deliveries in one list."""
 
 _SEALED = tuple(name for name, rule in EVERY_KIND.items() if rule.sealed)
-"""Alerts of removal orders: agencies know of those alone that they were copied on."""
+"""Sealed kinds of alerts, which agencies see only if they are addressed themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where the hub is found. address: its public one, "" where it was not told."""
+    """The hub's public address and languages. address: "" if not configured."""
 
     address: str = ""
     languages: frozenset[str] = frozenset({"en"})
@@ -41,9 +41,9 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One delivery as people see it. address: of their own party's contact points only.
+    """One delivery as people see it. address: only for contact points of the viewer's party.
 
-    proof: what the other side's server said as it took it.
+    proof: the reply of the receiver's server when it accepted the delivery.
     """
 
     uid: UUID
@@ -68,11 +68,11 @@ class DeliveryRow:
 def deliveries(
     *, viewer: Party, state: DeliveryState | None = None, limit: int = ROWS
 ) -> list[DeliveryRow]:
-    """The deliveries to a party, latest first; an agency sees those to everybody."""
-    found = _all().filter(_seen_by(viewer))
+    """Return the deliveries to a party, latest first; an agency sees everyone's."""
+    rows = _all().filter(_seen_by(viewer))
     if state is not None:
-        found = found.filter(state=state)
-    return [_row(one, is_own=one.alert.party_id == viewer.pk) for one in found[:limit]]
+        rows = rows.filter(state=state)
+    return [_row(row, is_own=row.alert.party_id == viewer.pk) for row in rows[:limit]]
 
 
 def all_deliveries(
@@ -81,20 +81,20 @@ def all_deliveries(
     state: DeliveryState | None = None,
     limit: int = ROWS,
 ) -> list[DeliveryRow]:
-    """All deliveries, latest first, for the operator at the hub's own console."""
-    found = _all().filter(state=state) if state is not None else _all()
-    return [_row(one, is_own=True) for one in found[:limit]]
+    """Return all deliveries, latest first, for the operator at the hub's own console."""
+    rows = _all().filter(state=state) if state is not None else _all()
+    return [_row(row, is_own=True) for row in rows[:limit]]
 
 
 def find(uid: UUID, *, viewer: Party | None) -> Delivery:
-    """The row of a delivery, for writes. viewer: None for the operator.
+    """Return the row of a delivery, for writes. viewer: None for the operator.
 
-    raises: NotFoundError, also for one to another party; an agency sees everybody's.
+    raises: NotFoundError, also for a delivery to another party, except for agencies.
     """
-    found = _all().filter(uid=uid)
+    rows = _all().filter(uid=uid)
     if viewer is not None:
-        found = found.filter(_seen_by(viewer))
-    row = found.first()
+        rows = rows.filter(_seen_by(viewer))
+    row = rows.first()
     if row is None:
         raise NotFoundError(
             "there is no delivery {uid} that your party may see: list them first", uid=uid
@@ -103,20 +103,22 @@ def find(uid: UUID, *, viewer: Party | None) -> Delivery:
 
 
 def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
-    """How many deliveries to a party stand in each state, by channel; an agency counts all."""
-    found = Delivery.objects.order_by().filter(_seen_by(viewer))
-    rows = found.values_list("channel", "state").annotate(Count("pk"))
+    """Return the number of deliveries to a party by channel and state; an agency counts all."""
+    visible = Delivery.objects.order_by().filter(_seen_by(viewer))
+    rows = visible.values_list("channel", "state").annotate(Count("pk"))
     return {(channel, state): number for channel, state, number in rows}
 
 
 def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
-    """A party's contact points that are written to, for the operator. address: "" for all.
+    """Return a party's contact points that the hub can write to, for the operator.
 
-    raises: NotFoundError for a party or an address that there is not.
+    address: "" for all.
+
+    raises: NotFoundError for an unknown party or address.
     """
     owner = parties.party_named(party, by=by)
-    found = ContactPoint.objects.filter(party=owner, removed_at=None, channel__in=("mail", "url"))
-    rows = [one for one in found.select_related("party") if address in {"", one.address}]
+    points = ContactPoint.objects.filter(party=owner, removed_at=None, channel__in=("mail", "url"))
+    rows = [point for point in points.select_related("party") if address in {"", point.address}]
     if not rows:
         raise NotFoundError(
             "{party} has no such contact point: see stemtide party contacts", party=party
@@ -125,7 +127,7 @@ def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
 
 
 def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee
-    """A delivery as its channel takes it. The row knows its alert, party, crisis and point."""
+    """Return a delivery for its channel. The row must have its alert, party, crisis and point."""
     alert, point, person = row.alert, row.point, row.person
     if person is not None:
         return _personal(row, person, home=home, now=now)
@@ -148,7 +150,7 @@ def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # n
         created_at=alert.created_at,
         now=now,
         address=point.address if point else "",
-        language=_language(point.languages if point else (), known=home.languages),
+        language=_language(point.languages if point else (), available=home.languages),
         secrets=secrets(point, by=alert.party.name, now=now) if point else (),
         link=f"{base}/acknowledge/{link}" if base else "",
         desk=f"{base}/alerts" if base else "",
@@ -157,9 +159,9 @@ def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # n
 
 
 def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Parcel:
-    """Return a mail to one person: in their language and on their clock, with no link in it."""
+    """Return a mail to one person: in their language and time zone, without a link."""
     alert = row.alert
-    language = _language([person.language], known=home.languages)
+    language = _language([person.language], available=home.languages)
     with translation.override(language):
         notes = words.personal_notes(
             at=alert.created_at.astimezone(ZoneInfo(person.time_zone or "UTC")),
@@ -187,31 +189,33 @@ def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Pa
     )
 
 
-def secrets(point: ContactPoint, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # whoever is shown them was asked before
-    """The secrets that sign for a contact point now, the latest first, as "whsec_…".
+def secrets(point: ContactPoint, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # the caller has checked access
+    """Return the secrets that sign for a contact point now, the latest first, as "whsec_…".
 
-    They are derived from the hub's own secret and kept nowhere: a copy of the database signs
-    nothing. A point that was never rotated stands at generation 1.
+    They are derived from the hub's own secret and never stored, so a copy of the database cannot
+    sign. A point that was never rotated is at generation 1.
     """
     rows = list(SigningKey.objects.filter(point=point))
     latest = max((row.generation for row in rows), default=1)
-    still = [row.generation for row in rows if row.retires_at and row.retires_at > now]
-    return tuple(_secret(point.pk, one) for one in [latest, *sorted(still, reverse=True)])
+    unretired = [row.generation for row in rows if row.retires_at and row.retires_at > now]
+    return tuple(
+        _secret(point.pk, generation) for generation in [latest, *sorted(unretired, reverse=True)]
+    )
 
 
 def _secret(point: int, generation: int) -> str:
-    """One secret, in the spelling of Standard Webhooks."""
+    """Return one secret, in the format of Standard Webhooks."""
     name = f"stemtide.alerts.signing:{point}:{generation}"
     return webhooks.derived_secret(settings.SECRET_KEY, name)
 
 
-def _language(wanted: Iterable[str], *, known: frozenset[str]) -> str:
-    """The first language of a contact point that the hub speaks; English otherwise."""
-    return next((one for one in wanted if one in known), "en")
+def _language(preferred: Iterable[str], *, available: frozenset[str]) -> str:
+    """Return the first language of a contact point that the hub supports; English otherwise."""
+    return next((language for language in preferred if language in available), "en")
 
 
 def _seen_by(viewer: Party) -> Q:
-    """Deliveries that a party sees: its own; an agency all, but for what is between two others."""
+    """Return the filter for deliveries that a party sees: its own; an agency all but sealed."""
     own = Q(alert__party=viewer)
     if viewer.kind != PartyKind.AGENCY:
         return own
@@ -219,29 +223,29 @@ def _seen_by(viewer: Party) -> Q:
 
 
 def _all() -> QuerySet[Delivery]:
-    """All deliveries with what rows and parcels name."""
+    """Return all deliveries with the related rows that views and parcels need."""
     return Delivery.objects.select_related("alert__party", "alert__crisis", "point", "person")
 
 
-def _row(one: Delivery, *, is_own: bool) -> DeliveryRow:
-    """A delivery as people see it."""
-    alert = one.alert
+def _row(delivery: Delivery, *, is_own: bool) -> DeliveryRow:
+    """Return a delivery as people see it."""
+    alert = delivery.alert
     return DeliveryRow(
-        uid=one.uid,
+        uid=delivery.uid,
         alert=alert.uid,
         title=words.title(alert.kind, alert.parameters, exercise=alert.exercise),
         party=alert.party.name,
-        channel=Channel(one.channel),
-        address=one.point.address if one.point and is_own else "",
-        step=one.step,
-        state=DeliveryState(one.state),
-        attempts=one.attempts,
-        queued_at=one.queued_at,
-        next_at=one.next_at,
-        sent_at=one.sent_at,
-        last_error=one.last_error,
-        drop_reason=one.drop_reason,
-        proof=one.proof,
+        channel=Channel(delivery.channel),
+        address=delivery.point.address if delivery.point and is_own else "",
+        step=delivery.step,
+        state=DeliveryState(delivery.state),
+        attempts=delivery.attempts,
+        queued_at=delivery.queued_at,
+        next_at=delivery.next_at,
+        sent_at=delivery.sent_at,
+        last_error=delivery.last_error,
+        drop_reason=delivery.drop_reason,
+        proof=delivery.proof,
         exercise=alert.exercise,
         is_own=is_own,
     )

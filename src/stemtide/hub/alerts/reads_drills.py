@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of contact drills: who answered when, at which step, and who did not."""
+"""Read contact drills: who answered when, at which step, and who did not."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ from stemtide.protocol.words import PartyKind
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one party did. step: 1 for the first one of its ladder; the one that was asked last.
+    """The result of one party. step: 1 for the first step of its ladder; the last one tried.
 
-    answered_s: seconds from the start to the answer; None where nobody answered.
+    answered_s: seconds from the start to the answer; None without one.
     """
 
     party: str
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class DrillRow:
-    """A drill and how everybody in it did, as far as the viewer may know."""
+    """A drill and the results of its parties, as far as the viewer may see them."""
 
     uid: UUID
     started_by: str
@@ -44,45 +44,45 @@ class DrillRow:
 
     @property
     def answered(self) -> int:
-        """How many answered."""
+        """Return the number of parties that answered."""
         return sum(answer.answered_at is not None for answer in self.answers)
 
     @property
     def missing(self) -> int:
-        """How many did not, and are not waited for any more."""
+        """Return the number of parties that did not answer and no longer can."""
         return sum(answer.state is AlertState.UNANSWERED for answer in self.answers)
 
     @property
     def waiting(self) -> int:
-        """How many are still waited for."""
+        """Return the number of parties that can still answer."""
         return sum(answer.state is AlertState.OPEN for answer in self.answers)
 
 
 def drills(*, viewer: Party, limit: int = 50) -> list[DrillRow]:
-    """Drills that a party started or is in, the latest first; an agency sees all."""
-    return [_row(one, viewer=viewer) for one in _visible(viewer)[:limit]]
+    """Return drills that a party started or is in, the latest first; an agency sees all."""
+    return [_row(row, viewer=viewer) for row in _visible(viewer)[:limit]]
 
 
 def drill(uid: UUID, *, viewer: Party) -> DrillRow:
-    """One drill; of those that another party started, a party sees its own answer alone.
+    """Return one drill; of a drill that another party started, only the viewer's own result.
 
-    raises: NotFoundError, also for one that the viewer is not in.
+    raises: NotFoundError, also for a drill that the viewer is not in.
     """
-    found = _visible(viewer).filter(uid=uid).first()
-    if found is None:
+    row = _visible(viewer).filter(uid=uid).first()
+    if row is None:
         raise NotFoundError(
             "there is no drill {uid} that your party may see: list them first", uid=uid
         )
-    return _row(found, viewer=viewer)
+    return _row(row, viewer=viewer)
 
 
 def all_drills(*, by: str, limit: int = 50) -> list[DrillRow]:  # noqa: ARG001  # an operator sees all
-    """All drills, the latest first, for the operator at the hub's own console."""
-    return [_row(answer, viewer=None) for answer in _with_answers()[:limit]]
+    """Return all drills, the latest first, for the operator at the hub's own console."""
+    return [_row(row, viewer=None) for row in _with_answers()[:limit]]
 
 
 def _with_answers() -> QuerySet[Drill]:
-    """Drills with everything their rows name."""
+    """Return drills with all related rows that views need."""
     deliveries = Prefetch("deliveries", Delivery.objects.select_related("point").order_by("step"))
     alerts = Alert.objects.select_related("party", "receipt").prefetch_related(deliveries)
     by_name = Prefetch("alerts", alerts.order_by("party__name"))
@@ -90,15 +90,15 @@ def _with_answers() -> QuerySet[Drill]:
 
 
 def _visible(viewer: Party) -> QuerySet[Drill]:
-    """Drills that a party sees."""
-    found = _with_answers()
+    """Return the drills that a party may see."""
+    rows = _with_answers()
     if viewer.kind == PartyKind.AGENCY:
-        return found
-    return found.filter(alerts__party=viewer).distinct()
+        return rows
+    return rows.filter(alerts__party=viewer).distinct()
 
 
 def _row(drill: Drill, *, viewer: Party | None) -> DrillRow:
-    """A drill as a viewer sees it. viewer: None for the operator."""
+    """Return a drill as a viewer sees it. viewer: None for the operator."""
     sees_all = viewer is None or viewer.kind == PartyKind.AGENCY or drill.started_by_id == viewer.pk
     return DrillRow(
         uid=drill.uid,
@@ -114,9 +114,9 @@ def _row(drill: Drill, *, viewer: Party | None) -> DrillRow:
 
 
 def _answer(alert: Alert, *, started_at: datetime) -> Answer:
-    """How one party did."""
+    """Return the result of one party."""
     receipt: Receipt | None = getattr(alert, "receipt", None)
-    ways = [delivery for delivery in alert.deliveries.all() if delivery.point is not None]
+    deliveries = [sent for sent in alert.deliveries.all() if sent.point is not None]
     return Answer(
         party=alert.party.name,
         title=alert.party.title,
@@ -125,6 +125,6 @@ def _answer(alert: Alert, *, started_at: datetime) -> Answer:
         via=Via(receipt.via) if receipt else None,
         answered_at=receipt.received_at if receipt else None,
         answered_s=(receipt.received_at - started_at).total_seconds() if receipt else None,
-        asked=tuple(way.channel for way in ways),
-        errors=tuple(way.last_error for way in ways if way.last_error),
+        asked=tuple(delivery.channel for delivery in deliveries),
+        errors=tuple(delivery.last_error for delivery in deliveries if delivery.last_error),
     )

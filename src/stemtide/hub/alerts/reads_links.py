@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What whoever holds a link is shown, and what they may answer by it. Decision 0059."""
+"""Read the request behind a link, and the answers that its holder may give. Decision 0059."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -25,19 +25,19 @@ from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import Answer
 
 BY_LINK = ("execute", "suspend", "resume", "reinstate", "ask_scrutiny")
-"""Acts on an order that its addressee may do without an account."""
+"""Actions on an order that its addressee may take without an account."""
 
 _BINDING = frozenset({OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED})
-"""States of an order that waits for its addressee."""
+"""States of an order that its addressee must still execute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What a link leads to. by: as whom its holder acts; mail: where it was sent, if by mail.
+    """The alert behind a link. by: the actor that its holder acts as; mail: its address, if mailed.
 
-    request: what the alert carries; None where it carries nothing, or the link has expired.
-    referrals: those that it is about and that still may be answered.
-    may:     what its holder may do with the request now.
+    request: the alert's request; None if it has none, or the link has expired.
+    referrals: those that the alert is about and that can still be answered.
+    may:     the actions that the holder may take on the request now.
     """
 
     token: str
@@ -54,12 +54,12 @@ class Linked:
 
     @property
     def party(self) -> Party:
-        """Whose link it is."""
+        """Return the party that the link was sent to."""
         return self.by.party
 
     @property
     def binds(self) -> bool:
-        """Whether it is an order that its party has to carry out."""
+        """Whether it is an order that its party must execute."""
         order = self.order
         return order is not None and order.addressee == self.by.name and order.state in _BINDING
 
@@ -70,19 +70,19 @@ class Linked:
 
 
 def linked(token: str, *, by: str, now: datetime, language: str = "en") -> Linked:
-    """What a link leads to. by: whoever holds it; language: in which they read.
+    """Return the alert behind a link. by: the caller; language: of the reader.
 
-    Of a link that has expired it says whether something is left to answer, and gives out nothing of
-    the request.
+    For an expired link it tells only whether something is left to answer, and nothing of the
+    request.
 
-    raises: NotFoundError for one that this hub never made.
+    raises: NotFoundError if this hub never made the link.
     """
     link = links.opened(token)
     delivery = find(link.delivery, by=by)
     parcel = reads_deliveries.parcel(delivery, by=by, home=Home(), now=now)
     actor = Actor(delivery.alert.party, delivery.ref)
-    order, asked, may = _asked(parcel, by=actor, now=now)
-    found = Linked(
+    order, referrals_asked, may = _asked(parcel, by=actor, now=now)
+    result = Linked(
         token=token,
         alert=reads.alert(delivery.alert.uid, viewer=actor.party),
         by=actor,
@@ -92,18 +92,20 @@ def linked(token: str, *, by: str, now: datetime, language: str = "en") -> Linke
         parcel=replace(parcel, language=language),
         may=may,
     )
-    if found.is_expired:
-        return found
-    return replace(found, request=enclosures.request_of(found.parcel), order=order, referrals=asked)
+    if result.is_expired:
+        return result
+    return replace(
+        result, request=enclosures.request_of(result.parcel), order=order, referrals=referrals_asked
+    )
 
 
 def find(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says for whom
-    """The row of the delivery that a link came with, for writes.
+    """Return the delivery that a link came with, for writes.
 
-    raises: NotFoundError, also where the contact point that it went to was removed since.
+    raises: NotFoundError, also if the contact point that it went to was removed since.
     """
-    found = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
-    row = found.filter(uid=uid).first()
+    deliveries = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
+    row = deliveries.filter(uid=uid).first()
     if row is None or (row.point is not None and row.point.removed_at is not None):
         raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
     return row
@@ -112,39 +114,41 @@ def find(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says fo
 def _asked(
     parcel: Parcel, *, by: Actor, now: datetime
 ) -> tuple[OrderOut | None, tuple[ReferralOut, ...], tuple[str, ...]]:
-    """What an alert asks of its party: an order, or referrals; and what may be done with it."""
+    """Return the order or referrals that an alert is about, and the actions that are possible."""
     thing, _, name = parcel.subject.partition(":")
     try:
         if thing == "order":
             order = orders.order(UUID(name), viewer=by.party, now=now)
             is_asked = order.addressee == by.name
-            may = tuple(one for one in BY_LINK if one in order.moves and is_asked)
+            may = tuple(action for action in BY_LINK if action in order.moves and is_asked)
             return order, (), may
         if thing == "referral":
-            asked: tuple[ReferralOut, ...] = (referrals.referral(UUID(name), viewer=by.party),)
+            pending: tuple[ReferralOut, ...] = (referrals.referral(UUID(name), viewer=by.party),)
         elif thing == "batch":
             whole = enclosures.referrals_of(UUID(name), party=by.party)
-            asked = tuple(one for one in whole if one.state in AWAITING)
+            pending = tuple(referral for referral in whole if referral.state in AWAITING)
         else:
             return None, (), ()
     except NotFoundError:  # the party may not see it any more
         return None, (), ()
-    asked = tuple(one for one in asked if answers([one], by=by))
-    return None, asked, ("answer",) if asked else ()
+    pending = tuple(referral for referral in pending if answers([referral], by=by))
+    return None, pending, ("answer",) if pending else ()
 
 
-def answers(asked: Collection[ReferralOut], *, by: Actor) -> list[Answer]:
-    """Answers that are open to somebody now for all of some referrals; a question is about one."""
-    found = [
+def answers(pending: Collection[ReferralOut], *, by: Actor) -> list[Answer]:
+    """Return the answers that are possible for all these referrals; a question only for one."""
+    possible = [
         answer
         for answer in Answer
-        if all(allows(check_answer, _facts(each), answer, by=by) for each in asked)
+        if all(allows(check_answer, _facts(referral), answer, by=by) for referral in pending)
     ]
-    return [one for one in found if len(asked) == 1 or one is not Answer.NEEDS_CONTEXT]
+    return [
+        answer for answer in possible if len(pending) == 1 or answer is not Answer.NEEDS_CONTEXT
+    ]
 
 
 def _facts(referral: ReferralOut) -> ReferralFacts:
-    """What the rules must know of a referral."""
+    """Return the facts about a referral that the rules need."""
     return ReferralFacts(
         state=referral.state,
         sender=referral.sender,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What alerts must know of removal orders, referrals and holds: their reference, whose they are."""
+"""Read facts of removal orders, referrals and holds for alerts: reference and sender."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -18,26 +18,26 @@ _ROWS: Mapping[str, tuple[type[Model], str]] = {
     "batch": (Batch, "sender"),
     "hold": (Hold, "holder"),
 }
-"""By what stands before the colon of a subject: the rows, and whose request each is."""
+"""The model of each type of subject, and its field for the sender."""
 
 THINGS = frozenset(_ROWS)
-"""Subjects that this file knows."""
+"""Types of subjects that this file reads."""
 
 
 def reference(thing: str, name: str, *, by: str) -> str:  # noqa: ARG001  # the clock, for the two sides
-    """The file reference of a request; "" where it has none."""
+    """Return the file reference of a request; "" if it has none."""
     row = _row(thing, name)
     return str(getattr(row, "shown_reference", getattr(row, "reference", "")))
 
 
 def senders(thing: str, name: str, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for the two sides
-    """Whose request it is: one party, or nobody where it is no request."""
+    """Return the party that made a request, as a list; empty if the subject is no request."""
     row = _row(thing, name)
     return [getattr(row, _ROWS[thing][1])] if row else []
 
 
 def _row(thing: str, name: str) -> Model | None:
-    """The row of a request, with whose it is; None for what is no request."""
+    """Return the row of a request with its sender; None if the subject is no request."""
     if thing not in _ROWS:
         return None
     model, whose = _ROWS[thing]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States of alerts and deliveries, back-off, and who may acknowledge, retry, drop and drill."""
+"""Rules for alerts: states, retries, and who may acknowledge, retry, drop and drill."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Channel(StrEnum):
-    """The ways on which an alert leaves; each is a folder in channels/."""
+    """The channels through which alerts leave; each is a folder in channels/."""
 
     PAGE = "page"
     MAIL = "mail"
@@ -43,7 +43,7 @@ class Channel(StrEnum):
 
 
 class Via(StrEnum):
-    """How somebody said that they have an alert."""
+    """How an alert was acknowledged."""
 
     PAGE = "page"
     LINK = "link"
@@ -52,7 +52,7 @@ class Via(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Where an alert stands."""
+    """The state of an alert."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -61,7 +61,7 @@ class AlertState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -97,31 +97,31 @@ MOVES: Mapping[DeliveryState, Mapping[DeliveryState, str]] = {
     DeliveryState.ACKNOWLEDGED: {},
     DeliveryState.STOPPED: {},
 }
-"""How a delivery moves, and why. docs/understand/alerts.md draws this table."""
+"""Allowed state changes of a delivery, with reasons. docs/understand/alerts.md draws this table."""
 
 WAITING = frozenset({DeliveryState.QUEUED, DeliveryState.FAILED})
-"""States in which a delivery still has to leave."""
+"""States of deliveries that still have to be sent."""
 
 UNSETTLED = frozenset({AlertState.OPEN, AlertState.UNANSWERED})
 """States in which an alert may still be acknowledged."""
 
 MAX_ATTEMPTS = 8
-"""A delivery that failed so often is dead: about half an hour after the first try."""
+"""A delivery is dead after this many failures: about half an hour after the first attempt."""
 
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=10)
 
 LEASE = timedelta(seconds=90)
-"""For how long a clock has a delivery to itself; longer than any channel may take to send."""
+"""How long one scheduler holds a delivery; longer than any channel may take to send."""
 
 STEP = timedelta(minutes=10)
-"""How long a party without a ladder has to answer."""
+"""How long a party without an escalation ladder has to answer."""
 
 LINK_VALID_FOR = timedelta(hours=24)
-"""How long a link in a message acknowledges."""
+"""How long a link in a message is valid."""
 
 REQUEST_LINK_VALID_FOR = timedelta(days=7)
-"""The same of a request: whoever has no account answers it by its link as well.
+"""How long the link of a request is valid, by which people without an account also answer it.
 
 source: decision 0059.
 """
@@ -130,7 +130,7 @@ _REQUESTS = frozenset({"order", "information", "referral", "batch"})
 """Subjects of alerts that are requests."""
 
 ANEW_AFTER = timedelta(minutes=10)
-"""How long whoever holds a link that has expired waits between two new ones."""
+"""The shortest time between two new links in place of an expired one."""
 
 OVERLAP = timedelta(hours=24)
 """How long the secrets before a rotation still sign beside the new one."""
@@ -139,7 +139,7 @@ SECRETS = 5
 """Secrets of one contact point that may sign at once."""
 
 DRILL_EVERY = timedelta(days=92)
-"""A quarter: contact points that nobody tried for longer are stale.
+"""A quarter: contact points not tested for longer may be stale.
 
 source: issue 5; practice of 24/7 contact lists (contacts go stale unnoticed).
 """
@@ -148,30 +148,30 @@ REASON_LENGTH = 300
 
 
 def rank(urgency: Urgency) -> int:
-    """0 for the most urgent."""
+    """Return the sort rank of an urgency, 0 for the most urgent."""
     return len(Urgency) - 1 - list(Urgency).index(urgency)
 
 
-def wait_after(attempts: int, *, chance: float) -> timedelta:
-    """How long to wait after so many failures: doubling, capped, and spread by chance.
+def wait_after(attempts: int, *, jitter: float) -> timedelta:
+    """Return the wait after so many failures: it doubles, is capped, and has random jitter.
 
-    chance: 0 ≤ chance < 1, drawn by the caller. The wait lies between a half and the whole of
-            its step, so that receivers that come back are not met by everybody at once.
+    jitter: 0 ≤ jitter < 1, drawn by the caller. The wait is between half and the whole of its step,
+            so that a receiver that comes back is not called by everybody at once.
     """
-    whole: timedelta = min(FIRST_WAIT * 2 ** min(attempts - 1, 16), LONGEST_WAIT)
-    return whole * (0.5 + chance / 2)
+    longest: timedelta = min(FIRST_WAIT * 2 ** min(attempts - 1, 16), LONGEST_WAIT)
+    return longest * (0.5 + jitter / 2)
 
 
 def check_acknowledge(*, role: Role | None) -> None:
-    """Whoever acts for their party says that it has an alert. None: a key, whose scope said so."""
+    """Refuse an acknowledgement by a role that may not write. None: an API key with the scope."""
     if role is not None:
         check_person_may_write(role)
 
 
 def check_drill(*, kind: PartyKind, role: Role | None, others: bool) -> None:
-    """Duty officers and coordinators drill their own party; those of an agency everybody.
+    """Refuse a drill by a role that may not lead, or of other parties by anyone but an agency.
 
-    others: whether parties beside their own are drilled.
+    others: whether other parties are drilled.
     """
     check_person_may_lead(role)
     if others and kind is not PartyKind.AGENCY:
@@ -181,7 +181,7 @@ def check_drill(*, kind: PartyKind, role: Role | None, others: bool) -> None:
 
 
 def check_start(running: Sequence[str], *, count: int) -> None:
-    """A drill is about somebody, and each of them is in one at a time. running: who is in one."""
+    """Refuse a drill of no party, or of a party that is still in one. running: those parties."""
     if not count:
         raise InvalidError("parties", "nobody is named: name a party, or drill everybody")
     if running:
@@ -191,15 +191,15 @@ def check_start(running: Sequence[str], *, count: int) -> None:
         )
 
 
-def check_resolve(*, kind: PartyKind, role: Role | None, own: bool) -> None:
-    """A party's people retry and drop its own dead letters; those of an agency everybody's."""
+def check_resolve(*, kind: PartyKind, role: Role | None, is_own: bool) -> None:
+    """Refuse to resolve a delivery for roles that may not write; of others, only agencies may."""
     check_acknowledge(role=role)
-    if not own and kind is not PartyKind.AGENCY:
+    if not is_own and kind is not PartyKind.AGENCY:
         raise NotAllowedError("only an agency resolves the deliveries of others: ask one")
 
 
 def check_retry(state: DeliveryState, *, alert: AlertState) -> None:
-    """A dead delivery is tried again, as long as its alert waits for an answer."""
+    """Refuse to retry a delivery that is not dead, or whose alert no longer needs an answer."""
     if state is not DeliveryState.DEAD:
         raise ConflictError("this delivery is {state}: only a dead one is retried", state=state)
     if alert not in UNSETTLED:
@@ -209,7 +209,7 @@ def check_retry(state: DeliveryState, *, alert: AlertState) -> None:
 
 
 def check_drop(state: DeliveryState, *, reason: str) -> None:
-    """A dead delivery is given up by somebody who says why."""
+    """Refuse to drop a delivery that is not dead, or without a reason."""
     if not reason.strip() or len(reason) > REASON_LENGTH:
         raise InvalidError(
             "reason",
@@ -221,7 +221,7 @@ def check_drop(state: DeliveryState, *, reason: str) -> None:
 
 
 def check_rotation(signing: int, *, until: datetime | None) -> None:
-    """Secrets do not pile up. signing: those that sign now, the last of the old ones until then."""
+    """Refuse a rotation while too many secrets are valid. until: when the last old one retires."""
     if signing >= SECRETS:
         raise ConflictError(
             "{signing} secrets of this contact point sign already: renew after {until:%H:%M} UTC",
@@ -231,16 +231,16 @@ def check_rotation(signing: int, *, until: datetime | None) -> None:
 
 
 def link_valid_for(subject: str) -> timedelta:
-    """How long the link of an alert works. subject: what the alert is about."""
+    """Return how long the link of an alert works. subject: of the alert."""
     thing = subject.partition(":")[0]
     return REQUEST_LINK_VALID_FOR if thing in _REQUESTS else LINK_VALID_FOR
 
 
 def check_renew(*, is_open: bool, has_point: bool, since_last: timedelta) -> None:
-    """A link that has expired is sent anew to where it went, while there is something to answer.
+    """Refuse to renew a link if nothing is left to answer, or its contact point is gone.
 
-    is_open: whether there is. has_point: whether that contact point is still there.
-    since_last: how long ago the last one was queued.
+    is_open: whether something is left. has_point: whether the contact point still exists.
+    since_last: the time since the last link was queued; too short is refused as well.
     """
     if not is_open:
         raise ConflictError("nothing is left to answer: no new link is needed")
@@ -254,7 +254,7 @@ def check_renew(*, is_open: bool, has_point: bool, since_last: timedelta) -> Non
 
 
 def check_settle(state: AlertState) -> None:
-    """An alert is acknowledged while somebody waits for it."""
+    """Refuse to acknowledge an alert that needs no acknowledgement."""
     if state not in UNSETTLED:
         raise ConflictError(
             "this alert is {state}: there is nothing left to acknowledge", state=state

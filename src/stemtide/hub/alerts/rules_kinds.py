@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What raises an alert: one table, from ledger kind to who is told, how urgently, on what ways.
+"""The table of alerts: the ledger kinds that raise them, addressees, urgency and channels.
 
-To add a kind: a row here, its words in words.py, a row in docs/use/alerts.md.
-Nothing is sent to a party that has not joined, except an invitation, and an early warning to those
-it is addressed to; reads_addressees.py holds to that, whatever stands here.
+To add a kind: a row here, its texts in words.py, a row in docs/use/alerts.md. Nothing is sent to a
+party that has not joined, except an invitation, and an early warning to its addressees;
+reads_addressees.py enforces that for every row.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from stemtide.hub.alerts.rules_rows import AT_THE_DESK, Rule, Who
 
 
 def _kinds(*names: str) -> frozenset[str]:
-    """Ledger kinds."""
+    """Return a set of ledger kinds."""
     return frozenset(names)
 
 
 _ENDED = _kinds("order.withdrawn", "order.annulled")
 _ANSWERED = _kinds("order.executed", "order.suspended") | _ENDED
-"""After these nobody waits for an answer to a removal order."""
+"""Entries after which a removal order needs no answer."""
 
 
 def _order(
@@ -29,14 +29,14 @@ def _order(
     until: frozenset[str] = _ENDED,
     **more: Any,  # noqa: ANN401  # of Rule
 ) -> Rule:
-    """What is told of a removal order, to those whom the entry names."""
+    """Return a rule for alerts about removal orders, to the parties that the entry names."""
     return Rule(
         who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=until, sealed=True, **more
     )
 
 
 def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> Rule:  # noqa: ANN401  # of Rule
-    """What is told of a referral or a hold, to those whom the entry names."""
+    """Return a rule for alerts about referrals and holds, to the parties that the entry names."""
     ends = _kinds("referral.withdrawn", *until.split())
     return Rule(who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more)
 
@@ -107,7 +107,7 @@ REQUESTS: Mapping[str, Rule] = {
     ),
     "hold_overridden": _referral("hold.overridden", urgency=Urgency.NOW),
 }
-"""What is told of removal orders, referrals and holds: to their two sides, and to nobody else."""
+"""Alerts about removal orders, referrals and holds, which go to their two sides only."""
 
 _AT_WORK = _kinds(
     *("crisis.triaged", "check.answered", "crisis.widened", "measure.considered"),
@@ -118,11 +118,11 @@ _AT_WORK = _kinds(
     *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
     *("line.proposed", "line.agreed", "line.objected", "line.withdrawn"),
 )
-"""Acts of people in the room of a crisis. What machines do, such as sharing signals and
-reporting outcomes, shows nobody there."""
+"""Acts of people in a crisis. Acts of machines, such as sharing signals and reporting outcomes,
+do not show that a person is there."""
 
 _REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
-"""What ends the wait for a review."""
+"""Entries that end the wait for a review."""
 
 RULES: Mapping[str, Rule] = {
     "early_warning": Rule(
@@ -301,10 +301,10 @@ RULES: Mapping[str, Rule] = {
         mails_person=True,
     ),
 }
-"""Alerts by kind. One ledger kind may raise several, and one alert come of several kinds."""
+"""Rules by kind of alert. A ledger kind may raise several, and several may raise the same."""
 
 DRILL = Rule(who=Who.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
-"""The alert of a contact drill: raised by the drill, not by the ledger."""
+"""The alert of a contact drill, raised by the drill and not from the ledger."""
 
 DRILL_DUE = Rule(
     who=Who.COUNTERPARTS,
@@ -313,28 +313,28 @@ DRILL_DUE = Rule(
     channels=AT_THE_DESK,
     once=("party",),
 )
-"""The reminder that no drill was held for a quarter: raised by the clock."""
+"""The reminder that no drill was held for a quarter, raised by the scheduler."""
 
 EVERY_KIND: Mapping[str, Rule] = {**RULES, "drill": DRILL, "drill_due": DRILL_DUE}
 """All kinds of alert."""
 
 RAISES: Mapping[str, tuple[str, ...]] = {
     on: tuple(name for name, rule in RULES.items() if on in rule.on)
-    for on in {one for rule in RULES.values() for one in rule.on}
+    for on in {kind for rule in RULES.values() for kind in rule.on}
 }
-"""Which alerts an entry of a ledger kind raises."""
+"""The alerts that an entry of a ledger kind raises."""
 
 OVERTAKES: Mapping[str, tuple[str, ...]] = {
     by: tuple(name for name, rule in RULES.items() if by in rule.overtaken_by)
-    for by in {one for rule in RULES.values() for one in rule.overtaken_by}
+    for by in {kind for rule in RULES.values() for kind in rule.overtaken_by}
 }
-"""Which open alerts an entry of a ledger kind ends."""
+"""The open alerts that an entry of a ledger kind ends."""
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     by: tuple(name for name, rule in RULES.items() if by in rule.answered_by)
     for by in {kind for rule in RULES.values() for kind in rule.answered_by}
 }
-"""Which of its own open alerts a party answers by an act."""
+"""The open alerts of its own that a party answers by an act."""
 
 LEAVES = _kinds("participant.left", "participant.declined", "participant.uninvited")
-"""After these a party is out of a crisis: every open alert about it to that party ends."""
+"""Entries after which a party has left a crisis: its open alerts about the crisis end."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a row of the table of alerts can say: who is told, on what ways, and what ends it."""
+"""The columns of the table of alerts: addressees, channels, and the entries that end an alert."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from stemtide.hub.alerts.rules import Channel, Urgency
 
 
 class Who(StrEnum):
-    """Who is told."""
+    """The groups of parties that an alert can go to."""
 
     WARNED = "warned"
     """Agencies, and the authorities of the countries named."""
@@ -18,23 +18,23 @@ class Who(StrEnum):
     INVITED = "invited"
     """The parties that the entry names, and nobody else."""
     CONFIRMERS = "confirmers"
-    """Authorities and agencies in the crisis' room: also the proposer's, for a colleague may."""
+    """Authorities and agencies in the crisis, also the proposer's own, for a colleague may confirm."""
     ROOM = "room"
-    """Those in the crisis' room."""
+    """Parties in the crisis."""
     LEADERS = "leaders"
-    """Those in the crisis' room that lead it: authorities and agencies."""
+    """Authorities and agencies in the crisis."""
     ADDRESSED = "addressed"
-    """Those that a lead is addressed, copied or passed on to."""
+    """Parties that a lead is addressed, copied or forwarded to."""
     SHARER = "sharer"
     """The party that shared the signal."""
     READERS = "readers"
-    """Those in the crisis' room that may see the signal."""
+    """Parties in the crisis that may see the signal."""
     COUNTERPARTS = "counterparts"
-    """Agencies, and who opened the crisis: those who wanted the party to be told."""
+    """Agencies, the crisis' opener and a request's sender: those who wanted the party to know."""
     OWNER = "owner"
-    """The party itself whose contact point fails, and agencies."""
+    """The party whose contact point fails, and agencies."""
     SIDES = "sides"
-    """Who asked for content to go, and the provider that said it is gone."""
+    """The sender of a removal request, and the provider that reported the content as gone."""
 
 
 ALL = frozenset(Channel)
@@ -43,16 +43,16 @@ AT_THE_DESK = frozenset({Channel.PAGE})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row. on: ledger kinds that raise it; overtaken_by: those after which nobody needs it.
+    """One row of the table. on: ledger kinds that raise it; overtaken_by: those that end it.
 
-    of_self: overtaken by acts of the alerted party alone (an invitation by its own answer).
-    answered_by: acts of the alerted party which show that somebody there knows of it.
-    once:    not raised again to a party while one is open in which these parameters are the same:
-             nobody drowns another in alerts.
-    opinion, answer: what the entry must hold; "" where any will do.
-    at_once: every step of the ladder is asked at the same moment, for the time is short.
-    sealed:  between the sides of a request: no agency learns that it was not answered, or failed.
-    mails_person: the person whom the entry is about gets a mail of their own, in other words.
+    of_self: ended only by acts of the alerted party (an invitation by its own answer).
+    answered_by: acts of the alerted party that show that somebody there knows of the alert.
+    once:    not raised again to a party while an open alert has the same values of these
+             parameters, so that nobody can flood another with alerts.
+    opinion, answer: the value that the entry must have; "" for any.
+    at_once: all steps of the ladder are contacted together, because time is short.
+    sealed:  confidential to the two sides of a request: no agency learns of failures or silence.
+    mails_person: the person in the entry gets a separate mail with its own text.
     """
 
     who: Who
@@ -71,6 +71,6 @@ class Rule:
     mails_person: bool = False
 
     def fits(self, detail: Mapping[str, object]) -> bool:
-        """Whether an entry holds what the row asks for."""
-        asked = {"opinion": self.opinion, "answer": self.answer}
-        return all(detail.get(name) == value for name, value in asked.items() if value)
+        """Whether an entry has the values that the row requires."""
+        required = {"opinion": self.opinion, "answer": self.answer}
+        return all(detail.get(name) == value for name, value in required.items() if value)

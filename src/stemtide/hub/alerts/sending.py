@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes deliveries that are due to their channels: outside every transaction, in a few threads."""
+"""Send due deliveries through their channels, in a few threads outside every transaction."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -23,11 +23,11 @@ CHANNELS: Mapping[Channel, Send] = {
 }
 
 THREADS = 8
-"""Deliveries that are under way at once. Each party has one webhook among them at most."""
+"""Deliveries in progress at once, with at most one webhook of each party."""
 
 
 def post_of_settings() -> Post:
-    """How this hub sends, as its settings say."""
+    """Return the settings for sending."""
     security = "tls" if settings.EMAIL_USE_SSL else "starttls" if settings.EMAIL_USE_TLS else "none"
     return Post(
         mail_host=settings.EMAIL_HOST,
@@ -42,21 +42,21 @@ def post_of_settings() -> Post:
 
 
 def home_of_settings() -> Home:
-    """Where this hub is found, and what languages it speaks."""
+    """Return the hub's address and languages from the settings."""
     return Home(
         address=settings.HUB_ADDRESS, languages=frozenset(code for code, _ in settings.LANGUAGES)
     )
 
 
 def _is_theirs(parcel: Parcel, *, post: Post) -> bool:
-    """Whether the machine that took a parcel is its addressee's own."""
+    """Whether the server that accepted a parcel is the addressee's own."""
     return parcel.channel is Channel.WEBHOOK or post.mail_is_receipt
 
 
 class Sending:
-    """Sends what is due, a few at a time; who calls it never waits for a receiver.
+    """Sender of due deliveries, a few at a time; its caller never waits for a receiver.
 
-    now, chance: the clock and the dice, of the door that made it.
+    now, chance: the clock and the random numbers, injected by the caller.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Sending:
         self._crew: Crew[Parcel] = Crew(self.send, threads=threads, name="alerts")
 
     def start_due(self, now: datetime) -> int:
-        """Begin with as many due deliveries as there are free threads; returns how many."""
+        """Start as many due deliveries as there are free threads; return how many."""
         free = self._crew.free
         if free <= 0:
             return 0
@@ -84,15 +84,15 @@ class Sending:
         return len(parcels)
 
     def settle(self) -> None:
-        """Wait for what is under way: tests and the end of the process."""
+        """Wait for deliveries in progress: for tests and at the end of the process."""
         self._crew.settle()
 
     def close(self) -> None:
-        """End, after what is under way; what is not sent stays due."""
+        """Stop after the deliveries in progress; unsent ones stay due."""
         self._crew.close()
 
     def send(self, parcel: Parcel) -> Result:
-        """Try one delivery, and note what became of it."""
+        """Make one delivery attempt, and record its result."""
         result = attempt(parcel, post=self._post)
         now = self._now()
         won = writes_deliveries.note(parcel, result=result, chance=self._chance(), now=now)
@@ -104,7 +104,7 @@ class Sending:
 
 
 def attempt(parcel: Parcel, *, post: Post) -> Result:
-    """Try one delivery; what goes wrong unexpectedly is a failure like others."""
+    """Make one delivery attempt; an unexpected exception counts as a failed attempt."""
     try:
         return CHANNELS[parcel.channel](enclosures.enclose(parcel), post=post)
     except Exception:

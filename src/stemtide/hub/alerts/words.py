@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an alert says, in the language of whoever reads it: a title and a sentence for each kind."""
+"""Texts of alerts in the reader's language: a title and a sentence for each kind."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -49,7 +49,7 @@ TITLES: Mapping[str, Words] = {
     "drill": gettext_lazy("Contact drill: please acknowledge"),
     "drill_due": gettext_lazy("A contact drill is due"),
 }
-"""Titles by kind. They stand in subjects of mail and in the bar of the desk."""
+"""Titles by kind, for mail subjects and the desk's header."""
 
 TEXTS: Mapping[str, Words] = {
     "early_warning": gettext_lazy(
@@ -179,39 +179,39 @@ ACTS: Mapping[str, Words] = {
     "activate": gettext_lazy("activate the protocol"),
     "close": gettext_lazy("close the crisis"),
 }
-"""What may be proposed."""
+"""Texts of proposals."""
 
 EXERCISE = gettext_lazy("EXERCISE")
-"""Stands before every title of an exercise, in every channel."""
+"""Prefix of every title of an exercise, in every channel."""
 
 
 class _Said(dict[str, str]):
-    """Parameters; one that is missing reads as a dash, for an alert must never fail to be read."""
+    """Parameters of a text. A missing one reads as "…": an alert must always be readable."""
 
     def __missing__(self, name: str) -> str:
         return "…"
 
 
 def title(kind: str, parameters: Mapping[str, str], *, exercise: bool) -> str:
-    """The title, in the language that is active."""
+    """Return the title, in the active language."""
     plain = str(TITLES.get(kind, kind)) % _said(parameters)
     return f"[{EXERCISE}] {plain}" if exercise else plain
 
 
 def text(kind: str, parameters: Mapping[str, str]) -> str:
-    """The sentence, in the language that is active."""
+    """Return the sentence, in the active language."""
     return str(TEXTS.get(kind, "")) % _said(parameters)
 
 
 def personal(kind: str, notes: Iterable[tuple[str, str]]) -> tuple[str, str]:
-    """Return title and text of a mail to one person, in the language that is active."""
+    """Return the title and text of a mail to one person, in the active language."""
     title, text = PERSONAL[kind]
     lines = "\n".join(f"{name}: {note}" for name, note in notes)
     return str(title), f"{text}\n\n{lines}\n"
 
 
 def personal_notes(*, at: datetime, networks: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return what a mail to one person adds: when it happened, and roughly from where."""
+    """Return the notes in a mail to one person: when it happened, and from which networks."""
     shown = ", ".join(networks[:_NETWORKS])
     if len(networks) > _NETWORKS:
         shown = _("%(networks)s and others") % {"networks": shown}
@@ -222,14 +222,16 @@ def personal_notes(*, at: datetime, networks: Sequence[str]) -> tuple[tuple[str,
 
 
 def _said(parameters: Mapping[str, str]) -> _Said:
-    """Parameters in words: an alert about another alert names its title."""
-    said = _Said({name: str(value) for name, value in parameters.items() if value})
-    said.setdefault("by", _("The hub"))
+    """Return parameters as text: for an alert about another alert, the title of that one."""
+    parameters_shown = _Said({name: str(value) for name, value in parameters.items() if value})
+    parameters_shown.setdefault("by", _("The hub"))
     if "kind" in parameters:
-        rest = {name: value for name, value in parameters.items() if name != "kind"}
-        said["about"] = title(parameters["kind"], rest, exercise=False)
+        own_parameters = {name: value for name, value in parameters.items() if name != "kind"}
+        parameters_shown["about"] = title(parameters["kind"], own_parameters, exercise=False)
     if "act" in parameters:
-        said["act"] = str(ACTS.get(parameters["act"], parameters["act"]))
+        parameters_shown["act"] = str(ACTS.get(parameters["act"], parameters["act"]))
     if "channel" in parameters:
-        said["channel"] = str(CHANNELS.get(parameters["channel"], parameters["channel"]))
-    return said
+        parameters_shown["channel"] = str(
+            CHANNELS.get(parameters["channel"], parameters["channel"])
+        )
+    return parameters_shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What alerts about removal orders, referrals and holds say. No address of content stands there."""
+"""Texts of alerts about removal orders, referrals and holds, without addresses of content."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of alerts: raise what the ledger calls for, escalate, acknowledge."""
+"""Write alerts: raise them from the ledger, escalate, acknowledge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,17 +31,17 @@ from stemtide.hub.parties.models import ContactPoint, Party, Person
 from stemtide.hub.parties.reads import Actor
 
 ENTRIES = 200
-"""Ledger entries read at one look of the clock."""
+"""Ledger entries read per scheduler tick."""
 
 ESCALATIONS = 200
-"""Alerts that go to their next step at one look of the clock."""
+"""Alerts that go to their next step per scheduler tick."""
 
 CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An alert that is about to be made."""
+    """An alert that is about to be created."""
 
     kind: str
     party: Party
@@ -55,18 +55,21 @@ class Draft:
 
     @property
     def rule(self) -> Rule:
-        """Its row of the table."""
+        """Return its row of the table."""
         return EVERY_KIND[self.kind]
 
 
 def make(draft: Draft, *, now: datetime) -> Alert:
-    """An alert and what goes out for it at once. Its caller records the act, and holds the turn."""
+    """Create an alert and its first deliveries.
+
+    The caller records the act and holds the write lock.
+    """
     rule = draft.rule
     ladder = reads_addressees.ladder(party=draft.party, now=now)
     first = next(iter(ladder), None)
     wait = (first.wait if first else rules.STEP) if rule.escalates else None
     if rule.at_once and wait is not None:
-        wait = max(one.wait for one in ladder) if ladder else rules.STEP
+        wait = max(step.wait for step in ladder) if ladder else rules.STEP
     alert = Alert.objects.create(
         uid=uuid4(),
         kind=draft.kind,
@@ -91,12 +94,12 @@ def make(draft: Draft, *, now: datetime) -> Alert:
 
 
 def raise_from_ledger(now: datetime) -> int:
-    """Raise what new ledger entries call for, each once; returns how many alerts there are more.
+    """Raise the alerts of new ledger entries, each once; return how many were raised.
 
-    1 A look without a lock: nothing new, nothing done.
-    2 In turn, the entries after the cursor, oldest first.
+    1 Check without a lock whether there are new entries.
+    2 Under the lock, read the entries after the cursor, oldest first.
     3 Each ends open alerts, or raises new ones, or neither.
-    4 The cursor moves in the same transaction: an entry is never read twice, nor skipped.
+    4 The cursor moves in the same transaction: no entry is read twice or skipped.
     """
     cursor = Cursor.objects.first()
     if cursor is not None and cursor.number >= ledger_reads.heads().entries:
@@ -106,7 +109,7 @@ def raise_from_ledger(now: datetime) -> int:
 
 @transaction.atomic
 def _read_on(now: datetime) -> int:
-    """Steps 2 to 4 of raise_from_ledger."""
+    """Run steps 2 to 4 of raise_from_ledger."""
     ledger.take_turn()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
     entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
@@ -121,18 +124,18 @@ def _read_on(now: datetime) -> int:
 
 
 def escalate_due(now: datetime) -> int:
-    """Ask the next step of every ladder whose last step did not answer in time."""
+    """Take the next step of every ladder whose last step did not answer in time."""
     due = Alert.objects.filter(state=AlertState.OPEN, step_due__lte=now).select_related("party")
-    return sum(_escalate(one, now=now) for one in due.order_by("step_due")[:ESCALATIONS])
+    return sum(_escalate(alert, now=now) for alert in due.order_by("step_due")[:ESCALATIONS])
 
 
 @transaction.atomic
 def acknowledge(
     uid: UUID, *, by: Actor, person: Person | None = None, via: Via = Via.PAGE, now: datetime
 ) -> AlertRow:
-    """Say that somebody of the party has the alert. person: who, where a person did.
+    """Record that somebody of the party has the alert. person: None for a machine.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is settled.
+    raises: NotFoundError, NotAllowedError, ConflictError for a settled alert.
     """
     rules.check_acknowledge(role=by.role)
     ledger.take_turn()
@@ -143,9 +146,9 @@ def acknowledge(
 
 @transaction.atomic
 def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertRow:
-    """Say that somebody has the alert, by the link in a message. shown: the digest of the request.
+    """Acknowledge an alert by the link in a message. shown: the digest of the request.
 
-    raises: NotFoundError for a link that opens nothing; ConflictError for an alert that is settled.
+    raises: NotFoundError for an invalid link; ConflictError for a settled alert.
     """
     ledger.take_turn()
     delivery = reads_links.find(links.read(token, now=now), by=CLOCK)
@@ -157,7 +160,7 @@ def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertR
 
 @transaction.atomic
 def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
-    """Send a new link to where one went that has expired. is_open: there is something to answer.
+    """Send a new link to the contact point of an expired one. is_open: whether it can be answered.
 
     raises: NotFoundError for a link that this hub never made; ConflictError.
     """
@@ -182,7 +185,7 @@ def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
 
 @transaction.atomic
 def acknowledge_by_answer(delivery_uid: UUID, *, now: datetime) -> bool:
-    """Note that a receiver's machine says somebody has the alert; False where that is late."""
+    """Acknowledge an alert because the receiver's response says so; return False if too late."""
     ledger.take_turn()
     delivery = Delivery.objects.select_related("alert__party", "point").get(uid=delivery_uid)
     alert = delivery.alert
@@ -194,7 +197,7 @@ def acknowledge_by_answer(delivery_uid: UUID, *, now: datetime) -> bool:
 
 
 def _raise(entry: EntryRow, *, now: datetime) -> int:
-    """The alerts of one entry, as one act."""
+    """Raise the alerts of one entry, recorded as one act."""
     raised = 0
     for kind in RAISES.get(entry.kind, ()):
         rule = EVERY_KIND[kind]
@@ -203,14 +206,14 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
         matter = reads_addressees.matter(entry, by=CLOCK)
         if entry.kind == "alert.exhausted" and not _is_unanswered(matter):
             continue
-        made = [
+        alerts = [
             make(_draft(kind, matter, party=party), now=now)
             for party in reads_addressees.addressees(matter, rule=rule, by=CLOCK)
             if not (rule.once and _is_open(kind, matter, party=party))
         ]
-        raised += len(made)
-        if made:
-            detail: dict[str, object] = {"kind": kind, "entry": entry.number, "count": len(made)}
+        raised += len(alerts)
+        if alerts:
+            detail: dict[str, object] = {"kind": kind, "entry": entry.number, "count": len(alerts)}
             ledger.append(
                 "alerts.raised",
                 actor=CLOCK,
@@ -228,7 +231,7 @@ def _is_unanswered(matter: Matter) -> bool:
 
 
 def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
-    """An alert about a matter to one party."""
+    """Return the draft of an alert about a matter to one party."""
     return Draft(
         kind=kind,
         party=party,
@@ -242,37 +245,37 @@ def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
 
 
 def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
-    """Whether a party has not yet acknowledged one of this kind that says the same."""
+    """Whether the party has an unacknowledged alert of this kind with the same parameters."""
 
     def said(parameters: Mapping[str, str]) -> list[str]:
         return [parameters.get(name, "") for name in EVERY_KIND[kind].once]
 
-    found = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
-    return any(said(one.parameters) == said(matter.parameters) for one in found)
+    alerts = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
+    return any(said(alert.parameters) == said(matter.parameters) for alert in alerts)
 
 
 @transaction.atomic
 def _escalate(alert: Alert, *, now: datetime) -> int:
-    """The next step, or the end of the ladder; 0 where another clock was first."""
-    following = reads_addressees.next_step(alert, party=alert.party, now=now)
-    at = alert.step + 1
-    same = Alert.objects.filter(pk=alert.pk, state=AlertState.OPEN, step_due=alert.step_due)
-    if following:
+    """Take the next step, or end the ladder; return 0 if another scheduler was first."""
+    step = reads_addressees.next_step(alert, party=alert.party, now=now)
+    step_number = alert.step + 1
+    unchanged = Alert.objects.filter(pk=alert.pk, state=AlertState.OPEN, step_due=alert.step_due)
+    if step:
         kind = "alert.escalated"
-        won = same.update(step=at, step_due=now + following.wait)
+        won = unchanged.update(step=step_number, step_due=now + step.wait)
     else:
         kind = "alert.exhausted"
-        won = same.update(state=AlertState.UNANSWERED, step_due=None)
+        won = unchanged.update(state=AlertState.UNANSWERED, step_due=None)
     if not won:
         return 0
-    if following:
-        _ask(alert, following, at=at, now=now)
+    if step:
+        _ask(alert, step, at=step_number, now=now)
     ledger.append(
         kind,
         actor=CLOCK,
         subject=alert.ref,
         now=now,
-        detail={"kind": alert.kind, "step": at},
+        detail={"kind": alert.kind, "step": step_number},
         exercise=alert.exercise,
     )
     return 1
@@ -305,7 +308,7 @@ def _settle(
     sent.update(state=DeliveryState.ACKNOWLEDGED)
     stop_deliveries([alert.pk], personal=False)
     if delivery is not None and delivery.point is not None:
-        # Whoever answered has read what went there: that is what a contact drill wants to know.
+        # An answer proves that the contact point is read, which is what a contact drill checks.
         contacts.verify_contact_point(delivery.point.pk, actor=alert.party.ref, now=now)
     detail: dict[str, object] = {"via": via, "step": step, "through": by.ref}
     if shown:
@@ -322,7 +325,7 @@ def _settle(
 
 
 def _ask(alert: Alert, step: Step, *, at: int, now: datetime) -> None:
-    """Queue a delivery to a step's contact point, on the way that it is reached by, if allowed."""
+    """Queue a delivery to a step's contact point, if the alert's kind allows its channel."""
     if step.channel in EVERY_KIND[alert.kind].channels:
         _queue(alert, step=at, point=step.point, channel=step.channel, now=now)
 
@@ -336,7 +339,7 @@ def _queue(
     now: datetime,
     person: Person | None = None,
 ) -> None:
-    """One delivery, due at once."""
+    """Create a delivery that is due at once."""
     Delivery.objects.create(
         uid=uuid4(),
         alert=alert,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of deliveries: take what is due, note what became of it, retry, drop; rotate secrets.
+"""Write deliveries: claim due ones, record results, retry, drop; rotate secrets.
 
-A delivery is taken by one clock: the row count of a conditional UPDATE says which. It is sent
-outside every transaction, then noted. A clock that dies in between leaves the row at `sending`
-until its lease is over; then it is sent again under the same id. So receivers get a delivery at
-least once, and tell repeats by its id.
+One scheduler claims a delivery: the row count of a conditional UPDATE decides which. The delivery
+is sent outside every transaction, then its result is recorded. If the scheduler dies in between,
+the row stays `sending` until its lease ends; then it is sent again under the same id. So receivers
+get a delivery at least once, and detect repeats by its id.
 """
 
 from datetime import datetime
@@ -28,9 +28,9 @@ OPERATOR = "operator"
 
 
 def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
-    """Take deliveries that are due, the most urgent first, each by one clock alone.
+    """Claim due deliveries, the most urgent first, each for one scheduler only.
 
-    A party's webhooks go one after the other: a slow receiver holds up nobody but itself.
+    A party's webhooks are sent one after the other: a slow receiver delays only itself.
     """
     due = Delivery.objects.filter(
         Q(state__in=(*rules.WAITING, DeliveryState.SENDING)), next_at__lte=now
@@ -44,47 +44,49 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
     rows = due.exclude(Q(channel=Channel.WEBHOOK) & Exists(busy)).select_related(
         "alert__party", "alert__crisis", "point", "person"
     )
-    taken: list[Parcel] = []
+    parcels: list[Parcel] = []
     parties: set[int] = set()
     for row in rows.order_by("rank", "next_at", "pk")[: limit * 4]:
         is_webhook = row.channel == Channel.WEBHOOK
-        if len(taken) == limit or (is_webhook and row.alert.party_id in parties):
+        if len(parcels) == limit or (is_webhook and row.alert.party_id in parties):
             continue
         if _take(row, now=now):
-            taken.append(reads_deliveries.parcel(row, by=CLOCK, home=home, now=now))
+            parcels.append(reads_deliveries.parcel(row, by=CLOCK, home=home, now=now))
             parties |= {row.alert.party_id} if is_webhook else set()
-    return taken
+    return parcels
 
 
 def _take(row: Delivery, *, now: datetime) -> bool:
-    """Try to be the one that sends a delivery."""
-    same = Delivery.objects.filter(
+    """Try to claim a delivery; return whether it worked."""
+    unchanged = Delivery.objects.filter(
         pk=row.pk, state=row.state, attempts=row.attempts, next_at=row.next_at
     )
     row.attempts += 1
     return bool(
-        same.update(state=DeliveryState.SENDING, attempts=row.attempts, next_at=now + rules.LEASE)
+        unchanged.update(
+            state=DeliveryState.SENDING, attempts=row.attempts, next_at=now + rules.LEASE
+        )
     )
 
 
 @transaction.atomic
 def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> bool:
-    """Write down what became of an attempt; False where another clock has taken it over.
+    """Record the result of an attempt; return False if another scheduler has taken it over.
 
     chance: spreads the wait before the next attempt, 0 ≤ chance < 1.
     """
-    same = Delivery.objects.filter(
+    claimed = Delivery.objects.filter(
         uid=parcel.delivery, state=DeliveryState.SENDING, attempts=parcel.attempt
     )
     if result.fate is Fate.SENT:
         proof = result.proof[:300]
-        won = same.update(state=DeliveryState.SENT, sent_at=now, last_error="", proof=proof)
+        won = claimed.update(state=DeliveryState.SENT, sent_at=now, last_error="", proof=proof)
     elif result.fate is Fate.REFUSED or parcel.attempt >= rules.MAX_ATTEMPTS:
-        won = same.update(state=DeliveryState.DEAD, last_error=_words(result))
+        won = claimed.update(state=DeliveryState.DEAD, last_error=_words(result))
     else:
-        wait = rules.wait_after(parcel.attempt, chance=chance)
+        wait = rules.wait_after(parcel.attempt, jitter=chance)
         due = now + max(wait, result.wait or wait)  # what the receiver asks for, if it is longer
-        won = same.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
+        won = claimed.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
     if won:
         _record(reads_deliveries.find(parcel.delivery, viewer=None), now=now)
     return bool(won)
@@ -92,7 +94,7 @@ def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> boo
 
 @transaction.atomic
 def retry(uid: UUID, *, by: Actor | None, now: datetime) -> Delivery:
-    """Try a dead delivery again, from its first attempt. by: None for the operator.
+    """Queue a dead delivery again, from its first attempt. by: None for the operator.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -107,7 +109,7 @@ def retry(uid: UUID, *, by: Actor | None, now: datetime) -> Delivery:
 
 @transaction.atomic
 def drop(uid: UUID, *, reason: str, by: Actor | None, now: datetime) -> Delivery:
-    """Give a dead delivery up, and say why. by: None for the operator.
+    """Give up a dead delivery, with a reason. by: None for the operator.
 
     raises: NotFoundError, NotAllowedError, InvalidError, ConflictError.
     """
@@ -122,23 +124,23 @@ def drop(uid: UUID, *, reason: str, by: Actor | None, now: datetime) -> Delivery
 
 @transaction.atomic
 def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[str, ...]:
-    """Give a contact point a new signing secret; those before sign beside it for a day.
+    """Give a contact point a new signing secret; earlier ones sign beside it for a day.
 
-    All of them: of two rotations in a row, the receiver may know the secret before both.
+    All earlier ones: after two rotations in a row, the receiver may only know the first secret.
 
-    raises: ConflictError where too many sign already.
+    raises: ConflictError if too many are valid already.
     """
     ledger.take_turn()
     rows = SigningKey.objects.filter(point=point)
-    still = rows.filter(retires_at__gt=now)
-    last = still.order_by("-retires_at").first()
-    rules.check_rotation(1 + still.count(), until=last.retires_at if last else None)
+    unretired = rows.filter(retires_at__gt=now)
+    last = unretired.order_by("-retires_at").first()
+    rules.check_rotation(1 + unretired.count(), until=last.retires_at if last else None)
     latest = rows.order_by("-generation").first()
     ends_at = now + rules.OVERLAP
     if latest is None:
         SigningKey.objects.create(point=point, generation=1, made_at=now, retires_at=ends_at)
     else:
-        still.update(retires_at=ends_at)
+        unretired.update(retires_at=ends_at)
         rows.filter(pk=latest.pk).update(retires_at=ends_at)
     generation = latest.generation + 1 if latest else 2
     SigningKey.objects.create(point=point, generation=generation, made_at=now)
@@ -150,21 +152,21 @@ def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[st
 
 
 def _resolved(uid: UUID, *, by: Actor | None) -> "Delivery":
-    """A delivery that somebody may retry or drop.
+    """Return a delivery that the caller may retry or drop.
 
     raises: NotFoundError, NotAllowedError.
     """
     row = reads_deliveries.find(uid, viewer=by.party if by else None)
     if by is not None:
-        own = row.alert.party_id == by.party.pk
-        rules.check_resolve(kind=PartyKind(by.kind), role=by.role, own=own)
+        is_own = row.alert.party_id == by.party.pk
+        rules.check_resolve(kind=PartyKind(by.kind), role=by.role, is_own=is_own)
     return row
 
 
 def _record(row: Delivery, *, now: datetime) -> None:
-    """Append an end of the way; a failure that is tried again is a matter of its row alone.
+    """Append final results to the ledger; a failure that will be retried stays in its row.
 
-    What arrives after its alert was settled, or fails then, is settled with it.
+    A delivery that arrives or fails after its alert was settled is settled with it.
     """
     if row.state == DeliveryState.SENT and row.channel != Channel.PAGE:
         _append("delivery.arrived", row, by=None, now=now, actor=CLOCK)
@@ -185,7 +187,7 @@ def _record(row: Delivery, *, now: datetime) -> None:
 def _append(
     kind: str, row: Delivery, *, by: Actor | None, now: datetime, actor: str = OPERATOR
 ) -> None:
-    """Record an act on a delivery."""
+    """Append an act on a delivery to the ledger."""
     detail: dict[str, object] = {
         "party": row.alert.party.ref,
         "channel": row.channel,
@@ -204,5 +206,5 @@ def _append(
 
 
 def _words(result: Result) -> str:
-    """What went wrong, as long as its column."""
+    """Return the problem, cut to the length of its column."""
     return result.words[:300]

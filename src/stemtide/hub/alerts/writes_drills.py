@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of contact drills: start one, end it when nobody is waited for, remind of one."""
+"""Write contact drills: start one, end it, remind agencies of one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,9 +23,9 @@ OPERATOR = "operator"
 
 @transaction.atomic
 def start(names: Iterable[str] | None, *, by: Actor | None, now: datetime) -> UUID:
-    """Alert parties as a drill; returns its id. names: None for everybody; by: None: the operator.
+    """Alert parties as a drill; return its id. names: None for all; by: None for the operator.
 
-    raises: NotAllowedError, NotFoundError for a name; ConflictError where a drill still runs.
+    raises: NotAllowedError, NotFoundError for a name; ConflictError if a drill still runs.
     """
     ledger.take_turn()
     chosen = _chosen(names)
@@ -54,19 +54,19 @@ def start(names: Iterable[str] | None, *, by: Actor | None, now: datetime) -> UU
 
 
 def end_due(now: datetime) -> int:
-    """End drills of which nobody is waited for any more; returns how many."""
+    """End drills in which no answer is outstanding; return how many."""
     running = Drill.objects.filter(ended_at=None).exclude(alerts__state=AlertState.OPEN)
-    return sum(_end(one, now=now) for one in running)
+    return sum(_end(drill, now=now) for drill in running)
 
 
 def remind_due(now: datetime) -> int:
-    """Tell agencies once a quarter that no drill was held for a quarter; returns how many."""
+    """Remind agencies once a quarter that no drill was held for a quarter; return how many."""
     return _remind(now) if _is_due(now) else 0
 
 
 @transaction.atomic
 def _end(drill: Drill, *, now: datetime) -> int:
-    """End one; 0 where another clock was first."""
+    """End a drill; return 0 if another scheduler was first."""
     won = Drill.objects.filter(pk=drill.pk, ended_at=None).update(ended_at=now)
     if won:
         answered = drill.alerts.filter(state=AlertState.ACKNOWLEDGED).count()
@@ -81,17 +81,17 @@ def _remind(now: datetime) -> int:
     ledger.take_turn()
     if not _is_due(now):  # another clock had its turn before ours
         return 0
-    told = reads_addressees.agencies(by=CLOCK)
-    for party in told:
+    agencies = reads_addressees.agencies(by=CLOCK)
+    for party in agencies:
         writes.make(Draft(kind="drill_due", party=party, subject=party.ref), now=now)
-    if told:
-        detail: dict[str, object] = {"count": len(told)}
+    if agencies:
+        detail: dict[str, object] = {"count": len(agencies)}
         _record("drill.demanded", "drill:next", actor=CLOCK, now=now, detail=detail)
-    return len(told)
+    return len(agencies)
 
 
 def _is_due(now: datetime) -> bool:
-    """Whether the hub is older than a quarter, and its last drill and reminder are too."""
+    """Whether the hub, its last drill and its last reminder are all older than a quarter."""
     since = now - rules.DRILL_EVERY
     return (
         Party.objects.filter(joined_at__lte=since).exists()
@@ -101,7 +101,7 @@ def _is_due(now: datetime) -> bool:
 
 
 def _chosen(names: Iterable[str] | None) -> list[Party]:
-    """The parties of these names, each once; everybody where none is named.
+    """Return the parties of these names, each once; all parties for None.
 
     raises: NotFoundError.
     """
@@ -113,5 +113,5 @@ def _chosen(names: Iterable[str] | None) -> list[Party]:
 def _record(
     kind: str, subject: str, *, actor: str, now: datetime, detail: dict[str, object]
 ) -> None:
-    """Append an act on drills, which are exercises."""
+    """Append an act on drills, which are exercises, to the ledger."""
     ledger.append(kind, actor=actor, subject=subject, now=now, detail=detail, exercise=True)

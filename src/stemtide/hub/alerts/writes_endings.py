@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends alerts that a ledger entry answers, or that nobody needs any more because of it."""
+"""End alerts that a ledger entry answers or makes unnecessary."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,11 +18,11 @@ CLOCK = "clock"
 
 
 def end_alerts(entry: EntryRow, *, now: datetime) -> None:
-    """End the open alerts that an entry answers or makes unnecessary, and what was said of them.
+    """End the open alerts that an entry answers or makes unnecessary, and alerts about these.
 
     1 Alerts that the entry ends for everybody, or for the party that it is about.
-    2 Alerts of the party that acted, where the act shows that somebody there knows of them.
-    3 "does not answer" about any of these, and about an alert that is acknowledged.
+    2 Alerts of the party that acted, if the act shows that somebody there knows of them.
+    3 "does not answer" alerts about any of these, or about an alert that is acknowledged.
     """
     overtaken = EVERY_KIND if entry.kind in LEAVES else OVERTAKES.get(entry.kind, ())
     answered = ANSWERS.get(entry.kind, ())
@@ -32,8 +32,8 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
     alerts = {alert.pk: alert for kind in overtaken for alert in _overtaken(kind, matter)}
     alerts |= {alert.pk: alert for kind in answered for alert in _own(kind, matter)}
     acknowledged = [matter.about] if matter.about is not None else []
-    said = _said_of([*alerts.values(), *acknowledged])
-    alerts |= {alert.pk: alert for alert in said}
+    follow_ups = _said_of([*alerts.values(), *acknowledged])
+    alerts |= {alert.pk: alert for alert in follow_ups}
     if alerts:
         keys = list(alerts)
         Alert.objects.filter(pk__in=keys).update(state=AlertState.OVERTAKEN, step_due=None)
@@ -50,7 +50,7 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
 
 
 def stop_deliveries(alerts: list[int], *, personal: bool = True) -> None:
-    """Stop what has not left yet. personal: also mail to a person, whose party answered."""
+    """Cancel deliveries that are still queued. personal: also mail to a person."""
     waiting = Delivery.objects.filter(alert__in=alerts, state__in=WAITING)
     if not personal:
         waiting = waiting.filter(person=None)
@@ -58,7 +58,7 @@ def stop_deliveries(alerts: list[int], *, personal: bool = True) -> None:
 
 
 def _overtaken(kind: str, matter: Matter) -> list[Alert]:
-    """Return open alerts that a matter ends: of everybody, or of the party that it is about."""
+    """Return open alerts that a matter ends, of everybody or of the party that it is about."""
     alerts = _open(kind, matter)
     if EVERY_KIND[kind].of_self or matter.entry.kind in LEAVES:
         own = {matter.entry.actor} if matter.entry.kind != "participant.uninvited" else set()
@@ -73,16 +73,16 @@ def _own(kind: str, matter: Matter) -> list[Alert]:
 
 
 def _open(kind: str, matter: Matter) -> list[Alert]:
-    """Return alerts of a kind about a matter that were not acknowledged."""
-    same = Q(subject=matter.entry.subject)
+    """Return unacknowledged alerts of a kind about a matter."""
+    about = Q(subject=matter.entry.subject)
     if matter.crisis is not None:
-        same |= Q(crisis=matter.crisis)
-    rows = Alert.objects.filter(same, kind=kind, state__in=rules.UNSETTLED)
+        about |= Q(crisis=matter.crisis)
+    rows = Alert.objects.filter(about, kind=kind, state__in=rules.UNSETTLED)
     return list(rows.select_related("party"))
 
 
 def _said_of(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return open alerts which say that nobody answered one of these."""
+    """Return open "does not answer" alerts about these alerts."""
     refs = [alert.ref for alert in alerts]
     rows = Alert.objects.filter(kind="unanswered", subject__in=refs, state__in=rules.UNSETTLED)
     return list(rows)

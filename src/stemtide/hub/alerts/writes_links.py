@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What whoever holds a link does with the request behind it, without an account. Decision 0059.
+"""Act on the request behind a link, without an account. Decision 0059.
 
-The rooms of the requests write and record, under their own rules; to answer is to acknowledge.
+The rooms of the requests write and record, under their own rules. An answer also acknowledges.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,75 +25,75 @@ _HOLDER = "holder of a link"
 
 
 def acknowledge_as_shown(token: str, *, now: datetime) -> AlertRow:
-    """Say that somebody has the alert, and record what lay before them.
+    """Acknowledge the alert behind a link, and record which request was shown.
 
-    raises: NotFoundError; ConflictError for an alert that is settled.
+    raises: NotFoundError; ConflictError for a settled alert.
     """
     links.read(token, now=now)
-    found = reads_links.linked(token, by=_HOLDER, now=now)
-    return writes.acknowledge_by_link(token, now=now, shown=_digest(found))
+    link = reads_links.linked(token, by=_HOLDER, now=now)
+    return writes.acknowledge_by_link(token, now=now, shown=_digest(link))
 
 
 def send_anew(token: str, *, now: datetime) -> None:
-    """Send a new link to the contact point that an expired one went to.
+    """Send a new link to the contact point of an expired one.
 
-    raises: NotFoundError; ConflictError where nothing is left to answer, or one is on its way.
+    raises: NotFoundError; ConflictError if nothing is left to answer, or a new link was just sent.
     """
-    found = reads_links.linked(token, by=_HOLDER, now=now)
-    writes.renew_link(token, is_open=found.is_open, now=now)
+    link = reads_links.linked(token, by=_HOLDER, now=now)
+    writes.renew_link(token, is_open=link.is_open, now=now)
 
 
 @transaction.atomic
 def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime) -> None:
-    """Answer a removal order, or say more of it: one of reads_links.BY_LINK.
+    """Answer a removal order, or add to the answer: one of reads_links.BY_LINK.
 
-    body: as the act takes it in the room of orders; None where it takes none.
+    body: of the act in the room of orders; None if it takes none.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
     source: Regulation (EU) 2021/784 Art. 3(6) to (8), Art. 4(4).
     """
     ledger.take_turn()
-    found = _settled(token, now=now)
-    if found.order is None or verb not in found.may:
+    link = _settled(token, now=now)
+    if link.order is None or verb not in link.may:
         raise ConflictError("that cannot be done with this order now: see where it stands")
-    orders.record_receipt(found.order.id, via=ReceiptVia.LINK, at=now, now=now, by=found.by)
-    told = {} if body is None else {"body": body}
-    _ACTS[verb](found.order.id, by=found.by, now=now, **told)
+    orders.record_receipt(link.order.id, via=ReceiptVia.LINK, at=now, now=now, by=link.by)
+    arguments = {} if body is None else {"body": body}
+    _ACTS[verb](link.order.id, by=link.by, now=now, **arguments)
 
 
 @transaction.atomic
 def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: datetime) -> int:
-    """Answer referrals in one way, and say how many. uids: which of those behind the link.
+    """Answer several referrals alike; return how many. uids: a selection of those behind the link.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.
     """
     ledger.take_turn()
-    found = _settled(token, now=now)
-    open_ones = {referral.id for referral in found.referrals}
-    wanted = list(dict.fromkeys(uids))
-    if not wanted or not open_ones.issuperset(wanted):
+    link = _settled(token, now=now)
+    answerable = {referral.id for referral in link.referrals}
+    selected = list(dict.fromkeys(uids))
+    if not selected or not answerable.issuperset(selected):
         raise ConflictError("this referral cannot be answered now: see where it stands")
-    party = found.party
-    referrals.record_receipts(wanted, provider=party, via=ReceiptVia.LINK, at=now, by=found.by)
-    if len(wanted) > 1:
-        return referrals.answer_many(wanted, body=body, by=found.by, now=now)
-    referrals.answer(wanted[0], body=body, by=found.by, now=now)
+    party = link.party
+    referrals.record_receipts(selected, provider=party, via=ReceiptVia.LINK, at=now, by=link.by)
+    if len(selected) > 1:
+        return referrals.answer_many(selected, body=body, by=link.by, now=now)
+    referrals.answer(selected[0], body=body, by=link.by, now=now)
     return 1
 
 
 def _settled(token: str, *, now: datetime) -> Linked:
-    """What a link leads to, once its alert is acknowledged. raises: NotFoundError."""
+    """Acknowledge the alert behind a link if needed, and return it. raises: NotFoundError."""
     links.read(token, now=now)
-    found = reads_links.linked(token, by=_HOLDER, now=now)
-    if not found.alert.is_waiting:
-        return found
-    writes.acknowledge_by_link(token, now=now, shown=_digest(found))
+    link = reads_links.linked(token, by=_HOLDER, now=now)
+    if not link.alert.is_waiting:
+        return link
+    writes.acknowledge_by_link(token, now=now, shown=_digest(link))
     return reads_links.linked(token, by=_HOLDER, now=now)
 
 
-def _digest(found: Linked) -> str:
-    """The digest of what lay behind a link; "" where nothing did."""
-    return found.request.digest if found.request else ""
+def _digest(link: Linked) -> str:
+    """Return the SHA-256 of the request shown behind a link, or "" if there was none."""
+    return link.request.digest if link.request else ""
 
 
 _ACTS: Mapping[str, Callable[..., object]] = {
@@ -103,4 +103,4 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "reinstate": orders.reinstate,
     "ask_scrutiny": writes_endings.open_scrutiny,
 }
-"""What each act is in the room of orders. All but a reinstatement take a body."""
+"""The functions of the actions in the room of orders. All but a reinstatement take a body."""

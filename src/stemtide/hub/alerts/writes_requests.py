@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an alert's way means for the request that it carries: its receipt, its acknowledgement.
+"""Record on a request that its alert arrived or was acknowledged. Decision 0049.
 
-The rooms of the requests write and record; this file says what counts. Decision 0049.
+The rooms of the requests write and record; this file decides which arrivals count.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,23 +26,23 @@ _VIA = {Channel.WEBHOOK: ReceiptVia.WEBHOOK, Channel.MAIL: ReceiptVia.MAIL}
 
 
 def note_arrival(parcel: Parcel, *, result: Result, now: datetime) -> bool:
-    """Record that a request reached its addressee's own server; whether that is news.
+    """Record that a request reached its addressee's own server; return whether that is new.
 
-    Only where the other side's machine took it: the caller says so of a mail, which most hubs hand
-    to a server of their own.
+    Only if the addressee's own server accepted it: for mail the caller decides that, because most
+    hubs hand mail to a server of their own.
     """
     via = _VIA.get(parcel.channel)
-    note = _ARRIVES.get(parcel.kind)
-    if via is None or note is None:
+    record = _ARRIVES.get(parcel.kind)
+    if via is None or record is None:
         return False
     party = parties.party_named(parcel.party, by=_CLOCK)
-    return note(UUID(parcel.subject.partition(":")[2]), party, via, result.proof, now)
+    return record(UUID(parcel.subject.partition(":")[2]), party, via, result.proof, now)
 
 
 def settle_request(alert: Alert, *, by: Actor, via: Via, now: datetime) -> bool:
-    """Acknowledge the request that an acknowledged alert carries; whether that is news.
+    """Acknowledge the request that an acknowledged alert carries; return whether that is new.
 
-    raises: nothing that a request's state brings about: the alert is acknowledged all the same.
+    Errors because of the request's state are ignored: the alert is acknowledged all the same.
     """
     settle = _SETTLES.get(alert.kind)
     if settle is None:
@@ -55,25 +55,25 @@ def settle_request(alert: Alert, *, by: Actor, via: Via, now: datetime) -> bool:
 
 
 def _order_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
-    """A removal order: its hour begins."""
+    """Record the receipt of a removal order: its hour begins."""
     del party  # the order knows its addressee
     return orders.record_receipt(uid, via=via, at=now, now=now, proof=proof)
 
 
 def _copy_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
-    """A copy of an order at an authority: its 72 hours begin."""
+    """Record the receipt of an order's copy at an authority: its 72 hours begin."""
     del via, proof  # a copy's receipt has its moment alone
     return orders.receive_copy(uid, by=Actor(party, _CLOCK), now=now)
 
 
 def _referral_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
-    """A referral."""
+    """Record the receipt of a referral."""
     del proof  # it stands in the delivery
     return answers.record_receipt(uid, provider=party, via=via, at=now)
 
 
 def _batch_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
-    """The referrals of a batch that travelled."""
+    """Record the receipt of the referrals in a batch."""
     del proof
     uids = referrals.unreceived(viewer=party, batch=uid)
     return answers.record_receipts(uids, provider=party, via=via, at=now) > 0
@@ -88,28 +88,28 @@ _ARRIVES: Mapping[str, Callable[[UUID, Party, ReceiptVia, str, datetime], bool]]
 
 
 def _settle_order(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
-    """Somebody at the provider has the order. By a link, that is its receipt as well."""
+    """Acknowledge an order. By a link, that is its receipt as well."""
     if via is Via.LINK:
         orders.record_receipt(uid, via=ReceiptVia.LINK, at=now, now=now, by=by)
     orders.acknowledge(uid, by=by, now=now)
 
 
 def _settle_referral(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
-    """Somebody at the provider has the referral."""
+    """Acknowledge a referral. By a link, that is its receipt as well."""
     if via is Via.LINK:
         answers.record_receipt(uid, provider=by.party, via=ReceiptVia.LINK, at=now, by=by)
     answers.acknowledge(uid, body=AcknowledgeIn(), by=by, now=now)
 
 
 def _settle_batch(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
-    """Somebody at the provider has a batch: by a link, that is the receipt of each in it."""
+    """Record the receipt of each referral of a batch that is acknowledged by a link."""
     if via is Via.LINK:
         uids = referrals.unreceived(viewer=by.party, batch=uid)
         answers.record_receipts(uids, provider=by.party, via=ReceiptVia.LINK, at=now, by=by)
 
 
 def _settle_copy(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
-    """Somebody at the authority has its copy."""
+    """Record the receipt of an authority's copy."""
     del via
     orders.receive_copy(uid, by=by, now=now)
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways on which an alert leaves the hub; each is a folder. Decision 0030."""
+"""The channels through which alerts leave the hub, one folder each. Decision 0030."""

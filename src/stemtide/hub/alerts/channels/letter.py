@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The signed JSON of an alert, for the channels that leave the hub."""
+"""Build the signed JSON of an alert, for the channels that leave the hub."""
 
 import json
 
@@ -10,15 +10,15 @@ from stemtide.hub.alerts.channels.port import Parcel
 from stemtide.protocol import webhooks
 
 _OURS = "/alerts"
-"""Tells where an alert is from while the hub does not know its own address."""
+"""Source of an alert while the hub does not know its own address."""
 
 
 def body(parcel: Parcel) -> bytes:
-    """The JSON of a parcel, the same at every attempt but for its link."""
+    """Return the JSON of a parcel, the same at every attempt except for its link."""
     with translation.override(parcel.language):
         title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
         text = words.text(parcel.kind, parcel.parameters)
-    facts = {
+    fields = {
         "id": str(parcel.alert),
         "delivery": str(parcel.delivery),
         "kind": parcel.kind,
@@ -34,23 +34,23 @@ def body(parcel: Parcel) -> bytes:
         "desk": parcel.desk or None,
         **({"request": parcel.request} if parcel.request is not None else {}),
     }
-    whole = {
+    event = {
         "type": _type(parcel),
         "timestamp": parcel.created_at.isoformat(),
-        "data": facts,
+        "data": fields,
     }
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def headers(parcel: Parcel, content: bytes) -> dict[str, str]:
-    """The three headers that sign a body: its id, the time, and a signature by each secret."""
+    """Return the headers that sign a body: its id, the time, and a signature for each secret."""
     return webhooks.sign(
         str(parcel.delivery), content.decode(), secrets=parcel.secrets, at=parcel.now
     )
 
 
 def event_headers(parcel: Parcel) -> dict[str, str]:
-    """The headers by which a parcel is a CloudEvent as well, the same at every attempt."""
+    """Return the headers that make a parcel a CloudEvent, the same at every attempt."""
     return webhooks.event(
         str(parcel.delivery),
         _type(parcel),
@@ -60,5 +60,5 @@ def event_headers(parcel: Parcel) -> dict[str, str]:
 
 
 def _type(parcel: Parcel) -> str:
-    """What kind of event a parcel tells."""
+    """Return the event type of a parcel."""
     return f"alert.{parcel.kind}"

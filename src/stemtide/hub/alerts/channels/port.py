@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every channel takes and gives."""
+"""The interface between alerts and their channels."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ __all__ = ["Enclosed", "Fate", "Parcel", "Post", "Result", "Send"]
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """One file that goes with a mail."""
+    """A file attached to a mail."""
 
     name: str
     content: bytes
@@ -23,19 +23,19 @@ class Enclosed:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One delivery, with all that a channel needs: it reads no table.
+    """One delivery with everything that a channel needs, so that channels read no table.
 
-    delivery: its id, the same at every attempt, by which receivers know a repeat.
+    delivery: its id, the same at every attempt, by which receivers detect repeats.
     attempt:  1 for the first.
-    language: in which the text is written, as the contact point asked.
-    secrets:  sign what leaves, the newest first; more than one during a rotation.
+    language: of the text, as the contact point prefers.
+    secrets:  sign the content, newest first; more than one during a rotation.
     now:      the time of this attempt.
-    link:     acknowledges without signing in; "" where the hub does not know its own address.
-    request:  what is asked of the addressee, as the API says it; None where nothing is.
-    files:    papers that go with a mail: each is sealed, or has its signature beside it.
-    notes:    what is to be known beside the text, in the parcel's language: of what, and what.
-    link_ends_at: from when the link opens nothing; None where there is none.
-    is_personal: for one person, not for a contact point of their party: words of its own, no files.
+    link:     acknowledges without signing in; "" if the hub does not know its own address.
+    request:  the request to the addressee in API format; None if the alert carries none.
+    files:    documents attached to a mail: each is sealed, or has its signature beside it.
+    notes:    facts to show beside the text, in the parcel's language, each with its heading.
+    link_ends_at: when the link expires; None if there is none.
+    is_personal: for one person, not for a contact point of their party: own text, no files.
     """
 
     delivery: UUID
@@ -66,11 +66,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an attempt. words: what is wrong and what to do, for people.
+    """The result of an attempt. words: the problem and its remedy, for people.
 
     is_acknowledged: the receiver said in its answer that somebody has the alert.
-    proof: what the other side's server said as it took it, kept as it came.
-    wait: how long the receiver asks to be left alone; None where it does not say.
+    proof: the reply of the receiver's server when it accepted the delivery, unchanged.
+    wait: how long the receiver asks not to be called; None if it does not say.
     """
 
     fate: Fate
@@ -82,11 +82,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """How this hub sends. mail_host: "" where it sends no mail.
+    """The hub's settings for sending. mail_host: "" if it sends no mail.
 
     mail_security: "starttls", "tls" or "none".
-    mail_is_receipt: whether the mail server answers for the addressee's own, by handing over to it
-              while this hub waits.
+    mail_is_receipt: whether the mail server confirms for the addressee's own server, by relaying
+        while this hub waits.
     loopback: whether webhooks may go to this machine over plain HTTP: demos and tests.
     """
 
@@ -101,7 +101,7 @@ class Post:
 
 
 class Send(Protocol):
-    """How a channel is asked. It raises nothing that the network brings about."""
+    """The signature of a channel. It turns network errors into a Result."""
 
     def __call__(self, parcel: Parcel, *, post: Post) -> Result:
-        """Try once to deliver."""
+        """Make one delivery attempt."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mail with the alert in words, and as signed JSON beside it for machines that read mail."""
+"""Send an alert as a mail: text for people, and signed JSON for machines that read mail."""
 
 import smtplib
 from contextlib import closing
@@ -21,7 +21,7 @@ _FIRST_PERMANENT = 500
 
 
 def send(parcel: Parcel, *, post: Post) -> Result:
-    """Hand the mail to this hub's mail server once."""
+    """Hand the mail to this hub's mail server, one attempt."""
     if not post.mail_host:
         return Result(Fate.REFUSED, "this hub sends no mail: its operator sets STEMTIDE_MAIL_URL")
     connection = _connection(post)
@@ -30,13 +30,13 @@ def send(parcel: Parcel, *, post: Post) -> Result:
             _message(parcel, post=post, connection=connection).send()
     except (smtplib.SMTPException, OSError) as error:
         return _judge(error)
-    except ValueError:  # Django refuses line breaks in headers, and what is no address
+    except ValueError:  # Django refuses line breaks in headers, and invalid addresses
         return Result(Fate.REFUSED, "this is no mail address: correct the contact point")
-    return Result(Fate.SENT, proof=connection.said)
+    return Result(Fate.SENT, proof=connection.reply)
 
 
 def _judge(error: smtplib.SMTPException | OSError) -> Result:
-    """What an error of the mail server means."""
+    """Return the result that an error of the mail server means."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = next(iter(error.recipients.values()))[0]
         fate = Fate.REFUSED if code >= _FIRST_PERMANENT else Fate.FAILED
@@ -49,7 +49,7 @@ def _judge(error: smtplib.SMTPException | OSError) -> Result:
 
 
 def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> EmailMessage:
-    """The mail, in the contact point's language."""
+    """Build the mail, in the contact point's language."""
     with translation.override(parcel.language):
         if parcel.is_personal:
             title, text = words.personal(parcel.kind, parcel.notes)
@@ -63,7 +63,7 @@ def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> Ema
         from_email=post.mail_from,
         to=[parcel.address],
         headers={
-            # The same at every attempt, so that a repeat is known for one (RFC 5322, 3.6.4).
+            # The same at every attempt, so that repeats are detected (RFC 5322, 3.6.4).
             "Message-ID": f"<{parcel.delivery}@{domain}>",
             "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday replies
             "Importance": "high" if parcel.urgency is Urgency.NOW else "normal",
@@ -83,18 +83,18 @@ def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> Ema
 
 
 def _text(parcel: Parcel) -> str:
-    """What a person reads."""
+    """Return the text that a person reads."""
     parts = [_("This is an EXERCISE. Nothing real has happened.")] if parcel.exercise else []
     parts.append(words.text(parcel.kind, parcel.parameters))
-    said = {"party": parcel.party_title, "urgency": words.URGENCIES[parcel.urgency]}
-    parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % said)
+    recipient = {"party": parcel.party_title, "urgency": words.URGENCIES[parcel.urgency]}
+    parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % recipient)
     parts += [f"{title}: {note}" for title, note in parcel.notes]
     if parcel.files:
         parts.append(_files(parcel))
     if parcel.link and parcel.link_ends_at:
         until = f"{parcel.link_ends_at:%Y-%m-%d %H:%M} UTC"
-        told = {"link": parcel.link, "until": until}
-        parts.append(_("Acknowledge it (the link works until %(until)s):\n%(link)s") % told)
+        link_values = {"link": parcel.link, "until": until}
+        parts.append(_("Acknowledge it (the link works until %(until)s):\n%(link)s") % link_values)
         parts.append(_("At the desk:\n%(desk)s") % {"desk": parcel.desk})
     else:
         parts.append(_("Sign in at the desk to acknowledge it."))
@@ -102,7 +102,7 @@ def _text(parcel: Parcel) -> str:
 
 
 def _files(parcel: Parcel) -> str:
-    """What is said of the files."""
+    """Return the sentence about the attached files."""
     names = ", ".join(file.name for file in parcel.files)
     return _(
         "Attached: %(files)s. A PDF bears the electronic seal of this hub; a .p7s file is its"
@@ -111,7 +111,7 @@ def _files(parcel: Parcel) -> str:
 
 
 def _connection(post: Post) -> ListeningBackend:
-    """A connection to the mail server, which is opened when the mail is sent."""
+    """Return a connection to the mail server, which opens when the mail is sent."""
     return ListeningBackend(
         host=post.mail_host,
         port=post.mail_port,

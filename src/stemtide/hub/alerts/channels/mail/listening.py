@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection to the mail server that remembers what it said once it had the mail.
+"""A mail connection that keeps the server's reply to the mail, as proof of delivery.
 
-source: RFC 5321, section 4.2.5: with this reply a server takes the mail over, to deliver it or to
-        tell its sender.
+source: RFC 5321, section 4.2.5: with this reply a server takes responsibility for the mail.
 """
 
 import smtplib
@@ -11,36 +10,36 @@ from typing import Any
 from django.core.mail.backends.smtp import EmailBackend
 
 _MOST = 200
-"""Letters of a reply that are kept."""
+"""Characters of a reply that are kept."""
 
 
 class _Remembers(smtplib.SMTP):
-    """Keeps the answer to the mail itself."""
+    """SMTP connection that keeps the reply to the DATA command."""
 
-    said = ""
+    reply = ""
 
     def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401  # smtplib's
-        """Hand the mail over."""
-        code, said = super().data(msg)
-        self.said = " ".join(f"SMTP {code} {said.decode('utf-8', 'replace')}".split())[:_MOST]
-        return code, said
+        """Send the mail and keep the reply."""
+        code, reply = super().data(msg)
+        self.reply = " ".join(f"SMTP {code} {reply.decode('utf-8', 'replace')}".split())[:_MOST]
+        return code, reply
 
 
 class _RemembersOverTls(_Remembers, smtplib.SMTP_SSL):
-    """The same, over TLS from the first byte."""
+    """The same, with TLS from the start."""
 
 
 class ListeningBackend(EmailBackend):
-    """Sends as Django does. said: what the server answered to the last mail."""
+    """Django's SMTP backend with reply: the server's reply to the last mail."""
 
-    said = ""
+    reply = ""
 
     @property
     def connection_class(self) -> type[_Remembers]:
-        """What connects."""
+        """Return the class that connects."""
         return _RemembersOverTls if self.use_ssl else _Remembers
 
     def close(self) -> None:
-        """End the connection, and keep what was said on it."""
-        self.said = getattr(self.connection, "said", "") or self.said
+        """Close the connection, and keep the reply."""
+        self.reply = getattr(self.connection, "reply", "") or self.reply
         super().close()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A signed POST to a contact point's address.
+"""Deliver an alert as a signed POST to a contact point's address.
 
-1 Where it may go, and what an answer means, is the same for all that the hub posts
+1 Allowed addresses, and the meaning of responses, are the same for all webhooks
   (outside/posting.py).
-2 The body is signed by every secret that is valid now (Standard Webhooks), and is a CloudEvent.
-3 The whole takes at most TIMEOUT_S.
+2 The body is signed with every currently valid secret (Standard Webhooks), and is a CloudEvent.
+3 An attempt takes at most TIMEOUT_S in total.
 """
 
 import json
@@ -14,13 +14,13 @@ from stemtide.hub.alerts.channels.port import Fate, Parcel, Post, Result
 from stemtide.hub.outside import posting
 
 TIMEOUT_S = 10.0
-"""How long all of one attempt may take, from the first connection to the end of the answer."""
+"""Longest duration of one attempt, from connecting to the end of the response."""
 
 
 def send(parcel: Parcel, *, post: Post) -> Result:
-    """Post the alert once."""
+    """Post the alert, one attempt."""
     content = letter.body(parcel)
-    told = posting.post(
+    response = posting.post(
         parcel.address,
         content=content,
         headers={**letter.headers(parcel, content), **letter.event_headers(parcel)},
@@ -28,16 +28,16 @@ def send(parcel: Parcel, *, post: Post) -> Result:
         timeout_s=TIMEOUT_S,
         now=parcel.now,
     )
-    if told.fate is Fate.SENT:
-        acknowledged = _acknowledges(told.answer)
-        return Result(Fate.SENT, is_acknowledged=acknowledged, proof=f"HTTP {told.status}")
-    return Result(told.fate, told.words, wait=told.wait)
+    if response.fate is Fate.SENT:
+        acknowledged = _acknowledges(response.answer)
+        return Result(Fate.SENT, is_acknowledged=acknowledged, proof=f"HTTP {response.status}")
+    return Result(response.fate, response.words, wait=response.wait)
 
 
 def _acknowledges(answer: bytes) -> bool:
-    """Whether the answer is {"acknowledged": true, …}."""
+    """Whether the response body is {"acknowledged": true, …}."""
     try:
-        found = json.loads(answer)
+        payload = json.loads(answer)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and found.get("acknowledged") is True
+    return isinstance(payload, dict) and payload.get("acknowledged") is True
