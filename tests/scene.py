@@ -329,7 +329,7 @@ def _exchange(world):
     said = {one.pk: "the collection is full" if at == 0 else "" for at, one in enumerate(parcels)}
     writes_pushing.note_sent(errand, said, remotes={}, now=now)
     words = "partner.example answers 503"
-    exchanges.note_trouble(errand, words=words, chance=0.5, now=now, asked_s=20_000)
+    exchanges.note_trouble(errand, words=words, chance=0.5, now=now, retry_after_s=20_000)
     return "partner"
 
 

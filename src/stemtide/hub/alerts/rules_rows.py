@@ -18,7 +18,7 @@ class Who(StrEnum):
     INVITED = "invited"
     """The parties that the entry names, and nobody else."""
     CONFIRMERS = "confirmers"
-    """Authorities and agencies in the crisis, also the proposer's own, for a colleague may confirm."""
+    """Authorities and agencies in the crisis; a colleague of the proposer may confirm."""
     ROOM = "room"
     """Parties in the crisis."""
     LEADERS = "leaders"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exchanges: pull from other hubs on a schedule, push to them where allowed, know loops."""
+"""Exchanges with other hubs: pull on a schedule, push permitted signals, and detect loops."""

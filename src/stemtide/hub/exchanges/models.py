@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exchanges, the records that came through them, what is still to be pushed, and their log."""
+"""Exchanges, the records received through them, outgoing signals, and their log."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,18 +11,18 @@ from stemtide.protocol.words import ExchangeKind
 
 
 class Exchange(models.Model):
-    """One other hub that this one pulls from, pushes to, or both.
+    """Another hub that this one pulls from, pushes to, or both.
 
-    secret:     sealed by the hub's own secret: a copy of the database opens nothing elsewhere.
-    party:      whose signals its records become.
-    hub:        the other side's id, once it told one.
-    checkpoint: where pulling goes on, in the words of its kind.
-    next_at:    when it is due; while a clock runs it, when its lease ends. None: paused or removed.
-    taken:      how often a run was begun; who writes what it brought must have begun it.
-    day, day_count: how many new signals came on the last day that any did.
-    pushed_to:  up to which feed position signals were looked at for pushing.
-    counts: records by their fate; not_taken_back: withdrawals that the other side refused for good.
-    inside:     whether the other side is inside the circle that TLP:AMBER may reach.
+    secret:     encrypted with the hub's own secret: a copy of the database does not reveal it.
+    party:      the party that shares its records as signals.
+    hub:        the other hub's id, once known.
+    checkpoint: where pulling continues, in the format of its kind.
+    next_at:    when it is due; during a run, when the lease ends. None: paused or removed.
+    taken:      the number of runs begun; a run may write only if it is the latest.
+    day, day_count: how many new signals came on the last day with any.
+    pushed_to:  the feed position up to which signals were checked for pushing.
+    counts: records by fate; not_taken_back: withdrawals that the other side refused for good.
+    inside:     whether the other side belongs to the community that TLP:AMBER may reach.
     """
 
     uid = models.UUIDField(unique=True)
@@ -62,17 +62,17 @@ class Exchange(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"exchange:{self.name}"
 
 
 class Record(models.Model):
-    """A record of a source that stands for a signal here, or an event of MISP's that was read.
+    """A record of a source that represents a signal here, or a MISP event that was read.
 
     signal:      None for an event. is_own: whether it is the source's party's signal; otherwise
                  another party's, of the same value.
-    is_disputed: as the source last said. ended: the source took it back.
-    part_of:     the record of the source's that it is one comparison of; "" for a whole one.
+    is_disputed: as the source last reported. ended: the source withdrew it.
+    part_of:     the source's record that it is one comparison of; "" if that has a single one.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="records")
@@ -98,7 +98,7 @@ class Record(models.Model):
 
 
 class Line(models.Model):
-    """One line of an exchange's log. It never holds a value."""
+    """A line of an exchange's log. It never contains a signal's value."""
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="lines")
     at = models.DateTimeField()
@@ -112,12 +112,12 @@ class Line(models.Model):
 
 
 class Outgoing(models.Model):
-    """A signal on its way to another hub, or there.
+    """A signal that is queued for another hub, or was sent there.
 
-    remote:  its id there, where the other side gives it one; "" until it is known.
-    next_at: when it is tried; None where nothing is to be done.
-    attempts: how often it was begun to be sent, or how often taking it back was refused.
-    refused_since: since when it is refused in runs in which nothing new is taken at all.
+    remote:  its id there, if the other side assigns one; "" until known.
+    next_at: when it is tried; None if nothing is to be done.
+    attempts: how often sending was begun, or how often its withdrawal was refused.
+    refused_since: since when it is refused in runs in which nothing new is accepted.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="outgoing")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of exchanges: how each stands, its log, what a run needs, what is known here."""
+"""Read exchanges: state, log, the input of a run, and records that are known here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MAX_LINES = 200
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One run that a clock took. secret: still sealed. taken: who begins again has a higher one."""
+    """A run that a scheduler claimed. secret: encrypted. taken: the number of the run."""
 
     pk: int
     name: str
@@ -43,7 +43,7 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A signal of some value. is_own: of the exchange's party. is_seen: that party may see it."""
+    """A signal of the same value. is_own: of the exchange's party. is_seen: that party sees it."""
 
     pk: int
     is_own: bool
@@ -55,7 +55,7 @@ class Rival:
 
 
 def exchanges(*, viewer: Party) -> list[ExchangeOut]:
-    """All exchanges, by name, for parties that coordinate.
+    """Return all exchanges, by name, for coordinating parties.
 
     raises: NotAllowedError.
     """
@@ -64,39 +64,39 @@ def exchanges(*, viewer: Party) -> list[ExchangeOut]:
 
 
 def exchange(name: str, *, viewer: Party) -> ExchangeOut:
-    """One exchange. raises: NotAllowedError, NotFoundError."""
+    """Return one exchange. raises: NotAllowedError, NotFoundError."""
     _check(viewer)
     return describe(find(name, by=viewer.ref), by=viewer.ref)
 
 
 def log(name: str, *, viewer: Party) -> list[ExchangeLineOut]:
-    """The last lines of one exchange's log. raises: NotAllowedError, NotFoundError."""
+    """Return the last lines of an exchange's log. raises: NotAllowedError, NotFoundError."""
     _check(viewer)
     return lines(name, by=viewer.ref)
 
 
 def all_exchanges(*, by: str) -> list[ExchangeOut]:
-    """All exchanges, by name, for the operator at the hub's own console. by: who that is."""
+    """Return all exchanges, by name, for the operator at the hub's own console. by: the caller."""
     rows = Exchange.objects.select_related("party").filter(removed_at=None)
     return [describe(row, by=by) for row in rows]
 
 
 def lines(name: str, *, by: str) -> list[ExchangeLineOut]:
-    """The last lines of one exchange's log, latest first. raises: NotFoundError."""
-    found = Line.objects.filter(exchange=find(name, by=by))[:MAX_LINES]
-    return [ExchangeLineOut(at=one.at, words=one.words) for one in found]
+    """Return the last lines of an exchange's log, latest first. raises: NotFoundError."""
+    rows = Line.objects.filter(exchange=find(name, by=by))[:MAX_LINES]
+    return [ExchangeLineOut(at=line.at, words=line.words) for line in rows]
 
 
-def find(name: str, *, by: str) -> Exchange:  # noqa: ARG001  # whoever may ask was asked before
-    """One exchange that was not removed. raises: NotFoundError."""
-    found = Exchange.objects.select_related("party").filter(name=name, removed_at=None).first()
-    if found is None:
+def find(name: str, *, by: str) -> Exchange:  # noqa: ARG001  # the caller has checked access
+    """Return an exchange that was not removed. raises: NotFoundError."""
+    row = Exchange.objects.select_related("party").filter(name=name, removed_at=None).first()
+    if row is None:
         raise NotFoundError("there is no exchange {name!r}: see the list", name=name[:60])
-    return found
+    return row
 
 
 def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as above
-    """How an exchange stands."""
+    """Return the state of an exchange."""
     state = rules.state_of(
         is_paused=row.is_paused, removed_at=row.removed_at, failing_since=row.failing_since
     )
@@ -121,8 +121,8 @@ def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as ab
     )
 
 
-def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # the clock's
-    """What a run needs of an exchange."""
+def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # for the scheduler
+    """Return the input of a run."""
     return Errand(
         pk=row.pk,
         name=row.name,
@@ -138,121 +138,125 @@ def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # the clock's
     )
 
 
-def held(errand: Errand, *, by: str) -> Exchange | None:  # noqa: ARG001  # the clock's
-    """The row of a run; None where it was paused, removed, or taken over."""
-    same = Exchange.objects.filter(pk=errand.pk, taken=errand.taken)
-    return same.select_related("party").first()
+def held(errand: Errand, *, by: str) -> Exchange | None:  # noqa: ARG001  # for the scheduler
+    """Return the exchange of a run; None if it was paused, removed, or taken over."""
+    claimed = Exchange.objects.filter(pk=errand.pk, taken=errand.taken)
+    return claimed.select_related("party").first()
 
 
-def versions(errand: Errand, keys: Iterable[str], *, by: str) -> dict[str, str]:  # the clock's
-    """The versions that are here of some records of a source, by their keys."""
+def versions(
+    errand: Errand, keys: Iterable[str], *, by: str
+) -> dict[str, str]:  # for the scheduler
+    """Return the versions of a source's records that are known here, by key."""
     return {key: row.version for key, row in records(errand.pk, keys, by=by).items()}
 
 
-def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]:  # noqa: ARG001  # the clock's
-    """Some records of a source by their keys, each with its signal."""
-    found: dict[str, Record] = {}
+def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]:  # noqa: ARG001  # for the scheduler
+    """Return a source's records by key, each with its signal."""
+    by_key: dict[str, Record] = {}
     for batch in batches(keys):
         rows = Record.objects.filter(exchange=exchange, key__in=batch)
-        found |= {row.key: row for row in rows.select_related("signal", "signal__shared_by")}
-    return found
+        by_key |= {row.key: row for row in rows.select_related("signal", "signal__shared_by")}
+    return by_key
 
 
-def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # noqa: ARG001  # the clock's
-    """Records that are parts of some records of a source and have not ended, with signals."""
-    found: list[Record] = []
+def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # noqa: ARG001  # for the scheduler
+    """Return the parts of a source's records that have not ended, with their signals."""
+    live_parts: list[Record] = []
     for batch in batches(wholes):
         rows = Record.objects.filter(exchange=exchange, part_of__in=batch, ended=False)
-        found += rows.exclude(part_of="").select_related("signal", "signal__shared_by")
-    return found
+        live_parts += rows.exclude(part_of="").select_related("signal", "signal__shared_by")
+    return live_parts
 
 
 def standing(errand: Errand, wholes: Iterable[str], *, by: str) -> dict[str, dict[str, str]]:
-    """The versions of parts that are here of some records of a source, by record and part."""
-    found: dict[str, dict[str, str]] = {}
+    """Return the versions of known parts of a source's records, by record and part."""
+    versions_by_whole: dict[str, dict[str, str]] = {}
     for row in parts(errand.pk, wholes, by=by):
-        found.setdefault(row.part_of, {})[row.key] = row.version
-    return found
+        versions_by_whole.setdefault(row.part_of, {})[row.key] = row.version
+    return versions_by_whole
 
 
-def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]:  # noqa: ARG001  # the clock's
-    """How many records of a source stand for each of some signals, and have not ended."""
-    found: dict[int, int] = {}
+def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]:  # noqa: ARG001  # for the scheduler
+    """Return the number of a source's records that represent each signal and have not ended."""
+    counts: dict[int, int] = {}
     for batch in batches(pks):
         rows = Record.objects.filter(exchange=exchange, signal__in=batch, ended=False)
         for pk in rows.values_list("signal_id", flat=True):
             if pk is not None:
-                found[pk] = found.get(pk, 0) + 1
-    return found
+                counts[pk] = counts.get(pk, 0) + 1
+    return counts
 
 
 def rivals(
     keys: Iterable[tuple[str, str, bool]],
     *,
     of: Party,
-    by: str,  # noqa: ARG001  # the clock's
+    by: str,  # noqa: ARG001  # for the scheduler
 ) -> dict[tuple[str, str, bool], list[Rival]]:
-    """Signals of the same values, live or withdrawn here, by kind, value and exercise.
+    """Return signals of the same values, live or withdrawn here, by kind, value and exercise.
 
-    of: the exchange's party, which is asked whether it may see them.
+    of: the exchange's party, whose access is checked.
     """
-    wanted = set(keys)
+    wanted_keys = set(keys)
     values: dict[str, set[str]] = {}
-    for kind, value, _ in wanted:
+    for kind, value, _ in wanted_keys:
         values.setdefault(kind, set()).add(value)
-    pks = [pk for kind, some in values.items() for pk in statements.live_with(kind, some)]
-    pks += statements.withdrawn_with({value for _, value, _ in wanted})
-    found: dict[tuple[str, str, bool], list[Rival]] = {}
-    for some in batches(pks):
-        rows = Signal.objects.filter(pk__in=some)
-        seen = set(rows.filter(visible(of)).values_list("pk", flat=True))
+    pks = [
+        pk for kind, kind_values in values.items() for pk in statements.live_with(kind, kind_values)
+    ]
+    pks += statements.withdrawn_with({value for _, value, _ in wanted_keys})
+    by_key: dict[tuple[str, str, bool], list[Rival]] = {}
+    for batch in batches(pks):
+        rows = Signal.objects.filter(pk__in=batch)
+        visible_pks = set(rows.filter(visible(of)).values_list("pk", flat=True))
         for row in rows:
             rival = Rival(
                 pk=row.pk,
                 is_own=row.shared_by_id == of.pk,
                 is_live=row.state == SignalState.LIVE,
-                is_seen=row.pk in seen,
+                is_seen=row.pk in visible_pks,
                 withdrawn_at=row.withdrawn_at,
                 tlp=row.tlp,
                 pap=row.pap,
             )
-            found.setdefault((row.kind, row.value, row.exercise), []).append(rival)
-    return found
+            by_key.setdefault((row.kind, row.value, row.exercise), []).append(rival)
+    return by_key
 
 
 def signals_here(uids: Iterable[UUID], *, by: str) -> set[UUID]:  # noqa: ARG001  # an id says no more
-    """Those of some ids that are signals' here."""
-    found: set[UUID] = set()
+    """Return those of these ids that belong to signals here."""
+    known_uids: set[UUID] = set()
     for batch in batches(uids):
-        found |= set(Signal.objects.filter(uid__in=batch).values_list("uid", flat=True))
-    return found
+        known_uids |= set(Signal.objects.filter(uid__in=batch).values_list("uid", flat=True))
+    return known_uids
 
 
-def own_hub(*, by: str) -> str:  # noqa: ARG001  # it is told to everybody
-    """The id of this hub."""
+def own_hub(*, by: str) -> str:  # noqa: ARG001  # public
+    """Return the id of this hub."""
     return str(ledger.heads().hub)
 
 
-def own_makers(*, by: str) -> set[str]:  # noqa: ARG001  # names of our own
-    """Under which names this hub and its parties make what they tell: STIX' ids, MISP's too."""
+def own_makers(*, by: str) -> set[str]:  # noqa: ARG001  # public names
+    """Return the creator ids that this hub and its parties use in STIX and MISP."""
     hub = ledger.heads().hub
     names = Party.objects.values_list("name", flat=True)
-    made = {named_id("identity", hub, "party", name) for name in names}
-    return made | {str(organisation_uuid(hub))}
+    identities = {named_id("identity", hub, "party", name) for name in names}
+    return identities | {str(organisation_uuid(hub))}
 
 
 def states(*, viewer: Party) -> dict[str, int]:
-    """How many exchanges stand how, for those who may know; for others none."""
+    """Return the number of exchanges in each state, for coordinating parties; empty for others."""
     if viewer.kind not in COORDINATING:
         return {}
-    found = dict.fromkeys(ExchangeState, 0)
-    for one in all_exchanges(by=viewer.ref):
-        found[one.state] += 1
-    return {state.value: count for state, count in found.items()}
+    counts = dict.fromkeys(ExchangeState, 0)
+    for exchange in all_exchanges(by=viewer.ref):
+        counts[exchange.state] += 1
+    return {state.value: number for state, number in counts.items()}
 
 
 def _check(viewer: Party) -> None:
-    """Refuse those who do not coordinate: addresses of partners are not for everybody."""
+    """Refuse parties that do not coordinate: addresses of partners are not for everybody."""
     if viewer.kind not in COORDINATING:
         raise NotAllowedError(
             "authorities, agencies and consortia see exchanges: ask the hub's operator"

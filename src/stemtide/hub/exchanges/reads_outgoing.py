@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of what was told to other hubs, for people: how much stands where, what is refused."""
+"""Read the signals sent to other hubs, for people: their states, and the refused ones."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -19,9 +19,9 @@ MAX_TROUBLED = 50
 
 @dataclass(frozen=True, slots=True)
 class Troubled:
-    """A signal that another hub refused, or could not be told. words: why, as far as it was said.
+    """A signal that another hub refused or could not be sent. words: the reason, as far as given.
 
-    signal: None where the viewer may not see it.
+    signal: None if the viewer may not see it.
     """
 
     signal: UUID | None
@@ -31,34 +31,37 @@ class Troubled:
 
 
 def told(*, viewer: Party) -> dict[str, dict[OutgoingState, int]]:
-    """How many signals stand where on their way, by exchange, for those who may know; else none.
+    """Return the number of outgoing signals by exchange and state, for coordinating parties.
 
-    An exchange of which nothing was told yet is left out, and so is a state that does not occur.
-    What was sent and is not taken back there, however often that was told, still counts as sent.
+    Exchanges without outgoing signals are left out, and so are states that do not occur. A signal
+    that was sent and whose withdrawal the other side refuses still counts as sent.
     """
     if viewer.kind not in COORDINATING:
         return {}
     rows = Outgoing.objects.filter(exchange__removed_at=None)
-    found: dict[str, dict[OutgoingState, int]] = {}
+    by_exchange: dict[str, dict[OutgoingState, int]] = {}
     # An order of the model's own would split the groups.
     groups = rows.order_by().values_list("exchange__name", "state")
     for name, state, count, sent in groups.annotate(Count("pk"), Count("sent_at")):
-        stands = sent if state == OutgoingState.REFUSED else 0
-        of = found.setdefault(name, {})
-        for where, many in ((OutgoingState(state), count - stands), (OutgoingState.SENT, stands)):
-            if many:
-                of[where] = of.get(where, 0) + many
-    return found
+        still_sent = sent if state == OutgoingState.REFUSED else 0
+        counts = by_exchange.setdefault(name, {})
+        for outgoing_state, number in (
+            (OutgoingState(state), count - still_sent),
+            (OutgoingState.SENT, still_sent),
+        ):
+            if number:
+                counts[outgoing_state] = counts.get(outgoing_state, 0) + number
+    return by_exchange
 
 
 def troubled(name: str, *, viewer: Party) -> list[Troubled]:
-    """Signals of which something went wrong at another hub, the latest first.
+    """Return signals that failed at another hub, the latest first.
 
     raises: NotAllowedError, NotFoundError.
     """
     reads.exchange(name, viewer=viewer)
-    found = Outgoing.objects.filter(exchange=reads.find(name, by=viewer.ref))
-    rows = list(found.exclude(last_error="").order_by("-pk")[:MAX_TROUBLED])
+    outgoing = Outgoing.objects.filter(exchange=reads.find(name, by=viewer.ref))
+    rows = list(outgoing.exclude(last_error="").order_by("-pk")[:MAX_TROUBLED])
     pks = [row.signal_id for row in rows]
     uids = dict(Signal.objects.filter(visible(viewer), pk__in=pks).values_list("pk", "uid"))
     return [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of what is to be pushed: what the rules ask of a signal, and parcels."""
+"""Read signals for pushing: the facts for the rules, and batches to send."""
 
 from datetime import datetime
 from uuid import UUID
@@ -20,8 +20,8 @@ from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import SignalState
 
 
-def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # the clock's
-    """What the rules of leaving must know of a signal."""
+def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # for the scheduler
+    """Return the facts about a signal that the rules for pushing need."""
     return Leaving(
         kind=Kind(row.kind),
         tlp=Tlp(row.tlp),
@@ -36,35 +36,34 @@ def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # the clock's
 
 
 def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list[Parcel]:
-    """What is due to be sent, withdrawals first: they must not wait behind what is new.
+    """Return the signals that are due to be sent, withdrawals first: they must not wait.
 
-    What was refused stands last: however much of it there is, the rest is told before it.
-
-    A withdrawal is told whoever may see the signal now; what is new only while viewer may see it.
+    Refused ones come last, so that they never delay the rest. A withdrawal is sent even if the
+    party may no longer see the signal; a new signal only while viewer may see it.
     """
     is_new = Q(visible(viewer, "signal__"), state=OutgoingState.WAITING)
     is_new &= Q(signal__state=SignalState.LIVE)
     due = Outgoing.objects.filter(exchange=errand.pk, next_at__lte=now)
     due = due.filter(Q(state=OutgoingState.TAKING_BACK) | is_new)
     last = F("refused_since").asc(nulls_first=True)
-    found = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
-    chosen = Signal.objects.filter(pk__in=[one.signal_id for one in found])
+    outgoing = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
+    chosen = Signal.objects.filter(pk__in=[item.signal_id for item in outgoing])
     rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
     by_pk = {row["pk"]: row for row in rows}
     return [
         Parcel(
-            pk=one.pk,
-            row=by_pk[one.signal_id],
-            remote=one.remote,
-            is_back=one.state == OutgoingState.TAKING_BACK,
-            withdrawn_at=_ended_at(one.signal, now=now),
-            refused_since=one.refused_since,
+            pk=item.pk,
+            row=by_pk[item.signal_id],
+            remote=item.remote,
+            is_back=item.state == OutgoingState.TAKING_BACK,
+            withdrawn_at=_ended_at(item.signal, now=now),
+            refused_since=item.refused_since,
         )
-        for one in found
-        if one.signal_id in by_pk
+        for item in outgoing
+        if item.signal_id in by_pk
     ]
 
 
 def _ended_at(row: Signal, *, now: datetime) -> datetime | None:
-    """When a signal ended; of one that goes on here, and is only taken back there: now."""
+    """Return when a signal ended; now for a signal that is live here and withdrawn only there."""
     return now if row.state == SignalState.LIVE else row.withdrawn_at or row.expires_at

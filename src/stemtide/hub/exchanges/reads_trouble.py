@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader of how many exchanges are in trouble: one count, as every page of the desk asks it."""
+"""Count exchanges in trouble with one cheap query, for every page of the desk."""
 
 from datetime import datetime, timedelta
 
@@ -10,11 +10,11 @@ from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.rules import COORDINATING
 
 LATE_AFTER = timedelta(minutes=15)
-"""So long after it was due, nobody runs it: a clock holds a run for ten minutes at most."""
+"""An exchange overdue by this much is not run: a scheduler holds a run for ten minutes at most."""
 
 
 def in_trouble(*, viewer: Party, now: datetime) -> int:
-    """How many exchanges fail, or are not run although they are due; 0 for who may not know."""
+    """Return the number of failing or overdue exchanges; 0 for parties that may not see them."""
     if viewer.kind not in COORDINATING:
         return 0
     failing = ~Q(failing_since=None) & Q(is_paused=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who runs exchanges, what of a source is taken on which terms, when it is asked again."""
+"""Rules for exchanges: who runs them, which records are accepted, and when they run again."""
 
 import re
 from collections.abc import Mapping
@@ -43,24 +43,24 @@ __all__ = [
 ]
 
 LEASE = timedelta(minutes=10)
-"""How long one clock has an exchange to itself; a run ends well within it, both ways."""
+"""How long one scheduler holds an exchange; a run in both directions ends well within it."""
 
 MIN_EVERY_S, MAX_EVERY_S = 15, 86_400
 LONGEST_PAUSE = timedelta(hours=6)
-"""However often a source failed, it is asked again after this."""
+"""Longest delay before a failing source is polled again."""
 
 GO_ON_AFTER = timedelta(seconds=5)
-"""When a source that has more than one run takes is asked again."""
+"""Delay until the next run if a source has more than one run can process."""
 
 JITTER = 0.1
-"""How far the time between two runs strays, so that hubs do not ask in step."""
+"""Random share of the interval, so that hubs do not poll in step."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _FUTURE = timedelta(days=1)
 
 
 class NotTakenError(Exception):
-    """A record is not taken. fate: left out by the terms, or refused as wrong."""
+    """A record is not accepted. fate: left out by the terms, or refused as invalid."""
 
     def __init__(self, fate: Fate, words: str) -> None:
         super().__init__(words)
@@ -70,14 +70,14 @@ class NotTakenError(Exception):
 class TooManyNewError(RefusalError):
     """A source brings more new signals in a day than its terms allow.
 
-    counts: what became of the records of the page that were taken all the same, by their fate.
+    counts: the records of the page that were processed all the same, by fate.
     """
 
     counts: Mapping[str, int] = MappingProxyType({})
 
 
 def check_name(name: str) -> None:
-    """An exchange is named as parties are: it stands in the ledger and in commands."""
+    """Refuse names unlike those of parties, because the ledger and commands use them."""
     if not _NAME.fullmatch(name):
         raise InvalidError(
             "name",
@@ -87,9 +87,9 @@ def check_name(name: str) -> None:
 
 
 def check_sharer(*, kind: PartyKind, exchanges: int) -> None:
-    """A source's signals are those of one party that shares: its own, and no other source's.
+    """Refuse a party that is an observer or that shares another source's signals.
 
-    Who is disputed, withdrawn from, or asked why, must be one source alone.
+    Disputes, withdrawals and questions about a signal must concern one source only.
     """
     if kind is PartyKind.OBSERVER:
         raise InvalidError("party", "is an observer, which shares nothing: name another")
@@ -100,7 +100,7 @@ def check_sharer(*, kind: PartyKind, exchanges: int) -> None:
 
 
 def check_manage(*, kind: PartyKind) -> None:
-    """Agencies stop and start exchanges, as they withdraw what anybody shares."""
+    """Refuse to pause or resume an exchange for any party but an agency."""
     if kind is not PartyKind.AGENCY:
         raise NotAllowedError(
             "an agency, or the hub's operator, pauses and resumes exchanges: ask one of them"
@@ -108,20 +108,20 @@ def check_manage(*, kind: PartyKind) -> None:
 
 
 def check_direction(kind: ExchangeKind, direction: Direction) -> None:
-    """A feed of MISP's is only read."""
+    """Refuse to push to a MISP feed, which is read-only."""
     if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
         raise InvalidError("direction", "a MISP feed is pulled from, and not pushed to")
 
 
 def check_secret(secret: str, *, account: str) -> None:
-    """A secret and an account must be such that a header can carry them."""
+    """Refuse a secret or account that an HTTP header cannot carry."""
     for field, text in (("secret", secret), ("account", account)):
-        if any(not " " <= letter <= "~" for letter in text) or text != text.strip():
+        if any(not " " <= character <= "~" for character in text) or text != text.strip():
             raise InvalidError(field, "holds what no header can carry: give one line of ASCII")
 
 
 def check_schedule(every_s: int) -> None:
-    """Often enough to matter, not so often that the other side shuts us out."""
+    """Refuse an interval that is too long to be useful or too short for the other side."""
     if not MIN_EVERY_S <= every_s <= MAX_EVERY_S:
         raise InvalidError(
             "every",
@@ -133,7 +133,7 @@ def check_schedule(every_s: int) -> None:
 
 
 def check_terms(terms: Terms) -> None:
-    """Terms must leave something to take, and never pass on what is for its recipient alone."""
+    """Refuse terms that accept nothing, or that would pass on TLP:RED."""
     order = list(Tlp)
     if terms.tlp_strictest is Tlp.RED:
         raise InvalidError("tlp_strictest", "is RED, which is for its recipients alone: name AMBER")
@@ -144,9 +144,9 @@ def check_terms(terms: Terms) -> None:
 
 
 def check_address(kind: ExchangeKind, address: str) -> str:
-    """An address as it is kept, in the form that its kind asks for.
+    """Return an address in the normal form of its kind.
 
-    Whether the hub may go there is asked whenever it does. raises: InvalidError.
+    Whether the hub may connect to it is checked at every connection. raises: InvalidError.
     """
     address = address.strip()
     if kind is ExchangeKind.TAXII:
@@ -159,17 +159,17 @@ def check_address(kind: ExchangeKind, address: str) -> str:
     return address.rstrip("/").removesuffix("/manifest.json")
 
 
-def fit(told: Told, *, terms: Terms, now: datetime) -> SignalIn:
-    """The signal that a record becomes on an exchange's terms.
+def fit(source_record: Told, *, terms: Terms, now: datetime) -> SignalIn:
+    """Return the signal that a record becomes under an exchange's terms.
 
     raises: NotTakenError.
     """
-    facts: dict[str, Any] = dict(told.facts or {})
-    _check_wanted(told, facts=facts, terms=terms, now=now)
+    facts: dict[str, Any] = dict(source_record.facts or {})
+    _check_wanted(source_record, facts=facts, terms=terms, now=now)
     tlp = _mark(facts.pop("tlp", None), terms=terms)
     pap: Pap = _strictest(list(Pap), facts.pop("pap", terms.pap), terms.pap)
     facts["confidence"] = min(int(facts.get("confidence", terms.confidence)), terms.confidence)
-    said = {
+    fields = {
         "labels": terms.labels,
         "severity": terms.severity,
         **facts,
@@ -177,10 +177,10 @@ def fit(told: Told, *, terms: Terms, now: datetime) -> SignalIn:
         "pap": pap,
         "crisis": terms.crisis,
         "exercise": terms.exercise,
-        "via": _way(told.via),
+        "via": _way(source_record.via),
     }
     try:
-        return SignalIn.model_validate(said)
+        return SignalIn.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, first["loc"]))
@@ -189,16 +189,18 @@ def fit(told: Told, *, terms: Terms, now: datetime) -> SignalIn:
 
 
 def _way(via: tuple[str, ...]) -> tuple[str, ...]:
-    """The hubs that a record came through; of a way that is too long the middle is lost."""
-    way = tuple(dict.fromkeys(via))
-    return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
+    """Return the hubs that a record came through, without the middle if there are too many."""
+    hops = tuple(dict.fromkeys(via))
+    return hops if len(hops) <= MAX_VIA else (hops[0], *hops[1 - MAX_VIA :])
 
 
-def _check_wanted(told: Told, *, facts: Mapping[str, Any], terms: Terms, now: datetime) -> None:
-    """Leave out what the terms do not take. raises: NotTakenError."""
+def _check_wanted(
+    source_record: Told, *, facts: Mapping[str, Any], terms: Terms, now: datetime
+) -> None:
+    """Refuse a record that the terms exclude. raises: NotTakenError."""
     if terms.kinds and facts.get("kind") not in terms.kinds:
         raise NotTakenError(Fate.LEFT_OUT, f"kind {facts.get('kind')}: the terms do not name it")
-    if told.is_exercise and not terms.exercise:
+    if source_record.is_exercise and not terms.exercise:
         raise NotTakenError(Fate.LEFT_OUT, "it is an exercise there, and this exchange is not")
     if facts.get("audience"):
         raise NotTakenError(Fate.LEFT_OUT, "it is for named parties there, of which we are one")
@@ -207,17 +209,17 @@ def _check_wanted(told: Told, *, facts: Mapping[str, Any], terms: Terms, now: da
         raise NotTakenError(Fate.LEFT_OUT, "it ran out already")
 
 
-def _mark(said: Tlp | None, *, terms: Terms) -> Tlp:
-    """The mark of a record. raises: NotTakenError for one that is stricter than is taken."""
+def _mark(reported: Tlp | None, *, terms: Terms) -> Tlp:
+    """Return the TLP of a record. raises: NotTakenError if it is stricter than the terms accept."""
     order = list(Tlp)
-    mark: Tlp = _strictest(order, said or terms.tlp, terms.tlp_loosest)
-    if order.index(mark) < order.index(terms.tlp_strictest):
-        raise NotTakenError(Fate.LEFT_OUT, f"TLP:{mark.upper()} is stricter than the terms take")
-    return mark
+    tlp: Tlp = _strictest(order, reported or terms.tlp, terms.tlp_loosest)
+    if order.index(tlp) < order.index(terms.tlp_strictest):
+        raise NotTakenError(Fate.LEFT_OUT, f"TLP:{tlp.upper()} is stricter than the terms take")
+    return tlp
 
 
 def _strictest(order: list[Any], *marks: Any) -> Any:  # noqa: ANN401  # TLP or PAP
-    """The strictest of some marks."""
+    """Return the strictest of these marks."""
     return min(marks, key=order.index)
 
 
@@ -230,7 +232,7 @@ def is_stricter(body: SignalIn, *, tlp: str, pap: str) -> bool:
 
 
 def tightened(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
-    """A signal with the strictest of its marks and those given."""
+    """Return a signal with the strictest of its marks and those given."""
     marks = {
         "tlp": _strictest(list(Tlp), body.tlp, Tlp(tlp)),
         "pap": _strictest(list(Pap), body.pap, Pap(pap)),
@@ -239,30 +241,33 @@ def tightened(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
 
 
 def is_overruled(said_at: datetime | None, *, withdrawn_at: datetime) -> bool:
-    """Whether a withdrawal here is later than what a source says, which then may be an echo.
+    """Whether a withdrawal here is later than the source's record, which may then be an echo.
 
-    A source that does not say when is taken to speak of before.
+    A record without a time counts as earlier.
     """
     return said_at is None or said_at <= withdrawn_at
 
 
-def is_ours(told: Told, *, hub: UUID, signals: set[UUID], makers: set[str]) -> bool:
-    """Whether a record is one of ours that came back. signals: those of its names that are here."""
-    is_named = any(signal in signals for signal in told.signals) or not makers.isdisjoint(
-        told.makers
+def is_ours(source_record: Told, *, hub: UUID, signals: set[UUID], makers: set[str]) -> bool:
+    """Whether a record is one of ours that came back. signals: those of its ids known here."""
+    is_named = any(signal in signals for signal in source_record.signals) or not makers.isdisjoint(
+        source_record.makers
     )
-    return str(hub) in told.via or is_named
+    return str(hub) in source_record.via or is_named
 
 
 def next_try(
-    now: datetime, *, every_s: int, failures: int, chance: float, asked: float | None = None
+    now: datetime, *, every_s: int, failures: int, jitter: float, retry_after_s: float | None = None
 ) -> datetime:
-    """When a source is asked again. chance: 0..1. asked: seconds that it asked us to wait."""
+    """Return when a source is polled again.
+
+    jitter: 0..1. retry_after_s: the wait that the source requested.
+    """
     pause = timedelta(seconds=every_s) * 2 ** min(failures, 20)
     pause = max(min(pause, LONGEST_PAUSE), timedelta(seconds=every_s))
-    pause *= 1 + JITTER * (2 * chance - 1)
-    if asked is not None:
-        pause = max(pause, min(timedelta(seconds=max(asked, 0)), LONGEST_PAUSE))
+    pause *= 1 + JITTER * (2 * jitter - 1)
+    if retry_after_s is not None:
+        pause = max(pause, min(timedelta(seconds=max(retry_after_s, 0)), LONGEST_PAUSE))
     due: datetime = now + pause
     return due
 
@@ -270,7 +275,7 @@ def next_try(
 def state_of(
     *, is_paused: bool, removed_at: datetime | None, failing_since: datetime | None
 ) -> ExchangeState:
-    """Where an exchange stands."""
+    """Return the state of an exchange."""
     if removed_at is not None:
         return ExchangeState.REMOVED
     if is_paused:
@@ -279,5 +284,5 @@ def state_of(
 
 
 def lies_ahead(moment: datetime, *, now: datetime) -> bool:
-    """Whether a source's time is so far ahead that going on from it would skip what comes next."""
+    """Whether a source's time is so far ahead that continuing from it would skip records."""
     return moment > now + _FUTURE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may leave to another hub. Strictest wins; what is not sure to be allowed stays."""
+"""Rules for signals that leave to another hub. The strictest rule wins; in doubt a signal stays."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ ONWARD = {
     Tlp.GREEN: True,
     Tlp.CLEAR: True,
 }
-"""Which marks leave to any partner. source: TLP 2.0, FIRST, August 2022."""
+"""Whether each TLP may leave to any partner. source: TLP 2.0, FIRST, August 2022."""
 
 TAKE_BACK_AFTER = (
     timedelta(minutes=10),
@@ -26,12 +26,12 @@ TAKE_BACK_AFTER = (
     timedelta(hours=6),
     timedelta(hours=24),
 )
-"""When a withdrawal that a partner refuses is told it again; after the last it is given up."""
+"""Delays before a refused withdrawal is sent again; after the last one it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What the rules must know of a signal. via: the hubs that it came through."""
+    """The facts about a signal that the rules need. via: the hubs that it came through."""
 
     kind: Kind
     tlp: Tlp
@@ -44,28 +44,30 @@ class Leaving:
     via: tuple[str, ...]
 
 
-def may_leave(one: Leaving, *, kind: ExchangeKind, terms: Terms, inside: bool, hub: str) -> bool:
-    """Whether a live signal that the partner's party may see is told to it.
+def may_leave(signal: Leaving, *, kind: ExchangeKind, terms: Terms, inside: bool, hub: str) -> bool:
+    """Whether a live signal that the partner's party may see is sent to the partner.
 
-    inside: whether the partner is in the circle that TLP:AMBER may reach, as the operator said.
-    hub: the partner's id, if known. What came from others leaves only where anybody may have it.
+    inside: whether the partner belongs to the community that TLP:AMBER may reach, as configured.
+    hub: the partner's id, if known. Signals from other hubs leave only if their mark allows anyone.
     """
-    is_marked_so = ONWARD[one.tlp] or (one.tlp is Tlp.AMBER and inside and not one.via)
-    is_of_terms = (
-        one.exercise is terms.exercise
-        and (terms.crisis is None or one.crisis == terms.crisis)
-        and (not terms.kinds or one.kind in terms.kinds)
+    is_tlp_allowed = ONWARD[signal.tlp] or (signal.tlp is Tlp.AMBER and inside and not signal.via)
+    is_within_terms = (
+        signal.exercise is terms.exercise
+        and (terms.crisis is None or signal.crisis == terms.crisis)
+        and (not terms.kinds or signal.kind in terms.kinds)
     )
-    is_known_there = bool(hub) and hub in one.via
-    is_told = kind is ExchangeKind.TAXII or (
-        one.kind in TYPE_OF and not one.reach and (one.kind is not Kind.URL or bool(one.url))
+    is_known_there = bool(hub) and hub in signal.via
+    is_supported = kind is ExchangeKind.TAXII or (
+        signal.kind in TYPE_OF
+        and not signal.reach
+        and (signal.kind is not Kind.URL or bool(signal.url))
     )
-    # PAP:RED tells nobody whom it was not meant for: a partner's machines may act on what is there.
-    is_safe = one.pap is not Pap.RED and not one.is_disputed
-    return is_marked_so and is_of_terms and is_told and is_safe and not is_known_there
+    # PAP:RED stays: a partner's machines may act on every signal that they receive.
+    is_safe = signal.pap is not Pap.RED and not signal.is_disputed
+    return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
 
 
 def take_back_at(refusals: int, *, now: datetime) -> datetime | None:
-    """When a withdrawal is told again that was refused so many times; None where it is given up."""
+    """Return when a withdrawal refused so often is sent again; None if it is given up."""
     is_given_up = refusals > len(TAKE_BACK_AFTER)
     return None if is_given_up else now + TAKE_BACK_AFTER[max(refusals, 1) - 1]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs exchanges that are due: outside every transaction, a few at a time.
+"""Run due exchanges, a few at a time, outside every transaction.
 
-1 A run asks for a page, writes it with its checkpoint, and asks for the next.
-2 It ends when there is no more, or with its time, bytes or pages; then it goes on soon, from there.
-3 What goes wrong is noted in words, and the source is asked again later and later.
+1 A run fetches a page, writes it with its checkpoint, and fetches the next.
+2 It stops at the end, or at its limit of time, bytes or pages, and then soon continues from there.
+3 Errors are recorded in words, and the source is polled again with growing delays.
 """
 
 import logging
@@ -42,12 +42,12 @@ from stemtide.protocol.words import ExchangeKind
 log = logging.getLogger(__name__)
 
 THREADS = 2
-"""Exchanges that are run at once."""
+"""Exchanges that run at the same time."""
 
 RUN_S = 120.0
 MAX_PAGES = 100
-"""How long one run begins with something new, and how many pages it asks for; then others get
-their turn. Where there is pulling and pushing, each has half of the time.
+"""The time in which one run starts new requests, and its pages; then other exchanges run.
+If an exchange pulls and pushes, each has half of the time.
 """
 
 CLOCK = "clock"
@@ -64,25 +64,25 @@ PUSHERS: Mapping[ExchangeKind, Pusher] = {
 }
 
 PARCELS = 100
-"""Signals that are told at once."""
+"""Signals that are sent in one batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How this hub reaches others. loopback: whether this machine too."""
+    """How this hub connects to others. loopback: whether to this machine as well."""
 
     loopback: bool = False
 
 
 def way_of_settings() -> Way:
-    """How this hub reaches others, as its settings say."""
+    """Return the connection settings."""
     return Way(loopback=settings.EXCHANGE_LOOPBACK)
 
 
 class Running:
-    """Runs what is due, a few at a time; who calls it never waits for another hub.
+    """Runner of due exchanges, a few at a time; its caller never waits for another hub.
 
-    now, chance: the clock and the dice, of the door that made it.
+    now, chance: the clock and the random numbers, injected by the caller.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Running:
         self._crew: Crew[Errand] = Crew(self.run, threads=threads, name="exchanges")
 
     def start_due(self, now: datetime) -> int:
-        """Begin as many due runs as there are free threads; returns how many."""
+        """Start as many due runs as there are free threads; return how many."""
         free = self._crew.free
         if free <= 0:
             return 0
@@ -108,22 +108,22 @@ class Running:
         return len(errands)
 
     def settle(self) -> None:
-        """Wait for what is under way: tests and the end of the process."""
+        """Wait for runs in progress: for tests and at the end of the process."""
         self._crew.settle()
 
     def close(self) -> None:
-        """End, after what is under way; what was not run stays due."""
+        """Stop after the runs in progress; others stay due."""
         self._crew.close()
 
     def run(self, errand: Errand) -> dict[str, int]:
-        """Run one exchange, and note how it went; what became of records, by their fate."""
+        """Run one exchange and record the result; return the number of records by fate."""
         counts: Counter[str] = Counter()
         try:
             more = self._run(errand, counts=counts)
         except (SourceError, RefusalError, LostSecretError) as error:
-            asked_s = getattr(error, "retry_after_s", None)
+            retry_after_s = getattr(error, "retry_after_s", None)
             answers = isinstance(error, TooManyNewError | AllRefusedError)
-            self._trouble(errand, str(error), asked_s=asked_s, answers=answers)
+            self._trouble(errand, str(error), retry_after_s=retry_after_s, answers=answers)
             return dict(+counts)
         except Exception:
             log.exception("exchange %s failed; it is tried again", errand.name)
@@ -133,7 +133,7 @@ class Running:
         return dict(+counts)
 
     def _run(self, errand: Errand, *, counts: Counter[str]) -> bool:
-        """Pull page by page; whether there is more. raises: SourceError, RefusalError."""
+        """Pull and push; return whether there is more. raises: SourceError, RefusalError."""
         place = Place(
             address=errand.address,
             push_address=errand.push_address,
@@ -147,46 +147,48 @@ class Running:
         def asking() -> Asking:
             return Asking(place, until=time.monotonic() + part_s, now=self._now())
 
-        more, full = False, None
+        more, day_is_full = False, None
         try:
             more = errand.pulls and self._pull(errand, asking=asking(), counts=counts)
         except TooManyNewError as error:
-            full = error  # says nothing against pushing
+            day_is_full = error  # pushing goes on
         if errand.pushes:
             more = self._push(errand, asking=asking(), counts=counts) or more
-        if full is not None:
-            raise full
+        if day_is_full is not None:
+            raise day_is_full
         return more
 
     def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
-        """Pull page by page; whether there is more. raises: SourceError, RefusalError."""
+        """Pull page by page; return whether there is more. raises: SourceError, RefusalError."""
         checkpoint = dict(errand.checkpoint)
 
-        def known(keys: Iterable[str]) -> Mapping[str, str]:
+        def versions_of(keys: Iterable[str]) -> Mapping[str, str]:
             return reads.versions(errand, keys, by=CLOCK)
 
-        more, full = True, None
+        more, day_is_full = True, None
         for _ in range(MAX_PAGES):
-            page = PULLERS[errand.kind](checkpoint, asking=asking, known=known)
-            took: Mapping[str, int] | None
+            page = PULLERS[errand.kind](checkpoint, asking=asking, versions_of=versions_of)
+            counted: Mapping[str, int] | None
             try:
-                took = writes_pulling.take(errand, page, now=self._now(), is_full=full is not None)
+                counted = writes_pulling.take(
+                    errand, page, now=self._now(), is_full=day_is_full is not None
+                )
             except TooManyNewError as error:
-                # What is taken back on the pages behind it must not wait for the day to end.
-                full, took = error, error.counts
-            if took is None:  # paused, removed, or run by another clock meanwhile
+                # Withdrawals on later pages must not wait for the next day.
+                day_is_full, counted = error, error.counts
+            if counted is None:  # paused, removed, or run by another scheduler meanwhile
                 return False
-            counts.update(took)
+            counts.update(counted)
             more = page.more
             if not more or asking.is_over:
                 break
             checkpoint = page.checkpoint
-        if full is not None:
-            raise full
+        if day_is_full is not None:
+            raise day_is_full
         return more
 
     def _push(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
-        """Push parcel by parcel; whether there is more. raises: SourceError."""
+        """Push batch by batch; return whether there is more. raises: SourceError."""
         for _ in range(MAX_PAGES):
             if not writes_pushing.note_waiting(errand, now=self._now()):
                 break
@@ -202,11 +204,11 @@ class Running:
             if not writes_pushing.note_begun(errand, [parcel.pk for parcel in parcels]):
                 return False
             try:
-                said, remotes = PUSHERS[errand.kind](parcels, asking=asking)
+                results, remotes = PUSHERS[errand.kind](parcels, asking=asking)
             except AllRefusedError as error:
                 self._note_all_refused(errand, error, counts=counts)
                 raise
-            if not self._note_sent(errand, said, remotes=remotes, counts=counts):
+            if not self._note_sent(errand, results, remotes=remotes, counts=counts):
                 return False
             if asking.is_over:
                 break
@@ -215,35 +217,40 @@ class Running:
     def _note_all_refused(
         self, errand: Errand, error: AllRefusedError, *, counts: Counter[str]
     ) -> None:
-        """Note what is refused, and beside that what is known of withdrawals."""
+        """Record that everything new was refused, and the results of withdrawals if known."""
         writes_pushing.note_all_refused(errand, error.parcels, now=self._now())
-        if error.said:
-            self._note_sent(errand, error.said, remotes={}, counts=counts)
+        if error.results:
+            self._note_sent(errand, error.results, remotes={}, counts=counts)
 
     def _note_sent(
         self,
         errand: Errand,
-        said: Mapping[int, str],
+        results: Mapping[int, str],
         *,
         remotes: Mapping[int, str],
         counts: Counter[str],
     ) -> bool:
-        """Note and count what was said of parcels; False: the run is not ours any more."""
-        noted = writes_pushing.note_sent(errand, said, remotes=remotes, now=self._now())
+        """Record and count the results of a batch; return False if another run has taken over."""
+        noted = writes_pushing.note_sent(errand, results, remotes=remotes, now=self._now())
         if noted is None:
             return False
         counts.update({"pushed": noted[0], "push_refused": noted[1]})
         return True
 
     def _trouble(
-        self, errand: Errand, words: str, *, asked_s: float | None = None, answers: bool = False
+        self,
+        errand: Errand,
+        words: str,
+        *,
+        retry_after_s: float | None = None,
+        answers: bool = False,
     ) -> None:
-        """Note what went wrong."""
+        """Record an error."""
         writes.note_trouble(
             errand,
             words=words,
             chance=self._chance(),
             now=self._now(),
-            asked_s=asked_s,
+            retry_after_s=retry_after_s,
             answers=answers,
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets of other hubs, sealed: whoever holds the database alone opens none of them."""
+"""Encryption of other hubs' secrets: a copy of the database does not reveal them."""
 
 from cryptography.fernet import InvalidToken
 
@@ -9,16 +9,16 @@ _USE = "exchanges"
 
 
 class LostSecretError(Exception):
-    """The hub's own secret is another one than when this one was sealed."""
+    """The hub's own secret has changed since this one was encrypted."""
 
 
 def seal(secret: str) -> str:
-    """A secret that the database alone does not open."""
+    """Return a secret encrypted for the database."""
     return encryption.encrypt(secret, use=_USE)
 
 
 def unseal(sealed: str) -> str:
-    """What was sealed. raises: LostSecretError."""
+    """Return a decrypted secret. raises: LostSecretError."""
     try:
         return encryption.decrypt(sealed, use=_USE)
     except InvalidToken as error:

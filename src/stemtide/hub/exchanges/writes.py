@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of exchanges themselves: add, pause, resume, remove; who runs one next, and how it went.
+"""Write exchanges: add, pause, resume, remove; claim runs and record their results.
 
-What a run brings is written by writes_pulling.py. A run is taken by one clock: the row count of a
-conditional UPDATE says which. It asks the other hub outside every transaction. A clock that dies
-leaves a lease; when that is over, the run is made again from the same checkpoint.
+Records of a run are written by writes_pulling.py. One scheduler claims a run: the row count of a
+conditional UPDATE decides which. It queries the other hub outside every transaction. If the
+scheduler dies, the run is repeated from the same checkpoint once its lease is over.
 """
 
 from collections.abc import Iterable
@@ -29,14 +29,14 @@ from stemtide.protocol.words import Direction, ExchangeKind, PartyKind, SignalSt
 
 CLOCK = "clock"
 KEPT_LINES = 500
-"""Lines of one exchange's log that are kept."""
+"""Lines that are kept of each exchange's log."""
 
 _AT_ONCE, _RECORDS_AT_ONCE = 200, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an operator says of a new exchange. push_address: "" for the same as the address."""
+    """The settings of a new exchange. push_address: "" if it is the same as the address."""
 
     name: str
     kind: ExchangeKind
@@ -50,49 +50,49 @@ class Asked:
 
 
 @transaction.atomic
-def add(asked: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) -> ExchangeOut:
-    """Add an exchange; the clock begins with it at once.
+def add(draft: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) -> ExchangeOut:
+    """Add an exchange; its first run is due at once.
 
     raises: InvalidError, ConflictError.
     """
-    rules.check_name(asked.name)
-    rules.check_schedule(asked.every_s)
-    rules.check_secret(asked.secret, account=asked.account)
+    rules.check_name(draft.name)
+    rules.check_schedule(draft.every_s)
+    rules.check_secret(draft.secret, account=draft.account)
     rules.check_terms(terms)
-    rules.check_direction(asked.kind, asked.direction)
-    address = rules.check_address(asked.kind, asked.address)
-    there = rules.check_address(asked.kind, asked.push_address or asked.address)
+    rules.check_direction(draft.kind, draft.direction)
+    address = rules.check_address(draft.kind, draft.address)
+    push_address = rules.check_address(draft.kind, draft.push_address or draft.address)
     ledger.take_turn()
-    if Exchange.objects.filter(name=asked.name).exists():
-        raise ConflictError("there was or is an exchange {name}: choose another", name=asked.name)
+    if Exchange.objects.filter(name=draft.name).exists():
+        raise ConflictError("there was or is an exchange {name}: choose another", name=draft.name)
     others = Exchange.objects.filter(party=party, removed_at=None).count()
     rules.check_sharer(kind=PartyKind(party.kind), exchanges=others)
     row = Exchange.objects.create(
         uid=uuid_at(now),
-        name=asked.name,
-        kind=asked.kind,
-        pulls=asked.direction is not Direction.PUSH,
-        pushes=asked.direction is not Direction.PULL,
-        inside=asked.inside,
+        name=draft.name,
+        kind=draft.kind,
+        pulls=draft.direction is not Direction.PUSH,
+        pushes=draft.direction is not Direction.PULL,
+        inside=draft.inside,
         address=address,
-        push_address=there,
-        account=asked.account,
-        secret=seals.seal(asked.secret),
+        push_address=push_address,
+        account=draft.account,
+        secret=seals.seal(draft.secret),
         party=party,
         terms=terms.model_dump(mode="json"),
-        every_s=asked.every_s,
+        every_s=draft.every_s,
         next_at=now,
         added_at=now,
     )
-    detail: dict[str, object] = {"kind": asked.kind.value, "party": party.ref}
-    detail["direction"] = asked.direction.value
+    detail: dict[str, object] = {"kind": draft.kind.value, "party": party.ref}
+    detail["direction"] = draft.direction.value
     ledger.append("exchange.added", actor=actor, subject=row.ref, now=now, detail=detail)
     return reads.describe(row, by=actor)
 
 
 @transaction.atomic
 def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> ExchangeOut:
-    """Stop asking and pushing, until it is resumed. by: None for the operator.
+    """Stop pulling and pushing until it is resumed. by: None for the operator.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -100,7 +100,7 @@ def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> E
     if row.is_paused:
         raise ConflictError("this exchange is paused already")
     row.is_paused, row.next_at = True, None
-    row.taken += 1  # whoever runs it now writes nothing any more
+    row.taken += 1  # a run in progress can no longer write
     row.save(update_fields=["is_paused", "next_at", "taken"])
     _record("exchange.paused", row, actor=actor, by=by, now=now)
     return reads.describe(row, by=actor)
@@ -108,7 +108,7 @@ def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> E
 
 @transaction.atomic
 def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> ExchangeOut:
-    """Go on from where it stood. by: None for the operator.
+    """Continue a paused exchange. by: None for the operator.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -123,7 +123,7 @@ def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> 
 
 @transaction.atomic
 def remove(name: str, *, actor: str, now: datetime) -> None:
-    """End an exchange and forget its secret. What it brought stays the party's.
+    """Remove an exchange and delete its secret. Its signals stay the party's.
 
     raises: NotFoundError.
     """
@@ -135,7 +135,7 @@ def remove(name: str, *, actor: str, now: datetime) -> None:
 
 
 def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
-    """Take back all that a source brought and still matches; how many signals.
+    """Withdraw all live signals that a source brought; return how many.
 
     raises: NotFoundError.
     """
@@ -154,26 +154,26 @@ def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
 
 
 def claim_due(now: datetime, *, limit: int, name: str = "") -> list[Errand]:
-    """Take runs that are due, the longest due first, each by one clock alone.
+    """Claim due runs, the longest due first, each for one scheduler only.
 
-    name: take this one, due or not; whoever runs it now writes nothing any more.
+    name: claim this exchange, due or not; a run in progress can then no longer write.
     """
     rows = Exchange.objects.filter(removed_at=None, is_paused=False)
     rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
-    found = []
+    errands = []
     for row in rows.order_by("next_at", "pk")[:limit]:
-        same = Exchange.objects.filter(
+        unchanged = Exchange.objects.filter(
             pk=row.pk, taken=row.taken, next_at=row.next_at, is_paused=False, removed_at=None
         )
         row.taken += 1
-        if same.update(taken=row.taken, next_at=now + rules.LEASE):
-            found.append(reads.errand(row, by=CLOCK))
-    return found
+        if unchanged.update(taken=row.taken, next_at=now + rules.LEASE):
+            errands.append(reads.errand(row, by=CLOCK))
+    return errands
 
 
 @transaction.atomic
 def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> None:
-    """Note that a run went well, and when the next is due. more: there is more to pull now."""
+    """Record a successful run, and when the next is due. more: there is more to pull now."""
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
     if row is None:
@@ -181,7 +181,7 @@ def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> No
     was_failing = row.failing_since is not None
     row.failures, row.failing_since, row.trouble = 0, None, ""
     row.last_ok_at = now
-    due = rules.next_try(now, every_s=row.every_s, failures=0, chance=chance)
+    due = rules.next_try(now, every_s=row.every_s, failures=0, jitter=chance)
     row.next_at = min(due, now + rules.GO_ON_AFTER) if more else due
     row.save(update_fields=["failures", "failing_since", "trouble", "last_ok_at", "next_at"])
     if was_failing:
@@ -196,14 +196,15 @@ def note_trouble(
     words: str,
     chance: float,
     now: datetime,
-    asked_s: float | None = None,
+    retry_after_s: float | None = None,
     answers: bool = False,
 ) -> None:
-    """Note that a run came to nothing, why, and when it is tried again: ever later.
+    """Record a failed run with its reason; the next one is due with a growing delay.
 
-    asked_s: how long the other hub asked us to wait. answers: it does, and brings more than the day
-    takes, or refuses what is new: it is asked as often as ever, for what ends there and here, and
-    what is pulled, do not wait.
+    retry_after_s: the wait that the other hub requested. answers: it responds, but brings more than
+    the day allows, or refuses new signals: it is polled as often as ever, because withdrawals on
+    both
+    sides, and pulling, must not wait.
     """
     ledger.take_turn()
     row = reads.held(errand, by=CLOCK)
@@ -216,7 +217,7 @@ def note_trouble(
         write_line(row, f"failing: {words}", now=now)
     row.trouble = words[:300]
     row.next_at = rules.next_try(
-        now, every_s=row.every_s, failures=row.failures, chance=chance, asked=asked_s
+        now, every_s=row.every_s, failures=row.failures, jitter=chance, retry_after_s=retry_after_s
     )
     row.save(update_fields=["failures", "failing_since", "trouble", "next_at"])
     if is_new:
@@ -225,18 +226,18 @@ def note_trouble(
 
 
 def write_line(row: Exchange, words: str, *, now: datetime) -> None:
-    """Add a line to an exchange's log; the oldest go."""
-    # A key may be any text of a stranger's: what cannot be shown is shown as a question mark.
-    shown = "".join(word if word.isprintable() else "?" for word in words[:500])
-    made = Line.objects.create(exchange=row, at=now, words=shown)
-    if made.pk % 50 == 0:
-        kept = row.lines.values_list("pk", flat=True)[KEPT_LINES : KEPT_LINES + 1]
-        for last in list(kept):
+    """Add a line to an exchange's log and delete the oldest."""
+    # A key may be any text of another hub: unprintable characters become question marks.
+    shown = "".join(character if character.isprintable() else "?" for character in words[:500])
+    line = Line.objects.create(exchange=row, at=now, words=shown)
+    if line.pk % 50 == 0:
+        oldest = row.lines.values_list("pk", flat=True)[KEPT_LINES : KEPT_LINES + 1]
+        for last in list(oldest):
             row.lines.filter(pk__lte=last).delete()
 
 
 def write_records(records: Iterable[Record]) -> None:
-    """Write records, whether they are here already or not."""
+    """Insert or update records."""
     Record.objects.bulk_create(
         records,
         batch_size=_RECORDS_AT_ONCE,
@@ -247,7 +248,7 @@ def write_records(records: Iterable[Record]) -> None:
 
 
 def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:
-    """An exchange in our turn, for whoever may stop and start it."""
+    """Take the write lock and return an exchange that the caller may manage."""
     ledger.take_turn()
     if by is not None:
         rules.check_manage(kind=by.kind)
@@ -255,7 +256,7 @@ def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:
 
 
 def _record(kind: str, row: Exchange, *, actor: str, by: Actor | None, now: datetime) -> None:
-    """Append what somebody did with an exchange to the ledger."""
+    """Append an act on an exchange to the ledger."""
     if by is None:
         ledger.append(kind, actor=actor, subject=row.ref, now=now)
     else:

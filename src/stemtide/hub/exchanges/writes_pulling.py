@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what a page of a source brings: signals, withdrawals, links, and where to go on.
+"""Write a page of a source: signals, withdrawals, links, and the checkpoint.
 
-What is new is one transaction with its checkpoint: whatever dies in between, it is taken whole, or
-asked for again, and what is known by its version changes nothing. Many ends go before it, in turns,
-and so does what is too much for one turn where indicators are several records each.
+New signals and the checkpoint are one transaction: after a crash, the page was written as a whole
+or is fetched again, and records in a known version change nothing. Many ended records are written
+before it in separate transactions, and so are pages of several records per indicator that are too
+large for one.
 """
 
 from collections import Counter
@@ -22,16 +23,16 @@ from stemtide.hub.ledger.writes_parts import part
 from stemtide.protocol.exchanges import Fate, Pull
 
 MAX_NAMED = 5
-"""Records of one page that the log names one by one; the others are counted."""
+"""Records of a page that the log names individually; the others are only counted."""
 
 _CHANGES = (Fate.SHARED, Fate.CHANGED, Fate.ENDED)
 _WRITTEN = (*_CHANGES, Fate.CONFIRMED)
-"""What is known when it is met again."""
+"""Fates after which a record is known when it comes again."""
 
 
 @dataclass
 class _Held:
-    """What is counted and said of a page with its last turn: before, it may be asked for again."""
+    """Counts and messages that are written with a page's last transaction."""
 
     counts: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
@@ -40,22 +41,28 @@ class _Held:
 def take(
     errand: Errand, pull: Pull, *, now: datetime, is_full: bool = False
 ) -> dict[str, int] | None:
-    """Take a page of a source; how many records met which fate. None: the run is not ours now.
+    """Process a page of a source; return the number of records by fate.
 
-    is_full: on a page before it the day was full: nothing new is taken, and the place is kept.
+    returns: None if another run has taken over. is_full: the day's limit was reached on an earlier
+    page:
+    nothing new is accepted, and the checkpoint stays.
 
-    raises: RefusalError where the rest could not be taken, and nothing of it was: what was taken in
-    turns before it was; TooManyNewError where the day is full: what fits into it was taken, and
-    the page is to be asked for again.
+    raises: RefusalError if the rest could not be processed; earlier transactions stay.
+    TooManyNewError
+    if the day's limit is reached: the page was processed up to it, and must be fetched again.
     """
     counts: Counter[str] = Counter()
-    wholes = {one.whole for one in pull.told} | {fault.key for fault in pull.faults}
-    standing = reads.standing(errand, wholes, by=CLOCK)
-    turns = rules_turns.in_turns(pull, standing=standing)
-    held, is_over, most = _Held(), is_full, 0
-    for number, some in enumerate(turns, start=1):
+    wholes = {source_record.whole for source_record in pull.told} | {
+        fault.key for fault in pull.faults
+    }
+    known_parts = reads.standing(errand, wholes, by=CLOCK)
+    turns = rules_turns.in_turns(pull, standing=known_parts)
+    pending, is_over, most = _Held(), is_full, 0
+    for number, part_of_page in enumerate(turns, start=1):
         is_last = number == len(turns)
-        taking = _take(errand, some, now=now, is_full=is_over, held=held, is_last=is_last)
+        taking = _take(
+            errand, part_of_page, now=now, is_full=is_over, pending=pending, is_last=is_last
+        )
         if taking is None:
             return None
         counts += taking.counts
@@ -74,24 +81,24 @@ def take(
 
 @part()
 def _take(
-    errand: Errand, pull: Pull, *, now: datetime, is_full: bool, held: _Held, is_last: bool
+    errand: Errand, pull: Pull, *, now: datetime, is_full: bool, pending: _Held, is_last: bool
 ) -> Taking | None:
-    """One turn of take(), in one transaction."""
+    """Process one part of a page, in one transaction."""
     row = reads.held(errand, by=CLOCK)
     if row is None:
         return None
     taking = Taking(row, now=now, is_full=is_full)
     taking.take(pull)
-    held.counts += taking.counts
-    held.named += taking.named
-    # Where the page is asked for again, what is not written is met, counted and said then.
+    pending.counts += taking.counts
+    pending.named += taking.named
+    # If the page is fetched again, unwritten records are counted and logged then.
     is_done = is_last and not taking.is_to_come_again
-    taking.counts = Counter({one: taking.counts[one] for one in _WRITTEN if taking.counts[one]})
-    held.counts -= taking.counts
+    taking.counts = Counter({fate: taking.counts[fate] for fate in _WRITTEN if taking.counts[fate]})
+    pending.counts -= taking.counts
     taking.named = []
     if is_done:
-        taking.counts += held.counts
-        taking.named = held.named
+        taking.counts += pending.counts
+        taking.named = pending.named
         row.checkpoint = pull.checkpoint
     for fate, count in taking.counts.items():
         row.counts[fate] = row.counts.get(fate, 0) + count
@@ -101,7 +108,7 @@ def _take(
 
 
 def _tell(row: Exchange, *, taking: Taking, notes: Iterable[str], now: datetime) -> None:
-    """Say in the log what a page brought, and in the ledger what it changed."""
+    """Log the result of a page, and append its changes to the ledger."""
     if taking.counts:
         counted = ", ".join(f"{count} {fate}" for fate, count in sorted(taking.counts.items()))
         write_line(row, f"pulled: {counted}", now=now)
@@ -114,7 +121,7 @@ def _tell(row: Exchange, *, taking: Taking, notes: Iterable[str], now: datetime)
 
 
 def _beside(beside: Mapping[str, int]) -> Iterator[str]:
-    """What the log says of comparisons that are no signals, of records that were taken."""
+    """Yield log lines about comparisons that are no signals, for records that were accepted."""
     for key, count in list(beside.items())[:MAX_NAMED]:
         yield f"{key}: {count} of its comparisons are none that uploads are compared with"
     if len(beside) > MAX_NAMED:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes the records of one page: what is new, changed, confirmed, overruled, ended or dropped.
+"""Process the records of one page: new, changed, confirmed, overruled, ended or dropped.
 
-It works inside the transaction of writes_pulling.py.
+This runs inside the transaction of writes_pulling.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,29 +24,29 @@ from stemtide.protocol.words import SignalState, WithdrawReason
 
 @dataclass(slots=True)
 class Candidate:
-    """A record that fits the terms: what it would be as a signal, and what of it is here."""
+    """A record that fits the terms, as a draft signal, with the record known here if any."""
 
-    told: Told
+    source_record: Told
     draft: Draft
     record: Record | None
 
     def tighten(self, other: SignalIn | Signal) -> None:
-        """Take over what is stricter of another's marks."""
+        """Adopt the stricter marks of another signal."""
         self.draft.body = rules.tightened(self.draft.body, tlp=other.tlp, pap=other.pap)
 
 
-def _is_stricter(one: Candidate, row: Signal | Rival) -> bool:
-    """Whether a mark that is said now is stricter than that of a signal."""
-    return rules.is_stricter(one.draft.body, tlp=row.tlp, pap=row.pap)
+def _is_stricter(candidate: Candidate, row: Signal | Rival) -> bool:
+    """Whether a candidate has a stricter mark than a signal."""
+    return rules.is_stricter(candidate.draft.body, tlp=row.tlp, pap=row.pap)
 
 
 @dataclass
 class Taking(Standing):
-    """One page on its way in.
+    """The processing of one page.
 
-    is_full: the day is, by a page before it: nothing new is taken.
-    named: what the log says of single records. held_back: new ones that the day has no room for.
-    beside: of records that were taken, how many of their comparisons are no signals.
+    is_full: the day's limit was reached on an earlier page: nothing new is accepted.
+    named: log lines about single records. held_back: new ones beyond the day's limit.
+    beside: the number of comparisons that are no signals, for records that were accepted.
     """
 
     is_full: bool = False
@@ -65,196 +65,221 @@ class Taking(Standing):
 
     @property
     def is_to_come_again(self) -> bool:
-        """Whether the page is to be asked for again, on a day that has room."""
+        """Whether the page must be fetched again on a day with room."""
         return self.is_full or self.held_back > 0
 
     def take(self, pull: Pull) -> None:
-        """Take the records of a page in numbered steps.
+        """Process the records of a page in numbered steps.
 
-        1 What the source took back, or says so that we cannot take it, ends: its own signal alone.
-        2 What is known in this version changes nothing; what is our own is an echo.
-        3 What fits the terms is held against what is here under the same value.
-        4 Other facts of what is here replace it; what is new is shared in one act. Of several
-          records of one value the strictest mark counts.
-        5 What newer versions no longer say ends: only now, as others may stand for its signal.
-        6 What the source disputes, its party disputes.
+        1 Records that the source withdrew, or that are invalid, end: only the source's own signals.
+        2 Records in a known version change nothing; our own records are echoes.
+        3 Records that fit the terms are compared with the signals of the same value here.
+        4 Changed facts replace a signal; new signals are shared in one act. If several records have
+        the
+          same value, the strictest mark counts.
+        5 Parts that newer versions no longer have end: only now, as other records may represent
+        them.
+        6 The party disputes what the source disputes.
         """
-        told = list({one.key: one for one in pull.told}.values())
-        self._look_up(told, pull.faults)
+        source_records = list(
+            {source_record.key: source_record for source_record in pull.told}.values()
+        )
+        self._look_up(source_records, pull.faults)
         for fault in pull.faults:  # 1
             self._drop(fault.key, fate=Fate.REFUSED, words=fault.words)
-        for one in told:
-            if one.facts is None:
-                self._end(one.key, reason=one.reason, fate=Fate.ENDED)
-        fresh = self._fresh([one for one in told if one.facts is not None])  # 2
+        for source_record in source_records:
+            if source_record.facts is None:
+                self._end(source_record.key, reason=source_record.reason, fate=Fate.ENDED)
+        fresh = self._fresh(
+            [source_record for source_record in source_records if source_record.facts is not None]
+        )  # 2
         candidates = self._fitting(fresh)
         self._settle(candidates)  # 3, 4
         self._end_left()  # 5
         self._write()
-        for one in fresh:  # 6
-            self._judge(one)
-        self._note_beside(told, fresh=fresh)
+        for source_record in fresh:  # 6
+            self._judge(source_record)
+        self._note_beside(source_records, fresh=fresh)
         if not self.is_to_come_again:
             self._note(pull.events)
 
-    def _fresh(self, told: Iterable[Told]) -> list[Told]:
-        """Records in a version that is not here, and that are not our own."""
-        told = [one for one in told if not self._is_known(one)]
-        here = reads.signals_here({uid for one in told for uid in one.signals}, by=CLOCK)
+    def _fresh(self, source_records: Iterable[Told]) -> list[Told]:
+        """Return records in a version that is not known here, without our own."""
+        source_records = [
+            source_record for source_record in source_records if not self._is_known(source_record)
+        ]
+        here = reads.signals_here(
+            {uid for source_record in source_records for uid in source_record.signals}, by=CLOCK
+        )
         makers, hub = reads.own_makers(by=CLOCK), ledger_reads.heads().hub
         fresh = []
-        for one in told:
-            if rules.is_ours(one, hub=hub, signals=here, makers=makers):
+        for source_record in source_records:
+            if rules.is_ours(source_record, hub=hub, signals=here, makers=makers):
                 self.counts[Fate.ECHO] += 1
             else:
-                fresh.append(one)
-        if not self.row.hub and (other := next((one.via[-1] for one in fresh if one.via), "")):
+                fresh.append(source_record)
+        if not self.row.hub and (
+            other := next(
+                (source_record.via[-1] for source_record in fresh if source_record.via), ""
+            )
+        ):
             self.row.hub = other
         return fresh
 
-    def _is_known(self, one: Told) -> bool:
-        """Whether a record is here in this very version."""
-        record = self._records.get(one.key)
-        return record is not None and record.version == one.version[:80] and not record.ended
+    def _is_known(self, source_record: Told) -> bool:
+        """Whether a record is known in this version."""
+        record = self._records.get(source_record.key)
+        return (
+            record is not None and record.version == source_record.version[:80] and not record.ended
+        )
 
-    def _fitting(self, told: Iterable[Told]) -> list[Candidate]:
-        """What fits the terms and could be a signal."""
+    def _fitting(self, source_records: Iterable[Told]) -> list[Candidate]:
+        """Return records that fit the terms and are valid signals."""
         pairs: list[tuple[Told, SignalIn]] = []
-        for one in told:
+        for source_record in source_records:
             try:
-                pairs.append((one, rules.fit(one, terms=self.terms, now=self.now)))
+                pairs.append(
+                    (source_record, rules.fit(source_record, terms=self.terms, now=self.now))
+                )
             except NotTakenError as error:
-                self._drop(one.key, fate=error.fate, words=str(error))
+                self._drop(source_record.key, fate=error.fate, words=str(error))
         errors: list[RowError] = []
         drafts = list(read_rows([body for _, body in pairs], errors=errors, now=self.now))
         for wrong in errors:
             words = f"{wrong.field}: {wrong.message}"
             self._drop(pairs[wrong.row][0].key, fate=Fate.REFUSED, words=words)
-        found = []
+        candidates = []
         for draft in drafts:
-            one = pairs[draft.row][0]
-            self._adopt(one, kind=draft.body.kind, value=draft.value)
-            found.append(Candidate(one, draft, self._records.get(one.key)))
-        return found
+            source_record = pairs[draft.row][0]
+            self._adopt(source_record, kind=draft.body.kind, value=draft.value)
+            candidates.append(Candidate(source_record, draft, self._records.get(source_record.key)))
+        return candidates
 
     def _settle(self, candidates: list[Candidate]) -> None:
-        """Hold what fits against what is here; share what is new."""
+        """Compare candidates with existing signals, and share the new ones."""
         party = self.row.party
         rivals = reads.rivals({candidate.draft.key for candidate in candidates}, of=party, by=CLOCK)
-        known = [candidate for candidate in candidates if candidate.record is not None]
-        bodies = [one.draft.body for one in known]
-        said = reads_collection.same(bodies, viewer=party, now=self.now)
-        self._said = {known[place].told.key: uid for place, uid in said.items()}
+        with_record = [candidate for candidate in candidates if candidate.record is not None]
+        bodies = [candidate.draft.body for candidate in with_record]
+        unchanged = reads_collection.same(bodies, viewer=party, now=self.now)
+        self._said = {with_record[place].source_record.key: uid for place, uid in unchanged.items()}
         new: dict[tuple[str, str, bool], Candidate] = {}
         twins: list[Candidate] = []
-        for one in candidates:
-            if one.draft.key in new:
-                twins.append(one)
-                new[one.draft.key].tighten(one.draft.body)
-            elif self._is_new(one, rivals.get(one.draft.key, [])):
-                new[one.draft.key] = one
+        for candidate in candidates:
+            if candidate.draft.key in new:
+                twins.append(candidate)
+                new[candidate.draft.key].tighten(candidate.draft.body)
+            elif self._is_new(candidate, rivals.get(candidate.draft.key, [])):
+                new[candidate.draft.key] = candidate
         self._share(list(new.values()))
         self._hand_over()
-        for one in twins:  # several records of one value stand for one signal
-            first = self._records.get(new[one.draft.key].told.key)
+        for candidate in twins:  # several records of one value stand for one signal
+            first = self._records.get(new[candidate.draft.key].source_record.key)
             if first is not None and first.signal_id is not None and not first.ended:
-                self._link(one.told, signal=first.signal_id)
+                self._link(candidate.source_record, signal=first.signal_id)
 
-    def _is_new(self, one: Candidate, rivals: list[Rival]) -> bool:
+    def _is_new(self, candidate: Candidate, rivals: list[Rival]) -> bool:
         """Whether a record is to be shared; if not, it is settled here."""
-        record = one.record
+        record = candidate.record
         if record is not None and record.signal is not None and not record.ended:
             state = SignalState(record.signal.state)
             if record.is_own and state is SignalState.LIVE:
-                return self._says_else(one, record)
+                return self._says_else(candidate, record)
             if record.is_own and state is SignalState.WITHDRAWN:
-                return self._overrule(one)  # by somebody here: for good
-        # What another record of this page left is as it was before in what was read.
+                return self._overrule(candidate)  # withdrawn here, for good
+        # Signals that this page withdrew still look live in the rows read before.
         rivals = [rival for rival in rivals if rival.pk not in self._given_up]
         own = next((rival for rival in rivals if rival.is_own and rival.is_live), None)
         if own is not None:
-            return self._meet_own(one, own)
+            return self._meet_own(candidate, own)
         other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
         if other is not None:
-            self._link(one.told, signal=other.pk, is_own=False)
+            self._link(candidate.source_record, signal=other.pk, is_own=False)
             self.counts[Fate.CONFIRMED] += 1
             return False
-        # What the source itself took back, it may say again.
+        # A source may share again what it withdrew itself.
         is_back = record is not None and record.ended
         ended = [
             rival.withdrawn_at
             for rival in rivals
             if rival.withdrawn_at and not rival.is_live and not (rival.is_own and is_back)
         ]
-        if ended and rules.is_overruled(one.told.said_at, withdrawn_at=max(ended)):
-            return self._overrule(one)
+        if ended and rules.is_overruled(candidate.source_record.said_at, withdrawn_at=max(ended)):
+            return self._overrule(candidate)
         return self._has_room()
 
     def _has_room(self) -> bool:
-        """Whether today takes one more new signal; if not, it is held back."""
+        """Whether the day's limit allows a new signal; if not, it is held back."""
         if self._room <= 0:
             self.held_back += 1
             return False
         self._room -= 1
         return True
 
-    def _overrule(self, one: Candidate) -> bool:
-        """Leave out what was withdrawn here."""
+    def _overrule(self, candidate: Candidate) -> bool:
+        """Skip a candidate whose value was withdrawn here; return False."""
         self.counts[Fate.OVERRULED] += 1
-        self.named.append(f"overruled: {one.told.key}: its value was withdrawn here: look at it")
+        self.named.append(
+            f"overruled: {candidate.source_record.key}: its value was withdrawn here: look at it"
+        )
         return False
 
-    def _says_else(self, one: Candidate, record: Record) -> bool:
-        """Whether a record says other facts than its signal, which then makes room for another."""
+    def _says_else(self, candidate: Candidate, record: Record) -> bool:
+        """Whether a record has other facts than its signal, which must then be replaced."""
         row = record.signal
-        assert row is not None  # noqa: S101  # asked before
-        is_same = row.value == one.draft.value and row.kind == one.draft.body.kind
-        says = self._said.get(one.told.key) == row.uid
-        is_stricter = is_same and _is_stricter(one, row)
+        assert row is not None  # noqa: S101  # checked by the caller
+        is_same = row.value == candidate.draft.value and row.kind == candidate.draft.body.kind
+        says = self._said.get(candidate.source_record.key) == row.uid
+        is_stricter = is_same and _is_stricter(candidate, row)
         is_shared = self._told_by[row.pk] > 1
         if is_stricter and is_shared:
-            return self._replace(one, row)
+            return self._replace(candidate, row)
         if is_same and (says or is_shared):
-            self._link(one.told, signal=row.pk)
+            self._link(candidate.source_record, signal=row.pk)
             return False
         if not self._has_room():
             if is_stricter:
-                # What may go less far must not go on as before until the day has room.
-                self._end(one.told.key, reason=WithdrawReason.SUPERSEDED, fate=Fate.ENDED)
+                # A stricter mark must apply at once, not when the day has room.
+                self._end(
+                    candidate.source_record.key, reason=WithdrawReason.SUPERSEDED, fate=Fate.ENDED
+                )
             return False
-        self._leave(one.told.key)
+        self._leave(candidate.source_record.key)
         self._give_up(record, reason=WithdrawReason.SUPERSEDED)
-        self._changed.add(one.told.key)
+        self._changed.add(candidate.source_record.key)
         return True
 
-    def _meet_own(self, one: Candidate, own: Rival) -> bool:
-        """Whether a record replaces its party's signal: where others told that looser; else not."""
-        if _is_stricter(one, own) and reads.shared_keys([own.pk], exchange=self.row.pk, by=CLOCK):
-            return self._replace(one, Signal.objects.get(pk=own.pk))
-        self._link(one.told, signal=own.pk)
+    def _meet_own(self, candidate: Candidate, own: Rival) -> bool:
+        """Link a record to its party's signal, or return True if it replaces it as stricter."""
+        if _is_stricter(candidate, own) and reads.shared_keys(
+            [own.pk], exchange=self.row.pk, by=CLOCK
+        ):
+            return self._replace(candidate, Signal.objects.get(pk=own.pk))
+        self._link(candidate.source_record, signal=own.pk)
         return False
 
-    def _replace(self, one: Candidate, row: Signal) -> bool:
-        """Let a stricter mark replace a signal for which other records stand as well; True.
+    def _replace(self, candidate: Candidate, row: Signal) -> bool:
+        """Replace a signal that several records represent, because a mark is stricter; return True.
 
-        It takes no room of the day: that is where the signal was, and marks end at the strictest.
+        It needs no room in the day's limit: the signal had its place already, and marks only get
+        stricter.
         """
-        one.tighten(row)
-        self._leave(one.told.key)
+        candidate.tighten(row)
+        self._leave(candidate.source_record.key)
         self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
-        self._heirs[row.pk] = one
-        self._changed.add(one.told.key)
+        self._heirs[row.pk] = candidate
+        self._changed.add(candidate.source_record.key)
         return True
 
     def _hand_over(self) -> None:
-        """Let the other records of signals that were replaced stand for what replaced them.
+        """Let the other records of replaced signals represent the replacements.
 
-        Where that could not be shared they end, and are taken anew when they change.
+        Records whose replacement could not be shared end, and are accepted again when they change.
         """
-        for old, one in self._heirs.items():
-            heir = self._linked.get(one.told.key)
+        for old, candidate in self._heirs.items():
+            heir = self._linked.get(candidate.source_record.key)
             others = Record.objects.filter(exchange=self.row, signal=old, ended=False)
-            others = others.exclude(key=one.told.key)
+            others = others.exclude(key=candidate.source_record.key)
             if heir is not None and heir.signal is not None:
                 if others.filter(is_disputed=True).exists():
                     self._opine(heir.signal, is_disputed=True)
@@ -267,11 +292,11 @@ class Taking(Standing):
                     record.ended = heir is None
 
     def _share(self, new: list[Candidate]) -> None:
-        """Share what is new in one act. raises: RefusalError."""
+        """Share new signals in one act. raises: RefusalError."""
         if not new:
             return
         out = signals.share_many(
-            [one.draft.body for one in new],
+            [candidate.draft.body for candidate in new],
             by=self.row.party,
             now=self.now,
             partial=True,
@@ -282,41 +307,45 @@ class Taking(Standing):
         uids = {signal.id for signal in out.signals if signal}
         rows = reads_collection.by_uid(uids, viewer=self.row.party)
         for number, placed in enumerate(out.signals):
-            one = new[number]
+            candidate = new[number]
             if placed is None:
-                self._drop(one.told.key, fate=Fate.REFUSED, words=why[number])
+                self._drop(candidate.source_record.key, fate=Fate.REFUSED, words=why[number])
                 continue
-            self._link(one.told, signal=rows[placed.id].pk)
-            is_changed = one.told.key in self._changed
+            self._link(candidate.source_record, signal=rows[placed.id].pk)
+            is_changed = candidate.source_record.key in self._changed
             self.counts[Fate.CHANGED if is_changed else Fate.SHARED] += 1
 
-    def _judge(self, one: Told) -> None:
-        """Dispute what the source disputes, in its party's name, and no longer than it does."""
-        record = self._records.get(one.key)
+    def _judge(self, source_record: Told) -> None:
+        """Dispute signals on behalf of the party for as long as the source disputes them."""
+        record = self._records.get(source_record.key)
         if record is None or record.ended or not record.is_own:
             return
-        if record.is_disputed is one.is_disputed or record.signal is None:
+        if record.is_disputed is source_record.is_disputed or record.signal is None:
             return
-        self._opine(record.signal, is_disputed=one.is_disputed)
-        Record.objects.filter(exchange=self.row, key=one.key).update(is_disputed=one.is_disputed)
+        self._opine(record.signal, is_disputed=source_record.is_disputed)
+        Record.objects.filter(exchange=self.row, key=source_record.key).update(
+            is_disputed=source_record.is_disputed
+        )
 
     def _note(self, events: Mapping[str, str]) -> None:
-        """Note which events were read, and in which version."""
+        """Record which events were read, in which version."""
         facts = {"exchange": self.row, "seen_at": self.now}
         write_records(Record(key=key[:300], version=of[:80], **facts) for key, of in events.items())
 
-    def _note_beside(self, told: Iterable[Told], *, fresh: Iterable[Told]) -> None:
-        """Note of records that were taken now how many of their comparisons could not be."""
-        new = {one.key for one in fresh}
-        known = {one.whole for one in told if one.key not in new}
-        for one in fresh:
-            made = self._linked.get(one.key)
-            is_taken = made is not None and made.version == one.version[:80]
-            if one.beside and is_taken and one.whole not in known:
-                self.beside[one.whole] = one.beside
+    def _note_beside(self, source_records: Iterable[Told], *, fresh: Iterable[Told]) -> None:
+        """Record how many comparisons of newly accepted records could not become signals."""
+        new = {source_record.key for source_record in fresh}
+        unchanged_wholes = {
+            source_record.whole for source_record in source_records if source_record.key not in new
+        }
+        for source_record in fresh:
+            record = self._linked.get(source_record.key)
+            is_taken = record is not None and record.version == source_record.version[:80]
+            if source_record.beside and is_taken and source_record.whole not in unchanged_wholes:
+                self.beside[source_record.whole] = source_record.beside
 
     def _drop(self, key: str, *, fate: Fate, words: str) -> None:
-        """Do not take a record, and say why; what it stood for ends, as it says that no more."""
+        """Reject a record and log the reason; a signal of its earlier version ends."""
         self.counts[fate] += 1
         self.named.append(f"{fate.value.replace('_', ' ')}: {key}: {words}")
         self._end(key, reason=WithdrawReason.OTHER, fate=None)

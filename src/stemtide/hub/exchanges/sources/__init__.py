@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each kind of other hub speaks: one file a kind, which knows no table."""
+"""Clients for each kind of other hub, one file each, without database access."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends parcels to a server that takes all of a message or none, so that one cannot block others.
+"""Bisect batches for servers that accept all of a message or nothing.
 
-A message that is refused as wrong is halved, until what is wrong stands alone; the others go.
-Where none goes, that says little of single ones: the server itself may be at fault.
+A message that is refused as invalid is halved until the invalid signal is alone, so that it cannot
+block the others. If nothing is accepted at all, the server itself may be at fault, which says
+little about single signals.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,74 +20,76 @@ from stemtide.hub.exchanges.sources.port import (
 
 UNPROCESSABLE = 422
 WRONG = frozenset({400, 413, UNPROCESSABLE})
-"""Statuses that say that a message is wrong, or too large. Others of 4xx speak of us.
+"""Statuses for an invalid or too large message. Other 4xx statuses concern our access.
 
 source: RFC 9110, sections 15.5.1, 15.5.14 and 15.5.21.
 """
 
 PROVEN_AFTER = timedelta(hours=12)
-"""How long what is new must be refused, where nothing new is taken, before that counts.
+"""How long new signals must be refused, while nothing new is accepted, before that counts.
 
-Somebody can mend a proxy in half a day.
+Half a day is enough to repair a proxy.
 """
 
 Send: TypeAlias = Callable[[Sequence[Parcel]], dict[int, str]]
-"""Sends some parcels; what was said of each: words of a refusal, "" where it was taken."""
+"""Sends parcels; returns the result of each: words of a refusal, "" if accepted."""
 
 
 def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking) -> dict[int, str]:
-    """Send groups of parcels, one after another; of what is refused as wrong, each half apart.
+    """Send batches one after another, halving those that are refused as invalid.
 
-    Once something is known it is returned, whatever ends the sending: time, or trouble, which
-    meets the next try as well.
+    Once a result is known it is returned, even if time runs out or an error ends the sending: the
+    next run will meet the error again. An accepted withdrawal proves nothing about new signals,
+    which may go to another address.
 
-    That withdrawals are taken says nothing of what is new, which may go to another address.
-
-    raises: SourceError where nothing is known; AllRefusedError where of what is new nothing but
-    refusals is, and not for long.
+    raises: SourceError if no result is known; AllRefusedError if new signals were all refused, and
+    only
+    recently.
     """
-    told: dict[int, str] = {}
-    alone: list[Parcel] = []
+    results: dict[int, str] = {}
+    refused_alone: list[Parcel] = []
     trouble: SourceError | None = None
     is_answered = False
     waiting = [group for group in groups if group][::-1]
-    while waiting and not (told and asking.is_over):
-        some = waiting.pop()
+    while waiting and not (results and asking.is_over):
+        batch = waiting.pop()
         try:
-            said = send(some)
-            told |= said
-            is_answered |= any(one.pk in said and not one.is_back for one in some)
+            batch_results = send(batch)
+            results |= batch_results
+            is_answered |= any(
+                parcel.pk in batch_results and not parcel.is_back for parcel in batch
+            )
         except SourceError as error:
             trouble = error
             if not isinstance(error, RefusedError) or error.status not in WRONG:
                 break
-            if len(some) == 1:
-                told[some[0].pk] = str(error)
-                alone.append(some[0])
+            if len(batch) == 1:
+                results[batch[0].pk] = str(error)
+                refused_alone.append(batch[0])
             else:
-                middle = len(some) // 2
-                waiting += [some[middle:], some[:middle]]
-    if trouble is not None and not told:
+                middle = len(batch) // 2
+                waiting += [batch[middle:], batch[:middle]]
+    if trouble is not None and not results:
         raise trouble
-    new = [one for one in alone if not one.is_back]
-    if trouble is None or is_answered or not new:
-        return told
-    return _proven(told, new=new, trouble=trouble, asking=asking)
+    refused_new = [parcel for parcel in refused_alone if not parcel.is_back]
+    if trouble is None or is_answered or not refused_new:
+        return results
+    return _proven(results, refused_new=refused_new, trouble=trouble, asking=asking)
 
 
 def _proven(
-    told: dict[int, str], *, new: Iterable[Parcel], trouble: SourceError, asking: Asking
+    results: dict[int, str], *, refused_new: Iterable[Parcel], trouble: SourceError, asking: Asking
 ) -> dict[int, str]:
-    """What counts of what was told, where nothing new was taken. raises: AllRefusedError.
+    """Return the results that count when nothing new was accepted. raises: AllRefusedError.
 
-    new: what was refused alone. Refusals of withdrawals count: they are told again all the same.
+    refused_new: refused when sent alone. Refused withdrawals count: they are retried anyway.
     """
     fresh = {
-        one.pk
-        for one in new
-        if one.refused_since is None or asking.now - one.refused_since < PROVEN_AFTER
+        parcel.pk
+        for parcel in refused_new
+        if parcel.refused_since is None or asking.now - parcel.refused_since < PROVEN_AFTER
     }
     if not fresh:
-        return told
-    said = {pk: words for pk, words in told.items() if pk not in fresh}
-    raise AllRefusedError(trouble, parcels=tuple(fresh), said=said) from trouble
+        return results
+    other_results = {pk: words for pk, words in results.items() if pk not in fresh}
+    raise AllRefusedError(trouble, parcels=tuple(fresh), results=other_results) from trouble

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pushes to a server of StopNCII's shape: SubmitHashes, and Withdrawn by SubmitFeedback.
+"""Push to a server with StopNCII's API: SubmitHashes, and Withdrawn by SubmitFeedback.
 
-Such a server takes all records of a message or none: what it refuses is halved.
+Such a server accepts all records of a message or none: refused messages are halved.
 """
 
 from collections.abc import Sequence
@@ -22,37 +22,39 @@ _UNKNOWN = 404
 
 
 def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], dict[int, str]]:
-    """Submit some parcels, and take back others.
+    """Submit new signals and withdraw others.
 
-    returns: what was said of each (words of a refusal, "" where it was taken), and its value there.
+    returns: the result of each (words of a refusal, "" if accepted), and its id there.
 
     raises: SourceError.
     """
 
-    def send(some: Sequence[Parcel]) -> dict[int, str]:
-        return _send(some, asking=asking)
+    def send(batch: Sequence[Parcel]) -> dict[int, str]:
+        return _send(batch, asking=asking)
 
-    back = [parcel for parcel in parcels if parcel.is_back]
+    withdrawals = [parcel for parcel in parcels if parcel.is_back]
     new = [parcel for parcel in parcels if not parcel.is_back]
-    return in_halves([back, new], send=send, asking=asking), {parcel.pk: "" for parcel in parcels}
+    return in_halves([withdrawals, new], send=send, asking=asking), {
+        parcel.pk: "" for parcel in parcels
+    }
 
 
 def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
-    """Send parcels of one sort in one message. raises: SourceError."""
+    """Send parcels of one type in one message. raises: SourceError."""
     place = asking.place
     if parcels[0].is_back:
-        name, use, word = "SubmitFeedback", _FEEDBACK, "hashFeedbacks"
+        name, use, list_name = "SubmitFeedback", _FEEDBACK, "hashFeedbacks"
         rows = [_taken_back(parcel) for parcel in parcels]
     else:
-        name, use, word = "SubmitHashes", _SUBMIT, "hashRecords"
+        name, use, list_name = "SubmitHashes", _SUBMIT, "hashRecords"
         rows = [
             _record(parcel, hub=place.hub, now_s=int(asking.now.timestamp())) for parcel in parcels
         ]
     headers = {**keys(place.secret, use=use), "content-type": "application/json"}
-    body = msgspec.json.encode({"count": len(rows), word: rows})
-    sent = Question(f"{place.push_address}/{name}", method="POST", headers=headers, body=body)
+    body = msgspec.json.encode({"count": len(rows), list_name: rows})
+    request = Question(f"{place.push_address}/{name}", method="POST", headers=headers, body=body)
     try:
-        asking.ask(sent)
+        asking.ask(request)
     except RefusedError as error:
         if error.status != _UNKNOWN or not parcels[0].is_back:
             raise
@@ -62,25 +64,25 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
 
 
 def _record(parcel: Parcel, *, hub: str, now_s: int) -> dict[str, Any]:
-    """A signal as a record, with what the shape has no place for in tags."""
+    """Return a signal as a record, with tags for facts that the format has no field for."""
     row = parcel.row
     tags = [
-        *(f"label:{one}" for one in row["labels"]),
+        *(f"label:{label}" for label in row["labels"]),
         *(f"{name}:{row[name]}" for name in ("severity", "confidence", "tlp", "pap")),
-        *(f"via:{one}" for one in row["via"]),
+        *(f"via:{hop}" for hop in row["via"]),
         f"hub:{hub}",
     ]
-    said = {"feedbackValue": feedback_of_sharer(Pap(row["pap"])), "tags": tags}
+    feedback = {"feedbackValue": feedback_of_sharer(Pap(row["pap"])), "tags": tags}
     return {
         "lastModtimestamp": now_s,
         "signalType": f"{PREFIX}{TYPE_OF[Kind(row['kind'])]}",
         "hashValue": _value(row),
-        "CSPFeedbacks": [said],
+        "CSPFeedbacks": [feedback],
     }
 
 
 def _taken_back(parcel: Parcel) -> dict[str, Any]:
-    """What takes a record back."""
+    """Return the feedback that withdraws a record."""
     return {
         "feedbackValue": Feedback.WITHDRAWN,
         "tags": ["withdrawn"],
@@ -89,5 +91,5 @@ def _taken_back(parcel: Parcel) -> dict[str, Any]:
 
 
 def _value(row: dict[str, Any]) -> str:
-    """What is compared there."""
+    """Return the value that clients compare."""
     return f"https://{row['url']}" if row["kind"] == Kind.URL else str(row["stored"])

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pushes to a collection of a TAXII 2.1 server: indicators, and their revocations.
+"""Push to a collection of a TAXII 2.1 server: indicators, and their revocations.
 
-1 Signals are posted as the collections of this hub tell them, without the names of their audience.
-2 What became of each is in the status; one that is pending is asked for until it is not.
-3 What is posted twice is the same version, which a server takes as done.
-4 A post that is refused whole, or of which it is not said what is wrong, is halved.
+1 Signals are posted in the format of this hub's collections, without the names of their audience.
+2 The status lists the result of each object; a pending status is polled until it completes.
+3 Posting an object twice sends the same version, which a server treats as done.
+4 A post that is refused as a whole, or without naming the failed objects, is halved.
 
 source: OASIS, TAXII Version 2.1 (10 June 2021), sections 3.2, 4.3 and 5.5.
 """
@@ -34,26 +34,26 @@ MAX_BYTES = 8 * 1024 * 1024
 """Bytes of one post."""
 
 _ASKS, _PAUSE_S = 10, 0.5
-"""How often a pending status is asked for, and how long it is waited in between."""
+"""How often a pending status is polled, and the pause in between."""
 
 
 def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], dict[int, str]]:
-    """Post as many of some parcels as one post holds.
+    """Post as many parcels as one post holds.
 
-    returns: what was said of each (words of a refusal, "" where it was taken), and its id there.
+    returns: the result of each (words of a refusal, "" if accepted), and its id there.
 
     raises: SourceError.
     """
 
-    def send(some: Sequence[Parcel]) -> dict[int, str]:
-        return _send(some, asking=asking)
+    def send(batch: Sequence[Parcel]) -> dict[int, str]:
+        return _send(batch, asking=asking)
 
-    told = in_halves([parcels], send=send, asking=asking)
-    return told, {parcel.pk: _id(parcel) for parcel in parcels}
+    results = in_halves([parcels], send=send, asking=asking)
+    return results, {parcel.pk: _id(parcel) for parcel in parcels}
 
 
 def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
-    """Post as many parcels as one post holds; what was said of each. raises: SourceError."""
+    """Post as many parcels as one post holds; return the results. raises: SourceError."""
     objects: dict[str, Stix] = {}
     ids: dict[int, str] = {}
     size = 0
@@ -66,9 +66,9 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
         ids[parcel.pk] = stix["id"]
     status = _post(list(objects.values()), asking=asking)
     failed = {
-        str(one.get("id")): str(one.get("message") or "it does not say why")
-        for one in status.get("failures", [])
-        if isinstance(one, dict)
+        str(failure.get("id")): str(failure.get("message") or "it does not say why")
+        for failure in status.get("failures", [])
+        if isinstance(failure, dict)
     }
     if status.get("failure_count") and not failed:
         words = "it refuses some objects and does not say which"
@@ -77,12 +77,12 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
 
 
 def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
-    """Post objects; the status once it is complete. raises: SourceError."""
+    """Post objects and return the completed status. raises: SourceError."""
     address = asking.place.push_address
     headers = {"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, **asking.signed()}
     body = msgspec.json.encode({"objects": objects})
-    sent = Question(f"{address}objects/", method="POST", headers=headers, body=body)
-    status = _status(read_json(asking.ask(sent)))
+    request = Question(f"{address}objects/", method="POST", headers=headers, body=body)
+    status = _status(read_json(asking.ask(request)))
     for _ in range(_ASKS):
         if status.get("status") == "complete":
             return status
@@ -91,29 +91,29 @@ def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
         except ValueError as error:
             raise SourceError("its status has no id") from error
         time.sleep(_PAUSE_S)
-        asked = Question(urljoin(address, f"../../status/{uid}/"), headers=headers)
+        status_request = Question(urljoin(address, f"../../status/{uid}/"), headers=headers)
         try:
-            status = _status(read_json(asking.ask(asked)))
-        except RefusedError as error:  # of the question, not of the post, which was taken
+            status = _status(read_json(asking.ask(status_request)))
+        except RefusedError as error:  # of the status request; the post itself was accepted
             raise SourceError(f"its status is not to be had: {error}") from error
     raise SourceError("its status stays pending: it is posted again later")
 
 
 def _status(sent: object) -> dict[str, Any]:
-    """A status. raises: SourceError."""
+    """Return a valid status. raises: SourceError."""
     if not isinstance(sent, dict) or not isinstance(sent.get("failures", []), list):
         raise SourceError("its answer is no status of TAXII")
     return sent
 
 
 def _told(parcel: Parcel, *, hub: str) -> Stix:
-    """A signal as it is told to another hub."""
+    """Return a signal as a STIX indicator for another hub."""
     row = parcel.row | {"hub": hub}
-    made = named_id("identity", UUID(hub), "party", row["shared_by"])
+    identity = named_id("identity", UUID(hub), "party", row["shared_by"])
     modified = row["shared_at"]
     if parcel.is_back and parcel.withdrawn_at:
         modified = max(modified, parcel.withdrawn_at)
-    stix = indicator(row, created_by=made, created=row["shared_at"], modified=modified)
+    stix = indicator(row, created_by=identity, created=row["shared_at"], modified=modified)
     stix["id"] = _id(parcel)
     if parcel.is_back:
         stix["revoked"] = True
@@ -122,5 +122,5 @@ def _told(parcel: Parcel, *, hub: str) -> Stix:
 
 
 def _id(parcel: Parcel) -> str:
-    """By what a signal is known there."""
+    """Return the id of a signal at the other hub."""
     return parcel.remote or indicator_id(parcel.row["id"])
