@@ -2,7 +2,7 @@
 """What holds for every test.
 
 Examples are made up however long that takes on this machine. SQLite's test database is a file,
-whichever test asks for it first.
+whichever test asks for it first: threads then meet as processes would.
 """
 
 import pytest
@@ -24,16 +24,27 @@ settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    tmp_path_factory,
-    django_db_modify_db_settings_parallel_suffix,  # noqa: ARG001  # one database for each process
-):
-    """Put SQLite's test database into a file: threads then meet as processes would."""
+def django_db_setup(django_test_environment, django_db_blocker, tmp_path_factory):  # noqa: ARG001
+    """Give this process a database of its own: a copy of the tables, in place of migrations."""
+    import dj_database_url
     from django.conf import settings as hub
     from django.db import connection
 
-    database = hub.DATABASES["default"]
-    if database["ENGINE"] == "django.db.backends.sqlite3":
-        name = tmp_path_factory.mktemp("hub") / "tests.sqlite3"
-        database.setdefault("TEST", {})["NAME"] = str(name)
-        connection.settings_dict.setdefault("TEST", {})["NAME"] = str(name)
+    from tests import tables
+
+    with django_db_blocker.unblock():
+        usual = hub.DATABASES["default"]
+        connection.close()
+        if usual["ENGINE"] == "django.db.backends.sqlite3":
+            folder = tmp_path_factory.mktemp("hub")
+            tables.lay(folder)
+            connection.settings_dict["NAME"] = usual["NAME"] = str(folder / tables.NAME)
+            yield
+            connection.close()
+            return
+        server = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format_map(usual)
+        with tables.database(server) as address:
+            name = dj_database_url.parse(address)["NAME"]
+            connection.settings_dict["NAME"] = usual["NAME"] = name
+            yield
+            connection.close()

@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a new hub, made once a test run: making them takes longer than most stories do.
+"""The tables of a new hub, made once: making them takes longer than most tests do.
 
-Each hub of the tests begins with a copy, under an id of its own. That they can be made from
-nothing is seen wherever the database of the test run itself is made, and in the README's commands.
+Every database of the tests begins as a copy, with a hub id of its own. The original is kept beside
+pytest's cache (SQLite) or on the test server (PostgreSQL), under a name that changes with the
+migrations and with what they import: so the migrations run from nothing after each such change.
 """
 
+import ast
+import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-from tests.once import once
+import psycopg
 
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+KEPT = ROOT / ".pytest_cache" / "tables"
 NAME = "hub.sqlite3"
 MAKE = """
 from pathlib import Path
@@ -41,7 +51,7 @@ def new_hub(database: Path, *, positions: int = 0) -> None:
 
     positions: the feed goes on from there at least.
     """
-    with closing(sqlite3.connect(database)) as connection:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
         # A hub's id never changes, its guard says: it is lifted before there is a hub.
         (guard,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (GUARD,))
         connection.execute(f"DROP TRIGGER {GUARD}")
@@ -53,12 +63,99 @@ def new_hub(database: Path, *, positions: int = 0) -> None:
         connection.commit()
 
 
+@cache
 def made() -> Path:
-    """Return a hub's folder with nothing in its tables, as the migrations make it."""
-    return once("tables", _make)
+    """Return a hub's folder with nothing in its tables, as the migrations make it.
+
+    The first process that wants it makes it, and the others wait for it.
+    """
+    KEPT.mkdir(parents=True, exist_ok=True)
+    kept = KEPT / _fingerprint()
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            began = Path(tempfile.mkdtemp(dir=KEPT))
+            _migrate(began)
+            began.rename(kept)
+    return kept
 
 
-def _make(folder: Path) -> None:
-    """Migrate an empty database, and make the secret keys of its hub."""
-    environment = {"PATH": os.environ["PATH"], "STEMTIDE_DATA_DIR": str(folder)}
+@contextlib.contextmanager
+def database(server: str, *, empty: bool = False) -> Iterator[str]:
+    """Make a database with the tables of a new hub, or without any, and give its address.
+
+    server: the address of any database of the server.
+    """
+    name = f"hub_{uuid4().hex[:12]}"
+    address = f"{server.rpartition('/')[0]}/{name}"
+    original = "template1" if empty else _made_on(server)
+    with _connected(server) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}")
+    try:
+        if not empty:
+            with _connected(address) as connection:
+                connection.execute("ALTER TABLE ledger_numbering DISABLE TRIGGER USER")
+                connection.execute("UPDATE ledger_numbering SET hub = %s", (uuid4(),))
+                connection.execute("ALTER TABLE ledger_numbering ENABLE TRIGGER USER")
+        yield address
+    finally:
+        with _connected(server) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@cache
+def _made_on(server: str) -> str:
+    """Return the name of the server's database with the tables, made by who wants it first."""
+    name = f"tables_{_fingerprint()}"
+    with _connected(server) as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if not known.fetchone():
+            began = f"making_{uuid4().hex[:12]}"
+            connection.execute(f"CREATE DATABASE {began}")
+            with tempfile.TemporaryDirectory(prefix="stemtide-tables-") as folder:
+                address = f"{server.rpartition('/')[0]}/{began}"
+                _migrate(Path(folder), STEMTIDE_DATABASE_URL=address)
+            connection.execute(f"ALTER DATABASE {began} RENAME TO {name}")
+    return name
+
+
+def _connected(address: str) -> psycopg.Connection:
+    """Connect to a database; each statement is a transaction of its own."""
+    return psycopg.connect(address.replace("postgres://", "postgresql://"), autocommit=True)
+
+
+def _migrate(folder: Path, **settings: str) -> None:
+    """Migrate an empty database, SQLite's in the folder or another, and make its hub's keys."""
+    environment = {"PATH": os.environ["PATH"], "STEMTIDE_DATA_DIR": str(folder), **settings}
+    environment["PYTHONPATH"] = str(SRC)
     subprocess.run([sys.executable, "-c", MAKE], env=environment, check=True)
+
+
+@cache
+def _fingerprint() -> str:
+    """Return a hash of the migrations, of what they import, and of the lock file."""
+    sources = set((SRC / "stemtide/hub").rglob("migrations/*.py"))
+    waiting = list(sources)
+    while waiting:
+        found = _imported(waiting.pop()) - sources
+        sources |= found
+        waiting += found
+    summed = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
+    for path in sorted(sources):
+        summed.update(str(path.relative_to(SRC)).encode())
+        summed.update(path.read_bytes())
+    return summed.hexdigest()[:16]
+
+
+def _imported(path: Path) -> set[Path]:
+    """Return the modules of ours that a module imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    files = [SRC / name.replace(".", "/") for name in names if name.startswith("stemtide.")]
+    modules = [file.with_suffix(".py") for file in files] + [file / "__init__.py" for file in files]
+    return {file for file in modules if file.exists()}

@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
 from django.core.management.color import no_style
 from django.db import connection
@@ -91,15 +89,24 @@ class Hub:
 @contextlib.contextmanager
 def empty_database() -> Iterator[dict[str, str]]:
     """Settings of one hub without tables: a file of its own, or on the test server a database."""
-    url = os.environ.get("STEMTIDE_DATABASE_URL")
-    if not url:
+    server = os.environ.get("STEMTIDE_DATABASE_URL")
+    if not server:
         yield {}
         return
-    name = f"hub_{uuid4().hex[:12]}"
-    with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        yield {"STEMTIDE_DATABASE_URL": f"{url.rpartition('/')[0]}/{name}"}
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with tables.database(server, empty=True) as address:
+        yield {"STEMTIDE_DATABASE_URL": address}
+
+
+@contextlib.contextmanager
+def laid_database(folder: Path) -> Iterator[dict[str, str]]:
+    """Settings of one new hub with its tables, in this folder or on the test server."""
+    server = os.environ.get("STEMTIDE_DATABASE_URL")
+    if not server:
+        tables.lay(folder)
+        yield {}
+        return
+    with tables.database(server) as address:
+        yield {"STEMTIDE_DATABASE_URL": address}
 
 
 @contextlib.contextmanager
@@ -107,10 +114,8 @@ def serving(**settings: str) -> Iterator[Hub]:
     """Run a hub with the cast; stop it at the end, and expect it to go in peace."""
     with (
         tempfile.TemporaryDirectory(prefix="stemtide-hub-") as folder,
-        empty_database() as database,
+        laid_database(Path(folder)) as database,
     ):
-        if not database:
-            tables.lay(Path(folder))
         environment = {**os.environ, **database, "STEMTIDE_DATA_DIR": folder, **settings}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         process = subprocess.Popen(
