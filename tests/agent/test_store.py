@@ -111,9 +111,9 @@ def test_what_was_acted_upon_is_forgotten_after_its_time(tmp_path, config):
     because = [Because(SIGNAL, Action.BLOCK, "md5", 0, "")]
     facts = {"exercise": False}
     with Store(tmp_path) as store, store.write() as tx:
-        record(tx, ref="old", because=because, facts=facts, config=config, now=NOON)
+        record(tx, ref="old", reasons=because, extra=facts, config=config, now=NOON)
         later = NOON + timedelta(days=40)
-        record(tx, ref="new", because=because, facts=facts, config=config, now=later)
+        record(tx, ref="new", reasons=because, extra=facts, config=config, now=later)
         forget(tx, before=later - timedelta(days=30))
         undone = revise(
             tx, signal=SIGNAL, leads_to=lambda _: None, why="it was", config=config, now=later

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions reach the provider's own systems: a signed webhook and a JSON-lines file.
+"""Record the actions on content and deliver them: a signed webhook and a JSON-lines file.
 
-1 An action is a row for each channel, written in the transaction of the decision.
-2 The file has every action; the webhook has blocks, holds and releases, never an exercise.
-3 A webhook is tried with growing waits, or as long ones as its receiver asks for; after the last
-  one, or when its receiver says that it is gone, it is dead, until someone retries it.
-4 About one piece of content the webhook says the latest: what was not delivered is replaced.
+1 An action is one row for each channel, written in the transaction of the decision.
+2 The file gets every action; the webhook gets blocks, holds and releases, never an exercise.
+3 A failed webhook is retried with growing waits, or after the wait that its receiver asks for. It
+  is dead after the last attempt or a 410, until someone retries it.
+4 For each piece of content the webhook sends only the latest event: a new one replaces those that
+  are still queued.
 
 source: Standard Webhooks 1.0 (headers, signature, payload).
 """
@@ -46,7 +47,7 @@ _ANSWER_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One signal that content matched, how, and the action that it alone leads to."""
+    """A signal that content matched, how it matched, and the action that it alone leads to."""
 
     signal: str
     action: Action
@@ -56,13 +57,13 @@ class Because:
 
 
 UNREAD = Because("", Action.HOLD, "", 0, "")
-"""Stands beside the signals that content matched where some of it could not be looked at: then the
-end of the last signal holds the content, and does not release it."""
+"""Added to the reasons if part of the content could not be read: when the last signal is withdrawn,
+the content is then held, not released."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxSize:
-    """Deliveries under way, dead ones, and the latest trouble of the webhook ("" for none)."""
+    """Counts of queued and dead deliveries, and the webhook's latest error ("" for none)."""
 
     waiting: int
     dead: int
@@ -73,37 +74,45 @@ def record(
     tx: Transaction,
     *,
     ref: str,
-    because: Sequence[Because],
-    facts: Mapping[str, Any],
+    reasons: Sequence[Because],
+    extra: Mapping[str, Any],
     config: Config,
     now: datetime,
 ) -> bool:
-    """Write down what happens to one piece of content and why, and queue its deliveries.
+    """Record an action on a piece of content with its reasons, and queue its deliveries.
 
-    ref:     the provider's own id of the content, or one that the agent made up.
-    because: the deciding signal first. facts: what the event says beside ref and action.
-    returns: whether it is news. The same content asked about again is not acted upon twice.
+    ref:     the provider's id of the content, or one that the agent generated.
+    reasons: the deciding signal first. extra: fields of the event besides ref and action.
+    returns: whether the action is new. Asking about the same content again acts only once.
     """
-    first = because[0]
+    deciding = reasons[0]
     before = _reasons(tx, ref)
-    before.pop(UNREAD.signal, None)  # it was never told as an action: what matches now is news
+    before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
     tx.executemany(
         "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (ref, one.signal, one.action, one.kind, one.distance_bits, one.part, now.timestamp())
-            for one in because
+            (
+                ref,
+                reason.signal,
+                reason.action,
+                reason.kind,
+                reason.distance_bits,
+                reason.part,
+                now.timestamp(),
+            )
+            for reason in reasons
         ],
     )
     strongest = _strongest(before)
-    is_stronger = strongest is None or first.action.rank > strongest.rank
-    is_new_log = first.action is Action.LOG and first.signal not in before
+    is_stronger = strongest is None or deciding.action.rank > strongest.rank
+    is_new_log = deciding.action is Action.LOG and deciding.signal not in before
     if not (is_stronger or is_new_log):
         return False
-    if is_stronger and first.action is Action.BLOCK and not facts["exercise"]:
-        kinds = {one.kind for one in because if one.action is Action.BLOCK}
+    if is_stronger and deciding.action is Action.BLOCK and not extra["exercise"]:
+        kinds = {reason.kind for reason in reasons if reason.action is Action.BLOCK}
         restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
-    event = {"ref": ref, "action": first.action.value, "agent": config.name, **facts}
-    _queue(tx, f"content.{first.action}", event, config=config, now=now)
+    event = {"ref": ref, "action": deciding.action.value, "agent": config.name, **extra}
+    _queue(tx, f"content.{deciding.action}", event, config=config, now=now)
     return True
 
 
@@ -116,10 +125,10 @@ def revise(
     config: Config,
     now: datetime,
 ) -> int:
-    """Weaken what was done because of one signal, where no other signal asks for as much.
+    """Weaken the actions that one signal led to, unless another signal asks for as much.
 
-    leads_to: what the signal alone leads to now; None where it no longer counts at all.
-    returns:  how many pieces of content are treated more mildly, or count at another signal.
+    leads_to: returns the action that the signal alone leads to now, or None if it no longer counts.
+    returns:  how many pieces of content get a milder action, or count for another signal.
     """
     rows = tx.execute(
         "SELECT ref, action, kind, distance_bits, part FROM acted WHERE signal = ?", (signal,)
@@ -151,9 +160,9 @@ def revise(
 
 
 def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> None:
-    """Forget which content was acted upon before a time; it can no longer be undone then.
+    """Delete records of actions older than a time; those can no longer be undone.
 
-    keep_owed: whether statements of reasons wait to be posted, which are kept until they are.
+    keep_owed: keep what statements of reasons still have to be posted about.
     """
     tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
     uploads.forget(tx, before=before)
@@ -161,25 +170,25 @@ def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> Non
 
 
 def _reasons(tx: Transaction, ref: str) -> dict[str, Action]:
-    """What each signal leads to for one piece of content."""
+    """Return the action that each signal leads to for a piece of content, by signal."""
     rows = tx.execute("SELECT signal, action FROM acted WHERE ref = ?", (ref,))
     return {signal: Action(action) for signal, action in rows}
 
 
 def _strongest(reasons: Mapping[str, Action]) -> Action | None:
-    return max(reasons.values(), key=lambda one: one.rank, default=None)
+    return max(reasons.values(), key=lambda action: action.rank, default=None)
 
 
 def _queue(
     tx: Transaction, kind: str, facts: Mapping[str, Any], *, config: Config, now: datetime
 ) -> None:
-    """Queue an event for each channel that it is for."""
+    """Queue an event for each channel that takes it."""
     body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": facts})
     ref, event_id = facts["ref"], f"msg_{uuid4().hex}"
     channels = [_FILE]
     if config.webhook and not facts["exercise"] and kind != f"content.{Action.LOG}":
         channels.append(_WEBHOOK)
-        # A block that arrives after its release would stand for ever.
+        # A block that arrives after its release would never be undone.
         tx.execute("DELETE FROM deliveries WHERE ref = ? AND channel = ?", (ref, _WEBHOOK))
     tx.executemany(
         "INSERT INTO deliveries (id, channel, ref, body, due_at) VALUES (?, ?, ?, ?, 0)",
@@ -188,7 +197,7 @@ def _queue(
 
 
 class _Trouble(NamedTuple):
-    """What went wrong. wait_s: how long the receiver asks to be left alone; is_gone: for good."""
+    """Why a delivery failed. wait_s: the wait its receiver asks for; is_gone: never retry."""
 
     words: str
     wait_s: float = 0.0
@@ -208,7 +217,7 @@ _OPEN = f"channel = '{_WEBHOOK}' AND is_dead = 0 AND ref NOT IN (SELECT value FR
 
 
 class Deliverer:
-    """Delivers what is queued, for as long as run() runs."""
+    """Worker that delivers queued events for as long as run() runs."""
 
     def __init__(
         self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
@@ -223,11 +232,11 @@ class Deliverer:
         self._rests_until = 0.0
 
     def wake(self) -> None:
-        """Say that something was queued. Call it on the event loop."""
+        """Signal that something was queued. Call it on the event loop."""
         self._wake.set()
 
     def size(self) -> OutboxSize:
-        """How much waits, and what is in the way."""
+        """Return how many deliveries are queued and dead, and the webhook's latest error."""
         ((waiting, dead),) = self._store.read(
             "SELECT coalesce(sum(1 - is_dead), 0), coalesce(sum(is_dead), 0) FROM deliveries"
         )
@@ -239,11 +248,11 @@ class Deliverer:
 
     @property
     def file_trouble(self) -> str:
-        """What is wrong with the JSON-lines file, which this process writes; "" for nothing."""
+        """Why this process cannot write the JSON-lines file; "" if it can."""
         return self._file.trouble
 
     def retry_dead(self) -> int:
-        """Try dead deliveries again; return how many they are."""
+        """Queue dead deliveries again and return how many there were."""
         with self._store.write() as tx:
             return tx.execute(
                 "UPDATE deliveries SET is_dead = 0, attempts = 0, due_at = 0 WHERE is_dead = 1"
@@ -262,7 +271,7 @@ class Deliverer:
                 await wait_woken(self._wake, within_s=await asyncio.to_thread(self._wait_s))
 
     def _due_webhooks(self) -> list[_Row]:
-        """Those to send now: never two at once about one piece of content."""
+        """Return the webhooks to send now, at most one for each piece of content."""
         if self._clock() < self._rests_until:
             return []
         rows = self._store.read(
@@ -272,7 +281,7 @@ class Deliverer:
         return [_Row(*row) for row in rows]
 
     def _wait_s(self) -> float:
-        """How long until something is due by itself; what flies wakes us when it lands."""
+        """Return how long to sleep until the next delivery is due; running ones wake us."""
         longest = 1.0 if self._file.trouble else _CAP_S
         if len(self._flying) >= _AT_ONCE:
             return longest
@@ -285,11 +294,11 @@ class Deliverer:
         return min(longest, max(0.0, max(float(due_at), self._rests_until) - self._clock()))
 
     def _busy(self) -> str:
-        """The content about which something is on its way, as a JSON list."""
+        """Return the refs that have a delivery in flight, as a JSON list."""
         return json.dumps(list(self._flying))
 
     async def _deliver(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> None:
-        """Try one webhook once."""
+        """Attempt one webhook delivery once."""
         try:
             trouble = await self._post(row, http, webhook)
             await asyncio.to_thread(self._settle, row, webhook, trouble)
@@ -298,7 +307,7 @@ class Deliverer:
             self._wake.set()
 
     async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> _Trouble | None:
-        """Send one webhook; return what went wrong, None for nothing."""
+        """Send one webhook and return the failure, or None on success."""
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
             "Content-Type": "application/json",
@@ -309,21 +318,21 @@ class Deliverer:
         try:
             async with (
                 asyncio.timeout(webhook.timeout_s),
-                http.stream("POST", webhook.url, content=body, headers=headers) as answer,
+                http.stream("POST", webhook.url, content=body, headers=headers) as response,
             ):
-                await _pass_over(answer)
+                await _pass_over(response)
         except (httpx.RequestError, TimeoutError) as error:
             return _Trouble(f"{webhook.url} cannot be reached ({error!r})")
-        return None if answer.is_success else _trouble(answer, now=at)
+        return None if response.is_success else _trouble(response, now=at)
 
     def _event(self, row: _Row) -> dict[str, str]:
-        """The headers by which a webhook is a CloudEvent as well."""
-        said = json.loads(row.body)
-        happened_at = datetime.fromisoformat(said["timestamp"])
-        return webhooks.event(row.id, said["type"], source=self._source, happened_at=happened_at)
+        """Return the headers that also make the webhook a CloudEvent."""
+        event = json.loads(row.body)
+        happened_at = datetime.fromisoformat(event["timestamp"])
+        return webhooks.event(row.id, event["type"], source=self._source, happened_at=happened_at)
 
     def _settle(self, row: _Row, webhook: Webhook, trouble: _Trouble | None) -> None:
-        """Delete what was delivered; set the next try, or give up until someone asks."""
+        """Delete a delivered row; otherwise set its next attempt, or mark it dead."""
         now = self._clock()
         with self._store.write() as tx:
             if trouble is None:
@@ -343,39 +352,39 @@ class Deliverer:
         logger.warning("webhook %s, attempt %d: %s%s", row.id, attempts, trouble.words, after)
 
     def _write_file(self) -> None:
-        """Append what the file does not have yet."""
-        while found := self._store.read(
+        """Append queued events to the file."""
+        while records := self._store.read(
             f"SELECT {_COLUMNS} FROM deliveries WHERE channel = ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
             (_FILE, _BATCH),
         ):
-            rows = [_Row(*row) for row in found]
+            rows = [_Row(*row) for row in records]
             if not self._file.append([(row.id, row.body) for row in rows]):
                 return
             with self._store.write() as tx:
                 tx.executemany("DELETE FROM deliveries WHERE seq = ?", [(row.seq,) for row in rows])
 
 
-def _trouble(answer: httpx.Response, *, now: datetime) -> _Trouble:
-    """What an answer that is no success means."""
-    status = answer.status_code
-    words = f"{answer.url} answered {status}"
+def _trouble(response: httpx.Response, *, now: datetime) -> _Trouble:
+    """Describe an unsuccessful response: its text, how long to wait, whether to stop."""
+    status = response.status_code
+    words = f"{response.url} answered {status}"
     if status not in webhooks.ASKS_TO_WAIT:
         return _Trouble(words, is_gone=status == webhooks.GONE)
-    wait = webhooks.retry_after(answer.headers.get("retry-after", ""), now=now)
+    wait = webhooks.retry_after(response.headers.get("retry-after", ""), now=now)
     return _Trouble(words, wait_s=wait.total_seconds() if wait else 0.0)
 
 
-async def _pass_over(answer: httpx.Response) -> None:
-    """Let the rest of an answer pass, so that the connection can be used again; not a long one."""
+async def _pass_over(response: httpx.Response) -> None:
+    """Drain the response so that its connection can be reused, unless the body is long."""
     size = 0
-    async for part in answer.aiter_raw():
+    async for part in response.aiter_raw():
         size += len(part)
         if size > _ANSWER_BYTES:
             return
 
 
 def _open_http(webhook: Webhook | None) -> httpx.AsyncClient:
-    """The line to the provider's own systems: no redirects, no cookies to keep."""
+    """Return an HTTP client for the provider's webhook; it follows no redirects."""
     host = urlsplit(webhook.url).hostname if webhook else None
     return httpx.AsyncClient(
         timeout=webhook.timeout_s if webhook else None,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON-lines file that every action is written to."""
+"""Append every action to a JSON-lines file."""
 
 import json
 import logging
@@ -14,9 +14,9 @@ _TAIL_BYTES = 4 * 1024 * 1024  # more than one batch of lines
 
 
 class ActionsFile:
-    """The file itself, opened for each batch, so that it may be rotated at any time.
+    """The file of actions, reopened for each batch so that it may be rotated at any time.
 
-    trouble: what is in the way; "" for nothing.
+    trouble: why the file cannot be written; "" if it can.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,12 +25,17 @@ class ActionsFile:
         self.trouble = ""
 
     def append(self, events: Sequence[tuple[str, str]]) -> bool:
-        """Append events, each (id, body); False, with trouble set, when it cannot."""
-        lines = {one: json.dumps({"id": one, **json.loads(body)}) + "\n" for one, body in events}
+        """Append events, each (id, body). Returns False and sets trouble if it fails."""
+        lines = {
+            event_id: json.dumps({"id": event_id, **json.loads(body)}) + "\n"
+            for event_id, body in events
+        }
         try:
-            # A kill may have come after the lines were written and before we knew of it.
+            # A crash may have come after the lines were written and before we recorded it.
             written = set() if self._is_checked else self._ids_at_the_end()
-            self._write("".join(line for one, line in lines.items() if one not in written))
+            self._write(
+                "".join(line for event_id, line in lines.items() if event_id not in written)
+            )
         except OSError as error:
             self.trouble = f"actions_file {self._path} cannot be written: {error}"
             self._is_checked = False
@@ -40,7 +45,7 @@ class ActionsFile:
         return True
 
     def _write(self, text: str) -> None:
-        """Append whole lines, durably, also after one that was cut off."""
+        """Append whole lines durably, even after a line that a crash cut off."""
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         with os.fdopen(os.open(self._path, flags, 0o600), "rb+") as file:
             size = file.seek(0, os.SEEK_END)
@@ -50,14 +55,14 @@ class ActionsFile:
             os.fsync(file.fileno())
 
     def _ids_at_the_end(self) -> set[str]:
-        """The ids of the file's last events."""
+        """Return the ids of the last events in the file."""
         if not self._path.exists():
             return set()
         with self._path.open("rb") as file:
             file.seek(max(0, self._path.stat().st_size - _TAIL_BYTES))
             lines = file.read().splitlines()
-        found = set()
+        ids = set()
         for line in lines:
-            with suppress(ValueError, KeyError, TypeError):  # a line cut off by a kill
-                found.add(json.loads(line)["id"])
-        return found
+            with suppress(ValueError, KeyError, TypeError):  # a line cut off by a crash
+                ids.add(json.loads(line)["id"])
+        return ids

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent says of content: the shapes of its answers, and how they are filled in."""
+"""Responses of the agent about content: their shapes, and functions that build them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Action, Provenance, Severity
 
 MAX_REASONS = 100
-"""Matches that are told and remembered for one piece of content, strongest first."""
+"""Matches that are reported and stored for one piece of content, strongest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintOut:
-    """A fingerprint in an answer. value: hex; "" where it is as long as the content."""
+    """A fingerprint in a response. value: hex; "" for kinds as long as the content itself."""
 
     kind: Kind
     value: str
@@ -28,7 +28,7 @@ class FingerprintOut:
 
 @dataclass(frozen=True, slots=True)
 class StretchOut:
-    """Where in the content a signal lies, and which part of the signal that is.
+    """A stretch of the content that matches a stretch of the signal.
 
     query_span_s, signal_span_s: [from, to] in seconds; None where the kind knows no time.
     speed: content seconds per signal second.
@@ -44,10 +44,10 @@ class StretchOut:
 
 @dataclass(frozen=True, slots=True)
 class MatchOut:
-    """A matched signal in an answer. action and rule: what it alone leads to.
+    """A matched signal in a response. action and rule: what this signal alone leads to.
 
     match_percent: how sure it is that this is the signal's content. transform: what was done to
-    the content, such as "mirrored". stretches: films, sounds, texts: the surest first.
+    the content, such as "mirrored". stretches: for video, audio and text; the surest first.
     """
 
     signal: UUID
@@ -74,11 +74,11 @@ class MatchOut:
 
 @dataclass(frozen=True, slots=True)
 class DecisionOut:
-    """What to do, in an answer.
+    """A decision in a response.
 
-    action:      None where nothing matched and all of the content was looked at.
-    signal:      None where nothing matched, and where it is held because it could not be looked at.
-    undecodable: some of the content could not be looked at, so that "no match" proves nothing.
+    action:      None if nothing matched and all of the content could be read.
+    signal:      None if nothing matched, or if content is held because it could not be read.
+    undecodable: part of the content could not be read, so "no match" proves nothing.
     """
 
     action: Action | None
@@ -91,7 +91,7 @@ class DecisionOut:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found about one piece of content."""
+    """The agent's response about one piece of content."""
 
     ref: str
     decision: DecisionOut
@@ -101,7 +101,7 @@ class Answer:
 
 
 def as_told(verdict: Verdict) -> dict[str, object]:
-    """A match as an event tells it."""
+    """Return a match as the fields of an event."""
     hit = verdict.hit
     return {
         "signal": str(hit.signal.id),
@@ -110,21 +110,21 @@ def as_told(verdict: Verdict) -> dict[str, object]:
         "part": hit.part,
         "match_percent": hit.match_percent,
         "transform": hit.transform,
-        "stretches": [asdict(_stretch(one)) for one in hit.found],
+        "stretches": [asdict(_stretch(stretch)) for stretch in hit.found],
         "labels": hit.signal.labels,
         "severity": hit.signal.severity,
         "disputed": hit.signal.disputed,
     }
 
 
-def _stretch(found: Found) -> StretchOut:
+def _stretch(stretch: Found) -> StretchOut:
     return StretchOut(
-        query_span_s=_span(found.query_span),
-        signal_span_s=_span(found.signal_span),
-        speed=None if found.speed is None else round(found.speed, 3),
-        score=round(found.score, 2),
-        confidence=round(found.confidence, 4),
-        transform=found.transform,
+        query_span_s=_span(stretch.query_span),
+        signal_span_s=_span(stretch.signal_span),
+        speed=None if stretch.speed is None else round(stretch.speed, 3),
+        score=round(stretch.score, 2),
+        confidence=round(stretch.confidence, 4),
+        transform=stretch.transform,
     )
 
 
@@ -133,26 +133,26 @@ def _span(span: Span | None) -> tuple[float, float] | None:
 
 
 def answer_of(
-    ref: str, made: Fingerprints, decision: Decision, *, trouble: str, unread: Unread
+    ref: str, fingerprints: Fingerprints, decision: Decision, *, trouble: str, unread: Unread
 ) -> Answer:
-    """Answer about one piece of content.
+    """Build the response about one piece of content.
 
     decision: by the matches alone. trouble: why it was not recorded; "" if it was.
     """
-    remarks = list(made.remarks)
+    remarks = list(fingerprints.remarks)
     if trouble and decision.action is not None:
         remarks.append(trouble)
     return Answer(
         ref=ref,
-        decision=decision_out(decision, made.remarks, unread=unread),
+        decision=decision_out(decision, fingerprints.remarks, unread=unread),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
-        fingerprints=[_fingerprint_out(one) for one in made.each],
+        fingerprints=[_fingerprint_out(fingerprint) for fingerprint in fingerprints.each],
         remarks=remarks,
     )
 
 
 def decision_out(decision: Decision, remarks: Sequence[str], *, unread: Unread) -> DecisionOut:
-    """Tell a decision about content that the remarks are about."""
+    """Return a decision as it is sent, held where remarks say that content was unreadable."""
     decision = hold_unread(decision, remarks, policy=unread)
     return DecisionOut(
         action=decision.action,
@@ -164,13 +164,13 @@ def decision_out(decision: Decision, remarks: Sequence[str], *, unread: Unread) 
     )
 
 
-def _fingerprint_out(one: Fingerprint) -> FingerprintOut:
-    value = one.hex if one.kind in SIZE_BYTES else ""
-    return FingerprintOut(one.kind, value, one.quality, one.part)
+def _fingerprint_out(fingerprint: Fingerprint) -> FingerprintOut:
+    value = fingerprint.hex if fingerprint.kind in SIZE_BYTES else ""
+    return FingerprintOut(fingerprint.kind, value, fingerprint.quality, fingerprint.part)
 
 
 def match_out(verdict: Verdict) -> MatchOut:
-    """Tell a matched signal, and what it alone leads to."""
+    """Return a matched signal with the action that it alone leads to."""
     hit, signal = verdict.hit, verdict.hit.signal
     return MatchOut(
         signal=signal.id,
@@ -179,7 +179,7 @@ def match_out(verdict: Verdict) -> MatchOut:
         part=hit.part,
         match_percent=hit.match_percent,
         transform=hit.transform,
-        stretches=[_stretch(one) for one in hit.found],
+        stretches=[_stretch(stretch) for stretch in hit.found],
         labels=signal.labels,
         severity=signal.severity,
         provenance=signal.provenance,

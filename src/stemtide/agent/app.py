@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's routes."""
+"""The agent as an ASGI application: its routes and background tasks."""
 
 import asyncio
 import time
@@ -41,11 +41,11 @@ from stemtide.fingerprints.sandbox import Sandbox
 from stemtide.protocol.problems import ProblemType
 
 _SMALL_BYTES = 16 * 1024
-"""Asks up to here are answered on the event loop: a thread would cost more than it saves."""
+"""Requests up to this size are answered on the event loop, as a thread would cost more."""
 
 
 class Agent:
-    """One process of the running agent: its parts, its routes, and its tasks."""
+    """One process of the running agent: its components, routes and background tasks."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Agent:
         )
 
     def _take_in(self, sandbox: Sandbox) -> None:
-        """Make the parts that content goes to."""
+        """Create the components that process content."""
         self.looker = Looker(config=self._config, store=self._store, tally=self._tally)
         self._recogniser = Recogniser(
             config=self._config,
@@ -117,7 +117,7 @@ class Agent:
         )
 
     def routes(self) -> list[Route]:
-        """What the agent answers."""
+        """Return all routes of the agent."""
         live = LiveDoor(
             config=self._config,
             live=self._live,
@@ -132,7 +132,7 @@ class Agent:
             wake=self._wake,
             as_of=self._as_of,
             check_ready=self._check_ready,
-            told=self._health.told,
+            health=self._health.told,
         )
         return [
             Route("/match", self.match, methods=["POST"]),
@@ -149,11 +149,11 @@ class Agent:
         ]
 
     def _hma_routes(self) -> list[Route]:
-        """Return what is answered as HMA answers it."""
+        """Return the HMA-compatible routes."""
         banks = Banks(
             config=self._config,
             store=self._store,
-            told=self._health.told,
+            health=self._health.told,
             check_ready=self._check_ready,
         )
         return Hma(
@@ -166,7 +166,7 @@ class Agent:
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        """Do what is to be done beside answering for as long as the server runs."""
+        """Run the background tasks while the server runs."""
         task = asyncio.create_task(self._duties.run())
         try:
             yield
@@ -188,19 +188,19 @@ class Agent:
         return _json({"items": answers, **self._as_of()})
 
     async def match_hash(self, request: Request) -> Response:
-        """GET /match/hash: look one hash up; Quick answers most of them before they come here."""
+        """GET /match/hash: look up one hash; Quick answers most of these before they get here."""
         self._check_ready()
         ask = asks.read_hash(request)
-        found = await asyncio.to_thread(self.looker.look, ask)
-        told: dict[str, Any] = {"matches": found[0].matches if found else []}
-        if found and found[0].more:
-            told["more"] = found[0].more
+        results = await asyncio.to_thread(self.looker.look, ask)
+        payload: dict[str, Any] = {"matches": results[0].matches if results else []}
+        if results and results[0].more:
+            payload["more"] = results[0].more
         if ask.decide:
-            told["decision"] = found[0].decision if found else None
-        return _json({**told, **self._as_of()})
+            payload["decision"] = results[0].decision if results else None
+        return _json({**payload, **self._as_of()})
 
     async def match_hashes(self, request: Request) -> Response:
-        """POST /match/hashes: look up many."""
+        """POST /match/hashes: look up many hashes."""
         self._check_ready()
         read, size = await asks.read_hashes(request, self._config)
         as_of = self._as_of()
@@ -218,23 +218,23 @@ class Agent:
         return await asyncio.get_running_loop().run_in_executor(self.looker.threads, answer)
 
     async def match_urls(self, request: Request) -> Response:
-        """GET /match/urls: the known digests that begin so, for who does not tell the address."""
+        """GET /match/urls: list known digests by prefix, so that the URL stays undisclosed."""
         self._check_ready()
         prefixes = buckets.read_prefixes(request)
         job = partial(buckets.digests, prefixes, store=self._store, config=self._config)
-        found = await asyncio.get_running_loop().run_in_executor(self.looker.threads, job)
-        return _json({"digests": found, **self._as_of()})
+        digests = await asyncio.get_running_loop().run_in_executor(self.looker.threads, job)
+        return _json({"digests": digests, **self._as_of()})
 
     async def health(self, request: Request) -> Response:
-        """GET /health: how the agent stands; 503 while it is not healthy.
+        """GET /health: show the agent's health; 503 while it is not healthy.
 
         ?ready: 503 only while it cannot answer look-ups. ?live: never, while the process lives.
         """
         health = await asyncio.to_thread(self._health.told)
-        asked = next(
+        condition = next(
             (name for name in ("live", "ready") if name in request.query_params), "healthy"
         )
-        status = 200 if health[asked] else 503
+        status = 200 if health[condition] else 503
         if not door.knows(request):
             health = {name: health[name] for name in ("live", "ready", "healthy")}
         return JSONResponse(health, status_code=status)
@@ -245,26 +245,26 @@ class Agent:
         return Response(metrics.text(self._tally, health), media_type=CONTENT_TYPE_LATEST)
 
     async def retry(self, _request: Request) -> Response:
-        """POST /deliveries/retry: try again what was given up."""
+        """POST /deliveries/retry: queue dead deliveries and rejected reports again."""
         deliveries = await asyncio.to_thread(self._deliverer.retry_dead)
         outcomes = await asyncio.to_thread(self._reporter.retry_refused)
         statements = await asyncio.to_thread(self._statements.retry)
         self._deliverer.wake()
         self._reporter.wake()
-        told = {"deliveries": deliveries, "outcome_rows": outcomes, "statements": statements}
-        return JSONResponse(told)
+        retried = {"deliveries": deliveries, "outcome_rows": outcomes, "statements": statements}
+        return JSONResponse(retried)
 
     async def openapi(self, _request: Request) -> Response:
-        """GET /openapi.json: what is answered, as OpenAPI."""
+        """GET /openapi.json: describe the routes as OpenAPI."""
         return JSONResponse(document())
 
     def _wake(self) -> None:
-        """Say that something was queued."""
+        """Wake the workers, because something was queued."""
         self._deliverer.wake()
         self._reporter.wake()
 
     def _check_ready(self) -> None:
-        """Refuse to say "no match" while there is nothing to match against."""
+        """Raise rather than report "no match" while there are no signals to match against."""
         if self._store.origin is None:
             trouble = self._health.hub_trouble() or "the first snapshot is on its way"
             raise BadRequestError(
@@ -272,7 +272,7 @@ class Agent:
             )
 
     def _as_of(self) -> dict[str, Any]:
-        """What an answer says of the signals that it is made from."""
+        """Return the version of the signals that a response is based on."""
         view = self._store.view
         return {"position": view.position, "stale_s": view.stale_s(), "ready": True}
 
@@ -281,31 +281,31 @@ def _json(body: dict[str, Any]) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-def _told(ask: Ask, found: list[Found], as_of: dict[str, Any], *, is_binary: bool) -> Response:
-    """The answer of POST /match/hashes."""
+def _told(ask: Ask, results: list[Found], as_of: dict[str, Any], *, is_binary: bool) -> Response:
+    """Return the response of POST /match/hashes."""
     if not is_binary:
-        matched = [_without_blanks(one) for one in found]
+        matched = [_without_blanks(result) for result in results]
         return _json({"hashes": ask.count, "matched": matched, **as_of})
     headers = {
         "Stemtide-Position": str(as_of["position"]),
         "Stemtide-Stale-S": str(as_of["stale_s"]),
-        "Stemtide-More": str(sum(one.more for one in found)),
+        "Stemtide-More": str(sum(result.more for result in results)),
     }
-    return Response(as_records(found), media_type=asks.BINARY_ANSWER, headers=headers)
+    return Response(as_records(results), media_type=asks.BINARY_ANSWER, headers=headers)
 
 
-def _without_blanks(found: Found) -> dict[str, Any]:
-    """What one hash matched, without fields that say nothing."""
-    told: dict[str, Any] = {"hash": found.query, "matches": found.matches}
-    if found.more:
-        told["more"] = found.more
-    if found.decision:
-        told["decision"] = found.decision
-    return told
+def _without_blanks(result: Found) -> dict[str, Any]:
+    """Return the matches of one hash, without empty fields."""
+    fields: dict[str, Any] = {"hash": result.query, "matches": result.matches}
+    if result.more:
+        fields["more"] = result.more
+    if result.decision:
+        fields["decision"] = result.decision
+    return fields
 
 
 def _wants_look(request: Request) -> bool:
-    """Whether the caller only looks. Unknown parameters are refused: a typo must not act."""
+    """Whether the request is read-only. Unknown parameters are refused, to catch typos."""
     for name, value in request.query_params.multi_items():
         if name not in ("look", "ref"):
             raise invalid(name[:80], "is no parameter of /match; known are look and ref")
@@ -318,17 +318,17 @@ QUICK_PATH = "/match/hash"
 
 
 def tidy_path(path: str) -> str:
-    """Return a path without doubled slashes and without one at its end.
+    """Return a path without double slashes and without a slash at its end.
 
-    Callers join an address that ends in a slash with a path that begins with one.
+    Clients join an address that ends in a slash with a path that begins with one.
     """
     return "/" + "/".join(part for part in path.split("/") if part)
 
 
 class Quick:
-    """Answers plain look-ups of one hash before anything else is done; passes all else on.
+    """Fast path: answers plain look-ups of one hash directly and passes on all other requests.
 
-    routes: what is answered.
+    routes: the routes of the application behind it.
     """
 
     def __init__(self, app: Starlette, *, config: Config, looker: Looker) -> None:
@@ -366,10 +366,10 @@ def create_app(
     tally: Tally | None = None,
     on_settled: Callable[[], None] = lambda: None,
 ) -> Quick:
-    """The agent as an ASGI application; its tasks run while its lifespan does.
+    """Create the agent's ASGI application; its tasks run during its lifespan.
 
     tally:      shared with the agent's other processes; None: there are none.
-    on_settled: called once the Library's files hold what is to be held in them.
+    on_settled: called once the Library's files are complete.
     """
     agent = Agent(
         config, store=store, sandbox=sandbox, tally=tally or Tally(), on_settled=on_settled

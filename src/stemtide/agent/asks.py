@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /match/hash and /match/hashes take: hashes as JSON, as bare bytes, or one as a parameter."""
+"""Parse requests to /match/hash and /match/hashes: JSON, binary, or query parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,14 +18,14 @@ BINARY = "application/vnd.stemtide.hashes"
 """Values back to back; kind and within_bits are parameters."""
 
 BINARY_ANSWER = "application/vnd.stemtide.matches"
-"""Records as hashes.RECORD says."""
+"""Records in the format of hashes.RECORD."""
 
 _MAX_WITHIN_BITS = 64
 _MAX_ERRORS = 100
 
 
 class _HashesIn(msgspec.Struct, forbid_unknown_fields=True):
-    """The JSON body of POST /match/hashes."""
+    """JSON body of POST /match/hashes."""
 
     kind: str
     hashes: list[str]
@@ -37,10 +37,10 @@ Reader = Callable[[], Ask]
 
 
 async def read_hashes(request: Request, config: Config) -> tuple[Reader, int]:
-    """Take in a request's body.
+    """Read the request's body, and return a parser for it with the body's length.
 
-    returns: what reads it, which may take its time, and how many bytes it has.
-    raises:  BadRequestError naming the field and the remedy; so does the reader.
+    returns: a parser, which may be slow and so runs in a thread, and the bytes received.
+    raises:  BadRequestError naming the field and the remedy; so does the parser.
     """
     media_type = _media_type(request)
     parameters = dict(request.query_params)
@@ -65,7 +65,7 @@ _REMEDY = "send fewer hashes at once, or raise max_hashes"
 
 
 def read_hash(request: Request) -> Ask:
-    """The one hash of GET /match/hash. raises: BadRequestError."""
+    """Parse the single hash of GET /match/hash. raises: BadRequestError."""
     parameters = dict(request.query_params)
     _only(parameters, (*SIZE_BYTES, "within_bits", "decide"))
     kinds = [kind for kind in SIZE_BYTES if kind in parameters]
@@ -80,9 +80,9 @@ def read_hash(request: Request) -> Ask:
 
 
 def wants_binary(request: Request, ask: Ask) -> bool:
-    """Whether the answer is to be binary: as the request was, unless Accept says otherwise.
+    """Whether to send a binary response: as the request was, unless Accept says otherwise.
 
-    raises: BadRequestError for a decision, which records have no room for.
+    raises: BadRequestError for a decision, because binary records have no field for it.
     """
     accepted = request.headers.get("accept", "")
     is_binary = BINARY_ANSWER in accepted or (
@@ -97,24 +97,26 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _only(parameters: Mapping[str, str], known: Sequence[str]) -> None:
-    """Refuse unknown parameters: a misspelt one must not be overlooked."""
+def _only(parameters: Mapping[str, str], allowed: Sequence[str]) -> None:
+    """Reject unknown parameters, so that a misspelt name is not silently ignored."""
     for name in parameters:
-        if name not in known:
-            said = f"known are {', '.join(known)}" if known else "with JSON it belongs in the body"
-            raise invalid(name[:80], f"is no parameter here; {said}")
+        if name not in allowed:
+            hint = (
+                f"known are {', '.join(allowed)}" if allowed else "with JSON it belongs in the body"
+            )
+            raise invalid(name[:80], f"is no parameter here; {hint}")
 
 
 def _ask(parameters: Mapping[str, str], *, values: bytes) -> Ask:
-    """An ask of what parameters say."""
+    """Build a hash query from query parameters."""
     within = parameters.get("within_bits")
     if within is not None and not (within.isascii() and within.isdigit() and len(within) < 4):  # noqa: PLR2004 - 64 has two
         raise invalid("within_bits", f"must be a whole number from 0 to {_MAX_WITHIN_BITS}")
-    wish = parameters.get("decide", "0")
-    if wish not in ("0", "1"):
+    decide = parameters.get("decide", "0")
+    if decide not in ("0", "1"):
         raise invalid("decide", "must be 0 or 1")
     kind = _kind(parameters.get("kind", ""))
-    return _checked(Ask(kind, values, None if within is None else int(within), wish == "1"))
+    return _checked(Ask(kind, values, None if within is None else int(within), decide == "1"))
 
 
 def _kind(text: str) -> Kind:
@@ -142,26 +144,27 @@ def _read_binary(ask: Ask, body: bytes) -> Ask:
 
 
 def _read_json(body: bytes, config: Config) -> Ask:
-    """Read the JSON body, telling every hash that is wrong."""
+    """Parse the JSON body. The error lists every invalid hash."""
     try:
-        said = msgspec.json.decode(body, type=_HashesIn)
+        payload = msgspec.json.decode(body, type=_HashesIn)
     except msgspec.ValidationError as error:
         raise _invalid(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequestError(ProblemType.MALFORMED, f"body: {error}; send JSON") from error
-    kind = _kind(said.kind)
-    if not said.hashes:
+    kind = _kind(payload.kind)
+    if not payload.hashes:
         raise invalid("hashes", "is empty: send one or more")
-    if len(said.hashes) > config.max_hashes:
+    if len(payload.hashes) > config.max_hashes:
         raise BadRequestError(
             ProblemType.TOO_LARGE,
-            f"hashes: {len(said.hashes)} are more than max_hashes ({config.max_hashes}); {_REMEDY}",
+            f"hashes: {len(payload.hashes)} are more than max_hashes"
+            f" ({config.max_hashes}); {_REMEDY}",
         )
-    return _checked(Ask(kind, _values(kind, said.hashes), said.within_bits, said.decide))
+    return _checked(Ask(kind, _values(kind, payload.hashes), payload.within_bits, payload.decide))
 
 
 def _values(kind: Kind, hashes: Sequence[str]) -> bytes:
-    """Read hex at once; one by one to say which of them is wrong."""
+    """Decode all hashes at once; on failure decode each, to name the invalid ones."""
     size = SIZE_BYTES[kind]
     try:
         if {len(digest) for digest in hashes} == {2 * size}:
@@ -169,7 +172,7 @@ def _values(kind: Kind, hashes: Sequence[str]) -> bytes:
             if len(values) == size * len(hashes):
                 return values
     except ValueError:
-        pass  # told below
+        pass  # the next line names it
     return b"".join(_each_value(kind, hashes))
 
 
@@ -187,7 +190,7 @@ def _each_value(kind: Kind, hashes: Sequence[str]) -> list[bytes]:
 
 
 def _invalid(error: msgspec.ValidationError) -> BadRequestError:
-    """What msgspec says, as a field and a message: "Expected `str` - at `$.hashes[3]`"."""
+    """Turn msgspec's text "Expected `str` - at `$.hashes[3]`" into a field and a message."""
     message, _, place = str(error).partition(" - at `$")
     path: Any = place.strip("`.").replace("[", ".").replace("]", "").removeprefix(".")
     return invalid(path or "body", message)

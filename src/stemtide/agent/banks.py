@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HMA's routes for banks, contents and exchanges, so that its callers find an agent's.
+"""HMA-compatible routes for banks, contents and exchanges, for clients written for HMA.
 
-The banks are those of the policy's actions, and the one that the settings name. The hub fills them,
-so each is told as a bank that an exchange named "stemtide" feeds, and nothing here can be written.
+There is a bank for each action of the policy, and the one that the settings name. The hub fills
+them, so each looks like a bank fed by an exchange "stemtide", and clients cannot write to them.
 
-What is not offered is refused with 403 and changes nothing. Never 404 for a bank: Coop deletes its
-own bank when HMA says that there is none.
+Other HMA routes answer 403 and change nothing. A bank never gets 404: Coop deletes its
+own bank when HMA says that it does not exist.
 
 source: the routes and shapes of OpenMediaMatch (HMA 1.1), as Coop 1.0.2 and HMA's pages call them.
 """
@@ -30,7 +30,7 @@ from stemtide.protocol.problems import ProblemType
 from stemtide.protocol.words import Action
 
 PREFIX = "STEMTIDE_"
-"""How the banks of actions begin."""
+"""Prefix of the names of the banks of actions."""
 
 EXCHANGE = "stemtide"
 """The kind of exchange that feeds every bank: the hub."""
@@ -48,7 +48,7 @@ SIGNAL_TYPES = {
 CONTENT_TYPES = ("photo", "video")
 
 ENABLED = 1
-"""What HMA writes as disable_until_ts of a content that is not switched off."""
+"""HMA's disable_until_ts of a content that is enabled."""
 
 _MAX_JSON = 64 * 1024
 _MAX_ID = 2**63 - 1
@@ -65,10 +65,10 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 
 class Banks:
-    """Answers what HMA is asked about banks, contents and exchanges.
+    """HMA-compatible endpoints for banks, contents and exchanges.
 
-    told:        what /health says.
-    check_ready: raises while there is nothing to match against.
+    health:      returns the body of /health.
+    check_ready: raises while there are no signals to match against.
     """
 
     def __init__(
@@ -76,17 +76,17 @@ class Banks:
         *,
         config: Config,
         store: Store,
-        told: Callable[[], dict[str, Any]],
+        health: Callable[[], dict[str, Any]],
         check_ready: Callable[[], None],
     ) -> None:
         self._config = config
         self._store = store
-        self._told = told
+        self._health = health
         self._check_ready = check_ready
 
     def routes(self) -> list[Route]:
-        """Return the routes; the last ones refuse whatever else HMA offers."""
-        each: list[tuple[str, Handle, str]] = [
+        """Return the routes; the last ones refuse all other HMA routes."""
+        endpoints: list[tuple[str, Handle, str]] = [
             ("/c/banks", self.banks, "GET"),
             ("/c/banks", self.make_bank, "POST"),
             ("/c/bank/{bank}", self.bank, "GET"),
@@ -103,18 +103,18 @@ class Banks:
             ("/c/content_type", self.content_types, "GET"),
             ("/m/index/status", self.index_status, "GET"),
         ]
-        answered = [Route(path, as_hma(handle), methods=[verb]) for path, handle, verb in each]
+        answered = [Route(path, as_hma(handle), methods=[verb]) for path, handle, verb in endpoints]
         refused = [Route(f"/{room}/{{rest:path}}", refuse, methods=_WRITES) for room in ("c", "ui")]
         return [*answered, *refused]
 
     # banks
 
     async def banks(self, _request: Request) -> Response:
-        """GET /c/banks: the banks that there are."""
+        """GET /c/banks: list the banks."""
         return JSONResponse([bank_row(name) for name in self.names()])
 
     async def make_bank(self, request: Request) -> Response:
-        """POST /c/banks: taken where the settings name the bank; agents keep no others."""
+        """POST /c/banks: accepted only for the bank that the settings name."""
         body = await read_object(request)
         name = _field(body, "name")
         if str(body.get("enabled_ratio", 1)) not in ("1", "1.0") or body.get("enabled") is False:
@@ -126,43 +126,43 @@ class Banks:
         return JSONResponse(bank_row(name), status_code=201)
 
     async def bank(self, request: Request) -> Response:
-        """GET /c/bank/{bank}: one bank; 403 for one that this agent does not keep."""
+        """GET /c/bank/{bank}: show a bank; 403 if this agent does not have it."""
         return JSONResponse(bank_row(self.checked(request)))
 
     async def content(self, request: Request) -> Response:
-        """GET /c/bank/{bank}/content/{content}: the signal that a content id stands for."""
-        asked, number = self.checked(request), request.path_params["content"]
+        """GET /c/bank/{bank}/content/{content}: show the signal with a content id."""
+        requested, content_id = self.checked(request), request.path_params["content"]
         self._check_ready()
-        found = await asyncio.to_thread(self._find, number)
-        if found is None:
-            raise BadRequestError(ProblemType.NOT_FOUND, f"content '{number}' not found")
-        banks = self.banks_of(judge(Hit(found, found.kind, 0, ""), self._config.rules).action)
+        signal = await asyncio.to_thread(self._find, content_id)
+        if signal is None:
+            raise BadRequestError(ProblemType.NOT_FOUND, f"content '{content_id}' not found")
+        banks = self.banks_of(judge(Hit(signal, signal.kind, 0, ""), self._config.rules).action)
         row = {
-            "id": number,
+            "id": content_id,
             "disable_until_ts": ENABLED,
             "original_media_uri": None,
-            "bank": bank_row(asked if asked in banks else banks[0]),
-            "note": f"signal {found.id}, shared by {found.shared_by}: {', '.join(found.labels)}"[
+            "bank": bank_row(requested if requested in banks else banks[0]),
+            "note": f"signal {signal.id}, shared by {signal.shared_by}: {', '.join(signal.labels)}"[
                 :255
             ],
         }
-        names = [name for name, kind in SIGNAL_TYPES.items() if kind is found.kind]
+        names = [name for name, kind in SIGNAL_TYPES.items() if kind is signal.kind]
         if request.query_params.get("include_signals", "").lower() == "true":
-            row["signals"] = dict.fromkeys(names, found.value)
+            row["signals"] = dict.fromkeys(names, signal.value)
         return JSONResponse(row)
 
     def names(self) -> list[str]:
         """Return the names of all banks."""
-        named = [self._config.hma_bank] if self._config.hma_bank else []
-        return [*(f"{PREFIX}{action.upper()}" for action in reversed(Action)), *named]
+        configured = [self._config.hma_bank] if self._config.hma_bank else []
+        return [*(f"{PREFIX}{action.upper()}" for action in reversed(Action)), *configured]
 
     def banks_of(self, action: Action) -> list[str]:
-        """Return the banks that hold what leads to an action."""
-        stops = self._config.hma_bank and action is not Action.LOG
-        return [f"{PREFIX}{action.upper()}", *([self._config.hma_bank] if stops else [])]
+        """Return the banks that contain signals with an action."""
+        is_in_configured = self._config.hma_bank and action is not Action.LOG
+        return [f"{PREFIX}{action.upper()}", *([self._config.hma_bank] if is_in_configured else [])]
 
     def checked(self, request: Request) -> str:
-        """Return the bank that a path names. raises: BadRequestError for one not kept here."""
+        """Return the bank named in the path. raises: BadRequestError if there is none."""
         name: str = request.path_params["bank"]
         if name not in self.names():
             raise self._unknown(name)
@@ -174,22 +174,22 @@ class Banks:
             f" or use one of {', '.join(self.names())}"
         )
 
-    def _find(self, number: int) -> FeedSignal | None:
-        """Return the signal that a content id stands for, if it stands."""
-        found = self._store.find([number]).get(number) if number <= _MAX_ID else None
+    def _find(self, content_id: int) -> FeedSignal | None:
+        """Return the active signal with a content id, or None."""
+        signal = self._store.find([content_id]).get(content_id) if content_id <= _MAX_ID else None
         now = datetime.now(UTC)
-        if found is None or not stands(found, now=now, exercise=self._config.exercise):
+        if signal is None or not stands(signal, now=now, exercise=self._config.exercise):
             return None
-        return found
+        return signal
 
     # exchanges
 
     async def exchanges(self, _request: Request) -> Response:
-        """GET /c/exchanges: the hub feeds every bank, by an exchange of the bank's name."""
+        """GET /c/exchanges: list the exchanges, one for each bank and named like it."""
         return JSONResponse(self.names())
 
     async def make_exchange(self, request: Request) -> Response:
-        """POST /c/exchanges: taken for the bank that the settings name, fed by the hub."""
+        """POST /c/exchanges: accepted for existing banks, which the hub feeds anyway."""
         body = await read_object(request)
         name, api = _field(body, "bank"), _field(body, "api")
         if api != EXCHANGE:
@@ -199,27 +199,27 @@ class Banks:
         return JSONResponse({"message": "Created successfully"}, status_code=201)
 
     async def exchange_apis(self, _request: Request) -> Response:
-        """GET /c/exchanges/apis: the kinds of exchange."""
+        """GET /c/exchanges/apis: list the exchange types."""
         return JSONResponse([EXCHANGE])
 
     async def exchange_api(self, request: Request) -> Response:
-        """GET /c/exchanges/api/{api}: whether the kind of exchange has its credentials."""
+        """GET /c/exchanges/api/{api}: whether the exchange type has credentials."""
         _check_api(request)
         return JSONResponse({"supports_authentification": True, "has_set_authentification": True})
 
     async def exchange_schema(self, request: Request) -> Response:
-        """GET /c/exchanges/api/{api}/schema: what a form asks for: nothing, the agent has a key."""
+        """GET /c/exchanges/api/{api}/schema: no fields, as the agent already has a key."""
         _check_api(request)
         return JSONResponse({"config_schema": {"fields": []}, "credentials_schema": None})
 
     async def exchange(self, request: Request) -> Response:
-        """GET /c/exchange/{bank}: what feeds a bank."""
+        """GET /c/exchange/{bank}: show the exchange that feeds a bank."""
         return JSONResponse({"name": self.checked(request), "api": EXCHANGE, "enabled": True})
 
     async def exchange_status(self, request: Request) -> Response:
-        """GET /c/exchange/{bank}/status: how the line to the hub stands."""
+        """GET /c/exchange/{bank}/status: show the state of the sync with the hub."""
         self.checked(request)
-        health = await asyncio.to_thread(self._told)
+        health = await asyncio.to_thread(self._health)
         synced_at = self._store.synced_at
         at = None if synced_at is None else int(synced_at.timestamp())
         return JSONResponse(
@@ -236,15 +236,15 @@ class Banks:
     # kinds
 
     async def signal_types(self, _request: Request) -> Response:
-        """GET /c/signal_type: the signal types that can be looked up."""
+        """GET /c/signal_type: list the signal types that can be looked up."""
         return JSONResponse([{"name": name, "enabled_ratio": 1.0} for name in SIGNAL_TYPES])
 
     async def content_types(self, _request: Request) -> Response:
-        """GET /c/content_type: the content types that can be hashed."""
+        """GET /c/content_type: list the content types that can be hashed."""
         return JSONResponse([{"name": name, "enabled": True} for name in CONTENT_TYPES])
 
     async def signal_index(self, request: Request) -> Response:
-        """GET /c/signal_type/index: how many signals of each type match; none waits."""
+        """GET /c/signal_type/index: count matchable signals by type; the index is never behind."""
         sizes, at = await asyncio.to_thread(self._sizes, request), self._built_to()
         return JSONResponse(
             {
@@ -260,7 +260,7 @@ class Banks:
         )
 
     async def index_status(self, request: Request) -> Response:
-        """GET /m/index/status: the same, as HMA's matchers say it."""
+        """GET /m/index/status: the same counts in the format of HMA's matchers."""
         sizes, at = await asyncio.to_thread(self._sizes, request), self._built_to()
         return JSONResponse(
             {
@@ -270,7 +270,7 @@ class Banks:
         )
 
     def _sizes(self, request: Request) -> dict[str, int]:
-        """Return how many signals there are, by signal type, or of the one that is asked for."""
+        """Return the number of signals by signal type, or of the requested type only."""
         counts = self._store.library.counts()
         sizes = {name: counts.get(kind, 0) for name, kind in SIGNAL_TYPES.items()}
         only = request.query_params.get("signal_type")
@@ -286,7 +286,7 @@ class Banks:
 
 
 async def refuse(request: Request) -> Response:
-    """Refuse what only an HMA of one's own can do; nothing was changed."""
+    """Refuse an HMA route that the agent does not offer; nothing is changed."""
     message = (
         f"{request.method} {request.url.path[:200]} is not offered: the hub fills this agent's"
         " banks and its settings name them (hma_bank); nothing was changed"
@@ -295,7 +295,7 @@ async def refuse(request: Request) -> Response:
 
 
 def as_hma(handle: Handle) -> Handle:
-    """Return the same handler, whose errors are told in HMA's shape."""
+    """Wrap an endpoint so that its errors have HMA's shape."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -309,20 +309,20 @@ def as_hma(handle: Handle) -> Handle:
 
 
 def bank_row(name: str) -> dict[str, Any]:
-    """A bank as HMA writes it."""
+    """Return a bank in HMA's format."""
     return {"name": name, "matching_enabled_ratio": 1.0}
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """Read a small JSON object from a body. raises: BadRequestError."""
+    """Read a small JSON object from the body. raises: BadRequestError."""
     body = await read_body(request, _MAX_JSON)
     try:
-        sent = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(ProblemType.MALFORMED, "body: send JSON") from error
-    if not isinstance(sent, dict):
+    if not isinstance(payload, dict):
         raise invalid("body", "must be a JSON object")
-    return sent
+    return payload
 
 
 def _field(body: dict[str, Any], name: str) -> str:

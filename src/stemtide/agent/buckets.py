@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look an address up without telling it: the first bytes of digests in, whole digests out.
+"""Look up URLs without disclosing them: digest prefixes in, full digests out.
 
-Who asks makes the digests of everything that covers the address (fingerprints/url_reach.py), tells
-the first four bytes of each, and compares the answer at home. So the agent, and whoever reads its
-log, learns that one of very many addresses was looked up.
+The caller computes the digests of everything that covers the URL (fingerprints/url_reach.py),
+sends the first four bytes of each, and compares the response itself. So the agent, and everyone
+who reads its log, learns only that one of very many URLs was looked up.
 """
 
 import time
@@ -24,14 +24,14 @@ _DIGESTS = (
 
 
 def read_prefixes(request: Request) -> list[bytes]:
-    """The prefixes of GET /match/urls, each once. raises: BadRequestError."""
-    given = request.query_params.multi_items()
-    for name, _ in given:
+    """Return the distinct prefixes of GET /match/urls. raises: BadRequestError."""
+    parameters = request.query_params.multi_items()
+    for name, _ in parameters:
         if name != "prefix":
             raise invalid(name[:80], "is no parameter here; known is prefix")
-    if not 1 <= len(given) <= MAX_EXPRESSIONS:
+    if not 1 <= len(parameters) <= MAX_EXPRESSIONS:
         raise invalid("prefix", f"give 1 to {MAX_EXPRESSIONS} of them, those of one address")
-    return sorted({_read(text) for _, text in given})
+    return sorted({_read(text) for _, text in parameters})
 
 
 def _read(text: str) -> bytes:
@@ -46,10 +46,10 @@ def _read(text: str) -> bytes:
 
 
 def digests(prefixes: list[bytes], *, store: Store, config: Config) -> list[str]:
-    """All digests of addresses, folders and hosts that match now and begin so, in hex, sorted."""
+    """Return the active digests of URLs, folders and hosts with these prefixes, in sorted hex."""
     now = time.time()
-    found: set[bytes] = set()
+    values: set[bytes] = set()
     for prefix in prefixes:
-        asked = (prefix + bytes(len(_REST)), prefix + _REST, now, config.exercise)
-        found.update(value for (value,) in store.read(_DIGESTS, asked))
-    return sorted(value.hex() for value in found)
+        bounds = (prefix + bytes(len(_REST)), prefix + _REST, now, config.exercise)
+        values.update(value for (value,) in store.read(_DIGESTS, bounds))
+    return sorted(value.hex() for value in values)

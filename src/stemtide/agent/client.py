@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only talker to the hub."""
+"""Client through which the agent calls its hub."""
 
 import time
 from collections.abc import AsyncGenerator, Iterator
@@ -27,14 +27,14 @@ _URL_REMEDY = "Check hub_url: is it a hub?"
 
 
 class Me(BaseModel):
-    """Whom the hub takes this agent for, in whatever words a newer hub has for it."""
+    """The identity behind an API key, tolerant of a newer hub's values."""
 
     party: str
     scopes: list[str]
 
 
 class Client:
-    """One agent's line to its hub, open inside `async with`. Every method raises HubError."""
+    """The agent's connection to its hub, open inside `async with`. Every method raises HubError."""
 
     def __init__(self, config: Config) -> None:
         self.hub = config.hub_url
@@ -67,64 +67,64 @@ class Client:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the hub said anything at all."""
+        """Seconds since the last byte from the hub."""
         return time.monotonic() - self._heard_at
 
     async def whoami(self) -> Me:
-        """Whom the key stands for, and what it may do."""
+        """Return the party that the key belongs to, and its scopes."""
         with _with_remedy():
-            answer = await self._hub.ask_bytes(agents.whoami())
+            body = await self._hub.ask_bytes(agents.whoami())
         try:
-            return Me.model_validate_json(answer)
+            return Me.model_validate_json(body)
         except ValidationError as error:
             raise self._hub.line.unreadable(error) from error
 
     async def feed(self, after: int, *, limit: int, history: str = "") -> bytes:
-        """One page of the feed, as JSON of a FeedPage. history: of that position; "": not known."""
-        question = feed.read_feed(after=after, limit=limit, history=history or None)
+        """Return a FeedPage as JSON. history: the feed's history at that position, or ""."""
+        request = feed.read_feed(after=after, limit=limit, history=history or None)
         with _with_remedy():
-            return await self._hub.ask_bytes(question)
+            return await self._hub.ask_bytes(request)
 
     async def snapshot(self) -> AsyncGenerator[list[bytes], None]:
-        """The lines of a snapshot in pieces of about half a megabyte, while they arrive."""
+        """Stream a snapshot's lines in batches of about half a megabyte."""
         with _with_remedy():
             async with aclosing(self._hub.pieces(feed.read_snapshot())) as pieces:
                 async for piece in pieces:
                     yield piece
 
     async def signed_snapshot(self, incoming: Incoming) -> None:
-        """A signed snapshot as a file, verified as far as its head. raises: SignatureError, too."""
+        """Download a signed snapshot; its head is verified. raises: SignatureError too."""
         with _with_remedy():
             async with self._hub.opened(
                 snapshots.read_latest_snapshot(exercise=self._exercise)
-            ) as answer:
-                async for part in self._hub.bytes_of(answer):
+            ) as response:
+                async for part in self._hub.bytes_of(response):
                     incoming.add(part)
 
     async def wakes(self, after: int) -> AsyncGenerator[int, None]:
-        """The stream's positions; first 0 once it stands. Ends or raises when the stream does."""
+        """Yield 0 once the event stream is open, then each new feed position, until it ends."""
         events = feed.follow_events(last_event_id=after)
         with _with_remedy():
-            async with self._hub.opened(events) as answer:
+            async with self._hub.opened(events) as response:
                 yield 0
-                async with aclosing(self._hub.events_of(events, answer)) as wakes:
+                async with aclosing(self._hub.events_of(events, response)) as wakes:
                     async for wake in wakes:
                         yield wake.position
 
     async def send_outcomes(self, report: OutcomeReportIn) -> OutcomeReportOut:
-        """Report outcomes. The hub counts a report id once, so sending again is safe."""
+        """Report outcomes. The hub counts each report id once, so a retry is safe."""
         with _with_remedy():
             return await self._hub.report_outcomes(report)
 
     async def put_status(self, name: str, status: AgentStatusIn) -> None:
-        """Tell the hub how this agent stands."""
+        """Report this agent's status to the hub."""
         with _with_remedy():
             await self._hub.ask_bytes(agents.report_status(status, name=name))
 
 
 @contextmanager
 def _with_remedy() -> Iterator[None]:
-    """Say of trouble what to do about it in an agent's configuration."""
+    """Add to a hub error what to change in the agent's configuration."""
     try:
         yield
     except RefusedError as error:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps a provider's own HMA up with the signals, over its REST interface.
+"""Keep a provider's own HMA in step with the signals, over its REST interface.
 
-1 What belongs into which bank is written down with the signals; starts and snapshots compare all.
-2 What is to go goes first. HMA deletes by a number alone, so it is asked whose that is before.
-3 A hash is written down as sent before it is sent. If its answer is lost it is sent again at once,
-  and looked for later: HMA lists no bank, and finds a content only once its index has it.
-4 A bank that vanished is made anew and filled. One that was there before us is left alone.
-5 HMA away, or odd: waits grow, nothing is lost, and no upload waits for any of it.
+1 Which hash belongs in which bank is stored with the signals. A start or a snapshot compares all.
+2 Deletions go first. HMA deletes by a number alone, so whose content it is gets checked before.
+3 A hash is recorded as sent before it is sent. If the response is lost, it is sent again at once
+  and searched for later: HMA cannot list a bank, and finds a content only once it is indexed.
+4 A bank that disappeared is created again and filled. One that existed before us is left alone.
+5 If HMA is down or misbehaves, retries back off, nothing is lost, and no upload waits for it.
 
 source: decision 0075.
 """
@@ -53,8 +53,8 @@ _Step = Callable[..., int | None]
 
 
 def ask_rebuild(store: Store, *, is_anew: bool) -> None:
-    """Have the process that leads compare HMA with the rows, or empty its banks and fill them."""
-    with store.write() as tx:  # who asks for the less does not take back the more
+    """Request that the primary process compare HMA with the rows, or empty and refill its banks."""
+    with store.write() as tx:  # a request to compare does not replace one to refill
         tx.execute(
             "INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
             " SET value = excluded.value WHERE value != ?",
@@ -63,19 +63,19 @@ def ask_rebuild(store: Store, *, is_anew: bool) -> None:
 
 
 def asked_rebuild(store: Store) -> str:
-    """What a person asked for and was not done yet; "" for nothing."""
-    found = store.read("SELECT value FROM state WHERE name = ?", (_REBUILD,))
-    return str(found[0][0]) if found else ""
+    """Return the rebuild that was requested and is not done yet; "" for none."""
+    rows = store.read("SELECT value FROM state WHERE name = ?", (_REBUILD,))
+    return str(rows[0][0]) if rows else ""
 
 
 def forget_rebuild(store: Store, done: str) -> None:
-    """Write down that it was done; what else was asked for meanwhile stays."""
+    """Delete a request for a rebuild that is done, unless it was replaced meanwhile."""
     with store.write() as tx:
         tx.execute("DELETE FROM state WHERE name = ? AND value = ?", (_REBUILD, done))
 
 
 class Companion:
-    """Does all of it, for as long as run() runs. Without settings it does nothing."""
+    """Worker that keeps HMA in step for as long as run() runs. Does nothing without settings."""
 
     def __init__(
         self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
@@ -94,17 +94,17 @@ class Companion:
         self._remarks: list[str] = []
 
     def wake(self) -> None:
-        """Say that signals changed. Call it on the event loop."""
+        """Signal that signals changed. Call it on the event loop."""
         self._wake.set()
 
     def told(self) -> dict[str, Any]:
-        """How HMA stands, as the process that leads knows it; {} without settings."""
-        given = self._config.companion
-        if given is None:
+        """Return HMA's state for /health, as the primary process knows it; {} without settings."""
+        settings = self._config.companion
+        if settings is None:
             return {}
         return {
-            "hma": given.url,
-            "banks": list(given.banks),
+            "hma": settings.url,
+            "banks": list(settings.banks),
             "reachable": self._is_reachable,
             "compared": self._compared == self._store.view.generation,
             **self._watch.told(),
@@ -112,7 +112,7 @@ class Companion:
 
     @property
     def trouble(self) -> str:
-        """What a person should know; "" for nothing."""
+        """A problem that a person should know about; "" for none."""
         remarks = list(self._remarks)
         if self._watch.sizes.refused:
             remarks.append(f"{self._watch.sizes.refused} hashes are refused by HMA: see the log")
@@ -123,21 +123,21 @@ class Companion:
         return self._trouble or "; ".join(remarks)
 
     async def run(self) -> None:
-        """Keep HMA up until cancelled."""
-        given = self._config.companion
-        if given is None:
+        """Keep HMA in step until cancelled."""
+        settings = self._config.companion
+        if settings is None:
             await asyncio.Event().wait()
             return
         self._kinds, self._compared = None, ""
-        await self._in_steps(rows.begin, given)
-        async with Line(given) as line, asyncio.TaskGroup() as tasks:
+        await self._in_steps(rows.begin, settings)
+        async with Line(settings) as line, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
-            tasks.create_task(self._keep_up(line, given))
+            tasks.create_task(self._keep_up(line, settings))
 
-    # what belongs there
+    # signals
 
     async def _follow(self) -> None:
-        """Compare all signals with the rows, once and after each snapshot."""
+        """Compare all signals with the rows, once at the start and after each snapshot."""
         while True:
             generation = self._store.view.generation
             if self._store.origin and generation != self._compared:
@@ -159,13 +159,13 @@ class Companion:
 
     # HMA
 
-    async def _keep_up(self, line: Line, given: Settings) -> None:
-        """Bring HMA up with the rows, whenever woken and every second."""
+    async def _keep_up(self, line: Line, settings: Settings) -> None:
+        """Bring HMA in step with the rows, whenever woken and at least every second."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             self._wake.clear()
             try:
-                await self._turn(line, given)
+                await self._turn(line, settings)
             except HmaError as error:
                 self._note_trouble(error)
                 await asyncio.to_thread(self._watch.count)
@@ -183,69 +183,70 @@ class Companion:
         self._is_reachable = not isinstance(error, HmaAwayError)
         self._is_shaky = self._is_shaky or not self._is_reachable
 
-    async def _turn(self, line: Line, given: Settings) -> None:
+    async def _turn(self, line: Line, settings: Settings) -> None:
         await self._in_steps(rows.leave_expired, now=self._clock())
-        if self._is_shaky:  # a hash that is lost on its way is in doubt, a question is not
+        if self._is_shaky:  # a lost hash is in doubt, a lost status request is not
             await line.standing()
-        await self._rebuild(line, given)
+        await self._rebuild(line, settings)
         if self._kinds is None or self._clock() - self._met_at > _MEET_S:
-            await self._meet(line, given)
+            await self._meet(line, settings)
         for _ in range(_BATCHES):
-            if not await self._hand_over(line, given):
+            if not await self._hand_over(line, settings):
                 break
         else:
             self._wake.set()  # there is more
-        await self._check_some(line, given)
-        await self._sweep.run(line, self._kinds or frozenset(), given)
+        await self._check_some(line, settings)
+        await self._sweep.run(line, self._kinds or frozenset(), settings)
         await self._watch.look(line, self._kinds or frozenset())
 
-    async def _rebuild(self, line: Line, given: Settings) -> None:
-        """Do what a person asked for."""
-        asked = await asyncio.to_thread(asked_rebuild, self._store)
-        if not asked:
+    async def _rebuild(self, line: Line, settings: Settings) -> None:
+        """Carry out the rebuild that a person requested."""
+        rebuild = await asyncio.to_thread(asked_rebuild, self._store)
+        if not rebuild:
             return
-        if asked == _ANEW:
-            for name in given.banks:
+        if rebuild == _ANEW:
+            for name in settings.banks:
                 await line.delete_bank(name)
-                await asyncio.to_thread(rows.claim, self._store, name, hma=given.url)
+                await asyncio.to_thread(rows.claim, self._store, name, hma=settings.url)
                 await self._in_steps(rows.forget_some, name)
             self._met_at = float("-inf")
         await self._in_steps(rows.doubt_some)
-        await asyncio.to_thread(forget_rebuild, self._store, asked)
+        await asyncio.to_thread(forget_rebuild, self._store, rebuild)
 
-    async def _meet(self, line: Line, given: Settings) -> None:
-        """See whether HMA is well, matches what we have, and still has what it was given."""
-        remarks = [one for one in [await line.standing()] if one]
-        kinds = await line.kinds() & given.kinds
-        if missing := given.kinds - kinds:
+    async def _meet(self, line: Line, settings: Settings) -> None:
+        """Check that HMA is healthy, matches our kinds, and still has its contents."""
+        remarks = [remark for remark in [await line.standing()] if remark]
+        kinds = await line.kinds() & settings.kinds
+        if missing := settings.kinds - kinds:
             remarks.append(f"HMA does not match {', '.join(sorted(missing))}")
         if kinds != self._kinds:
-            await asyncio.to_thread(partial(rows.want_canaries, self._store, given, kinds=kinds))
-        for name in given.banks:
+            await asyncio.to_thread(partial(rows.want_canaries, self._store, settings, kinds=kinds))
+        for name in settings.banks:
             remarks += await self._meet_bank(line, name)
         self._kinds, self._remarks = kinds, remarks
         for kind in sorted(kinds):
-            if await self._is_lost(line, kind, given):
+            if await self._is_lost(line, kind, settings):
                 logger.warning("HMA lost what it was given: all of it is asked for")
                 await self._in_steps(rows.doubt_some)
                 break
         self._met_at = self._clock()
 
-    async def _is_lost(self, line: Line, kind: Kind, given: Settings) -> bool:
-        """Whether all is gone that was handed over last, and the canary.
+    async def _is_lost(self, line: Line, kind: Kind, settings: Settings) -> bool:
+        """Whether the contents handed over last are gone, and the canary too.
 
-        One that is gone was deleted by a person, who is to have it so; nobody deletes the canary.
+        A single missing content was deleted by a person, which is respected; nobody deletes the
+        canary.
         """
-        some = await asyncio.to_thread(partial(outbox.last, self._store, kind, limit=_PROBES))
-        bird = await asyncio.to_thread(outbox.canary_of, self._store, kind, given.canary_bank)
-        probes = [*([bird] if bird and bird.content else []), *(row for row, _ in some)]
+        latest = await asyncio.to_thread(partial(outbox.last, self._store, kind, limit=_PROBES))
+        canary = await asyncio.to_thread(outbox.canary_of, self._store, kind, settings.canary_bank)
+        probes = [*([canary] if canary and canary.content else []), *(row for row, _ in latest)]
         for row in probes:
             if self._is_of(row, await self._content(line, row)):
                 return False
         return bool(probes)
 
     async def _meet_bank(self, line: Line, name: str) -> list[str]:
-        """Make a bank that is not there; return what is remarkable about one that is."""
+        """Create a bank if it does not exist; return remarks about one that does."""
         bank = await line.bank(name)
         is_ours = await asyncio.to_thread(rows.is_ours, self._store, name)
         if bank is None:
@@ -265,44 +266,44 @@ class Companion:
         percent = 100 * bank.matching_enabled_ratio
         return [f"{name} answers {percent:.0f} % of look-ups"] if percent < 100 else []  # noqa: PLR2004
 
-    async def _hand_over(self, line: Line, given: Settings) -> bool:
-        """Delete some contents and hand some over; return whether there was anything to do."""
+    async def _hand_over(self, line: Line, settings: Settings) -> bool:
+        """Delete and add one batch of contents each; return whether there was anything to do."""
         began = time.monotonic()
-        gone = await self._remove_some(line)
+        removed = await self._remove_some(line)
         put = await self._put_some(line)
-        each = [*gone, *put]
-        troubles = [one.trouble for one in each if one.trouble]
-        self._is_shaky = bool(troubles) and len(troubles) == len(each)
+        attempts = [*removed, *put]
+        troubles = [attempt.trouble for attempt in attempts if attempt.trouble]
+        self._is_shaky = bool(troubles) and len(troubles) == len(attempts)
         if self._is_shaky:
             raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
         if troubles:  # these are tried after all others
-            logger.info("%d of %d: %s", len(troubles), len(each), troubles[0])
-        await self._keep_pace(given, len(each), began)
-        return bool(each)
+            logger.info("%d of %d: %s", len(troubles), len(attempts), troubles[0])
+        await self._keep_pace(settings, len(attempts), began)
+        return bool(attempts)
 
     async def _remove_some(self, line: Line) -> list[Done]:
-        some = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
-        each = await asyncio.gather(*(self._remove(line, row) for row in some))
-        if each:
-            await asyncio.to_thread(outbox.settle_left, self._store, each)
-        return each
+        batch = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
+        attempts = await asyncio.gather(*(self._remove(line, row) for row in batch))
+        if attempts:
+            await asyncio.to_thread(outbox.settle_left, self._store, attempts)
+        return attempts
 
     async def _put_some(self, line: Line) -> list[Done]:
-        many = 1 if self._is_shaky else _BATCH  # whatever is not answered is in doubt
-        some = await asyncio.to_thread(
+        many = 1 if self._is_shaky else _BATCH  # every unanswered one is in doubt
+        batch = await asyncio.to_thread(
             partial(outbox.joining, self._store, self._kinds or (), limit=many, now=self._clock())
         )
-        each = await asyncio.gather(*(self._put(line, row) for row in some))
-        if each:
-            settle = partial(outbox.settle_handed, self._store, each, now=self._clock())
+        attempts = await asyncio.gather(*(self._put(line, row) for row in batch))
+        if attempts:
+            settle = partial(outbox.settle_handed, self._store, attempts, now=self._clock())
             if odd := await asyncio.to_thread(settle):
                 raise HmaAnswerError(line.hma, odd)
-            if any(one.content for one in each):
+            if any(attempt.content for attempt in attempts):
                 self._watch.hurry()
-        return each
+        return attempts
 
-    async def _keep_pace(self, given: Settings, number: int, began: float) -> None:
-        await asyncio.sleep(max(0.0, began + number / given.per_second - time.monotonic()))
+    async def _keep_pace(self, settings: Settings, number: int, began: float) -> None:
+        await asyncio.sleep(max(0.0, began + number / settings.per_second - time.monotonic()))
 
     async def _put(self, line: Line, row: Row) -> Done:
         try:
@@ -321,12 +322,12 @@ class Companion:
 
     async def _remove(self, line: Line, row: Row) -> Done:
         try:
-            found = await self._content(line, row)
-            if self._is_of(row, found):
+            content = await self._content(line, row)
+            if self._is_of(row, content):
                 await line.remove(row.bank, row.content or 0)
-            elif found:
+            elif content:
                 logger.warning("HMA's content %s is not of %s: left alone", row.content, row.signal)
-            if not self._is_of(row, found):
+            if not self._is_of(row, content):
                 self._met_at = float("-inf")  # has it lost more?
         except HmaError as error:
             return Done(row, trouble=str(error))
@@ -335,21 +336,21 @@ class Companion:
     async def _content(self, line: Line, row: Row) -> Content | None:
         return await line.content(row.bank, row.content or 0)
 
-    def _is_of(self, row: Row, found: Content | None) -> bool:
-        """Whether a content is the one of a row."""
-        return outbox.is_of(row, found, agent=self._config.name)
+    def _is_of(self, row: Row, content: Content | None) -> bool:
+        """Whether a content is the one that a row put there."""
+        return outbox.is_of(row, content, agent=self._config.name)
 
-    async def _check_some(self, line: Line, given: Settings) -> None:
-        """Ask HMA for some of what it is said to hold."""
+    async def _check_some(self, line: Line, settings: Settings) -> None:
+        """Check that HMA still has contents that the rows say it has."""
         for _ in range(_BATCHES):
             began = time.monotonic()
-            some = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
-            if not some:
+            batch = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
+            if not batch:
                 return
-            each = await asyncio.gather(*(self._content(line, row) for row in some))
-            pairs = list(zip(some, each, strict=True))
-            there = [row for row, found in pairs if self._is_of(row, found)]
-            lost = [row for row, found in pairs if not self._is_of(row, found)]
-            await asyncio.to_thread(outbox.settle_checked, self._store, there, lost)
-            await self._keep_pace(given, len(some), began)
+            contents = await asyncio.gather(*(self._content(line, row) for row in batch))
+            pairs = list(zip(batch, contents, strict=True))
+            present = [row for row, content in pairs if self._is_of(row, content)]
+            lost = [row for row, content in pairs if not self._is_of(row, content)]
+            await asyncio.to_thread(outbox.settle_checked, self._store, present, lost)
+            await self._keep_pace(settings, len(batch), began)
         self._wake.set()

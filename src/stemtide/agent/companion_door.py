@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a provider's HMA stands, what it matched, and what a person may ask of its companion.
+"""Routes for the HMA companion: its state, matches made by HMA, and rebuild requests.
 
-HMA keeps no list of what it matched and calls nobody. So whoever asked it passes its answer on, as
-it is: the agent knows which signal a content id stands for, and decides, acts and counts as if it
-had met the content itself.
+HMA neither lists its matches nor calls anybody. So its caller passes HMA's response on unchanged:
+the agent knows which signal a content id belongs to, and decides, acts and counts as if it had
+seen the content itself.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ _DISTANCE = {
 
 
 def _bits(value: object) -> object:
-    """Read a distance as HMA writes it: as text, and "-" for what is equal."""
+    """Parse a distance as HMA writes it: as text, and "-" for equal hashes."""
     if value == "-":
         return 0
     is_number = isinstance(value, str) and value.isascii() and value.isdigit()
@@ -66,7 +66,7 @@ def _bits(value: object) -> object:
 
 
 class FoundIn(BaseModel):
-    """A match as HMA tells it."""
+    """A match in HMA's format."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -80,7 +80,7 @@ _Banks = dict[str, list[FoundIn]]
 
 
 class ContentIn(BaseModel):
-    """One piece of content and what HMA's /m/lookup answered about it, as it answered it.
+    """A piece of content, and HMA's unchanged response from /m/lookup about it.
 
     ref: the provider's own id of it, by which it is undone as well.
     """
@@ -92,19 +92,19 @@ class ContentIn(BaseModel):
     language: str = Field(default="", pattern=rf"^$|{LANGUAGE}", max_length=35)
 
     def found(self, banks: Sequence[str]) -> dict[tuple[str, int], int]:
-        """Distances of what was found in some banks, by bank and content id."""
-        each: dict[tuple[str, int], int] = {}
+        """Return the distances of matches in these banks, by bank and content id."""
+        distances: dict[tuple[str, int], int] = {}
         for name, inner in self.lookup.items():
-            some = inner if isinstance(inner, dict) else {name: inner}
-            for bank, matches in some.items():
-                for one in matches if bank in banks else ():
-                    key = (bank, one.bank_content_id)
-                    each[key] = min(one.distance, each.get(key, _MAX_BITS))
-        return each
+            by_bank = inner if isinstance(inner, dict) else {name: inner}
+            for bank, matches in by_bank.items():
+                for match in matches if bank in banks else ():
+                    key = (bank, match.bank_content_id)
+                    distances[key] = min(match.distance, distances.get(key, _MAX_BITS))
+        return distances
 
 
 class MatchesIn(BaseModel):
-    """The JSON body of POST /companion/matches."""
+    """JSON body of POST /companion/matches."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -112,7 +112,7 @@ class MatchesIn(BaseModel):
 
 
 class RebuildIn(BaseModel):
-    """The JSON body of POST /companion/rebuild. anew: empty the banks first, whoever's they are."""
+    """JSON body of POST /companion/rebuild. anew: empty the banks first, even ones not ours."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -121,14 +121,14 @@ class RebuildIn(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What HMA found about one piece of content, by our signals' ids. lost: of none that stands."""
+    """HMA's matches for a piece of content, by signal id. lost: matches of no active signal."""
 
     bits: dict[str, int]
     lost: tuple[str, ...]
 
 
 class CompanionDoor:
-    """Answers about a provider's HMA."""
+    """Endpoints about a provider's own HMA."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class CompanionDoor:
         wake: Callable[[], None],
         as_of: Callable[[], dict[str, Any]],
         check_ready: Callable[[], None],
-        told: Callable[[], dict[str, Any]],
+        health: Callable[[], dict[str, Any]],
     ) -> None:
         self._config = config
         self._store = store
@@ -147,10 +147,10 @@ class CompanionDoor:
         self._wake = wake
         self._as_of = as_of
         self._check_ready = check_ready
-        self._told = told
+        self._health = health
 
     def routes(self) -> list[Route]:
-        """What is answered."""
+        """Return the routes."""
         return [
             Route("/companion", self.tell, methods=["GET"]),
             Route("/companion/rebuild", self.rebuild, methods=["POST"]),
@@ -158,21 +158,21 @@ class CompanionDoor:
         ]
 
     async def tell(self, _request: Request) -> Response:
-        """GET /companion: how HMA stands, as /health says it."""
+        """GET /companion: HMA's state, as in /health."""
         self._check_settings()
-        health = await asyncio.to_thread(self._told)
+        health = await asyncio.to_thread(self._health)
         trouble = health["troubles"].get("companion", "")
         return JSONResponse({**(health["companion"] or {}), "trouble": trouble})
 
     async def rebuild(self, request: Request) -> Response:
-        """POST /companion/rebuild: compare HMA with what is known of it, or fill it anew."""
+        """POST /companion/rebuild: compare HMA with our records of it, or refill its banks."""
         self._check_settings()
-        asked = await _read(request, RebuildIn)
-        await asyncio.to_thread(companion.ask_rebuild, self._store, is_anew=asked.anew)
-        return JSONResponse({"anew": asked.anew}, status_code=202)
+        message = await _read(request, RebuildIn)
+        await asyncio.to_thread(companion.ask_rebuild, self._store, is_anew=message.anew)
+        return JSONResponse({"anew": message.anew}, status_code=202)
 
     async def matches(self, request: Request) -> Response:
-        """POST /companion/matches: decide about content by what HMA found, and act."""
+        """POST /companion/matches: decide about content by HMA's matches, and act."""
         self._check_settings()
         self._check_ready()
         items = (await _read(request, MatchesIn)).items
@@ -198,11 +198,11 @@ class CompanionDoor:
 
     def _conclude(self, items: Sequence[ContentIn]) -> tuple[list[Answer], bool]:
         """Decide and record; return the answers, and whether anything was queued."""
-        named = self._name(items)
+        matches = self._name(items)
         trouble, news = "", [False]
         try:
             with self._store.write() as tx:
-                made = [self._decide(one, tx=tx) for one in named]
+                decisions = [self._decide(match, tx=tx) for match in matches]
                 news = [
                     record_decision(
                         tx,
@@ -212,14 +212,16 @@ class CompanionDoor:
                         language=item.language,
                         found_by="hma",
                     )
-                    for item, (decision, _) in zip(items, made, strict=True)
+                    for item, (decision, _) in zip(items, decisions, strict=True)
                 ]
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says what was not written down.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
-            made = [self._decide(one, tx=None) for one in named]
-            self._tally.add("unrecorded", sum(one.action is not None for one, _ in made))
+            decisions = [self._decide(match, tx=None) for match in matches]
+            self._tally.add(
+                "unrecorded", sum(decision.action is not None for decision, _ in decisions)
+            )
         answers = [
             answer_of(
                 item.ref,
@@ -228,60 +230,64 @@ class CompanionDoor:
                 trouble=trouble,
                 unread=self._config.unread,
             )
-            for item, (decision, remarks) in zip(items, made, strict=True)
+            for item, (decision, remarks) in zip(items, decisions, strict=True)
         ]
         return answers, any(news)
 
     def _name(self, items: Sequence[ContentIn]) -> list[_Named]:
-        """Find the signals that HMA's content ids stand for."""
-        given = self._config.companion
-        each = [item.found(given.banks if given else ()) for item in items]
-        known = outbox.holders(self._store, {key for found in each for key in found})
-        named = []
-        for found in each:
+        """Replace HMA's content ids by the ids of our signals."""
+        settings = self._config.companion
+        distances = [item.found(settings.banks if settings else ()) for item in items]
+        signal_ids = outbox.holders(
+            self._store, {key for by_content in distances for key in by_content}
+        )
+        matches = []
+        for by_content in distances:
             bits: dict[str, int] = {}
-            for key, distance in found.items():
-                if signal := known.get(key):
+            for key, distance in by_content.items():
+                if signal := signal_ids.get(key):
                     bits[signal] = min(distance, bits.get(signal, _MAX_BITS))
             lost = tuple(
                 f"{bank} {content}: is of no signal that stands; it was withdrawn, or is not ours"
-                for bank, content in found
-                if (bank, content) not in known
+                for bank, content in by_content
+                if (bank, content) not in signal_ids
             )
-            named.append(_Named(bits, lost))
-        return named
+            matches.append(_Named(bits, lost))
+        return matches
 
-    def _decide(self, named: _Named, *, tx: Transaction | None) -> tuple[Decision, tuple[str, ...]]:
-        """Decide about one piece of content, with remarks on what did not count."""
-        signals = self._store.find_ids(named.bits, tx=tx) if named.bits else {}
+    def _decide(
+        self, matches: _Named, *, tx: Transaction | None
+    ) -> tuple[Decision, tuple[str, ...]]:
+        """Decide about a piece of content, with remarks about matches that did not count."""
+        signals = self._store.find_ids(matches.bits, tx=tx) if matches.bits else {}
         now = datetime.now(UTC)
-        hits, remarks = [], list(named.lost)
-        for one, bits in named.bits.items():
-            signal = signals.get(one)
-            if one.startswith(CANARY):
-                remarks.append(f"{one}: is the canary, on which nobody acts")
+        hits, remarks = [], list(matches.lost)
+        for signal_id, bits in matches.bits.items():
+            signal = signals.get(signal_id)
+            if signal_id.startswith(CANARY):
+                remarks.append(f"{signal_id}: is the canary, on which nobody acts")
             elif signal is None or not stands(signal, now=now, exercise=self._config.exercise):
-                remarks.append(f"{one}: stands no more")
+                remarks.append(f"{signal_id}: stands no more")
             elif bits > _reach_bits(signal):
-                remarks.append(f"{one}: {bits} bits are further than it is to match")
+                remarks.append(f"{signal_id}: {bits} bits are further than it is to match")
             else:
                 hits.append(Hit(signal, signal.kind, bits, ""))
         return decide(hits, self._config.rules), tuple(remarks)
 
 
 def _reach_bits(signal: FeedSignal) -> int:
-    """Within how many bits a signal matches."""
+    """Return within how many bits a signal matches."""
     if signal.kind is not Kind.PDQ:
         return 0
     return MATCH_WITHIN_BITS if signal.within_bits is None else signal.within_bits
 
 
 async def _read(request: Request, kind: type[Message]) -> Message:
-    """Read a body. raises: BadRequestError naming the field."""
+    """Parse the body. raises: BadRequestError naming the field."""
     body = await read_body(request, _MAX_JSON, remedy="send fewer items at once")
     try:
         return kind.model_validate_json(body or b"{}")
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(one) for one in first["loc"]) or "body"
+        where = ".".join(str(key) for key in first["loc"]) or "body"
         raise invalid(where[:100], first["msg"][:300]) from error

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What there is to do at a provider's HMA, and what came of it: rows by what they wait for.
+"""Queues of work at a provider's HMA, and functions that record the results.
 
-The words of the columns are in companion_rows.
+companion_rows explains the columns.
 """
 
 import json
@@ -19,7 +19,7 @@ _COLUMNS = "seq, signal, bank, kind, value, content, doubt_at"
 
 
 class Row(NamedTuple):
-    """What there is to do about one signal in one bank."""
+    """One signal in one bank of HMA."""
 
     seq: int
     signal: str
@@ -32,11 +32,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a row at HMA.
+    """The result of adding or deleting one content at HMA.
 
-    content: the id that it has there from now on; None for none.
-    doubt:   whether HMA may hold one more. refused: why it never will; "" where it may.
-    trouble: why it is to be tried again; "" for nothing.
+    content: its id at HMA from now on; None for none.
+    doubt:   whether HMA may hold an extra copy. refused: why HMA never takes it; "" if it may.
+    trouble: why to try again; "" if it worked.
     """
 
     row: Row
@@ -48,7 +48,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many rows there are: of contents at HMA, and of those that wait for something."""
+    """Row counts: contents at HMA, and rows that wait for something."""
 
     handed: int = 0
     waiting: int = 0
@@ -59,32 +59,32 @@ class Sizes:
 
 
 def leaving(store: Store, limit: int) -> list[Row]:
-    """Contents to delete, those that failed before last."""
+    """Return contents to delete, those that failed before last."""
     return _rows(store, "wanted = 0 AND content IS NOT NULL ORDER BY tries, seq LIMIT ?", (limit,))
 
 
 def joining(store: Store, kinds: Iterable[Kind], *, limit: int, now: float) -> list[Row]:
-    """Contents to hand over, written down as asked for before anybody is."""
+    """Return contents to hand over, after recording that they are about to be sent."""
     condition = (
         "wanted = 1 AND content IS NULL AND refused = ''"
         " AND kind IN (SELECT value FROM json_each(?)) ORDER BY tries, seq LIMIT ?"
     )
-    found = _rows(store, condition, (json.dumps(sorted(kinds)), limit))
-    if found:
+    rows = _rows(store, condition, (json.dumps(sorted(kinds)), limit))
+    if rows:
         with store.write() as tx:
             tx.executemany(
-                "UPDATE banked SET asked_at = ? WHERE seq = ?", [(now, one.seq) for one in found]
+                "UPDATE banked SET asked_at = ? WHERE seq = ?", [(now, row.seq) for row in rows]
             )
-    return found
+    return rows
 
 
 def unchecked(store: Store, limit: int) -> list[Row]:
-    """Contents to ask for."""
+    """Return contents that HMA has not confirmed to have yet."""
     return _rows(store, "checked = 0 AND content IS NOT NULL ORDER BY seq LIMIT ?", (limit,))
 
 
 def doubtful(store: Store, kinds: Iterable[Kind], *, limit: int) -> list[Row]:
-    """Rows of some kinds of which HMA may hold one more content."""
+    """Return rows of these kinds for which HMA may hold an extra content."""
     # One that has none and is wanted is handed over first: what is found might be all there is.
     condition = (
         "doubt_at IS NOT NULL AND (wanted = 0 OR content IS NOT NULL)"
@@ -94,47 +94,47 @@ def doubtful(store: Store, kinds: Iterable[Kind], *, limit: int) -> list[Row]:
 
 
 def unknown(store: Store, contents: Iterable[int]) -> set[int]:
-    """Those of some ids that no row has."""
-    asked = set(contents)
-    known = store.read(
+    """Return those content ids that no row has."""
+    candidates = set(contents)
+    rows = store.read(
         "SELECT content FROM banked WHERE content IN (SELECT value FROM json_each(?))",
-        (json.dumps(sorted(asked)),),
+        (json.dumps(sorted(candidates)),),
     )
-    return asked - {content for (content,) in known}
+    return candidates - {content for (content,) in rows}
 
 
-def is_of(row: Row, found: Content | None, *, agent: str) -> bool:
-    """Whether a content is an agent's, and of a row."""
+def is_of(row: Row, content: Content | None, *, agent: str) -> bool:
+    """Whether a content belongs to an agent and to a row."""
     return (
-        found is not None
-        and found.bank.name == row.bank
-        and found.note == note_of(row.signal, agent)
+        content is not None
+        and content.bank.name == row.bank
+        and content.note == note_of(row.signal, agent)
     )
 
 
 def is_held(store: Store, content: int) -> bool:
-    """Whether HMA is said to hold a content that is wanted."""
+    """Whether a content should be at HMA and, by our records, is."""
     sql = "SELECT 1 FROM banked WHERE content = ? AND wanted = 1"
     return bool(store.read(sql, (content,)))
 
 
 def last(store: Store, kind: Kind, *, limit: int) -> list[tuple[Row, float]]:
-    """The contents that were handed over last, and when; without those that are gone since."""
-    found = store.read(
+    """Return the contents handed over last and when, except those that are gone since."""
+    rows = store.read(
         f"SELECT {_COLUMNS}, handed_at FROM banked WHERE kind = ? AND content IS NOT NULL"  # noqa: S608 - our own names
         " AND wanted = 1 AND handed_at IS NOT NULL ORDER BY handed_at DESC LIMIT ?",
         (kind, limit),
     )
-    return [(Row(*one[:-1]), float(one[-1])) for one in found]
+    return [(Row(*row[:-1]), float(row[-1])) for row in rows]
 
 
 def newest(store: Store, kind: Kind) -> tuple[Row, float] | None:
-    """The content that was handed over last, and when."""
+    """Return the content handed over last, and when."""
     return next(iter(last(store, kind, limit=1)), None)
 
 
 def settle_gone(store: Store, row: Row) -> None:
-    """Write down that nobody is to wait for a content, as HMA has it no more."""
+    """Record that HMA has lost a content, so that nothing waits for its match."""
     with store.write() as tx:
         tx.execute(
             "UPDATE banked SET handed_at = NULL WHERE seq = ? AND content = ?",
@@ -143,7 +143,7 @@ def settle_gone(store: Store, row: Row) -> None:
 
 
 def later(store: Store, kind: Kind, *, than: float) -> tuple[int, float | None]:
-    """How many contents were handed over after a time, and when the first of them."""
+    """Count the contents handed over after a time; also return the first of those times."""
     ((number, first),) = store.read(
         "SELECT count(*), min(handed_at) FROM banked WHERE kind = ? AND content IS NOT NULL"
         " AND handed_at > ?",
@@ -152,61 +152,61 @@ def later(store: Store, kind: Kind, *, than: float) -> tuple[int, float | None]:
     return int(number), first
 
 
-def settle_handed(store: Store, each: Sequence[Done], *, now: float) -> str:
-    """Write down what came of contents handed over.
+def settle_handed(store: Store, attempts: Sequence[Done], *, now: float) -> str:
+    """Record the results of handing contents over.
 
-    returns: what is odd: an id that another row has, which is not believed; "" for nothing.
+    returns: a problem: an id that another row has, which is not believed; "" for none.
     """
-    odd = ""
+    problem = ""
     with store.write() as tx:
-        for one in each:
-            content = one.content
-            if content is not None and (other := _holder(tx, content, one.row.seq)):
-                odd = f"gave content {content} twice: of {other} and of {one.row.signal}"
+        for attempt in attempts:
+            content = attempt.content
+            if content is not None and (other := _holder(tx, content, attempt.row.seq)):
+                problem = f"gave content {content} twice: of {other} and of {attempt.row.signal}"
                 tx.execute("UPDATE banked SET checked = 0 WHERE content = ?", (content,))
                 content = None
-            is_in_doubt = one.doubt or content != one.content
+            is_in_doubt = attempt.doubt or content != attempt.content
             tx.execute(
                 "UPDATE banked SET content = ?, asked_at = NULL, refused = ?, checked = 1,"
                 " handed_at = ?, doubt_at = coalesce(?, doubt_at), tries = ? * (tries + 1)"
                 " WHERE seq = ?",
                 (
                     content,
-                    one.refused[:500],
+                    attempt.refused[:500],
                     now if content is not None else None,
                     now if is_in_doubt else None,
                     content is None,
-                    one.row.seq,
+                    attempt.row.seq,
                 ),
             )
-    return odd
+    return problem
 
 
 def _holder(tx: Transaction, content: int, seq: int) -> str:
-    found = tx.execute(
+    row = tx.execute(
         "SELECT signal FROM banked WHERE content = ? AND seq != ?", (content, seq)
     ).fetchone()
-    return str(found[0]) if found else ""
+    return str(row[0]) if row else ""
 
 
-def settle_left(store: Store, each: Sequence[Done]) -> None:
-    """Write down what came of contents that were to be deleted."""
+def settle_left(store: Store, attempts: Sequence[Done]) -> None:
+    """Record the results of deleting contents."""
     with store.write() as tx:
-        for one in each:
-            if one.trouble:
-                tx.execute("UPDATE banked SET tries = tries + 1 WHERE seq = ?", (one.row.seq,))
+        for attempt in attempts:
+            if attempt.trouble:
+                tx.execute("UPDATE banked SET tries = tries + 1 WHERE seq = ?", (attempt.row.seq,))
                 continue
             tx.execute(
                 "UPDATE banked SET content = NULL, handed_at = NULL, checked = 1, tries = 0"
                 " WHERE seq = ? AND content = ?",
-                (one.row.seq, one.row.content),
+                (attempt.row.seq, attempt.row.content),
             )
 
 
-def settle_checked(store: Store, there: Sequence[Row], lost: Sequence[Row]) -> None:
-    """Write down which contents HMA has, and which it has no more."""
+def settle_checked(store: Store, present: Sequence[Row], lost: Sequence[Row]) -> None:
+    """Record which contents HMA has, and which it has lost."""
     with store.write() as tx:
-        for row in there:
+        for row in present:
             tx.execute("UPDATE banked SET checked = 1 WHERE seq = ?", (row.seq,))
         for row in lost:
             tx.execute(
@@ -217,7 +217,7 @@ def settle_checked(store: Store, there: Sequence[Row], lost: Sequence[Row]) -> N
 
 
 def replace(store: Store, row: Row, content: int, *, now: float) -> None:
-    """Write down that a content was handed over anew."""
+    """Record that a content was handed over again, under a new id."""
     with store.write() as tx:
         tx.execute(
             "UPDATE banked SET content = ?, handed_at = ? WHERE seq = ?", (content, now, row.seq)
@@ -225,7 +225,7 @@ def replace(store: Store, row: Row, content: int, *, now: float) -> None:
 
 
 def settle_doubt(store: Store, row: Row) -> None:
-    """Write down that HMA holds no content of a row whose id is not known."""
+    """Record that HMA holds no extra content of a row."""
     with store.write() as tx:
         tx.execute(
             "UPDATE banked SET doubt_at = NULL WHERE seq = ? AND doubt_at = ?",
@@ -234,7 +234,7 @@ def settle_doubt(store: Store, row: Row) -> None:
 
 
 def sizes(store: Store) -> Sizes:
-    """How many there are."""
+    """Count the rows by state."""
     ((handed, waiting, going, refused, doubts, unseen),) = store.read(
         "SELECT (SELECT count(*) FROM banked WHERE content IS NOT NULL),"
         " (SELECT count(*) FROM banked WHERE wanted = 1 AND content IS NULL AND refused = ''),"
@@ -247,23 +247,23 @@ def sizes(store: Store) -> Sizes:
 
 
 def holders(store: Store, contents: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """The signals whose contents we put into banks, by bank and content id."""
-    asked = {(bank, content) for bank, content in contents}
-    numbers = json.dumps([content for _, content in asked])
-    found = store.read(
+    """Return the signals behind contents that we put into banks, by bank and content id."""
+    keys = {(bank, content) for bank, content in contents}
+    numbers = json.dumps([content for _, content in keys])
+    rows = store.read(
         "SELECT bank, content, signal FROM banked"
         " WHERE content IN (SELECT value FROM json_each(?)) AND wanted = 1",
         (numbers,),
     )
-    return {(bank, content): signal for bank, content, signal in found if (bank, content) in asked}
+    return {(bank, content): signal for bank, content, signal in rows if (bank, content) in keys}
 
 
 def _rows(store: Store, condition: str, values: tuple[object, ...]) -> list[Row]:
-    found = store.read(f"SELECT {_COLUMNS} FROM banked WHERE {condition}", values)  # noqa: S608 - our own names
-    return [Row(*one) for one in found]
+    rows = store.read(f"SELECT {_COLUMNS} FROM banked WHERE {condition}", values)  # noqa: S608 - our own names
+    return [Row(*row) for row in rows]
 
 
 def canary_of(store: Store, kind: Kind, bank: str) -> Row | None:
-    """The first canary of a kind; None before there is one."""
-    found = _rows(store, "signal = ? AND bank = ?", (f"{CANARY}-{kind}-0", bank))
-    return found[0] if found else None
+    """Return the first canary of a kind, or None before there is one."""
+    rows = _rows(store, "signal = ? AND bank = ?", (f"{CANARY}-{kind}-0", bank))
+    return rows[0] if rows else None

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which bank of a provider's HMA a signal belongs into: pure.
+"""Decide which bank of a provider's HMA a signal belongs in.
 
-1 HMA matches within one distance and asks no policy, so a signal goes where the mildest answer of
-  the policy to all that HMA would match puts it: who acts on a bank never goes beyond the policy.
-2 A signal that is to match less far than HMA does is a question for a person, whatever a rule says.
-3 Exercises never, and nothing that only logs.
+1 HMA matches within one fixed distance and ignores the policy. So the mildest action of the
+  policy over all distances that HMA matches decides: whoever acts on a bank stays within it.
+2 A signal that is to match less far than HMA does is held for a person, whatever the rules say.
+3 Exercises and signals that are only logged go into no bank.
 """
 
 from stemtide.agent.config import Config, Rule
@@ -14,35 +14,37 @@ from stemtide.protocol.feed import FeedSignal
 from stemtide.protocol.words import Action
 
 NOTE = "stemtide"
-"""How the note of each of our contents begins."""
+"""Prefix of the note of each of our contents."""
 
 
 def note_of(signal: str, agent: str) -> str:
-    """By what a content is known as ours: two agents that share an HMA must not undo each other."""
+    """Return the note that marks a content as this agent's: agents may share an HMA."""
     return f"{NOTE}:{agent}:{signal}"
 
 
 def bank_of(signal: FeedSignal, config: Config) -> str:
-    """The name of the bank that a signal belongs into; "" for none."""
-    given = config.companion
-    if given is None or signal.exercise or signal.kind not in given.kinds:
+    """Return the name of the bank that a signal belongs in; "" for none."""
+    settings = config.companion
+    if settings is None or signal.exercise or signal.kind not in settings.kinds:
         return ""
     action = _action_of(signal, config)
-    if action is Action.BLOCK and Action.BLOCK not in given.actions:
+    if action is Action.BLOCK and Action.BLOCK not in settings.actions:
         action = Action.HOLD  # a person may look at what could be stopped at once
-    return given.bank(action) if action in given.actions else ""
+    return settings.bank(action) if action in settings.actions else ""
 
 
 def _action_of(signal: FeedSignal, config: Config) -> Action:
-    """The mildest action over all distances at which HMA matches."""
+    """Return the mildest action over all distances at which HMA matches."""
     hits = [Hit(signal, signal.kind, bits, "") for bits in _distances(signal.kind, config.rules)]
-    action = min((judge(hit, config.rules).action for hit in hits), key=lambda one: one.rank)
+    action = min(
+        (judge(hit, config.rules).action for hit in hits), key=lambda candidate: candidate.rank
+    )
     is_narrow = signal.within_bits is not None and signal.within_bits < MATCH_WITHIN_BITS
     return Action.HOLD if is_narrow and action is Action.BLOCK else action
 
 
 def _distances(kind: Kind, rules: tuple[Rule, ...]) -> set[int]:
-    """The distances between which no rule changes its mind."""
+    """Return one distance for each range in which all rules decide the same."""
     if kind is not Kind.PDQ:
         return {0}
     ends = {rule.max_distance_bits for rule in rules if rule.max_distance_bits is not None}

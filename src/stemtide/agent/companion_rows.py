@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to lie in a provider's HMA, what lies there, and what may: rows of the agent's file.
+"""Rows of the agent's file about the contents of a provider's HMA: wanted, present, doubtful.
 
-A row stands for one signal in one bank. Only wanted changes with the signals, in the transaction
-that changes them; the rest is what came of it at HMA.
+A row is one signal in one bank. The signals change only `wanted`, in their own transaction;
+the other columns record results from HMA.
 
-wanted:   1 while the signal belongs there; content: HMA's id of it; NULL while none is known.
-asked_at: a content was sent, and how that ended is not written down yet.
-doubt_at: since then HMA may hold one more content of this row, whose id nobody told us.
-checked:  0 until HMA is asked whether it still holds what it is said to hold.
+wanted:   1 while the signal belongs there; content: HMA's id of it; NULL while unknown.
+asked_at: a content was sent, and the result is not recorded yet.
+doubt_at: since then HMA may hold an extra content of this row, whose id we never received.
+checked:  0 until HMA has confirmed that it still holds the content.
 """
 
 import json
@@ -24,7 +24,7 @@ from stemtide.protocol import canary
 from stemtide.protocol.feed import FeedSignal
 
 CANARY = "canary"
-"""How the ids of what is no signal begin."""
+"""Prefix of the ids of canaries, which are no signals."""
 
 STEP = 1000
 """Rows changed in one transaction, so that an upload waits for some milliseconds at most."""
@@ -37,7 +37,7 @@ INSERT INTO banked (signal, bank, kind, value, wanted, expires_at) VALUES (?, ?,
 _LEAVE = "UPDATE banked SET wanted = 0 WHERE signal = ? AND wanted = 1"
 
 
-# what the signals say
+# changes from signals
 
 
 def mark(
@@ -47,7 +47,7 @@ def mark(
     *,
     config: Config,
 ) -> None:
-    """Say what signals that changed mean for the banks, in the transaction that changes them."""
+    """Update the rows of changed signals, in the transaction that changes the signals."""
     if config.companion is None:
         return
     for signal, row in puts:
@@ -59,30 +59,30 @@ def mark(
 
 
 def compare_some(store: Store, *, after: int, config: Config) -> int | None:
-    """Hold some more signals against the rows; return where to go on, None at the end."""
-    given = config.companion
-    kinds = json.dumps(sorted(given.kinds)) if given else "[]"
+    """Compare a batch of signals with the rows; return where to go on, None at the end."""
+    settings = config.companion
+    kinds = json.dumps(sorted(settings.kinds)) if settings else "[]"
     sql = (
         "SELECT seq, kind, value, expires_at, body FROM signals WHERE seq > ?"
         " AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
     )
     with store.write() as tx:
-        found = tx.execute(sql, (after, kinds, _READ)).fetchall()
+        records = tx.execute(sql, (after, kinds, _READ)).fetchall()
         pairs = []
-        for _, kind, value, ends, body in found:
+        for _, kind, value, ends, body in records:
             signal = FeedSignal.model_validate_json(body)
             row = SignalRow(
                 str(signal.id), kind, value, None, ends, signal.exercise, signal.disputed, body
             )
             pairs.append((signal, row))
         mark(tx, pairs, (), config=config)
-    return int(found[-1][0]) if found else None
+    return int(records[-1][0]) if records else None
 
 
 def leave_strays(store: Store, *, after: int, config: Config) -> int | None:
-    """Let some more rows go that no signal, bank or kind of today has; return as compare_some."""
-    given = config.companion
-    if given is None:
+    """Unmark a batch of rows whose signal, bank or kind is gone; return as compare_some."""
+    settings = config.companion
+    if settings is None:
         return None
     ((last,),) = store.read(
         "SELECT max(seq) FROM (SELECT seq FROM banked WHERE seq > ? ORDER BY seq LIMIT ?)",
@@ -90,7 +90,7 @@ def leave_strays(store: Store, *, after: int, config: Config) -> int | None:
     )
     if last is None:
         return None
-    names, kinds = json.dumps(given.banks), json.dumps(sorted(given.kinds))
+    names, kinds = json.dumps(settings.banks), json.dumps(sorted(settings.kinds))
     with store.write() as tx:
         tx.execute(
             "UPDATE banked SET wanted = 0 WHERE seq > ? AND seq <= ? AND wanted = 1 AND ("
@@ -103,11 +103,11 @@ def leave_strays(store: Store, *, after: int, config: Config) -> int | None:
 
 
 def leave_expired(store: Store, *, after: int, now: float) -> int | None:
-    """Let go of some of what expired, and forget rows that nothing is left of.
+    """Unmark a batch of expired rows, and delete rows that hold nothing any more.
 
     returns: a number to call it with again; None once there are no more.
     """
-    each = (
+    steps = (
         ("UPDATE banked SET wanted = 0", "wanted = 1 AND expires_at <= ?", (now,)),
         (
             "DELETE FROM banked",
@@ -115,67 +115,67 @@ def leave_expired(store: Store, *, after: int, now: float) -> int | None:
             (),
         ),
     )
-    return after + 1 if any(_some(store, *one) for one in each) else None
+    return after + 1 if any(_some(store, *step) for step in steps) else None
 
 
-def _some(store: Store, what: str, condition: str, values: tuple[object, ...] = ()) -> bool:
-    """Do something to a step's rows of a condition; return whether there may be more."""
-    sql = f"{what} WHERE seq IN (SELECT seq FROM banked WHERE {condition} LIMIT {STEP})"  # noqa: S608 - our own words
+def _some(store: Store, statement: str, condition: str, values: tuple[object, ...] = ()) -> bool:
+    """Run a statement on one batch of rows; return whether there may be more."""
+    sql = f"{statement} WHERE seq IN (SELECT seq FROM banked WHERE {condition} LIMIT {STEP})"  # noqa: S608 - our own words
     with store.write() as tx:
         return tx.execute(sql, values).rowcount >= STEP
 
 
-# the beginning
+# at the start
 
 
-def begin(store: Store, given: Companion, *, after: int) -> int | None:
-    """Go on from what the file says: what was under way when the agent ended is in doubt.
+def begin(store: Store, settings: Companion, *, after: int) -> int | None:
+    """Resume after a start: contents that were being sent when the agent ended are in doubt.
 
     returns: as leave_expired.
     """
-    if store.read("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (given.url,)):
+    if store.read("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (settings.url,)):
         # Another HMA now: nothing is known of what that one holds. Its banks are forgotten last,
         # as by them a begun end is known.
         if not _some(store, "DELETE FROM banked", "1"):
             with store.write() as tx:
                 tx.execute("DELETE FROM banks")
         return after + 1
-    each = (
+    steps = (
         ("UPDATE banked SET refused = ''", "refused != ''"),
         ("UPDATE banked SET doubt_at = asked_at, asked_at = NULL", "asked_at IS NOT NULL"),
     )
-    return after + 1 if any(_some(store, *one) for one in each) else None
+    return after + 1 if any(_some(store, *step) for step in steps) else None
 
 
-def want_canaries(store: Store, given: Companion, *, kinds: Iterable[Kind]) -> None:
-    """Have the canaries of some kinds lie in their bank."""
+def want_canaries(store: Store, settings: Companion, *, kinds: Iterable[Kind]) -> None:
+    """Add the canaries of these kinds to their bank."""
     with store.write() as tx:
         for kind in kinds:
             for number, value in enumerate(canaries(kind)):
                 name = f"{CANARY}-{kind}-{number}"
-                tx.execute(_WANT, (name, given.canary_bank, kind, value, None))
+                tx.execute(_WANT, (name, settings.canary_bank, kind, value, None))
 
 
 def canaries(kind: Kind) -> tuple[bytes, ...]:
-    """The hashes that always lie in HMA. Of PDQ two: it loses a lone one (decision 0063)."""
+    """Return the hashes that HMA always has. Two for PDQ: it loses a lone hash (decision 0063)."""
     if kind is Kind.PDQ:
         return tuple(bytes.fromhex(value) for value in canary.HASHES)
     return (md5(canary.SOURCE.encode(), usedforsecurity=False).digest(),)
 
 
 def is_ours(store: Store, name: str) -> bool:
-    """Whether the agent made a bank, or set out to."""
+    """Whether the agent created a bank, or was about to."""
     return bool(store.read("SELECT 1 FROM banks WHERE name = ?", (name,)))
 
 
 def claim(store: Store, name: str, *, hma: str) -> None:
-    """Write down that a bank is ours, before it is made: else a kill makes it a stranger's."""
+    """Record that a bank is ours before creating it, else a crash would make it a stranger's."""
     with store.write() as tx:
         tx.execute("INSERT OR REPLACE INTO banks VALUES (?, ?)", (name, hma))
 
 
 def forget_some(store: Store, name: str, *, after: int) -> int | None:
-    """Forget what a bank that is gone held; return as compare_some."""
+    """Forget the contents of a bank that is gone; return as compare_some."""
     return _change_some(
         store,
         "UPDATE banked SET content = NULL, handed_at = NULL, doubt_at = NULL, checked = 1,"
@@ -186,7 +186,7 @@ def forget_some(store: Store, name: str, *, after: int) -> int | None:
 
 
 def doubt_some(store: Store, *, after: int) -> int | None:
-    """Have HMA asked again for everything that it is said to hold; return as compare_some."""
+    """Have every content at HMA checked again; return as compare_some."""
     sql = "UPDATE banked SET checked = (content IS NULL), refused = '' WHERE seq > ? AND seq <= ?"
     return _change_some(store, sql, after=after, values=())
 

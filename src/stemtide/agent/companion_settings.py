@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The [companion] table of agent.toml: which HMA is kept up with the signals, and how."""
+"""Parse the [companion] table of agent.toml: the provider's own HMA to fill."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -14,7 +14,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.words import Action
 
 TYPE_OF = {Kind.PDQ: "pdq", Kind.MD5: "video_md5"}
-"""What HMA calls the kinds that it can hold, as it comes."""
+"""HMA's names of the kinds that a standard HMA supports."""
 
 _CANARY = "CANARY"
 _HEADER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -22,14 +22,14 @@ _HEADER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """A provider's own HMA, and what of the signals it gets.
+    """A provider's own HMA, and which signals it gets.
 
     bank_prefix: begins the names of the banks, one for each action and one for the canary.
-    actions:     the banks that are filled; a log is no action.
-    header, secret: sent with each request, for a proxy in front; HMA itself knows no callers.
-    insecure:    plain http to another machine is meant.
+    actions:     the banks that are filled; never log.
+    header, secret: sent with each request, for a proxy in front; HMA itself has no authentication.
+    insecure:    allow plain http to another machine.
     per_second:  contents handed over in a second at most.
-    timeout_s:   how long one request may take.
+    timeout_s:   limit for one request.
     """
 
     url: str
@@ -43,17 +43,17 @@ class Companion:
     timeout_s: float = 10.0
 
     def bank(self, action: Action) -> str:
-        """The name of the bank of an action."""
+        """Return the name of an action's bank."""
         return f"{self.bank_prefix}{action.upper()}"
 
     @property
     def canary_bank(self) -> str:
-        """The name of the bank that nobody acts upon."""
+        """Return the name of the canary's bank, on which nobody acts."""
         return f"{self.bank_prefix}{_CANARY}"
 
     @property
     def banks(self) -> tuple[str, ...]:
-        """All names, the canary's first."""
+        """Return the names of all banks, the canary's first."""
         return (
             self.canary_bank,
             *(self.bank(action) for action in Action if action in self.actions),
@@ -106,27 +106,27 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "per_second": values.number(1, 1000),
     "timeout_s": values.seconds(0.1, 120),
 }
-assert set(_SETTINGS) == {one.name for one in fields(Companion)}  # noqa: S101 - no setting that no file can say
+assert set(_SETTINGS) == {setting.name for setting in fields(Companion)}  # noqa: S101 - every setting must be settable in a file
 
 
-def read(given: object, *, root: Path) -> Companion | None:
-    """The [companion] table; None when there is none. raises: ConfigError."""
-    if not isinstance(given, dict):
+def read(table: object, *, root: Path) -> Companion | None:
+    """Parse the [companion] table; None if it is empty. raises: ConfigError."""
+    if not isinstance(table, dict):
         raise ConfigError("companion", "must be a table: write [companion] above url")
-    if not given:
+    if not table:
         return None
-    read_secret(given, "secret", root=root, prefix="companion.")
-    settings = read_table(given, _SETTINGS, where="companion.")
+    read_secret(table, "secret", root=root, prefix="companion.")
+    settings = read_table(table, _SETTINGS, where="companion.")
     if "url" not in settings:
         raise ConfigError(
             "companion.url", 'is missing; say where your HMA is, as url = "http://127.0.0.1:5000"'
         )
-    made = Companion(**settings)
-    parts = urlsplit(made.url)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not made.insecure:
+    companion = Companion(**settings)
+    parts = urlsplit(companion.url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not companion.insecure:
         raise ConfigError(
             "companion.url",
             "is plain http to another machine, which shows all signals to the network between; "
             "use https, or set companion.insecure = true if that network is yours alone",
         )
-    return made
+    return companion

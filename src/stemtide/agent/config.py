@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every setting of the agent, read once at start from agent.toml and the environment.
+"""Settings of the agent, read once at start from agent.toml and the environment.
 
 The environment (STEMTIDE_AGENT_*) goes over the file; a secret may lie in a file of its own, named
 by KEY_FILE, TOKEN_FILE or WEBHOOK_SECRET_FILE. docs/run/agent.md lists all of them.
@@ -42,7 +42,7 @@ __all__ = [
 
 PREFIX = "STEMTIDE_AGENT_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be told apart, not bound
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
 
 class OnDispute(StrEnum):
@@ -55,12 +55,12 @@ class OnDispute(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the policy. Every condition that is given must hold; an empty one always does.
+    """A rule of the policy. It applies if every condition that is set holds.
 
-    max_distance_bits: PDQ only in effect; exact kinds match at 0 bits.
+    max_distance_bits: matters for PDQ only; exact kinds match at 0 bits.
     min_match_percent: how sure it must be that this is the signal's content.
-    min_matched_s:     films and sounds: so many seconds of the content must be the signal's.
-    reach:             addresses only: what of the signal covers the address.
+    min_matched_s:     video and audio only: seconds of the content that must be the signal's.
+    reach:             URLs only: whether the signal covers the address, its folder or its host.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Rule:
 
 
 class OnUnread(StrEnum):
-    """What becomes of content that could not be looked at and that no match stops."""
+    """Whether to hold or pass content that could not be read and that no match stops."""
 
     HOLD = "hold"
     PASS = "pass"  # noqa: S105  # no password
@@ -87,10 +87,10 @@ class OnUnread(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The policy for content that could not be looked at, by the word that its remark begins with.
+    """The policy for content that could not be read, by the word that its remark begins with.
 
-    undecodable: damaged, encrypted, of a kind that is not read, or its decoder failed.
-    limit:       only a part was looked at: it is too large, too long or too deep, or took too long.
+    undecodable: damaged, encrypted, of an unsupported type, or its decoder failed.
+    limit:       only part was read: it is too large, too long or too deep, or took too long.
     """
 
     undecodable: OnUnread = OnUnread.HOLD
@@ -109,10 +109,10 @@ DEFAULT_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where the provider's own systems hear of actions.
+    """The provider's endpoint that receives actions.
 
     secret:  Standard Webhooks: "whsec_" and base64 of 24 bytes or more.
-    old_secret: signs as well while the receiver still knows only this one; "" for none.
+    old_secret: signs as well while the receiver still has only this one; "" for none.
     attempts: after so many the delivery is dead until someone asks for a retry.
     backoff_s: wait before the second attempt; it doubles, up to five minutes.
     """
@@ -126,7 +126,7 @@ class Webhook:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What signs: the secret, and the one before while both hold."""
+        """Return the secrets to sign with: the current one, and the old one if it is set."""
         return (self.secret, self.old_secret) if self.old_secret else (self.secret,)
 
 
@@ -134,14 +134,14 @@ class Webhook:
 class Config:
     """The agent's settings.
 
-    hub_public_key: a snapshot must be signed by one of these; none: it need not be signed.
-    snapshot_file: signals to start from where the store has none, or earlier ones.
+    hub_public_key: snapshots must be signed by one of these; if empty, they need no signature.
+    snapshot_file: signals to start from if the store has none, or older ones.
     exercise:  receive exercise signals as well; they never lead to a real action.
-    fetch_hosts: hosts that content may be fetched from for those who send its address only.
-    hma_bank:  a bank of this name holds all that leads to a hold or a block, for HMA's callers.
-    workers:   decoding processes, for each of the http_workers, which answer requests.
+    fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
+    hma_bank:  a bank of this name has all signals that lead to a hold or a block, for HMA clients.
+    workers:   decoding processes for each of the http_workers, which answer requests.
     live_streams: live streams that may be open at a time.
-    live_idle_s:  a stream that no chunk came of for so long has ended.
+    live_idle_s:  a stream that received no chunk for so long has ended.
     keep_days: how long the agent remembers which content it acted on, so that it can undo.
     """
 
@@ -177,27 +177,28 @@ class Config:
 
     @property
     def actions_path(self) -> Path:
-        """The JSON-lines file that every action is written to."""
+        """Return the path of the JSON-lines file of actions."""
         return self.actions_file or self.data_dir / "actions.jsonl"
 
 
 def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> Config:
-    """Read the settings, or say which one is wrong and how to put it right.
+    """Read the settings, or raise an error that names the wrong setting and the remedy.
 
     path: the agent.toml; None: ./agent.toml if there is one, else the environment alone.
     env:  the process's own environment when None.
+
     raises: ConfigError.
     """
     env = os.environ if env is None else env
-    given, root = _read_file(path)
-    _add_environment(given, env)
+    raw, root = _read_file(path)
+    _add_environment(raw, env)
     for secret in ("key", "token"):
-        read_secret(given, secret, root=root, prefix="")
-    webhook = _read_webhook(given.pop("webhook", {}), root=root)
-    reasons = transparency.read(given.pop("transparency", {}), root=root)
-    companion = companion_settings.read(given.pop("companion", {}), root=root)
-    rules, unread = _read_policy(given.pop("policy", {}))
-    settings = read_table(given, _SETTINGS, where="", also=_TABLES)
+        read_secret(raw, secret, root=root, prefix="")
+    webhook = _read_webhook(raw.pop("webhook", {}), root=root)
+    reasons = transparency.read(raw.pop("transparency", {}), root=root)
+    companion = companion_settings.read(raw.pop("companion", {}), root=root)
+    rules, unread = _read_policy(raw.pop("policy", {}))
+    settings = read_table(raw, _SETTINGS, where="", also=_TABLES)
     for path_name in ("data_dir", "actions_file", "snapshot_file"):
         if path_name in settings:
             settings[path_name] = root / settings[path_name]
@@ -225,39 +226,39 @@ _NEEDED = {
 
 
 def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
-    """The file's table, and the directory that its relative paths start from."""
-    found = path or Path("agent.toml")
-    if path is None and not found.exists():
+    """Return the file's table and the directory that relative paths start from."""
+    file = path or Path("agent.toml")
+    if path is None and not file.exists():
         return {}, Path()
     try:
-        return tomllib.loads(found.read_text("utf-8")), found.parent
+        return tomllib.loads(file.read_text("utf-8")), file.parent
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(found), f"cannot be read ({error}); check the path") from error
+        raise ConfigError(str(file), f"cannot be read ({error}); check the path") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(found), f"is not TOML: {error}; correct that line") from error
+        raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
 
 
-def _add_environment(given: dict[str, Any], env: Mapping[str, str]) -> None:
-    """Lay the environment over the file."""
+def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
+    """Override settings of the file by environment variables."""
     for name, value in env.items():
         if not name.startswith(PREFIX):
             continue
         setting = name.removeprefix(PREFIX).lower()
         table, _, inner = setting.partition("_")
         if table in ("webhook", "companion"):
-            given.setdefault(table, {})[inner] = value
+            raw.setdefault(table, {})[inner] = value
         elif setting in _SETTINGS or setting in ("key_file", "token_file"):
-            given[setting] = value
-            _drop_twin(given, setting)
+            raw[setting] = value
+            _drop_twin(raw, setting)
         else:
             raise ConfigError(name, f"is no setting of the agent; {nearest(setting, _SETTINGS)}")
 
 
-def _drop_twin(given: dict[str, Any], setting: str) -> None:
-    """Let KEY in the environment go over key_file in the file, and the other way round."""
+def _drop_twin(raw: dict[str, Any], setting: str) -> None:
+    """Let KEY in the environment override key_file in the file, and the other way round."""
     twin = setting.removesuffix("_file") if setting.endswith("_file") else f"{setting}_file"
     if twin in ("key", "token", "key_file", "token_file"):
-        given.pop(twin, None)
+        raw.pop(twin, None)
 
 
 _SETTINGS: dict[str, Callable[[Any], Any]] = {
@@ -288,7 +289,7 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
 }
 
 _TABLES = ("key_file", "token_file", "webhook", "transparency", "companion", "policy")
-"""What agent.toml may hold beside its plain settings."""
+"""Tables and file names that agent.toml may have beside its plain settings."""
 
 _WEBHOOK: dict[str, Callable[[Any], Any]] = {
     "url": values.webhook_address,
@@ -314,18 +315,18 @@ _RULE: dict[str, Callable[[Any], Any]] = {
     "tlp": values.several(values.choice(Tlp)),
     "disputed": values.choice(OnDispute),
 }
-assert set(_RULE) == {one.name for one in fields(Rule)}  # noqa: S101 - a rule cannot gain a condition that no file can say
+assert set(_RULE) == {condition.name for condition in fields(Rule)}  # noqa: S101 - every condition of a rule must be settable in a file
 
 
-def _read_webhook(given: object, *, root: Path) -> Webhook | None:
-    """The [webhook] table; None when there is none."""
-    if not isinstance(given, dict):
+def _read_webhook(table: object, *, root: Path) -> Webhook | None:
+    """Parse the [webhook] table; None if there is none."""
+    if not isinstance(table, dict):
         raise ConfigError("webhook", "must be a table: write [webhook] above url and secret")
-    if not given:
+    if not table:
         return None
     for secret in ("secret", "old_secret"):
-        read_secret(given, secret, root=root, prefix="webhook.")
-    read = read_table(given, _WEBHOOK, where="webhook.")
+        read_secret(table, secret, root=root, prefix="webhook.")
+    read = read_table(table, _WEBHOOK, where="webhook.")
     for needed in ("url", "secret"):
         if needed not in read:
             raise ConfigError(f"webhook.{needed}", "is missing; a webhook needs a url and a secret")
@@ -333,21 +334,21 @@ def _read_webhook(given: object, *, root: Path) -> Webhook | None:
 
 
 _UNREAD: dict[str, Callable[[Any], Any]] = {
-    one.name: values.choice(OnUnread) for one in fields(Unread)
+    reason.name: values.choice(OnUnread) for reason in fields(Unread)
 }
 
 
-def _read_policy(given: object) -> tuple[tuple[Rule, ...], Unread]:
-    """Read the [policy] table; what it leaves out is as shipped."""
-    if not isinstance(given, dict):
+def _read_policy(table: object) -> tuple[tuple[Rule, ...], Unread]:
+    """Parse the [policy] table; defaults apply to everything it leaves out."""
+    if not isinstance(table, dict):
         raise ConfigError("policy", "must be a table: write [[policy.rules]] above each rule")
-    plain = {name: value for name, value in given.items() if name != "rules"}
+    plain = {name: value for name, value in table.items() if name != "rules"}
     unread = Unread(**read_table(plain, _UNREAD, where="policy.", also=("rules",)))
-    return _read_rules(given.get("rules")), unread
+    return _read_rules(table.get("rules")), unread
 
 
 def _read_rules(rows: object) -> tuple[Rule, ...]:
-    """Read the [[policy.rules]] tables in their order; the shipped rules when there are none."""
+    """Parse the [[policy.rules]] tables in order; the default rules if there are none."""
     if rows is None:
         return DEFAULT_RULES
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -369,7 +370,7 @@ def _read_rule(row: dict[str, Any], number: int) -> Rule:
 
 
 def _check_together(config: Config) -> None:
-    """Refuse settings that are each right and together unsafe."""
+    """Reject settings that are valid one by one but unsafe together."""
     if not is_loopback(config.host) and not config.token:
         raise ConfigError(
             "token",

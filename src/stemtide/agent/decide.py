@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do with content that matched: pure, and able to say why.
+"""Decide about content by the signals that it matched, and explain the decision. Pure.
 
-1 For each matched signal, the first rule of the policy that fits it names an action.
-2 Caps: an exercise only logs; the PAP label allows so much; a disputed signal holds at most,
+1 For each matched signal, the first rule of the policy that applies names an action.
+2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most,
   and one that the agent's own party disputes only logs.
-3 The signal with the strongest action decides; of equals a real one, then the nearest.
-4 Content that could not be looked at is held, unless a match asks for as much or the policy lets
+3 The signal with the strongest action decides; among equals a real one, then the nearest.
+4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
 """
 
@@ -29,7 +29,7 @@ NO_RULE = "no rule"
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One signal that content matched. distance_bits, part, transform, found as in a Match.
+    """A signal that content matched. distance_bits, part, transform and found are as in a Match.
 
     match_percent: 0..100, how sure it is that this is the signal's content.
     """
@@ -44,7 +44,7 @@ class Hit:
 
     @property
     def reach(self) -> Reach | None:
-        """What of the signal covers the address; None for what is no address."""
+        """How the signal matched the URL (address, folder or host); None for other kinds."""
         if self.kind is not Kind.URL:
             return None
         # As it was met, if that is known: a digest alone may be shared under another reach.
@@ -52,14 +52,14 @@ class Hit:
 
     @property
     def matched_s(self) -> float | None:
-        """Seconds of the content that the signal covers; None where the kind knows no time."""
-        spans = [one.query_span for one in self.found if one.query_span]
+        """Seconds of the content that the signal covers; None for kinds without time."""
+        spans = [stretch.query_span for stretch in self.found if stretch.query_span]
         return sum(span.end_s - span.start_s for span in spans) if spans else None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one signal alone would lead to. caps: why it is less than the rule said."""
+    """The action that one signal alone leads to. caps: why it is milder than the rule's."""
 
     hit: Hit
     action: Action
@@ -70,11 +70,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with one piece of content. action is None where nothing matched.
+    """A decision about one piece of content. action is None if nothing matched.
 
     verdicts: one for each matched signal, the deciding one first.
-    unread: the setting of the policy that holds content because it could not be looked at; "" where
-            the matched signals decide.
+    unread: the setting of the policy that holds content because it could not be read; "" if the
+            matched signals decide.
     """
 
     action: Action | None
@@ -84,27 +84,27 @@ class Decision:
 
     @property
     def signal(self) -> str | None:
-        """The id of the signal that decided."""
-        decides = self.verdicts and not self.unread
-        return str(self.verdicts[0].hit.signal.id) if decides else None
+        """Return the id of the deciding signal, or None."""
+        is_by_signal = self.verdicts and not self.unread
+        return str(self.verdicts[0].hit.signal.id) if is_by_signal else None
 
     @property
     def rule(self) -> str | None:
-        """The name of the rule that decided."""
+        """Return the name of the deciding rule, or None."""
         return self.unread or (self.verdicts[0].rule if self.verdicts else None)
 
     @property
     def exercise(self) -> bool:
         """Whether this is part of an exercise, so that nothing may happen to the content."""
-        decides = self.verdicts and not self.unread
-        return bool(decides) and self.verdicts[0].hit.signal.exercise
+        is_by_signal = self.verdicts and not self.unread
+        return bool(is_by_signal) and self.verdicts[0].hit.signal.exercise
 
 
 NOTHING = Decision(action=None, why="no signal matches")
 
 
 def stands(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
-    """Whether a signal matches now: one that expired does not, also while the hub is away.
+    """Whether a signal is active; an expired one is not, even while the hub is unreachable.
 
     exercise: whether this agent takes part in exercises.
     """
@@ -113,7 +113,7 @@ def stands(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
 
 
 def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:
-    """Decide about one piece of content."""
+    """Decide about a piece of content by the signals that it matched."""
     if not hits:
         return NOTHING
     verdicts = sorted((judge(hit, rules) for hit in hits), key=_strongest_first)
@@ -121,7 +121,7 @@ def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:
 
 
 def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -> Decision:
-    """Return the decision, raised to a hold where some of the content could not be looked at."""
+    """Return the decision, raised to a hold if some of the content could not be read."""
     remark = unread_remark(remarks, policy=policy)
     if not remark or (decision.action and decision.action.rank >= Action.HOLD.rank):
         return decision
@@ -132,25 +132,25 @@ def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -
 
 
 def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
-    """Return the first remark that the policy holds content for; "" for none."""
-    held = tuple(
+    """Return the first remark that the policy holds content for; "" if there is none."""
+    prefixes = tuple(
         f"{field.name}: "
         for field in fields(policy)
         if getattr(policy, field.name) is OnUnread.HOLD
     )
-    return next((remark for remark in remarks if remark.startswith(held)), "")
+    return next((remark for remark in remarks if remark.startswith(prefixes)), "")
 
 
 def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
-    """What one signal alone would lead to."""
-    rule = next((one for one in rules if fits(one, hit)), None)
-    asked = rule.action if rule else Action.LOG
-    action, caps = asked, []
+    """Return the action that one signal alone leads to, and why."""
+    rule = next((candidate for candidate in rules if fits(candidate, hit)), None)
+    wanted_action = rule.action if rule else Action.LOG
+    action, caps = wanted_action, []
     for most, cap in _caps(hit, rule):
         if action.rank > most.rank:
             action = most
             caps.append(cap)
-    return Verdict(hit, action, rule.name if rule else NO_RULE, asked, tuple(caps))
+    return Verdict(hit, action, rule.name if rule else NO_RULE, wanted_action, tuple(caps))
 
 
 def fits(rule: Rule, hit: Hit) -> bool:
@@ -177,7 +177,7 @@ def fits(rule: Rule, hit: Hit) -> bool:
 
 
 def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
-    """The strongest action that a signal, and how surely it was met, allow, with the reasons."""
+    """Return upper limits on the action that this match may lead to, with their reasons."""
     signal = hit.signal
     pap = PAP_ALLOWS[signal.pap]
     caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
@@ -203,7 +203,7 @@ def _strongest_first(verdict: Verdict) -> tuple[int, bool, int, str]:
 
 
 def _explain(verdicts: Sequence[Verdict]) -> str:
-    """One sentence a moderator can read out to the uploader's complaint."""
+    """Return one sentence that a moderator can quote when an uploader complains."""
     first = verdicts[0]
     hit = first.hit
     near = f", {hit.distance_bits} bits away" if hit.kind is Kind.PDQ else ""
@@ -213,11 +213,10 @@ def _explain(verdicts: Sequence[Verdict]) -> str:
         near += f", {hit.matched_s:.1f} s of it"
     if hit.reach not in (None, Reach.ADDRESS):
         near = f", which covers the whole {hit.reach}"
-    said = f"rule {first.rule!r} says {first.asked}"
+    rule_text = f"rule {first.rule!r} says {first.asked}"
     if first.rule == NO_RULE:
-        said = f"no rule of the policy fits, so {first.asked}"
+        rule_text = f"no rule of the policy fits, so {first.asked}"
     capped = f"; {'; '.join(first.caps)}" if first.caps else ""
     others = f"; {len(verdicts) - 1} more matched" if len(verdicts) > 1 else ""
-    return (
-        f"{hit.kind} signal {hit.signal.id} of {hit.signal.shared_by}{near}: {said}{capped}{others}"
-    )
+    match_text = f"{hit.kind} signal {hit.signal.id} of {hit.signal.shared_by}{near}"
+    return f"{match_text}: {rule_text}{capped}{others}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the agent's folder takes what is written to it."""
+"""Check that the agent's data directory can be written to."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Disk:
-    """Remembers what writes met, and tries one now and then."""
+    """Health of the data directory: remembers failed writes, and makes test writes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,14 +32,14 @@ class Disk:
 
     @property
     def trouble(self) -> str:
-        """What is wrong; "" for nothing. A failed write counts for ten seconds."""
+        """Why the disk cannot be written; "" if it can. A failed write counts for ten seconds."""
         if time.monotonic() - self._failed_at < _STANDS_S:
             return self._failure
         return self._seen
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Remember a write to the database that fails for want of a disk."""
+        """Remember a database write that fails because of the disk."""
         try:
             yield
         except sqlite3.Error as error:
@@ -49,7 +49,7 @@ class Disk:
             raise
 
     def look(self) -> None:
-        """Write a block that is on the disk afterwards, and see that there is room."""
+        """Write and sync a test block, and check the free space."""
         path = self._folder / ".health"
         try:
             _write(path)
@@ -63,7 +63,7 @@ class Disk:
 
 
 def _write(path: Path) -> None:
-    """Write, sync and remove a file. raises: OSError."""
+    """Write, sync and remove a test file. raises: OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         if os.write(descriptor, _BLOCK) < len(_BLOCK):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's door: who may ask, and how it is said that something is wrong.
+"""Middleware of the agent: authentication, allowed hosts and origins, error responses.
 
-An agent on loopback can be reached by every web page that its machine's browsers show. So a request
-must name the agent as its Host, and one that a page sends (it carries an Origin) must come from the
-agent's own pages. With a token set, it must be shown as well.
+Every web page in a browser on the machine can reach an agent on loopback. So a request must name
+the agent as its Host, and one sent by a page (it carries an Origin) must come from the agent's own
+pages. If a token is set, the request must carry it too.
 """
 
 import base64
@@ -32,17 +32,17 @@ _OPEN_PATHS = frozenset({"/health", "/status"})
 
 
 def middleware(config: Config) -> Middleware:
-    """The door as Starlette takes it."""
+    """Return the middleware in the form that Starlette takes."""
     return Middleware(Door, config=config)
 
 
 def knows(request: Request) -> bool:
-    """Whether the caller showed the token, or needs none."""
+    """Whether the caller sent the token, or needs none."""
     return not request.scope.get(_STRANGER, False)
 
 
 class Door:
-    """Refuses requests that are none of ours, before anything is read of them."""
+    """Middleware that rejects unauthorised requests before their bodies are read."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
@@ -53,29 +53,31 @@ class Door:
         self._names = None if is_open else frozenset(LOOPBACK_NAMES | names | {config.host.lower()})
 
     def lets_in_at_once(self, scope: Scope) -> bool:
-        """Whether a plain request is surely welcome; False means only: look at it closely."""
-        host = shown = b""
+        """Whether a request is certainly allowed; False means that it needs the full check."""
+        host = authorization = b""
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
             elif name == b"authorization":
-                shown = value
+                authorization = value
             elif name == b"origin":
                 return False
-        is_known = not self._token or hmac.compare_digest(shown, b"Bearer " + self._token)
-        return is_known and (self._names is None or _is_one_of(host, self._names))
+        is_authorized = not self._token or hmac.compare_digest(
+            authorization, b"Bearer " + self._token
+        )
+        return is_authorized and (self._names is None or _is_one_of(host, self._names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer it with a problem."""
+        """Pass a request on, or respond with a problem document."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trouble = self._trouble(scope, Headers(scope=scope))
-        app = answer(trouble) if trouble else self._app
+        refusal = self._trouble(scope, Headers(scope=scope))
+        app = answer(refusal) if refusal else self._app
         await app(scope, timed(receive), send)
 
     def _trouble(self, scope: Scope, headers: Headers) -> Problem | None:
-        """What is wrong with a request from outside; None for nothing."""
+        """Return why a request from outside is refused, or None."""
         host = headers.get("host", "")
         name = _name_of(host)
         if self._names is not None and name not in self._names:
@@ -93,11 +95,11 @@ class Door:
         return self._check_token(scope, headers)
 
     def _check_token(self, scope: Scope, headers: Headers) -> Problem | None:
-        """Whether the token is shown where one is set."""
-        shown = headers.get("authorization", "").encode()
-        if not self._token or hmac.compare_digest(shown, b"Bearer " + self._token):
+        """Return why the token is not accepted, or None."""
+        authorization = headers.get("authorization", "").encode()
+        if not self._token or hmac.compare_digest(authorization, b"Bearer " + self._token):
             return None
-        if hmac.compare_digest(_password(shown), self._token):
+        if hmac.compare_digest(_password(authorization), self._token):
             return None
         if scope["path"] in _OPEN_PATHS:
             scope[_STRANGER] = True
@@ -108,9 +110,9 @@ class Door:
         )
 
 
-def _password(shown: bytes) -> bytes:
-    """The password of Basic, for callers who can only put it into the agent's address."""
-    scheme, _, coded = shown.partition(b" ")
+def _password(authorization: bytes) -> bytes:
+    """Return the password of Basic auth, for clients that can only put it into the URL."""
+    scheme, _, coded = authorization.partition(b" ")
     if scheme.lower() != b"basic":
         return b""
     try:
@@ -121,28 +123,28 @@ def _password(shown: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _is_one_of(host: bytes, names: frozenset[str]) -> bool:
-    """Whether a Host header names one of these."""
+    """Whether a Host header contains one of these names."""
     return _name_of(host.decode("latin-1")) in names
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Return the host name in a Host header, without its port."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
 
 
-def answer(found: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem document as an answer."""
-    extra = dict(headers or {})
-    if found.status == 401:  # noqa: PLR2004 - RFC 9110 section 11.6.1 asks for the header
-        extra["WWW-Authenticate"] = "Bearer"
+def answer(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem document as a response."""
+    all_headers = dict(headers or {})
+    if document.status == 401:  # noqa: PLR2004 - RFC 9110 section 11.6.1 asks for the header
+        all_headers["WWW-Authenticate"] = "Bearer"
     return Response(
-        found.model_dump_json(exclude_none=True),
-        status_code=found.status,
+        document.model_dump_json(exclude_none=True),
+        status_code=document.status,
         media_type=MEDIA_TYPE,
-        headers=extra,
+        headers=all_headers,
     )
 
 
@@ -153,15 +155,15 @@ async def _bad_request(_request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """What Starlette itself refuses: an unknown path, or another method."""
+    """Respond to errors that Starlette raises: an unknown path, or a wrong method."""
     if not isinstance(error, HTTPException):
         raise error
     path = request.url.path[:200]
     if error.status_code == 405:  # noqa: PLR2004 - RFC 9110 section 15.5.6
         allowed = (error.headers or {}).get("Allow", "")
-        found = problem(ProblemType.MALFORMED, f"{path} takes {allowed}, not {request.method}")
-        found = found.model_copy(update={"status": 405, "title": "Another method is needed"})
-        return answer(found, error.headers)
+        document = problem(ProblemType.MALFORMED, f"{path} takes {allowed}, not {request.method}")
+        document = document.model_copy(update={"status": 405, "title": "Another method is needed"})
+        return answer(document, error.headers)
     detail = (
         f"{path} is not here; there are /match, /match/hash, /match/hashes, /live, /health, "
         "/metrics, /deliveries/retry and /companion, and of HMA /h, /m, /c and /status"
@@ -170,17 +172,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
-    """The caller hung up while sending; nobody reads this."""
+    """Return a response for a caller that disconnected while sending; nobody reads it."""
     return Response(status_code=400)
 
 
 async def _too_slow(_request: Request, error: Exception) -> Response:
-    """The body trickles; the connection ends with the answer."""
+    """Respond to a body that arrives too slowly, and close the connection."""
     return answer(problem(ProblemType.TOO_SLOW, str(error)), {"Connection": "close"})
 
 
 async def _internal(_request: Request, _error: Exception) -> Response:
-    """Our own fault: the log has it, the answer says nothing about us."""
+    """Respond to an internal error without details, which are in the log."""
     return answer(problem(ProblemType.INTERNAL, "the agent's log says what; ask again later"))
 
 

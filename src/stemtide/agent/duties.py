@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process of the agent does beside answering.
+"""Background tasks of an agent process.
 
-1 Every process hears within a few milliseconds what another one wrote, and takes it in.
-2 Whoever has the lead talks to the hub and to HMA, delivers, reports and writes the Library's
+1 Every process notices within a few milliseconds what another one wrote, and loads it.
+2 The primary process talks to the hub and to HMA, delivers, reports and writes the Library's
   files.
-3 The others try for the lead all the time: when it falls free, one of them has it.
+3 The others keep trying to become primary: when that process ends, one of them does.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _WAITING = (
 
 
 class Duties:
-    """Runs all of it, for as long as run() runs."""
+    """Runner of all background tasks, for as long as run() runs."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Duties:
         self._on_settled = on_settled
 
     async def run(self) -> None:
-        """Do everything until cancelled."""
+        """Run the background tasks until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             if self._store.is_shared:
                 tasks.create_task(_keep_running(self._watch))
@@ -75,7 +75,7 @@ class Duties:
                 await self._lead()
 
     async def _lead(self) -> None:
-        """Do what only one process does."""
+        """Run the tasks that only the primary process has."""
         self._tally.set("lead", 1)
         parts = [
             self._sync.run,
@@ -90,7 +90,7 @@ class Duties:
                 tasks.create_task(_keep_running(duty))
 
     async def _watch(self) -> None:
-        """Take in what other processes write."""
+        """Load what other processes write."""
         while True:
             await self._take_news()
             while not self._store.has_news():
@@ -111,7 +111,7 @@ class Duties:
             self._sync.reporter.wake()
 
     async def _save(self) -> None:
-        """Write the Library's files when much is outside them, or something for long."""
+        """Write the Library's files once many signals are unsaved, or some for long."""
         saved_at = time.monotonic()
         while True:
             unsaved, now = self._store.unsaved, time.monotonic()
@@ -122,26 +122,26 @@ class Duties:
             await asyncio.sleep(_SAVE_POLL_S)
 
     async def _tell(self) -> None:
-        """Let the other processes know how the line to the hub is."""
+        """Publish the state of the hub connection to the other processes."""
         while True:
             self._health.leave_notice()
             await asyncio.sleep(_LEAD_POLL_S)
 
     async def _look(self) -> None:
-        """See every few seconds that the disk takes what is written."""
+        """Check every few seconds that the disk accepts writes."""
         while True:
             await asyncio.to_thread(self._store.disk.look)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _check(self) -> None:
-        """Read the whole file once, which a start has no time for."""
+        """Check the integrity of the whole file once, which would slow a start down."""
         await asyncio.sleep(_CHECK_AFTER_S)
         await asyncio.to_thread(self._store.check)
         await asyncio.Event().wait()
 
 
 async def _keep_running(run: Callable[[], Awaitable[None]]) -> None:
-    """Run a part for ever: a full disk today must not leave the agent deaf tomorrow."""
+    """Restart a task whenever it ends, so that a full disk today does not stop it for good."""
     while True:
         try:
             await run()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts outcomes of content per signal, and reports them to the hub: never anything of a user.
+"""Count outcomes of content by signal, and report the counts to the hub; never user data.
 
 1 A count is written in the transaction of the decision that it counts, under no report.
-2 Before anything is sent, counts are sealed under a fresh report id.
-3 A sealed report is sent until the hub acknowledges it, then deleted. The hub counts a report id
-  once, so a kill of either side at any point loses nothing and doubles nothing.
+2 Before sending, open counts are assigned to a new report id.
+3 A report is sent until the hub acknowledges it, then deleted. The hub counts each report id
+  once, so a crash of either side at any point loses nothing and doubles nothing.
 """
 
 import asyncio
@@ -43,14 +43,14 @@ INSERT INTO outcomes (report, signal, outcome, bucket, language, was, was_signal
 
 @dataclass(frozen=True, slots=True)
 class OutboxSize:
-    """Counts not yet acknowledged by the hub, and those that it refused."""
+    """Numbers of outcomes that the hub has not acknowledged, and that it rejected."""
 
     waiting: int
     refused: int
 
 
 class Reporter:
-    """Sends the counts, for as long as run() runs."""
+    """Worker that sends the counts for as long as run() runs."""
 
     def __init__(self, *, config: Config, store: Store, client: Client) -> None:
         self._name = config.name
@@ -61,11 +61,11 @@ class Reporter:
         self._backoff = Backoff(first_s=0.25, cap_s=5.0)
 
     def wake(self) -> None:
-        """Say that something was counted. Call it on the event loop."""
+        """Signal that something was counted. Call it on the event loop."""
         self._wake.set()
 
     def size(self) -> OutboxSize:
-        """How much waits."""
+        """Return how many outcomes are waiting and how many were rejected."""
         ((waiting, refused),) = self._store.read(
             "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
             " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
@@ -73,16 +73,16 @@ class Reporter:
         return OutboxSize(int(waiting), int(refused))
 
     def retry_refused(self) -> int:
-        """Report anew what the hub refused; return how many rows those are.
+        """Queue the rejected counts again; return how many rows they are.
 
-        They leave under a new id: under the old one the hub may have counted their neighbours.
+        They get a new report id: under the old one the hub may have counted other rows already.
         """
         with self._store.write() as tx:
             tx.execute(_REOPEN)
             return tx.execute("DELETE FROM outcomes WHERE refused != ''").rowcount
 
     async def run(self) -> None:
-        """Report whatever is counted, until cancelled."""
+        """Report counts until cancelled."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(GATHER_S)
@@ -96,25 +96,25 @@ class Reporter:
                 await asyncio.sleep(self._backoff.next_s())
 
     async def _send_one(self) -> bool:
-        """Send the oldest report, sealing one if need be; False when there is nothing to send."""
+        """Send the oldest report, or a new one; return False if there is nothing to send."""
         report = await asyncio.to_thread(self._next_report)
         if report is None:
             return False
         try:
-            answer = await self._send(report)
+            receipt = await self._send(report)
         except DeclinedError as error:
             # Sent again it would be refused again and hold up all others, so it is set aside,
             # where /health shows it and a person can retry it.
             logger.error("report %s is set aside: %s", report.report, error)  # noqa: TRY400 - no trace needed
             await asyncio.to_thread(self._set_aside, report.report, str(error))
             return True
-        if answer.report != report.report:
-            raise AnswerError(self._client.hub, f"acknowledged another report: {answer.report}")
-        await asyncio.to_thread(self._settle, answer)
+        if receipt.report != report.report:
+            raise AnswerError(self._client.hub, f"acknowledged another report: {receipt.report}")
+        await asyncio.to_thread(self._settle, receipt)
         return True
 
     async def _send(self, report: OutcomeReportIn) -> OutcomeReportOut:
-        """Send a report; without look-ups to an older hub, which does not know them."""
+        """Send a report; again without look-ups if an older hub does not know them."""
         try:
             return await self._client.send_outcomes(report)
         except DeclinedError as error:
@@ -125,11 +125,11 @@ class Reporter:
 
     def _next_report(self) -> OutcomeReportIn | None:
         with self._store.write() as tx:
-            found = tx.execute(
+            unsent = tx.execute(
                 "SELECT report FROM outcomes WHERE report != ? AND refused = '' LIMIT 1",
                 (UNSEALED,),
             ).fetchone()
-            report = found[0] if found else _seal(tx)
+            report = unsent[0] if unsent else _seal(tx)
             rows = tx.execute(
                 "SELECT signal, outcome, language, was, was_signal, count, first_at, last_at"
                 " FROM outcomes WHERE report = ? AND refused = '' ORDER BY was != '', first_at",
@@ -143,27 +143,29 @@ class Reporter:
         if not rows:
             return None
         # What is not set is not sent, as in rows.
-        sent = {"report": UUID(report), "agent": self._name, "rows": map(_outcome_row, rows)}
+        payload = {"report": UUID(report), "agent": self._name, "rows": map(_outcome_row, rows)}
         spans = [{"begins_at": bucket, "count": number} for bucket, number in lookups]
-        return OutcomeReportIn.model_validate(sent | ({"lookups": spans} if spans else {}))
+        return OutcomeReportIn.model_validate(payload | ({"lookups": spans} if spans else {}))
 
-    def _settle(self, answer: OutcomeReportOut) -> None:
-        """Delete what the hub counted or set aside; keep what it rejected, with its reason."""
-        if answer.set_aside:
+    def _settle(self, receipt: OutcomeReportOut) -> None:
+        """Delete the counts that the hub took; keep rejected ones with the reason."""
+        if receipt.set_aside:
             logger.warning(
                 "the hub set %d uploads aside, which exceed this agent's look-ups: its agency or"
                 " the sharer of the signal decides whether they count",
-                answer.set_aside,
+                receipt.set_aside,
             )
         with self._store.write() as tx:
-            for one in answer.rejected:
-                logger.warning("the hub counts no outcome of %s: %s", one.signal, one.message)
+            for rejection in receipt.rejected:
+                logger.warning(
+                    "the hub counts no outcome of %s: %s", rejection.signal, rejection.message
+                )
                 tx.execute(
                     "UPDATE outcomes SET refused = ? WHERE report = ? AND signal = ?",
-                    (one.message or "rejected", str(answer.report), str(one.signal)),
+                    (rejection.message or "rejected", str(receipt.report), str(rejection.signal)),
                 )
             tx.execute(
-                "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(answer.report),)
+                "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(receipt.report),)
             )
 
     def _set_aside(self, report: UUID, why: str) -> None:
@@ -172,9 +174,9 @@ class Reporter:
 
 
 def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
-    """Put the open counts under a report id, so that sending them twice counts them once.
+    """Assign the open counts to a report id, so that sending them twice counts them once.
 
-    Uploads leave before what moves them, and moves in the order of their times.
+    Counts of uploads leave before their corrections, and corrections in order of time.
     """
     report = str(new_id())
     tx.execute(
@@ -189,7 +191,7 @@ def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
 
 def _outcome_row(row: tuple[str, str, str, str, str, int, str, str]) -> OutcomeRow:
     signal, outcome, language, was, was_signal, number, first_at, last_at = row
-    sent = {
+    fields = {
         "signal": UUID(signal),
         "outcome": Outcome(outcome),
         "count": number,
@@ -197,9 +199,9 @@ def _outcome_row(row: tuple[str, str, str, str, str, int, str, str]) -> OutcomeR
         "last_at": datetime.fromisoformat(last_at),
     }
     # What is not set is not sent: an older hub knows no language, and no moves.
-    more: dict[str, object] = {"language": language} if language else {}
+    optional: dict[str, object] = {"language": language} if language else {}
     if was:
-        more["was"] = Outcome(was)
+        optional["was"] = Outcome(was)
     if was_signal not in {"", signal}:
-        more["was_signal"] = UUID(was_signal)
-    return OutcomeRow.model_validate(sent | more)
+        optional["was_signal"] = UUID(was_signal)
+    return OutcomeRow.model_validate(fields | optional)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fetch content for callers who only know its address, from hosts that the settings name.
+"""Download content for callers who send only its URL, from hosts that the settings allow.
 
-Whoever may ask an agent could otherwise have it ask anything inside its network. Other hosts are
-refused, redirects are not followed, and what is too large or too slow is given up.
+Without the list, any caller could make the agent request addresses inside its network (SSRF).
+Other hosts are refused, redirects are not followed, and size and time are limited.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ _MAX_ADDRESS = 4096
 
 
 class FetchError(Exception):
-    """Content could not be fetched. The message says why and what to do."""
+    """Content could not be downloaded. The message says why and how to fix it."""
 
 
 class HostError(FetchError):
-    """No setting lets the agent ask that host."""
+    """The host is not in fetch_hosts."""
 
 
 async def fetch(address: str, *, config: Config) -> bytes:
-    """The content at an address. raises: FetchError."""
+    """Download the content at a URL. raises: FetchError."""
     try:
         parts = urlsplit(address)
         host = (parts.hostname or "").lower()
@@ -47,17 +47,17 @@ async def fetch(address: str, *, config: Config) -> bytes:
 
 
 async def _load(address: str, *, limit: int) -> bytes:
-    """All of an answer. raises: FetchError for one that is none of content, or too large."""
+    """Return the response body. raises: FetchError if it is not OK, empty or too large."""
     body = bytearray()
     async with (
         httpx.AsyncClient(follow_redirects=False, trust_env=False) as client,
-        client.stream("GET", address) as answer,
+        client.stream("GET", address) as response,
     ):
-        if answer.status_code != httpx.codes.OK:
+        if response.status_code != httpx.codes.OK:
             raise FetchError(
-                f"url: answers {answer.status_code}: name where the content itself lies"
+                f"url: answers {response.status_code}: name where the content itself lies"
             )
-        async for part in answer.aiter_bytes():
+        async for part in response.aiter_bytes():
             body += part
             if len(body) > limit:
                 raise FetchError(f"url: is larger than max_upload_bytes ({limit}): raise it")

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent as a command runs it: one process, or a parent with several that answer.
+"""Run the agent as one process, or as a parent with several processes that answer.
 
 The parent listens, accepts, and hands each connection to the process that has the fewest; it does
 nothing else, opens no file and starts no thread, so that it can fork at any time.
 
-1 The first process is started alone: it leads, and brings the store up to date.
-2 When it answers, so does the agent. When its files are written, the others start.
-3 One that dies is replaced, after a wait that grows while it keeps dying.
-4 Told to stop, the parent stops accepting, tells the others, and waits for them.
+1 The first process is started alone: it is the primary and brings the store up to date.
+2 When it answers, so does the agent. When it has written its files, the others start.
+3 A process that dies is replaced, after a wait that grows while it keeps dying.
+4 To stop, the parent stops accepting, signals the others, and waits for them.
 """
 
 import errno
@@ -45,29 +45,29 @@ def serve(
 ) -> None:
     """Run the agent until SIGTERM or Ctrl-C; requests under way are finished first.
 
-    as_json:  say the address as a line of JSON on stdout instead of a sentence on stderr.
+    as_json:  print the address as a line of JSON on stdout instead of a sentence on stderr.
     announce: called with the address instead, once the agent answers there.
     raises:   ConfigError for a setting that does not work here.
     """
     close_umask()
     _set_up_logging()
-    say = announce or (_say_json if as_json else _say_plainly)
+    announce_address = announce or (_say_json if as_json else _say_plainly)
     with _bind(config) as listener:
         address = _address(listener)
         if config.http_workers == 1:
-            run_alone(config, listener, on_start=lambda: say(address))
+            run_alone(config, listener, on_start=lambda: announce_address(address))
             return
         try:
             lock = schema.lock_directory(config.data_dir)
         except schema.StoreError as error:
             raise ConfigError("data_dir", str(error)) from error
         with lock:
-            Fleet(config, listener, lock=lock, on_start=lambda: say(address)).run()
+            Fleet(config, listener, lock=lock, on_start=lambda: announce_address(address)).run()
 
 
 @dataclass(slots=True)
 class _Child:
-    """One process that answers. channel: our end; handed: connections that it got from us."""
+    """A worker process. channel: our end; handed: connections that we passed to it."""
 
     pid: int
     channel: socket.socket
@@ -79,7 +79,7 @@ class _Child:
 
 
 class Fleet:
-    """The parent of several processes that answer."""
+    """Supervisor of several worker processes."""
 
     def __init__(
         self,
@@ -103,13 +103,15 @@ class Fleet:
         self._stop_by = float("inf")
 
     def run(self) -> None:
-        """Keep the processes running until told to stop. raises: ConfigError."""
+        """Keep the workers running until stopped. raises: ConfigError."""
         self._listener.setblocking(False)
         woken, waker = socket.socketpair()
         woken.setblocking(False)
         waker.setblocking(False)
         self._selector.register(woken, selectors.EVENT_READ, None)
-        before = {one: signal.signal(one, self._stop) for one in (signal.SIGTERM, signal.SIGINT)}
+        before = {
+            number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         wakeup = signal.set_wakeup_fd(waker.fileno())
         gc.freeze()  # what is there already is shared with the children, and need not be looked at
         try:
@@ -119,8 +121,8 @@ class Fleet:
         finally:
             self._kill()
             signal.set_wakeup_fd(wakeup)
-            for one, handler in before.items():
-                signal.signal(one, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             self._selector.close()
             woken.close()
             waker.close()
@@ -128,11 +130,11 @@ class Fleet:
             raise self._trouble
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        """Be told to stop; what is to be done happens in the loop."""
+        """Handle a stop signal by setting a flag; the loop does the rest."""
         self._is_stopping = True
 
     def _turn(self) -> None:
-        """Wait for what comes next, and see to it."""
+        """Wait for the next events and handle them."""
         if self._is_stopping and self._stop_by == float("inf"):
             self._begin_to_stop()
         self._listen(is_wanted=any(child.is_ready for child in self._children.values()))
@@ -148,7 +150,7 @@ class Fleet:
             self._kill()
 
     def _wait_s(self) -> float | None:
-        """Until something is due by itself."""
+        """Return the seconds until the next start or the forced stop; None for no limit."""
         if self._is_stopping:
             return max(0.0, self._stop_by - time.monotonic())
         return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
@@ -156,7 +158,7 @@ class Fleet:
     # connections
 
     def _listen(self, *, is_wanted: bool) -> None:
-        """Accept while somebody answers; until then, callers wait in the system's queue."""
+        """Accept connections while a worker is ready; otherwise they queue in the kernel."""
         if self._is_stopping or is_wanted == self._is_listening:
             return
         self._is_listening = is_wanted
@@ -166,7 +168,7 @@ class Fleet:
             self._selector.unregister(self._listener)
 
     def _accept(self) -> None:
-        """Accept what waits, and hand each connection to whoever has the fewest."""
+        """Accept pending connections and hand each to the worker that has the fewest."""
         while True:
             try:
                 connection, _ = self._listener.accept()
@@ -199,7 +201,7 @@ class Fleet:
     # children
 
     def _start_due(self) -> None:
-        """Start the processes whose time has come."""
+        """Start the workers that are due."""
         now = time.monotonic()
         for row in [row for row, at in self._due.items() if at <= now and not self._is_stopping]:
             del self._due[row]
@@ -218,12 +220,12 @@ class Fleet:
         self._selector.register(ours, selectors.EVENT_READ, row)
 
     def _be_child(self, row: int, channel: socket.socket) -> None:
-        """Run in the forked process, and end it."""
+        """Run a worker in the forked process, then exit."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for one in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(one, signal.SIG_DFL)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
             self._leave_to_parent()
             self._tally.begin(row)
             run_with_others(
@@ -231,7 +233,7 @@ class Fleet:
                 channel,
                 lock=self._lock,
                 tally=self._tally,
-                say=lambda word: _send(channel, {"said": word}),
+                report=lambda word: _send(channel, {"said": word}),
             )
             code = 0
         except ConfigError as error:
@@ -243,14 +245,14 @@ class Fleet:
             os._exit(code)
 
     def _leave_to_parent(self) -> None:
-        """Close what is the parent's alone: else its end would not be noticed by the others."""
+        """Close the parent's sockets in the child, so that the parent's end is noticed."""
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]  # all of them are sockets
         self._selector.close()
         self._listener.close()
 
     def _hear(self, row: int) -> None:
-        """Hear what a process says, or that it ended."""
+        """Read a worker's messages, or handle its end."""
         child = self._children[row]
         try:
             part = child.channel.recv(4096)
@@ -265,8 +267,8 @@ class Fleet:
         for line in lines:
             self._take_word(row, json.loads(line))
 
-    def _take_word(self, row: int, said: dict[str, str]) -> None:
-        word = said.get("said")
+    def _take_word(self, row: int, message: dict[str, str]) -> None:
+        word = message.get("said")
         if word == "ready":
             self._children[row].is_ready = True
             if not self._has_started and not self._is_stopping:
@@ -279,13 +281,13 @@ class Fleet:
                 if other not in self._children:
                     self._due.setdefault(other, 0.0)
         elif not self._has_started:
-            self._trouble = ConfigError(said["setting"], said["trouble"])
+            self._trouble = ConfigError(message["setting"], message["trouble"])
             self._is_stopping = True
         else:
-            logger.error("process %d: %s: %s", row + 1, said["setting"], said["trouble"])
+            logger.error("process %d: %s: %s", row + 1, message["setting"], message["trouble"])
 
     def _bury(self, row: int) -> None:
-        """Take leave of a process that ended, and have it replaced."""
+        """Clean up after a worker that ended, and schedule its replacement."""
         child = self._children.pop(row)
         self._selector.unregister(child.channel)
         child.channel.close()
@@ -300,12 +302,12 @@ class Fleet:
         self._waits[row] = min(2 * wait, _LONGEST_BACKOFF_S)
         self._due[row] = time.monotonic() + wait
         code = os.waitstatus_to_exitcode(status)
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        ending = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         logger.warning(
             "process %d of the agent (%d) %s; it starts again in %.1f s",
             row + 1,
             child.pid,
-            how,
+            ending,
             wait,
         )
 
@@ -318,7 +320,7 @@ class Fleet:
             os.kill(child.pid, signal.SIGTERM)
 
     def _kill(self) -> None:
-        """End whoever is left."""
+        """Kill the remaining workers."""
         for child in self._children.values():
             with suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)
@@ -330,7 +332,7 @@ def _send(channel: socket.socket, message: dict[str, str]) -> None:
 
 
 def _bind(config: Config) -> socket.socket:
-    """Listen where the settings say; port 0 takes a free one."""
+    """Listen at the configured address; port 0 takes a free port."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         return socket.create_server((config.host, config.port), family=family, backlog=2048)
@@ -348,7 +350,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _say_json(address: str) -> None:
-    """One line on stdout, for whoever started us."""
+    """Print the address as a line of JSON on stdout."""
     sys.stdout.write(json.dumps({"url": address}) + "\n")
     sys.stdout.flush()
 
@@ -359,7 +361,7 @@ def _say_plainly(address: str) -> None:
 
 
 def _set_up_logging() -> None:
-    """Log to stderr, unless whoever started us has set logging up."""
+    """Log to stderr, unless the caller has configured logging."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

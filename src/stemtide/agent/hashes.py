@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look-ups by hash alone: thousands a call, or one by one with nothing in the way.
+"""Look up hashes: thousands in one request, or one on a fast path.
 
-They only look: nothing is written down, delivered or counted as an outcome, whatever is found. What
-matches is what POST /match would match: a signal that expired does not, and one of an exercise only
-where the agent takes part in exercises, and marked as such.
+Look-ups are read-only: nothing is recorded, delivered or counted as an outcome. The matches are
+those of POST /match: expired signals do not match, and exercise signals match only if the agent
+takes part in exercises, and are marked.
 """
 
 import sqlite3
@@ -41,7 +41,7 @@ _BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BYTES.i
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Hashes to look up. values: SIZE_BYTES[kind] bytes each, one after the other."""
+    """A query for hashes. values: SIZE_BYTES[kind] bytes each, concatenated."""
 
     kind: Kind
     values: bytes
@@ -50,16 +50,16 @@ class Ask:
 
     @property
     def count(self) -> int:
-        """How many they are."""
+        """Return the number of hashes."""
         return len(self.values) // SIZE_BYTES[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one hash matched, nearest first.
+    """The matches of one hash, nearest first.
 
-    matches:  at most MOST; more: how many are not told.
-    decision: what to do with content that has this hash, where that was asked.
+    matches:  at most MOST; more: how many were left out.
+    decision: the decision about content with this hash, if requested.
     """
 
     query: int
@@ -69,9 +69,9 @@ class Found:
 
 
 class Looker:
-    """Looks hashes up in the signals of this process. Use it from any thread.
+    """Hash look-ups in the signals of this process. Thread-safe.
 
-    threads: where to ask for many, so that nobody else waits.
+    threads: run large look-ups there, so that no other request waits.
     """
 
     def __init__(self, *, config: Config, store: Store, tally: Tally) -> None:
@@ -81,25 +81,25 @@ class Looker:
         self.threads = ThreadPoolExecutor(2, "hashes")
 
     def close(self) -> None:
-        """Let running look-ups end, and start no others."""
+        """Let running look-ups end and start no others."""
         self.threads.shutdown(cancel_futures=True)
 
     def look(self, ask: Ask, *, on_loop: bool = False) -> list[Found]:
-        """The hashes that something matches. on_loop: called on the event loop."""
+        """Return the hashes that match signals. on_loop: called on the event loop."""
         size = SIZE_BYTES[ask.kind]
         step = _SLICE_TO_DECIDE if ask.decide else _SLICE
-        found: list[Found] = []
+        results: list[Found] = []
         for start in range(0, ask.count, step):
             values = ask.values[start * size : (start + step) * size]
-            found += self._look_at_some(ask, values, start=start, on_loop=on_loop)
+            results += self._look_at_some(ask, values, start=start, on_loop=on_loop)
         self._tally.add("hashes", ask.count)
-        self._tally.add("hashes_matched", len(found))
-        return found
+        self._tally.add("hashes_matched", len(results))
+        return results
 
     def quick(self, query: bytes) -> bytes | None:
-        """Answer GET /match/hash where there is nothing to think about; None where there is.
+        """Answer the common case of GET /match/hash; None if it needs the full path.
 
-        query: the query string as it came, "pdq=" and hex.
+        query: the raw query string, "pdq=" and hex.
         """
         name, _, text = query.partition(b"=")
         kind, digits = _BY_NAME.get(name, (None, 0))
@@ -116,14 +116,14 @@ class Looker:
             hits = self._store.library.match_values(kind, value)
             if len(hits.keys) > MOST:
                 return None
-            told = [*self._tell(hits, on_loop=True, strict=True)] if len(hits.keys) else []
+            answers = [*self._tell(hits, on_loop=True, strict=True)] if len(hits.keys) else []
         except (sqlite3.Error, BehindError):
             return None
         self._tally.add("hashes")
         matches = b"[]"
-        for _, each, _ in told:
+        for _, entries, _ in answers:
             self._tally.add("hashes_matched")
-            matches = msgspec.json.encode(each)
+            matches = msgspec.json.encode(entries)
         stale_s = view.stale_s()
         return b'{"matches":%b,"position":%d,"stale_s":%b,"ready":true}' % (
             matches,
@@ -132,7 +132,7 @@ class Looker:
         )
 
     def _look_at_some(self, ask: Ask, values: bytes, *, start: int, on_loop: bool) -> list[Found]:
-        """Look up a slice; again, if a signal changed since the Library heard of it."""
+        """Look up a slice; once more if a signal changed that the Library has not loaded."""
         for strict in (True, False):
             hits = self._store.library.match_values(ask.kind, values, within_bits=ask.within_bits)
             if not len(hits.keys):
@@ -140,8 +140,8 @@ class Looker:
             try:
                 if ask.decide:
                     return list(self._decide(hits, ask.kind, start=start, strict=strict))
-                told = self._tell(hits, on_loop=on_loop, strict=strict)
-                return [Found(start + query, each, more) for query, each, more in told]
+                answers = self._tell(hits, on_loop=on_loop, strict=strict)
+                return [Found(start + query, entries, more) for query, entries, more in answers]
             except BehindError:
                 self._store.catch_up()
         return []
@@ -149,7 +149,7 @@ class Looker:
     def _tell(
         self, hits: Hits, *, on_loop: bool, strict: bool
     ) -> Iterator[tuple[int, list[dict[str, Any]], int]]:
-        """For each hash: its number, the matches that stand, and how many more there are."""
+        """Yield for each hash its number, its active matches, and how many were left out."""
         briefs = self._store.brief(
             np.unique(hits.keys).tolist(),
             now=time.time(),
@@ -160,32 +160,32 @@ class Looker:
         is_standing = np.isin(hits.keys, np.fromiter(briefs, np.int64, len(briefs)))
         keys, distances = hits.keys[is_standing], hits.distances_bits[is_standing]
         for query, begin, end in _runs(hits.queries[is_standing]):
-            told = slice(begin, min(end, begin + MOST))
-            pairs = zip(keys[told].tolist(), distances[told].tolist(), strict=True)
-            yield query, [_match(briefs[key], bits) for key, bits in pairs], end - told.stop
+            chosen = slice(begin, min(end, begin + MOST))
+            pairs = zip(keys[chosen].tolist(), distances[chosen].tolist(), strict=True)
+            yield query, [_match(briefs[key], bits) for key, bits in pairs], end - chosen.stop
 
     def _decide(self, hits: Hits, kind: Kind, *, start: int, strict: bool) -> Iterator[Found]:
         """Decide about each hash as if it were content, by all signals that it matches."""
         now = datetime.now(UTC)
         signals = {
-            key: one
-            for key, one in self._store.find(hits.keys.tolist(), strict=strict).items()
-            if stands(one, now=now, exercise=self._config.exercise)
+            key: record
+            for key, record in self._store.find(hits.keys.tolist(), strict=strict).items()
+            if stands(record, now=now, exercise=self._config.exercise)
         }
         keys, distances = hits.keys.tolist(), hits.distances_bits.tolist()
         for query, begin, end in _runs(hits.queries):
             pairs = zip(keys[begin:end], distances[begin:end], strict=True)
-            each = [Hit(signals[key], kind, bits, "") for key, bits in pairs if key in signals]
-            decision = decide(each, self._config.rules)
+            matched = [Hit(signals[key], kind, bits, "") for key, bits in pairs if key in signals]
+            decision = decide(matched, self._config.rules)
             if decision.action is not None:
                 yield _decided(start + query, decision)
 
 
 def _runs(queries: np.ndarray[Any, np.dtype[np.uint32]]) -> Iterator[tuple[int, int, int]]:
-    """Each query with where its hits begin and end."""
-    each, begins = np.unique(queries, return_index=True)
+    """Return each query with the start and end of its hits."""
+    distinct, begins = np.unique(queries, return_index=True)
     ends = [*begins.tolist(), len(queries)][1:]
-    return zip(each.tolist(), begins.tolist(), ends, strict=True)
+    return zip(distinct.tolist(), begins.tolist(), ends, strict=True)
 
 
 def _match(brief: Brief, distance_bits: int) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _match(brief: Brief, distance_bits: int) -> dict[str, Any]:
 
 
 def _decided(query: int, decision: Decision) -> Found:
-    """A decision as it is told: the deciding match first."""
+    """Return a decision in the form of a response, the deciding match first."""
     matches = [
         {
             "signal": str(verdict.hit.signal.id),
@@ -210,25 +210,25 @@ def _decided(query: int, decision: Decision) -> Found:
         }
         for verdict in decision.verdicts[:MOST]
     ]
-    told = {
+    fields = {
         "action": decision.action,
         "exercise": decision.exercise,
         "signal": decision.signal,
         "rule": decision.rule,
         "why": decision.why,
     }
-    return Found(query, matches, max(0, len(decision.verdicts) - MOST), told)
+    return Found(query, matches, max(0, len(decision.verdicts) - MOST), fields)
 
 
-def as_records(found: list[Found]) -> bytes:
-    """The binary answer: a RECORD for each match, by query, nearest first."""
+def as_records(results: list[Found]) -> bytes:
+    """Return the binary response: a RECORD for each match, by query, nearest first."""
     return b"".join(
         RECORD.pack(
-            one.query,
+            result.query,
             match["distance_bits"],
             IS_EXERCISE * match["exercise"] | IS_DISPUTED * match["disputed"],
             bytes.fromhex(match["signal"].replace("-", "")),
         )
-        for one in found
-        for match in one.matches
+        for result in results
+        for match in result.matches
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GET /health: how the whole agent stands, whichever of its processes is asked."""
+"""Report the health of the whole agent at GET /health, from any of its processes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -20,7 +20,7 @@ _TEXT = 2000
 
 
 class Health:
-    """Puts together what the file, the shared numbers and the process that leads say."""
+    """Collector of health figures from the file, shared memory and the primary process."""
 
     def __init__(
         self,
@@ -46,20 +46,20 @@ class Health:
         self._open_streams = open_streams
 
     def leave_notice(self) -> None:
-        """Tell the other processes what only the one that leads knows."""
+        """Publish the primary process's state to the other processes."""
         if self._tally.notice() != (notice := self._notice()):
             self._tally.leave_notice(notice)
 
     def hub_trouble(self) -> str:
-        """What is wrong with the line to the hub; "" for nothing."""
+        """Return why the hub cannot be reached; "" if it can."""
         return str(self._known().get("standing", {}).get("trouble", ""))
 
     def _known(self) -> dict[str, Any]:
-        """What the process that leads knows."""
+        """Return the state of the primary process."""
         return self._notice() if self._store.is_lead else self._tally.notice()
 
     def told(self) -> dict[str, Any]:
-        """Everything that /health says."""
+        """Return the body of /health."""
         notice = self._known()
         standing = Standing(**notice["standing"]) if notice else Standing()
         view, owed = self._store.view, self._statements.counts()
@@ -102,11 +102,11 @@ class Health:
         }
 
     def _led_by(self) -> int | None:
-        """The number of the process that leads; None while none does."""
+        """Return the number of the primary process; None while there is none."""
         if self._store.is_lead:
             return self._tally.row + 1
-        leads = self._tally.each("lead")
-        return next((row + 1 for row in self._tally.running() if leads[row]), None)
+        flags = self._tally.each("lead")
+        return next((row + 1 for row in self._tally.running() if flags[row]), None)
 
     def _notice(self) -> dict[str, Any]:
         self._sync.look()
@@ -122,7 +122,7 @@ class Health:
 
 
 def _troubles(standing: Standing, notice: Mapping[str, Any]) -> dict[str, str]:
-    """What the process that leads knows to be wrong."""
+    """Return the problems that the primary process knows of, by name."""
     return {
         "hub": standing.trouble or standing.silence,
         "stalled": standing.stall,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The routes of HMA (Hasher-Matcher-Actioner), so that what was written for it asks an agent.
+"""HMA-compatible look-up routes (Hasher-Matcher-Actioner), for clients written for HMA.
 
-Banks are what the policy says: a signal that leads to a block is in the bank of blocks. HMA's
-callers act on whatever bank they chose, so nobody blocks what only a person should look at. Content
-ids are the signals' numbers in this agent. All of it only looks, as /match/hash does.
+Banks follow the policy: a signal that leads to a block is in the bank of blocks. HMA's clients
+act on the banks that they chose, so nobody blocks content that only a person should judge. Content
+ids are the signals' numbers in this agent. The routes are read-only, as /match/hash is.
 
 source: the routes and shapes of OpenMediaMatch (HMA 1.1), as its callers use them.
 """
@@ -56,7 +56,7 @@ _Banks = dict[str, list[dict[str, Any]]]
 
 
 class Hma:
-    """Answers what is asked of an HMA."""
+    """HMA-compatible endpoints for hashing and look-ups."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Hma:
         self._check_ready = check_ready
 
     def routes(self) -> list[Route]:
-        """What is answered."""
-        each: list[tuple[str, Handle, str]] = [
+        """Return the routes, those of banks included."""
+        endpoints: list[tuple[str, Handle, str]] = [
             ("/h/hash", self.hash_address, "GET"),
             ("/h/hash", self.hash_file, "POST"),
             ("/m/lookup", self.look_up, "GET"),
@@ -84,64 +84,66 @@ class Hma:
             ("/m/compare", self.compare, "POST"),
             ("/ui/bank/{bank}/content/find", self.find_content, "POST"),
         ]
-        made = [Route(path, as_hma(handle), methods=[method]) for path, handle, method in each]
-        return [*made, Route("/status", self.status, methods=["GET"]), *self._banks.routes()]
+        own_routes = [
+            Route(path, as_hma(handle), methods=[method]) for path, handle, method in endpoints
+        ]
+        return [*own_routes, Route("/status", self.status, methods=["GET"]), *self._banks.routes()]
 
     async def status(self, _request: Request) -> Response:
-        """GET /status: whether there is something to match against."""
+        """GET /status: whether there are signals to match against."""
         if self._store.origin is None:
             return PlainTextResponse("INDEX-NOT-LOADED", status_code=503)
         return PlainTextResponse("I-AM-ALIVE")
 
     async def hash_address(self, request: Request) -> Response:
-        """GET /h/hash?url=: hashes of content that lies at an address."""
+        """GET /h/hash?url=: hash the content at a URL."""
         return JSONResponse(await self._hashed(request, await self._fetched(request)))
 
     async def hash_file(self, request: Request) -> Response:
-        """POST /h/hash: hashes of one file of a form, whose field says what it is."""
+        """POST /h/hash: hash the file of a form; its field names the content type."""
         return JSONResponse(await self._hashed(request, await self._file(request)))
 
     async def look_up_file(self, request: Request) -> Response:
-        """POST /m/lookup: banks that one file is in, by signal type."""
+        """POST /m/lookup: list the banks that match a file, by signal type."""
         return JSONResponse(await self._of_content(request, await self._file(request)))
 
     async def look_up(self, request: Request) -> Response:
-        """GET /m/lookup: banks that a signal, or content at an address, is in."""
-        asked = request.query_params
-        if "url" in asked:
-            found = await self._of_content(request, await self._fetched(request))
-            name = asked.get("signal_type")
-            return JSONResponse(found if name is None else found.get(name, {}))
-        matches = await self._of_signal(asked.get("signal_type"), asked.get("signal"))
+        """GET /m/lookup: list the banks that match a signal, or the content at a URL."""
+        parameters = request.query_params
+        if "url" in parameters:
+            by_type = await self._of_content(request, await self._fetched(request))
+            name = parameters.get("signal_type")
+            return JSONResponse(by_type if name is None else by_type.get(name, {}))
+        matches = await self._of_signal(parameters.get("signal_type"), parameters.get("signal"))
         return JSONResponse(await self._in_banks(matches, only=_banks_asked(request)))
 
     async def look_up_raw(self, request: Request) -> Response:
-        """GET /m/raw_lookup: content ids of all that matches, without asking the policy."""
-        asked = request.query_params
-        matches = await self._of_signal(asked.get("signal_type"), asked.get("signal"))
-        each = await self._in_banks(matches, only=_banks_asked(request), may_repeat=False)
-        told = [one for some in each.values() for one in some]
+        """GET /m/raw_lookup: list the content ids of all matches, whatever their bank."""
+        parameters = request.query_params
+        matches = await self._of_signal(parameters.get("signal_type"), parameters.get("signal"))
+        by_bank = await self._in_banks(matches, only=_banks_asked(request), may_repeat=False)
+        rows = [row for bank_matches in by_bank.values() for row in bank_matches]
         if request.query_params.get("include_distance", "false").lower() not in ("true", "1"):
-            return JSONResponse({"matches": [one["bank_content_id"] for one in told]})
-        return JSONResponse({"matches": told})
+            return JSONResponse({"matches": [row["bank_content_id"] for row in rows]})
+        return JSONResponse({"matches": rows})
 
     async def compare(self, request: Request) -> Response:
-        """POST /m/compare: whether two hashes match, and how far they are apart."""
-        sent = await read_object(request)
-        return JSONResponse({name: _compared(name, pair) for name, pair in sent.items()})
+        """POST /m/compare: whether two hashes match, and their distance."""
+        pairs = await read_object(request)
+        return JSONResponse({name: _compared(name, pair) for name, pair in pairs.items()})
 
     async def find_content(self, request: Request) -> Response:
-        """POST /ui/bank/{bank}/content/find: content ids of what matches in a bank."""
+        """POST /ui/bank/{bank}/content/find: list the content ids that match in a bank."""
         bank, body = self._banks.checked(request), await read_object(request)
         names = ("url", "content_type", "signal_type", "signal_value")
-        sent = {name: body.get(name) or "" for name in names}
-        for name, value in sent.items():
+        fields = {name: body.get(name) or "" for name in names}
+        for name, value in fields.items():
             if not isinstance(value, str):
                 raise invalid(name, "must be text")
-        signals = {sent["signal_type"]: sent["signal_value"]}
-        if sent["url"]:
+        signals = {fields["signal_type"]: fields["signal_value"]}
+        if fields["url"]:
             signals = await self._hashed(
-                request, await self._fetch(sent["url"], sent["content_type"])
+                request, await self._fetch(fields["url"], fields["content_type"])
             )
         matches = [
             {
@@ -157,17 +159,17 @@ class Hma:
         return JSONResponse({"bank_name": bank, "content_ids": ids, "matches": matches})
 
     async def _in_bank(self, bank: str, name: str, signal: str) -> list[dict[str, Any]]:
-        """What of one bank a signal matches."""
+        """Return the matches of a signal in one bank."""
         matches = await self._of_signal(name, signal)
         return (await self._in_banks(matches, only=frozenset({bank}))).get(bank, [])
 
     async def _fetched(self, request: Request) -> tuple[str, bytes]:
-        """The content type and the bytes of what lies at the address that is asked about."""
-        asked = request.query_params
-        return await self._fetch(asked.get("url", ""), asked.get("content_type", ""))
+        """Download the URL in the query; return its content type and bytes."""
+        parameters = request.query_params
+        return await self._fetch(parameters.get("url", ""), parameters.get("content_type", ""))
 
     async def _fetch(self, address: str, content_type: str) -> tuple[str, bytes]:
-        """The content type and the bytes of what lies at an address."""
+        """Download a URL; return its content type and bytes."""
         if not address:
             raise invalid("url", "is missing: name where the content lies")
         try:
@@ -179,7 +181,7 @@ class Hma:
         return _content_type(content_type), blob
 
     async def _file(self, request: Request) -> tuple[str, bytes]:
-        """The content type and the bytes of the one file of a form."""
+        """Return the content type and the bytes of the form's only file."""
         files = await read_files(request, self._config)
         if len(files) != 1 or not files[0][1]:
             raise invalid("body", "must be a form with one file that is not empty")
@@ -187,40 +189,40 @@ class Hma:
         return _content_type(name, is_field=True), blob
 
     async def _hashed(self, request: Request, content: tuple[str, bytes]) -> dict[str, str]:
-        """The hashes of content, by signal type."""
+        """Return the hashes of content by signal type."""
         kind_of_content, blob = content
         (answer,) = await self._recogniser.recognise([Item(new_ref(), blob)], look_only=True)
         content_type = kind_of_content or _type_of(answer)
         plain = _PLAIN[content_type]
-        known = {
+        kinds = {
             name: TYPES_OF[content_type][name] for name in _HASHED if name in TYPES_OF[content_type]
         }
-        wanted = _types_asked(request, known) or plain
-        made = {name: _value_of(answer, known[name]) for name in wanted}
-        if lost := [name for name, value in made.items() if not value]:
+        names = _types_asked(request, kinds) or plain
+        hashes = {name: _value_of(answer, kinds[name]) for name in names}
+        if lost := [name for name, value in hashes.items() if not value]:
             remarks = "; ".join(answer.remarks) or f"it is no {content_type}"
             raise invalid("content", f"has no {', '.join(lost)}: {remarks}"[:1000])
-        return made
+        return hashes
 
     async def _of_content(self, request: Request, content: tuple[str, bytes]) -> dict[str, _Banks]:
-        """The banks that content is in, by signal type."""
+        """Return the banks that match content, by signal type."""
         kind_of_content, blob = content
         self._check_ready()
         (answer,) = await self._recogniser.recognise([Item(new_ref(), blob)], look_only=True)
         if answer.decision.undecodable and not answer.matches:
             raise invalid("content", f"cannot be looked at: {'; '.join(answer.remarks)}"[:1000])
-        known = TYPES_OF[kind_of_content or _type_of(answer)]
-        wanted = _types_asked(request, known) or tuple(known)
+        kinds = TYPES_OF[kind_of_content or _type_of(answer)]
+        names = _types_asked(request, kinds) or tuple(kinds)
         only = _banks_asked(request)
         return {
             name: await self._in_banks(
-                [match for match in answer.matches if match.kind is known[name]], only=only
+                [match for match in answer.matches if match.kind is kinds[name]], only=only
             )
-            for name in wanted
+            for name in names
         }
 
     async def _of_signal(self, name: str | None, signal: str | None) -> list[MatchOut]:
-        """What a signal matches. name: its signal type."""
+        """Return the matches of a signal. name: its signal type."""
         self._check_ready()
         if not name or not signal:
             raise invalid("signal", "and signal_type, or url, are required")
@@ -231,65 +233,65 @@ class Hma:
     async def _in_banks(
         self, matches: Iterable[MatchOut], *, only: frozenset[str] | None, may_repeat: bool = True
     ) -> _Banks:
-        """Matches by bank. may_repeat: whether one may be in the settings' own bank as well."""
+        """Group matches by bank. may_repeat: list them in the configured bank as well."""
         matches = list(matches)
         ids = json.dumps([str(match.signal) for match in matches])
         rows = await asyncio.to_thread(self._store.read, _NUMBERS, (ids,)) if matches else []
         numbers = dict(rows)
-        found: _Banks = {}
-        for one in matches:
-            if str(one.signal) not in numbers:
+        banks: _Banks = {}
+        for match in matches:
+            if str(match.signal) not in numbers:
                 continue  # withdrawn between the two looks
-            told = {"bank_content_id": numbers[str(one.signal)], "distance": _distance(one)}
-            names = self._banks.banks_of(one.action)
+            row = {"bank_content_id": numbers[str(match.signal)], "distance": _distance(match)}
+            names = self._banks.banks_of(match.action)
             for name in names if may_repeat else names[:1]:
                 if only is None or name in only:
-                    found.setdefault(name, []).append(told)
-        return found
+                    banks.setdefault(name, []).append(row)
+        return banks
 
 
 _NUMBERS = "SELECT id, seq FROM signals WHERE id IN (SELECT value FROM json_each(?))"
 
 
 def _content_type(name: str, *, is_field: bool = False) -> str:
-    """A content type that can be hashed; "" where none is said and none must be."""
+    """Check a content type; "" if it is missing and optional."""
     if name in TYPES_OF or (not name and not is_field):
         return name
     raise invalid("content_type", f"there is no {name[:40]!r}; known are {', '.join(TYPES_OF)}")
 
 
 def _type_of(answer: Answer) -> str:
-    """What content is, where nobody said so: what has pictures in time, or sound, is a video."""
+    """Guess the content type from fingerprints: video if any has frames over time or audio."""
     kinds = {fingerprint.kind for fingerprint in answer.fingerprints}
     return "video" if kinds & {Kind.VIDEO, Kind.AUDIO, Kind.GOP} else "photo"
 
 
-def _types_asked(request: Request, known: dict[str, Kind]) -> tuple[str, ...]:
-    """The signal types that are asked for; () for the usual ones."""
-    asked = tuple(one.strip() for one in request.query_params.get("types", "").split(","))
-    wanted = tuple(dict.fromkeys(one for one in asked if one))
+def _types_asked(request: Request, kinds: dict[str, Kind]) -> tuple[str, ...]:
+    """Return the requested signal types; () for the defaults."""
+    requested = tuple(name.strip() for name in request.query_params.get("types", "").split(","))
+    wanted = tuple(dict.fromkeys(name for name in requested if name))
     for name in wanted:
-        if name not in known:
+        if name not in kinds:
             raise invalid(
-                "types", f"there is no {name[:40]!r} of this; known are {', '.join(known)}"
+                "types", f"there is no {name[:40]!r} of this; known are {', '.join(kinds)}"
             )
     return wanted
 
 
 def _banks_asked(request: Request) -> frozenset[str] | None:
-    """The banks that are asked for; None for all."""
-    asked = request.query_params.get("banks")
-    return frozenset(asked.split(",")) if asked else None
+    """Return the requested banks; None for all."""
+    names = request.query_params.get("banks")
+    return frozenset(names.split(",")) if names else None
 
 
 def _value_of(answer: Answer, kind: Kind) -> str:
-    """The hash of one kind of the whole content; "" where it has none."""
-    each = (
+    """Return the hash of one kind for the whole content; "" if there is none."""
+    values = (
         fingerprint.value
         for fingerprint in answer.fingerprints
         if fingerprint.kind is kind and not fingerprint.part
     )
-    return next(each, "")
+    return next(values, "")
 
 
 def _distance(match: MatchOut) -> str:
@@ -297,7 +299,7 @@ def _distance(match: MatchOut) -> str:
 
 
 def _read_signal(name: str, text: str) -> Fingerprints:
-    """A signal by the name of its type. raises: BadRequestError."""
+    """Parse a signal of the named type. raises: BadRequestError."""
     try:
         if _kind(name) is Kind.URL:
             return fingerprints_of_url(text)
@@ -315,8 +317,10 @@ def _kind(name: str) -> Kind:
 
 
 def _compared(name: str, pair: object) -> list[Any]:
-    """Whether two hashes of a type match, as HMA writes it."""
-    hashes = [one for one in pair if isinstance(one, str)] if isinstance(pair, list) else []
+    """Return whether two hashes of a type match, in HMA's format."""
+    hashes = (
+        [digest for digest in pair if isinstance(digest, str)] if isinstance(pair, list) else []
+    )
     if not isinstance(pair, list) or len(pair) != _PAIR or len(hashes) != _PAIR:
         raise invalid(name[:40], "must be a list of two hashes")
     left, right = (_read_signal(name, digest).each[0].value for digest in hashes)

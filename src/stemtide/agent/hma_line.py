@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only talker to a provider's own HMA. Its answers are believed as far as they can be read.
+"""HTTP client for a provider's own HMA. Responses are validated before use.
 
-No redirect is followed, no cookie kept, and an answer that is too long or too slow is given up.
+Redirects and cookies are ignored, and the size and time of a response are limited.
 
 source: the routes and shapes of OpenMediaMatch (HMA 1.1), read and asked; see decision 0075.
 """
@@ -32,9 +32,9 @@ _AWAY = frozenset({408, 425, 429})
 
 
 class HmaError(Exception):
-    """Something is wrong between agent and HMA; the message says what to do.
+    """A call to HMA failed; the message says what to do.
 
-    may_be_done: whether HMA may have done what it was asked to.
+    may_be_done: whether HMA may have carried out the request.
     """
 
     def __init__(self, hma: str, trouble: str, *, may_be_done: bool = True) -> None:
@@ -43,19 +43,19 @@ class HmaError(Exception):
 
 
 class HmaAwayError(HmaError):
-    """HMA cannot be reached now, or is not well. Trying again later is right."""
+    """HMA is unreachable or unhealthy. Retry later."""
 
 
 class HmaRefusedError(HmaError):
-    """HMA read what it was sent and takes it never."""
+    """HMA rejected the content for good."""
 
 
 class HmaAnswerError(HmaError):
-    """HMA answered something that cannot be read. Perhaps it is no HMA at all."""
+    """The response cannot be parsed. Perhaps the server is no HMA."""
 
 
 class BankGoneError(HmaError):
-    """The bank that was meant is not there."""
+    """The bank does not exist."""
 
 
 class _Said(BaseModel):
@@ -70,7 +70,7 @@ class Bank(_Said):
 
 
 class Content(_Said):
-    """A content of a bank."""
+    """A content in a bank."""
 
     id: int
     bank: Bank
@@ -102,7 +102,7 @@ class _Answer:
 
 
 class Line:
-    """The line to one HMA, open inside `async with`. Every method raises HmaError."""
+    """A connection to one HMA, open inside `async with`. Every method raises HmaError."""
 
     def __init__(self, settings: Companion) -> None:
         self.hma = settings.url
@@ -114,22 +114,22 @@ class Line:
         return self
 
     def _open(self) -> httpx.AsyncClient:
-        given = self._settings
+        settings = self._settings
         headers = {
             "User-Agent": f"stemtide-agent/{__version__}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a few compressed bytes could become very many
         }
-        if given.secret:
-            headers[given.header] = given.secret
+        if settings.secret:
+            headers[settings.header] = settings.secret
         return httpx.AsyncClient(
-            base_url=given.url,
+            base_url=settings.url,
             headers=headers,
-            timeout=given.timeout_s,
+            timeout=settings.timeout_s,
             # Servers close idle lines after 2 s; a hash sent into a closed one would be in doubt.
             limits=httpx.Limits(max_connections=16, keepalive_expiry=1.0),
             follow_redirects=False,
-            trust_env=not is_loopback(urlsplit(given.url).hostname or ""),
+            trust_env=not is_loopback(urlsplit(settings.url).hostname or ""),
         )
 
     async def __aexit__(
@@ -141,130 +141,136 @@ class Line:
         await self._http.aclose()
 
     async def standing(self) -> str:
-        """What HMA says of its own index; "" where it is well."""
-        answer = await self._ask("GET", "/status", is_known=frozenset({503}))
-        said = answer.body[:100].decode(errors="replace").strip()
-        return "" if answer.status == _OK else f"says of itself {said!r}"
+        """Return HMA's own error status; "" if it is healthy."""
+        response = await self._ask("GET", "/status", expected=frozenset({503}))
+        text = response.body[:100].decode(errors="replace").strip()
+        return "" if response.status == _OK else f"says of itself {text!r}"
 
     async def kinds(self) -> frozenset[Kind]:
-        """The kinds that HMA matches."""
-        answer = await self._ask("GET", "/c/signal_type")
-        names = {one.name for one in self._read(_TYPES, answer) if one.enabled_ratio > 0}
+        """Return the kinds that HMA matches."""
+        response = await self._ask("GET", "/c/signal_type")
+        names = {
+            signal_type.name
+            for signal_type in self._read(_TYPES, response)
+            if signal_type.enabled_ratio > 0
+        }
         return frozenset(kind for kind, name in TYPE_OF.items() if name in names)
 
     async def bank(self, name: str) -> Bank | None:
-        """A bank; None where there is none of that name."""
-        answer = await self._ask("GET", f"/c/bank/{name}", is_known=frozenset({_NOT_FOUND}))
-        if answer.status == _NOT_FOUND:
+        """Return a bank; None if it does not exist."""
+        response = await self._ask("GET", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
+        if response.status == _NOT_FOUND:
             return None
-        return self._read(TypeAdapter(Bank), answer)
+        return self._read(TypeAdapter(Bank), response)
 
     async def make_bank(self, name: str) -> None:
-        """Make a bank; one that is there already stays as it is."""
-        sent = {"name": name, "enabled": True}
-        await self._ask("POST", "/c/banks", sent=sent, is_known=frozenset({_TAKEN}))
+        """Create a bank; an existing one stays as it is."""
+        payload = {"name": name, "enabled": True}
+        await self._ask("POST", "/c/banks", payload=payload, expected=frozenset({_TAKEN}))
 
     async def delete_bank(self, name: str) -> None:
-        """Delete a bank and all in it."""
-        await self._ask("DELETE", f"/c/bank/{name}", is_known=frozenset({_NOT_FOUND}))
+        """Delete a bank and its contents."""
+        await self._ask("DELETE", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
 
     async def put(self, bank: str, kind: Kind, value: bytes, *, note: str) -> int:
-        """Put a hash into a bank; return the id of its content.
+        """Add a hash to a bank; return the id of its content.
 
         raises: BankGoneError, HmaRefusedError for a hash that HMA never takes.
         """
-        sent = {TYPE_OF[kind]: value.hex(), "note": note}
+        payload = {TYPE_OF[kind]: value.hex(), "note": note}
         path = f"/c/bank/{bank}/signal"
-        answer = await self._ask("POST", path, sent=sent, is_known=frozenset({400, 404, 422}))
-        said = answer.body[:200].decode(errors="replace").strip()
-        if answer.status == _NOT_FOUND:
-            raise BankGoneError(self.hma, f"has no bank {bank}: {said}", may_be_done=False)
-        if answer.status not in (_OK, 201):
-            trouble = f"does not take it: {answer.status} {said}"
+        response = await self._ask(
+            "POST", path, payload=payload, expected=frozenset({400, 404, 422})
+        )
+        text = response.body[:200].decode(errors="replace").strip()
+        if response.status == _NOT_FOUND:
+            raise BankGoneError(self.hma, f"has no bank {bank}: {text}", may_be_done=False)
+        if response.status not in (_OK, 201):
+            trouble = f"does not take it: {response.status} {text}"
             raise HmaRefusedError(self.hma, trouble, may_be_done=False)
-        return self._read(TypeAdapter(_Put), answer).id
+        return self._read(TypeAdapter(_Put), response).id
 
     async def content(self, bank: str, content: int) -> Content | None:
-        """A content; None where there is none of that id, or no such bank."""
+        """Return a content; None if the id or the bank does not exist."""
         path = f"/c/bank/{bank}/content/{content}"
-        answer = await self._ask("GET", path, is_known=frozenset({_NOT_FOUND}))
-        if answer.status == _NOT_FOUND:
+        response = await self._ask("GET", path, expected=frozenset({_NOT_FOUND}))
+        if response.status == _NOT_FOUND:
             return None
-        return self._read(TypeAdapter(Content), answer)
+        return self._read(TypeAdapter(Content), response)
 
     async def remove(self, bank: str, content: int) -> None:
-        """Delete a content. HMA deletes by the id alone, so ask first whose it is."""
+        """Delete a content. HMA deletes by id alone, so check first whose it is."""
         path = f"/c/bank/{bank}/content/{content}"
-        await self._ask("DELETE", path, is_known=frozenset({_NOT_FOUND}))
+        await self._ask("DELETE", path, expected=frozenset({_NOT_FOUND}))
 
     async def look_up(self, bank: str, kind: Kind, value: bytes) -> set[int]:
-        """The contents of a bank that match, as whoever asks HMA is told."""
-        asked = {"signal": value.hex(), "signal_type": TYPE_OF[kind], "banks": bank}
-        found = self._read(_LOOK_UP, await self._ask("GET", "/m/lookup", asked=asked))
-        return {one.bank_content_id for one in found.get(bank, [])}
+        """Return the contents of a bank that match, as HMA's clients see them."""
+        query = {"signal": value.hex(), "signal_type": TYPE_OF[kind], "banks": bank}
+        matches = self._read(_LOOK_UP, await self._ask("GET", "/m/lookup", query=query))
+        return {match.bank_content_id for match in matches.get(bank, [])}
 
     async def look_up_all(self, bank: str, kind: Kind, value: bytes) -> set[int]:
-        """The same with those that are switched off."""
-        asked = {"signal": value.hex(), "signal_type": TYPE_OF[kind], "banks": bank}
-        found = self._read(_MATCHES, await self._ask("GET", "/m/raw_lookup", asked=asked))
-        return set(found.get("matches", []))
+        """Return the contents of a bank that match, disabled ones included."""
+        query = {"signal": value.hex(), "signal_type": TYPE_OF[kind], "banks": bank}
+        matches = self._read(_MATCHES, await self._ask("GET", "/m/raw_lookup", query=query))
+        return set(matches.get("matches", []))
 
     async def _ask(
         self,
         method: str,
         path: str,
         *,
-        sent: dict[str, Any] | None = None,
-        asked: dict[str, str] | None = None,
-        is_known: frozenset[int] = frozenset(),
+        payload: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        expected: frozenset[int] = frozenset(),
     ) -> _Answer:
-        """Ask; return the whole answer if it is a good one, or one that the caller knows."""
-        body = None if sent is None else json.dumps(sent)
-        headers = {"Content-Type": "application/json"} if sent is not None else None
+        """Send a request; return the response if it succeeded or its status is expected."""
+        body = None if payload is None else json.dumps(payload)
+        headers = {"Content-Type": "application/json"} if payload is not None else None
         try:
             async with (
                 asyncio.timeout(self._settings.timeout_s),
                 self._http.stream(
-                    method, path, params=asked, content=body, headers=headers
-                ) as answer,
+                    method, path, params=query, content=body, headers=headers
+                ) as response,
             ):
-                told = _Answer(answer.status_code, await self._whole(answer))
+                result = _Answer(response.status_code, await self._whole(response))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             trouble = f"cannot be reached ({error!r})"
             raise HmaAwayError(self.hma, trouble, may_be_done=False) from error
         except (httpx.RequestError, TimeoutError) as error:
             raise HmaAwayError(self.hma, f"its answer broke off ({error!r})") from error
-        self._check(told, is_known)
-        return told
+        self._check(result, expected)
+        return result
 
-    async def _whole(self, answer: httpx.Response) -> bytes:
+    async def _whole(self, response: httpx.Response) -> bytes:
         body = bytearray()
-        async for part in answer.aiter_raw():
+        async for part in response.aiter_raw():
             body += part
             if len(body) > _MAX_BYTES:
                 raise HmaAnswerError(self.hma, f"sent more than {_MAX_BYTES} bytes")
         return bytes(body)
 
-    def _check(self, answer: _Answer, is_known: frozenset[int]) -> None:
-        """Refuse an answer that says that it was not done."""
-        status, said = answer.status, answer.body[:200].decode(errors="replace").strip()
-        if status in (_OK, 201) or status in is_known:
+    def _check(self, response: _Answer, expected: frozenset[int]) -> None:
+        """Raise unless the response succeeded or its status is expected."""
+        status, text = response.status, response.body[:200].decode(errors="replace").strip()
+        if status in (_OK, 201) or status in expected:
             return
         if status >= 500 or status in _AWAY:  # noqa: PLR2004 - RFC 9110 15.6
-            raise HmaAwayError(self.hma, f"is not well: {status} {said}")
+            raise HmaAwayError(self.hma, f"is not well: {status} {text}")
         if status in (401, 403, 407):
             raise HmaAnswerError(
                 self.hma,
-                f"lets us not in: {status} {said} Check companion.header and companion.secret",
+                f"lets us not in: {status} {text} Check companion.header and companion.secret",
                 may_be_done=False,
             )
         raise HmaAnswerError(
-            self.hma, f"answered {status} {said} Check companion.url: is it an HMA?"
+            self.hma, f"answered {status} {text} Check companion.url: is it an HMA?"
         )
 
-    def _read(self, kind: TypeAdapter[_Read], answer: _Answer) -> _Read:
+    def _read(self, kind: TypeAdapter[_Read], response: _Answer) -> _Read:
         try:
-            return kind.validate_json(answer.body)
+            return kind.validate_json(response.body)
         except ValidationError as error:
             first = error.errors()[0]
             raise HmaAnswerError(

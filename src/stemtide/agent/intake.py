@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What POST /match takes: files of a form, one bare file, or fingerprints as JSON."""
+"""Parse requests to POST /match: a form with files, one plain file, or JSON fingerprints."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ _MAX_LANGUAGE = 35
 
 
 class BadRequestError(Exception):
-    """A request cannot be taken; the door makes a problem document of it."""
+    """A request is invalid; the middleware turns this into a problem document."""
 
     def __init__(
         self, which: ProblemType, detail: str, *, errors: Sequence[FieldProblem] = ()
@@ -67,7 +67,7 @@ WHOLE = BeforeValidator(_whole)
 
 
 def _reader(kind: Kind) -> BeforeValidator:
-    """Reads a JSON value as the bytes of a fingerprint."""
+    """Return a validator that parses JSON text as the bytes of a fingerprint."""
 
     def read(value: object) -> bytes:
         if not isinstance(value, str):
@@ -78,12 +78,12 @@ def _reader(kind: Kind) -> BeforeValidator:
 
 
 def _hex(kind: Kind) -> WithJsonSchema:
-    """Describes the bytes of a fingerprint as they travel."""
+    """Return the JSON schema of a fingerprint in hex."""
     return WithJsonSchema({"type": "string", "pattern": f"^[0-9a-fA-F]{{{2 * SIZE_BYTES[kind]}}}$"})
 
 
 def _read_url(value: object) -> Fingerprints:
-    """Reads a JSON value as an address, or as the digest of its spelling or of a folder's."""
+    """Parse JSON text as a URL, or as the digest of a URL or of a folder."""
     if not isinstance(value, str):
         raise ValueError("must be text")  # noqa: TRY004 - pydantic collects ValueError
     if "." in value or len(value) != 2 * SIZE_BYTES[Kind.URL]:
@@ -112,7 +112,7 @@ class FingerprintIn(BaseModel):
         return self
 
     def fingerprint(self) -> Fingerprint:
-        """As the content's own."""
+        """Return it as a Fingerprint."""
         return Fingerprint(self.kind, bytes.fromhex(self.value), self.quality, self.part)
 
 
@@ -131,7 +131,7 @@ class ViewIn(BaseModel):
     part: str = Field(default="", max_length=_MAX_PART)
 
     def view(self) -> QueryView:
-        """As a view of the content."""
+        """Return it as a QueryView."""
         value = bytes.fromhex(self.value)
         return QueryView(self.transform, value, self.quality, self.part, Kind(self.kind))
 
@@ -166,11 +166,11 @@ class ItemIn(BaseModel):
         return self
 
     def item(self) -> Item:
-        """As content to recognise."""
-        given = [(kind, getattr(self, kind)) for kind in SIZE_BYTES if kind is not Kind.URL]
-        each = tuple(
+        """Return it as an Item to recognise."""
+        values = [(kind, getattr(self, kind)) for kind in SIZE_BYTES if kind is not Kind.URL]
+        exact = tuple(
             Fingerprint(kind, value, self.quality if kind is Kind.PDQ else None)
-            for kind, value in given
+            for kind, value in values
             if value
         )
         url = self.url or Fingerprints(())
@@ -179,12 +179,12 @@ class ItemIn(BaseModel):
             remarks.append(
                 f"pdq: quality {self.quality} is below {MIN_QUALITY}, so it was not compared"
             )
-        made = Fingerprints(
-            (*each, *url.each, *(fingerprint.fingerprint() for fingerprint in self.fingerprints)),
+        fingerprints = Fingerprints(
+            (*exact, *url.each, *(fingerprint.fingerprint() for fingerprint in self.fingerprints)),
             remarks=tuple(remarks),
             views=(*url.views, *(view.view() for view in self.views)),
         )
-        return Item(self.ref or new_ref(), None, made, language=self.language)
+        return Item(self.ref or new_ref(), None, fingerprints, language=self.language)
 
 
 class ItemsIn(BaseModel):
@@ -196,18 +196,18 @@ class ItemsIn(BaseModel):
 
 
 async def read_items(request: Request, config: Config) -> list[Item]:
-    """Read a request's content. raises: BadRequestError naming the field and the remedy."""
+    """Parse a request into items. raises: BadRequestError naming the field and the remedy."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         items = await _read_form(request, config)
     elif media_type == "application/json":
         body = await read_body(request, min(MAX_JSON_BYTES, config.max_upload_bytes))
-        items = [one.item() for one in await asyncio.to_thread(_read_json, body)]
+        items = [entry.item() for entry in await asyncio.to_thread(_read_json, body)]
     elif media_type.startswith("image/") or media_type == "application/octet-stream":
         blob = await read_body(request, config.max_upload_bytes)
-        asked = request.query_params
-        language = _check_language(asked.get("language"))
-        items = [Item(check_ref(asked.get("ref")), blob, language=language)]
+        parameters = request.query_params
+        language = _check_language(parameters.get("language"))
+        items = [Item(check_ref(parameters.get("ref")), blob, language=language)]
     else:
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE,
@@ -231,10 +231,10 @@ _REMEDY = "send less at once, or raise max_upload_bytes"
 async def _limited(
     request: Request, limit: int, *, remedy: str = _REMEDY
 ) -> AsyncGenerator[bytes, None]:
-    """The request's body, until it grows too large."""
-    said = request.headers.get("content-length", "0")
+    """Yield the request's body; raise once it is too large."""
+    length = request.headers.get("content-length", "0")
     size = 0
-    if said.isdigit() and int(said) > limit:
+    if length.isdigit() and int(length) > limit:
         raise _too_large(limit, remedy)
     async for chunk in request.stream():
         size += len(chunk)
@@ -244,7 +244,7 @@ async def _limited(
 
 
 async def read_body(request: Request, limit: int, *, remedy: str = _REMEDY) -> bytes:
-    """All of a request's body. raises: BadRequestError if it is larger than limit bytes."""
+    """Read the request's body. raises: BadRequestError if it exceeds limit bytes."""
     return b"".join([chunk async for chunk in _limited(request, limit, remedy=remedy)])
 
 
@@ -253,7 +253,7 @@ def _too_large(limit: int, remedy: str) -> BadRequestError:
 
 
 async def _parse_form(request: Request, config: Config) -> list[tuple[str, bytes | str]]:
-    """The parts of a form, by field; files are bytes. raises: BadRequestError."""
+    """Parse a form into (field, value) pairs; files are bytes. raises: BadRequestError."""
     parser = _Form(
         request.headers,
         _limited(request, config.max_upload_bytes),
@@ -269,29 +269,29 @@ async def _parse_form(request: Request, config: Config) -> list[tuple[str, bytes
     except UnicodeError as error:
         raise _unreadable("its fields are not UTF-8") from error
     parts = [
-        (name, await one.read() if isinstance(one, UploadFile) else one)
-        for name, one in form.multi_items()
+        (name, await value.read() if isinstance(value, UploadFile) else value)
+        for name, value in form.multi_items()
     ]
     await form.close()
     return parts
 
 
 async def read_files(request: Request, config: Config) -> list[tuple[str, bytes]]:
-    """The files of a form, by field. raises: BadRequestError naming what is wrong."""
+    """Return the files of a form, by field. raises: BadRequestError."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE, "body: send multipart/form-data with one file"
         )
     parts = await _parse_form(request, config)
-    return [(name, one) for name, one in parts if isinstance(one, bytes)]
+    return [(name, value) for name, value in parts if isinstance(value, bytes)]
 
 
 async def _read_form(request: Request, config: Config) -> list[Item]:
-    """Files of a form: every file field is a file, and the nth ref belongs to the nth file."""
+    """Read the files of a form; the nth ref belongs to the nth file."""
     parts = await _parse_form(request, config)
-    blobs = [one for _, one in parts if isinstance(one, bytes)]
-    fields = [(name, one) for name, one in parts if isinstance(one, str)]
+    blobs = [part for _, part in parts if isinstance(part, bytes)]
+    fields = [(name, part) for name, part in parts if isinstance(part, str)]
     for name, _ in fields:
         if name != "ref":
             raise invalid(name[:80], "is no field of this form; send files, and ref beside them")
@@ -307,7 +307,7 @@ async def _read_form(request: Request, config: Config) -> list[Item]:
 
 
 class _Form(MultiPartParser):
-    """A form whose last boundary must come: of a cut one, files would be lost unnoticed."""
+    """Form parser that requires the last boundary, so that a cut form loses no files unnoticed."""
 
     _is_whole = False
 
@@ -322,7 +322,7 @@ class _Form(MultiPartParser):
             raise MultiPartException("it ends before its last boundary")
 
     def on_part_end(self) -> None:
-        """Take a part. raises: UnicodeError for text that a strange charset made of it."""
+        """Store a part. raises: UnicodeError for text that its charset does not decode cleanly."""
         super().on_part_end()
         "".join(text for text in self.items[-1] if isinstance(text, str)).encode()
 
@@ -335,7 +335,7 @@ def _unreadable(why: str) -> BadRequestError:
 
 
 def check_ref(ref: str | None) -> str:
-    """Return a ref that can be one, a new one for None. raises: BadRequestError."""
+    """Return a valid ref, or a new one for None. raises: BadRequestError."""
     if ref is None:
         return new_ref()
     if not 1 <= len(ref) <= _MAX_REF:
@@ -344,20 +344,20 @@ def check_ref(ref: str | None) -> str:
 
 
 def _read_json(body: bytes) -> tuple[ItemIn, ...]:
-    """Read the JSON body, telling every field that is wrong."""
+    """Parse the JSON body. The error lists every invalid field."""
     try:
         return ItemsIn.model_validate_json(body).items
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        raise BadRequestError(ProblemType.MALFORMED, f"body: {found[0]['msg']}; send JSON")
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+    if problems[0]["type"] == "json_invalid":
+        raise BadRequestError(ProblemType.MALFORMED, f"body: {problems[0]['msg']}; send JSON")
     errors = [
         FieldProblem(
-            field=".".join(str(part) for part in one["loc"]) or "body",
-            message=one["msg"].removeprefix("Value error, "),
-            row=_row_of(one["loc"]),
+            field=".".join(str(part) for part in problem["loc"]) or "body",
+            message=problem["msg"].removeprefix("Value error, "),
+            row=_row_of(problem["loc"]),
         )
-        for one in found[:100]
+        for problem in problems[:100]
     ]
     raise BadRequestError(
         ProblemType.INVALID, f"{errors[0].field}: {errors[0].message}", errors=errors
@@ -369,7 +369,7 @@ def _row_of(place: tuple[int | str, ...]) -> int | None:
 
 
 def invalid(field: str, message: str) -> BadRequestError:
-    """One field that is not right. message: what is wrong with it and what to do."""
+    """Return an error about one field. message: the problem and the remedy."""
     return BadRequestError(
         ProblemType.INVALID,
         f"{field}: {message}",

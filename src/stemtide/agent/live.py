@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Live streams: chunks come, and the answer to each says what known content is on.
+"""Live streams: take chunks, and answer each with the known content that is on.
 
-1 A chunk is given its place: the next one, one behind a gap, one that comes late, or a repetition.
-2 It is decoded in the sandbox; pictures and sound are searched together with what came before.
-3 What the stream matched so far, by the signals as they stand now, is decided upon and recorded, as
-  for an upload: policy, hold, webhook, counts and undoing are the same. The stream is the content.
-4 What is kept of the stream is written where every process finds it; if another chunk of the same
-  stream was quicker, the chunk starts over.
+1 A chunk gets a position: the next one, one after a gap, a late one, or a repeated one.
+2 It is decoded in the sandbox; frames and audio are searched together with those before.
+3 All matches of the stream so far that are still active are decided on and recorded, as for an
+  upload, with the same policy, holds, webhook, counts and undoing. The stream is the content.
+4 The stream's state is stored where every process finds it; if another chunk of the stream was
+  faster, this one starts over.
 """
 
 import asyncio
@@ -49,12 +49,12 @@ _LAG_S = 1.0
 
 
 class BusyError(Exception):
-    """Other chunks of the same stream were quicker every time."""
+    """Other chunks of the same stream were faster every time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkIn:
-    """A chunk as it came. seq: its number; None: the next one. ref: the provider's own id."""
+    """A chunk as received. seq: its number; None: the next one. ref: the provider's own id."""
 
     stream: str
     blob: bytes
@@ -65,14 +65,14 @@ class ChunkIn:
 
 @dataclass(frozen=True, slots=True)
 class LiveOut:
-    """What is said of a stream.
+    """A response about a stream.
 
-    seq:      number of the chunk that this is about; None: of none.
-    repeated: it came before, and nothing was done again.
-    at_s, until_s: where in stream time it lies.
-    missing:  numbers that did not come, as [first, last].
-    alarms:   known content that is on in it.
-    matches:  what the stream matched so far, the strongest first; stretches in stream time.
+    seq:      number of the chunk that this is about; None for no chunk.
+    repeated: the chunk was received before, and nothing was done again.
+    at_s, until_s: its start and end in stream time.
+    missing:  numbers that were not received, as [first, last].
+    alarms:   known content in this chunk.
+    matches:  all matches of the stream so far, the strongest first; stretches in stream time.
     """
 
     stream: str
@@ -90,7 +90,7 @@ class LiveOut:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A chunk on its way: its stream as it was when it came, and where it belongs in it."""
+    """A chunk in progress: the stream's state when it arrived, and its position there."""
 
     row: Row
     state: State
@@ -101,7 +101,7 @@ class _Work:
 
 @dataclass(slots=True)
 class _Heard:
-    """A find in a chunk, and whether it was told before."""
+    """A match in a chunk, and whether it was reported before."""
 
     kind: Kind
     found: Found
@@ -109,7 +109,7 @@ class _Heard:
 
 
 class Live:
-    """Answers about streams. decoders: where chunks are decoded, as uploads are."""
+    """Live streams of this process. decoders: the thread pool that decodes uploads as well."""
 
     def __init__(
         self,
@@ -130,12 +130,12 @@ class Live:
         self.streams = LiveStore(path, most=config.live_streams, idle_s=config.live_idle_s)
 
     def close(self) -> None:
-        """Let running look-ups end; what is kept of streams stays for the next start."""
+        """Let running look-ups end; stream state stays for the next start."""
         self._lookers.shutdown(cancel_futures=True)
         self.streams.close()
 
     async def run(self) -> None:
-        """End idle streams, for as long as it runs. Only the process that leads does."""
+        """End idle streams until cancelled. Only the primary process does."""
         while True:
             gone = await asyncio.to_thread(self.streams.sweep, now=time.time())
             if gone:
@@ -143,7 +143,7 @@ class Live:
             await asyncio.sleep(SWEEP_S)
 
     async def take(self, chunk: ChunkIn) -> tuple[LiveOut, bool]:
-        """Take a chunk in.
+        """Process a chunk.
 
         returns: the answer, and whether something was queued because of it.
         raises:  FullError, OutOfStepError, BusyError.
@@ -155,22 +155,22 @@ class Live:
                 self.streams.open, chunk.stream, ref=chunk.ref, now=time.time()
             )
             state = row.state()
-            place = state.place(chunk.seq, digest)
-            if place is None:
+            position = state.place(chunk.seq, digest)
+            if position is None:
                 job = partial(self._repeat, row, state, chunk.seq)
                 return await loop.run_in_executor(self._lookers, job), False
-            look = await self._look(row.init, chunk.blob, place)
-            work = _Work(row, state, place, digest, look_only=chunk.look_only)
+            look = await self._look(row.init, chunk.blob, position)
+            work = _Work(row, state, position, digest, look_only=chunk.look_only)
             answer = await loop.run_in_executor(self._lookers, self._follow, work, look)
             if answer is not None:
                 return answer
         raise BusyError
 
-    async def _look(self, init: bytes, blob: bytes, place: Place) -> Look:
-        """Decode a chunk; a failure is a remark, never a "no match"."""
+    async def _look(self, init: bytes, blob: bytes, position: Place) -> Look:
+        """Decode a chunk; a failure becomes a remark, never a "no match"."""
         whole = init + blob if init and not blob.startswith(init[:64]) else blob
-        asked = Asked(carry=place.carry.hex())
-        job = partial(self._sandbox.look, whole, asked=asked, modality=LIVE)
+        options = Asked(carry=position.carry.hex())
+        job = partial(self._sandbox.look, whole, asked=options, modality=LIVE)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
         except (ContentError, SandboxError) as error:
@@ -178,12 +178,12 @@ class Live:
             return Look(Fingerprints((), remarks=(f"{UNDECODABLE}{error}",)))
 
     def tell(self, name: str) -> LiveOut | None:
-        """Say what a stream matched so far; None if it is not open."""
+        """Return the matches of a stream so far; None if it is not open."""
         row = self.streams.find(name, now=time.time())
         return self._about(row, row.state()) if row else None
 
     def end(self, name: str) -> LiveOut | None:
-        """Forget a stream; say what it matched, None if it was not open."""
+        """Delete a stream and return its matches; None if it was not open."""
         row = self.streams.end(name, now=time.time())
         return self._about(row, row.state()) if row else None
 
@@ -198,8 +198,8 @@ class Live:
     # a chunk
 
     def _follow(self, work: "_Work", look: Look) -> tuple[LiveOut, bool] | None:
-        """Search, decide, record and keep; None if somebody else was quicker."""
-        row, state, place = work.row, work.state, work.place
+        """Search, decide, record and store; None if another chunk was faster."""
+        row, state, position = work.row, work.state, work.place
         lasts_s = _lasts_s(look, usual_s=state.lasts_s)
         remarks = list(look.fingerprints.remarks)
         if lasts_s > LONGEST_CHUNK_S:
@@ -208,12 +208,12 @@ class Live:
                 f" {LONGEST_CHUNK_S:.0f} s of one are searched"
             )
             lasts_s = LONGEST_CHUNK_S
-        at_s = state.begin_s(place, look.chunk)
-        heard = self._search(state, place, look, at_s=at_s, ends_s=at_s + lasts_s)
+        at_s = state.begin_s(position, look.chunk)
+        heard = self._search(state, position, look, at_s=at_s, ends_s=at_s + lasts_s)
         state.lasts_s = lasts_s
-        state.took(place, work.digest, at_s=at_s, lasts_s=lasts_s)
+        state.took(position, work.digest, at_s=at_s, lasts_s=lasts_s)
         alarms = self._remember(state, heard)
-        if not place.gap:
+        if not position.gap:
             state.alarms = alarms
             state.carry = look.chunk.carry if look.chunk else b""
         decision, is_news, trouble = self._conclude(row, state, look_only=work.look_only)
@@ -224,57 +224,65 @@ class Live:
         remarks += [trouble] if trouble else []
         unread = self._config.unread
         answer = _out(row, state, decision, alarms=alarms, remarks=remarks, unread=unread)
-        return replace(answer, seq=place.seq, at_s=round(at_s, 2)), is_news
+        return replace(answer, seq=position.seq, at_s=round(at_s, 2)), is_news
 
     def _search(
-        self, state: State, place: Place, look: Look, *, at_s: float, ends_s: float
+        self, state: State, position: Place, look: Look, *, at_s: float, ends_s: float
     ) -> list[_Heard]:
-        """Look for known content in what is kept and in this chunk."""
+        """Search the stored frames and audio together with this chunk."""
         prints, library = look.fingerprints, self._store.library
         heard: list[_Heard] = []
         frames = state.frames_kept()
-        for one in prints.of(Kind.VIDEO):
-            film = VideoPrint.from_bytes(one.value)
+        for fingerprint in prints.of(Kind.VIDEO):
+            film = VideoPrint.from_bytes(fingerprint.value)
             if at_s < frames.end_s - WINDOW_S:  # it comes too late to lie in what is kept
                 alone = library.films.find_in(film)
-                heard += [_Heard(Kind.VIDEO, _moved(each, at_s), is_new=True) for each in alone]
+                heard += [
+                    _Heard(Kind.VIDEO, _moved(stretch, at_s), is_new=True) for stretch in alone
+                ]
                 continue
             alarms = frames.put(film, find=library.films.find_in, at_s=at_s)
             heard += [_Heard(Kind.VIDEO, alarm.found, alarm.is_new) for alarm in alarms]
-        if not place.gap:
+        if not position.gap:
             frames.end_s = max(frames.end_s, ends_s)
         state.keep_frames(frames)
         sound = LiveSound(library.sounds, state.sound_kept())
         before = set(sound.kept.sounding)
-        if not place.gap and at_s - sound.seconds > (0 if place.missing else _LAG_S):
+        if not position.gap and at_s - sound.seconds > (0 if position.missing else _LAG_S):
             sound.miss(at_s - sound.seconds)
-        for one in prints.of(Kind.AUDIO):
-            late = place.gap is not None
-            found = sound.hear_late(one.value, at_s=at_s) if late else sound.hear(one.value)
-            heard += [_Heard(Kind.AUDIO, each, each.key not in before) for each in found]
+        for fingerprint in prints.of(Kind.AUDIO):
+            late = position.gap is not None
+            stretches = (
+                sound.hear_late(fingerprint.value, at_s=at_s)
+                if late
+                else sound.hear(fingerprint.value)
+            )
+            heard += [
+                _Heard(Kind.AUDIO, stretch, stretch.key not in before) for stretch in stretches
+            ]
         state.keep_sound(sound.kept)
         return heard
 
     def _remember(self, state: State, heard: list[_Heard]) -> list[Alarm]:
-        """Remember what was found by the ids of the signals, as far as they still stand."""
-        keys = {one.found.key for one in heard}
+        """Remember the matches by signal id, if the signals are still active."""
+        keys = {match.found.key for match in heard}
         signals = self._standing(self._store.find(keys)) if keys else {}
         if len(signals) < len(keys):
             self._store.catch_up()  # the Library may be behind: the next chunk meets what is new
         alarms: dict[tuple[str, Kind], Alarm] = {}
-        for one in heard:
-            if one.found.key not in signals:
+        for match in heard:
+            if match.found.key not in signals:
                 continue
-            uid = str(signals[one.found.key].id)
-            state.meet(uid, one.kind, one.found)
-            same = alarms.setdefault((uid, one.kind), Alarm(uid, one.kind, is_new=False))
-            same.is_new = same.is_new or one.is_new
+            uid = str(signals[match.found.key].id)
+            state.meet(uid, match.kind, match.found)
+            same = alarms.setdefault((uid, match.kind), Alarm(uid, match.kind, is_new=False))
+            same.is_new = same.is_new or match.is_new
         return list(alarms.values())[:MAX_REASONS]
 
     # what becomes of it
 
     def _conclude(self, row: Row, state: State, *, look_only: bool) -> tuple[Decision, bool, str]:
-        """Decide about the stream, and record it; say whether that is news, and what went wrong."""
+        """Decide about the stream and record it; return also whether it is new, and any error."""
         if look_only or not state.met:
             return self._decide(state.met, tx=None), False, ""
         try:
@@ -292,31 +300,31 @@ class Live:
         return decision, is_news, ""
 
     def _decide(self, met: list[Met], *, tx: Transaction | None) -> Decision:
-        """Decide about everything that a stream matched, by the signals as they stand now."""
-        found = self._store.find_ids((one.signal for one in met), tx=tx) if met else {}
-        signals = self._standing(found)
-        hits = [_hit(signals[one.signal], one) for one in met if one.signal in signals]
+        """Decide by all matches of a stream whose signals are still active."""
+        by_id = self._store.find_ids((match.signal for match in met), tx=tx) if met else {}
+        signals = self._standing(by_id)
+        hits = [_hit(signals[match.signal], match) for match in met if match.signal in signals]
         return decide(hits, self._config.rules)
 
     def _standing(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
         now = datetime.now(UTC)
         return {
-            key: one
-            for key, one in signals.items()
-            if stands(one, now=now, exercise=self._config.exercise)
+            key: record
+            for key, record in signals.items()
+            if stands(record, now=now, exercise=self._config.exercise)
         }
 
 
 def _hit(signal: FeedSignal, met: Met) -> Hit:
-    found = founds(met)
+    stretches = founds(met)
     return Hit(
         signal,
         Kind(met.kind),
         0,
         "",
-        match_percent=int(100 * found[0].confidence),
-        transform=found[0].transform,
-        found=found,
+        match_percent=int(100 * stretches[0].confidence),
+        transform=stretches[0].transform,
+        found=stretches,
     )
 
 
@@ -324,9 +332,13 @@ def _lasts_s(look: Look, *, usual_s: float) -> float:
     return (look.chunk.lasts_s if look.chunk else 0.0) or usual_s
 
 
-def _moved(one: Found, at_s: float) -> Found:
-    span = one.query_span
-    return replace(one, query_span=Span(span.start_s + at_s, span.end_s + at_s)) if span else one
+def _moved(stretch: Found, at_s: float) -> Found:
+    span = stretch.query_span
+    return (
+        replace(stretch, query_span=Span(span.start_s + at_s, span.end_s + at_s))
+        if span
+        else stretch
+    )
 
 
 def _out(
@@ -338,7 +350,7 @@ def _out(
     remarks: Iterable[str],
     unread: Unread,
 ) -> LiveOut:
-    said = tuple(remarks)
+    all_remarks = tuple(remarks)
     return LiveOut(
         stream=row.name,
         ref=row.ref,
@@ -348,7 +360,7 @@ def _out(
         until_s=round(state.end_s, 2),
         missing=[(gap.first, gap.last) for gap in state.gaps],
         alarms=alarms,
-        decision=decision_out(decision, said, unread=unread),
+        decision=decision_out(decision, all_remarks, unread=unread),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
-        remarks=list(said),
+        remarks=list(all_remarks),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The routes of live streams: what they take, and how their errors are told."""
+"""Routes for live streams."""
 
 import asyncio
 import re
@@ -27,11 +27,11 @@ _TYPES = ("video/", "audio/", "application/octet-stream")
 
 
 class LiveDoor:
-    """The routes.
+    """Endpoints for live streams.
 
     wake:        called when something was queued.
-    as_of:       what an answer says of the signals that it is made from.
-    check_ready: raises while there is nothing to match against.
+    as_of:       returns the position and age of the signals, for responses.
+    check_ready: raises while there are no signals to match against.
     """
 
     def __init__(
@@ -50,28 +50,32 @@ class LiveDoor:
         self._check_ready = check_ready
 
     def routes(self) -> list[Route]:
-        """What is answered here."""
-        one = "/live/{stream}"
+        """Return the routes."""
+        stream_path = "/live/{stream}"
         return [
             Route("/live", self.every, methods=["GET"]),
-            Route(one, self.put, methods=["POST"]),
-            Route(one, self.tell, methods=["GET"]),
-            Route(one, self.end, methods=["DELETE"]),
-            Route(f"{one}/init", self.begin, methods=["PUT"]),
+            Route(stream_path, self.put, methods=["POST"]),
+            Route(stream_path, self.tell, methods=["GET"]),
+            Route(stream_path, self.end, methods=["DELETE"]),
+            Route(f"{stream_path}/init", self.begin, methods=["PUT"]),
         ]
 
     async def put(self, request: Request) -> Response:
-        """POST /live/{stream}: take a chunk in, answer what is on."""
-        stream, asked = _stream(request), _parameters(request, "seq", "ref", "look")
+        """POST /live/{stream}: process a chunk; respond with the known content that is on."""
+        stream, parameters = _stream(request), _parameters(request, "seq", "ref", "look")
         self._check_ready()
         _check_type(request)
         blob = await read_body(request, self._config.max_upload_bytes)
         if not blob:
             raise invalid("body", "is empty: send the chunk's bytes")
-        if (look := asked.get("look", "0")) not in ("0", "1"):
+        if (look := parameters.get("look", "0")) not in ("0", "1"):
             raise invalid("look", "must be 0 or 1")
         chunk = ChunkIn(
-            stream, blob, _ref(stream, asked.get("ref")), _seq(asked.get("seq")), look == "1"
+            stream,
+            blob,
+            _ref(stream, parameters.get("ref")),
+            _seq(parameters.get("seq")),
+            look == "1",
         )
         try:
             answer, is_news = await self._live.take(chunk)
@@ -89,15 +93,17 @@ class LiveDoor:
         return self._answer(answer)
 
     async def begin(self, request: Request) -> Response:
-        """PUT /live/{stream}/init: keep the initialisation segment that its chunks need."""
-        stream, asked = _stream(request), _parameters(request, "ref")
+        """PUT /live/{stream}/init: store the initialisation segment that its chunks need."""
+        stream, parameters = _stream(request), _parameters(request, "ref")
         self._check_ready()
         _check_type(request)
         init = await read_body(request, MAX_INIT_BYTES, remedy="send the initialisation alone")
         if not init:
             raise invalid("body", "is empty: send the initialisation segment's bytes")
         try:
-            await asyncio.to_thread(self._keep_init, stream, _ref(stream, asked.get("ref")), init)
+            await asyncio.to_thread(
+                self._keep_init, stream, _ref(stream, parameters.get("ref")), init
+            )
         except FullError as error:
             raise self._full() from error
         return Response(status_code=204)
@@ -110,30 +116,30 @@ class LiveDoor:
                 return
 
     async def tell(self, request: Request) -> Response:
-        """GET /live/{stream}: what it matched so far."""
+        """GET /live/{stream}: show its matches so far."""
         return await self._about(request, self._live.tell)
 
     async def end(self, request: Request) -> Response:
-        """DELETE /live/{stream}: it has ended; what it matched."""
+        """DELETE /live/{stream}: end the stream and show its matches."""
         return await self._about(request, self._live.end)
 
     async def every(self, request: Request) -> Response:
-        """GET /live: which streams are open."""
+        """GET /live: list the open streams."""
         _parameters(request)
-        found = await asyncio.to_thread(self._live.streams.names, now=time.time())
-        streams = [{"stream": name, "ref": ref} for name, ref in found]
+        rows = await asyncio.to_thread(self._live.streams.names, now=time.time())
+        streams = [{"stream": name, "ref": ref} for name, ref in rows]
         return _json({"streams": streams, "most": self._config.live_streams})
 
     async def _about(self, request: Request, tell: Callable[[str], LiveOut | None]) -> Response:
         stream = _stream(request)
         _parameters(request)
-        if (told := await asyncio.to_thread(tell, stream)) is None:
+        if (answer := await asyncio.to_thread(tell, stream)) is None:
             raise BadRequestError(
                 ProblemType.NOT_FOUND,
                 f"stream: {stream} is not open; it ended, or no chunk came for"
                 f" {self._config.live_idle_s:g} s",
             )
-        return self._answer(told)
+        return self._answer(answer)
 
     def _full(self) -> BadRequestError:
         return BadRequestError(
@@ -142,8 +148,8 @@ class LiveDoor:
             " with DELETE, or raise live_streams",
         )
 
-    def _answer(self, told: LiveOut) -> Response:
-        return _json({**msgspec.to_builtins(told), **self._as_of()})
+    def _answer(self, answer: LiveOut) -> Response:
+        return _json({**msgspec.to_builtins(answer), **self._as_of()})
 
 
 def _json(body: dict[str, Any]) -> Response:
@@ -157,25 +163,25 @@ def _stream(request: Request) -> str:
     return name
 
 
-def _parameters(request: Request, *known: str) -> dict[str, str]:
-    """The parameters; unknown ones and repeated ones are refused: a typo must not act."""
-    several = request.query_params.multi_items()
-    asked = dict(several)
-    for name in asked:
-        if name not in known:
-            said = f"known are {', '.join(known)}" if known else "it has none"
-            raise invalid(name[:80], f"is no parameter here; {said}")
-    if len(asked) != len(several):
+def _parameters(request: Request, *allowed: str) -> dict[str, str]:
+    """Return the query parameters; unknown and repeated ones are refused, to catch typos."""
+    pairs = request.query_params.multi_items()
+    parameters = dict(pairs)
+    for name in parameters:
+        if name not in allowed:
+            hint = f"known are {', '.join(allowed)}" if allowed else "it has none"
+            raise invalid(name[:80], f"is no parameter here; {hint}")
+    if len(parameters) != len(pairs):
         raise invalid("query", "names a parameter twice; give each once")
-    return asked
+    return parameters
 
 
 def _check_type(request: Request) -> None:
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not said.startswith(_TYPES):
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not media_type.startswith(_TYPES):
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE,
-            f"Content-Type {said[:80]!r} is not understood; send video/*, audio/* or "
+            f"Content-Type {media_type[:80]!r} is not understood; send video/*, audio/* or "
             "application/octet-stream with one chunk as the body",
         )
 
@@ -190,5 +196,5 @@ def _seq(text: str | None) -> int | None:
 
 
 def _ref(stream: str, ref: str | None) -> str:
-    """The provider's own id of the stream; without one, a new one that names it."""
+    """Return the provider's id of the stream, or a new id that contains its name."""
     return f"live:{stream}:{uuid4().hex[:12]}" if ref is None else check_ref(ref)

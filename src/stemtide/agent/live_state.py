@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of one live stream between its chunks, and where a chunk belongs in it.
+"""State of a live stream between its chunks, and the position of a chunk in it.
 
-It lies in a file that all processes of the agent share, so it is spelled as bytes: what was seen
-and heard last, which numbers came, and what the stream matched so far.
+All processes of the agent share the file that holds it, so it is serialised: the latest frames
+and audio, the numbers received, and the matches so far.
 """
 
 import math
@@ -38,7 +38,7 @@ _USUAL_S = 4.0
 
 
 class OutOfStepError(Exception):
-    """A chunk's number contradicts what came before. The message says what to do."""
+    """A chunk's number contradicts earlier ones. The message says what to do."""
 
 
 class Stretch(msgspec.Struct, array_like=True):
@@ -53,7 +53,7 @@ class Stretch(msgspec.Struct, array_like=True):
 
 
 class Met(msgspec.Struct):
-    """A signal that the stream matched, by its id, which stays when all signals are replaced."""
+    """A signal that the stream matched, by its id, which survives a replacement of all signals."""
 
     signal: str
     kind: str
@@ -61,7 +61,7 @@ class Met(msgspec.Struct):
 
 
 class Gap(msgspec.Struct, array_like=True):
-    """Chunks that did not come yet, by number, and the time they are taken to have."""
+    """Chunks not received yet, by number, and the time that they are assumed to cover."""
 
     first: int
     last: int
@@ -70,7 +70,7 @@ class Gap(msgspec.Struct, array_like=True):
 
 
 class Alarm(msgspec.Struct):
-    """Known content in the newest chunk. is_new: it began there, or was told for the first time."""
+    """Known content in the newest chunk. is_new: it began there, or is reported first there."""
 
     signal: str
     kind: str
@@ -94,13 +94,13 @@ class _Sound(msgspec.Struct, array_like=True):
 
 
 class State(msgspec.Struct):
-    """Everything that is kept of a stream.
+    """The state of a stream.
 
-    last:     the highest number that came; -1 before the first.
+    last:     the highest number received; -1 before the first.
     recent:   the latest numbers, each with a digest of its chunk.
-    lasts_s:  how long the latest chunk lasted. end_s: where in stream time it ended.
-    origin_s: what the stream's own clock says at second 0; None where it has none.
-    carry:    what the latest chunk left over of its sound.
+    lasts_s:  length of the latest chunk. end_s: its end in stream time.
+    origin_s: the stream's own timestamp at second 0; None if it has none.
+    carry:    audio samples left over from the latest chunk.
     """
 
     last: int = -1
@@ -116,18 +116,18 @@ class State(msgspec.Struct):
     sound: _Sound | None = None
 
     def to_bytes(self) -> bytes:
-        """Spell it."""
+        """Serialise the state."""
         return msgspec.msgpack.encode(self)
 
     @classmethod
     def from_bytes(cls, spelled: bytes) -> "State":
-        """Read it. raises: msgspec.MsgspecError."""
+        """Parse a serialised state. raises: msgspec.MsgspecError."""
         return msgspec.msgpack.decode(spelled, type=cls) if spelled else cls()
 
     # where a chunk belongs
 
     def place(self, seq: int | None, digest: bytes) -> "Place | None":
-        """Say where a chunk belongs; None if it came already.
+        """Return the position of a chunk; None if it was received already.
 
         raises: OutOfStepError.
         """
@@ -147,66 +147,76 @@ class State(msgspec.Struct):
                     " it anew"
                 )
             return Place(number, b"", missing=number - self.last - 1)
-        gap = next((one for one in self.gaps if one.first <= number <= one.last), None)
+        gap = next(
+            (candidate for candidate in self.gaps if candidate.first <= number <= candidate.last),
+            None,
+        )
         if gap is None:
             raise OutOfStepError(
                 f"{number} is long past, the stream is at {self.last}; end the stream to begin anew"
             )
         return Place(number, b"", gap=gap)
 
-    def begin_s(self, place: "Place", chunk: LiveChunk | None) -> float:
-        """Say when a chunk begins: by the stream's own clock while it goes on, or in its turn."""
-        expected = self._expected_s(place)
+    def begin_s(self, position: "Place", chunk: LiveChunk | None) -> float:
+        """Return a chunk's start: by the stream's clock if that is plausible, else by number."""
+        expected = self._expected_s(position)
         starts_s = chunk.starts_s if chunk else None
         if starts_s is None:
             return expected
         if self.origin_s is not None:
             clock = starts_s - self.origin_s
             low, high = expected - _NEAR_CLOCK_S, expected + _NEAR_CLOCK_S
-            if place.gap:
-                low, high = place.gap.at_s - _NEAR_CLOCK_S, place.gap.end_s
-            elif place.missing:
-                low, high = self.end_s, self.end_s + place.missing * LONGEST_CHUNK_S
+            if position.gap:
+                low, high = position.gap.at_s - _NEAR_CLOCK_S, position.gap.end_s
+            elif position.missing:
+                low, high = self.end_s, self.end_s + position.missing * LONGEST_CHUNK_S
             if low <= clock <= high:
                 return max(0.0, clock)
-        if not place.gap:
+        if not position.gap:
             self.origin_s = starts_s - expected
         return expected
 
-    def _expected_s(self, place: "Place") -> float:
-        if place.gap:
-            gap = place.gap
+    def _expected_s(self, position: "Place") -> float:
+        if position.gap:
+            gap = position.gap
             each_s = (gap.end_s - gap.at_s) / (gap.last - gap.first + 1)
-            return gap.at_s + (place.seq - gap.first) * each_s
-        return self.end_s + place.missing * self.lasts_s
+            return gap.at_s + (position.seq - gap.first) * each_s
+        return self.end_s + position.missing * self.lasts_s
 
-    def took(self, place: "Place", digest: bytes, *, at_s: float, lasts_s: float) -> None:
-        """Note that a chunk was taken in."""
-        if place.gap:
-            self.gaps = [part for gap in self.gaps for part in _without(gap, place.seq)]
+    def took(self, position: "Place", digest: bytes, *, at_s: float, lasts_s: float) -> None:
+        """Record that a chunk was processed."""
+        if position.gap:
+            self.gaps = [part for gap in self.gaps for part in _without(gap, position.seq)]
         else:
-            if place.missing:
+            if position.missing:
                 first = self.last + 1
-                self.gaps.append(Gap(first, place.seq - 1, self.end_s, max(at_s, self.end_s)))
-            self.last, self.end_s = place.seq, at_s + lasts_s
+                self.gaps.append(Gap(first, position.seq - 1, self.end_s, max(at_s, self.end_s)))
+            self.last, self.end_s = position.seq, at_s + lasts_s
         self.gaps = self.gaps[-MOST_GAPS:]
-        self.recent[place.seq] = digest
+        self.recent[position.seq] = digest
         for old in sorted(self.recent)[:-MOST_RECENT]:
             del self.recent[old]
 
     # what it matched
 
-    def meet(self, signal: str, kind: str, found: Found) -> None:
-        """Remember a find: it goes on from the one before, or stands for itself."""
-        stretch = _stretch(found)
+    def meet(self, signal: str, kind: str, match: Found) -> None:
+        """Remember a match: it extends the stretch before it, or starts a new one."""
+        stretch = _stretch(match)
         if stretch is None:
             return
-        met = next((one for one in self.met if (one.signal, one.kind) == (signal, kind)), None)
+        met = next(
+            (
+                known_match
+                for known_match in self.met
+                if (known_match.signal, known_match.kind) == (signal, kind)
+            ),
+            None,
+        )
         if met is None:
             if len(self.met) < MOST_SIGNALS:
                 self.met.append(Met(signal, kind, [stretch]))
             return
-        before = next((one for one in met.stretches if _goes_on(one, stretch)), None)
+        before = next((earlier for earlier in met.stretches if _goes_on(earlier, stretch)), None)
         if before is None:
             met.stretches = [*met.stretches, stretch][-MOST_STRETCHES:]
         else:
@@ -215,49 +225,49 @@ class State(msgspec.Struct):
     # what was seen and heard
 
     def frames_kept(self) -> LiveFrames:
-        """What is kept of its pictures."""
+        """Return the stored frames."""
         if self.frames is None:
             return LiveFrames()
-        kept = self.frames
-        views = {number: View(number, ViewKind(kind), box) for number, kind, box in kept.views}
-        told = OrderedDict((key, (began, until)) for key, began, until in kept.told)
-        at_s, rows = np.frombuffer(kept.at_s, np.float64), np.frombuffer(kept.rows, ROW)
-        return LiveFrames(at_s, rows, views, told, kept.end_s)
+        saved = self.frames
+        views = {number: View(number, ViewKind(kind), box) for number, kind, box in saved.views}
+        reported = OrderedDict((key, (began, until)) for key, began, until in saved.told)
+        at_s, rows = np.frombuffer(saved.at_s, np.float64), np.frombuffer(saved.rows, ROW)
+        return LiveFrames(at_s, rows, views, reported, saved.end_s)
 
-    def keep_frames(self, kept: LiveFrames) -> None:
-        """Keep what is kept of its pictures."""
-        views = [(view.number, int(view.kind), view.box) for view in kept.views.values()]
-        told = [(key, *when) for key, when in kept.told.items()]
-        at_s, rows = kept.at_s.astype(np.float64), kept.rows
-        self.frames = _Frames(at_s.tobytes(), rows.tobytes(), views, told, kept.end_s)
+    def keep_frames(self, frames: LiveFrames) -> None:
+        """Store the frames."""
+        views = [(view.number, int(view.kind), view.box) for view in frames.views.values()]
+        reported = [(key, *when) for key, when in frames.told.items()]
+        at_s, rows = frames.at_s.astype(np.float64), frames.rows
+        self.frames = _Frames(at_s.tobytes(), rows.tobytes(), views, reported, frames.end_s)
 
     def sound_kept(self) -> Kept:
-        """What is kept of its sound."""
+        """Return the stored audio."""
         if self.sound is None:
             return Kept()
-        kept = self.sound
+        saved = self.sound
         tail = Track(
-            np.frombuffer(kept.words, np.uint32),
-            np.frombuffer(kept.heard, np.bool_),
-            np.frombuffer(kept.between, np.uint32),
+            np.frombuffer(saved.words, np.uint32),
+            np.frombuffer(saved.heard, np.bool_),
+            np.frombuffer(saved.between, np.uint32),
         )
-        return Kept(tail, kept.before, {key: Span(a, b) for key, a, b in kept.sounding})
+        return Kept(tail, saved.before, {key: Span(a, b) for key, a, b in saved.sounding})
 
-    def keep_sound(self, kept: Kept) -> None:
-        """Keep what is kept of its sound."""
-        sounding = [(key, span.start_s, span.end_s) for key, span in kept.sounding.items()]
-        tail = kept.tail
+    def keep_sound(self, audio: Kept) -> None:
+        """Store the audio."""
+        sounding = [(key, span.start_s, span.end_s) for key, span in audio.sounding.items()]
+        tail = audio.tail
         words, heard = tail.words.tobytes(), tail.heard.tobytes()
-        self.sound = _Sound(words, heard, tail.between.tobytes(), kept.before, sounding)
+        self.sound = _Sound(words, heard, tail.between.tobytes(), audio.before, sounding)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a chunk belongs.
+    """Position of a chunk in its stream.
 
-    carry:   what the chunk before it left over of its sound.
-    missing: how many did not come that belong between it and the last one.
-    gap:     the gap that it fills, if it comes late.
+    carry:   audio samples left over from the chunk before it.
+    missing: how many chunks between it and the last one were not received.
+    gap:     the gap that it fills, if it is late.
     """
 
     seq: int
@@ -267,7 +277,7 @@ class Place:
 
 
 def _without(gap: Gap, number: int) -> list[Gap]:
-    """What is left of a gap when one of its numbers came."""
+    """Return the parts of a gap that remain once one of its numbers was received."""
     if not gap.first <= number <= gap.last:
         return [gap]
     each_s = (gap.end_s - gap.at_s) / (gap.last - gap.first + 1)
@@ -279,38 +289,38 @@ def _without(gap: Gap, number: int) -> list[Gap]:
     return [part for part in parts if part.first <= part.last]
 
 
-def _stretch(found: Found) -> Stretch | None:
-    query, signal = found.query_span, found.signal_span
-    if query is None or signal is None or not math.isfinite(found.score):
+def _stretch(match: Found) -> Stretch | None:
+    query, signal = match.query_span, match.signal_span
+    if query is None or signal is None or not math.isfinite(match.score):
         return None
     return Stretch(
         (query.start_s, query.end_s),
         (signal.start_s, signal.end_s),
-        found.speed or 1.0,
-        found.score,
-        found.confidence,
-        found.transform,
+        match.speed or 1.0,
+        match.score,
+        match.confidence,
+        match.transform,
     )
 
 
 def _goes_on(before: Stretch, after: Stretch) -> bool:
-    """Whether a find is the one before, seen further: near it, and at the same place of the signal.
+    """Whether a stretch continues an earlier one: near it, and at the same offset of the signal.
 
-    The same place: where the signal began, in stream time.
+    The offset is compared as the time in the stream at which the signal would have begun.
     """
     is_near = (
         after.query[0] <= before.query[1] + _GOES_ON_S
         and before.query[0] <= after.query[1] + _GOES_ON_S
     )
-    began = [one.query[0] - one.signal[0] / one.speed for one in (before, after)]
+    began = [stretch.query[0] - stretch.signal[0] / stretch.speed for stretch in (before, after)]
     return is_near and abs(began[0] - began[1]) <= _SAME_PLACE_S
 
 
 def _join(before: Stretch, after: Stretch) -> None:
-    """Let one stretch reach as far as both."""
+    """Extend a stretch to cover both."""
     for name in ("query", "signal"):
-        one, other = getattr(before, name), getattr(after, name)
-        setattr(before, name, (min(one[0], other[0]), max(one[1], other[1])))
+        first, second = getattr(before, name), getattr(after, name)
+        setattr(before, name, (min(first[0], second[0]), max(first[1], second[1])))
     if after.confidence >= before.confidence:
         before.confidence, before.transform, before.speed = (
             after.confidence,
@@ -321,8 +331,8 @@ def _join(before: Stretch, after: Stretch) -> None:
 
 
 def founds(met: Met) -> tuple[Found, ...]:
-    """What a stream matched of one signal, as a match tells it, the surest first."""
-    each = [
+    """Return the stretches of one signal as matches, the surest first."""
+    matches = [
         Found(
             key=0,
             score=stretch.score,
@@ -334,4 +344,4 @@ def founds(met: Met) -> tuple[Found, ...]:
         )
         for stretch in met.stretches
     ]
-    return tuple(sorted(each, key=lambda one: (-one.confidence, -one.score)))
+    return tuple(sorted(matches, key=lambda match: (-match.confidence, -match.score)))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of live streams: one file that all processes of the agent share.
+"""Storage for live streams: one file that all processes of the agent share.
 
-So the chunks of a stream may come to any of them. Nothing of it is synced to the disk: it outlives
-a process and not a power cut, after which a stream simply begins anew.
+So any process can take the next chunk of a stream. Nothing is synced to disk: the file survives
+a crash of a process but not a power cut, after which a stream simply starts again.
 """
 
 import sqlite3
@@ -25,15 +25,16 @@ _COLUMNS = "name, ref, begun_at, version, init, state"
 
 
 class FullError(Exception):
-    """As many streams are open as may be."""
+    """The maximum number of streams is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One open stream.
+    """An open stream.
 
-    ref:     the provider's own id of it. begun_at: Unix time; with the name, which stream it is.
-    version: grows with each change: whoever changes it must have read it as it was.
+    ref:     the provider's own id of it. begun_at: Unix time; with the name, it identifies the
+    stream.
+    version: grows with each change; a writer must have read the current version.
     init:    its initialisation segment; b"" if it needs none.
     """
 
@@ -45,17 +46,17 @@ class Row:
     spelled: bytes
 
     def state(self) -> State:
-        """What is kept of it; nothing, where it cannot be read."""
+        """Return the parsed state, or an empty one if it cannot be read."""
         with suppress(msgspec.MsgspecError, ValueError):
             return State.from_bytes(self.spelled)
         return State()
 
 
 class LiveStore:
-    """The open streams. Use it from any thread.
+    """The open streams. Thread-safe.
 
-    most:   so many may be open.
-    idle_s: one that no chunk came of for so long has ended.
+    most:   how many may be open.
+    idle_s: a stream ends after so many seconds without a chunk.
     """
 
     def __init__(self, path: Path, *, most: int, idle_s: float) -> None:
@@ -75,7 +76,7 @@ class LiveStore:
             self._connection.close()
 
     def open(self, name: str, *, ref: str, now: float) -> Row:
-        """Give a stream, beginning it if it is not open. raises: FullError."""
+        """Return a stream, creating it if it is not open. raises: FullError."""
         with self._turn:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -87,10 +88,10 @@ class LiveStore:
             return row
 
     def _open(self, name: str, *, ref: str, now: float) -> Row:
-        if found := self._find(name, now=now):
+        if row := self._find(name, now=now):
             # A chunk has come: it may wait long until it is decoded, and the stream is not idle.
             self._connection.execute("UPDATE streams SET seen_at = ? WHERE name = ?", (now, name))
-            return found
+            return row
         self._connection.execute("DELETE FROM streams WHERE seen_at < ?", (now - self._idle_s,))
         ((count,),) = self._connection.execute("SELECT count(*) FROM streams").fetchall()
         if count >= self._most:
@@ -102,7 +103,7 @@ class LiveStore:
         return Row(name, ref, now, 0, b"", b"")
 
     def find(self, name: str, *, now: float) -> Row | None:
-        """Give a stream; None if it is not open."""
+        """Return a stream; None if it is not open."""
         with self._turn:
             return self._find(name, now=now)
 
@@ -116,9 +117,9 @@ class LiveStore:
     def keep(
         self, row: Row, *, now: float, state: State | None = None, init: bytes | None = None
     ) -> bool:
-        """Keep what has changed of a stream; False if somebody else changed or ended it."""
+        """Store the changes of a stream; False if it was changed or ended meanwhile."""
         with self._turn:
-            changed = self._connection.execute(
+            updated = self._connection.execute(
                 "UPDATE streams SET seen_at = ?, version = version + 1, init = ?, state = ?"
                 " WHERE name = ? AND begun_at = ? AND version = ?",
                 (
@@ -130,25 +131,25 @@ class LiveStore:
                     row.version,
                 ),
             )
-            return changed.rowcount == 1
+            return updated.rowcount == 1
 
     def end(self, name: str, *, now: float) -> Row | None:
-        """Forget a stream; return what was kept of it, None if it was not open."""
+        """Delete a stream; return its last state, None if it was not open."""
         with self._turn:
             row = self._find(name, now=now)
             self._connection.execute("DELETE FROM streams WHERE name = ?", (name,))
             return row
 
     def sweep(self, *, now: float) -> int:
-        """Forget the streams of which nothing came for long; return how many."""
+        """Delete idle streams; return how many."""
         with self._turn:
-            gone = self._connection.execute(
+            deleted = self._connection.execute(
                 "DELETE FROM streams WHERE seen_at < ?", (now - self._idle_s,)
             )
-            return gone.rowcount
+            return deleted.rowcount
 
     def names(self, *, now: float) -> list[tuple[str, str]]:
-        """Name and ref of every open stream."""
+        """Return the name and ref of every open stream."""
         with self._turn:
             return self._connection.execute(
                 "SELECT name, ref FROM streams WHERE seen_at >= ? ORDER BY name",
@@ -156,7 +157,7 @@ class LiveStore:
             ).fetchall()
 
     def count(self, *, now: float) -> int:
-        """How many are open."""
+        """Return the number of open streams."""
         with self._turn:
             ((count,),) = self._connection.execute(
                 "SELECT count(*) FROM streams WHERE seen_at >= ?", (now - self._idle_s,)
@@ -165,7 +166,7 @@ class LiveStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file, or make it. raises: sqlite3.DatabaseError if it is damaged."""
+    """Open or create the file. raises: sqlite3.DatabaseError if it is damaged."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     try:
         for pragma in ("journal_mode = WAL", "synchronous = OFF", "secure_delete = ON"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GET /metrics: what all processes of the agent counted, in Prometheus's text form."""
+"""Export the counters of all processes at GET /metrics, in Prometheus text format."""
 
 import math
 from bisect import bisect_left
@@ -64,15 +64,15 @@ _COMPANION = {
 
 
 def count(tally: Tally, answers: list[Answer], *, took_s: float) -> None:
-    """Count what a POST /match led to."""
-    place = bisect_left(SECONDS, took_s)
-    tally.add(f"seconds {SECONDS[place] if place < len(SECONDS) else 'more'}")
+    """Count the answers and duration of a POST /match."""
+    bucket = bisect_left(SECONDS, took_s)
+    tally.add(f"seconds {SECONDS[bucket] if bucket < len(SECONDS) else 'more'}")
     tally.add("seconds sum", took_s)
     count_answers(tally, answers)
 
 
 def count_answers(tally: Tally, answers: list[Answer]) -> None:
-    """Count what answers about content said."""
+    """Count answers by decision and by the kinds that matched."""
     tally.add("items", len(answers))
     for answer in answers:
         decision = answer.decision
@@ -83,7 +83,7 @@ def count_answers(tally: Tally, answers: list[Answer]) -> None:
 
 
 def text(tally: Tally, health: Mapping[str, Any]) -> bytes:
-    """Everything in Prometheus's text form; the gauges say what /health says."""
+    """Return all metrics in Prometheus text format; the gauges repeat /health."""
     registry = CollectorRegistry()
     registry.register(_Numbers(tally, health))
     return generate_latest(registry)
@@ -95,23 +95,25 @@ class _Numbers(Collector):
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric with its numbers."""
-        for name, said in _COUNTERS.items():
-            yield CounterMetricFamily(_full(name), said, value=self._tally.total(name))
+        """Yield every metric."""
+        for name, description in _COUNTERS.items():
+            yield CounterMetricFamily(_full(name), description, value=self._tally.total(name))
         yield self._decisions()
         yield self._matches()
         yield self._seconds()
-        for name, said in _GAUGES.items():
+        for name, description in _GAUGES.items():
             value = self._health[name]
-            yield GaugeMetricFamily(_full(name), said, value=math.nan if value is None else value)
+            yield GaugeMetricFamily(
+                _full(name), description, value=math.nan if value is None else value
+            )
         trouble = GaugeMetricFamily(_full("trouble"), "1 for each trouble.", labels=["part"])
         for part in self._health["troubles"]:
             trouble.add_metric([part], 1)
         yield trouble
-        for name, said in _COMPANION.items() if self._health["companion"] else ():
+        for name, description in _COMPANION.items() if self._health["companion"] else ():
             value = self._health["companion"].get(name)
             full = _full(f"companion_{name}")
-            yield GaugeMetricFamily(full, said, value=math.nan if value is None else value)
+            yield GaugeMetricFamily(full, description, value=math.nan if value is None else value)
         signals = GaugeMetricFamily(_full("signals"), "Signals held.", labels=["kind"])
         for kind, number in self._health["signals"].items():
             signals.add_metric([kind], number)

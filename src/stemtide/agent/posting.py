@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements of reasons go to the Transparency Database, each of them once.
+"""Post statements of reasons to the DSA Transparency Database, each exactly once.
 
-1 What is about to be sent is noted first, durably; what came of it is noted after.
-2 Where it is not sure that a call was not taken (a line that broke, a 5xx, a kill), the database is
-  asked for each number before anything is sent again. It refuses a number that it has.
-3 One bad statement does not sink its call: it is set aside with the database's words, the rest go.
+1 Each attempt is recorded durably before it is sent, and its result after.
+2 If a call may have been accepted (a broken connection, a 5xx, a crash), the database is asked for
+  each number before anything is sent again. It rejects numbers that it already has.
+3 One invalid statement does not fail its call: it is set aside with the database's remarks, and
+  the others are sent.
 """
 
 import asyncio
@@ -46,18 +47,18 @@ _SERVER_ERROR = 500
 
 
 class DatabaseError(Exception):
-    """Something is wrong between us and the database; the message says what to do.
+    """A call to the database failed; the message says what to do.
 
-    is_sure: that what was sent was not taken.
+    is_sure: the statements were certainly not accepted.
     """
 
     is_sure = False
 
 
 class DatabaseAwayError(DatabaseError):
-    """The database cannot be reached now, or asks for patience.
+    """The database is unreachable, or asks to retry later.
 
-    wait_s: how long it asked to wait; 0 for nothing.
+    wait_s: the wait that it asked for; 0 for none.
     """
 
     def __init__(self, trouble: str, *, is_sure: bool, wait_s: float = 0.0) -> None:
@@ -67,33 +68,33 @@ class DatabaseAwayError(DatabaseError):
 
 
 class DatabaseDeniedError(DatabaseError):
-    """The database does not take this token."""
+    """The database rejected the token."""
 
     is_sure = True
 
 
 class DatabaseAnswerError(DatabaseError):
-    """The database answered something that it never says. Perhaps it is none."""
+    """The response is not one of a Transparency Database. Perhaps the address is wrong."""
 
 
 class Journal(Protocol):
-    """Where it is noted what was sent and what came of it, so that a kill doubles nothing."""
+    """Record of attempts and their results, so that a crash posts nothing twice."""
 
     def begin(self, puids: Sequence[str]) -> None:
-        """Note, durably, that these are about to be sent."""
+        """Record, durably, that these are about to be sent."""
 
     def release(self, puids: Sequence[str]) -> None:
-        """Note that the database surely has none of these: they are as if never begun."""
+        """Record that the database certainly has none of these, so that they can be sent again."""
 
     def take(self, uuids: Mapping[str, str]) -> None:
-        """Note that the database has these, with its ids of them ("" where unknown)."""
+        """Record that the database has these, with its ids of them ("" if unknown)."""
 
     def refuse(self, remarks: Mapping[str, Sequence[Remark]]) -> None:
-        """Note that the database does not take these, and why."""
+        """Record that the database rejected these, and why."""
 
 
 class Database:
-    """The line to the database, open inside `async with`. Every method raises DatabaseError.
+    """A connection to the database, open inside `async with`. Every method raises DatabaseError.
 
     The token goes to this one address: redirects are not followed.
     """
@@ -128,24 +129,24 @@ class Database:
         await self._http.aclose()
 
     async def post(self, statements: Sequence[Statement]) -> dict[str, str] | Refusal:
-        """Send one call: the database's ids by number, or why it takes none of them."""
+        """Send one call. Returns the database's ids by number, or its refusal of the call."""
         (body,) = batches(statements)
-        status, answer = await self._ask("POST", "/statements", json=body)
+        status, response = await self._ask("POST", "/statements", json=body)
         if status == httpx.codes.CREATED:
-            uuids = read_taken(answer)
+            uuids = read_taken(response)
             return {statement["puid"]: uuids.get(statement["puid"], "") for statement in statements}
         if status == httpx.codes.UNPROCESSABLE_ENTITY:
-            return read_refusal(answer, count=len(statements))
+            return read_refusal(response, count=len(statements))
         if status == _TOO_LARGE:
             return Refusal(whole=(Remark("", "the call is too large"),))
         raise self._odd(status)
 
     async def find(self, puid: str) -> str | None:
-        """The database's id of a statement ("" where it does not say it); None if it has none."""
+        """Return the database's id of a statement ("" if it omits it); None if it has none."""
         path = f"/statement/existing-puid/{quote(puid, safe='')}"
-        status, answer = await self._ask("GET", path)
+        status, response = await self._ask("GET", path)
         if status in (httpx.codes.FOUND, httpx.codes.OK):
-            return read_found(answer)
+            return read_found(response)
         if status == httpx.codes.NOT_FOUND:
             return None
         raise self._odd(status)
@@ -153,21 +154,21 @@ class Database:
     async def _ask(
         self, method: str, path: str, *, json: object | None = None
     ) -> tuple[int, bytes]:
-        """Status and body of an answer that is neither "later" nor "not you"."""
+        """Send a request and return status and body. raises: DatabaseError to retry or give up."""
         try:
             async with (
                 asyncio.timeout(_ANSWER_S),
-                self._http.stream(method, self.api + path, json=json) as answer,
+                self._http.stream(method, self.api + path, json=json) as response,
             ):
-                body = await self._whole(answer)
+                body = await self._whole(response)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise DatabaseAwayError(
                 f"{self.api} cannot be reached: {error}", is_sure=True
             ) from error
         except (httpx.RequestError, TimeoutError) as error:
-            said = f"{self.api} broke off ({error!r})"
-            raise DatabaseAwayError(said, is_sure=False) from error
-        status = answer.status_code
+            reason = f"{self.api} broke off ({error!r})"
+            raise DatabaseAwayError(reason, is_sure=False) from error
+        status = response.status_code
         if status in _DENIED:
             raise DatabaseDeniedError(
                 f"{self.api} does not take the token ({status}): make a new one on its pages, and"
@@ -177,14 +178,14 @@ class Database:
             raise DatabaseAwayError(
                 f"{self.api} answered {status}",
                 is_sure=status in _NOT_TAKEN,
-                wait_s=_asked_wait_s(answer.headers.get("Retry-After", "")),
+                wait_s=_asked_wait_s(response.headers.get("Retry-After", "")),
             )
         return status, body
 
-    async def _whole(self, answer: httpx.Response) -> bytes:
-        """An answer's body, which must come to an end."""
+    async def _whole(self, response: httpx.Response) -> bytes:
+        """Read the response body up to the size limit."""
         body = bytearray()
-        async for part in answer.aiter_bytes():
+        async for part in response.aiter_bytes():
             body += part
             if len(body) > _MAX_ANSWER_BYTES:
                 raise DatabaseAnswerError(f"{self.api} sent more than {_MAX_ANSWER_BYTES} bytes")
@@ -199,10 +200,10 @@ class Database:
 
 @dataclass(slots=True)
 class Posting:
-    """Sends statements in calls of as many as one takes.
+    """Sends statements in calls as large as the database accepts.
 
-    unsure: numbers of which it is not known whether they were taken; kept up as that is heard.
-    tries:  how often one call is tried; then DatabaseAwayError, and what is left is left.
+    unsure: numbers that may or may not have been accepted; updated as answers arrive.
+    tries:  attempts for one call; then DatabaseAwayError, and the remaining calls are not sent.
     """
 
     database: Database
@@ -211,12 +212,12 @@ class Posting:
     tries: int = 8
 
     async def post(self, statements: Sequence[Statement]) -> None:
-        """Send statements, each with a number of its own. raises: DatabaseError."""
+        """Send statements, each with its own number. raises: DatabaseError."""
         for call in batches(statements):
             await self._send(call["statements"])
 
     async def _send(self, rows: Any) -> None:  # noqa: ANN401  # the list in a call's body
-        """Send one call, or it in parts, until each statement was taken or refused."""
+        """Send one call, split if needed, until each statement was accepted or rejected."""
         calls = deque[list[Statement]]([list(rows)])
         failed = 0
         while calls:
@@ -235,50 +236,50 @@ class Posting:
             failed = 0
 
     async def _look_for(self, rows: list[Statement]) -> None:
-        """Ask for those that the database may have; the ones that it has leave the list."""
-        there: dict[str, str] = {}
+        """Ask for statements that the database may have, and remove those that it has."""
+        present: dict[str, str] = {}
         absent: list[str] = []
         try:
-            for one in [row for row in rows if row["puid"] in self.unsure]:
-                puid = one["puid"]
+            for statement in [row for row in rows if row["puid"] in self.unsure]:
+                puid = statement["puid"]
                 uuid = await self.database.find(puid)
                 self.unsure.discard(puid)
                 if uuid is None:
                     absent.append(puid)
                 else:
-                    there[puid] = uuid
-                    rows.remove(one)
+                    present[puid] = uuid
+                    rows.remove(statement)
         finally:  # what was heard is not asked again, however often a long round is cut
-            await asyncio.to_thread(self._note, there, absent)
+            await asyncio.to_thread(self._note, present, absent)
 
-    def _note(self, there: Mapping[str, str], absent: Sequence[str]) -> None:
-        if there:
-            self.journal.take(there)
+    def _note(self, present: Mapping[str, str], absent: Sequence[str]) -> None:
+        if present:
+            self.journal.take(present)
         if absent:
             self.journal.release(absent)
 
     async def _try(self, rows: list[Statement]) -> list[list[Statement]]:
-        """Send one call once; the calls that are to be sent in its place."""
-        answer = await self._begun(rows)
-        if not isinstance(answer, Refusal):
-            await asyncio.to_thread(self.journal.take, answer)
+        """Send one call once; return the calls to send in its place."""
+        result = await self._begun(rows)
+        if not isinstance(result, Refusal):
+            await asyncio.to_thread(self.journal.take, result)
             return []
-        bad = {rows[place]["puid"]: remarks for place, remarks in answer.rows.items()}
-        known = {row["puid"] for row in rows} & answer.known
-        if not bad and not known and len(rows) == 1:
-            bad = {rows[0]["puid"]: answer.whole}
+        bad = {rows[index]["puid"]: remarks for index, remarks in result.rows.items()}
+        existing = {row["puid"] for row in rows} & result.known
+        if not bad and not existing and len(rows) == 1:
+            bad = {rows[0]["puid"]: result.whole}
         if bad:
             await asyncio.to_thread(self.journal.refuse, bad)
-        if known:
-            await asyncio.to_thread(self.journal.take, await self._ids_of(known))
-        left = [row for row in rows if row["puid"] not in known and row["puid"] not in bad]
-        await asyncio.to_thread(self._note, {}, [one["puid"] for one in left])
+        if existing:
+            await asyncio.to_thread(self.journal.take, await self._ids_of(existing))
+        left = [row for row in rows if row["puid"] not in existing and row["puid"] not in bad]
+        await asyncio.to_thread(self._note, {}, [statement["puid"] for statement in left])
         # Where the database does not say what is wrong with a call, each half is sent by itself.
-        middle = len(left) if bad or known else len(left) // 2
+        middle = len(left) if bad or existing else len(left) // 2
         return [part for part in (left[:middle], left[middle:]) if part]
 
     async def _begun(self, rows: list[Statement]) -> dict[str, str] | Refusal:
-        """Send one call, noted before, and after where it failed and surely was not taken."""
+        """Send one call, recording the attempt before it and a certain failure after it."""
         puids = [row["puid"] for row in rows]
         await asyncio.to_thread(self.journal.begin, puids)
         try:
@@ -290,16 +291,16 @@ class Posting:
                 self.unsure.update(puids)
             raise
 
-    async def _ids_of(self, known: Collection[str]) -> dict[str, str]:
-        """The database's ids of statements that it says it has; "" where it does not tell them."""
-        found = dict.fromkeys(sorted(known), "")
+    async def _ids_of(self, puids: Collection[str]) -> dict[str, str]:
+        """Return the database's ids of statements that it has; "" if it omits them."""
+        uuids = dict.fromkeys(sorted(puids), "")
         with suppress(DatabaseAwayError):  # that it has them is known, and what counts
-            for puid in found:
-                found[puid] = await self.database.find(puid) or ""
-        return found
+            for puid in uuids:
+                uuids[puid] = await self.database.find(puid) or ""
+        return uuids
 
 
-def _asked_wait_s(said: str) -> float:
-    """How long a Retry-After header asks to wait, in seconds; 0 where it says nothing."""
-    wait = retry_after(said, now=datetime.now(UTC))
+def _asked_wait_s(header: str) -> float:
+    """Return the wait that a Retry-After header asks for, in seconds; 0 if it is missing."""
+    wait = retry_after(header, now=datetime.now(UTC))
     return wait.total_seconds() if wait else 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the tables of agent.toml are read, and what is said where one is wrong."""
+"""Validate the tables of agent.toml, with errors that name the setting."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
@@ -18,48 +18,48 @@ class ConfigError(ValueError):
         self.trouble = trouble
 
 
-def read_secret(given: dict[str, Any], name: str, *, root: Path, prefix: str) -> None:
-    """Replace name_file by what that file says. raises: ConfigError."""
-    named = given.pop(f"{name}_file", None)
-    if named is None or name in given:
+def read_secret(table: dict[str, Any], name: str, *, root: Path, prefix: str) -> None:
+    """Replace name_file by the content of that file. raises: ConfigError."""
+    file_name = table.pop(f"{name}_file", None)
+    if file_name is None or name in table:
         return
-    path = root / str(named)
+    path = root / str(file_name)
     try:
-        given[name] = path.read_text("utf-8").strip()
+        table[name] = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{prefix}{name}_file", f"cannot be read ({error}); check its path and owner"
         ) from error
-    if not given[name]:
+    if not table[name]:
         empty = empty_key_file(path) if name == "key" else f"{path} is empty: put the secret in it"
         raise ConfigError(f"{prefix}{name}_file", empty)
 
 
 def read_table(
-    given: Mapping[str, Any],
-    known: Mapping[str, Callable[[Any], Any]],
+    table: Mapping[str, Any],
+    readers: Mapping[str, Callable[[Any], Any]],
     *,
     where: str,
     also: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Check each value of a table with the reader of its name.
+    """Validate each value of a table with the reader of its name.
 
-    where: how messages name the table. also: further names that a typo may have meant.
+    where: prefix of the names in messages. also: further names to suggest for a typo.
     raises: ConfigError.
     """
     read = {}
-    for name, value in given.items():
-        if name not in known:
-            choices = [*known, *also]
+    for name, value in table.items():
+        if name not in readers:
+            choices = [*readers, *also]
             raise ConfigError(where + name, f"is no setting of the agent; {nearest(name, choices)}")
         try:
-            read[name] = known[name](value)
+            read[name] = readers[name](value)
         except ValueError as error:
             raise ConfigError(where + name, str(error)) from error
     return read
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What was probably meant."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return a hint at the most similar name, or at all names."""
+    close = difflib.get_close_matches(name, list(choices), n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(choices))}"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a piece of content is recognised, and what becomes of it.
+"""Recognise content, decide about it and record the decision.
 
 1 Make fingerprints in the sandbox, unless the caller sent them, and look them up.
-2 In one transaction: read the signals as they stand now, decide, record the action, count it.
+2 In one transaction: read the current signals, decide, record the action, count it.
   So a withdrawal either comes before the decision, or finds it and undoes it.
 """
 
@@ -40,9 +40,9 @@ _ASKED = Asked(views=True)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of content to recognise: its bytes, or fingerprints that the caller made.
+    """A piece of content to recognise: its bytes, or fingerprints that the caller made.
 
-    ref:      the provider's own id of it; one is made up where the caller gives none.
+    ref:      the provider's own id of it; generated if the caller gives none.
     language: of the content, as the provider knows it; counted with its outcome, never kept.
     """
 
@@ -53,13 +53,13 @@ class Item:
 
 
 def new_ref() -> str:
-    """An id for content that came without one."""
+    """Return a new id for content that came without one."""
     return f"agent-{uuid4().hex}"
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a request led to. is_news: something was queued; trouble: "" if it was recorded."""
+    """Decisions of one request. is_news: something was queued; trouble: why not recorded, or ""."""
 
     decisions: list[Decision] = field(default_factory=list)
     is_news: bool = False
@@ -67,7 +67,7 @@ class _Outcome:
 
 
 class Recogniser:
-    """Answers requests."""
+    """Recognition of content: fingerprints it, looks it up and records decisions."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class Recogniser:
 
     @property
     def decoders(self) -> ThreadPoolExecutor:
-        """Where content is decoded, one piece for each worker at a time."""
+        """Return the thread pool for decoding, with one thread for each sandbox worker."""
         return self._decoders
 
     def close(self) -> None:
-        """Let running look-ups end, and start no others."""
+        """Let running look-ups end and start no others."""
         self._decoders.shutdown(cancel_futures=True)
         self._lookers.shutdown(cancel_futures=True)
 
@@ -113,12 +113,12 @@ class Recogniser:
             self._reporter.wake()
         trouble, unread = outcome.trouble, self._config.unread
         return [
-            answer_of(item.ref, made, decision, trouble=trouble, unread=unread)
-            for item, made, decision in zip(items, prints, outcome.decisions, strict=True)
+            answer_of(item.ref, fingerprints, decision, trouble=trouble, unread=unread)
+            for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
     async def _fingerprint(self, item: Item) -> Fingerprints:
-        """The fingerprints of one piece of content; a failure is a remark, never a "no match"."""
+        """Fingerprint one piece of content; a failure becomes a remark, never a "no match"."""
         if item.fingerprints is not None:
             return item.fingerprints
         blob = item.blob or b""
@@ -128,39 +128,39 @@ class Recogniser:
             return (await loop.run_in_executor(self._decoders, look)).fingerprints
         except (ContentError, SandboxError) as error:
             logger.warning("content is known by its digests only: %s", error)
-            each = await asyncio.to_thread(fingerprint_bytes, blob)
-            return Fingerprints(each, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
+            digests = await asyncio.to_thread(fingerprint_bytes, blob)
+            return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
 
     def _look_up(
         self, items: Sequence[Item], prints: Sequence[Fingerprints], *, look_only: bool
     ) -> _Outcome:
-        """Find, decide and record a whole request."""
+        """Match, decide and record a whole request."""
         try:
-            found = self._store.library.match_many(prints)
-            return self._conclude(items, prints, found, look_only=look_only, strict=True)
+            matches = self._store.library.match_many(prints)
+            return self._conclude(items, prints, matches, look_only=look_only, strict=True)
         except BehindError:
             # A signal changed since the Library heard of it: it may match as it is now.
             self._store.catch_up()
-            found = self._store.library.match_many(prints)
-            return self._conclude(items, prints, found, look_only=look_only, strict=False)
+            matches = self._store.library.match_many(prints)
+            return self._conclude(items, prints, matches, look_only=look_only, strict=False)
 
     def _conclude(
         self,
         items: Sequence[Item],
         prints: Sequence[Fingerprints],
-        found: Sequence[Sequence[Match]],
+        matches: Sequence[Sequence[Match]],
         *,
         look_only: bool,
         strict: bool,
     ) -> _Outcome:
         """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
-        if look_only or not any(found):
+        if look_only or not any(matches):
             if not look_only:
                 self._pending.add(len(items))
-            return _Outcome(self._decide(found, tx=None, strict=strict))
+            return _Outcome(self._decide(matches, tx=None, strict=strict))
         try:
             with self._store.write() as tx:
-                decisions = self._decide(found, tx=tx, strict=strict)
+                decisions = self._decide(matches, tx=tx, strict=strict)
                 news = [
                     record_decision(
                         tx,
@@ -168,9 +168,9 @@ class Recogniser:
                         decision,
                         config=self._config,
                         language=item.language,
-                        remarks=made.remarks,
+                        remarks=fingerprints.remarks,
                     )
-                    for item, made, decision in zip(items, prints, decisions, strict=True)
+                    for item, fingerprints, decision in zip(items, prints, decisions, strict=True)
                 ]
                 self._pending.add(news.count(False))
                 self._pending.write(tx)
@@ -178,24 +178,28 @@ class Recogniser:
             # The content must still be stopped: the answer says what was not written down.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
-            decisions = self._decide(found, tx=None, strict=strict)
-            self._tally.add("unrecorded", sum(one.action is not None for one in decisions))
+            decisions = self._decide(matches, tx=None, strict=strict)
+            self._tally.add(
+                "unrecorded", sum(item_decision.action is not None for item_decision in decisions)
+            )
             return _Outcome(decisions, trouble=trouble)
         return _Outcome(decisions, any(news))
 
     def _decide(
-        self, found: Sequence[Sequence[Match]], *, tx: Transaction | None, strict: bool
+        self, all_matches: Sequence[Sequence[Match]], *, tx: Transaction | None, strict: bool
     ) -> list[Decision]:
-        """Decide about each piece of content, by the signals as they stand."""
-        keys = {match.key for matches in found for match in matches}
+        """Decide about each piece of content by the current signals."""
+        keys = {match.key for item_matches in all_matches for match in item_matches}
         signals = self._store.find(keys, tx=tx, strict=strict) if keys else {}
         now = datetime.now(UTC)
-        standing = {
-            key: one
-            for key, one in signals.items()
-            if stands(one, now=now, exercise=self._config.exercise)
+        active = {
+            key: signal
+            for key, signal in signals.items()
+            if stands(signal, now=now, exercise=self._config.exercise)
         }
-        return [decide(_hits(matches, standing), self._config.rules) for matches in found]
+        return [
+            decide(_hits(item_matches, active), self._config.rules) for item_matches in all_matches
+        ]
 
 
 def record_decision(
@@ -206,28 +210,29 @@ def record_decision(
     config: Config,
     language: str = "",
     remarks: Sequence[str] = (),
-    **facts: str,
+    **extra: str,
 ) -> bool:
-    """Record what happens to one piece of content; return whether it is news.
+    """Record the decision about a piece of content and queue its event.
 
-    language: of the content, for the count. remarks: on how it was read: what could not be looked
-    at is still held when the signal that decided is withdrawn. facts: what the event says beside.
+    language: of the content, for the count. remarks: problems reading it: content that could not be
+    read is still held when the deciding signal is withdrawn. extra: more fields of the event.
+    returns: whether the action is new.
     """
     if decision.action is None or decision.signal is None:
         return False
     now = datetime.now(UTC)
     verdicts = decision.verdicts[:MAX_REASONS]
-    told = facts | {
+    event = extra | {
         "exercise": decision.exercise,
         "signal": decision.signal,
         "rule": decision.rule,
         "why": decision.why,
         "matches": [as_told(verdict) for verdict in verdicts],
     }
-    because = [_because(verdict) for verdict in verdicts]
+    reasons = [_because(verdict) for verdict in verdicts]
     if unread_remark(remarks, policy=config.unread):
-        because.append(act.UNREAD)
-    is_news = act.record(tx, ref=ref, because=because, facts=told, config=config, now=now)
+        reasons.append(act.UNREAD)
+    is_news = act.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
     if is_news:
         outcome = OUTCOME_OF[decision.action]
         signal = decision.signal
@@ -238,7 +243,7 @@ def record_decision(
 
 
 def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:
-    """Matches whose signals still stand; the Library may be a moment behind the rows."""
+    """Return the matches whose signals are in the rows; the Library may lag behind them."""
     return [
         Hit(
             signals[match.key],

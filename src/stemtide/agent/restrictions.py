@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the provider blocked because of a match, since when and until when.
+"""Record what the provider blocked because of a match, from when and until when.
 
-Each is owed a statement of reasons (Regulation (EU) 2022/2065 Art. 17 and 24(5)). A row is written
-in the transaction of the decision and ended in that of the undoing, so neither is forgotten. It has
-a number (puid) of chance, which leads from a public statement to nothing; the provider's id of the
-content stands beside it for the undoing and is in no statement.
+Each block needs a statement of reasons (Regulation (EU) 2022/2065 Art. 17 and 24(5)). A row is
+written in the transaction of the decision and ended in that of the undoing, so neither gets lost.
+It has a random number (puid), so that the public statement leads back to nothing; the provider's
+id of the content is kept for the undoing and is in no statement.
 
-Only blocks: an exercise and a log restrict nothing, and a hold waits for a person of the provider.
+Only blocks count: an exercise and a log restrict nothing, and a hold waits for a person.
 """
 
 import json
@@ -27,9 +27,9 @@ OWED, SENDING, POSTED, REFUSED = "owed", "sending", "posted", "refused"
 
 
 class Restriction(NamedTuple):
-    """One piece of content that was blocked. began_at, ended_at: Unix time; None: it still is.
+    """A piece of content that was blocked. began_at, ended_at: Unix time; None: still blocked.
 
-    kinds: by which kinds of fingerprint it matched. state: what became of its statement.
+    kinds: the kinds of fingerprint that matched. state: the state of its statement.
     """
 
     puid: str
@@ -40,7 +40,7 @@ class Restriction(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Statements that wait to be posted, and that the database refused; why one was."""
+    """Numbers of statements that wait to be posted, and that were rejected; one reason."""
 
     owed: int
     refused: int
@@ -51,7 +51,7 @@ _COLUMNS = "puid, kinds, began_at, ended_at, state"
 
 
 def begin(tx: Transaction, *, ref: str, kinds: Collection[str], now: datetime) -> None:
-    """Note that content is blocked from now on."""
+    """Record that content is blocked from now on."""
     tx.execute(
         "INSERT INTO restrictions (puid, ref, kinds, began_at) VALUES (?, ?, ?, ?)",
         (uuid4().hex, ref, json.dumps(sorted(kinds)), now.timestamp()),
@@ -59,7 +59,7 @@ def begin(tx: Transaction, *, ref: str, kinds: Collection[str], now: datetime) -
 
 
 def end(tx: Transaction, *, ref: str, now: datetime) -> None:
-    """Note that content is blocked no more."""
+    """Record that content is no longer blocked."""
     tx.execute(
         "UPDATE restrictions SET ended_at = ? WHERE ref = ? AND ended_at IS NULL",
         (now.timestamp(), ref),
@@ -67,28 +67,28 @@ def end(tx: Transaction, *, ref: str, now: datetime) -> None:
 
 
 def forget(tx: Transaction, *, before: datetime, keep_owed: bool) -> None:
-    """Forget what began before a time, and the content's id of what is kept.
+    """Delete rows that began before a time, and the content's id in those that stay.
 
-    keep_owed: what was not posted yet stays, however long the database is away or refuses it.
+    keep_owed: keep unposted rows, however long the database is unreachable or rejects them.
     """
     old = before.timestamp()
-    kept = (OWED, SENDING, REFUSED) if keep_owed else ()
+    kept_states = (OWED, SENDING, REFUSED) if keep_owed else ()
     tx.execute(
         "DELETE FROM restrictions WHERE began_at < ?"
         " AND state NOT IN (SELECT value FROM json_each(?))",
-        (old, json.dumps(kept)),
+        (old, json.dumps(kept_states)),
     )
     tx.execute("UPDATE restrictions SET ref = '' WHERE began_at < ? AND ref != ''", (old,))
 
 
 class Restrictions:
-    """The rows of an open store: the journal of what is posted, which a kill leaves whole."""
+    """The rows of an open store, used as the journal of postings; crash-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def due(self, *, before: float, limit: int) -> list[Restriction]:
-        """Those whose statement is to be posted, the oldest first. before: Unix time."""
+        """Return restrictions whose statement is due, the oldest first. before: Unix time."""
         rows = self._store.read(
             f"SELECT {_COLUMNS} FROM restrictions"  # noqa: S608 - our own names
             " WHERE state IN (?, ?) AND began_at <= ? ORDER BY began_at, puid LIMIT ?",
@@ -97,49 +97,49 @@ class Restrictions:
         return [_read(row) for row in rows]
 
     def counts(self) -> Counts:
-        """How many wait, and how many were refused."""
-        found = self._store.read(
-            "SELECT state, count(*), max(why) FROM restrictions GROUP BY state"
+        """Return how many statements wait, and how many were rejected."""
+        rows = self._store.read("SELECT state, count(*), max(why) FROM restrictions GROUP BY state")
+        count_of = {state: count for state, count, _ in rows}
+        why = next((why for state, _, why in rows if state == REFUSED), "")
+        return Counts(
+            count_of.get(OWED, 0) + count_of.get(SENDING, 0), count_of.get(REFUSED, 0), why
         )
-        many = {state: count for state, count, _ in found}
-        why = next((why for state, _, why in found if state == REFUSED), "")
-        return Counts(many.get(OWED, 0) + many.get(SENDING, 0), many.get(REFUSED, 0), why)
 
     def begin(self, puids: Sequence[str]) -> None:
-        """Note, durably, that these are about to be sent."""
-        self._set(((SENDING, "", "", puid) for puid in puids), beside=POSTED)
+        """Record, durably, that these are about to be sent."""
+        self._set(((SENDING, "", "", puid) for puid in puids), unless_state=POSTED)
 
     def release(self, puids: Sequence[str]) -> None:
-        """Note that the database surely has none of these."""
-        self._set(((OWED, "", "", puid) for puid in puids), beside=POSTED)
+        """Record that the database certainly has none of these."""
+        self._set(((OWED, "", "", puid) for puid in puids), unless_state=POSTED)
 
     def take(self, uuids: Mapping[str, str]) -> None:
-        """Note that the database has these."""
+        """Record that the database has these."""
         self._set((POSTED, uuid, "", puid) for puid, uuid in uuids.items())
 
     def refuse(self, remarks: Mapping[str, Sequence[Remark]]) -> None:
-        """Note that the database does not take these, and why."""
+        """Record that the database rejected these, and why."""
         self._set((REFUSED, "", "; ".join(map(str, why)), puid) for puid, why in remarks.items())
 
     def retry(self) -> int:
-        """Let what was refused be posted again; how many they are."""
+        """Queue rejected statements again; return how many there are."""
         with self._store.write() as tx:
             return tx.execute(
                 "UPDATE restrictions SET state = ?, why = '' WHERE state = ?", (OWED, REFUSED)
             ).rowcount
 
-    def _set(self, values: Iterator[tuple[str, str, str, str]], *, beside: str = "") -> None:
-        """Change states, but of rows that stand at one already."""
+    def _set(self, values: Iterator[tuple[str, str, str, str]], *, unless_state: str = "") -> None:
+        """Change states, except of rows that have the given state already."""
         with self._store.write() as tx:
             tx.executemany(
                 "UPDATE restrictions SET state = ?, uuid = ?, why = ?"
                 " WHERE puid = ? AND state != ?",
-                ((*value, beside) for value in values),
+                ((*value, unless_state) for value in values),
             )
 
 
 def read_all(data_dir: Path, *, since: datetime | None) -> list[Restriction]:
-    """All rows of an agent's file, the oldest first, also while that agent runs.
+    """Return all rows of an agent's file, the oldest first, even while that agent runs.
 
     raises: StoreError.
     """

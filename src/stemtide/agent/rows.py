@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals as rows of the agent's file, and how a page of the feed changes them."""
+"""Convert signals to rows of the agent's file, and apply a page of the feed to them."""
 
 import json
 import sqlite3
@@ -36,12 +36,12 @@ class SignalRow(NamedTuple):
 
     @property
     def print(self) -> tuple[str, bytes, int | None]:
-        """What a Library holds of it."""
+        """Return the columns that a Library needs."""
         return self.kind, self.value, self.within_bits
 
 
 class Change(NamedTuple):
-    """What a page changed for a Library. gone: the highest number in the table of that name."""
+    """A page's changes to a Library. gone: the highest number in the table of that name."""
 
     puts: list[Fingerprinted]
     drops: list[int]
@@ -49,10 +49,10 @@ class Change(NamedTuple):
 
 
 def signal_row(signal: FeedSignal, body: str) -> SignalRow:
-    """A signal as the file holds it.
+    """Convert a signal to a row.
 
-    raises: ValueError for one that cannot be searched for: a value of the wrong length, say, or
-            one that everybody has: a hub is trusted with much, not with that.
+    raises: ValueError for a signal that cannot be searched for: for example a value of the wrong
+            length, or a value that much innocent content has, which no hub may make us block.
     """
     value = check_value(signal.kind, parse_value(signal.kind, signal.value))
     if why := why_blank(signal.kind, value, quality=signal.quality):
@@ -73,26 +73,26 @@ def signal_row(signal: FeedSignal, body: str) -> SignalRow:
 
 
 def _without_value(signal: FeedSignal) -> str:
-    """Spell a signal without its value, which is as long as its content and has its own column.
+    """Serialise a signal without its value, which is as long as its content and has its own column.
 
-    Else a few such signals, met by one upload, would be read with all their values at once.
+    Otherwise an upload that matches a few such signals would load all their values at once.
     """
     return signal.model_copy(update={"value": ""}).model_dump_json()
 
 
 def change_rows(tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterable[str]) -> Change:
-    """Put signals in or over what was there, and take others out.
+    """Insert or replace signals, and delete others.
 
     A signal keeps its number while its fingerprint is the same; with another one it gets a new
-    number, so that no number ever stands for two fingerprints.
+    number, so that no number ever belongs to two fingerprints.
     """
     drops = list(drops)
     ids = json.dumps([row.id for row in puts] + drops)
-    known = {row[0]: (row[1], row[2:]) for row in tx.execute(_KNOWN, (ids,))}
+    existing = {row[0]: (row[1], row[2:]) for row in tx.execute(_KNOWN, (ids,))}
     new: dict[int, SignalRow] = {}
     gone: list[int] = []
     for row in puts:
-        seq, before = known.get(row.id, (0, ()))
+        seq, before = existing.get(row.id, (0, ()))
         if before == row.print:
             tx.execute(_UPDATE, (*row[4:], seq))
             continue
@@ -100,18 +100,18 @@ def change_rows(tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterab
             gone.append(seq)
             tx.execute("DELETE FROM signals WHERE seq = ?", (seq,))
         seq = tx.execute(_INSERT, row).lastrowid or 0
-        known[row.id], new[seq] = (seq, row.print), row
-    leaving = [known.pop(drop)[0] for drop in drops if drop in known]
-    tx.executemany("DELETE FROM signals WHERE seq = ?", [(seq,) for seq in leaving])
-    gone += leaving
+        existing[row.id], new[seq] = (seq, row.print), row
+    removed = [existing.pop(drop)[0] for drop in drops if drop in existing]
+    tx.executemany("DELETE FROM signals WHERE seq = ?", [(seq,) for seq in removed])
+    gone += removed
     last = _remember_gone(tx, gone)
     going = set(gone)
-    stay = [(seq, *row.print) for seq, row in new.items() if seq not in going]
-    return Change(stay, gone, last)
+    remaining = [(seq, *row.print) for seq, row in new.items() if seq not in going]
+    return Change(remaining, gone, last)
 
 
 def _remember_gone(tx: sqlite3.Connection, numbers: Sequence[int]) -> int:
-    """Write down which numbers stand for nothing any more, for workers that follow."""
+    """Record the numbers of deleted signals, for workers that follow."""
     tx.executemany("INSERT INTO gone (seq) VALUES (?)", [(seq,) for seq in numbers])
     (last,) = tx.execute("SELECT coalesce(max(number), 0) FROM gone").fetchone()
     if numbers:

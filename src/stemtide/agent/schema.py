@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's file: its tables, an older one brought up to date, a torn one set aside."""
+"""The agent's SQLite file: its tables, upgrades of older files, recovery of damaged ones."""
 
 import fcntl
 import sqlite3
@@ -132,7 +132,7 @@ _OWN = ("agent.*", "live.db*", "segments*", "actions.jsonl*", "incoming.jsonl.gz
 def lock_directory(directory: Path) -> BinaryIO:
     """Keep a second agent out of the directory, for as long as the lock file stays open.
 
-    A forked process holds the lock with its parent. raises: StoreError.
+    A forked process shares its parent's lock. raises: StoreError.
     """
     try:
         private_files.claim(directory, names=_OWN)
@@ -148,7 +148,7 @@ def lock_directory(directory: Path) -> BinaryIO:
 
 
 def try_lock(file: BinaryIO) -> bool:
-    """Lock an open file for this process alone; False when another one has it."""
+    """Lock an open file for this process; return False if another one has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -157,7 +157,7 @@ def try_lock(file: BinaryIO) -> bool:
 
 
 def open_file(path: Path, *, cache_kb: int = 16_000) -> sqlite3.Connection:
-    """One more connection to the file; it may be used in every thread, by one at a time."""
+    """Open another connection; any thread may use it, but only one at a time."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     # FULL: a count that was promised to the hub must survive a power cut, not only a crash.
     for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{cache_kb}"):
@@ -166,7 +166,7 @@ def open_file(path: Path, *, cache_kb: int = 16_000) -> sqlite3.Connection:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the agent's file, or make it; one of an older agent is brought up to date.
+    """Open or create the agent's file, and upgrade an older one.
 
     raises: StoreError for a file of another program or of a newer agent, TornError for damage.
     """
@@ -199,13 +199,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether an error means that the file is damaged, and not that a disk is full, say."""
+    """Whether an error means that the file is damaged, rather than, say, that the disk is full."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & 0xFF in _DAMAGE  # the rest of the number says more than is asked
 
 
 def _make(connection: sqlite3.Connection) -> None:
-    """Make the tables, all in one transaction: a kill leaves an empty file, which is new again."""
+    """Create the tables in one transaction: a crash leaves an empty file, which is new again."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(SIGNALS.format(name="signals"))
     for statement in (*SIGNALS_INDEXES, _GONE, *_REST):
@@ -217,14 +217,14 @@ def _make(connection: sqlite3.Connection) -> None:
 
 
 def _index_urls(connection: sqlite3.Connection) -> None:
-    """Give a file of before its index of addresses; without it only GET /match/urls is slow."""
+    """Add the index of URLs to an older file; without it only GET /match/urls is slow."""
     with suppress(sqlite3.OperationalError):  # no room, or another process is at it
         if not connection.execute(_HAS_URLS).fetchone():
             connection.execute(SIGNALS_INDEXES[-1].format(name="late", table="signals"))
 
 
 def _add_later(connection: sqlite3.Connection) -> None:
-    """Give a file of before the tables that it lacks."""
+    """Add the tables that an older file lacks."""
     has = "SELECT 1 FROM sqlite_master WHERE name = ?"
     for table, statements in _LATER.items():
         if connection.execute(has, (table,)).fetchone():
@@ -241,7 +241,7 @@ def _begin_generation(connection: sqlite3.Connection) -> None:
 
 
 def _upgrade_from_1(connection: sqlite3.Connection) -> None:
-    """Give each signal its number, in one transaction: a kill leaves the old file as it was."""
+    """Number the signals, in one transaction: a crash leaves the old file unchanged."""
     connection.create_function("unix_time", 1, _unix_time, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(SIGNALS.format(name="numbered"))
@@ -261,17 +261,17 @@ def _upgrade_from_1(connection: sqlite3.Connection) -> None:
 
 
 def _upgrade_from_2(connection: sqlite3.Connection) -> None:
-    """Let outcomes be counted by time and language, in one transaction."""
+    """Add columns to count outcomes by time and language, in one transaction."""
     _widen_outcomes(connection, version=3)
 
 
 def _upgrade_from_4(connection: sqlite3.Connection) -> None:
-    """Let outcomes be moved, in one transaction."""
+    """Add columns for corrected outcomes, in one transaction."""
     _widen_outcomes(connection, version=5)
 
 
 def _widen_outcomes(connection: sqlite3.Connection, *, version: int) -> None:
-    """Give outcomes of an older agent the columns that they lack."""
+    """Add missing columns to the outcomes of an older agent."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("ALTER TABLE outcomes RENAME TO older")
     connection.execute(_KEPT["outcomes"])
@@ -285,7 +285,7 @@ def _widen_outcomes(connection: sqlite3.Connection, *, version: int) -> None:
 def _upgrade_from_3(connection: sqlite3.Connection) -> None:
     """Limit the distance of signals to 31 bits, in one transaction.
 
-    Where a distance changes, a new generation begins: the Library's files of the old one have it.
+    If a distance changes, a new generation begins, because the Library's files have the old one.
     """
     connection.execute("BEGIN IMMEDIATE")
     wide = "UPDATE signals SET within_bits = ? WHERE within_bits > ?"
@@ -313,9 +313,9 @@ def _check(path: Path, *, application: int, version: int) -> None:
 
 
 def set_aside(path: Path, error: Exception) -> str:
-    """Keep a damaged file, start a new one, and carry over what the hub cannot give back.
+    """Keep a damaged file, start a new one, and carry over the data that only the agent has.
 
-    returns: what happened, in words for the operator.
+    returns: a report for the operator.
     """
     torn = path.with_name(f"{path.name}.torn-{time.time_ns()}")
     for suffix in ("-wal", ""):
@@ -331,7 +331,7 @@ def set_aside(path: Path, error: Exception) -> str:
 
 
 def _carry_over(torn: Path, path: Path) -> str:
-    """Copy row by row whatever can still be read of the tables that only the agent has."""
+    """Copy, row by row, all readable rows of the tables that only the agent has."""
     connection = connect(path)
     saved = []
     try:
@@ -340,11 +340,13 @@ def _carry_over(torn: Path, path: Path) -> str:
             count = 0
             with suppress(sqlite3.DatabaseError):  # where the damage begins; the count says how far
                 rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names
-                named = ", ".join(column for column, *_ in rows.description)  # fewer in older files
-                marks = ",".join("?" * len(rows.description))
-                put = f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({marks})"  # noqa: S608 - our own names
+                columns = ", ".join(
+                    column for column, *_ in rows.description
+                )  # fewer in older files
+                placeholders = ",".join("?" * len(rows.description))
+                insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({placeholders})"  # noqa: S608 - our own names
                 for row in rows:
-                    connection.execute(put, row)
+                    connection.execute(insert, row)
                     count += 1
                 saved.append(f"{count} {table}")
                 continue

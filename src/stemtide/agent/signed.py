@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signed snapshots: over the wire where the hub's key is pinned, and from a file while it is away.
+"""Load signed snapshots: from the hub if its key is pinned, or from a file while it is away.
 
-1 What comes over the wire goes into a file first, no longer than its head promises.
-2 Its lines become signals beside those that match meanwhile, and all of them take their place at
-  once, after the last one was found to be what the hub signed. Else nothing changes.
+1 A download goes into a file first, limited to the size that its head promises.
+2 Its lines are stored beside the signals that match meanwhile, and replace all of them at
+  once, after the signature of the last line was verified. Otherwise nothing changes.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _FILE = "incoming.jsonl.gz"
 
 
 class FileTroubleError(Exception):
-    """The snapshot in a file is not taken. The message says why, and what to do."""
+    """The snapshot file is not used. The message says why, and how to fix it."""
 
 
 async def take_signed(
@@ -50,13 +50,13 @@ async def take_signed(
     path = config.data_dir / _FILE
     now = datetime.now(UTC)
 
-    def check(made: SnapshotManifest) -> None:
-        if made.party != party:
-            raise SnapshotFileError(f"it is for {made.party}, and the key is one of {party}")
-        if now - made.made_at > OLDEST:
+    def check(manifest: SnapshotManifest) -> None:
+        if manifest.party != party:
+            raise SnapshotFileError(f"it is for {manifest.party}, and the key is one of {party}")
+        if now - manifest.made_at > OLDEST:
             raise SnapshotFileError(
-                f"it was made at {made.made_at:%Y-%m-%d %H:%M} UTC, and a hub makes one anew after"
-                " an hour: somebody plays an old one back, or a clock is wrong"
+                f"it was made at {manifest.made_at:%Y-%m-%d %H:%M} UTC, and a hub makes a new one"
+                " after an hour: somebody replays an old one, or a clock is wrong"
             )
 
     try:
@@ -81,11 +81,10 @@ async def take_signed(
 async def take_file(
     store: Store, *, reader: Reader, config: Config, alongside: Callable[[Transaction], None]
 ) -> SnapshotManifest | None:
-    """Take the signals of the file that the settings name, unless the store has later ones.
+    """Load the signals of the configured file, unless the store has newer ones.
 
     alongside: as of Store.adopt_incoming.
-
-    Returns None where nothing was taken. raises: FileTroubleError.
+    returns: None if nothing was loaded. raises: FileTroubleError.
     """
     if config.snapshot_file is None:
         return None
@@ -110,11 +109,11 @@ def _take_later(
     config: Config,
     alongside: Callable[[Transaction], None],
 ) -> SnapshotManifest | None:
-    """Take a file if it is of the store's own history, and later; or if there is none yet."""
+    """Load a file if the store is empty, or has an older version of the same history."""
     with opened_whole(path, trusted=config.hub_public_key) as (head, _):
-        made = head.manifest
-    origin = Origin(str(made.hub), made.party, made.exercise)
-    if store.origin and (store.origin != origin or store.position >= made.version):
+        manifest = head.manifest
+    origin = Origin(str(manifest.hub), manifest.party, manifest.exercise)
+    if store.origin and (store.origin != origin or store.position >= manifest.version):
         return None
     return _take(
         path,
@@ -128,7 +127,7 @@ def _take_later(
 
 
 def _anything(_made: SnapshotManifest) -> None:
-    """A file that somebody put there may be old: /health says how old."""
+    """Accept any age: an operator put the file there, and /health says how old it is."""
 
 
 def _take(
@@ -141,31 +140,31 @@ def _take(
     now: datetime | None,
     alongside: Callable[[Transaction], None],
 ) -> SnapshotManifest:
-    """Put the signals of a file in the place of all.
+    """Replace all signals by those of a file.
 
     now: when these were all signals; None: when the file was made.
     """
     incoming = store.begin_incoming()
     with opened_whole(path, trusted=config.hub_public_key) as (head, lines):
-        made = head.manifest
-        check(made)
-        if made.exercise != config.exercise:
+        manifest = head.manifest
+        check(manifest)
+        if manifest.exercise != config.exercise:
             raise SnapshotFileError(
                 "it is one with exercise signals, or without, and the setting exercise says"
                 " otherwise: take one of the other kind"
             )
         for piece in lines.pieces():
             store.add_incoming(incoming, reader.rows(piece.splitlines(), str(path)))
-    origin = Origin(str(made.hub), made.party, made.exercise)
+    origin = Origin(str(manifest.hub), manifest.party, manifest.exercise)
     try:
         store.adopt_incoming(
             incoming,
             origin=origin,
-            position=made.version,
-            history=made.history,
-            now=now or made.made_at,
+            position=manifest.version,
+            history=manifest.history,
+            now=now or manifest.made_at,
             alongside=alongside,
         )
     except sqlite3.IntegrityError as error:
         raise SnapshotFileError("it holds a signal twice: tell whoever runs the hub") from error
-    return made
+    return manifest

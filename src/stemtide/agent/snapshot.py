@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take in a snapshot, and read what the hub sends signal by signal."""
+"""Load a snapshot, and parse entries of the hub's feed."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ _ENTRY: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)
 
 
 class Head(SnapshotHead):
-    """A SnapshotHead whose position can be one."""
+    """A SnapshotHead whose position is in range."""
 
     position: Position
 
@@ -40,10 +40,11 @@ Line = TypeVar("Line", Head, SnapshotTail)
 
 
 class Reader:
-    """Reads entries of the feed; what this version cannot read is skipped, counted and logged.
+    """Parser of feed entries; those that this version cannot read are skipped, counted and logged.
 
-    exercise: whether signals of exercises are wanted. The hub sends none to who does not; if one
-              comes nevertheless, nothing is real about it.
+    exercise: whether this agent takes exercise signals. The hub sends none otherwise; if one
+    arrives
+              all the same, it is skipped.
     """
 
     def __init__(self, tally: Tally, *, exercise: bool) -> None:
@@ -51,7 +52,7 @@ class Reader:
         self._exercise = exercise
 
     def entry(self, raw: object) -> FeedSignal | Tombstone | None:
-        """One entry; None for one that this version cannot read."""
+        """Parse an entry; None if this version cannot read it."""
         try:
             return _ENTRY.validate_python(raw)
         except ValidationError as error:
@@ -59,7 +60,7 @@ class Reader:
             return None
 
     def row(self, signal: FeedSignal, body: str = "") -> SignalRow | None:
-        """A signal as the store takes it; None for one that cannot be searched for."""
+        """Convert a signal to a row; None if it cannot be searched for."""
         if signal.exercise and not self._exercise:
             return None
         try:
@@ -69,7 +70,7 @@ class Reader:
             return None
 
     def rows(self, lines: Sequence[bytes], hub: str) -> list[SignalRow]:
-        """Read lines of a snapshot at once; one by one if something in them is odd.
+        """Parse lines of a snapshot at once; if that fails, line by line.
 
         raises: AnswerError if a line is torn.
         """
@@ -112,7 +113,7 @@ async def take_snapshot(
     raises: HubError.
     """
     incoming = await asyncio.to_thread(store.begin_incoming)
-    head, last, taken = None, b"", 0
+    head, last, count = None, b"", 0
     async with aclosing(client.snapshot()) as pieces:
         async for piece in pieces:
             lines = [line for line in [last, *piece] if line.strip()]
@@ -122,10 +123,10 @@ async def take_snapshot(
             await asyncio.to_thread(
                 _take_piece, store, incoming, partial(reader.rows, lines, client.hub)
             )
-            taken += len(lines)
+            count += len(lines)
     tail = _read(SnapshotTail, last, client.hub)
-    if head is None or tail.signals != taken:
-        raise AnswerError(client.hub, f"its snapshot holds {taken} signals, not {tail.signals}")
+    if head is None or tail.signals != count:
+        raise AnswerError(client.hub, f"its snapshot holds {count} signals, not {tail.signals}")
     origin = Origin(str(head.hub), party, exercise)
     now = datetime.now(UTC)
     try:
@@ -140,11 +141,11 @@ async def take_snapshot(
         )
     except sqlite3.IntegrityError as error:
         raise AnswerError(client.hub, "its snapshot holds a signal twice") from error
-    logger.info("%d signals from a snapshot, position %d", taken, head.position)
+    logger.info("%d signals from a snapshot, position %d", count, head.position)
 
 
 def _read(kind: type[Line], line: bytes, hub: str) -> Line:
-    """Read the snapshot's first or last line. raises: AnswerError if it is another one."""
+    """Parse the snapshot's first or last line. raises: AnswerError if it is another line."""
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
@@ -152,5 +153,5 @@ def _read(kind: type[Line], line: bytes, hub: str) -> Line:
 
 
 def _take_piece(store: Store, incoming: Incoming, rows: Callable[[], list[SignalRow]]) -> None:
-    """Read, store and index one piece."""
+    """Parse, store and index one batch of lines."""
     store.add_incoming(incoming, rows())

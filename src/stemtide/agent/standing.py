@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the line to the hub is, and whether the agent's position moves while the hub's does."""
+"""State of the connection to the hub, and detection of a stalled feed position."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ STALLED_S = 8.0
 
 @dataclass(slots=True)
 class Standing:
-    """How the line to the hub is, for /health. Each trouble is "" for none.
+    """State of the connection to the hub, for /health. Each trouble is "" for none.
 
-    key_trouble, status_trouble: what the hub does not let this agent do.
-    snapshot_trouble: why the file to start from was not taken.
-    silence:  that the hub has said nothing for too long. stall: that the position does not move.
-    disk:     that nothing can be written. is_loading: whether a snapshot is being taken in.
+    key_trouble, status_trouble: permissions that the hub denies this agent.
+    snapshot_trouble: why the file to start from was not used.
+    silence:  the hub has sent nothing for too long. stall: the position does not move.
+    disk:     nothing can be written. is_loading: whether a snapshot is being loaded.
     """
 
     is_reachable: bool = False
@@ -31,16 +31,16 @@ class Standing:
 
 
 class Lag:
-    """Watches two numbers."""
+    """Detector of a position that stays behind the hub's without moving."""
 
     def __init__(self) -> None:
         self._position = 0
         self._since: float | None = None
 
     def note(self, position: int, head: int, *, now: float) -> str:
-        """Take in where both are; return what is wrong, or "".
+        """Compare the two positions; return the problem, or "".
 
-        now: seconds of a clock that only goes forward.
+        now: seconds of a monotonic clock.
         """
         if position >= head:
             self._since = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rows of the agent's file stand for: whose signals, up to where, and since when."""
+"""Feed position of the agent's file: which hub's signals, up to where, and since when."""
 
 import sqlite3
 import time
@@ -8,12 +8,12 @@ from datetime import datetime
 
 
 class BehindError(Exception):
-    """A Library named a signal whose row is gone: catch up, and look again."""
+    """A Library returned a signal whose row is gone: catch up, and look again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """The little of a signal that an answer without a decision says."""
+    """The fields of a signal for an answer without a decision."""
 
     id: str
     exercise: bool
@@ -22,7 +22,7 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose signals the store holds: another hub, party or view asks for another snapshot."""
+    """The source of the signals: another hub, party or view needs another snapshot."""
 
     hub: str
     party: str
@@ -31,12 +31,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What rows and Library of a process stand for.
+    """The version of the signals that a process has, as rows and as a Library.
 
     origin:    None before the first snapshot. position: the feed position; 0 before it.
-    synced_at: when the hub last said that these are all the signals; None before the first time.
-    saved:     changes whenever the Library's files were written anew.
-    history:   what the hub called its feed up to that position; "" where it did not say.
+    synced_at: when the hub last confirmed that these are all the signals; None before the first
+    time.
+    saved:     changes whenever the Library's files are rewritten.
+    history:   the hub's name for its feed up to that position; "" if it sent none.
     """
 
     generation: str
@@ -47,16 +48,16 @@ class View:
     synced_at: datetime | None
 
     def stale_s(self) -> float | None:
-        """Seconds since synced_at; None where it is."""
+        """Return the seconds since synced_at; None if that is None."""
         if self.synced_at is None:
             return None
         return round(max(0.0, time.time() - self.synced_at.timestamp()), 3)
 
 
 def view_of(tx: sqlite3.Connection) -> View:
-    """Read it as a transaction sees it."""
+    """Read the view that a transaction sees."""
     state = {str(name): str(value) for name, value in tx.execute("SELECT * FROM state")}
-    said = state.get("synced_at")
+    synced_at = state.get("synced_at")
     is_known = "hub" in state
     return View(
         generation=state["generation"],
@@ -64,10 +65,10 @@ def view_of(tx: sqlite3.Connection) -> View:
         origin=Origin(state["hub"], state["party"], state["exercise"] == "1") if is_known else None,
         position=int(state.get("position", "0")),
         history=state.get("history", ""),
-        synced_at=datetime.fromisoformat(said) if said else None,
+        synced_at=datetime.fromisoformat(synced_at) if synced_at else None,
     )
 
 
 def set_state(tx: sqlite3.Connection, **values: str) -> None:
-    """Write down some of it."""
+    """Store some values of the view."""
     tx.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(values.items()))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements of reasons made from what was blocked, and posted by themselves where that is set up.
+"""Build statements of reasons for blocks, and post them automatically if configured.
 
-A statement holds no id of content, no signal and nobody's name: what was done, on which ground,
-how it was found, and two dates.
+A statement has no id of content, no signal and no name: only the measure, its legal ground,
+how the content was detected, and two dates.
 
 source: Regulation (EU) 2022/2065 Art. 17(3) and 24(5). Not for removal orders: Art. 17(5).
 """
@@ -50,42 +50,42 @@ _FACTS = (
 )
 
 
-def statement(one: Restriction, settings: Transparency) -> dict[str, Any]:
-    """The statement of reasons of one block, as the database takes it.
+def statement(restriction: Restriction, settings: Transparency) -> dict[str, Any]:
+    """Build the statement of reasons about one block, in the database's format.
 
     The agent sees content when it is posted: that day is the content's date and the decision's.
     """
-    kinds = [Kind(kind) for kind in one.kinds]
-    known = [_TYPES[kind] for kind in kinds if kind in _TYPES]
-    words = sorted({what for _, what in known}) or [
+    kinds = [Kind(kind) for kind in restriction.kinds]
+    media = [_TYPES[kind] for kind in kinds if kind in _TYPES]
+    phrases = sorted({phrase for _, phrase in media}) or [
         _ADDRESS if kinds == [Kind.URL] else _FILE,
     ]
-    types = sorted({name for name, _ in known}) or [settings.content_type]
-    day = _day(one.began_at)
-    found = {
-        "puid": one.puid,
+    types = sorted({name for name, _ in media}) or [settings.content_type]
+    day = _day(restriction.began_at)
+    fields = {
+        "puid": restriction.puid,
         **common_fields(settings),
         "content_type": types,
         "content_date": day,
         "application_date": day,
-        "decision_facts": settings.facts or _FACTS.format(what=" and as ".join(words)),
+        "decision_facts": settings.facts or _FACTS.format(what=" and as ".join(phrases)),
     }
     if types == [_OTHER]:
-        found["content_type_other"] = words[0]
-    if one.ended_at is not None:
-        found["end_date_visibility_restriction"] = _day(one.ended_at)
-    return found
+        fields["content_type_other"] = phrases[0]
+    if restriction.ended_at is not None:
+        fields["end_date_visibility_restriction"] = _day(restriction.ended_at)
+    return fields
 
 
 def _day(at: float) -> str:
-    """The day of a moment, in UTC."""
+    """Return the date of a Unix time, in UTC."""
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 class Statements:
-    """Posts what is owed, for as long as run() runs.
+    """Worker that posts due statements for as long as run() runs.
 
-    trouble: what is in the way; "" for nothing.
+    trouble: why posting fails; "" if it works.
     """
 
     def __init__(
@@ -101,17 +101,17 @@ class Statements:
         self._clock = clock
 
     def counts(self) -> Counts:
-        """Statements that wait and that were refused; nought where nothing is posted."""
+        """Count waiting and rejected statements; zero if nothing is posted."""
         if self._settings is None or not self._settings.is_posting:
             return Counts(0, 0)
         return self._rows.counts()
 
     def retry(self) -> int:
-        """Let what the database refused be posted again; how many they are."""
+        """Queue rejected statements again; return how many there are."""
         return self._rows.retry()
 
     async def run(self) -> None:
-        """Post until cancelled; without an address, wait for ever."""
+        """Post until cancelled; without an address, only wait."""
         settings = self._settings
         if settings is None or not settings.is_posting:
             await asyncio.Event().wait()
@@ -132,26 +132,26 @@ class Statements:
             await asyncio.sleep(wait)
 
     async def _post_due(self, settings: Transparency) -> None:
-        """Post everything that is due. raises: DatabaseError."""
+        """Post all statements that are due. raises: DatabaseError."""
         if not await asyncio.to_thread(self._due, settings):
             return
         async with Database(settings.address, token=settings.token) as database:
             while due := await asyncio.to_thread(self._due, settings):
-                unsure = {one.puid for one in due if one.state == SENDING}
+                unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
                 sound = await asyncio.to_thread(self._sound, due, settings)
                 # A try is a round: so trouble is told at once, however long the next one waits.
                 await Posting(database, self._rows, unsure=unsure, tries=1).post(sound)
 
     def _sound(self, due: Sequence[Restriction], settings: Transparency) -> list[dict[str, Any]]:
-        """The statements that can be sent; the others are set aside."""
-        made = [statement(one, settings) for one in due]
+        """Return the statements that pass the lint; set the others aside."""
+        drafts = [statement(restriction, settings) for restriction in due]
         bad = {
-            one["puid"]: [Remark(problem.name, problem.message) for problem in problems]
-            for one in made
-            if (problems := lint(one))
+            draft["puid"]: [Remark(problem.name, problem.message) for problem in problems]
+            for draft in drafts
+            if (problems := lint(draft))
         }
         self._rows.refuse(bad)
-        return [one for one in made if one["puid"] not in bad]
+        return [draft for draft in drafts if draft["puid"] not in bad]
 
     def _due(self, settings: Transparency) -> list[Restriction]:
         return self._rows.due(before=self._clock() - settings.wait_s, limit=_AT_ONCE)

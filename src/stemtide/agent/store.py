@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent remembers: one SQLite file, and the searchable Library made of its signals.
+"""Storage of the agent: one SQLite file, and the searchable Library built from its signals.
 
-The rows are the truth and the Library is an index over them: a match counts only if its row still
-stands. So a kill at any point leaves nothing to repair. Several processes of one agent may have the
-store open; one of them leads: it alone changes signals, and the others follow what it wrote.
+The rows are authoritative and the Library is an index over them: a match counts only if its row
+still exists. So a crash at any point leaves nothing to repair. Several processes of one agent may
+open the store; the primary alone changes signals, and the others follow its changes.
 """
 
 import json
@@ -38,7 +38,7 @@ _IN = "IN (SELECT value FROM json_each(?))"
 
 @dataclass(slots=True)
 class Incoming:
-    """A snapshot on its way, beside the signals that still match.
+    """A snapshot being loaded, beside the signals that still match.
 
     seq: the last number given. unsaved: as in an Index.
     """
@@ -50,19 +50,20 @@ class Incoming:
 
 
 class Store(AbstractContextManager["Store"]):
-    """The agent's memory. write() hands out transactions one at a time; reads never wait long.
+    """The agent's storage. write() gives out one transaction at a time; reads never wait long.
 
     is_shared: whether several processes of one agent have it open.
-    is_lead: whether this process keeps the signals up with the hub; no more than one does.
-    view:    what its rows and Library stand for.
-    trouble: what a person should know about how the file was found; "" for nothing.
+    is_lead: whether this process is the primary, which alone changes signals.
+    view:    the version of the signals in rows and Library.
+    trouble: a problem with the file that a person should know about; "" for none.
     """
 
     def __init__(self, directory: Path, *, lock: BinaryIO | None = None) -> None:
         """Open the store, and its Library.
 
-        lock:   the directory's lock, where several processes of one agent share the store; None:
+        lock:   the directory's lock, if several processes of one agent share the store; None:
                 this process alone uses it.
+
         raises: StoreError.
         """
         self.path = directory / "agent.db"
@@ -94,7 +95,7 @@ class Store(AbstractContextManager["Store"]):
         self._open_rest()
 
     def _begin_anew(self, error: Exception) -> None:
-        """Set a damaged file aside."""
+        """Set a damaged file aside and start a new one."""
         self.trouble = schema.set_aside(self.path, error)
         logger.warning("%s", self.trouble)
         self._connect()
@@ -107,7 +108,7 @@ class Store(AbstractContextManager["Store"]):
             index.sweep(self._folder, keep=self.view.generation)
 
     def _connect(self) -> None:
-        """Open the connections that the Library's rows come over. raises: TornError."""
+        """Open the connections and the Library. raises: TornError."""
         self._writer = schema.connect(self.path)
         self._reader = schema.open_file(self.path)
         try:
@@ -128,36 +129,36 @@ class Store(AbstractContextManager["Store"]):
         self.close()
 
     def close(self) -> None:
-        """Close the file and let another process or agent have it."""
+        """Close the file and release the locks."""
         with self._turn, self._writing, self._reading:
-            for one in (self._poll, self._for_loop, self._reader, self._writer):
-                one.close()
+            for connection in (self._poll, self._for_loop, self._reader, self._writer):
+                connection.close()
             self._lead.close()
             self._lock.close()
 
     @property
     def library(self) -> Library:
-        """Every signal, ready to be searched."""
+        """Return the searchable signals."""
         return self._index.library
 
     @property
     def origin(self) -> Origin | None:
-        """Whose signals these are; None before the first snapshot."""
+        """Return the source of the signals; None before the first snapshot."""
         return self.view.origin
 
     @property
     def position(self) -> int:
-        """The feed position that rows and library hold; 0 before the first snapshot."""
+        """Return the feed position of rows and Library; 0 before the first snapshot."""
         return self.view.position
 
     @property
     def synced_at(self) -> datetime | None:
-        """When the hub last said that these are all the signals; None before the first time."""
+        """Return when the hub last confirmed that these are all signals; None before that."""
         return self.view.synced_at
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """One transaction: all of it lands on disk, or nothing."""
+        """Run one transaction: all of it is written to disk, or nothing."""
         with self._writing, self.disk.watched():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -169,28 +170,28 @@ class Store(AbstractContextManager["Store"]):
                 raise
 
     def read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows that a query answers, as last committed."""
+        """Return all rows of a query, as last committed."""
         with self._reading:
             return self._reader.execute(sql, values).fetchall()
 
     def find(
         self, keys: Iterable[int], *, tx: Transaction | None = None, strict: bool = False
     ) -> dict[int, FeedSignal]:
-        """The signals that still stand, by key; as a transaction sees them when one is given.
+        """Return the current signals by key; as a transaction sees them if one is given.
 
-        raises: BehindError when strict, and one of them stands no more.
+        raises: BehindError when strict, and one of them is gone.
         """
-        wanted = set(keys)
-        sql, values = f"SELECT seq, body FROM signals WHERE seq {_IN}", (json.dumps([*wanted]),)  # noqa: S608 - our own names
+        distinct = set(keys)
+        sql, values = f"SELECT seq, body FROM signals WHERE seq {_IN}", (json.dumps([*distinct]),)  # noqa: S608 - our own names
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
-        if strict and len(rows) < len(wanted):
+        if strict and len(rows) < len(distinct):
             raise BehindError
         return {seq: FeedSignal.model_validate_json(body) for seq, body in rows}
 
     def find_ids(
         self, ids: Iterable[str], *, tx: Transaction | None = None
     ) -> dict[str, FeedSignal]:
-        """The signals that still stand, by id; as a transaction sees them when one is given."""
+        """Return the current signals by id; as a transaction sees them if one is given."""
         sql, values = f"SELECT id, body FROM signals WHERE id {_IN}", (json.dumps([*ids]),)  # noqa: S608 - our own names
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
@@ -204,17 +205,17 @@ class Store(AbstractContextManager["Store"]):
         on_loop: bool = False,
         strict: bool = False,
     ) -> dict[int, Brief]:
-        """What is said in short of the signals that match now, by key; expired ones do not.
+        """Return short records of the signals that match now, by key; expired ones do not.
 
         now:     Unix time. exercise: whether signals of exercises count.
-        on_loop: called on the event loop, over a connection that no other thread holds up.
-        raises:  BehindError when strict, and one of them stands no more.
+        on_loop: called on the event loop; uses a connection that no other thread blocks.
+        raises:  BehindError when strict, and one of them is gone.
         """
-        wanted = set(keys)
+        distinct = set(keys)
         sql = f"SELECT seq, id, exercise, disputed, expires_at FROM signals WHERE seq {_IN}"  # noqa: S608 - our own names
-        values = (json.dumps([*wanted]),)
+        values = (json.dumps([*distinct]),)
         rows = self._for_loop.execute(sql, values).fetchall() if on_loop else self.read(sql, values)
-        if strict and len(rows) < len(wanted):
+        if strict and len(rows) < len(distinct):
             raise BehindError
         return {
             seq: Brief(uid, bool(is_exercise), bool(is_disputed))
@@ -232,7 +233,7 @@ class Store(AbstractContextManager["Store"]):
         synced_at: datetime | None,
         alongside: Callable[[Transaction], None],
     ) -> None:
-        """Take in one page of the feed: rows, position and what follows from it, or nothing.
+        """Apply one page of the feed: rows, position and consequences, all or nothing.
 
         synced_at: when the hub had no more than this; None while more pages wait.
         alongside: runs in the transaction, before the rows change.
@@ -249,7 +250,7 @@ class Store(AbstractContextManager["Store"]):
             self.view = view  # said only now, when what it promises is found
 
     def begin_incoming(self) -> Incoming:
-        """Make room for a snapshot; what an earlier, torn one left is thrown away."""
+        """Create the table for a snapshot; an unfinished one is discarded."""
         generation = uuid4().hex
         with self.write() as tx:
             tx.execute("DROP TABLE IF EXISTS incoming")
@@ -259,9 +260,9 @@ class Store(AbstractContextManager["Store"]):
         return Incoming(generation, library, last[0] if last else 0)
 
     def add_incoming(self, incoming: Incoming, rows: Sequence[SignalRow]) -> None:
-        """Store and index a piece of a snapshot, beside the signals that still match meanwhile.
+        """Store and index part of a snapshot, beside the signals that still match meanwhile.
 
-        A power cut may take it back, until adopt_incoming makes all of it lasting.
+        A power cut may lose it, until adopt_incoming makes everything durable.
         """
         numbered = list(enumerate(rows, start=incoming.seq + 1))
         with self._writing:
@@ -285,7 +286,7 @@ class Store(AbstractContextManager["Store"]):
         now: datetime,
         alongside: Callable[[Transaction], None],
     ) -> None:
-        """Put a complete snapshot in the place of all signals. Outboxes stay as they are.
+        """Replace all signals by a complete snapshot. Outboxes stay as they are.
 
         alongside: runs in the transaction, while the table incoming holds the new signals.
 
@@ -322,14 +323,14 @@ class Store(AbstractContextManager["Store"]):
     # what several processes need
 
     def try_lead(self) -> bool:
-        """Lead from now on, unless another process does."""
+        """Become the primary process unless another process is; return whether this one is."""
         if not self.is_lead and schema.try_lock(self._lead):
             self.catch_up()  # before anything of ours is written
             self.is_lead = True
         return self.is_lead
 
     def has_news(self) -> bool:
-        """Whether anything was committed since the last call. Ask on one thread only."""
+        """Whether anything was committed since the last call. Call it on one thread only."""
         before, self._version = self._version, self._poll_version()
         return before != self._version
 
@@ -339,13 +340,13 @@ class Store(AbstractContextManager["Store"]):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether another file took the place of the one that was opened, which was damaged."""
+        """Whether the opened file was replaced by another one because it was damaged."""
         return not self.path.exists() or self.path.stat().st_ino != self._inode
 
     def check(self) -> None:
-        """Read every signal's row; if the file turns out to be damaged, begin anew.
+        """Read every signal's row; if the file turns out to be damaged, start a new one.
 
-        A start does not: it would take as long as everything else together.
+        Not done at a start: it would take as long as everything else together.
         """
         connection = schema.open_file(self.path, cache_kb=100)
         try:
@@ -362,7 +363,7 @@ class Store(AbstractContextManager["Store"]):
             connection.close()
 
     def catch_up(self) -> None:
-        """Bring the Library up with the rows. Where this process leads, it waits until it is."""
+        """Bring the Library in step with the rows. The primary waits until it is."""
         with self._turn:
             if self.is_lead:
                 return
@@ -379,11 +380,11 @@ class Store(AbstractContextManager["Store"]):
 
     @property
     def unsaved(self) -> int:
-        """Changes of signals that no file of the Library has yet."""
+        """Return how many changes of signals are in no file of the Library yet."""
         return self._index.unsaved
 
     def save(self) -> None:
-        """Write the Library's files anew, and let the other processes go over to them."""
+        """Rewrite the Library's files, and let the other processes switch to them."""
         self._index.save()
         with self.write() as tx:
             set_state(tx, saved=uuid4().hex)
@@ -391,7 +392,7 @@ class Store(AbstractContextManager["Store"]):
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All reads inside see one state of the file."""
+    """Read everything inside from one state of the file."""
     connection.execute("BEGIN")
     try:
         yield connection

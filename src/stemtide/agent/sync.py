@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Follow the hub: a snapshot first, then the feed by cursor. The stream only wakes.
+"""Follow the hub: a snapshot first, then the feed by cursor. Stream events only trigger a read.
 
-1 Ask the hub whom it takes us for. Signals of another hub, party or view, or of a hub that was set
-  back to a backup, are replaced by a snapshot.
-2 A snapshot is stored beside the signals that match meanwhile, and takes their place whole. What
-  was done because of signals that it lacks is undone.
-3 A page of the feed lands in one transaction: rows, cursor, and what a withdrawal undoes.
-4 When the hub is away, what is there keeps matching, and /health says how stale it is.
+1 Ask the hub which party the key belongs to. If the signals are of another hub, party or view, or
+  the hub was restored from a backup, a snapshot replaces them.
+2 A snapshot is stored beside the signals that match meanwhile, and replaces them all at once.
+  Actions because of signals that it lacks are undone.
+3 A page of the feed is applied in one transaction: rows, cursor, and the undoing of withdrawals.
+4 While the hub is unreachable, the stored signals keep matching, and /health shows their age.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ _PRUNE_EVERY = timedelta(hours=1)
 
 
 class _Page(BaseModel):
-    """A FeedPage whose entries are not looked at yet, so that one odd entry spoils no page."""
+    """A FeedPage with unparsed entries, so that one invalid entry does not reject the page."""
 
     hub: UUID
     entries: list[Any]
@@ -59,10 +59,10 @@ class _Page(BaseModel):
 
 
 class Sync:
-    """Keeps the store up with the hub, for as long as run() runs.
+    """Worker that keeps the store in step with the hub for as long as run() runs.
 
     deliverer, reporter: woken when a withdrawal undid something.
-    on_change: called on the event loop when a page was taken in.
+    on_change: called on the event loop when a page was applied.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Sync:
         self.reporter = reporter
 
     def look(self) -> None:
-        """Bring up to date what `standing` says of silence, a standstill and the disk."""
+        """Update `standing` with silence, stall and disk problems."""
         standing, silent_s = self.standing, self._client.silent_s
         standing.silence = (
             f"the hub has said nothing for {silent_s:.0f} s" if silent_s > SILENT_S else ""
@@ -102,7 +102,7 @@ class Sync:
         standing.disk = self._store.disk.trouble
 
     async def run(self) -> None:
-        """Follow, listen and tell until cancelled."""
+        """Follow the feed, listen to the stream and report status until cancelled."""
         await self._start_from_file()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
@@ -110,21 +110,21 @@ class Sync:
             tasks.create_task(self._beat())
 
     async def _start_from_file(self) -> None:
-        """Match what the file to start from knows, whether or not the hub is there."""
+        """Load the configured snapshot file, whether or not the hub is reachable."""
         try:
-            made = await signed.take_file(
+            manifest = await signed.take_file(
                 self._store, reader=self._reader, config=self._config, alongside=self._undo_lost
             )
         except signed.FileTroubleError as error:
             logger.warning("%s", error)
             self.standing.snapshot_trouble = str(error)
         else:
-            if made:
-                logger.info("%d signals of %s from a file", made.signals, made.made_at)
+            if manifest:
+                logger.info("%d signals of %s from a file", manifest.signals, manifest.made_at)
                 self._moved.set()
 
     async def _follow(self) -> None:
-        """Catch up whenever woken, and every few seconds in case nobody wakes us."""
+        """Catch up when woken, and every few seconds in any case."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             self._wake.clear()
@@ -147,7 +147,7 @@ class Sync:
         self._party = ""  # whoever answers next may be another hub
 
     async def _catch_up(self) -> None:
-        """Take in everything that the hub has."""
+        """Apply all pages that the hub has."""
         if not self._party:
             await self._meet()
         origin = self._store.origin
@@ -173,7 +173,7 @@ class Sync:
                 return
 
     async def _meet(self) -> None:
-        """Learn whom the hub takes us for, and say so if the key is good for less than we need."""
+        """Ask which party the key belongs to, and note scopes that it lacks."""
         me = await self._client.whoami()
         missing = {Scope.FEED_READ, Scope.FEEDBACK_WRITE} - set(me.scopes)
         self.standing.key_trouble = (
@@ -187,7 +187,7 @@ class Sync:
         self._party = me.party
 
     async def _next_page(self) -> _Page | None:
-        """The page after our position; None when the hub does not know that position."""
+        """Return the page after our position; None if the hub does not know the position."""
         try:
             view = self._store.view
             content = await self._client.feed(view.position, limit=_PAGE, history=view.history)
@@ -200,7 +200,7 @@ class Sync:
             raise AnswerError(self._client.hub, f"its feed is unreadable: {error}") from error
 
     def _continues(self, page: _Page) -> bool:
-        """Whether a page goes on from what the store holds."""
+        """Whether a page continues from the store's position."""
         origin, position = self._store.origin, self._store.position
         if not origin or origin.hub != str(page.hub):
             logger.warning("the hub is another one: all signals are replaced")
@@ -211,18 +211,18 @@ class Sync:
         return True
 
     def _apply(self, page: _Page) -> bool:
-        """Take in one page, and undo what it says was wrong; return whether anything was undone."""
-        found = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
-        signals = [entry for entry in found if isinstance(entry, FeedSignal)]
-        gone = [entry for entry in found if isinstance(entry, Tombstone)]
+        """Apply a page and undo what it withdraws; return whether anything was undone."""
+        entries = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
+        signals = [entry for entry in entries if isinstance(entry, FeedSignal)]
+        tombstones = [entry for entry in entries if isinstance(entry, Tombstone)]
         puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
-        drops = [str(entry.id) for entry in gone]
+        drops = [str(entry.id) for entry in tombstones]
         now = datetime.now(UTC)
         undone = 0
 
         def undo(tx: Transaction) -> None:
             nonlocal undone
-            undone = sum([self._undo(tx, entry, now) for entry in found])
+            undone = sum([self._undo(tx, entry, now) for entry in entries])
             companion_rows.mark(tx, puts, drops, config=self._config)
 
         self._store.apply(
@@ -236,10 +236,10 @@ class Sync:
         return undone > 0
 
     def _undo_lost(self, tx: Transaction) -> None:
-        """Undo what was done because of signals that a snapshot lacks, or has as disputed.
+        """Undo actions because of signals that a snapshot lacks, or has as disputed.
 
-        The tombstones in between are not read: they were withdrawn meanwhile, or the hub was set
-        back to a time before they were shared. Those that expired are left as they are.
+        The tombstones in between are not read: the signals were withdrawn meanwhile, or the hub was
+        restored to a time before they were shared. Actions of expired signals stay.
         """
         now = datetime.now(UTC)
         lost = tx.execute(
@@ -260,9 +260,9 @@ class Sync:
     def _undo(
         self, tx: Transaction, entry: FeedSignal | Tombstone, now: datetime, *, why: str = ""
     ) -> int:
-        """Undo what was done because of a signal that is withdrawn, or weaken it if disputed.
+        """Undo actions because of a withdrawn signal, or weaken them if it is disputed.
 
-        One that expired was right in its time: it stops matching, and nothing is undone.
+        An expired signal was right in its time: it stops matching, and nothing is undone.
         """
         why = why or _reason(entry)
         if not why:
@@ -295,7 +295,7 @@ class Sync:
 
     async def _load_snapshot(self) -> None:
         if self._config.hub_public_key:
-            made = await signed.take_signed(
+            manifest = await signed.take_signed(
                 self._client,
                 self._store,
                 reader=self._reader,
@@ -303,7 +303,7 @@ class Sync:
                 config=self._config,
                 alongside=self._undo_lost,
             )
-            logger.info("%d signals, signed, position %d", made.signals, made.version)
+            logger.info("%d signals, signed, position %d", manifest.signals, manifest.version)
         else:
             await take_snapshot(
                 self._client,
@@ -315,7 +315,7 @@ class Sync:
             )
 
     async def _listen(self) -> None:
-        """Be woken by the stream; without it the feed is asked every few seconds."""
+        """Wake up at stream events; without the stream the feed is polled."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             try:
@@ -333,7 +333,7 @@ class Sync:
             await asyncio.sleep(backoff.next_s())
 
     async def _beat(self) -> None:
-        """Tell the hub how we stand, and forget what need not be remembered any more."""
+        """Report our status to the hub, and delete records that are past their time."""
         prune_due = datetime.now(UTC)
         while True:
             self._moved.clear()
@@ -359,8 +359,8 @@ class Sync:
 
     def _status(self) -> AgentStatusIn:
         self.look()
-        found = {AgentTrouble.DISK: self.standing.disk, AgentTrouble.STALLED: self.standing.stall}
-        troubles = [trouble for trouble, text in found.items() if text]
+        texts = {AgentTrouble.DISK: self.standing.disk, AgentTrouble.STALLED: self.standing.stall}
+        troubles = [trouble for trouble, text in texts.items() if text]
         status = AgentStatusIn(
             version=__version__,
             position=self._tally.slowest(self._store.position),
@@ -379,7 +379,7 @@ class Sync:
 
 
 def _reason(entry: FeedSignal | Tombstone) -> str:
-    """Return why what was done because of a signal is undone; "" where nothing is."""
+    """Return why actions because of a signal are undone; "" if they are not."""
     if isinstance(entry, FeedSignal):
         return f"signal {entry.id} is disputed" if entry.disputed else ""
     is_withdrawn = entry.state is SignalState.WITHDRAWN

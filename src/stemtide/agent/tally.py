@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers that all processes of one agent count together, in memory that they share.
+"""Counters that all processes of one agent share in memory.
 
-Each process writes in a row of its own and anyone adds up all rows, so nobody waits for anybody.
-The memory is made before the processes are forked; a process that starts anew counts on in the row
-of the one that it replaces. The process that leads also leaves a notice: how its line to the hub
-is.
+Each process writes to its own row and readers add up all rows, so no process waits for another.
+The memory is created before the processes are forked; a replacement process continues in the row
+of the one that it replaces. The primary process also publishes a notice: the state of its
+connection to the hub.
 """
 
 import json
@@ -41,9 +41,9 @@ _ROW_BYTES = 8 * len(COLUMNS)
 
 
 class Tally:
-    """The numbers of all rows, and the writing end of one.
+    """The counters of all rows, and write access to one row.
 
-    row: which one this process writes in.
+    row: the row that this process writes to.
     """
 
     def __init__(self, rows: int = 1) -> None:
@@ -55,45 +55,45 @@ class Tally:
         self.row = 0
 
     def add(self, name: str, number: float = 1) -> None:
-        """Count in this process's row."""
+        """Add to a counter in this process's row."""
         place = self.row * len(COLUMNS) + _PLACE[name]
         with self._adding:
             self._numbers[place] += number
 
     def set(self, name: str, number: float, *, row: int | None = None) -> None:
-        """Say a number in this process's row, or in another one."""
+        """Set a counter in this process's row, or in another one."""
         row = self.row if row is None else row
         self._numbers[row * len(COLUMNS) + _PLACE[name]] = number
 
     def each(self, name: str) -> list[float]:
-        """The number of every row."""
+        """Return the counter of every row."""
         return list(self._numbers[_PLACE[name] :: len(COLUMNS)])
 
     def total(self, name: str) -> int:
-        """The sum over all rows."""
+        """Return the sum over all rows."""
         return int(sum(self.each(name)))
 
     def running(self) -> list[int]:
-        """The rows that have a process."""
+        """Return the rows that have a process."""
         return [row for row, pid in enumerate(self.each("pid")) if pid]
 
     def slowest(self, own: int) -> int:
-        """The feed position that every process has taken in. own: this one's."""
+        """Return the feed position that every process has reached. own: this one's."""
         positions = self.each("position")
         return min([own, *(int(positions[row]) for row in self.running() if row != self.row)])
 
     def begin(self, row: int) -> None:
-        """Take a row, in the forked process."""
+        """Claim a row, in the forked process."""
         self.row = row
         self._adding = threading.Lock()
 
     def leave_notice(self, notice: dict[str, Any]) -> None:
-        """Leave a notice for all processes. Only the one that leads does."""
+        """Publish a notice to all processes. Only the primary does."""
         text = json.dumps(notice).encode()
         self._memory[: _HEAD.size + len(text)] = _HEAD.pack(len(text), zlib.crc32(text)) + text
 
     def notice(self) -> dict[str, Any]:
-        """The latest notice; the one before while it is being written."""
+        """Return the latest notice, or the previous one while it is being written."""
         for _ in range(_TRIES):
             length, checksum = _HEAD.unpack_from(self._memory)
             text = self._memory[_HEAD.size : _HEAD.size + min(length, _NOTICE_BYTES)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The [transparency] table of agent.toml: what in a statement of reasons only the provider knows.
+"""Parse the [transparency] table of agent.toml: the provider's part of statements of reasons.
 
 Without an address nothing is posted: `stemtide agent statements` writes a file for review.
 """
@@ -25,21 +25,21 @@ from stemtide.protocol.dsa_answers import api_address
 
 
 class Ground(StrEnum):
-    """On what the provider bases its blocks: its own terms, or a law."""
+    """The provider's ground for its blocks: its own terms, or a law."""
 
     TERMS = "terms"
     LAW = "law"
 
 
 class Visibility(StrEnum):
-    """What a block does to the content."""
+    """Whether blocked content is disabled or removed."""
 
     DISABLED = "disabled"
     REMOVED = "removed"
 
 
 class Decided(StrEnum):
-    """Who decides in a block: the policy alone, or a person of the provider as well."""
+    """Whether the policy decides alone, or with a person of the provider."""
 
     FULLY = "fully"
     PARTIALLY = "partially"
@@ -47,13 +47,13 @@ class Decided(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transparency:
-    """The provider's own part of each statement, and where statements go.
+    """The provider's own part of each statement, and the address that statements are posted to.
 
     reference:      of the terms' section or the law's article. explanation: why the content is
-                    against it. facts: instead of the agent's own words; "" for those.
-    content_type:   of what was known by a digest alone, such as CONTENT_TYPE_IMAGE.
+                    against it. facts: replaces the agent's own text; "" for that text.
+    content_type:   of content that was detected by a digest alone, such as CONTENT_TYPE_IMAGE.
     address:        of the Transparency Database; "" for none, so that nothing is posted.
-    wait_s:         a statement leaves so long after its block: what is undone by then says so.
+    wait_s:         delay from block to statement; a block undone meanwhile is reported as ended.
     """
 
     ground: Ground
@@ -87,26 +87,26 @@ NEEDED = {
 
 
 def word(enum: str) -> Callable[[object], str]:
-    """A reader of one of the database's words."""
+    """Return a validator for one of the database's enums."""
 
     def read(value: object) -> str:
-        known = words_of(enum)
-        if value not in known:
-            raise ValueError(f"must be one of {', '.join(known)}, not {value!r}")
+        allowed = words_of(enum)
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, not {value!r}")
         return str(value)
 
     return read
 
 
 def database_address(value: object) -> str:
-    """Where the database's calls go. raises: ValueError for what a token may not be sent to."""
-    found = values.address(value)
-    parts = urlsplit(found)
+    """Validate the database's address. raises: ValueError if it is unsafe for a token."""
+    address = values.address(value)
+    parts = urlsplit(address)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError(
-            f"must begin with https://, not {found!r}: the token would travel readably"
+            f"must begin with https://, not {address!r}: the token would travel readably"
         )
-    return api_address(found)
+    return api_address(address)
 
 
 SETTINGS: dict[str, Callable[[Any], Any]] = {
@@ -128,10 +128,10 @@ SETTINGS: dict[str, Callable[[Any], Any]] = {
 
 
 def common_fields(settings: Transparency) -> dict[str, Any]:
-    """What every statement of this provider says."""
+    """Return the fields that every statement of this provider has."""
     is_law = settings.ground is Ground.LAW
     ground = "illegal_content" if is_law else "incompatible_content"
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "decision_visibility": [f"DECISION_VISIBILITY_CONTENT_{settings.visibility.upper()}"],
         "decision_ground": f"DECISION_GROUND_{ground.upper()}",
         "illegal_content_legal_ground" if is_law else "incompatible_content_ground": (
@@ -146,8 +146,8 @@ def common_fields(settings: Transparency) -> dict[str, Any]:
         "automated_decision": f"AUTOMATED_DECISION_{settings.automated_decision.upper()}",
     }
     if settings.reference_url:
-        found["decision_ground_reference_url"] = settings.reference_url
-    return found
+        fields["decision_ground_reference_url"] = settings.reference_url
+    return fields
 
 
 _ANY = {"content_date": "2026-01-01", "application_date": "2026-01-01", "puid": "0"}
@@ -162,9 +162,9 @@ _NAMES = {
 
 
 def first_problem(settings: Transparency) -> tuple[str, str] | None:
-    """The first setting that no statement could carry, and what is wrong with it; None: all could.
+    """Return the first setting that makes statements invalid, and why; None if all are valid.
 
-    Better at the start than with each statement.
+    Found at the start rather than with each statement.
     """
     sample: Mapping[str, object] = {
         **common_fields(settings),
@@ -176,19 +176,19 @@ def first_problem(settings: Transparency) -> tuple[str, str] | None:
     return (_NAMES.get(problem.name, problem.name), problem.message) if problem else None
 
 
-def read(given: object, *, root: Path) -> Transparency | None:
-    """The [transparency] table; None when there is none. raises: ConfigError."""
+def read(table: object, *, root: Path) -> Transparency | None:
+    """Parse the [transparency] table; None if it is empty. raises: ConfigError."""
     where = "transparency."
-    if not isinstance(given, dict):
+    if not isinstance(table, dict):
         raise ConfigError("transparency", "must be a table: write [transparency] above its names")
-    if not given:
+    if not table:
         return None
-    read_secret(given, "token", root=root, prefix=where)
-    found = read_table(given, SETTINGS, where=where)
+    read_secret(table, "token", root=root, prefix=where)
+    settings_read = read_table(table, SETTINGS, where=where)
     for needed, remedy in NEEDED.items():
-        if needed not in found:
+        if needed not in settings_read:
             raise ConfigError(where + needed, f"is missing; {remedy}")
-    settings = Transparency(**found)
+    settings = Transparency(**settings_read)
     if problem := first_problem(settings):
         raise ConfigError(where + problem[0], problem[1])
     if settings.is_posting and not settings.token:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts uploads by outcome: each once, at its present outcome.
+"""Count uploads by outcome: each once, at its current outcome.
 
-When the outcome of an upload changes, a row moves it: "was" says where it counted before. The row
-keeps the time at which the content was met.
+When the outcome of an upload changes, a row moves it: "was" is the outcome that it counted at
+before. The row keeps the time at which the content was met.
 """
 
 import threading
@@ -19,9 +19,9 @@ UNSEALED = ""
 
 
 class PendingLookups:
-    """Look-ups that counted no upload: they are written with the next upload that counts.
+    """Look-ups that counted no upload; they are written with the next upload that counts.
 
-    So most look-ups write nothing. A kill loses some; never one that counted an upload.
+    So most look-ups write nothing. A crash loses some, but none that counted an upload.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class PendingLookups:
         self._counts: Counter[str] = Counter()
 
     def add(self, number: int) -> None:
-        """Count look-ups as of now."""
+        """Count look-ups at the current time."""
         with self._lock:
             self._counts[_bucket(datetime.now(UTC))] += number
 
     def write(self, tx: Transaction) -> None:
-        """Write what is pending."""
+        """Write the pending counts."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         for bucket, number in counts.items():
@@ -54,7 +54,7 @@ def count(
 ) -> None:
     """Count an outcome of one signal that many times, in the caller's transaction.
 
-    language: of the content; "" where the provider did not say.
+    language: of the content; "" if the provider did not give it.
     was, was_signal: where the same uploads counted before; "" for uploads that did not.
     """
     at = now.isoformat()
@@ -71,9 +71,9 @@ def count(
 def count_upload(
     tx: Transaction, *, ref: str, signal: str, outcome: Outcome, now: datetime, language: str = ""
 ) -> None:
-    """Count an upload, or move it to its present outcome if it was counted before.
+    """Count an upload, or move it to its current outcome if it was counted before.
 
-    With each upload that it counts it counts a look-up, so no count exceeds them.
+    Each counted upload counts a look-up too, so there are never more uploads than look-ups.
     """
     before = _counted(tx, ref)
     if before is None:
@@ -90,9 +90,10 @@ def count_upload(
 def recount(
     tx: Transaction, *, ref: str, weaker: str, reasons: Mapping[str, Action], now: datetime
 ) -> bool:
-    """Count an upload at the signal that decides now; as reversed where none stops it any more.
+    """Count an upload at the signal that decides now, or as reversed if none stops it any more.
 
-    weaker: the signal that was withdrawn or disputed. reasons: what each signal leads to now.
+    weaker: the signal that was withdrawn or disputed. reasons: the action that each signal leads
+    to.
     returns: whether anything is to be reported.
     """
     signal, outcome = _decides(reasons, weaker=weaker)
@@ -108,22 +109,22 @@ def recount(
 
 
 def _decides(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str, Outcome]:
-    """Return the signal that stops an upload now, and how; "" where none does.
+    """Return the signal that stops an upload now, and the outcome; "" if none does.
 
-    The one that the upload may count at already is preferred among equals.
+    Among equals, the signal that the upload may count at already is preferred.
     """
     strongest = max(reasons.values(), key=lambda action: action.rank, default=Action.LOG)
     if strongest is Action.LOG:
         return "", Outcome.REVERSED
     if reasons.get(weaker) is strongest:
         return weaker, OUTCOME_OF[strongest]
-    return next(one for one, action in reasons.items() if action is strongest), OUTCOME_OF[
+    return next(signal for signal, action in reasons.items() if action is strongest), OUTCOME_OF[
         strongest
     ]
 
 
 def forget(tx: Transaction, *, before: datetime) -> None:
-    """Forget where uploads counted that were met before a time, and the look-ups of that time."""
+    """Delete where uploads counted that were met before a time, and look-ups of that time."""
     tx.execute("DELETE FROM counted WHERE at < ?", (before.timestamp(),))
     tx.execute(
         "DELETE FROM lookups WHERE bucket < ? AND bucket NOT IN (SELECT bucket FROM outcomes)",
@@ -132,11 +133,11 @@ def forget(tx: Transaction, *, before: datetime) -> None:
 
 
 def _counted(tx: Transaction, ref: str) -> tuple[str, str, float, str] | None:
-    """Return at which signal and outcome an upload counts, when it was met, and its language."""
-    found: tuple[str, str, float, str] | None = tx.execute(
+    """Return the signal and outcome that an upload counts at, its time and its language."""
+    row: tuple[str, str, float, str] | None = tx.execute(
         "SELECT signal, outcome, at, language FROM counted WHERE ref = ?", (ref,)
     ).fetchone()
-    return found
+    return row
 
 
 def _move(
@@ -147,7 +148,7 @@ def _move(
     signal: str,
     outcome: Outcome,
 ) -> None:
-    """Count an upload elsewhere than before, at the time at which it was met."""
+    """Move an upload's count to another signal or outcome, keeping its time."""
     was_signal, was, at, language = before
     met_at = datetime.fromtimestamp(at, UTC)
     count(
@@ -173,6 +174,6 @@ def _add_lookups(tx: Transaction, bucket: str, number: int) -> None:
 
 
 def _bucket(now: datetime) -> str:
-    """The span of time that a moment lies in, by its beginning."""
+    """Return the beginning of the time bucket that contains a moment."""
     size_s = BUCKET.total_seconds()
     return datetime.fromtimestamp(now.timestamp() // size_s * size_s, UTC).isoformat()

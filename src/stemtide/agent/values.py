@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the values of agent.toml are read: one reader for each kind of value.
+"""Validators for the values of agent.toml, one for each kind of value.
 
-A reader takes what TOML or the environment gave and returns it typed, or raises ValueError saying
-what it must be; the caller adds which setting it was.
+A validator takes a value of TOML or of the environment and returns it typed, or raises ValueError
+saying what it must be; the caller adds the name of the setting.
 """
 
 import base64
@@ -22,14 +22,14 @@ _SECRET_BYTES = 24
 
 
 def text(value: object) -> str:
-    """Text, without the blanks around it."""
+    """Validate text and strip the blanks around it."""
     if not isinstance(value, str):
         raise ValueError(f"must be text in quotes, not {value!r}")  # noqa: TRY004 - one kind of error
     return value.strip()
 
 
 def flag(value: object) -> bool:
-    """True or false, also as the environment spells it."""
+    """Validate a boolean, also as spelled in the environment."""
     if value in (True, "true", "1"):
         return True
     if value in (False, "false", "0"):
@@ -38,7 +38,7 @@ def flag(value: object) -> bool:
 
 
 def number(low: int, high: int) -> Callable[[object], int]:
-    """A reader of whole numbers from low to high, both allowed."""
+    """Return a validator for whole numbers from low to high, both included."""
 
     def read(value: object) -> int:
         is_number = isinstance(value, int | str) and not isinstance(value, bool)
@@ -53,7 +53,7 @@ def number(low: int, high: int) -> Callable[[object], int]:
 
 
 def seconds(low: float, high: float) -> Callable[[object], float]:
-    """A reader of spans in seconds from low to high, both allowed."""
+    """Return a validator for seconds from low to high, both included."""
 
     def read(value: object) -> float:
         try:
@@ -68,7 +68,7 @@ def seconds(low: float, high: float) -> Callable[[object], float]:
 
 
 def choice(words: type[StrEnum]) -> Callable[[object], Any]:
-    """A reader of one of the words of a StrEnum."""
+    """Return a validator for the values of a StrEnum."""
 
     def read(value: object) -> StrEnum:
         try:
@@ -79,27 +79,27 @@ def choice(words: type[StrEnum]) -> Callable[[object], Any]:
     return read
 
 
-def several(one: Callable[[Any], Any]) -> Callable[[object], frozenset[Any]]:
-    """A reader of lists, each item read by one."""
+def several(validate: Callable[[Any], Any]) -> Callable[[object], frozenset[Any]]:
+    """Return a validator for lists, given that of an item."""
 
     def read(value: object) -> frozenset[Any]:
         if not isinstance(value, list) or not value:
             raise ValueError(f'must be a list such as ["…"], not {value!r}')
-        return frozenset(one(item) for item in value)
+        return frozenset(validate(item) for item in value)
 
     return read
 
 
 def label(value: object) -> str:
-    """The name of a label that a signal may carry."""
-    known = sorted(name for name, label in labels().items() if not label.refuse_to)
-    if value not in known:
-        raise ValueError(f"must be a label ({', '.join(known)}), not {value!r}")
+    """Validate the name of a label that a signal may carry."""
+    allowed = sorted(name for name, label in labels().items() if not label.refuse_to)
+    if value not in allowed:
+        raise ValueError(f"must be a label ({', '.join(allowed)}), not {value!r}")
     return str(value)
 
 
 def agent_name(value: object) -> str:
-    """An agent's name as the hub takes it."""
+    """Validate an agent's name by the hub's rules."""
     name = text(value)
     if not re.fullmatch(AGENT_NAME, name):
         raise ValueError(f"must be 1 to 63 of a-z, 0-9 and -, not {name!r}")
@@ -107,7 +107,7 @@ def agent_name(value: object) -> str:
 
 
 def address(value: object) -> str:
-    """An http or https address without a query, without the last slash."""
+    """Validate an http or https URL without a query, and strip its last slash."""
     url = text(value).rstrip("/")
     try:
         parts = urlsplit(url)
@@ -121,14 +121,14 @@ def address(value: object) -> str:
 
 
 def webhook_address(value: object) -> str:
-    """An http or https address; a query may follow."""
+    """Validate an http or https URL, which may have a query."""
     url = text(value)
     address(url.partition("?")[0])
     return url
 
 
 def host_names(value: object) -> tuple[str, ...]:
-    """Host names: a list, or text with commas between them."""
+    """Validate host names: a list, or text separated by commas."""
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list):
         raise ValueError(f'must be a list of host names such as ["agent.internal"], not {value!r}')  # noqa: TRY004 - one kind of error
@@ -136,7 +136,7 @@ def host_names(value: object) -> tuple[str, ...]:
 
 
 def public_keys(value: object) -> tuple[PublicKey, ...]:
-    """Public keys of a hub: one, a list, or text with commas between them."""
+    """Validate public keys of a hub: one, a list, or text separated by commas."""
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list) or not names:
         raise ValueError(f'must be a key such as "ed25519:…", or a list of such, not {value!r}')
@@ -144,7 +144,7 @@ def public_keys(value: object) -> tuple[PublicKey, ...]:
 
 
 def bank_name(value: object) -> str:
-    """The name of a bank as HMA takes it; none for no bank."""
+    """Validate the name of an HMA bank; empty for no bank."""
     name = text(value)
     if name and not re.fullmatch(r"[A-Z0-9_]{1,255}", name):
         raise ValueError(f"must be A to Z, 0 to 9 and _, such as EU_CRISIS, not {name!r}")
@@ -152,7 +152,7 @@ def bank_name(value: object) -> str:
 
 
 def signing_secret(value: object) -> str:
-    """A Standard Webhooks secret: "whsec_" and base64 of 24 bytes or more."""
+    """Validate a Standard Webhooks secret: "whsec_" and base64 of 24 bytes or more."""
     secret = text(value)
     try:
         raw = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
@@ -167,7 +167,7 @@ def signing_secret(value: object) -> str:
 
 
 def bearer_token(value: object) -> str:
-    """A token as a header carries it; the message does not repeat it."""
+    """Validate a token for a header; the error does not repeat it."""
     token = str(value).strip()
     if not re.fullmatch(r"[\x21-\x7e]{1,4096}", token):
         raise ValueError("must hold the token alone, on one line: copy it anew")
@@ -175,5 +175,5 @@ def bearer_token(value: object) -> str:
 
 
 def path(value: object) -> Path:
-    """A path; ~ is the home directory."""
+    """Validate a path; ~ is the home directory."""
     return Path(text(value)).expanduser()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process that answers requests: by itself, or as one of several behind a parent."""
+"""Run one server process: alone, or as one of several behind a parent."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_alone(config: Config, listener: socket.socket, *, on_start: Callable[[], None]) -> None:
-    """Be the whole agent until told to stop. raises: ConfigError."""
+    """Run the whole agent in this process until stopped. raises: ConfigError."""
     try:
         with _parts(config) as (store, sandbox):
             app = create_app(config, store=store, sandbox=sandbox)
@@ -49,28 +49,33 @@ def run_with_others(
     *,
     lock: BinaryIO,
     tally: Tally,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Answer the connections that the parent hands over, until told to stop or left alone.
+    """Serve the connections that the parent hands over, until stopped or orphaned.
 
-    channel: connections come over it; its end means that the parent is gone.
+    channel: connections arrive on it; its end means that the parent is gone.
     lock:    the store's directory lock, which the parent holds.
-    say:     tells the parent "ready", "settled" and "stopping".
+    report:  tells the parent "ready", "settled" and "stopping".
+
     raises:  ConfigError.
     """
 
     def start() -> None:
         tally.set("position", store.position)
         tally.set("pid", os.getpid())
-        say("ready")
+        report("ready")
 
     try:
         with _parts(config, lock=lock) as (store, sandbox):
             app = create_app(
-                config, store=store, sandbox=sandbox, tally=tally, on_settled=_once(say, "settled")
+                config,
+                store=store,
+                sandbox=sandbox,
+                tally=tally,
+                on_settled=_once(report, "settled"),
             )
             settings = _settings(app, protocol=_counted(tally))
-            stop = partial(say, "stopping")
+            stop = partial(report, "stopping")
             _run(_HandedServer(settings, on_start=start, on_stop=stop, channel=channel), [])
     except StoreError as error:
         raise ConfigError("data_dir", str(error)) from error
@@ -80,7 +85,7 @@ def run_with_others(
 
 @contextmanager
 def _parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
-    """Open the store while the decoding processes start."""
+    """Open the store while the sandbox processes start."""
     limits = Limits(max_input_bytes=config.max_upload_bytes)
     with (
         Sandbox(workers=config.workers, limits=limits) as sandbox,
@@ -92,19 +97,19 @@ def _parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[St
             yield store, sandbox
 
 
-def _once(say: Callable[[str], None], word: str) -> Callable[[], None]:
-    """Say a word the first time only."""
-    words = [word]
+def _once(report: Callable[[str], None], state: str) -> Callable[[], None]:
+    """Return a function that reports a state the first time only."""
+    pending = [state]
 
     def call() -> None:
-        if words:
-            say(words.pop())
+        if pending:
+            report(pending.pop())
 
     return call
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers."""
+    """Server that calls on_start once it answers."""
 
     def __init__(self, settings: uvicorn.Config, *, on_start: Callable[[], None]) -> None:
         super().__init__(settings)
@@ -117,7 +122,7 @@ class _Server(uvicorn.Server):
 
 
 class _HandedServer(_Server):
-    """A server that listens nowhere: its connections are accepted by the parent."""
+    """Server that does not listen: the parent accepts its connections."""
 
     def __init__(
         self,
@@ -143,7 +148,7 @@ class _HandedServer(_Server):
         await super().shutdown(sockets)
 
     def _take(self) -> None:
-        """Take one connection over."""
+        """Receive a connection from the parent."""
         try:
             message, numbers, _, _ = socket.recv_fds(self._channel, 1, 1)
         except BlockingIOError:
@@ -171,7 +176,7 @@ class _HandedServer(_Server):
 
 
 def _counted(tally: Tally) -> type[HttpToolsProtocol]:
-    """A protocol that tells the parent of each connection that ended."""
+    """Return a protocol class that counts ended connections for the parent."""
 
     class Counted(HttpToolsProtocol):
         def connection_lost(self, exc: Exception | None) -> None:
@@ -205,9 +210,9 @@ def _run(server: _Server, sockets: list[socket.socket]) -> None:
     try:
         server.run(sockets=sockets)
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stopped(_number: int, _frame: FrameType | None) -> None:
-    """Take no further notice of a signal that was obeyed."""
+    """Ignore a signal that was handled already."""

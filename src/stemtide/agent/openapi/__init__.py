@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's OpenAPI document: what is written down of each route, and how it is put together."""
+"""The agent's OpenAPI document: descriptions of the routes, and the code that assembles them."""

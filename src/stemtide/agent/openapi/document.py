@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put the agent's OpenAPI document together: GET /openapi.json.
+"""Build the agent's OpenAPI document: GET /openapi.json.
 
-Bodies that are read by pydantic are described by it, answers that are written by msgspec by that.
-A test holds the document against the routes.
+Pydantic describes request bodies, and msgspec describes responses. A test compares the document
+with the routes.
 
 source: OpenAPI Specification 3.1.1.
 """
@@ -34,7 +34,7 @@ shows it, but for `/health` and `/status`; without, none does. A refusal is a pr
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the document."""
+    """Return the OpenAPI document."""
     models = _models(OPERATIONS)
     schemas, refs = _schemas(OPERATIONS, models)
     paths: dict[str, dict[str, Any]] = {}
@@ -61,7 +61,7 @@ def document() -> dict[str, Any]:
 
 
 def _models(operations: Iterable[Operation]) -> list[type[BaseModel]]:
-    """Return the messages that are read."""
+    """Return the models of request bodies."""
     bodies = [body for operation in operations for body in operation.bodies.values()]
     return list(dict.fromkeys(body for body in bodies if not isinstance(body, dict)))
 
@@ -69,12 +69,12 @@ def _models(operations: Iterable[Operation]) -> list[type[BaseModel]]:
 def _schemas(
     operations: Sequence[Operation], models: Sequence[type[BaseModel]]
 ) -> tuple[dict[str, Any], dict[int, Any]]:
-    """Return all named schemas, and what stands for each type, by its id: not all can be hashed."""
-    each: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+    """Return all named schemas, and the schema of each type by its id: not all are hashable."""
+    modes: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
         *((model, "validation") for model in models),
         (Problem, "serialization"),
     ]
-    named, read = models_json_schema(each, ref_template=_REF.format("{model}"))
+    named, read = models_json_schema(modes, ref_template=_REF.format("{model}"))
     types = [kind for operation in operations for kind in _types(operation)]
     answers, written = msgspec.json.schema_components(types, ref_template=_REF.format("{name}"))
     refs = {id(model): schema for (model, _), schema in named.items()}
@@ -83,7 +83,7 @@ def _schemas(
 
 
 def _types(operation: Operation) -> tuple[Any, ...]:
-    """Return the types that an answer is put together from."""
+    """Return the types that a response is made of."""
     answer = operation.answer
     if answer is None or isinstance(answer, dict):
         return ()
@@ -109,24 +109,24 @@ def _row(operation: Operation, refs: dict[int, Any]) -> dict[str, Any]:
 
 
 def _answers(operation: Operation, refs: dict[int, Any]) -> dict[str, Any]:
-    """Describe what may be answered."""
+    """Describe the possible responses."""
     content = {}
     if operation.answer is not None:
         content = {operation.media_type: {"schema": _of(operation.answer, refs)}}
     content |= {kind: {"schema": schema} for kind, schema in operation.others.items()}
-    said = {str(operation.status): _answer(operation.status, content)}
+    responses = {str(operation.status): _answer(operation.status, content)}
     for status in sorted({*operation.errors, *(() if operation.is_open else (401,)), 403}):
-        said[str(status)] = _answer(status, _refusal(operation, status))
-    return said
+        responses[str(status)] = _answer(status, _refusal(operation, status))
+    return responses
 
 
 def _answer(status: int, content: dict[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    return said | ({"content": content} if content else {})
+    description: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    return description | ({"content": content} if content else {})
 
 
 def _refusal(operation: Operation, status: int) -> dict[str, Any]:
-    """Describe a refusal; what the door refuses is a problem document everywhere."""
+    """Describe an error response; the middleware always sends problem documents."""
     problem = {MEDIA_TYPE: {"schema": {"$ref": _REF.format("Problem")}}}
     if not operation.is_hma or status == HTTPStatus.UNAUTHORIZED:
         return problem
@@ -135,8 +135,8 @@ def _refusal(operation: Operation, status: int) -> dict[str, Any]:
         "properties": {"message": {"type": "string"}},
         "required": ["message"],
     }
-    said = {"application/json": {"schema": message}}
-    return said | problem if status == HTTPStatus.FORBIDDEN else said
+    by_media_type = {"application/json": {"schema": message}}
+    return by_media_type | problem if status == HTTPStatus.FORBIDDEN else by_media_type
 
 
 def _of(kind: Any, refs: dict[int, Any]) -> Any:  # noqa: ANN401 - a type, or a schema

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HMA's operations in the agent's OpenAPI document."""
+"""HMA-compatible operations in the agent's OpenAPI document."""
 
 from typing import Any, NotRequired
 
@@ -51,7 +51,7 @@ class Content(TypedDict):
 
 
 class ContentMatch(TypedDict):
-    """A content that matches, and by what."""
+    """A matching content, and the signal that it matches."""
 
     signal_type: str
     signal_value: str
@@ -68,13 +68,13 @@ class ContentsFound(TypedDict):
 
 
 class Done(TypedDict):
-    """That something is done."""
+    """Confirmation that something was created."""
 
     message: str
 
 
 class Exchange(TypedDict):
-    """What feeds a bank."""
+    """The exchange that feeds a bank."""
 
     name: str
     api: str
@@ -82,7 +82,7 @@ class Exchange(TypedDict):
 
 
 class ExchangeStatus(TypedDict):
-    """How it stands."""
+    """State of an exchange."""
 
     checkpoint_ts: int | None
     running_fetch_start_ts: int | None
@@ -93,7 +93,7 @@ class ExchangeStatus(TypedDict):
 
 
 class ExchangeApi(TypedDict):
-    """Whether a kind of exchange has its credentials."""
+    """Whether an exchange type has credentials."""
 
     supports_authentification: bool
     has_set_authentification: bool
@@ -114,7 +114,7 @@ class ContentType(TypedDict):
 
 
 class SignalIndex(TypedDict):
-    """How many signals of a type match."""
+    """Number of signals of a type that match."""
 
     db_size: int
     index_size: int
@@ -124,7 +124,7 @@ class SignalIndex(TypedDict):
 
 
 class IndexStatus(TypedDict):
-    """The same, as matchers say it."""
+    """The same counts, in the format of HMA's matchers."""
 
     present: bool
     built_to: int

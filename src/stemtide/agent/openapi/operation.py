@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One operation of the agent as its OpenAPI document describes it."""
+"""Description of one operation in the agent's OpenAPI document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,31 +20,31 @@ class Parameter:
 
     name: str
     schema: dict[str, Any]
-    what: str
+    description: str
     place: str = "query"
     is_required: bool = False
 
     def row(self) -> dict[str, Any]:
-        """As OpenAPI writes it."""
+        """Return it in OpenAPI's format."""
         return {
             "name": self.name,
             "in": self.place,
             "required": self.is_required,
-            "description": self.what,
+            "description": self.description,
             "schema": self.schema,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A route and what stands about it in the document.
+    """A route and its description.
 
     name:    the operationId.
-    bodies:  what may be sent, by media type.
-    answer:  a type that msgspec knows, several whose fields are put together, or a schema; None
-             for an answer without a body.
-    others:  further media types of the answer, with their schemas.
-    errors:  statuses of refusals, told as a problem document, or in HMA's shape where is_hma.
+    bodies:  request bodies by media type.
+    answer:  a type that msgspec knows, several whose fields are merged, or a schema; None
+             for a response without a body.
+    others:  further media types of the response, with their schemas.
+    errors:  statuses of error responses, as problem documents, or in HMA's shape if is_hma.
     is_open: answered without the token.
     """
 
@@ -65,16 +65,16 @@ class Operation:
 
 
 def text(*, pattern: str = "", most: int = 0, least: int = 0) -> dict[str, Any]:
-    """The schema of a text."""
+    """Return the schema of a string."""
     limits = {"pattern": pattern, "maxLength": most, "minLength": least}
     return {"type": "string"} | {name: limit for name, limit in limits.items() if limit}
 
 
 def one_of(*words: str) -> dict[str, Any]:
-    """The schema of one of some words."""
+    """Return the schema of an enum."""
     return {"type": "string", "enum": [*words]}
 
 
-def in_path(name: str, schema: dict[str, Any], what: str) -> Parameter:
-    """A parameter of a path."""
-    return Parameter(name, schema, what, place="path", is_required=True)
+def in_path(name: str, schema: dict[str, Any], description: str) -> Parameter:
+    """Return a path parameter."""
+    return Parameter(name, schema, description, place="path", is_required=True)

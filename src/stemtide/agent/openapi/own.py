@@ -33,7 +33,7 @@ _OBJECT: dict[str, Any] = {"type": "object"}
 
 
 class AsOf(TypedDict):
-    """What an answer says of the signals that it is made from."""
+    """Version of the signals that a response is based on."""
 
     position: int
     stale_s: float | None
@@ -41,7 +41,7 @@ class AsOf(TypedDict):
 
 
 class Items(TypedDict):
-    """Answers, in the order of what was asked about."""
+    """Answers, in the order of the request."""
 
     items: list[Answer]
 
@@ -58,7 +58,7 @@ class HashMatch(TypedDict):
 
 
 class HashDecision(TypedDict):
-    """What to do with content that has a hash."""
+    """A decision about content with a hash."""
 
     action: Action
     exercise: bool
@@ -68,7 +68,7 @@ class HashDecision(TypedDict):
 
 
 class HashMatches(TypedDict):
-    """What one hash matches, nearest first."""
+    """Matches of one hash, nearest first."""
 
     matches: list[HashMatch]
     more: NotRequired[int]
@@ -76,20 +76,20 @@ class HashMatches(TypedDict):
 
 
 class HashFound(HashMatches):
-    """The same of one of many, by its place among them."""
+    """Matches of one of many hashes. hash: its index in the request."""
 
     hash: int
 
 
 class HashesFound(TypedDict):
-    """What matched of many hashes."""
+    """Matches of many hashes."""
 
     hashes: int
     matched: list[HashFound]
 
 
 class Digests(TypedDict):
-    """Digests of addresses."""
+    """Digests of URLs."""
 
     digests: list[str]
 
@@ -102,14 +102,14 @@ class Stream(TypedDict):
 
 
 class Streams(TypedDict):
-    """All open streams, and how many there may be."""
+    """All open streams, and the maximum number of them."""
 
     streams: list[Stream]
     most: int
 
 
 class Retried(TypedDict):
-    """How many of each are tried again."""
+    """How many of each are queued again."""
 
     deliveries: int
     outcome_rows: int
@@ -117,7 +117,7 @@ class Retried(TypedDict):
 
 
 class HashesIn(BaseModel):
-    """The JSON body of POST /match/hashes. hashes: in hex, of the length of their kind."""
+    """JSON body of POST /match/hashes. hashes: in hex, of the length of their kind."""
 
     model_config = ConfigDict(extra="forbid")
 
