@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client: what a program in Python uses to speak to a hub. See docs/use/python.md."""
+"""Python client for a hub's API. See docs/use/python.md."""
 
 from stemtide.client.call import File
 from stemtide.client.errors import (

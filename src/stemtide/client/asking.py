@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn a function that makes a question into a method that asks it, with the same parameters.
+"""Descriptors that turn a function that builds a request into a method that sends it.
 
-operations.py and operations_async.py are made of these, a line for each operation of the API. What
-a method takes, gives and needs stands at its function in stemtide.client.calls.
+operations.py and operations_async.py consist of these, one line for each operation of the API.
+The functions in stemtide.client.calls document the parameters, the result and the scope.
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -16,12 +16,12 @@ Given = TypeVar("Given")
 
 
 class Method(Generic[P, Given]):
-    """A method of a hub that asks what a function makes. how: the hub's own method that asks."""
+    """A method of a hub that sends the request of a function. sender: the hub's sending method."""
 
-    def __init__(self, make: Callable[P, Question[Any]], *, how: str) -> None:
+    def __init__(self, make: Callable[P, Question[Any]], *, sender: str) -> None:
         self.__doc__ = make.__doc__
         self._make = make
-        self._how = how
+        self._how = sender
 
     @overload
     def __get__(self, hub: None, kind: type[Any]) -> Self: ...
@@ -30,52 +30,52 @@ class Method(Generic[P, Given]):
     def __get__(self, hub: object, kind: type[Any]) -> Callable[P, Given]: ...
 
     def __get__(self, hub: object | None, kind: type[Any]) -> Self | Callable[P, Given]:
-        """The method of one hub."""
+        """Return the method bound to a hub."""
         if hub is None:
             return self
         ask: Callable[[Question[Any]], Given] = getattr(hub, self._how)
 
-        def method(*given: P.args, **named: P.kwargs) -> Given:
-            return ask(self._make(*given, **named))
+        def method(*arguments: P.args, **keywords: P.kwargs) -> Given:
+            return ask(self._make(*arguments, **keywords))
 
         return update_wrapper(method, self._make)
 
 
 def asked(make: Callable[P, Call[Answer]]) -> Method[P, Answer]:
-    """A method that waits for its answer."""
-    return Method(make, how="ask")
+    """Return a method that waits for the response."""
+    return Method(make, sender="ask")
 
 
 def lines(make: Callable[P, Lines[Answer]]) -> Method[P, Generator[Answer, None, None]]:
-    """A method that gives line by line."""
-    return Method(make, how="lines")
+    """Return a method that yields line by line."""
+    return Method(make, sender="lines")
 
 
 def parts(make: Callable[P, Parts[Answer]]) -> Method[P, Generator[Answer, None, None]]:
-    """A method that gives bytes as they arrive."""
-    return Method(make, how="parts")
+    """Return a method that yields bytes as they arrive."""
+    return Method(make, sender="parts")
 
 
 def events(make: Callable[P, Events[Answer]]) -> Method[P, Generator[Answer, None, None]]:
-    """A method that gives whatever a stream says."""
-    return Method(make, how="events")
+    """Return a method that yields the events of a stream."""
+    return Method(make, sender="events")
 
 
 def asked_later(make: Callable[P, Call[Answer]]) -> Method[P, Coroutine[Any, Any, Answer]]:
-    """A method whose answer is awaited."""
-    return Method(make, how="ask")
+    """Return a coroutine method for the response."""
+    return Method(make, sender="ask")
 
 
 def lines_later(make: Callable[P, Lines[Answer]]) -> Method[P, AsyncGenerator[Answer, None]]:
-    """A method that gives line by line, awaited."""
-    return Method(make, how="lines")
+    """Return an async method that yields line by line."""
+    return Method(make, sender="lines")
 
 
 def parts_later(make: Callable[P, Parts[Answer]]) -> Method[P, AsyncGenerator[Answer, None]]:
-    """A method that gives bytes as they arrive, awaited."""
-    return Method(make, how="parts")
+    """Return an async method that yields bytes as they arrive."""
+    return Method(make, sender="parts")
 
 
 def events_later(make: Callable[P, Events[Answer]]) -> Method[P, AsyncGenerator[Answer, None]]:
-    """A method that gives whatever a stream says, awaited."""
-    return Method(make, how="events")
+    """Return an async method that yields the events of a stream."""
+    return Method(make, sender="events")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question to a hub as a value: how it is asked, and what its answer is read as.
+"""A request to a hub as a value: how it is sent, and the type of its response.
 
-The functions in stemtide.client.calls make them, one for each operation of the API. Nothing here
-talks: the same call is sent by Hub, by AsyncHub, or by a client of your own.
+The functions in stemtide.client.calls build them, one for each operation of the API. Nothing here
+uses the network: Hub, AsyncHub or a client of your own can send the same request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An answer that is no message, such as a PDF. name: as the hub calls it; "" where it does not.
+    """A response that is no message, such as a PDF. name: the hub's file name; "" if it gave none.
 
-    A name is what a hub says, made safe: it holds no folder.
+    The name is made safe: it contains no folder.
     """
 
     content: bytes
@@ -39,10 +39,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[Answer]):
-    """How a hub is asked. answers: what the answer is read as; File for what is no JSON.
+    """A request. answers: the types of the response; File for anything but JSON.
 
-    body: a message, sent as far as its fields were set, or bytes of a media type.
-    is_view: exercise, where it is not said, is as the Hub was made.
+    body: a message, of which only the fields that were set are sent, or bytes of a media type.
+    is_view: an unset `exercise` parameter takes the Hub's setting.
     """
 
     answers: tuple[type[Answer], ...]
@@ -56,31 +56,32 @@ class Question(Generic[Answer]):
     is_view: bool = False
 
     def params(self, *, exercise: bool = False) -> dict[str, str | list[str]]:
-        """The query as it travels. exercise: the view of whoever asks."""
-        asked = dict(self.query)
-        if self.is_view and exercise and asked.get("exercise") is None:
-            asked["exercise"] = True
-        return {name: _spelled(one) for name, one in asked.items() if one is not None}
+        """Return the query parameters. exercise: the Hub's setting."""
+        values = dict(self.query)
+        if self.is_view and exercise and values.get("exercise") is None:
+            values["exercise"] = True
+        return {name: _spelled(value) for name, value in values.items() if value is not None}
 
     def sent_headers(self) -> dict[str, str]:
-        """The headers that belong to this question alone."""
-        found = {name: str(one) for name, one in self.headers.items() if one is not None}
-        return found | ({} if self.body is None else {"Content-Type": self.media_type})
+        """Return the headers of this request alone."""
+        headers = {name: str(value) for name, value in self.headers.items() if value is not None}
+        return headers | ({} if self.body is None else {"Content-Type": self.media_type})
 
     def content(self) -> bytes | None:
-        """The body as bytes, without the fields that were never set.
+        """Return the body as bytes, without the fields that were never set.
 
-        An older hub may not know them, and what is not named in a change is left alone.
+        An older hub may not know them, and fields that an update leaves out stay unchanged.
         """
         if isinstance(self.body, BaseModel):
             return self.body.model_dump_json(exclude_unset=True, by_alias=True).encode()
         return self.body
 
     def read(self, content: bytes) -> Answer:
-        """Read JSON as what the answer is.
+        """Parse the JSON of a response.
 
-        Fields that are not known are passed over, at every depth: a newer hub may say more. An act
-        that is answered with nothing (204) gives None.
+        Unknown fields are ignored at every depth, because a newer hub may send more. A response
+        without
+        content (204) gives None.
 
         raises: pydantic.ValidationError.
         """
@@ -91,48 +92,48 @@ class Question(Generic[Answer]):
 
 
 class Call(Question[Answer]):
-    """A question with one answer."""
+    """A request with one response."""
 
     __slots__ = ()
 
 
 class Lines(Question[Answer]):
-    """A question whose answer is JSON lines, one message each. The last line is the last kind."""
+    """A request whose response is JSON lines, one message each; the last is of the last type."""
 
     __slots__ = ()
 
 
 class Parts(Question[Answer]):
-    """A question whose answer may be too long to be held: bytes as they arrive."""
+    """A request whose response may exceed memory: bytes as they arrive."""
 
     __slots__ = ()
 
 
 class Events(Question[Answer]):
-    """A question whose answer is a stream of server-sent events that does not end by itself."""
+    """A request whose response is a stream of server-sent events, which does not end by itself."""
 
     __slots__ = ()
 
 
-def part(one: One) -> str:
-    """One part of a path, such that it stays one part whatever it holds."""
-    text = str(one)
+def part(value: One) -> str:
+    """Quote a path segment, so that it stays one segment whatever it contains."""
+    text = str(value)
     # Nothing, "." and ".." would lead to another address: with a space they name what is not there.
     return quote(text, safe="") if text.strip(".") else f"%20{text}"
 
 
-def _spelled(one: One | Sequence[One]) -> str | list[str]:
-    """A value as a query spells it."""
-    if isinstance(one, bool):
-        return str(int(one))
-    if isinstance(one, str):
-        return str(one)
-    if isinstance(one, date):
-        return one.isoformat()
-    return [str(each) for each in one] if isinstance(one, Sequence) else str(one)
+def _spelled(value: One | Sequence[One]) -> str | list[str]:
+    """Return a value as query text."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return [str(item) for item in value] if isinstance(value, Sequence) else str(value)
 
 
 @lru_cache(maxsize=512)
 def _reader(kinds: tuple[type, ...]) -> TypeAdapter[Any]:
-    """What reads these kinds; made once, as making it is slow."""
+    """Return a parser for these types; cached, because building it is slow."""
     return TypeAdapter(reduce(or_, kinds))

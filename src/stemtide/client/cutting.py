@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cut what arrives in pieces into lines and events, without ever holding more than one."""
+"""Split a byte stream into lines and events, without ever holding more than one of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ PIECE_BYTES = 512 * 1024
 
 
 class EndlessLineError(ValueError):
-    """A line is longer than any line of a hub."""
+    """A line is longer than any line that a hub sends."""
 
 
 @dataclass(slots=True)
 class Cutter:
-    """Gathers parts as they arrive; gives whole lines.
+    """Line splitter for bytes that arrive in parts.
 
-    piece_bytes: how much is gathered before any line is given; 0: as soon as there is one.
+    piece_bytes: how much to gather before returning any line; 0: return each at once.
     """
 
     max_line_bytes: int = MAX_LINE_BYTES
@@ -34,7 +34,7 @@ class Cutter:
     _rest: bytes = b""
 
     def take(self, part: bytes) -> list[bytes]:
-        """The lines that are whole now, without their ends. raises: EndlessLineError."""
+        """Add bytes; return the complete lines without their ends. raises: EndlessLineError."""
         self._parts.append(part)
         self._size += len(part)
         if self._size < self.piece_bytes:
@@ -45,17 +45,18 @@ class Cutter:
         return lines
 
     def end(self) -> list[bytes]:
-        """Everything that is left; the last one may be empty, or a line without an end."""
-        found = (self._rest + b"".join(self._parts)).split(b"\n")
+        """Return the remaining lines; the last may be empty, or lack its end."""
+        lines = (self._rest + b"".join(self._parts)).split(b"\n")
         self._parts, self._size, self._rest = [], 0, b""
-        return found
+        return lines
 
 
 @dataclass(slots=True)
 class EventCutter:
-    """Gives the data of events of one name, of a stream of server-sent events.
+    """Parser that yields the data of events with one name from a stream of server-sent events.
 
-    Lines end with LF or CRLF; a stream that ends them with CR alone is none of a hub's.
+    Lines end with LF or CRLF; no hub ends them with CR alone.
+
     source: WHATWG HTML, section 9.2.6.
     """
 
@@ -68,17 +69,17 @@ class EventCutter:
     _size: int = 0
 
     def take(self, part: bytes) -> Iterator[str]:
-        """The data of events that are whole now. raises: EndlessLineError."""
+        """Add bytes; yield the data of complete events. raises: EndlessLineError."""
         return self._events(self._cutter.take(part))
 
     def _events(self, lines: Iterable[bytes]) -> Iterator[str]:
         for raw in lines:
             line = raw.removesuffix(b"\r").decode(errors="replace")
             if not line:
-                event, said = self._event, self._said
+                event, data = self._event, self._said
                 self._event, self._said, self._size = "", [], 0
-                if event == self.name and said:
-                    yield "\n".join(said)
+                if event == self.name and data:
+                    yield "\n".join(data)
                 continue
             name, _, value = line.partition(":")
             if name == "event":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong between a program and its hub: a class for each thing to be done about it."""
+"""Errors of the client: a class for each way to react."""
 
 from typing import Self
 
@@ -10,11 +10,11 @@ SAID_CHARACTERS = 500
 
 
 class HubError(Exception):
-    """Something is wrong between you and the hub; the message names the hub and what to do.
+    """A request to the hub failed; the message names the hub and the remedy.
 
-    hub: its address. trouble: the message without it. status: of HTTP; None where nothing came.
-    problem: what the hub itself says, field by field (RFC 9457); None where it said no such thing.
-    text: the beginning of an answer that is no problem document.
+    hub: its URL. trouble: the message without it. status: of HTTP; None without a response.
+    problem: the hub's problem document (RFC 9457); None if it sent none.
+    text: the beginning of a response that is no problem document.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class HubError(Exception):
         self.text = text
 
     def with_remedy(self, remedy: str) -> Self:
-        """The same error, which also says what to do about it where you are."""
+        """Return the same error with a remedy that fits the caller's situation."""
         return type(self)(
             self.hub,
             f"{self.trouble} {remedy}",
@@ -45,24 +45,24 @@ class HubError(Exception):
 
 
 class UnreachableError(HubError):
-    """The hub cannot be reached now, or is not well. Trying again later is right."""
+    """The hub is unreachable or unhealthy. Retry later."""
 
 
 class TooManyError(UnreachableError):
-    """The hub asks for a pause, and for a longer one than the patience given (429)."""
+    """The hub asks for a longer pause than patience_s (429)."""
 
 
 class RefusedError(HubError):
-    """The hub does not let you do that: mostly a matter of the key, its scopes or the party."""
+    """The hub denied access: usually because of the key, its scopes or the party."""
 
 
 class DeclinedError(HubError):
-    """The hub read a message and did not take it: sending the same again will not help."""
+    """The hub rejected the message: sending the same again will not help."""
 
 
 class NotFoundError(HubError):
-    """There is no such thing at the hub, or none that your party may see."""
+    """The hub does not have it, or your party may not see it."""
 
 
 class AnswerError(HubError):
-    """The hub answered something that cannot be read. Perhaps it is no hub at all."""
+    """The response cannot be parsed. Perhaps the server is no hub."""

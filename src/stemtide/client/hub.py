@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hub as a program sees it: a method for each operation of its API."""
+"""Synchronous client of a hub, with a method for each operation of its API."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -29,8 +29,8 @@ from stemtide.client.operations import Operations
 class Hub(Operations):
     """A hub, open inside `with`. Every method raises HubError; see stemtide.client.errors.
 
-    exercise: exercise signals too, in feed, snapshot and stream.
-    insecure: the key may travel readably over plain http to another machine.
+    exercise: include exercise signals in feed, snapshot and stream.
+    insecure: allow plain http to another machine, where the key is readable on the network.
     """
 
     def __init__(
@@ -60,89 +60,92 @@ class Hub(Operations):
         self._http.close()
 
     def ask(self, call: Call[Answer]) -> Answer:
-        """Ask one question and read its answer. raises: HubError."""
-        with self.opened(call) as answer:
-            content = self._whole(answer)
-        if is_file(call, media_type_of(answer.headers)):
-            found: Any = File(content, media_type_of(answer.headers), name_of(answer.headers))
-            return found  # type: ignore[no-any-return]  # the call says that it may be a File
+        """Send a request and parse its response. raises: HubError."""
+        with self.opened(call) as response:
+            content = self._whole(response)
+        if is_file(call, media_type_of(response.headers)):
+            file: Any = File(content, media_type_of(response.headers), name_of(response.headers))
+            return file  # type: ignore[no-any-return]  # the call says that it may be a File
         try:
             return call.read(content)
         except ValidationError as error:
             raise self.line.unreadable(error) from error
 
     def lines(self, lines: Lines[Answer]) -> Generator[Answer, None, None]:
-        """Ask a question whose answer is many lines; each is read as it arrives.
+        """Send a request and yield the lines of its response as they arrive.
 
-        raises: HubError, also where the last line is not the one that says that nothing is missing.
+        raises: HubError, also if the last line is not the one that proves that the response is
+        complete.
         """
         last: Answer | None = None
-        with self.opened(lines) as answer:
-            for line in self._cut(answer):
+        with self.opened(lines) as response:
+            for line in self._cut(response):
                 last = lines.read(line)
                 yield last
         check_end(lines, last, hub=self.line.hub)
 
     def parts(self, parts: Parts[bytes]) -> Generator[bytes, None, None]:
-        """Ask a question whose answer may be too long to be held; bytes as they arrive.
+        """Send a request and yield the bytes of its response as they arrive.
 
-        raises: HubError, also where the end does not come.
+        raises: HubError, also if the response is cut off.
         """
-        with self.opened(parts) as answer:
-            yield from answer.iter_bytes()
+        with self.opened(parts) as response:
+            yield from response.iter_bytes()
 
     def events(self, events: Events[Answer]) -> Generator[Answer, None, None]:
-        """Ask for a stream, and give what it says. Ends when the hub ends it. raises: HubError."""
+        """Open a stream and yield its events until the hub ends it. raises: HubError."""
         cutter = EventCutter(events.answers[0].__name__.lower())
-        with self.opened(events) as answer:
-            if media_type_of(answer.headers) != EVENT_STREAM:
+        with self.opened(events) as response:
+            if media_type_of(response.headers) != EVENT_STREAM:
                 raise AnswerError(self.line.hub, "answered something that is no stream of events")
-            for part in answer.iter_bytes():
-                for said in cutter.take(part):
-                    yield events.read(said.encode())
+            for part in response.iter_bytes():
+                for data in cutter.take(part):
+                    yield events.read(data.encode())
 
     @contextmanager
-    def opened(self, question: Question[Any]) -> Iterator[httpx.Response]:
-        """A good answer, to be read while it arrives; trouble inside becomes HubError."""
-        answer = self._begin(question)
+    def opened(self, call: Question[Any]) -> Iterator[httpx.Response]:
+        """Open a successful response to read as it arrives; failures inside become HubError."""
+        response = self._begin(call)
         try:
-            yield answer
+            yield response
         except (httpx.RequestError, TimeoutError) as error:
             raise self.line.cannot("its answer broke off", error) from error
         except (EndlessLineError, ValidationError) as error:
             raise self.line.unreadable(error) from error
         finally:
-            answer.close()
+            response.close()
 
-    def _begin(self, question: Question[Any]) -> httpx.Response:
-        """Send a question, again after each pause that the hub asks for; the answer is good."""
+    def _begin(self, call: Question[Any]) -> httpx.Response:
+        """Send a request, again after each pause that the hub asks for, until it succeeds."""
         patience = Patience(self.line.limits.patience_s, told=self.line.limits.told)
         while True:
             try:
-                request = self._http.build_request(**self.line.asked(question))
-                answer = self._http.send(request, stream=True)
+                request = self._http.build_request(**self.line.asked(call))
+                response = self._http.send(request, stream=True)
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 raise self.line.cannot("cannot be reached", error) from error
-            if answer.is_success:
-                return answer
+            if response.is_success:
+                return response
             try:
-                content = self._whole(answer)
+                content = self._whole(response)
             except (httpx.RequestError, TimeoutError) as error:
                 raise self.line.cannot("its answer broke off", error) from error
             finally:
-                answer.close()
-            pause = patience.pause_s(answer.status_code, answer.headers)
+                response.close()
+            pause = patience.pause_s(response.status_code, response.headers)
             if pause is None:
                 raise self.line.trouble(
-                    answer.status_code, media_type=media_type_of(answer.headers), content=content
+                    response.status_code,
+                    media_type=media_type_of(response.headers),
+                    content=content,
                 )
             time.sleep(pause)
 
-    def _whole(self, answer: httpx.Response) -> bytes:
-        """Read an answer to its end, which must come: a broken hub may never stop sending."""
+    def _whole(self, response: httpx.Response) -> bytes:
+        """Read the whole response within its limits: a broken hub may never stop sending."""
         limits, body = self.line.limits, bytearray()
         until = time.monotonic() + limits.answer_s
-        for part in answer.iter_bytes():
+        for part in response.iter_bytes():
             body += part
             if len(body) > limits.answer_bytes:
                 raise AnswerError(self.line.hub, f"sent more than {limits.answer_bytes} bytes")
@@ -150,9 +153,9 @@ class Hub(Operations):
                 raise TimeoutError(f"no end after {limits.answer_s:g} s")
         return bytes(body)
 
-    def _cut(self, answer: httpx.Response) -> Iterator[bytes]:
-        """The lines of an answer as they arrive; empty ones are none."""
+    def _cut(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield the non-empty lines of a response as they arrive."""
         cutter = Cutter()
-        for part in answer.iter_bytes():
+        for part in response.iter_bytes():
             yield from filter(None, cutter.take(part))
         yield from filter(None, cutter.end())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line to a hub: where it is, whose key, how much and how long one waits."""
+"""Connection settings of a hub: its address, the key and the limits."""
 
 import ipaddress
 import re
@@ -47,19 +47,19 @@ _KINDS: dict[str, tuple[type[HubError], str]] = {
 
 
 def _tell_nobody(_: float) -> None:
-    """A pause of which nobody hears."""
+    """Ignore a pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is taken from a hub, and how long it is waited for.
+    """Limits on the size and duration of responses.
 
-    answer_bytes, answer_s: one whole answer, in bytes and seconds; no stream.
-    read_s, connect_s:      silence within an answer, and until a connection stands, in seconds.
-    silence_s:              silence of a stream of events; the hub pings every 3 s.
-    patience_s:             all pauses together that a hub may ask of one question (Retry-After);
-                            a longer one is TooManyError at once. 0: none.
-    told:                   hears of each such pause before it is made, in seconds.
+    answer_bytes, answer_s: one whole response, in bytes and seconds; not for streams.
+    read_s, connect_s:      silence within a response, and time to connect, in seconds.
+    silence_s:              silence of an event stream; the hub pings every 3 s.
+    patience_s:             sum of the pauses that a hub may ask for in one request (Retry-After);
+                            a longer one raises TooManyError at once. 0: no pauses.
+    told:                   called before each such pause, with its seconds.
     """
 
     answer_bytes: int = 64 * 1024 * 1024
@@ -73,12 +73,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where a hub is, and how it is spoken to.
+    """Address of a hub, and the settings of requests to it.
 
-    exercise: exercise signals too, in feed, snapshot and stream.
-    insecure: the key may travel readably over plain http to another machine.
-    raises:   RefusedError for a key that no header carries; UnreachableError for plain http, or for
-              what is no address.
+    exercise: include exercise signals in feed, snapshot and stream.
+    insecure: allow plain http to another machine, where the key is readable on the network.
+    raises:   RefusedError for a key that cannot be a header; UnreachableError for plain http, or
+    for
+              an invalid address.
     """
 
     hub: str
@@ -109,7 +110,7 @@ class Line:
         return is_loopback(httpx.URL(self.hub).host)
 
     def options(self) -> dict[str, Any]:
-        """What an httpx client is made with."""
+        """Return the arguments of an httpx client."""
         return {
             "base_url": self.hub,
             "headers": {"Authorization": f"Bearer {self.key}"},
@@ -119,54 +120,54 @@ class Line:
             "trust_env": not self.is_here,
         }
 
-    def asked(self, question: Question[Any]) -> dict[str, Any]:
-        """What a request of httpx is made of."""
-        found: dict[str, Any] = {
-            "method": question.method,
-            "url": question.path,
-            "params": question.params(exercise=self.exercise),
-            "headers": question.sent_headers(),
-            "content": question.content(),
+    def asked(self, call: Question[Any]) -> dict[str, Any]:
+        """Return the arguments of an httpx request."""
+        arguments: dict[str, Any] = {
+            "method": call.method,
+            "url": call.path,
+            "params": call.params(exercise=self.exercise),
+            "headers": call.sent_headers(),
+            "content": call.content(),
         }
-        if isinstance(question, Events):
-            found["headers"]["Accept"] = EVENT_STREAM
+        if isinstance(call, Events):
+            arguments["headers"]["Accept"] = EVENT_STREAM
             waits = {"connect": self.limits.connect_s, "read": self.limits.silence_s}
-            found["timeout"] = httpx.Timeout(self.limits.read_s, **waits)
-        return found
+            arguments["timeout"] = httpx.Timeout(self.limits.read_s, **waits)
+        return arguments
 
-    def cannot(self, what: str, error: Exception) -> UnreachableError:
-        """The error where something of the network failed. what: "cannot be reached"."""
-        return UnreachableError(self.hub, f"{what} ({error!r})")
+    def cannot(self, failure: str, error: Exception) -> UnreachableError:
+        """Return the error for a network failure. failure: for example "cannot be reached"."""
+        return UnreachableError(self.hub, f"{failure} ({error!r})")
 
     def unreadable(self, error: Exception) -> AnswerError:
-        """The error where an answer is not what it should be."""
+        """Return the error for a response that cannot be parsed."""
         return AnswerError(self.hub, f"answered something unreadable: {error}")
 
     def trouble(self, status: int, *, media_type: str, content: bytes) -> HubError:
-        """The error that an answer says, which is none of the good ones."""
+        """Return the error for an unsuccessful response."""
         problem = _problem(content) if media_type == MEDIA_TYPE else None
         text = content[:_TEXT_CHARACTERS].decode(errors="replace")
-        said = f"{status} {(problem.detail if problem else text)[:SAID_CHARACTERS]}"
-        kind, words = _KINDS[_of(status, is_problem=problem is not None)]
-        return kind(self.hub, f"{words} {said}", status=status, problem=problem, text=text)
+        detail = f"{status} {(problem.detail if problem else text)[:SAID_CHARACTERS]}"
+        kind, phrase = _KINDS[_of(status, is_problem=problem is not None)]
+        return kind(self.hub, f"{phrase} {detail}", status=status, problem=problem, text=text)
 
 
 @dataclass(slots=True)
 class Patience:
-    """What is left of the pauses that a hub may ask of one question, in seconds.
+    """Seconds left of the pauses that a hub may ask for in one request.
 
-    told: hears of each pause.
+    told: called before each pause.
     """
 
     left_s: float
     told: Callable[[float], object] = _tell_nobody
 
     def pause_s(self, status: int, headers: Mapping[str, str]) -> float | None:
-        """How long to wait before asking the same again; None: not at all.
+        """Return how long to wait before sending the same request again; None: do not retry.
 
-        A hub that asks for a pause has done nothing yet (RFC 6585 section 4), so that any question
-        may be asked again. Of the two spellings of Retry-After, seconds are understood (RFC 9110
-        section 10.2.3): a moment would need both clocks to agree.
+        A hub that asks for a pause has done nothing yet (RFC 6585 section 4), so that any request
+        may be repeated. Of the two forms of Retry-After, seconds are understood (RFC 9110
+        section 10.2.3): a date would need both clocks to agree.
         """
         seconds = asked_s(headers.get("Retry-After", ""))
         if status != _TOO_MANY or seconds is None:
@@ -188,19 +189,19 @@ def is_loopback(host: str) -> bool:
 
 
 def media_type_of(headers: Mapping[str, str]) -> str:
-    """The media type of an answer, without what follows it."""
+    """Return the media type of a response, without parameters."""
     return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def name_of(headers: Mapping[str, str]) -> str:
-    """The name that an answer has as a file, such that it names no folder; "" where it has none."""
-    said = re.search(r'filename="([^"]*)"', headers.get("Content-Disposition", ""))
-    name = re.split(r"[/\\]", said[1])[-1] if said else ""
+    """Return the file name of a response, without folders; "" if it has none."""
+    match = re.search(r'filename="([^"]*)"', headers.get("Content-Disposition", ""))
+    name = re.split(r"[/\\]", match[1])[-1] if match else ""
     return "" if name.strip(".") == "" or not name.isprintable() else name
 
 
 def _of(status: int, *, is_problem: bool) -> str:
-    """What an answer is that is not a good one. A 404 that says nothing comes from no hub."""
+    """Classify an unsuccessful response. A 404 without a problem document is from no hub."""
     if status == _TOO_MANY:
         return "too many"
     if status >= _FIRST_OWN_FAULT or status in _AWAY:
@@ -213,20 +214,20 @@ def _of(status: int, *, is_problem: bool) -> str:
 
 
 def _problem(content: bytes) -> Problem | None:
-    """A problem document; None for what is none."""
+    """Parse a problem document; None if it is not one."""
     try:
         return Problem.model_validate_json(content)
     except ValueError:
         return None
 
 
-def is_file(question: Question[Any], media_type: str) -> bool:
-    """Whether an answer of this media type is a file, and not a message."""
-    return File in question.answers and (len(question.answers) == 1 or media_type != JSON)
+def is_file(call: Question[Any], media_type: str) -> bool:
+    """Whether a response of this media type is a file, and not a message."""
+    return File in call.answers and (len(call.answers) == 1 or media_type != JSON)
 
 
 def check_end(lines: Lines[Any], last: object, *, hub: str) -> None:
-    """Whether the last line is the one that must be the last. raises: AnswerError."""
+    """Check that the last line is of the last type. raises: AnswerError."""
     end = lines.answers[-1]
     if not isinstance(last, end):
         raise AnswerError(hub, f"its answer broke off: it has no {end.__name__}")

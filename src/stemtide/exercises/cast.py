@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who plays: the parties, their keys and a person who can sign in, made on the hub's machine."""
+"""Create the parties of an exercise, their keys and their users, on the hub's machine."""
 
 import os
 import secrets
@@ -29,9 +29,9 @@ COORDINATOR = "eu-referral-unit"
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """keys: an API key a party. email and password: someone who signs in for the coordinator.
+    """Parties of an exercise. keys: an API key for each. email and password: of the coordinator.
 
-    emails: all who sign in, with the same password, each for another party.
+    emails: all users, with the same password, one for each party.
     """
 
     keys: dict[str, str]
@@ -41,9 +41,9 @@ class Cast:
 
 
 def assemble(data_dir: Path) -> Cast:
-    """Make the parties, their keys and a person in a hub's database.
+    """Create the parties, their keys and users in a hub's database.
 
-    The hub's code comes up in this process, on that database; once a process.
+    The hub's code is loaded in this process, with that database; only once in a process.
     """
     os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
     from stemtide.hub import boot
@@ -75,7 +75,7 @@ def assemble(data_dir: Path) -> Cast:
 
 
 def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:
-    """One more key for a party that assemble() made, for less than everything."""
+    """Create another key for a party of assemble(), with fewer scopes."""
     from stemtide.hub.parties import reads, writes
 
     owner = reads.party_named(party, by="exercise")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short crisis, played on a real hub and three real agents.
+"""Play a short crisis on a real hub and three real agents.
 
-1 start the hub and the agents; 2 an authority warns, rates, answers the checklist and proposes; the
-agency confirms, and the providers join; 3 the authority shares pictures, a film, a text and an
-address, and each is uploaded at every provider at once; 4 altered copies and what is unrelated
-follow; 5 content elsewhere is referred, held and ordered away; 6 the counts come back to the board.
+1 start the hub and the agents; 2 an authority warns, rates, answers the checklist and proposes;
+the agency confirms, and the providers join; 3 the authority shares pictures, a video, a text and
+a URL, and each is uploaded at every provider at once; 4 altered copies and unrelated content
+follow; 5 other content is referred, held and ordered away; 6 the counts return to the board.
 """
 
 import contextlib
@@ -33,9 +33,10 @@ _ANSWERED_WITHIN_S = 30.0
 
 
 def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
-    """Play the crisis; return whether the loop closed with nothing missed and nothing wrong.
+    """Play the crisis; return whether all known content was blocked, and nothing else.
 
-    once: stop everything at the end; else stay up until Ctrl-C or SIGTERM.
+    once: stop everything at the end; otherwise stay up until Ctrl-C or SIGTERM.
+
     raises: DemoError.
     """
     with contextlib.ExitStack() as stack:
@@ -57,7 +58,7 @@ def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
 
 
 def _set_up(stage: Stage, *, port: int) -> cast.Cast:
-    """1: the hub, three agents, their parties and keys."""
+    """Step 1: start the hub and three agents, with their parties and keys."""
     hub_folder = stage.hub_folder()
     stage.say("Loading the photographs")
     pictures.photographs()  # fail before anything is started
@@ -95,7 +96,7 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
 
 
 def _play(stage: Stage, people: cast.Cast) -> None:
-    """2 to 6: from the warning to the counts."""
+    """Steps 2 to 6: from the warning to the counts."""
     files = pictures.photographs()
     stage.say("Making a film, its sound and a text to share")
     files |= {"film.mp4": media.film(files), "document.html": media.document()}
@@ -117,9 +118,9 @@ def _play(stage: Stage, people: cast.Cast) -> None:
 
 
 def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> str:
-    """2: warn, rate, answer each test; one party proposes and another confirms; providers join.
+    """Step 2: warn, rate, answer each test; one party proposes, another confirms; providers join.
 
-    Returns the crisis' id.
+    returns: the id of the crisis.
     """
     warning = {
         "name": "Attack in the capital (played)",
@@ -145,8 +146,8 @@ def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> st
         stage.say("Six tests are answered yes; one party proposed, another confirmed: active.")
         good(agency.post(f"{path}/invite", json={"kinds": ["provider"]}))
     for name in cast.PROVIDERS:
-        with stage.client(people, name) as one:
-            good(one.post(f"{path}/join"))
+        with stage.client(people, name) as provider_client:
+            good(provider_client.post(f"{path}/join"))
     stage.say(f"{len(cast.PROVIDERS)} providers were invited, and joined.")
     return crisis
 
@@ -154,13 +155,20 @@ def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> st
 def _share(
     stage: Stage, authority: httpx.Client, *, sandbox: Sandbox, crisis: str, name: str, blob: bytes
 ) -> None:
-    """3: share one piece of content, and upload the very same file at every provider at once."""
-    found = sandbox.look(blob, asked=Asked(share=True)).fingerprints
+    """Step 3: share one piece of content, and upload the same file at every provider at once."""
+    prints = sandbox.look(blob, asked=Asked(share=True)).fingerprints
     content = str(uuid4())
     rows = [
-        _signal(crisis, kind=one.kind, value=one.hex, quality=one.quality, content=content)
-        for one in found.each
-        if one.kind is not Kind.MD5 and not why_blank(one.kind, one.value, quality=one.quality)
+        _signal(
+            crisis,
+            kind=fingerprint.kind,
+            value=fingerprint.hex,
+            quality=fingerprint.quality,
+            content=content,
+        )
+        for fingerprint in prints.each
+        if fingerprint.kind is not Kind.MD5
+        and not why_blank(fingerprint.kind, fingerprint.value, quality=fingerprint.quality)
     ]
     _share_rows(
         stage, authority, rows, lambda client: provider.upload(client, ref=_ref(name), blob=blob)
@@ -168,7 +176,7 @@ def _share(
 
 
 def _share_address(stage: Stage, authority: httpx.Client, *, crisis: str) -> None:
-    """3: share an address, and ask at every provider about another spelling of it."""
+    """Step 3: share a URL, and look another spelling of it up at every provider."""
     rows = [_signal(crisis, kind=Kind.URL, value=media.ADDRESS)]
     _share_rows(
         stage,
@@ -178,9 +186,9 @@ def _share_address(stage: Stage, authority: httpx.Client, *, crisis: str) -> Non
     )
 
 
-def _signal(crisis: str, **facts: object) -> dict[str, object]:
+def _signal(crisis: str, **fields: object) -> dict[str, object]:
     return {
-        **facts,
+        **fields,
         "labels": ["perpetrator-content"],
         "severity": "critical",
         "provenance": "perpetrator",
@@ -195,10 +203,10 @@ def _share_rows(
     rows: list[dict[str, object]],
     ask: Callable[[httpx.Client], provider.Upload],
 ) -> None:
-    """Share signals, and ask every provider's agent as soon as it has them."""
+    """Share signals, and upload at every provider as soon as its agent has them."""
     began = time.monotonic()
     shared = good(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
-    position = max(one["position"] for one in shared["signals"])
+    position = max(signal["position"] for signal in shared["signals"])
     stage.tally.signals_shared += shared["created"]
 
     def block(client: httpx.Client) -> tuple[str, float]:
@@ -213,14 +221,14 @@ def _share_rows(
 
 
 def _ref(name: str) -> str:
-    """The provider's own id of an upload; nothing in it says who uploaded."""
+    """Return a provider's id of an upload, which does not identify the uploader."""
     return f"{Path(name).stem}-{uuid4().hex[:8]}"
 
 
 def _wait_for(client: httpx.Client, *, position: int) -> None:
-    """Wait until an agent holds what the feed had at a position.
+    """Wait until an agent has reached a feed position.
 
-    raises: DemoError when it never does.
+    raises: DemoError if it never does.
     """
     ends = time.monotonic() + _ANSWERED_WITHIN_S
     while time.monotonic() < ends:
@@ -232,7 +240,7 @@ def _wait_for(client: httpx.Client, *, position: int) -> None:
 
 
 def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
-    """4: altered copies of what was shared, and what is unrelated, at every provider."""
+    """Step 4: upload altered copies and unrelated content at every provider."""
     known_media = [
         ("recut.mp4", media.recut(files), True),
         ("sound-over-a-still.mp4", media.sound_over_a_still(files), True),
@@ -263,31 +271,31 @@ def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
         for results in pool.map(send, stage.agents.values()):
             for action, is_known in results:
                 stage.tally.count(action=action, is_known=is_known)
-    told = stage.tally
+    tally = stage.tally
     stage.say(
-        f"{told.uploads} uploads: {told.blocked} blocked, {told.missed} missed, "
-        f"{told.unrelated_passed} unrelated ones passed, {told.false_blocks} wrongly blocked."
+        f"{tally.uploads} uploads: {tally.blocked} blocked, {tally.missed} missed, "
+        f"{tally.unrelated_passed} unrelated ones passed, {tally.false_blocks} wrongly blocked."
     )
 
 
 def _gather(stage: Stage) -> None:
-    """6: wait until the counts are back at the hub, and the providers' own systems have heard."""
+    """Step 6: wait until the hub has the counts, and the providers received the webhooks."""
     ends = time.monotonic() + _ANSWERED_WITHIN_S
-    told = stage.tally
+    tally = stage.tally
     while time.monotonic() < ends:
-        told.feedback_received, told.ledger_entries = _at_the_hub()
-        told.webhooks_heard = sum(len(receiver.heard) for receiver in stage.receivers)
-        if told.feedback_received >= told.blocked <= told.webhooks_heard:
+        tally.feedback_received, tally.ledger_entries = _at_the_hub()
+        tally.webhooks_heard = sum(len(receiver.heard) for receiver in stage.receivers)
+        if tally.feedback_received >= tally.blocked <= tally.webhooks_heard:
             break
         time.sleep(0.05)
     stage.say(
-        f"{told.feedback_received} outcomes are back at the hub, {told.webhooks_heard} signed "
-        f"webhooks reached the providers; the ledger has {told.ledger_entries} entries."
+        f"{tally.feedback_received} outcomes are back at the hub, {tally.webhooks_heard} signed "
+        f"webhooks reached the providers; the ledger has {tally.ledger_entries} entries."
     )
 
 
 def _at_the_hub() -> tuple[int, int]:
-    """Blocked outcomes that the hub counted, and entries in its ledger."""
+    """Return the blocked outcomes that the hub counted, and the entries in its ledger."""
     from stemtide.hub.ledger import reads as ledger
     from stemtide.hub.parties import reads as parties
     from stemtide.hub.signals import reads as signals
@@ -298,7 +306,7 @@ def _at_the_hub() -> tuple[int, int]:
 
 
 def _stay(stage: Stage, people: cast.Cast) -> None:
-    """Stay up until somebody stops us, or a process dies."""
+    """Keep everything running until stopped, or until a process dies."""
     hub = stage.running[0].address
     stage.say("Everything stays up. Ctrl-C stops it.")
     stage.say(f"The board: {hub}/  sign in as {people.email}  password {people.password}")

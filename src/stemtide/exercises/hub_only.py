@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A throw-away hub for a client to be tried against: its addresses and secrets in one file.
+"""Run a temporary hub for trying clients, with its addresses and secrets in one file.
 
 1 start a hub with the cast of the exercises, which may call webhooks on this machine; 2 make a key
 for each kind of client; 3 raise three crises, so that the TAXII account has collections of every
-kind: what it joined is its to read and write, what was closed to read, what it was only asked into
-neither (and the collection of feedback is always to write alone); 4 write the file; 5 stay up.
+kind: read and write for the crisis that it joined, read for the closed one, neither for the one
+it was only invited to (its feedback collection is always write-only); 4 write the file; 5 stay up.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ def stand(*, env_file: Path, folder: Path | None, port: int) -> None:
 
 
 def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
-    """1: the hub and its cast."""
+    """Step 1: start the hub with its cast."""
     folder = stage.hub_folder()
     stage.say("Making the hub's database, its parties and their keys")
     people = cast.assemble(folder)
@@ -66,8 +66,11 @@ def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
 
 
 def _raise_crises(stage: Stage, people: cast.Cast) -> None:
-    """3: one that the account joined, one that was closed after it did, one it is asked into."""
-    with stage.client(people, cast.AUTHORITY) as authority, stage.client(people, ACCOUNT) as asked:
+    """Step 3: raise a crisis the account joined, one closed after it did, one it is invited to."""
+    with (
+        stage.client(people, cast.AUTHORITY) as authority,
+        stage.client(people, ACCOUNT) as account,
+    ):
         for name in ("joined", "closed", "asked"):
             warning = {
                 "name": f"Crisis that was {name} (played)",
@@ -77,13 +80,13 @@ def _raise_crises(stage: Stage, people: cast.Cast) -> None:
             path = f"/api/v1/crises/{good(authority.post('/api/v1/crises', json=warning))['id']}"
             good(authority.post(f"{path}/invite", json={"parties": [ACCOUNT]}))
             if name != "asked":
-                good(asked.post(f"{path}/join"))
+                good(account.post(f"{path}/join"))
             if name == "closed":
                 good(authority.post(f"{path}/close", json={"reason": "a false alarm (played)"}))
 
 
 def _variables(stage: Stage, people: cast.Cast) -> dict[str, str]:
-    """2: what a client is told."""
+    """Step 2: return the environment variables for clients."""
     hub = stage.running[0].address
     fetch = cast.new_key(ACCOUNT, "stopncii fetch", _READS)
     submit = cast.new_key(ACCOUNT, "stopncii submit", (*_READS, *_SHARES))
@@ -103,9 +106,9 @@ def _variables(stage: Stage, people: cast.Cast) -> dict[str, str]:
 
 
 def _write(path: Path, variables: dict[str, str]) -> None:
-    """4: the file, whole or not at all, for its owner only: whoever waits for it may read it."""
-    made = path.with_name(f".{path.name}.new")
-    made.unlink(missing_ok=True)
-    made.touch(mode=0o600)
-    made.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")
-    made.replace(path)
+    """Step 4: write the file atomically, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")
+    draft.replace(path)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A film, its sound, a text and an address to rehearse with, and what becomes of them.
+"""Synthetic video, audio, text and a URL to rehearse with, and altered copies of them.
 
-The film pans over photographs of scikit-image to a tune that nobody recorded, and the text is made
-of words that nobody speaks; both are the same in every run.
+The video pans over photographs of scikit-image to a synthetic tune, and the text consists of
+made-up words; both are the same in every run.
 """
 
 import io
@@ -26,14 +26,14 @@ Samples = npt.NDArray[np.float32]
 
 
 def film(files: dict[str, bytes]) -> bytes:
-    """The film that an authority shares: 16 s in four shots, with sound."""
+    """Return the video that an authority shares: 16 s in four shots, with sound."""
     shots = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
     pictures = (frame for name in shots for frame in _pan(files[name], seed=len(name)))
     return _encoded(pictures, tune(1, seconds=SHOT_S * len(shots)))
 
 
 def recut(files: dict[str, bytes]) -> bytes:
-    """Ten seconds of it, smaller and re-encoded, in the middle of a longer film."""
+    """Return ten seconds of the video, smaller and re-encoded, inside a longer one."""
     before = [*_pan(files["motorcycle_left.png"], seed=5), *_pan(files["retina.jpg"], seed=6)]
     after = [*_pan(files["moon.png"], seed=7), *_pan(files["coins.png"], seed=8)]
     shots = ("astronaut.png", "coffee.png", "chelsea.png")
@@ -43,36 +43,36 @@ def recut(files: dict[str, bytes]) -> bytes:
 
 
 def sound_over_a_still(files: dict[str, bytes]) -> bytes:
-    """Its sound under one picture that does not move."""
+    """Return the video's sound over a single picture."""
     still = Image.open(io.BytesIO(files["coins.png"])).convert("RGB").resize(SIZE)
     return _encoded(iter([still] * 12 * FPS), tune(1, seconds=16.0)[: 12 * RATE_HZ])
 
 
 def unrelated(files: dict[str, bytes]) -> bytes:
-    """Another film with another tune."""
+    """Return another video with another tune."""
     shots = ("brick.png", "gravel.png", "moon.png")
     pictures = (frame for name in shots for frame in _pan(files[name], seed=len(name)))
     return _encoded(pictures, tune(4, seconds=SHOT_S * len(shots)))
 
 
 def document() -> bytes:
-    """The text that an authority shares, as a page."""
+    """Return the text that an authority shares, as an HTML page."""
     return f"<html><body><p>{' '.join(_words(1, 1200))}</p></body></html>".encode()
 
 
 def excerpt() -> bytes:
-    """A passage of it in capitals, inside somebody's own post."""
+    """Return a passage of the text in capitals, inside another post."""
     post = [*_words(2, 150), *_words(1, 1200)[400:640], *_words(3, 150)]
     return " ".join(post).upper().encode()
 
 
 def post() -> bytes:
-    """A text that has nothing to do with it."""
+    """Return an unrelated text."""
     return " ".join(_words(7, 500)).encode()
 
 
 def tune(number: int, *, seconds: float) -> Samples:
-    """Notes with overtones over a beat, in a key and a tempo of their own."""
+    """Synthesise notes with overtones over a beat, with a seeded key and tempo."""
     rng = np.random.default_rng(number)
     beat_s = float(rng.uniform(0.18, 0.3))
     total = int(seconds * RATE_HZ)
@@ -89,10 +89,10 @@ def tune(number: int, *, seconds: float) -> Samples:
                 * np.sin(2 * np.pi * base_hz * overtone * moment)[: len(out) - at]
                 * np.exp(-3 * moment)[: len(out) - at]
             )
-        hit = rng.standard_normal(RATE_HZ // 20) * np.linspace(0.4, 0, RATE_HZ // 20)
-        out[at : at + len(hit)] += hit[: len(out) - at]
-    made: Samples = (0.5 * out[:total] / np.abs(out).max()).astype(np.float32)
-    return made
+        drum = rng.standard_normal(RATE_HZ // 20) * np.linspace(0.4, 0, RATE_HZ // 20)
+        out[at : at + len(drum)] += drum[: len(out) - at]
+    samples: Samples = (0.5 * out[:total] / np.abs(out).max()).astype(np.float32)
+    return samples
 
 
 def _words(seed: int, count: int) -> list[str]:
@@ -105,7 +105,7 @@ def _words(seed: int, count: int) -> list[str]:
 
 
 def _pan(blob: bytes, *, seed: int) -> Iterator[Image.Image]:
-    """Move over a photograph for SHOT_S seconds."""
+    """Yield frames that move over a photograph for SHOT_S seconds."""
     picture = Image.open(io.BytesIO(blob)).convert("RGB")
     rng = np.random.default_rng(seed)
     wide = min(picture.width, int(picture.height * SIZE[0] / SIZE[1])) * 0.8
@@ -121,25 +121,25 @@ def _pan(blob: bytes, *, seed: int) -> Iterator[Image.Image]:
 def _encoded(
     pictures: Iterator[Image.Image], sound: Samples, *, size: tuple[int, int] = SIZE, crf: int = 23
 ) -> bytes:
-    """An MP4 file of pictures and sound."""
+    """Encode frames and sound as an MP4 file."""
     file = io.BytesIO()
     options = {"preset": "superfast", "crf": str(crf)}
     with av.open(file, "w", format="mp4") as out:
-        moving = out.add_stream("libx264", rate=FPS, options=options)
-        moving.width, moving.height = size
-        moving.pix_fmt = "yuv420p"
-        moving.thread_count = 1
-        heard = out.add_stream("aac", rate=RATE_HZ, layout="mono")
+        video = out.add_stream("libx264", rate=FPS, options=options)
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        video.thread_count = 1
+        audio = out.add_stream("aac", rate=RATE_HZ, layout="mono")
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(np.asarray(picture.resize(size)), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
-            out.mux(moving.encode(frame))
-        out.mux(moving.encode(None))
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
         for start in range(0, len(sound), 1024):
             piece = np.ascontiguousarray(sound[None, start : start + 1024])
             part = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
             part.sample_rate, part.pts = RATE_HZ, start
             part.time_base = Fraction(1, RATE_HZ)
-            out.mux(heard.encode(part))
-        out.mux(heard.encode(None))
+            out.mux(audio.encode(part))
+        out.mux(audio.encode(None))
     return file.getvalue()

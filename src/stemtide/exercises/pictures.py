@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real photographs to rehearse with, and what happens to pictures as they spread.
+"""Photographs to rehearse with, and alterations that pictures undergo as they spread.
 
 The photographs are the ones that scikit-image ships; they are read from its folder, without
-importing it. None of them shows anything that this house exists to stop.
+importing it. None of them shows anything violent.
 """
 
 import importlib.util
@@ -41,16 +41,16 @@ class NoPicturesError(Exception):
 
 
 def photographs() -> dict[str, bytes]:
-    """The files of all named photographs, by name.
+    """Return the files of all named photographs, by name.
 
     raises: NoPicturesError with the remedy.
     """
-    found = importlib.util.find_spec("skimage")
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
         raise NoPicturesError(
             "the photographs to play with come with scikit-image: pip install 'stemtide[demo]'"
         )
-    folder = Path(found.submodule_search_locations[0]) / "data"
+    folder = Path(spec.submodule_search_locations[0]) / "data"
     try:
         return {name: (folder / name).read_bytes() for name in (*SHARED, *UNRELATED)}
     except OSError as error:
@@ -58,24 +58,24 @@ def photographs() -> dict[str, bytes]:
 
 
 def _saved(picture: Image.Image, *, quality: int = 92) -> bytes:
-    """The picture as a JPEG file."""
+    """Save the picture as a JPEG file."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 
 def untouched(blob: bytes) -> bytes:
-    """The very same file."""
+    """Return the file unchanged."""
     return blob
 
 
 def reencoded(blob: bytes) -> bytes:
-    """Saved again as a poor JPEG."""
+    """Save it again as a low-quality JPEG."""
     return _saved(_open(blob), quality=40)
 
 
 def resized(blob: bytes) -> bytes:
-    """Made smaller, to 70 %, and saved again."""
+    """Scale it to 70 % and save it again."""
     picture = _open(blob)
     width, height = picture.size
     smaller = picture.resize((width * 7 // 10, height * 7 // 10), Image.Resampling.LANCZOS)
@@ -83,7 +83,7 @@ def resized(blob: bytes) -> bytes:
 
 
 def watermarked(blob: bytes) -> bytes:
-    """With half-transparent words in a corner."""
+    """Add half-transparent text in a corner."""
     picture = _open(blob)
     width, height = picture.size
     font = ImageFont.load_default(size=max(10, height // 24))
@@ -94,7 +94,7 @@ def watermarked(blob: bytes) -> bytes:
 
 
 def cropped(blob: bytes) -> bytes:
-    """With 1 % cut off at each side."""
+    """Crop 1 % at each side."""
     picture = _open(blob)
     width, height = picture.size
     return _saved(
@@ -113,5 +113,5 @@ ALTERATIONS: tuple[Callable[[bytes], bytes], ...] = (
 
 
 def _open(blob: bytes) -> Image.Image:
-    """The picture in RGB. Only for the files above: an upload is decoded in the sandbox."""
+    """Decode a picture in RGB. Only for the files above: uploads are decoded in the sandbox."""
     return Image.open(io.BytesIO(blob)).convert("RGB")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real processes on loopback: a hub and its agents, started by the real command."""
+"""Start a hub and its agents as real processes on loopback, with the real command."""
 
 import contextlib
 import json
@@ -17,12 +17,12 @@ STOP_WITHIN_S = 10.0
 
 
 class ProcessError(Exception):
-    """A process did not come up, or died; its own words are in the message."""
+    """A process did not start, or died; the message has the end of its log."""
 
 
 @dataclass(slots=True)
 class Running:
-    """One process, its address, and the file that its talk goes to."""
+    """A process, its address and its log file."""
 
     name: str
     command: list[str]
@@ -50,7 +50,7 @@ class Running:
         return self
 
     def _first_address(self, *, within_s: float) -> str:
-        """The address in the JSON line that the process says once it listens."""
+        """Return the address in the JSON line that the process prints once it listens."""
         if self.process is None or self.process.stdout is None:
             raise ProcessError(f"{self.name} was not started")
         ends = time.monotonic() + within_s
@@ -66,7 +66,7 @@ class Running:
         raise ProcessError(f"{self.name} did not come up; the end of its log: {self.tail()}")
 
     def tail(self) -> str:
-        """The last words in its log."""
+        """Return the end of its log."""
         return self.log.read_text("utf-8", "replace")[-2000:].strip() or "(empty)"
 
     def is_alive(self) -> bool:
@@ -74,7 +74,7 @@ class Running:
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """Kill -9: no farewell."""
+        """Kill it at once (SIGKILL)."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -99,24 +99,24 @@ class Running:
 
 
 def _values(line: bytes) -> list[object]:
-    """The values of a JSON object, none where the line is none."""
+    """Return the values of a JSON object; none if the line is not one."""
     try:
-        found = json.loads(line or b"{}")
+        payload = json.loads(line or b"{}")
     except ValueError:
         return []
-    return list(found.values()) if isinstance(found, dict) else []
+    return list(payload.values()) if isinstance(payload, dict) else []
 
 
 def command() -> str:
-    """The stemtide command beside this Python."""
-    found = Path(sys.executable).with_name("stemtide")
-    if not found.exists():
+    """Return the path of the stemtide command beside this Python."""
+    path = Path(sys.executable).with_name("stemtide")
+    if not path.exists():
         raise ProcessError(f"there is no stemtide command beside {sys.executable}: run make setup")
-    return str(found)
+    return str(path)
 
 
 def hub(folder: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> Running:
-    """A hub that keeps its files in a folder, not yet started."""
+    """Return a hub process that stores its files in a folder, not yet started."""
     folder.mkdir(parents=True, exist_ok=True)
     return Running(
         name="the hub",
@@ -131,7 +131,7 @@ def hub(folder: Path, *, port: int = 0, environment: Mapping[str, str] | None = 
 
 
 def agent(name: str, *, folder: Path, hub_url: str, key: str, extra: str = "") -> Running:
-    """An agent with a configuration of its own, not yet started. extra: more TOML."""
+    """Return an agent process with its own configuration, not yet started. extra: more TOML."""
     folder.mkdir(parents=True, exist_ok=True)
     secret = folder / "hub.key"
     secret.write_text(key, "utf-8")

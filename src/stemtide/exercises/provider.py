@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A provider's own systems: they send uploads to their agent and hear of actions by webhook."""
+"""Simulate a provider's systems, which send uploads to the agent and receive its webhooks."""
 
 import base64
 import json
@@ -14,13 +14,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 
 def new_secret() -> str:
-    """A webhook secret as Standard Webhooks spells it."""
+    """Return a webhook secret in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass(slots=True)
 class Receiver:
-    """Listens for one provider's webhooks, verifies their signatures, and keeps what they say."""
+    """Server that receives one provider's webhooks, verifies their signatures and keeps them."""
 
     secret: str = field(default_factory=new_secret)
     heard: list[dict[str, Any]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What the agent answered to one upload. action is "" where nothing matched."""
+    """The agent's answer to one upload. action is "" if nothing matched."""
 
     ref: str
     action: str
@@ -67,7 +67,7 @@ class Upload:
 
 
 def upload(client: httpx.Client, *, ref: str, blob: bytes) -> Upload:
-    """Ask the agent about one upload, as a provider's upload path does.
+    """Send an upload to the agent, as a provider's upload path does.
 
     raises: httpx.HTTPError when the agent is away or refuses.
     """
@@ -75,16 +75,16 @@ def upload(client: httpx.Client, *, ref: str, blob: bytes) -> Upload:
 
 
 def link(client: httpx.Client, *, ref: str, url: str) -> Upload:
-    """Ask the agent about a link that somebody posted.
+    """Look up a posted link at the agent.
 
     raises: httpx.HTTPError when the agent is away or refuses.
     """
     return _told(ref, client.post("/match", json={"items": [{"ref": ref, "url": url}]}))
 
 
-def _told(ref: str, answer: httpx.Response) -> Upload:
-    answer.raise_for_status()
-    item = answer.json()["items"][0]
+def _told(ref: str, response: httpx.Response) -> Upload:
+    response.raise_for_status()
+    item = response.json()["items"][0]
     matches = item["matches"]
     return Upload(
         ref=ref,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of providers in an exercise: a referral, one that meets a hold, a removal order."""
+"""Play requests to providers: a referral, a referral that meets a hold, a removal order."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ _OF_THE_AUTHORITY = {
 
 
 def ask(stage: Stage, people: cast.Cast, *, crisis: str) -> None:
-    """An agency refers, twice, and meets a hold; an authority orders; the providers answer.
+    """Refer two URLs, one of which is on hold; order another removed; the providers answer.
 
     raises: DemoError.
     """
@@ -47,7 +47,7 @@ def ask(stage: Stage, people: cast.Cast, *, crisis: str) -> None:
 
 
 def _referral(crisis: str, *, number: int) -> dict[str, Any]:
-    """What is referred."""
+    """Return the body of a referral."""
     return {
         "provider": cast.PROVIDERS[0],
         "url": _REFERRED.format(number),
@@ -61,20 +61,20 @@ def _referral(crisis: str, *, number: int) -> dict[str, Any]:
 
 
 def _refer(stage: Stage, people: cast.Cast, *, agency: httpx.Client, crisis: str) -> None:
-    """A referral that is acknowledged and answered: removed, by the provider's own choice."""
+    """Send a referral that is acknowledged and answered: removed, by the provider's own choice."""
     body = _referral(crisis, number=1)
     sent = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
     with stage.client(people, cast.PROVIDERS[0]) as big:
         path = f"/api/v1/referrals/{sent['id']}"
         good(big.get(path))
         good(big.post(f"{path}/acknowledge", json={}))
-        found = good(big.post(f"{path}/answer", json={"answer": "removed"}))
-    stage.tally.referrals[found["state"]] = stage.tally.referrals.get(found["state"], 0) + 1
+        answered = good(big.post(f"{path}/answer", json={"answer": "removed"}))
+    stage.tally.referrals[answered["state"]] = stage.tally.referrals.get(answered["state"], 0) + 1
     stage.say(f"The agency refers an address; {cast.PROVIDERS[0]} looks, and removes it.")
 
 
 def _hold(stage: Stage, *, agency: httpx.Client, authority: httpx.Client, crisis: str) -> None:
-    """A referral that waits, as an authority asked that the content be left alone for now."""
+    """Send a referral that waits, because an authority asked to leave the content for now."""
     body = _referral(crisis, number=2)
     hold = {
         "url": body["url"],
@@ -84,13 +84,13 @@ def _hold(stage: Stage, *, agency: httpx.Client, authority: httpx.Client, crisis
         "case_reference": "2026/114",
     }
     good(authority.post("/api/v1/holds", json=hold))
-    found = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
-    stage.tally.referrals[found["state"]] = stage.tally.referrals.get(found["state"], 0) + 1
+    waiting = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
+    stage.tally.referrals[waiting["state"]] = stage.tally.referrals.get(waiting["state"], 0) + 1
     stage.say("Another address is held by the authority: the agency's referral of it waits.")
 
 
 def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: str) -> None:
-    """A removal order, in an emergency, executed within its hour."""
+    """Issue a removal order in an emergency; it is executed within its hour."""
     body = {
         "to": cast.PROVIDERS[1],
         "emergency": "The attack is under way (played).",
@@ -120,6 +120,6 @@ def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: 
             "contact_mail": "orders@small-pictures.example",
             "signed_on": datetime.now(UTC).date().isoformat(),
         }
-        found = good(small.post(f"{path}/execute", json={"annex": annex}))
-    stage.tally.orders[found["state"]] = stage.tally.orders.get(found["state"], 0) + 1
+        executed = good(small.post(f"{path}/execute", json={"annex": annex}))
+    stage.tally.orders[executed["state"]] = stage.tally.orders.get(executed["state"], 0) + 1
     stage.say(f"The authority orders content away; {cast.PROVIDERS[1]} executes within the hour.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stage of an exercise: its processes, its clients, its tally, and the narrator."""
+"""State of a running exercise: its processes, clients, tally and narration."""
 
 import signal
 import sys
@@ -18,12 +18,12 @@ from stemtide.exercises.tally import Tally
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why and what to do."""
+    """The demo cannot continue; the message says why and how to fix it."""
 
 
 @dataclass(slots=True)
 class Stage:
-    """What is on stage: processes, clients and the clock that the narration shows."""
+    """A running exercise: processes, clients, and the clock that the narration shows."""
 
     folder: Path
     began: float = field(default_factory=time.monotonic)
@@ -33,7 +33,7 @@ class Stage:
     tally: Tally = field(default_factory=Tally)
 
     def say(self, words: str) -> None:
-        """Narrate, with the seconds since the curtain rose."""
+        """Print a narration line, with the seconds since the start."""
         print(f"[{time.monotonic() - self.began:6.2f} s] {words}", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
@@ -46,7 +46,7 @@ class Stage:
             receiver.stop()
 
     def hub_folder(self) -> Path:
-        """An empty folder for a hub's files. raises: DemoError where one lives there already."""
+        """Create an empty folder for a hub. raises: DemoError if a hub is there already."""
         folder = self.folder / "hub"
         if (folder / "hub.sqlite3").exists():
             raise DemoError(f"{folder} holds a hub already: name an empty --folder")
@@ -54,32 +54,34 @@ class Stage:
         return folder
 
     def stay(self) -> None:
-        """Stay up until somebody stops us. raises: DemoError where a process dies."""
-        over = threading.Event()
+        """Wait until stopped. raises: DemoError if a process dies."""
+        stopped = threading.Event()
 
         def end(_number: int, _frame: FrameType | None) -> None:
-            over.set()
+            stopped.set()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, end)
-        while not over.wait(1.0):
-            for one in self.running:
-                if not one.is_alive():
-                    raise DemoError(f"{one.name} has died; the end of its log: {one.tail()}")
+        while not stopped.wait(1.0):
+            for process in self.running:
+                if not process.is_alive():
+                    raise DemoError(
+                        f"{process.name} has died; the end of its log: {process.tail()}"
+                    )
         self.say("Stopping.")
 
     def client(self, people: cast.Cast, party: str) -> httpx.Client:
-        """A party's client of the hub."""
+        """Return a party's client for the hub."""
         headers = {"Authorization": f"Bearer {people.keys[party]}"}
         return httpx.Client(base_url=self.running[0].address, headers=headers, timeout=60)
 
 
-def good(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON of an answer that must be good.
+def good(response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON of a response that must be successful.
 
-    raises: DemoError with the problem's words.
+    raises: DemoError with the problem's text.
     """
-    if answer.is_error:
-        raise DemoError(f"the hub said {answer.status_code}: {answer.text[:500]}")
-    found: dict[str, Any] = answer.json()
-    return found
+    if response.is_error:
+        raise DemoError(f"the hub said {response.status_code}: {response.text[:500]}")
+    payload: dict[str, Any] = response.json()
+    return payload

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an exercise counts, and how it is said."""
+"""Count the results of an exercise."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(slots=True)
 class Tally:
-    """Everything counted from what the processes really did.
+    """Counts of an exercise.
 
-    referrals, orders: how many stand in each state at the end.
+    referrals, orders: how many are in each state at the end.
     """
 
     agents: int = 0
@@ -41,7 +41,7 @@ class Tally:
 
     @property
     def is_good(self) -> bool:
-        """Whether the loop closed: all known blocked, nothing else, every count back."""
+        """Whether all known content was blocked, nothing else was, and every count returned."""
         return (
             self.blocked > 0
             and self.missed == self.false_blocks == 0
@@ -49,7 +49,7 @@ class Tally:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """One object, times in milliseconds."""
+        """Return the counts as a JSON object, times in milliseconds."""
         return {
             "signals_shared": self.signals_shared,
             "uploads": self.uploads,
@@ -71,7 +71,7 @@ class Tally:
 
 
 def percentile(values: list[float], *, percent: int) -> float | None:
-    """The value that percent of all values do not exceed; None where there are none."""
+    """Return the value that percent of all values do not exceed; None for no values."""
     if not values:
         return None
     if len(values) == 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An extension of tx, the command of threatexchange: `tx config extensions add stemtide.tx`."""
+"""Extension of tx, the command of threatexchange: `tx config extensions add stemtide.tx`."""
 
 from threatexchange.extensions.manifest import ThreatExchangeExtensionManifest
 

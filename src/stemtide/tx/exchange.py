@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hub as an exchange of tx: everything in the feed, deletions too, and opinions back.
+"""A hub as an exchange of tx: follows the feed, deletes withdrawn signals, sends opinions.
 
-1 A fetch follows the feed from where the last one ended. What is withdrawn is deleted.
-2 A canary of every kind is put in at the beginning: tx loses a lone PDQ hash, and keeps on matching
-  against the last index of a kind of which nothing is left.
-3 `tx label` says that your party agrees; of a value that the hub does not have, it shares it.
+1 A fetch follows the feed from where the last one ended. Withdrawn signals are deleted.
+2 A canary of every kind is added at the beginning: tx loses a lone PDQ hash, and keeps matching
+  against the last index of a kind once all its signals are gone.
+3 `tx label` sends your party's opinion; a value that the hub does not have is shared.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _SAYS = {
 
 
 class ExchangeError(Exception):
-    """It cannot be done with this hub as it is. The message says what to do."""
+    """This hub does not support it in its current state. The message says what to do."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class _Required:
 
 @dataclass
 class HubConfig(CollaborationConfigWithDefaults, _Required):
-    """Which hub, as `tx config collab edit stemtide` is told."""
+    """Configuration of a hub, as given to `tx config collab edit stemtide`."""
 
 
 @dataclass
@@ -72,20 +72,20 @@ class HubKey(auth.CredentialHelper):
 
 @dataclass
 class Checkpoint(state.FetchCheckpointBase):
-    """How far a fetch came, on which hub, and when."""
+    """Position of a fetch, the hub that it was from, and its time."""
 
     hub: str
     position: int
     at: int
 
     def get_progress_timestamp(self) -> int:
-        """When it was, for tx to show."""
+        """Return the time of the fetch, for tx to show."""
         return self.at
 
 
 @dataclass
 class Record:
-    """A signal as it is kept: its value, and what its sharer and others say."""
+    """A signal as stored by tx: its value, and the opinions of its sharer and others."""
 
     kind: str
     value: str
@@ -98,20 +98,20 @@ class Record:
 
 @dataclass
 class Said(state.FetchedSignalMetadata):
-    """What is said of one value, by all who share it."""
+    """Opinions about one value, from all parties that share it."""
 
     records: list[Record] = field(default_factory=list)
 
     def get_as_opinions(self) -> Sequence[state.SignalOpinion]:
-        """One for each sharer, and one for each dispute."""
-        said = [
+        """Return an opinion for each sharer, and one for each dispute."""
+        opinions = [
             state.SignalOpinion(False, record.category, set(record.tags)) for record in self.records
         ]  # its own order
-        no = state.SignalOpinionCategory.NEGATIVE_CLASS
+        negative = state.SignalOpinionCategory.NEGATIVE_CLASS
         return [
-            *said,
+            *opinions,
             *(
-                state.SignalOpinion(record.disputed_by_you, no, set())
+                state.SignalOpinion(record.disputed_by_you, negative, set())
                 for record in self.records
                 if record.disputed
             ),
@@ -128,7 +128,7 @@ class StemtideExchangeAPI(
     auth.SignalExchangeWithAuth[HubConfig, HubKey],
     SignalExchangeAPI[HubConfig, Checkpoint, Said, str, Record],
 ):
-    """A hub, for one party's key."""
+    """A hub, accessed with one party's key."""
 
     def __init__(self, collab: HubConfig, credentials: HubKey) -> None:
         super().__init__()
@@ -137,32 +137,32 @@ class StemtideExchangeAPI(
 
     @classmethod
     def get_name(cls) -> str:
-        """The exchange's name in tx."""
+        """Return the exchange's name in tx."""
         return "stemtide"
 
     @staticmethod
     def get_config_cls() -> type[HubConfig]:
-        """What tx must be told."""
+        """Return the class of the configuration."""
         return HubConfig
 
     @staticmethod
     def get_checkpoint_cls() -> type[Checkpoint]:
-        """What is kept of a fetch."""
+        """Return the class of a fetch's checkpoint."""
         return Checkpoint
 
     @staticmethod
     def get_record_cls() -> type[Said]:
-        """What is said of a value."""
+        """Return the class of a value's metadata."""
         return Said
 
     @staticmethod
     def get_credential_cls() -> type[HubKey]:
-        """Where the key comes from."""
+        """Return the class of the key."""
         return HubKey
 
     @classmethod
     def for_collab(cls, collab: HubConfig, credentials: HubKey | None = None) -> Self:
-        """A hub, with the key that is given or found."""
+        """Return a hub with the given key, or else the configured one."""
         return cls(collab, credentials or HubKey.get(cls))
 
     def fetch_iter(
@@ -194,27 +194,27 @@ class StemtideExchangeAPI(
         collab: HubConfig,  # noqa: ARG003  # every hub's records are alike
         fetched: Mapping[str, Record],
     ) -> dict[type[SignalType], dict[str, Said]]:
-        """What is said of each value, by signal type."""
-        by_name = {one.get_name(): one for one in signal_types}
-        found: dict[type[SignalType], dict[str, Said]] = {}
+        """Group the records by signal type and value."""
+        by_name = {signal_type.get_name(): signal_type for signal_type in signal_types}
+        by_type: dict[type[SignalType], dict[str, Said]] = {}
         for record in fetched.values():
             for name in NAMES_OF[Kind(record.kind)]:
                 if name in by_name:
-                    values = found.setdefault(by_name[name], {})
+                    values = by_type.setdefault(by_name[name], {})
                     values.setdefault(record.value, Said()).records.append(record)
-        return found
+        return by_type
 
     def report_opinion(
         self, s_type: type[SignalType], signal: str, opinion: state.SignalOpinion
     ) -> None:
-        """Tell the hub what your party thinks of a value, or share it.
+        """Send the hub your party's opinion of a value, or share the value.
 
         raises: HubError, ExchangeError.
         """
         kind = KIND_OF.get(s_type.get_name())
         if kind is None:
-            known = ", ".join(KIND_OF)
-            raise ExchangeError(f"the hub takes no {s_type.get_name()}: label one of {known}")
+            choices = ", ".join(KIND_OF)
+            raise ExchangeError(f"the hub takes no {s_type.get_name()}: label one of {choices}")
         value, says = signal.strip().lower(), _SAYS[opinion.category]
         body = {"feedbackValue": says, "hashValue": _named(kind, value), "tags": [*opinion.tags]}
         keys = {"x-functions-key": self._key, "Ocp-Apim-Subscription-Key": self._key}
@@ -227,12 +227,12 @@ class StemtideExchangeAPI(
                 hub.ask(_post("/api/v1/signals", _signal(kind, value, sorted(opinion.tags)), {}))
 
     def _client(self) -> Hub:
-        """The hub, at whatever address tx was told."""
+        """Return a client of the hub at the configured address."""
         return Hub(self._hub, key=self._key, insecure=True, limits=_LIMITS)
 
 
 def _page(hub: Hub, after: int) -> FeedPage:
-    """One page of the feed. raises: HubError, ExchangeError."""
+    """Return a page of the feed. raises: HubError, ExchangeError."""
     try:
         return hub.read_feed(after=after, limit=MAX_PAGE)
     except HubError as error:
@@ -244,12 +244,12 @@ def _page(hub: Hub, after: int) -> FeedPage:
 
 
 def _post(path: str, body: dict[str, Any], headers: dict[str, str]) -> Call[File]:
-    """A message at which the hub itself looks; the answer says only that it was taken."""
+    """Return a request for a message that only the hub validates; its response is ignored."""
     return Call((File,), "POST", path, headers=headers, body=json.dumps(body).encode())
 
 
 def _record(entry: Any) -> Record | None:  # noqa: ANN401  # a signal, or what ended
-    """A signal of the feed as it is kept; None for one that no longer matches."""
+    """Convert a feed entry to a record; None for a signal that no longer matches."""
     if not isinstance(entry, FeedSignal):
         return None
     may_block = PAP_ALLOWS[entry.pap] is Action.BLOCK
@@ -269,13 +269,13 @@ def _record(entry: Any) -> Record | None:  # noqa: ANN401  # a signal, or what e
 
 
 def _canaries() -> Iterator[tuple[str, Record]]:
-    """One of every kind, of PDQ two, by keys that are no signal's."""
+    """Yield a canary of every kind, two for PDQ, under keys that no signal has."""
     md5 = hashlib.md5(canary.SOURCE.encode(), usedforsecurity=False).hexdigest()
     sha256 = hashlib.sha256(canary.SOURCE.encode()).hexdigest()
-    known = {Kind.PDQ: canary.HASHES, Kind.MD5: (md5,), Kind.SHA256: (sha256,)}
+    values = {Kind.PDQ: canary.HASHES, Kind.MD5: (md5,), Kind.SHA256: (sha256,)}
     maybe = state.SignalOpinionCategory.INVESTIGATION_SEED
     for kind in Kind:
-        for value in known.get(kind, (FILLER,)):
+        for value in values.get(kind, (FILLER,)):
             yield (
                 f"canary-{kind}-{value}",
                 Record(kind.value, value, canary.SOURCE, maybe, ["canary"]),
@@ -283,18 +283,18 @@ def _canaries() -> Iterator[tuple[str, Record]]:
 
 
 def _named(kind: Kind, value: str) -> str:
-    """How the hub finds a value: as it is, or by its digest where it is as long as its content."""
+    """Return the hub's name for a value: itself, or its digest for kinds as long as content."""
     return value if kind in SIZE_BYTES else hashlib.sha256(bytes.fromhex(value)).hexdigest()
 
 
 def _signal(kind: Kind, value: str, tags: Sequence[str]) -> dict[str, Any]:
-    """A value as it is shared: its labels are tags. raises: ExchangeError where none is one."""
-    named = [tag for tag in tags if tag in labels()]
-    if not named:
-        known = ", ".join(label.name for label in labels().values() if not label.refuse_to)
+    """Return the body that shares a value; tags become labels. raises: ExchangeError."""
+    label_names = [tag for tag in tags if tag in labels()]
+    if not label_names:
+        choices = ", ".join(label.name for label in labels().values() if not label.refuse_to)
         raise ExchangeError(
             f"the hub does not have this {kind}: to share it, say what it is with -l and one of"
-            f" {known}; and severity:high, tlp:green or others with it"
+            f" {choices}; and severity:high, tlp:green or others with it"
         )
-    facts = dict(tag.split(":", 1) for tag in tags if ":" in tag)
-    return {"kind": kind, "value": value, "labels": named, "severity": "medium", **facts}
+    metadata = dict(tag.split(":", 1) for tag in tags if ":" in tag)
+    return {"kind": kind, "value": value, "labels": label_names, "severity": "medium", **metadata}

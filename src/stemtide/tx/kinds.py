@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our kinds of fingerprint as signal types of tx, each searched by the same Library as in an agent.
+"""Our kinds of fingerprint as signal types of tx, searched by the same Library as in an agent.
 
-PDQ, and MD5 and SHA-256 of videos, are types that tx has itself. Ours are beside them: the digests
-of photographs, addresses by their canonical spelling and reach, and what is as long as its content.
+tx itself has PDQ, and MD5 and SHA-256 of videos. We add digests of photographs, URLs by
+their canonical spelling and reach, and the kinds whose values are as long as the content.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ _SURE = 100
 
 
 class KindIndex(SignalTypeIndex[T], Generic[T]):
-    """Signals of one kind. Values are kept and the Library is made of them when it is asked."""
+    """Index of signals of one kind. Values are stored, and the Library is built on first use."""
 
     KIND: ClassVar[Kind]
 
@@ -52,26 +52,28 @@ class KindIndex(SignalTypeIndex[T], Generic[T]):
         self._library: Library | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is written to tx's files."""
+        """Return the state for tx's files, without the Library."""
         return {"_entries": self._entries, "_library": None}
 
     def add(self, signal_str: str, entry: T) -> None:
-        """Add a signal; one of the same value stays."""
+        """Add a signal; an earlier one of the same value stays."""
         if signal_str == FILLER:
             return
         self._entries.append((signal_str, entry))
         self._library = None
 
     def query(self, query: str) -> list[IndexMatch[T]]:
-        """What content with this hash (of addresses: the address) matches, nearest first."""
+        """Return the matches of content with this hash (or of this URL), nearest first."""
         fingerprints = _asked(self.KIND, query)
         if fingerprints is None:
             return []
-        found = self._made().match(fingerprints)
-        return [IndexMatchUntyped(_nearness(one), self._entries[one.key][1]) for one in found]
+        matches = self._made().match(fingerprints)
+        return [
+            IndexMatchUntyped(_nearness(match), self._entries[match.key][1]) for match in matches
+        ]
 
     def _made(self) -> Library:
-        """The Library of all signals."""
+        """Return the Library of all signals, building it if needed."""
         if self._library is None:
             self._library = Library()
             self._library.put(
@@ -82,7 +84,7 @@ class KindIndex(SignalTypeIndex[T], Generic[T]):
 
 
 class _Kept(SignalType):
-    """What our types have in common. KIND, INDEX, CONTENT: set by each."""
+    """Common part of our signal types. KIND, INDEX and CONTENT are set by each."""
 
     KIND: ClassVar[Kind]
     INDEX: ClassVar[type[SignalTypeIndex[Any]]]
@@ -90,54 +92,54 @@ class _Kept(SignalType):
 
     @classmethod
     def get_name(cls) -> str:
-        """The type's name in tx."""
+        """Return the type's name in tx."""
         return f"stemtide_{cls.KIND}"
 
     @classmethod
     def get_content_types(cls) -> list[type[ContentType]]:
-        """What content has such a hash."""
+        """Return the content types that have such a hash."""
         return [cls.CONTENT]
 
     @classmethod
     def get_index_cls(cls) -> type[SignalTypeIndex[Any]]:
-        """What searches them."""
+        """Return the class of the index."""
         return cls.INDEX
 
     @classmethod
     def validate_signal_str(cls, signal_str: str) -> str:
-        """A value as it is kept. raises: ValueError for one that is none of this kind."""
+        """Return the normalised value. raises: ValueError if it is none of this kind."""
         value = signal_str.strip().lower()
         check_value(cls.KIND, parse_value(cls.KIND, value))
         return value
 
     @staticmethod
     def get_examples() -> list[str]:
-        """None: what a party shares is no example."""
+        """Return no examples: signals that parties share are not public."""
         return []
 
     @classmethod
-    def _compare(cls, signal: str, asked: str) -> SignalComparisonResult:
-        """Whether one signal is met by a hash, or an address."""
+    def _compare(cls, signal: str, query: str) -> SignalComparisonResult:
+        """Return whether a hash, or a URL, matches a signal."""
         index = cls.INDEX.build([(cls.validate_signal_str(signal), None)])
-        found = index.query(asked)
-        if not found:
+        matches = index.query(query)
+        if not matches:
             return SignalComparisonResult.from_no_match_only()
-        return SignalComparisonResult(True, found[0].similarity_info)  # its own order
+        return SignalComparisonResult(True, matches[0].similarity_info)  # its own order
 
 
 class _Hashed(_Kept, FileHasher):
-    """A type whose hash is made from a file, in the sandbox."""
+    """A type whose hash is computed from a file, in the sandbox."""
 
     @classmethod
     def hash_from_file(cls, file: Path) -> str:
-        """The hash of a file; "" where it has none of this kind."""
+        """Return the hash of a file; "" if it has none of this kind."""
         with Sandbox() as sandbox:
-            made = sandbox.fingerprint(file).of(cls.KIND)
-        return next((one.hex for one in made if not one.part), "")
+            fingerprints = sandbox.fingerprint(file).of(cls.KIND)
+        return next((fingerprint.hex for fingerprint in fingerprints if not fingerprint.part), "")
 
     @classmethod
     def compare_hash(cls, hash1: str, hash2: str) -> SignalComparisonResult:
-        """Whether content with the second hash is content with the first."""
+        """Return whether content with the second hash matches the first."""
         return cls._compare(hash1, hash2)
 
 
@@ -182,43 +184,43 @@ class PhotoSha256(_Hashed):
 
 
 class Video(_Hashed):
-    """The pictures of a film: parts, altered copies."""
+    """Frames of a video; finds parts and altered copies."""
 
     KIND, INDEX, CONTENT = Kind.VIDEO, _VideoIndex, VideoContent
 
 
 class Audio(_Hashed):
-    """The sound of a film."""
+    """Audio track of a video."""
 
     KIND, INDEX, CONTENT = Kind.AUDIO, _AudioIndex, VideoContent
 
 
 class Gop(_Hashed):
-    """The encode of a film, without decoding it."""
+    """Encoding structure of a video, read without decoding it."""
 
     KIND, INDEX, CONTENT = Kind.GOP, _GopIndex, VideoContent
 
 
 class Text(_Hashed):
-    """A text by its passages."""
+    """Text, matched by its passages."""
 
     KIND, INDEX, CONTENT = Kind.TEXT, _TextIndex, TextContent
 
 
 class Url(_Kept, MatchesStr):
-    """A web address in any spelling, or what it lies in. The signal is a digest."""
+    """A URL in any spelling, or a folder or host that contains it. The signal is a digest."""
 
     KIND, INDEX, CONTENT = Kind.URL, _UrlIndex, URLContent
 
     @classmethod
     def validate_signal_str(cls, signal_str: str) -> str:
-        """A digest as it is kept; of an address its digest."""
+        """Return the normalised digest; for a URL, its digest."""
         text = signal_str.strip()
         return digest(canonical(text)).hex() if "." in text else super().validate_signal_str(text)
 
     @classmethod
     def matches_str(cls, signal: str, haystack: str) -> SignalComparisonResult:
-        """Whether an address is met by a signal."""
+        """Return whether a URL matches a signal."""
         return cls._compare(signal, haystack)
 
 
@@ -242,7 +244,7 @@ KIND_OF = {name: kind for kind, names in NAMES_OF.items() for name in names}
 
 
 def _asked(kind: Kind, query: str) -> Fingerprints | None:
-    """What is looked up; None where there is nothing to look up."""
+    """Parse a query; None if it is empty or invalid."""
     text = query.strip()
     if not text:
         return None
@@ -255,7 +257,7 @@ def _asked(kind: Kind, query: str) -> Fingerprints | None:
 
 
 def _nearness(match: Match) -> SignalSimilarityInfo:
-    """How near a match is: "-" for what is equal, else in how many of a hundred it is wrong."""
+    """Return a match's distance: "-" for equal values, else its error rate in percent."""
     if match.kind in SIZE_BYTES:
         return SignalSimilarityInfo()
     return SignalSimilarityInfoWithIntDistance(_SURE - int(_SURE * match.confidence))
