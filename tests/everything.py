@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run every test: first on SQLite with all stories, then the hub's rooms and doors on PostgreSQL.
+"""Run every test on SQLite, then what is marked both_databases on PostgreSQL.
 
-Of the desk, PostgreSQL sees each page and each act once for each kind of reader (the page table):
-what forms say and templates show comes of no database.
+tests/hub/conftest.py says which tests these are.
 
 What a browser or a database server is missing for is named as left out. With
 STEMTIDE_REQUIRE_ALL=1 nothing may be missing. One process for each core runs tests, in a mixed
@@ -27,8 +26,8 @@ from tests.rounds import NIGHTLY
 ROOT = Path(__file__).parents[1]
 QUICK = "not nightly"
 POSTGRES = "not browser and not flow"
-POSTGRES_QUICK = f"{QUICK} and {POSTGRES} and (not desk or every_page)"
-SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+POSTGRES_QUICK = f"{QUICK} and {POSTGRES} and both_databases"
+SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 DURATIONS = "--durations=30"
 
 

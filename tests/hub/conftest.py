@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases and cast of the hub's tests.
 
+`make test` runs on PostgreSQL, too, what the databases may answer differently: each test of a room
+that asks the database, each test that commits, and what is marked both_databases. Pages, papers
+and doors work on what rooms hand them. `make nightly` runs all of the hub on PostgreSQL.
+
 The guards of the ledger refuse what a test runner does between tests that really commit: empty
 the tables. So the runner lifts them for that moment, and puts the numbering's row back.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,6 +20,31 @@ from django.test import TransactionTestCase
 
 from stemtide.hub.ledger.models import Numbering
 from tests.world import World, make_world
+
+ONE_DATABASE = {"api", "desk", "outside", "papers", "running"}
+"""Folders whose tests run on both databases only where they are marked, or commit."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark both_databases what needs no mark of its own."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and (commits(item) or asks_in_a_room(item)):
+            item.add_marker(pytest.mark.both_databases)
+
+
+def commits(item: pytest.Item) -> bool:
+    """Whether a test really commits: other threads and connections see it."""
+    mark = item.get_closest_marker("django_db")
+    is_asked = mark is not None and mark.kwargs.get("transaction", False)
+    return is_asked or "transactional_db" in item.fixturenames
+
+
+def asks_in_a_room(item: pytest.Item) -> bool:
+    """Whether a test is a room's, and asks the database."""
+    asks = "db" in item.fixturenames or item.get_closest_marker("django_db") is not None
+    return asks and item.path.parent.name not in ONE_DATABASE
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from stemtide.protocol.stix import EXTENSION, SCHEMA_PATH, standing_objects
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 
+pytestmark = pytest.mark.both_databases
+
 WARNING = {"name": "Attack", "happened_at": "2020-01-01T10:00:00Z", "countries": ["BE", "FR"]}
 STATUS = {
     "version": "1",

@@ -11,6 +11,8 @@ from asgiref.sync import sync_to_async
 from stemtide.hub import lanes
 from stemtide.hub.lanes import Precedence, Threads, is_refresh
 
+pytestmark = pytest.mark.both_databases
+
 here = sync_to_async(threading.current_thread)
 
 

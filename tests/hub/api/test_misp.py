@@ -15,7 +15,7 @@ from stemtide.protocol.words import Opinion, Scope, WithdrawReason
 from tests.hub.api.conftest import Machine
 from tests.world import NOON, hex_value, signal_in
 
-pytestmark = pytest.mark.usefixtures("numbered_from_1")
+pytestmark = [pytest.mark.usefixtures("numbered_from_1"), pytest.mark.both_databases]
 
 BASE = "/misp/feed"
 

@@ -10,6 +10,8 @@ from django.test import Client
 from tests.hub.stix.conftest import indicator
 from tests.world import hex_value
 
+pytestmark = pytest.mark.both_databases
+
 TAXII = "application/taxii+json;version=2.1"
 ROOT = "/taxii2/hub"
 

@@ -2,7 +2,6 @@
 """The cast at the desk: parties of every kind, people in every role, one signal a mark."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -30,14 +29,6 @@ PARTIES = {
     "rival": ("provider", "EE"),
     "observer": ("observer", ""),
 }
-
-
-def pytest_collection_modifyitems(items):
-    """Mark what lies here, so that a run can leave it out."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.desk)
 
 
 class World:

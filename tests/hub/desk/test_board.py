@@ -6,6 +6,8 @@ import pytest
 from stemtide.protocol.words import Outcome, Role
 from tests.hub.desk.conftest import PDQ
 
+pytestmark = pytest.mark.both_databases
+
 
 def text(answer):
     plain = re.sub(

@@ -25,7 +25,7 @@ from tests.hub.alerts.test_mail import post, server
 from tests.hub.desk.conftest import PASSWORD
 from tests.hub.desk.test_sign_in import code, secured, sign_in  # noqa: F401  # a fixture
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 WRONG = "wrong password entirely"
 

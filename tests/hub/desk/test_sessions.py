@@ -14,7 +14,7 @@ from django.test import Client
 from stemtide.hub.sessions import SessionStore, stored_key
 from tests.hub.desk.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 _COOKIES = """
 import django

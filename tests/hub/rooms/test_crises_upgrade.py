@@ -4,6 +4,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -33,6 +34,7 @@ def old_rows(party):
     return over
 
 
+@pytest.mark.nightly
 def test_old_crises_become_new_ones_and_old_ones_again(committed_world):
     call_command("migrate", "crises", "0001", verbosity=0)
     over = old_rows(committed_world.authority.pk)

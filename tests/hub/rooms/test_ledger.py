@@ -243,6 +243,7 @@ def test_the_entries_about_one_thing(world):
     ]
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("transactional_db")
 def test_a_ledger_can_be_taken_down_and_set_up_again():
     """Migrations are reversible; the guards are there again afterwards."""

@@ -3,6 +3,7 @@
 
 from datetime import timedelta
 
+import pytest
 from django.core.management import call_command
 
 from stemtide.hub.signals import writes
@@ -38,6 +39,7 @@ def test_every_change_moves_the_stamp(world):
     assert stamp_of(other.id) == AT + 4 * 3600
 
 
+@pytest.mark.nightly
 def test_signals_of_before_are_stamped_by_their_own_times(committed_world):
     world = committed_world
     shared, gone = world.share(), world.share(value=hex_value(2))

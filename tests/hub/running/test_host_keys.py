@@ -125,6 +125,7 @@ def test_a_fingerprint_of_the_secret_is_no_plain_digest_and_differs_between_hubs
     assert secret_fingerprint("a", hub=uuid4()) != secret_fingerprint("a", hub=uuid4())
 
 
+@pytest.mark.nightly
 def test_a_second_machine_with_other_keys_ends_in_one_line(run, empty_hub, tmp_path):
     if "STEMTIDE_DATABASE_URL" not in empty_hub:
         folder = tmp_path / "hub"

@@ -9,6 +9,8 @@ import pytest
 
 from tests import tables
 
+pytestmark = pytest.mark.both_databases
+
 HOLD = """
 import sys
 from stemtide.hub import boot
@@ -32,6 +34,7 @@ os._exit(0)  # as a hub ends that is killed: no connection is closed
 """
 
 
+@pytest.mark.nightly
 def test_two_hubs_and_a_command_that_begin_together_on_an_empty_database_all_work(run):
     hubs = [run("hub", "start", "--port", "0") for _ in range(2)]
     command = run("party", "add", "be-police", "--kind", "authority", "--country", "BE")

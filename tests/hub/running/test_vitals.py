@@ -11,6 +11,8 @@ from tests import tables
 from tests.hub.api.conftest import serving, signal, wait_until
 from tests.world import hex_value
 
+pytestmark = pytest.mark.both_databases
+
 LOCAL = {"Host": "127.0.0.1"}
 
 
