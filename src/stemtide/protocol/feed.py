@@ -82,8 +82,8 @@ class FeedPage(BaseModel):
 
     hub:  the hub's id; if it changes, the history is another one: start again from the snapshot.
     next: the position to request next, also if entries is empty.
-    head: the highest position of the hub; more: whether another page waits,
-          also if this one is short because its values are long.
+    head: the highest position of the hub; more: whether another page waits, also if this one is
+          short because its values are long.
     history: send it with `next`. A hub with another history at that position was restored from a
              backup since, and responds 409. "" at position 0, and from an older hub.
     """

@@ -49,8 +49,7 @@ class SignalIn(BaseModel):
     within_bits: maximum Hamming distance of a match with this PDQ signal, 31 at most; None: 31.
     reach:       url only: "folder" or "host" to cover everything below; None: that address alone.
     ideology:    of the content's makers, never required; entity: the terrorist entity it comes
-    from,
-                 as the list that names it does ("EU 2023/1514 II.3", or the entity's name).
+                 from, as the list that names it does ("EU 2023/1514 II.3", or the entity's name).
     content:     an id shared by all signals of one piece of content, chosen by the sharer.
     audience:    names of the parties that may see it; TLP:RED needs at least one.
     confidence:  0..100, how sure the sharer is.
@@ -217,8 +216,7 @@ class SignalOut(BaseModel):
 
     value: complete, in hex; url: the canonical URL that a url signal covers, if the hub knows it;
     reach: "folder" or "host" if it covers more than one address; via: the hubs that it came
-    through,
-    first origin first.
+    through, first origin first.
     """
 
     id: UUID

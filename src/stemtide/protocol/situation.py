@@ -177,8 +177,8 @@ class LeadCloseIn(BaseModel):
 class LeadOut(BaseModel):
     """A lead, as its sender, its addressee or the agency reads it.
 
-    seal: with the texts above it yields the digest in the ledger; see docs.
-    All texts are empty once erased_at is set.
+    seal: with the texts above it yields the digest in the ledger; see docs. All texts are empty
+    once erased_at is set.
     """
 
     id: UUID

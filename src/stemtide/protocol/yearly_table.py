@@ -9,8 +9,7 @@ def yearly_csv(report: YearlyReport) -> str:
     """Return the report as CSV.
 
     known: yes if the hub counted, given if the party entered it, no if it is unknown: then its
-    count
-    is an empty cell, never zero.
+    count is an empty cell, never zero.
     """
     rows: list[dict[str, object]] = []
     for part in report.parts:

@@ -39,7 +39,7 @@ class Shelf:
         caller = self.caller(party)
         one = self.collections(party)[of]
         return reads_pages.page(
-            one, viewer=caller.party, wanted=Wanted(**wanted), limit=limit, after=after
+            one, viewer=caller.party, filters=Wanted(**wanted), limit=limit, after=after
         )
 
     def indicators(self, party=None, **more):

@@ -38,7 +38,7 @@ def decide_outlier(body: OutlierDecisionIn, *, uid: UUID | str) -> Call[OutlierO
 def list_outliers(
     *, signal: UUID | str | None = None, is_open: bool | None = None
 ) -> Call[list[OutlierOut]]:
-    """Reported uploads that exceed the agent's look-ups, undecided ones first; at most 200.
+    """List reported uploads that exceed the agent's look-ups, undecided ones first; at most 200.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/outliers
     """
@@ -50,7 +50,7 @@ def list_outliers(
 
 
 def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:
-    """Report what became of content that matched. The same report counts once.
+    """Report outcomes of matched content. A report counts once, however often it is sent.
 
     Needs a key with the scope feedback:write. raises: HubError. source: POST /api/v1/outcomes
     """
@@ -60,7 +60,7 @@ def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:
 
 
 def report_status(body: AgentStatusIn, *, name: str) -> Call[Noted]:
-    """Say how an agent stands; every few seconds, or it counts as not connected.
+    """Report an agent's status. Without a report every few seconds it counts as disconnected.
 
     Needs a key with the scope feedback:write. raises: HubError. source: PUT /api/v1/agents/{name}
     """
@@ -70,7 +70,7 @@ def report_status(body: AgentStatusIn, *, name: str) -> Call[Noted]:
 
 
 def whoami() -> Call[Whoami]:
-    """Whom your key stands for, and what it opens.
+    """Retrieve the party and the scopes of your API key.
 
     Any key will do. raises: HubError. source: GET /api/v1/whoami
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def acknowledge_alert(*, uid: UUID | str) -> Call[AlertOut]:
-    """Say that somebody of your party has the alert: nobody else is asked.
+    """Acknowledge an alert for your party, which stops its escalation.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/alerts/{uid}/acknowledge
@@ -28,7 +28,7 @@ def acknowledge_alert(*, uid: UUID | str) -> Call[AlertOut]:
 
 
 def list_alerts(*, waiting: bool | None = None) -> Call[list[AlertOut]]:
-    """Your party's alerts: those that wait for somebody first, at most 200.
+    """List your party's alerts, unacknowledged ones first; at most 200.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/alerts
     """
@@ -38,7 +38,7 @@ def list_alerts(*, waiting: bool | None = None) -> Call[list[AlertOut]]:
 
 
 def read_alert(*, uid: UUID | str) -> Call[AlertOut]:
-    """One alert to your party.
+    """Retrieve an alert of your party.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/alerts/{uid}
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_rows(body: RowsIn, *, uid: UUID | str) -> Call[RowsOut]:
-    """Refer the addresses of up to 1,000 rows. A row that is there already is told, not sent.
+    """Refer the URLs of up to 1,000 rows. Rows that exist already are returned, not sent again.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/batches/{uid}/rows
@@ -28,7 +28,7 @@ def add_rows(body: RowsIn, *, uid: UUID | str) -> Call[RowsOut]:
 
 
 def check_rows(body: CheckRowsIn) -> Call[RowsOut]:
-    """A dry run: what would become of rows. Nothing is stored, and nobody learns of it.
+    """Check rows without sending: return the result that each would have. Nothing is stored.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/batches/check
     """
@@ -38,7 +38,7 @@ def check_rows(body: CheckRowsIn) -> Call[RowsOut]:
 
 
 def list_batches() -> Call[list[BatchOut]]:
-    """Your party's batches, the latest first; agencies see all of them.
+    """List your party's batches, latest first. Agencies see the batches of all parties.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/batches
     """
@@ -48,7 +48,7 @@ def list_batches() -> Call[list[BatchOut]]:
 
 
 def open_batch(body: BatchIn) -> Call[BatchOut]:
-    """Open a batch, or find the one of that name.
+    """Create a batch, or return the existing batch of that name.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/batches
     """
@@ -58,7 +58,7 @@ def open_batch(body: BatchIn) -> Call[BatchOut]:
 
 
 def read_batch(*, uid: UUID | str) -> Call[BatchOut]:
-    """One batch, with how many rows met each outcome.
+    """Retrieve a batch, with the number of rows for each outcome.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/batches/{uid}
     """
@@ -70,7 +70,7 @@ def read_batch(*, uid: UUID | str) -> Call[BatchOut]:
 def read_rows(
     *, uid: UUID | str, after: int | None = None, limit: int | None = None
 ) -> Call[RowPage]:
-    """What became of each row, by number.
+    """List the results of a batch's rows, by number.
 
     limit: If left out: 1000.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def accept_answer(*, uid: UUID | str) -> Call[ComplaintOut]:
-    """Accept why it was kept: your dispute is taken back.
+    """Accept the reasons for keeping the measure, which withdraws your dispute.
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaints/{uid}/accept
@@ -38,7 +38,7 @@ def accept_answer(*, uid: UUID | str) -> Call[ComplaintOut]:
 
 
 def answer_redress(body: RedressIn, *, uid: UUID | str) -> Call[RedressOut]:
-    """Take it back, which reaches every agent, or keep it and say why.
+    """Answer a request for redress: take back, which reaches every agent, or keep with a reason.
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/redress/{uid}/answer
@@ -49,7 +49,7 @@ def answer_redress(body: RedressIn, *, uid: UUID | str) -> Call[RedressOut]:
 
 
 def decide_complaint(body: ComplaintOutcomeIn, *, uid: UUID | str) -> Call[ComplaintOut]:
-    """Pass on what a person decided, with the reasons that the uploader reads.
+    """Submit a reviewer's decision, with the reasons for the uploader.
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaints/{uid}/decide
@@ -60,7 +60,7 @@ def decide_complaint(body: ComplaintOutcomeIn, *, uid: UUID | str) -> Call[Compl
 
 
 def file_complaint(body: ComplaintIn) -> Call[ComplaintFiledOut]:
-    """File a complaint that reached you in your own way, on the uploader's behalf.
+    """File a complaint that you received elsewhere, on the uploader's behalf.
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST /api/v1/complaints
     """
@@ -70,7 +70,7 @@ def file_complaint(body: ComplaintIn) -> Call[ComplaintFiledOut]:
 
 
 def list_complaints(*, open: bool | None = None) -> Call[list[ComplaintOut]]:
-    """Complaints about your decisions: those that wait first, at most 200.
+    """List complaints about your decisions, open ones first; at most 200.
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET /api/v1/complaints
     """
@@ -80,7 +80,7 @@ def list_complaints(*, open: bool | None = None) -> Call[list[ComplaintOut]]:
 
 
 def list_redress() -> Call[list[RedressOut]]:
-    """What decided complaints ask of you, about what you shared or asked for.
+    """List requests for redress from complaints about your party's signals and requests.
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET /api/v1/redress
     """
@@ -90,7 +90,7 @@ def list_redress() -> Call[list[RedressOut]]:
 
 
 def make_complaint_link(body: ComplaintLinkIn) -> Call[ComplaintLinkOut]:
-    """A link for the statement of reasons of one decision of yours. Nothing is kept of it.
+    """Create a complaint link for the statement of reasons of a decision. Nothing is stored.
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaint-links
@@ -101,7 +101,7 @@ def make_complaint_link(body: ComplaintLinkIn) -> Call[ComplaintLinkOut]:
 
 
 def read_complaint(*, uid: UUID | str) -> Call[ComplaintOut]:
-    """One complaint about a decision of yours.
+    """Retrieve a complaint about your decision.
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET
     /api/v1/complaints/{uid}
@@ -112,7 +112,7 @@ def read_complaint(*, uid: UUID | str) -> Call[ComplaintOut]:
 
 
 def read_redress(*, uid: UUID | str) -> Call[RedressOut]:
-    """One of them.
+    """Retrieve a request for redress.
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET /api/v1/redress/{uid}
     """
@@ -122,7 +122,7 @@ def read_redress(*, uid: UUID | str) -> Call[RedressOut]:
 
 
 def take_complaint(body: ComplaintTakeIn, *, uid: UUID | str) -> Call[ComplaintOut]:
-    """Say who reviews it.
+    """Assign a reviewer to a complaint.
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaints/{uid}/take

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def answer_check(body: CheckIn, *, uid: UUID | str, test: str) -> Call[CrisisLife]:
-    """Answer one test of the activation checklist.
+    """Answer a question of the activation checklist.
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/crises/{uid}/checks/{test}
@@ -48,7 +48,7 @@ def answer_check(body: CheckIn, *, uid: UUID | str, test: str) -> Call[CrisisLif
 
 
 def close_crisis(body: CloseIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Close a warning that came to nothing; what was activated is closed by a proposal.
+    """Close a warning that was never activated. Activated crises are closed by a proposal.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/close
@@ -59,7 +59,7 @@ def close_crisis(body: CloseIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def confirm_proposal(*, uid: UUID | str, proposal: UUID | str) -> Call[CrisisLife]:
-    """Confirm what another party proposed: the crisis moves.
+    """Confirm another party's proposal, which moves the crisis to its new stage.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals/{proposal}/confirm
@@ -83,7 +83,7 @@ def consider_measure(body: MeasureIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def decline_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
-    """Decline an invitation, for your party; you need not say why.
+    """Decline an invitation, for your party. The reason is optional.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/decline
@@ -94,7 +94,7 @@ def decline_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
 
 
 def decline_proposal(body: ReasonIn, *, uid: UUID | str, proposal: UUID | str) -> Call[CrisisLife]:
-    """Decline what another proposed, and say why.
+    """Decline another party's proposal, with a reason.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals/{proposal}/decline
@@ -110,7 +110,7 @@ def decline_proposal(body: ReasonIn, *, uid: UUID | str, proposal: UUID | str) -
 
 
 def deescalate_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Let a live crisis calm down.
+    """De-escalate a live crisis.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/deescalate
@@ -121,7 +121,7 @@ def deescalate_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def invite_parties(body: InviteIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Ask parties to take part, by name or by kind.
+    """Invite parties to a crisis, by name or by kind.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/invite
@@ -132,7 +132,7 @@ def invite_parties(body: InviteIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def join_crisis(*, uid: UUID | str) -> Call[CrisisOut]:
-    """Take part, for your party.
+    """Join a crisis, for your party.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/join
@@ -143,7 +143,7 @@ def join_crisis(*, uid: UUID | str) -> Call[CrisisOut]:
 
 
 def leave_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
-    """Take part no longer, for your party; you need not say why.
+    """Leave a crisis, for your party. The reason is optional.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/leave
@@ -154,7 +154,7 @@ def leave_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
 
 
 def link_crises(body: LinkIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Say that it speaks of the same event as another crisis.
+    """Link a crisis with another one about the same event.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/link
@@ -165,7 +165,7 @@ def link_crises(body: LinkIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def list_crises() -> Call[list[CrisisOut]]:
-    """The crises that your party may see, the latest warning first.
+    """List the crises that your party may see, latest warning first.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises
     """
@@ -175,7 +175,7 @@ def list_crises() -> Call[list[CrisisOut]]:
 
 
 def list_participants(*, uid: UUID | str) -> Call[list[ParticipantOut]]:
-    """Who takes part, who was asked, who declined or left.
+    """List the participants of a crisis: joined, invited, declined and left.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/crises/{uid}/participants
@@ -186,7 +186,7 @@ def list_participants(*, uid: UUID | str) -> Call[list[ParticipantOut]]:
 
 
 def mirror_neighbour(body: NeighbourIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Note another mechanism's activation about the event.
+    """Record another mechanism's activation about the event.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/neighbours
@@ -197,7 +197,7 @@ def mirror_neighbour(body: NeighbourIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def propose_move(body: ProposalIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Propose activation or closure; what a key proposes, another party confirms.
+    """Propose activation or closure. Proposals by API key are confirmed by another party.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals
@@ -208,7 +208,7 @@ def propose_move(body: ProposalIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def read_crisis(*, uid: UUID | str) -> Call[CrisisLife]:
-    """One crisis with its whole life; who takes no part in it reads its facts alone.
+    """Retrieve a crisis with its full history. Parties outside it get its basic data only.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}
     """
@@ -218,7 +218,7 @@ def read_crisis(*, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def read_crisis_clocks(*, uid: UUID | str) -> Call[CrisisClocks]:
-    """The moments from which a crisis is counted; signals' are of those that your party sees.
+    """Retrieve the times from which a crisis is counted, from signals that your party may see.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/clocks
     """
@@ -228,7 +228,7 @@ def read_crisis_clocks(*, uid: UUID | str) -> Call[CrisisClocks]:
 
 
 def resume_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Make a crisis live again that was calming down.
+    """Make a crisis live again after de-escalation.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/resume
@@ -239,7 +239,7 @@ def resume_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def review_crisis(body: KeepIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Review a live crisis and keep it so, until the next review.
+    """Review a live crisis and keep it live until the next review.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/review
@@ -250,7 +250,7 @@ def review_crisis(body: KeepIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def triage_crisis(body: TriageIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Rate a warning by harm and virality; the matrix says what follows, and why.
+    """Rate a warning by harm and virality. The matrix determines the outcome.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/triage
@@ -261,7 +261,7 @@ def triage_crisis(body: TriageIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def uninvite_party(body: PartyIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Take an invitation back before it is answered.
+    """Withdraw an invitation before it is answered.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/uninvite
@@ -272,7 +272,7 @@ def uninvite_party(body: PartyIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def unlink_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Say that it speaks of an event of its own after all.
+    """Unlink a crisis: it is about an event of its own after all.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/unlink
@@ -285,7 +285,7 @@ def unlink_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
 def update_neighbour(
     body: NeighbourNewsIn, *, uid: UUID | str, neighbour: UUID | str
 ) -> Call[CrisisLife]:
-    """Note what became of another mechanism's activation.
+    """Update the status of another mechanism's activation.
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/crises/{uid}/neighbours/{neighbour}
@@ -298,7 +298,7 @@ def update_neighbour(
 
 
 def warn_of_crisis(body: WarningIn) -> Call[CrisisLife]:
-    """Raise an early warning, and invite those that it is addressed to.
+    """Raise an early warning, and invite the parties that it is addressed to.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST /api/v1/crises
     """
@@ -308,7 +308,7 @@ def warn_of_crisis(body: WarningIn) -> Call[CrisisLife]:
 
 
 def widen_crisis(body: CountriesIn, *, uid: UUID | str) -> Call[CrisisLife]:
-    """Add countries that the crisis turns out to concern; their authorities are alerted.
+    """Add countries that the crisis concerns. Their authorities are alerted.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/countries
@@ -319,7 +319,7 @@ def widen_crisis(body: CountriesIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def withdraw_proposal(*, uid: UUID | str, proposal: UUID | str) -> Call[CrisisLife]:
-    """Take back what your party proposed.
+    """Withdraw a proposal of your party.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals/{proposal}/withdraw

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_seal() -> Call[SealCertificate]:
-    """The certificate that this hub seals documents with, for you to trust.
+    """Retrieve the certificate that this hub seals documents with.
 
     Any key will do. raises: HubError. source: GET /api/v1/seal
     """
@@ -25,7 +25,7 @@ def read_seal() -> Call[SealCertificate]:
 
 
 def verify_document(body: bytes) -> Call[Verification]:
-    """Say of a PDF who sealed it, and whether it is unchanged. It is not kept.
+    """Verify the seals of a PDF: who sealed it, and whether it is unchanged. It is not stored.
 
     Any key will do. raises: HubError. source: POST /api/v1/documents/verify
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def list_exchanges() -> Call[list[ExchangeOut]]:
-    """Exchanges with other hubs and how each stands, for parties that coordinate.
+    """List exchanges with other hubs and their status, for parties that coordinate.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/exchanges
     """
@@ -25,7 +25,7 @@ def list_exchanges() -> Call[list[ExchangeOut]]:
 
 
 def pause_exchange(*, name: str) -> Call[ExchangeOut]:
-    """Stop asking the other hub, as an agency. What it brought stays.
+    """Pause an exchange, as an agency. Signals that it brought stay.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/exchanges/{name}/pause
@@ -36,7 +36,7 @@ def pause_exchange(*, name: str) -> Call[ExchangeOut]:
 
 
 def read_exchange(*, name: str) -> Call[ExchangeOut]:
-    """One exchange.
+    """Retrieve an exchange.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/exchanges/{name}
     """
@@ -46,7 +46,7 @@ def read_exchange(*, name: str) -> Call[ExchangeOut]:
 
 
 def read_exchange_log(*, name: str) -> Call[list[ExchangeLineOut]]:
-    """What happened at an exchange, latest first; at most 200 lines.
+    """List an exchange's log, latest first; at most 200 lines.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/exchanges/{name}/log
     """
@@ -56,7 +56,7 @@ def read_exchange_log(*, name: str) -> Call[list[ExchangeLineOut]]:
 
 
 def resume_exchange(*, name: str) -> Call[ExchangeOut]:
-    """Go on, as an agency, from where it stood.
+    """Resume an exchange, as an agency, from where it stopped.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/exchanges/{name}/resume

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def follow_events(
     *, last_event_id: int | None = None, exercise: bool | None = None
 ) -> Events[Wake]:
-    """Wakes, while something new lies in your feed; a comment every 3 s in between.
+    """Stream an event whenever your feed has something new, and a comment every 3 s in between.
 
     last_event_id: The position you have: you are woken at once if something lies after it.
 
@@ -42,9 +42,9 @@ def read_feed(
     exercise: bool | None = None,
     history: str | None = None,
 ) -> Call[FeedPage]:
-    """What changed after a position, oldest first; exercise=1 adds exercise signals.
+    """List changes after a position, oldest first. exercise=1 includes exercise signals.
 
-    history: as the page said it whose `next` is sent as `after`. 409 means: load the snapshot.
+    history: from the page whose `next` you send as `after`. On 409, load the snapshot again.
 
     limit: If left out: 1000.
 
@@ -64,7 +64,7 @@ def read_feed(
 def read_snapshot(
     *, exercise: bool | None = None
 ) -> Lines[SnapshotHead | FeedSignal | SnapshotTail]:
-    """All live signals, for a cold start; follow the feed after the head's position.
+    """Download all live signals, for a cold start. Then follow the feed after its head.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshot
     """

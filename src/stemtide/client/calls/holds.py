@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def extend_hold(body: ExtendIn, *, uid: UUID | str) -> Call[HoldOut]:
-    """Let a hold stand longer.
+    """Extend a hold.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/holds/{uid}/extend
@@ -28,7 +28,7 @@ def extend_hold(body: ExtendIn, *, uid: UUID | str) -> Call[HoldOut]:
 
 
 def lift_hold(*, uid: UUID | str) -> Call[HoldOut]:
-    """End a hold before its time; senders of what waited for it are told.
+    """Lift a hold early. Senders of waiting referrals are notified.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/holds/{uid}/lift
@@ -39,7 +39,7 @@ def lift_hold(*, uid: UUID | str) -> Call[HoldOut]:
 
 
 def list_holds(*, open: bool | None = None) -> Call[list[HoldOut]]:
-    """Your party's holds, the next to end first; agencies see all of them.
+    """List your party's holds, the next to end first. Agencies see the holds of all parties.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/holds
     """
@@ -49,7 +49,7 @@ def list_holds(*, open: bool | None = None) -> Call[list[HoldOut]]:
 
 
 def place_hold(body: HoldIn) -> Call[HoldOut]:
-    """Ask that content be left alone until a moment. It delays referrals, and no removal order.
+    """Place a hold on content until a given time. It delays referrals, but not removal orders.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/holds
     """
@@ -59,7 +59,7 @@ def place_hold(body: HoldIn) -> Call[HoldOut]:
 
 
 def read_hold(*, uid: UUID | str) -> Call[HoldOut]:
-    """One hold.
+    """Retrieve a hold.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/holds/{uid}
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def close_lead(body: LeadCloseIn, *, uid: UUID | str) -> Call[LeadOut]:
-    """Say what became of the lead.
+    """Close a lead with its outcome.
 
     Needs a key with the scope leads:write. raises: HubError. source: POST /api/v1/leads/{uid}/close
     """
@@ -27,7 +27,7 @@ def close_lead(body: LeadCloseIn, *, uid: UUID | str) -> Call[LeadOut]:
 
 
 def list_leads(*, open: bool | None = None) -> Call[list[LeadOut]]:
-    """The leads that your party may see, the gravest open ones first.
+    """List the leads that your party may see: open ones first, by level.
 
     Needs a key with the scope leads:write. raises: HubError. source: GET /api/v1/leads
     """
@@ -37,7 +37,7 @@ def list_leads(*, open: bool | None = None) -> Call[list[LeadOut]]:
 
 
 def pass_on_lead(body: LeadPassIn, *, uid: UUID | str) -> Call[LeadOut]:
-    """Pass the lead on to those who can act.
+    """Pass a lead on to a party that can act.
 
     Needs a key with the scope leads:write. raises: HubError. source: POST
     /api/v1/leads/{uid}/pass-on
@@ -48,7 +48,7 @@ def pass_on_lead(body: LeadPassIn, *, uid: UUID | str) -> Call[LeadOut]:
 
 
 def read_lead(*, uid: UUID | str) -> Call[LeadOut]:
-    """One lead.
+    """Retrieve a lead.
 
     Needs a key with the scope leads:write. raises: HubError. source: GET /api/v1/leads/{uid}
     """
@@ -58,7 +58,7 @@ def read_lead(*, uid: UUID | str) -> Call[LeadOut]:
 
 
 def receive_lead(*, uid: UUID | str) -> Call[LeadOut]:
-    """Say that you have the lead.
+    """Confirm that you received a lead.
 
     Needs a key with the scope leads:write. raises: HubError. source: POST
     /api/v1/leads/{uid}/receive

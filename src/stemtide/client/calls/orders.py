@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def acknowledge_order(*, uid: UUID | str) -> Call[OrderOut]:
-    """Say that somebody of yours has the order. Its hour goes on.
+    """Acknowledge an order. Its deadline of one hour keeps running.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/acknowledge
@@ -47,7 +47,7 @@ def acknowledge_order(*, uid: UUID | str) -> Call[OrderOut]:
 
 
 def announce_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Tell the issuer that you intend to find an infringement, and why.
+    """Inform the issuer that you intend to find an infringement, with reasons.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny/announce
@@ -58,7 +58,7 @@ def announce_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def ask_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Ask the authority of your Member State to examine an order, within 48 hours of receipt.
+    """Request scrutiny by the authority of your Member State, within 48 hours of receipt.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/ask-scrutiny
@@ -79,7 +79,7 @@ def change_order(body: DraftIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def clarify_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Clear up, as the issuer, what Annex III asked. The hour starts anew.
+    """Provide the clarification requested by Annex III, as the issuer. The deadline starts anew.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/clarify
@@ -90,7 +90,7 @@ def clarify_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def discard_order(*, uid: UUID | str) -> Call[OrderOut]:
-    """Throw a draft away.
+    """Discard a draft.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/discard
@@ -101,7 +101,7 @@ def discard_order(*, uid: UUID | str) -> Call[OrderOut]:
 
 
 def draft_order(body: OrderIn) -> Call[OrderOut]:
-    """Begin a removal order. Nobody else sees it before it is issued.
+    """Create a draft of a removal order. Nobody else sees it until it is issued.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST /api/v1/orders
     """
@@ -111,7 +111,7 @@ def draft_order(body: OrderIn) -> Call[OrderOut]:
 
 
 def execute_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Answer by Annex II: removed, or access disabled in all Member States, and when.
+    """Report execution by Annex II: content removed, or access disabled in all Member States.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/execute
@@ -122,7 +122,7 @@ def execute_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Ask the provider to preserve longer what it removed, for review proceedings: Art. 6(2).
+    """Request longer preservation of removed content for review proceedings: Art. 6(2).
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation
@@ -133,7 +133,7 @@ def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def find_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Find an infringement: the order loses its effect, and what it removed is reinstated.
+    """Decide that there is an infringement: the order loses its effect, content is reinstated.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny/infringe
@@ -144,7 +144,7 @@ def find_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def inform_provider(body: InformIn) -> Call[InformationOut]:
-    """Tell a provider of procedures and deadlines, twelve hours before your first order to it.
+    """Inform a provider of procedures and deadlines, twelve hours before your first order to it.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/order-information
@@ -155,7 +155,7 @@ def inform_provider(body: InformIn) -> Call[InformationOut]:
 
 
 def issue_order(*, uid: UUID | str) -> Call[OrderOut]:
-    """Issue a draft: it gets its reference, leaves, and does not change any more.
+    """Issue a draft: it gets its reference, is sent, and cannot be changed any more.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/issue
@@ -166,7 +166,7 @@ def issue_order(*, uid: UUID | str) -> Call[OrderOut]:
 
 
 def lint_order(*, uid: UUID | str) -> Call[list[LintFinding]]:
-    """What is missing in a draft or contradicts itself: errors first, then what may stand.
+    """Check a draft: missing and contradictory fields; errors first, then warnings.
 
     Needs a key with the scope orders:write. raises: HubError. source: GET /api/v1/orders/{uid}/lint
     """
@@ -176,7 +176,7 @@ def lint_order(*, uid: UUID | str) -> Call[list[LintFinding]]:
 
 
 def list_order_information() -> Call[list[InformationOut]]:
-    """What your party told providers before first orders, or was told.
+    """List information on procedures and deadlines that your party sent or received.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/order-information
@@ -193,7 +193,7 @@ def list_orders(
     open: bool | None = None,
     limit: int | None = None,
 ) -> Call[list[OrderHead]]:
-    """Orders that your party issued, was addressed or has a copy of; those that wait come first.
+    """List orders that your party issued, received or has a copy of; open ones first.
 
     limit: If left out: 100.
 
@@ -210,7 +210,7 @@ def list_orders(
 
 
 def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[DecisionOut]]:
-    """Decisions of scrutiny that were sent to your agency, the latest first: Art. 4(6).
+    """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6).
 
     limit: If left out: 100.
 
@@ -223,7 +223,7 @@ def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[DecisionOu
 
 
 def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Note that somebody had access to what you preserve.
+    """Record an access to preserved content.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation/access
@@ -234,7 +234,7 @@ def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def note_destroyed(*, uid: UUID | str) -> Call[OrderOut]:
-    """Note that you destroyed what you preserved, once its time was over.
+    """Record that preserved content was destroyed after its time.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation/destroyed
@@ -245,7 +245,7 @@ def note_destroyed(*, uid: UUID | str) -> Call[OrderOut]:
 
 
 def open_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Examine an order that you have a copy of, by yourself or for a content provider.
+    """Open scrutiny of an order that you have a copy of, on your own or for a content provider.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny
@@ -256,7 +256,7 @@ def open_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def prolong_secrecy(body: SecrecyIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Keep the order from its content provider for longer: at most twelve weeks in all.
+    """Extend the non-disclosure to the content provider, to at most twelve weeks in all.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/prolong
@@ -267,7 +267,7 @@ def prolong_secrecy(body: SecrecyIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def read_annex_1(*, uid: UUID | str) -> Call[FormOut]:
-    """Annex I of an order as data, with the fields that the hub fills in. It is a receipt, too.
+    """Retrieve Annex I of an order as data, with the hub's fields. This counts as receipt, too.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/orders/{uid}/annex-1
@@ -278,7 +278,7 @@ def read_annex_1(*, uid: UUID | str) -> Call[FormOut]:
 
 
 def read_order(*, uid: UUID | str) -> Call[OrderOut]:
-    """One order. Its addressee has received it by that, and an authority its copy.
+    """Retrieve an order. This counts as receipt by its addressee, or of an authority's copy.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/orders/{uid}
     """
@@ -288,7 +288,7 @@ def read_order(*, uid: UUID | str) -> Call[OrderOut]:
 
 
 def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:
-    """What the ledger says of an order, oldest first.
+    """List the ledger entries of an order, oldest first.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/orders/{uid}/history
@@ -299,7 +299,7 @@ def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:
 
 
 def read_order_standing(*, url: str, exercise: bool | None = None) -> Call[StandingOut]:
-    """Who has an order in effect for an address: for authorities and agencies, and no more.
+    """Retrieve who has an order in effect for a URL, for authorities and agencies.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/order-standing
     """
@@ -311,7 +311,7 @@ def read_order_standing(*, url: str, exercise: bool | None = None) -> Call[Stand
 
 
 def reinstate_content(*, uid: UUID | str) -> Call[OrderOut]:
-    """Say that the content of an order that lost its effect is there again.
+    """Report that content was reinstated after the order lost its effect.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/reinstate
@@ -322,7 +322,7 @@ def reinstate_content(*, uid: UUID | str) -> Call[OrderOut]:
 
 
 def resume_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Say, as the addressee, that the ground of Annex III is over. The hour starts anew.
+    """End the ground of Annex III, as the addressee. The deadline of one hour starts anew.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/resume
@@ -333,7 +333,7 @@ def resume_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def suspend_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Answer by Annex III: why the order cannot be executed. The clock stands still.
+    """Report by Annex III why the order cannot be executed. The deadline is suspended.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/suspend
@@ -344,7 +344,7 @@ def suspend_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def uphold_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Find no infringement: the order stands.
+    """Decide that there is no infringement: the order remains in effect.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny/uphold
@@ -355,7 +355,7 @@ def uphold_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def withdraw_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Take an order back. The signals that it names are withdrawn with it.
+    """Withdraw an order. The signals linked to it are withdrawn as well.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/withdraw

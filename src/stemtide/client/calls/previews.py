@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def destroy_preview(*, uid: UUID | str) -> Call[PreviewOut]:
-    """Destroy a preview before its date: who sent it, or an agency.
+    """Destroy a preview before its date, as its sender or as an agency.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/previews/{uid}/destroy
@@ -28,7 +28,7 @@ def destroy_preview(*, uid: UUID | str) -> Call[PreviewOut]:
 
 
 def list_previews(*, uid: UUID | str) -> Call[list[PreviewOut]]:
-    """Which previews are kept of a signal, and which were destroyed when; never what they show.
+    """List the previews of a signal, including destroyed ones, without their content.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/signals/{uid}/previews
@@ -39,9 +39,9 @@ def list_previews(*, uid: UUID | str) -> Call[list[PreviewOut]]:
 
 
 def send_preview(body: PreviewIn, *, uid: UUID | str) -> Call[PreviewOut]:
-    """Send a small still or a short excerpt of a signal that your party shared in a crisis.
+    """Upload a small still or a short excerpt of a signal that your party shared in a crisis.
 
-    The hub makes the still anew, keeps it encrypted, and destroys it on its date.
+    The hub re-encodes the still, stores it encrypted, and destroys it on its date.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/signals/{uid}/preview

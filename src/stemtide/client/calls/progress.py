@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def print_yearly_report(
     *, year: int, zone: str | None = None, exercise: bool | None = None
 ) -> Call[File]:
-    """The same on paper: a tagged PDF, a draft while something is missing.
+    """Download the yearly report as a tagged PDF, marked as a draft while it is incomplete.
 
     year: The year of the report.
     zone: Where its days begin: Europe/Brussels. If left out: "UTC".
@@ -45,7 +45,7 @@ def read_order_progress(
     zone: str | None = None,
     exercise: bool | None = None,
 ) -> Call[OrderProgress]:
-    """How far the removal orders of a period came. They are in no figure of referrals.
+    """Retrieve figures of a period's removal orders. Referrals never include them.
 
     from_: The first day.
     to: The last day; it is in the period.
@@ -74,7 +74,7 @@ def read_referral_progress(
     zone: str | None = None,
     exercise: bool | None = None,
 ) -> Call[ReferralProgress]:
-    """How far the referrals of a period came: counts, times, reasons of refusals.
+    """Retrieve figures of a period's referrals: counts, durations, reasons of refusals.
 
     from_: The first day.
     to: The last day; it is in the period.
@@ -98,7 +98,7 @@ def read_referral_progress(
 def read_yearly_report(
     *, year: int, zone: str | None = None, exercise: bool | None = None
 ) -> Call[YearlyReport]:
-    """Your party's report under Article 7 or 8 of Regulation (EU) 2021/784, from its own rows.
+    """Retrieve your party's report under Article 7 or 8 of Regulation (EU) 2021/784.
 
     year: The year of the report.
     zone: Where its days begin: Europe/Brussels. If left out: "UTC".

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def ask_for_visit(*, uid: UUID | str) -> Call[RecheckOut]:
-    """Ask that the address be visited now. It changes nothing of the request.
+    """Request an immediate visit to the URL. It does not change the request.
 
     Needs a key with the scope requests:read. raises: HubError. source: POST
     /api/v1/rechecks/{uid}/visit
@@ -35,7 +35,7 @@ def list_rechecks(
     verdict: Verdict | None = None,
     returned: bool | None = None,
 ) -> Call[list[RecheckOut]]:
-    """Re-checks of requests that your party made or got, latest first; at most 200.
+    """List re-checks of requests that your party sent or received, latest first; at most 200.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/rechecks
     """
@@ -50,7 +50,7 @@ def list_rechecks(
 
 
 def read_recheck(*, uid: UUID | str) -> Call[RecheckOut]:
-    """One re-check with its visits.
+    """Retrieve a re-check with its visits.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/rechecks/{uid}
     """

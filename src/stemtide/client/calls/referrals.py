@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def acknowledge_referral(body: AcknowledgeIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Say that a person at your party has the referral.
+    """Confirm that a person at your party has the referral.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/acknowledge
@@ -42,7 +42,7 @@ def acknowledge_referral(body: AcknowledgeIn, *, uid: UUID | str) -> Call[Referr
 
 
 def answer_referral(body: AnswerIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Say what became of referred content, or ask for context. You are free to refuse.
+    """Answer a referral with a measure, a refusal or a question. You are free to refuse.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/answer
@@ -53,7 +53,7 @@ def answer_referral(body: AnswerIn, *, uid: UUID | str) -> Call[ReferralOut]:
 
 
 def drop_referral(body: DropIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Decide not to refer what was assessed.
+    """Decide not to refer assessed content.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/drop
@@ -64,7 +64,7 @@ def drop_referral(body: DropIn, *, uid: UUID | str) -> Call[ReferralOut]:
 
 
 def give_context(body: ContextIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Give the context that the provider asked for; the referral is sent again with it.
+    """Provide the context that the provider asked for. The referral is sent again with it.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/context
@@ -86,7 +86,9 @@ def list_referrals(
     after: int | None = None,
     limit: int | None = None,
 ) -> Call[ReferralPage]:
-    """Referrals that your party made or got, oldest first. A provider's reading is its receipt.
+    """List referrals that your party sent or received, oldest first.
+
+    Reading them counts as receipt by their provider.
 
     limit: If left out: 100.
 
@@ -113,7 +115,7 @@ def list_referrals(
 
 
 def read_referral(*, uid: UUID | str) -> Call[ReferralOut]:
-    """One referral. A provider's reading is its receipt.
+    """Retrieve a referral. This counts as receipt by its provider.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/referrals/{uid}
     """
@@ -125,7 +127,7 @@ def read_referral(*, uid: UUID | str) -> Call[ReferralOut]:
 def refer(
     body: AssessIn, *, send: bool | None = None, despite: str | None = None
 ) -> Call[ReferralOut]:
-    """Record assessed content; with send=1 refer it at once, unless a hold stands on it.
+    """Record assessed content. With send=1 it is referred at once, unless a hold applies.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/referrals
     """
@@ -141,7 +143,7 @@ def refer(
 
 
 def reinstate_referred(body: ReinstateIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Say that the content is there again, as acting on it was wrong.
+    """Report that referred content was put back, as acting on it was wrong.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/reinstate
@@ -152,7 +154,7 @@ def reinstate_referred(body: ReinstateIn, *, uid: UUID | str) -> Call[ReferralOu
 
 
 def search_before_sending(body: SearchIn) -> Call[ReferralSearchOut]:
-    """What speaks against referring an address now: your own, others', similar content, holds.
+    """Search before referring a URL: your own and others' referrals, similar content, holds.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/search
@@ -163,7 +165,7 @@ def search_before_sending(body: SearchIn) -> Call[ReferralSearchOut]:
 
 
 def send_referral(body: SendIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Send an assessed referral. It waits where a hold stands on it, unless you override that.
+    """Send an assessed referral. It waits while a hold applies, unless you override the hold.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/send
@@ -174,7 +176,7 @@ def send_referral(body: SendIn, *, uid: UUID | str) -> Call[ReferralOut]:
 
 
 def withdraw_referral(body: TakeBackIn, *, uid: UUID | str) -> Call[ReferralOut]:
-    """Withdraw a referral that was sent; its provider is told.
+    """Withdraw a referral that was sent. Its provider is notified.
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/withdraw

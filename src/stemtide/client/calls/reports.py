@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def add_debrief_action(body: ActionIn, *, uid: UUID | str) -> Call[ReportOut]:
-    """Give out something to be done.
+    """Add an action of the debrief.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/actions
@@ -37,7 +37,7 @@ def add_debrief_action(body: ActionIn, *, uid: UUID | str) -> Call[ReportOut]:
 
 
 def add_debrief_note(body: NoteIn, *, uid: UUID | str) -> Call[ReportOut]:
-    """Say something in the debrief.
+    """Add a debrief note.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/notes
@@ -59,7 +59,7 @@ def agree_report(*, uid: UUID | str) -> Call[ReportOut]:
 
 
 def complete_debrief_action(*, uid: UUID | str, action: UUID | str) -> Call[ReportOut]:
-    """Say that an action of yours is done.
+    """Mark an action of your party as done.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/actions/{action}/done
@@ -72,7 +72,7 @@ def complete_debrief_action(*, uid: UUID | str, action: UUID | str) -> Call[Repo
 def export_timeline(
     *, uid: UUID | str, form: Literal["json", "pdf"] | None = None
 ) -> Call[TimelineExport | File]:
-    """Take the whole timeline out of the hub, as JSON or PDF; the ledger notes that you did.
+    """Export the complete timeline as JSON or PDF. The export is recorded in the ledger.
 
     form: If left out: "json".
 
@@ -93,7 +93,7 @@ def export_timeline(
 
 
 def list_reports() -> Call[list[ReportOut]]:
-    """The published reports that your party may read, the latest first.
+    """List published reports that your party may read, latest first.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports
     """
@@ -103,7 +103,7 @@ def list_reports() -> Call[list[ReportOut]]:
 
 
 def open_report(*, uid: UUID | str) -> Call[ReportOut]:
-    """Begin the post-crisis report, or the next version of a published one.
+    """Open the post-crisis report, or the next version of a published one.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/report
@@ -114,7 +114,7 @@ def open_report(*, uid: UUID | str) -> Call[ReportOut]:
 
 
 def print_report(*, uid: UUID | str) -> Call[File]:
-    """One report on paper.
+    """Download a report as PDF.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports/{uid}/pdf
     """
@@ -122,7 +122,7 @@ def print_report(*, uid: UUID | str) -> Call[File]:
 
 
 def publish_report(body: PublishIn, *, uid: UUID | str) -> Call[ReportOut]:
-    """Publish an agreed report; its figures are frozen.
+    """Publish an agreed report, which freezes its figures.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/publish
@@ -133,7 +133,7 @@ def publish_report(body: PublishIn, *, uid: UUID | str) -> Call[ReportOut]:
 
 
 def read_latest_report(*, uid: UUID | str) -> Call[ReportOut]:
-    """The latest version of a crisis' report, for those in its room.
+    """Retrieve the latest version of a crisis's report, for its participants.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/report
     """
@@ -143,7 +143,7 @@ def read_latest_report(*, uid: UUID | str) -> Call[ReportOut]:
 
 
 def read_report(*, uid: UUID | str) -> Call[ReportOut]:
-    """One report with its figures.
+    """Retrieve a report with its figures.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports/{uid}
     """
@@ -161,7 +161,7 @@ def read_timeline(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Call[TimelinePage]:
-    """The timeline of a crisis after a ledger number, oldest first.
+    """List the timeline of a crisis after a ledger number, oldest first.
 
     limit: If left out: 100.
 
@@ -179,7 +179,7 @@ def read_timeline(
 
 
 def write_section(body: SectionIn, *, uid: UUID | str, name: str) -> Call[ReportOut]:
-    """Write one section.
+    """Write a section.
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/reports/{uid}/sections/{name}

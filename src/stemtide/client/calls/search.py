@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def search(*, q: str, kind: FoundKind | None = None, page: int | None = None) -> Call[SearchOut]:
-    """What your party may see that fits an id, a hash, an address, a label or words.
+    """Search everything that your party may see for an id, a hash, a URL, a label or words.
 
-    Leads are found by keys with the scope leads:write alone.
+    Leads are only found with a key that has the scope leads:write.
 
     page: If left out: 1.
 

@@ -37,10 +37,10 @@ def export_signals(
     withdrawn: bool | None = None,
     exercise: bool | None = None,
 ) -> Parts[bytes]:
-    """The signals that you may see, as a file: all that is live, or what the query narrows it to.
+    """Export the signals that you may see as a file: all live ones, or a selection.
 
-    after: what changed after a feed position; since: after a time; withdrawn=1 adds what ended.
-    Their marks bind whoever gets the file.
+    after: only changes after a feed position; since: only changes after a time; withdrawn=1
+    includes ended signals. The handling marks apply to everyone who receives the file.
 
     format: If left out: "jsonl".
 
@@ -63,7 +63,7 @@ def export_signals(
 
 
 def give_opinion(body: OpinionIn, *, uid: UUID | str) -> Call[SignalOut]:
-    """Say what your party thinks of a signal; saying it again replaces it.
+    """Give your party's opinion of a signal. It replaces an earlier one.
 
     Needs a key with the scope feedback:write. raises: HubError. source: PUT
     /api/v1/signals/{uid}/opinion
@@ -74,7 +74,7 @@ def give_opinion(body: OpinionIn, *, uid: UUID | str) -> Call[SignalOut]:
 
 
 def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
-    """One signal with its opinions, whatever its state.
+    """Retrieve a signal with its opinions, in any state.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/signals/{uid}
     """
@@ -84,7 +84,7 @@ def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
 
 
 def share_signal(body: SignalIn) -> Call[SharedSignal]:
-    """Share one signal: 201; 200 where your party shares the same one already.
+    """Share a signal. Responds 201, or 200 if your party already shares it.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST /api/v1/signals
     """
@@ -102,12 +102,12 @@ def share_signals(
         "application/json", "application/x-ndjson", "text/csv"
     ] = "application/json",
 ) -> Call[BulkCheckOut | BulkOut]:
-    """Share up to 20,000 signals: all or none; with partial=1 the good rows, part by part.
+    """Share up to 20,000 signals: all or none, or with partial=1 the valid rows, part by part.
 
-    Each party has one bulk under way at a time: another one is refused with 429 meanwhile. A bulk
-    that broke off can be sent again as it was: what is shared already is not shared twice.
+    Each party can have one bulk in progress at a time: another one is refused with 429 meanwhile.
+    An interrupted bulk can be sent again unchanged: its signals are never shared twice.
 
-    With dry_run=1 nothing is shared: the answer says what would become of each row.
+    With dry_run=1 nothing is shared: the response has the result that each row would have.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST /api/v1/signals/bulk
     """
@@ -127,7 +127,7 @@ def share_signals(
 
 
 def withdraw_signal(body: WithdrawIn, *, uid: UUID | str) -> Call[SignalOut]:
-    """Take a signal back: it leaves every agent as a tombstone in the feed.
+    """Withdraw a signal. Agents remove it through a tombstone in the feed.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/signals/{uid}/withdraw

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def list_lines(*, uid: UUID | str) -> Call[list[LineOut]]:
-    """The public lines of a crisis; only those with usable may be said in public.
+    """List the public statements of a crisis. Only those with usable may be used in public.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/lines
     """
@@ -28,7 +28,7 @@ def list_lines(*, uid: UUID | str) -> Call[list[LineOut]]:
 
 
 def pin_message(*, uid: UUID | str) -> Call[MessageOut]:
-    """Keep a message on top of the log.
+    """Pin a message to the top of the log.
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/messages/{uid}/pin
@@ -39,7 +39,7 @@ def pin_message(*, uid: UUID | str) -> Call[MessageOut]:
 
 
 def post_message(body: MessageIn, *, uid: UUID | str) -> Call[MessageOut]:
-    """Write a message into the log. It is never edited: send a correction.
+    """Post a message to the log. Messages cannot be edited: post a correction.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/messages
@@ -50,7 +50,7 @@ def post_message(body: MessageIn, *, uid: UUID | str) -> Call[MessageOut]:
 
 
 def propose_line(body: LineIn, *, uid: UUID | str) -> Call[LineOut]:
-    """Propose a public line, in one or more languages.
+    """Propose a public statement, in one or more languages.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/lines
@@ -68,7 +68,7 @@ def read_log(
     kind: list[MessageKind] | None = None,
     pinned: bool | None = None,
 ) -> Call[LogPage]:
-    """The situation log after a message's number, oldest first.
+    """List messages of the situation log after a number, oldest first.
 
     limit: If left out: 100.
 
@@ -86,7 +86,7 @@ def read_log(
 
 
 def read_message(*, uid: UUID | str) -> Call[MessageOut]:
-    """One message.
+    """Retrieve a message.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/messages/{uid}
     """
@@ -96,7 +96,7 @@ def read_message(*, uid: UUID | str) -> Call[MessageOut]:
 
 
 def unpin_message(*, uid: UUID | str) -> Call[MessageOut]:
-    """Take a message down from the top of the log.
+    """Unpin a message.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/messages/{uid}/unpin
@@ -107,7 +107,7 @@ def unpin_message(*, uid: UUID | str) -> Call[MessageOut]:
 
 
 def vote_on_line(body: VoteIn, *, uid: UUID | str) -> Call[LineOut]:
-    """Agree to a public line, or object; saying it again replaces it.
+    """Agree to a public statement, or object. It replaces an earlier vote.
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT /api/v1/lines/{uid}/vote
     """
@@ -117,7 +117,7 @@ def vote_on_line(body: VoteIn, *, uid: UUID | str) -> Call[LineOut]:
 
 
 def withdraw_line(*, uid: UUID | str) -> Call[LineOut]:
-    """Take back a line that your party proposed.
+    """Withdraw a public statement that your party proposed.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/lines/{uid}/withdraw

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> Call[SnapshotOffer]:
-    """The newest snapshot of what you may see. have: the version that you have.
+    """Retrieve the newest snapshot that is available to you. have: the version that you have.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots
     """
@@ -29,11 +29,11 @@ def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> C
 def read_delta(
     *, from_: int, view: str, exercise: bool | None = None, history: str | None = None
 ) -> Parts[bytes]:
-    """What changed from a version to the newest, signed.
+    """Download the changes from a version to the newest one, signed.
 
-    view, history: as that version's manifest says them.
+    view, history: from that version's manifest.
 
-    409 and 410 mean: take the whole snapshot.
+    On 409 and 410, download the full snapshot.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/delta
     """
@@ -46,7 +46,7 @@ def read_delta(
 
 
 def read_keys() -> Call[HubKeys]:
-    """The public keys that this hub signs snapshots with, newest first.
+    """List the public keys that this hub signs snapshots with, newest first.
 
     Any key will do. raises: HubError. source: GET /api/v1/keys
     """
@@ -56,7 +56,7 @@ def read_keys() -> Call[HubKeys]:
 
 
 def read_latest_snapshot(*, exercise: bool | None = None) -> Parts[bytes]:
-    """The newest snapshot, whole and signed; send its ETag as If-None-Match to hear of no news.
+    """Download the newest full snapshot, signed. Send its ETag as If-None-Match to get 304.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/latest
     """
@@ -64,7 +64,7 @@ def read_latest_snapshot(*, exercise: bool | None = None) -> Parts[bytes]:
 
 
 def read_snapshot_version(*, version: int, exercise: bool | None = None) -> Parts[bytes]:
-    """One of the last two snapshots; with a Range, the rest of one that was cut off.
+    """Download one of the last two snapshots; with a Range, the rest of an interrupted download.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/{version}
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def add_webhook(body: WebhookIn) -> Call[WebhookMadeOut]:
-    """Register an https address. Its signing secret is in this answer, and in no other.
+    """Register an https URL. The signing secret is only shown in this response.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST /api/v1/webhooks
     """
@@ -36,7 +36,7 @@ def add_webhook(body: WebhookIn) -> Call[WebhookMadeOut]:
 
 
 def change_webhook(body: WebhookChangeIn, *, uid: UUID | str) -> Call[WebhookOut]:
-    """Change what it is told, pause or resume it. Your key looks after it from now on.
+    """Change the events of a webhook, pause or resume it. It is managed by your key from now on.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: PATCH
     /api/v1/webhooks/{uid}
@@ -53,7 +53,7 @@ def list_webhook_deliveries(
     before: UUID | str | None = None,
     limit: int | None = None,
 ) -> Call[WebhookDeliveriesOut]:
-    """Its delivery log, the latest first: what arrived, what waits, what was given up and why.
+    """List a webhook's deliveries, latest first: sent, queued, and given up with the reason.
 
     limit: If left out: 50.
 
@@ -71,7 +71,7 @@ def list_webhook_deliveries(
 
 
 def list_webhooks() -> Call[list[WebhookOut]]:
-    """Your party's webhooks, the oldest first.
+    """List your party's webhooks, oldest first.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: GET /api/v1/webhooks
     """
@@ -81,7 +81,7 @@ def list_webhooks() -> Call[list[WebhookOut]]:
 
 
 def read_webhook(*, uid: UUID | str) -> Call[WebhookOut]:
-    """One webhook of your party.
+    """Retrieve a webhook of your party.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: GET /api/v1/webhooks/{uid}
     """
@@ -91,7 +91,7 @@ def read_webhook(*, uid: UUID | str) -> Call[WebhookOut]:
 
 
 def remove_webhook(*, uid: UUID | str) -> Call[None]:
-    """Take it away, with its log; what is on its way is not delivered any more.
+    """Delete a webhook and its log. Queued events are not delivered.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: DELETE
     /api/v1/webhooks/{uid}
@@ -100,7 +100,7 @@ def remove_webhook(*, uid: UUID | str) -> Call[None]:
 
 
 def renew_webhook_secret(*, uid: UUID | str) -> Call[WebhookSecretOut]:
-    """Give it a new signing secret, shown this once; the one before signs beside it for a day.
+    """Create a new signing secret, shown only once. The old one also signs for another day.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST
     /api/v1/webhooks/{uid}/secret
@@ -111,7 +111,7 @@ def renew_webhook_secret(*, uid: UUID | str) -> Call[WebhookSecretOut]:
 
 
 def retry_webhook_delivery(*, uid: UUID | str, delivery: UUID | str) -> Call[WebhookDeliveryOut]:
-    """Try what is dead or stopped again, from its first attempt, under the same id.
+    """Retry a dead or stopped delivery from its first attempt, under the same id.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST
     /api/v1/webhooks/{uid}/deliveries/{delivery}/again
@@ -126,7 +126,7 @@ def retry_webhook_delivery(*, uid: UUID | str, delivery: UUID | str) -> Call[Web
 
 
 def try_webhook(*, uid: UUID | str) -> Call[WebhookDeliveryOut]:
-    """Send it, and no other, a `webhook.test`; also while it is paused or disabled.
+    """Send a `webhook.test` event to this webhook only, also while it is paused or disabled.
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST
     /api/v1/webhooks/{uid}/test

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door for machines: JSON, the feed, the snapshot and the stream."""
+"""HTTP interfaces for programs: the JSON API, the feed, snapshots, the stream, TAXII and MISP."""

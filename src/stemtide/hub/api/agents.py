@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for agents: who am I, how I stand, what became of content."""
+"""Endpoints for agents: identity, status, outcomes."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ router = Router(tags=["agents"])
 
 @router.get("/whoami", **needs(None), response=Whoami, operation_id="whoami")
 def whoami(request: HttpRequest) -> HttpResponse:
-    """Whom your key stands for, and what it opens."""
+    """Retrieve the party and the scopes of your API key."""
     caller = caller_of(request)
     return answer(
         Whoami(
@@ -49,7 +49,7 @@ def status(
     name: Annotated[str, Path(pattern=AGENT_NAME)],
     body: AgentStatusIn,
 ) -> HttpResponse:
-    """Say how an agent stands; every few seconds, or it counts as not connected."""
+    """Report an agent's status. Without a report every few seconds it counts as disconnected."""
     caller = caller_of(request)
     parties.report_status(name, by=caller.party, status=body, now=now(), key=caller.key)
     return answer(Noted())
@@ -62,6 +62,6 @@ def status(
     operation_id="report_outcomes",
 )
 def outcomes(request: HttpRequest, body: OutcomeReportIn) -> HttpResponse:
-    """Report what became of content that matched. The same report counts once."""
+    """Report outcomes of matched content. A report counts once, however often it is sent."""
     caller = caller_of(request)
     return answer(signals.report_outcomes(body, by=caller.party, now=now(), actor_ref=caller.ref))

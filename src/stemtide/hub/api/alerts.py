@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for alerts: those of one's party, and saying that it has one."""
+"""Endpoints for alerts: list and acknowledge those of your party."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ router = Router(tags=["alerts"])
 _Alerts = RootModel[list[AlertOut]]
 
 LANGUAGE = "en"
-"""Machines read English; the kind and the subject are what programs go by."""
+"""Language of texts for programs, which rely on kind and subject."""
 
 
 @router.get(
@@ -32,7 +32,7 @@ def read_all(
     request: HttpRequest,
     waiting: bool | None = None,  # noqa: FBT001  # ninja reads it from the query
 ) -> HttpResponse:
-    """Your party's alerts: those that wait for somebody first, at most 200."""
+    """List your party's alerts, unacknowledged ones first; at most 200."""
     with translation.override(LANGUAGE):
         rows = reads.alerts(viewer=caller_of(request).party, is_waiting=waiting)
     return answer(_Alerts([_out(row) for row in rows]))
@@ -40,7 +40,7 @@ def read_all(
 
 @router.get("/alerts/{uid}", **needs(Scope.FEED_READ), response=AlertOut, operation_id="read_alert")
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One alert to your party."""
+    """Retrieve an alert of your party."""
     with translation.override(LANGUAGE):
         return answer(_out(reads.alert(uid, viewer=caller_of(request).party)))
 
@@ -52,14 +52,14 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="acknowledge_alert",
 )
 def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Say that somebody of your party has the alert: nobody else is asked."""
+    """Acknowledge an alert for your party, which stops its escalation."""
     with translation.override(LANGUAGE):
         row = writes.acknowledge(uid, by=caller_of(request).actor, via=Via.API, now=now())
     return answer(_out(row))
 
 
 def _out(row: AlertRow) -> AlertOut:
-    """An alert as it travels."""
+    """Return an alert as a message."""
     receipt = row.receipt
     return AlertOut(
         id=row.uid,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for batches of referrals: opened by name, sent in parts, read row by row."""
+"""Endpoints for batches of referrals: open one by name, add rows in parts, read the results."""
 
 from typing import Annotated
 from uuid import UUID
@@ -24,7 +24,7 @@ _Batches = RootModel[list[BatchOut]]
     "/batches", **needs(Scope.REFERRALS_WRITE), response=BatchOut, operation_id="open_batch"
 )
 def open_batch(request: HttpRequest, body: BatchIn) -> HttpResponse:
-    """Open a batch, or find the one of that name."""
+    """Create a batch, or return the existing batch of that name."""
     return answer(writes.open_batch(body, by=caller_of(request).actor, now=now()))
 
 
@@ -32,7 +32,7 @@ def open_batch(request: HttpRequest, body: BatchIn) -> HttpResponse:
     "/batches/check", **needs(Scope.REFERRALS_WRITE), response=RowsOut, operation_id="check_rows"
 )
 def check(request: HttpRequest, body: CheckRowsIn) -> HttpResponse:
-    """A dry run: what would become of rows. Nothing is stored, and nobody learns of it."""
+    """Check rows without sending: return the result that each would have. Nothing is stored."""
     viewer = caller_of(request).party
     return answer(reads.check_rows(body, viewer=viewer, role=None, now=now()))
 
@@ -41,7 +41,7 @@ def check(request: HttpRequest, body: CheckRowsIn) -> HttpResponse:
     "/batches", **needs(Scope.REQUESTS_READ), response=list[BatchOut], operation_id="list_batches"
 )
 def read_all(request: HttpRequest) -> HttpResponse:
-    """Your party's batches, the latest first; agencies see all of them."""
+    """List your party's batches, latest first. Agencies see the batches of all parties."""
     return answer(_Batches(reads.batches(viewer=caller_of(request).party)))
 
 
@@ -49,7 +49,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
     "/batches/{uid}", **needs(Scope.REQUESTS_READ), response=BatchOut, operation_id="read_batch"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One batch, with how many rows met each outcome."""
+    """Retrieve a batch, with the number of rows for each outcome."""
     return answer(reads.batch(uid, viewer=caller_of(request).party))
 
 
@@ -60,7 +60,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="add_rows",
 )
 def add_rows(request: HttpRequest, uid: UUID, body: RowsIn) -> HttpResponse:
-    """Refer the addresses of up to 1,000 rows. A row that is there already is told, not sent."""
+    """Refer the URLs of up to 1,000 rows. Rows that exist already are returned, not sent again."""
     return answer(writes.add_rows(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -74,6 +74,6 @@ def read_rows(
     after: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     limit: Annotated[int, Query(ge=1, le=reads.MAX_PAGE)] = reads.MAX_PAGE,
 ) -> HttpResponse:
-    """What became of each row, by number."""
+    """List the results of a batch's rows, by number."""
     viewer = caller_of(request).party
     return answer(reads.rows(uid, viewer=viewer, after=after, limit=limit))

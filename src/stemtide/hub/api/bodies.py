@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what machines send: JSON, JSON lines, and bulks whose bad rows do not hide the good ones."""
+"""Parse request bodies: JSON, JSON lines and CSV; bulks are validated row by row."""
 
 import io
 import re
@@ -32,31 +32,31 @@ JSON_LINES = "application/x-ndjson"
 CSV = "text/csv"
 
 MAX_FIELDS = 64
-"""Fields in one object, and wrong things in one row; no message has half as many fields.
+"""Maximum fields of an object, and maximum errors of a row; no message has half as many fields.
 
-Each wrong thing costs a thousand times the bytes that it came in: their number is bounded before
-they are named.
+An error costs a thousand times the bytes that caused it, so errors are limited before they are
+listed.
 """
 
 MAX_LINES = 10 * MAX_BULK
-"""Lines of a bulk, empty ones among them: 15 million in 32 MB took 25 s to be found empty."""
+"""Maximum lines of a bulk, including empty ones: finding 15 million of them empty took 25 s."""
 
 _NUL = b"\\u0000"
 
 _FRACTION = re.compile(rb"\d(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)\s*[,}\]]")
-"""A number that JSON writes otherwise than as a whole one (or a text that looks like it)."""
+"""A number in JSON with a fraction or an exponent (or a text that looks like one)."""
 
 _EXACT = 2**53
-"""Up to here a float says which whole number it is; 1e308 would be one of 309 digits."""
+"""Up to this, a float is an exact whole number; 1e308 would become one of 309 digits."""
 
 _Message = TypeVar("_Message", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """The rows of a bulk in the order sent, read or refused one by one.
+    """The rows of a bulk in the order sent, each a signal or an error.
 
-    is_refused: a row names content that belongs to another channel.
+    is_refused: a row has a label of content that belongs to another channel.
     """
 
     rows: list[SignalIn | RowError]
@@ -64,13 +64,16 @@ class Bulk:
 
 
 class JsonBody(BodyModel):
-    """The body of an endpoint, read strictly (docs/decide/0078)."""
+    """The JSON body of an endpoint, validated in strict mode (docs/decide/0078)."""
 
     @classmethod
     def resolve(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> Self:  # noqa: ARG003  # ninja's own
-        """Read it. raises: ProblemError for another content type, or for no JSON; ValidationError.
+        """Parse the body.
 
-        It is read twice: first for its size, as pydantic names whatever is wrong, however much.
+        JSON is parsed twice: first to limit its size, as pydantic reports every error, however
+        many.
+
+        raises: ProblemError for other content types and invalid JSON; ValidationError.
         """
         if not request.body:
             return cls()
@@ -81,24 +84,25 @@ class JsonBody(BodyModel):
 
 
 def take_json(router: Router) -> None:
-    """Have every endpoint of a router read its body as a JsonBody."""
+    """Make every endpoint of a router read its body as a JsonBody."""
     for view in router.path_operations.values():
         for operation in view.operations:
             operation.models = [_strict(model) for model in operation.models]
 
 
 def _strict(model: type[ParamModel]) -> type[ParamModel]:
-    """The same parameters, read strictly where they are a body."""
+    """Return the parameter model, as a JsonBody if it is a body."""
     if issubclass(model, BodyModel) and not issubclass(model, JsonBody):
         return type(model.__name__, (JsonBody, model), {})
     return model
 
 
 def read_message(kind: type[_Message], body: bytes) -> _Message:
-    """A message out of JSON, with just the types that the schema names. raises: ValidationError.
+    """Parse a message from JSON, with exactly the types of the schema. raises: ValidationError.
 
-    Ids, times and words are strings; no string is a number, and no number a claim. 90.0 is a whole
-    number, as JSON Schema has it: pydantic's strict mode does not know that.
+    Ids, times and enums are strings; strings are not accepted for numbers, nor numbers for
+    booleans. 90.0 is accepted as a whole number, as in JSON Schema: pydantic's strict mode refuses
+    it.
     """
     try:
         return kind.model_validate_json(body, strict=True)
@@ -113,37 +117,37 @@ def read_message(kind: type[_Message], body: bytes) -> _Message:
 
 
 def _whole(sent: Any) -> Any:  # noqa: ANN401  # JSON of any shape
-    """The same JSON with 90 for 90.0."""
+    """Return JSON with 90 for 90.0."""
     if isinstance(sent, dict):
-        return {name: _whole(one) for name, one in sent.items()}
+        return {name: _whole(inner) for name, inner in sent.items()}
     if isinstance(sent, list):
-        return [_whole(one) for one in sent]
+        return [_whole(inner) for inner in sent]
     is_whole = isinstance(sent, float) and abs(sent) <= _EXACT and sent.is_integer()
     return int(sent) if is_whole else sent
 
 
 def _json(sent: object) -> bytes:
-    """JSON once more; what is beyond every number stays that, and does not become null."""
+    """Serialise JSON again; numbers beyond range stay invalid instead of becoming null."""
     return to_json(sent, inf_nan_mode="constants")
 
 
 def answer(body: BaseModel, *, status: int = 200) -> HttpResponse:
-    """A message as an answer."""
+    """Return a message as a JSON response."""
     return HttpResponse(body.model_dump_json(), status=status, content_type=JSON)
 
 
-def check_content_type(request: HttpRequest, *known: str) -> None:
-    """Refuse a body of a kind that is not understood. raises: ProblemError."""
-    if request.content_type not in known:
-        said = (request.content_type or "none")[:60]
+def check_content_type(request: HttpRequest, *allowed: str) -> None:
+    """Refuse a body of an unsupported type. raises: ProblemError."""
+    if request.content_type not in allowed:
+        content_type = (request.content_type or "none")[:60]
         raise ProblemError(
             ProblemType.WRONG_MEDIA_TYPE,
-            f"the Content-Type is {said}: send the body as {' or '.join(known)}",
+            f"the Content-Type is {content_type}: send the body as {' or '.join(allowed)}",
         )
 
 
 def read_json(body: bytes) -> object:
-    """JSON of any shape. raises: ProblemError that says where it breaks, or what is too much."""
+    """Parse any JSON. raises: ProblemError naming where it is invalid, or too large."""
     _check_text(body)
     try:
         sent = from_json(body, allow_inf_nan=False)
@@ -159,26 +163,26 @@ def _check_size(sent: object) -> None:
     """Refuse lists and objects larger than those of any message. raises: ProblemError."""
     waiting: list[tuple[str, object]] = [(WHOLE, sent)]
     while waiting:
-        name, one = waiting.pop()
-        if isinstance(one, dict):
-            if len(one) > MAX_FIELDS:
-                raise _too_much(name, f"an object of {len(one)} fields", most=MAX_FIELDS)
-            waiting.extend(one.items())
-        elif isinstance(one, list):
-            if len(one) > MAX_BULK:
-                raise _too_much(name, f"{len(one)} rows", most=MAX_BULK)
-            waiting.extend((name, inner) for inner in one if isinstance(inner, dict | list))
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            if len(value) > MAX_FIELDS:
+                raise _too_much(name, f"an object of {len(value)} fields", most=MAX_FIELDS)
+            waiting.extend(value.items())
+        elif isinstance(value, list):
+            if len(value) > MAX_BULK:
+                raise _too_much(name, f"{len(value)} rows", most=MAX_BULK)
+            waiting.extend((name, inner) for inner in value if isinstance(inner, dict | list))
 
 
-def _too_much(name: str, what: str, *, most: int) -> ProblemError:
-    """The problem of a body with more in one place than any message has."""
+def _too_much(name: str, amount: str, *, most: int) -> ProblemError:
+    """Return the problem of a body with a larger list or object than any message has."""
     return ProblemError(
-        ProblemType.TOO_LARGE, f"{name[:60]}: {what} is too much: send at most {most}"
+        ProblemType.TOO_LARGE, f"{name[:60]}: {amount} is too much: send at most {most}"
     )
 
 
 def _check_text(body: bytes) -> None:
-    """Refuse the one character that PostgreSQL keeps in no text. raises: ProblemError."""
+    """Refuse U+0000, which PostgreSQL cannot store in texts. raises: ProblemError."""
     if _NUL in body:
         raise ProblemError(
             ProblemType.MALFORMED, "the body holds the character \\u0000: leave it out"
@@ -186,9 +190,9 @@ def _check_text(body: bytes) -> None:
 
 
 def read_bulk(request: HttpRequest) -> Bulk:
-    """The rows of a bulk.
+    """Parse the rows of a bulk.
 
-    raises: ProblemError where the body as a whole is unusable: then no row is known.
+    raises: ProblemError if the body as a whole is unusable: then no row is known.
     """
     check_content_type(request, JSON, JSON_LINES, CSV)
     body = request.body
@@ -202,29 +206,29 @@ def read_bulk(request: HttpRequest) -> Bulk:
         return _weighed(_each(_table(body), read=SignalIn.model_validate))
     if request.content_type == JSON_LINES:
         _check_text(body)
-        # One more than a bulk may have, and no copy of all: 32 MB may be as many lines.
+        # At most one more than a bulk may have, without a copy: 32 MB may have as many lines.
         lines = (line for line in io.BytesIO(body) if line.strip())
-        some = list(islice(lines, MAX_BULK + 1))
-        return _weighed(_each(some, read=_signal))
+        limited = list(islice(lines, MAX_BULK + 1))
+        return _weighed(_each(limited, read=_signal))
     _check_text(body)
     try:
         return _weighed(Bulk(rows=list(BulkIn.model_validate_json(body, strict=True).signals)))
     except ValidationError:
-        # Once more, row by row, so that each bad one can be named and the others be kept.
+        # Parse again, row by row, to name each invalid row and keep the others.
         return _weighed(_read_rows(read_json(body)))
 
 
 def _table(body: bytes) -> list[object]:
-    """The rows of a CSV table, one more than a bulk may have at most. raises: ProblemError."""
-    found = read_csv(text_lines(io.BytesIO(body)), Columns())
+    """Return the rows of a CSV table, up to one more than allowed. raises: ProblemError."""
+    rows = read_csv(text_lines(io.BytesIO(body)), Columns())
     try:
-        return [one.what for one in islice(found, MAX_BULK + 1)]
+        return [row.what for row in islice(rows, MAX_BULK + 1)]
     except BulkFileError as error:
         raise ProblemError(ProblemType.MALFORMED, f"the table cannot be read: {error}") from error
 
 
 def _weighed(bulk: Bulk) -> Bulk:
-    """The same bulk. raises: ProblemError where its long values are more than one bulk may hold."""
+    """Return the same bulk. raises: ProblemError if its long values exceed the limit together."""
     weight = sum(
         len(row.value) // 2 for row in bulk.rows if isinstance(row, SignalIn) and is_long(row.kind)
     )
@@ -238,23 +242,23 @@ def _weighed(bulk: Bulk) -> Bulk:
 
 
 def _read_rows(sent: object) -> Bulk:
-    """The rows of a JSON bulk that is not good as it stands."""
+    """Parse the rows of a JSON bulk that is not valid as a whole."""
     if not isinstance(sent, dict) or not isinstance(sent.get("signals"), list):
         raise _no_rows('is missing: send {"signals": [...]}')
     if unknown := sorted(set(sent) - {"signals"}):
         problem = FieldProblem(field=unknown[0][:60], message="is not known here: leave it out")
         detail = f"{problem.field}: {problem.message}"
         raise ProblemError(ProblemType.INVALID, detail, errors=[problem])
-    return _each(sent["signals"], read=lambda one: _signal(_json(one)))
+    return _each(sent["signals"], read=lambda row: _signal(_json(row)))
 
 
 def _signal(row: bytes) -> SignalIn:
-    """One signal out of JSON. raises: ValidationError."""
+    """Parse a signal from JSON. raises: ValidationError."""
     return read_message(SignalIn, row)
 
 
 def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
-    """Every row by itself, so that a bad one hides no other."""
+    """Parse every row on its own, so that an invalid row does not hide the others."""
     if len(sent) > MAX_BULK:
         raise ProblemError(
             ProblemType.TOO_LARGE,
@@ -264,12 +268,12 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
         raise _no_rows("is empty: send at least one signal")
     rows: list[SignalIn | RowError] = []
     any_refused = False
-    for row, one in enumerate(sent):
-        if isinstance(one, BadRow | LeftOut):
-            rows.append(_unshared(one, row=row))
+    for row, row_sent in enumerate(sent):
+        if isinstance(row_sent, BadRow | LeftOut):
+            rows.append(_unshared(row_sent, row=row))
             continue
         try:
-            rows.append(read(one))
+            rows.append(read(row_sent))
         except ValidationError as error:
             if error.error_count() > MAX_FIELDS:
                 message = f"more than {MAX_FIELDS} things are wrong: see what a signal looks like"
@@ -280,15 +284,15 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
     return Bulk(rows=rows, is_refused=any_refused)
 
 
-def _unshared(one: BadRow | LeftOut, *, row: int) -> RowError:
-    """The error of a table's row that shares nothing."""
-    if isinstance(one, BadRow):
-        return RowError(row=row, field=one.field, message=one.message)
-    message = f"this row is {one.why} where it comes from: leave it out"
+def _unshared(unshared: BadRow | LeftOut, *, row: int) -> RowError:
+    """Return the error of a table row that shares nothing."""
+    if isinstance(unshared, BadRow):
+        return RowError(row=row, field=unshared.field, message=unshared.message)
+    message = f"this row is {unshared.why} where it comes from: leave it out"
     return RowError(row=row, field="state", message=message)
 
 
 def _no_rows(message: str) -> ProblemError:
-    """The problem of a bulk without rows."""
+    """Return the problem of a bulk without rows."""
     errors = [FieldProblem(field="signals", message=message)]
     return ProblemError(ProblemType.INVALID, f"signals: {message}", errors=errors)

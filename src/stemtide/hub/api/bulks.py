@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bulks of other protocols: a large body that is written is its party's one bulk meanwhile."""
+"""Limit each party to one large request at a time, for protocols other than the hub's API."""
 
 import threading
 from collections.abc import Iterator
@@ -14,17 +14,18 @@ from stemtide.hub.signals.writes import Turn
 from stemtide.hub.signals.writes_bulks import one_bulk
 
 reading_alone = threading.Lock()
-"""Held while the rows of a bulk are read. Python runs one thread at a time, and reading 20,000 rows
-is one long step: of several bulks at once, a share would have to wait for each of them."""
+"""Held while the rows of a bulk are parsed. Python runs one thread at a time, and parsing 20,000
+rows takes long: with several bulks at once, other requests would wait for all of them.
+"""
 
 
 @contextmanager
 def held(request: HttpRequest, caller: Caller) -> Iterator[Turn | None]:
-    """Hold the caller's one place for a bulk while a large body is written; none for a small one.
+    """Reserve the caller's only bulk slot while a large body is stored; do nothing for a small one.
 
-    returns: what opens the transactions of a large body; None for a small one.
+    returns: opens the transactions of a large body; None for a small one.
 
-    raises: TooManyError where another bulk of the party is being written.
+    raises: TooManyError if another bulk of the party is being stored.
     """
     if len(request.body) <= LARGE_BYTES:
         yield None

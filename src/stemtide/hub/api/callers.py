@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who calls, and whether their key opens this endpoint."""
+"""Authentication and authorisation by API key."""
 
 from datetime import UTC, datetime
 from typing import cast
@@ -16,25 +16,25 @@ from stemtide.protocol.words import Scope
 
 
 def now() -> datetime:
-    """The time, read at the door."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def known(token: str, request: HttpRequest, *, is_counted: bool = True) -> Caller:
-    """Who calls with a key, and the request counted for it: every door asks here.
+    """Authenticate a key and count the request: all interfaces for programs use this.
 
-    is_counted: False for a second look at what was counted already.
+    is_counted: False to skip the count, for a request that was counted already.
 
-    raises: UnknownKeyError; ProblemError with 429 where the key or its party used up what it has.
+    raises: UnknownKeyError; ProblemError with 429 if the key or its party exceeds its rate limit.
     """
-    found = parties.caller(token, now=now())
+    caller = parties.caller(token, now=now())
     if is_counted:
-        rates.count(request, found)
-    return found
+        rates.count(request, caller)
+    return caller
 
 
 def check_scope(caller: Caller, scope: Scope | None) -> None:
-    """Refuse a key that does not open an endpoint. scope: None where any key does.
+    """Refuse a key without the scope of an endpoint. scope: None if any key will do.
 
     raises: ProblemError.
     """
@@ -46,7 +46,7 @@ def check_scope(caller: Caller, scope: Scope | None) -> None:
 
 
 class Key(HttpBearer):
-    """An API key in the Authorization header, with the scope that the endpoint needs."""
+    """An API key in the Authorization header, with the scope that the endpoint requires."""
 
     openapi_description = "st_<prefix>_<secret>, as made by `stemtide key new`."
 
@@ -56,23 +56,23 @@ class Key(HttpBearer):
         self.is_counted = is_counted
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
-        """Who calls. raises: UnknownKeyError, ProblemError where the scope is missing."""
+        """Authenticate a key. raises: UnknownKeyError; ProblemError if the scope is missing."""
         caller = known(token, request, is_counted=self.is_counted)
         check_scope(caller, self.scope)
         return caller
 
 
 def called(request: HttpRequest, scope: Scope, *, is_counted: bool = True) -> Caller:
-    """Who calls an address that is not ninja's.
+    """Authenticate the caller of a view outside ninja.
 
-    raises: UnknownKeyError, ProblemError where no key is given or its scope is missing.
+    raises: UnknownKeyError; ProblemError if the key or its scope is missing.
     """
-    found: Caller | None = Key(scope, is_counted=is_counted)(request)
-    if found is None:
+    caller: Caller | None = Key(scope, is_counted=is_counted)(request)
+    if caller is None:
         raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEY)
-    return found
+    return caller
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Who calls, as the endpoint's key said."""
+    """Return the caller that the endpoint's key authenticated."""
     return cast("Caller", request.auth)  # type: ignore[attr-defined]  # set by ninja

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for complaints: links to complain with, the queue of a provider, and redress.
+"""Endpoints for complaints: links for complainants, a provider's queue, and redress.
 
-Whoever complains uses the public page, not these.
+Complainants use the public page, not these endpoints.
 """
 
 from uuid import UUID
@@ -43,30 +43,30 @@ _NEEDS = needs(Scope.COMPLAINTS_WRITE)
     operation_id="make_complaint_link",
 )
 def make_link(request: HttpRequest, body: ComplaintLinkIn) -> HttpResponse:
-    """A link for the statement of reasons of one decision of yours. Nothing is kept of it."""
+    """Create a complaint link for the statement of reasons of a decision. Nothing is stored."""
     home = settings.HUB_ADDRESS or request.build_absolute_uri("/").rstrip("/")
-    made = reads.link(body, by=caller_of(request).actor, home=home, now=now())
-    return answer(made, status=201)
+    link = reads.link(body, by=caller_of(request).actor, home=home, now=now())
+    return answer(link, status=201)
 
 
 @router.post(
     "/complaints", **_NEEDS, response={201: ComplaintFiledOut}, operation_id="file_complaint"
 )
 def file(request: HttpRequest, body: ComplaintIn) -> HttpResponse:
-    """File a complaint that reached you in your own way, on the uploader's behalf."""
-    made = writes.file_for(body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """File a complaint that you received elsewhere, on the uploader's behalf."""
+    complaint = writes.file_for(body, by=caller_of(request).actor, now=now())
+    return answer(complaint, status=201)
 
 
 @router.get("/complaints", **_NEEDS, response=list[ComplaintOut], operation_id="list_complaints")
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
-    """Complaints about your decisions: those that wait first, at most 200."""
+    """List complaints about your decisions, open ones first; at most 200."""
     return answer(_Complaints(reads.complaints(viewer=caller_of(request).party, is_open=open)))
 
 
 @router.get("/complaints/{uid}", **_NEEDS, response=ComplaintOut, operation_id="read_complaint")
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One complaint about a decision of yours."""
+    """Retrieve a complaint about your decision."""
     return answer(reads.complaint(uid, viewer=caller_of(request).party))
 
 
@@ -74,7 +74,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     "/complaints/{uid}/take", **_NEEDS, response=ComplaintOut, operation_id="take_complaint"
 )
 def take(request: HttpRequest, uid: UUID, body: ComplaintTakeIn) -> HttpResponse:
-    """Say who reviews it."""
+    """Assign a reviewer to a complaint."""
     return answer(writes.take(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -82,7 +82,7 @@ def take(request: HttpRequest, uid: UUID, body: ComplaintTakeIn) -> HttpResponse
     "/complaints/{uid}/decide", **_NEEDS, response=ComplaintOut, operation_id="decide_complaint"
 )
 def decide(request: HttpRequest, uid: UUID, body: ComplaintOutcomeIn) -> HttpResponse:
-    """Pass on what a person decided, with the reasons that the uploader reads."""
+    """Submit a reviewer's decision, with the reasons for the uploader."""
     return answer(writes.decide(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -90,23 +90,23 @@ def decide(request: HttpRequest, uid: UUID, body: ComplaintOutcomeIn) -> HttpRes
     "/complaints/{uid}/accept", **_NEEDS, response=ComplaintOut, operation_id="accept_answer"
 )
 def accept(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Accept why it was kept: your dispute is taken back."""
+    """Accept the reasons for keeping the measure, which withdraws your dispute."""
     return answer(writes_redress.accept(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.get("/redress", **_NEEDS, response=list[RedressOut], operation_id="list_redress")
 def read_asked(request: HttpRequest) -> HttpResponse:
-    """What decided complaints ask of you, about what you shared or asked for."""
+    """List requests for redress from complaints about your party's signals and requests."""
     return answer(_Redress(reads_redress.asked(viewer=caller_of(request).party)))
 
 
 @router.get("/redress/{uid}", **_NEEDS, response=RedressOut, operation_id="read_redress")
 def read_one(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One of them."""
+    """Retrieve a request for redress."""
     return answer(reads_redress.redress(uid, viewer=caller_of(request).party))
 
 
 @router.post("/redress/{uid}/answer", **_NEEDS, response=RedressOut, operation_id="answer_redress")
 def answer_one(request: HttpRequest, uid: UUID, body: RedressIn) -> HttpResponse:
-    """Take it back, which reaches every agent, or keep it and say why."""
+    """Answer a request for redress: take back, which reaches every agent, or keep with a reason."""
     return answer(writes_redress.answer(uid, body=body, by=caller_of(request).actor, now=now()))

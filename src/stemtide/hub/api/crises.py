@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for crises: warn, rate, answer, propose, confirm, calm down, review, close, read."""
+"""Endpoints for crises: warning, triage, checklist, proposals, reviews, closing."""
 
 from uuid import UUID
 
@@ -40,7 +40,7 @@ _Crises = RootModel[list[CrisisOut]]
     operation_id="warn_of_crisis",
 )
 def warn(request: HttpRequest, body: WarningIn) -> HttpResponse:
-    """Raise an early warning, and invite those that it is addressed to."""
+    """Raise an early warning, and invite the parties that it is addressed to."""
     by = caller_of(request).actor
     return answer(writes.warn(body, by=by, now=now()), status=201)
 
@@ -49,7 +49,7 @@ def warn(request: HttpRequest, body: WarningIn) -> HttpResponse:
     "/crises", **needs(Scope.FEED_READ), response=list[CrisisOut], operation_id="list_crises"
 )
 def read_all(request: HttpRequest) -> HttpResponse:
-    """The crises that your party may see, the latest warning first."""
+    """List the crises that your party may see, latest warning first."""
     return answer(_Crises(reads.crises(viewer=caller_of(request).party)))
 
 
@@ -57,7 +57,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
     "/crises/{uid}", **needs(Scope.FEED_READ), response=CrisisLife, operation_id="read_crisis"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One crisis with its whole life; who takes no part in it reads its facts alone."""
+    """Retrieve a crisis with its full history. Parties outside it get its basic data only."""
     return answer(reads_life.life(uid, viewer=caller_of(request).party))
 
 
@@ -68,21 +68,21 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="read_crisis_clocks",
 )
 def read_clocks(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The moments from which a crisis is counted; signals' are of those that your party sees."""
+    """Retrieve the times from which a crisis is counted, from signals that your party may see."""
     viewer = caller_of(request).party
-    found = reads.crisis(uid, viewer=viewer)
+    crisis = reads.crisis(uid, viewer=viewer)
     times = signals.crisis_times(uid, viewer=viewer)
     return answer(
         CrisisClocks(
             now=now(),
-            happened_at=found.happened_at,
+            happened_at=crisis.happened_at,
             first_sighting_at=times.first_sighting_at,
-            warned_at=found.warned_at,
-            activated_at=found.activated_at,
+            warned_at=crisis.warned_at,
+            activated_at=crisis.activated_at,
             first_signal_at=times.first_signal_at,
             last_variant_at=times.last_variant_at,
-            closed_at=found.closed_at,
-            tail_ends_at=found.tail_ends_at,
+            closed_at=crisis.closed_at,
+            tail_ends_at=crisis.tail_ends_at,
         )
     )
 
@@ -94,7 +94,7 @@ def read_clocks(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="triage_crisis",
 )
 def triage(request: HttpRequest, uid: UUID, body: TriageIn) -> HttpResponse:
-    """Rate a warning by harm and virality; the matrix says what follows, and why."""
+    """Rate a warning by harm and virality. The matrix determines the outcome."""
     return answer(writes.triage(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -105,7 +105,7 @@ def triage(request: HttpRequest, uid: UUID, body: TriageIn) -> HttpResponse:
     operation_id="answer_check",
 )
 def check(request: HttpRequest, uid: UUID, test: str, body: CheckIn) -> HttpResponse:
-    """Answer one test of the activation checklist."""
+    """Answer a question of the activation checklist."""
     by = caller_of(request).actor
     return answer(writes.answer(uid, test=test, body=body, by=by, now=now()))
 
@@ -128,7 +128,7 @@ def consider(request: HttpRequest, uid: UUID, body: MeasureIn) -> HttpResponse:
     operation_id="widen_crisis",
 )
 def widen(request: HttpRequest, uid: UUID, body: CountriesIn) -> HttpResponse:
-    """Add countries that the crisis turns out to concern; their authorities are alerted."""
+    """Add countries that the crisis concerns. Their authorities are alerted."""
     return answer(writes.widen(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -139,7 +139,7 @@ def widen(request: HttpRequest, uid: UUID, body: CountriesIn) -> HttpResponse:
     operation_id="propose_move",
 )
 def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
-    """Propose activation or closure; what a key proposes, another party confirms."""
+    """Propose activation or closure. Proposals by API key are confirmed by another party."""
     return answer(writes_moves.propose(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -150,7 +150,7 @@ def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
     operation_id="confirm_proposal",
 )
 def confirm(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
-    """Confirm what another party proposed: the crisis moves."""
+    """Confirm another party's proposal, which moves the crisis to its new stage."""
     return answer(writes_moves.confirm(uid, proposal, by=caller_of(request).actor, now=now()))
 
 
@@ -161,7 +161,7 @@ def confirm(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
     operation_id="decline_proposal",
 )
 def refuse(request: HttpRequest, uid: UUID, proposal: UUID, body: ReasonIn) -> HttpResponse:
-    """Decline what another proposed, and say why."""
+    """Decline another party's proposal, with a reason."""
     by = caller_of(request).actor
     return answer(writes_moves.refuse(uid, proposal, body=body, by=by, now=now()))
 
@@ -173,7 +173,7 @@ def refuse(request: HttpRequest, uid: UUID, proposal: UUID, body: ReasonIn) -> H
     operation_id="withdraw_proposal",
 )
 def withdraw(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
-    """Take back what your party proposed."""
+    """Withdraw a proposal of your party."""
     return answer(writes_moves.withdraw(uid, proposal, by=caller_of(request).actor, now=now()))
 
 
@@ -184,7 +184,7 @@ def withdraw(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
     operation_id="deescalate_crisis",
 )
 def deescalate(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
-    """Let a live crisis calm down."""
+    """De-escalate a live crisis."""
     return answer(writes_moves.deescalate(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -195,7 +195,7 @@ def deescalate(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     operation_id="resume_crisis",
 )
 def resume(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
-    """Make a crisis live again that was calming down."""
+    """Make a crisis live again after de-escalation."""
     return answer(writes_moves.resume(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -206,7 +206,7 @@ def resume(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     operation_id="review_crisis",
 )
 def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
-    """Review a live crisis and keep it so, until the next review."""
+    """Review a live crisis and keep it live until the next review."""
     return answer(writes_moves.keep(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -217,5 +217,5 @@ def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
     operation_id="close_crisis",
 )
 def close(request: HttpRequest, uid: UUID, body: CloseIn) -> HttpResponse:
-    """Close a warning that came to nothing; what was activated is closed by a proposal."""
+    """Close a warning that was never activated. Activated crises are closed by a proposal."""
     return answer(writes_moves.close(uid, body=body, by=caller_of(request).actor, now=now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for documents: is a PDF as it was when it was sealed, and by whom."""
+"""Endpoints for sealed documents: verification, and the hub's certificate."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
@@ -30,7 +30,7 @@ _PDF_BODY = {
     operation_id="verify_document",
 )
 def verify(request: HttpRequest) -> HttpResponse:
-    """Say of a PDF who sealed it, and whether it is unchanged. It is not kept."""
+    """Verify the seals of a PDF: who sealed it, and whether it is unchanged. It is not stored."""
     check_content_type(request, PDF)
     if len(request.body) > MAX_DOCUMENT_BYTES:
         raise ProblemError(
@@ -44,5 +44,5 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 @router.get("/seal", **needs(None), response=SealCertificate, operation_id="read_seal")
 def read_seal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
-    """The certificate that this hub seals documents with, for you to trust."""
+    """Retrieve the certificate that this hub seals documents with."""
     return answer(own.certificate(now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every answer to a machine has in common: problems only, no caching, a number to quote."""
+"""Middleware of the machine API: problem documents, no caching, request ids, metrics."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -20,40 +20,40 @@ Respond = Callable[[HttpRequest], HttpResponseBase]
 
 
 def is_machines(path: str) -> bool:
-    """Whether an address belongs to the door for machines."""
+    """Whether a path belongs to the interfaces for programs."""
     return path == "/api" or path.startswith((*_PATHS, *TONGUES))
 
 
 @sync_and_async_middleware
-def door(respond: Respond) -> Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]]:
-    """The outermost middleware: whatever goes wrong below leaves as a problem document."""
-    if iscoroutinefunction(respond):
+def door(get_response: Respond) -> Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]]:
+    """Turn every error response of the machine API into a problem document (RFC 9457)."""
+    if iscoroutinefunction(get_response):
 
         async def later(request: HttpRequest) -> HttpResponseBase:
             began = time.perf_counter()
-            answer = await respond(request)
+            answer = await get_response(request)
             return _finish(request, answer, began) if is_machines(request.path) else answer
 
         return later
 
     def at_once(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        answer = respond(request)
+        answer = get_response(request)
         return _finish(request, answer, began) if is_machines(request.path) else answer
 
     return at_once
 
 
 def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> HttpResponseBase:
-    """Replace what is not a problem document, add our headers, count."""
-    tongue = tongue_at(request.path)
+    """Replace errors that are not problem documents, add common headers, count the response."""
+    error_format = tongue_at(request.path)
     if answer.status_code == _UNAUTHENTICATED:
         address = str(request.META.get("REMOTE_ADDR", ""))
         if too_many := rates.count_stranger(address, request):
-            answer = problems.answer(too_many, tongue=tongue)
+            answer = problems.answer(too_many, error_format=error_format)
     media_type = answer.headers.get("Content-Type", "")
-    if answer.status_code >= _FIRST_ERROR and media_type != tongue.media_type:
-        answer = _replace(answer, tongue=tongue)
+    if answer.status_code >= _FIRST_ERROR and media_type != error_format.media_type:
+        answer = _replace(answer, error_format=error_format)
     for name, value in rates.headers_of(request).items():
         answer.headers[name] = value
     answer.headers["Cache-Control"] = "no-store"
@@ -68,10 +68,12 @@ def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> Htt
     return answer
 
 
-def _replace(answer: HttpResponseBase, *, tongue: Tongue) -> HttpResponse:
-    """The same trouble as a problem document, or as the protocol of that address says it."""
+def _replace(answer: HttpResponseBase, *, error_format: Tongue) -> HttpResponse:
+    """Return the error as a problem document, or in the format of the path's protocol."""
     allow = answer.headers.get("Allow", "")
-    given = problems.answer(problems.below(answer.status_code, allow=allow), tongue=tongue)
+    replacement = problems.answer(
+        problems.below(answer.status_code, allow=allow), error_format=error_format
+    )
     if allow:
-        given.headers["Allow"] = allow
-    return given
+        replacement.headers["Allow"] = allow
+    return replacement

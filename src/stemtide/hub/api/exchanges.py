@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for exchanges: how they stand, what happened, and the stop and go of agencies.
+"""Endpoints for exchanges: status, log, pause and resume.
 
-They are added and removed on the hub's own machine alone: decision 0073.
+They are added and removed on the hub's own machine only: decision 0073.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -28,7 +28,7 @@ _Lines = RootModel[list[ExchangeLineOut]]
     operation_id="list_exchanges",
 )
 def read_all(request: HttpRequest) -> HttpResponse:
-    """Exchanges with other hubs and how each stands, for parties that coordinate."""
+    """List exchanges with other hubs and their status, for parties that coordinate."""
     return answer(_Exchanges(reads.exchanges(viewer=caller_of(request).party)))
 
 
@@ -39,7 +39,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
     operation_id="read_exchange",
 )
 def read(request: HttpRequest, name: str) -> HttpResponse:
-    """One exchange."""
+    """Retrieve an exchange."""
     return answer(reads.exchange(name, viewer=caller_of(request).party))
 
 
@@ -50,7 +50,7 @@ def read(request: HttpRequest, name: str) -> HttpResponse:
     operation_id="read_exchange_log",
 )
 def read_log(request: HttpRequest, name: str) -> HttpResponse:
-    """What happened at an exchange, latest first; at most 200 lines."""
+    """List an exchange's log, latest first; at most 200 lines."""
     return answer(_Lines(reads.log(name, viewer=caller_of(request).party)))
 
 
@@ -61,7 +61,7 @@ def read_log(request: HttpRequest, name: str) -> HttpResponse:
     operation_id="pause_exchange",
 )
 def pause(request: HttpRequest, name: str) -> HttpResponse:
-    """Stop asking the other hub, as an agency. What it brought stays."""
+    """Pause an exchange, as an agency. Signals that it brought stay."""
     by = caller_of(request).actor
     return answer(writes.pause(name, actor=by.ref, by=by, now=now()))
 
@@ -73,6 +73,6 @@ def pause(request: HttpRequest, name: str) -> HttpResponse:
     operation_id="resume_exchange",
 )
 def resume(request: HttpRequest, name: str) -> HttpResponse:
-    """Go on, as an agency, from where it stood."""
+    """Resume an exchange, as an agency, from where it stopped."""
     by = caller_of(request).actor
     return answer(writes.resume(name, actor=by.ref, by=by, now=now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The endpoint that gives signals out as a file."""
+"""The endpoint that exports signals as a file."""
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -26,7 +26,7 @@ router = Router(tags=["signals"])
 
 
 class ExportFormat(StrEnum):
-    """As what signals leave."""
+    """Export file format."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -68,12 +68,12 @@ def export(
     withdrawn: bool = False,
     exercise: bool = False,
 ) -> StreamingHttpResponse:
-    """The signals that you may see, as a file: all that is live, or what the query narrows it to.
+    """Export the signals that you may see as a file: all live ones, or a selection.
 
-    after: what changed after a feed position; since: after a time; withdrawn=1 adds what ended.
-    Their marks bind whoever gets the file.
+    after: only changes after a feed position; since: only changes after a time; withdrawn=1
+    includes ended signals. The handling marks apply to everyone who receives the file.
     """
-    wanted = Wanted(
+    selection = Wanted(
         crisis=crisis,
         kinds=tuple(kind or ()),
         after=after,
@@ -81,22 +81,22 @@ def export(
         exercise=exercise,
         ended=withdrawn,
     )
-    found = reads_export.export(wanted, viewer=caller_of(request).party)
-    parts = found.parts
+    export_data = reads_export.export(selection, viewer=caller_of(request).party)
+    parts = export_data.parts
     first = next(parts, [])  # now, so that trouble is still a problem document
     head = csv_heading().encode() if form is ExportFormat.CSV else b""
     chunks = _written(parts, write=_WRITERS[form])
     answer = StreamingHttpResponse(
         pull(head + _WRITERS[form](first), chunks), content_type=_MEDIA_TYPES[form]
     )
-    answer.headers[HUB_HEADER] = str(found.hub)
-    answer.headers[POSITION_HEADER] = str(found.position)
+    answer.headers[HUB_HEADER] = str(export_data.hub)
+    answer.headers[POSITION_HEADER] = str(export_data.position)
     answer.headers["Content-Disposition"] = f'attachment; filename="signals.{form}"'
     return answer
 
 
 def _written(parts: Iterator[list[Row]], *, write: Callable[[list[Row]], bytes]) -> Iterator[bytes]:
-    """Parts as they leave; an empty one would be taken for the end."""
+    """Yield serialised parts without empty ones, which would be taken for the end."""
     for rows in parts:
         if rows:
             yield write(rows)

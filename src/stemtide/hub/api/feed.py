@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for those who follow: the feed, the snapshot, the stream's place in the schema."""
+"""Endpoints of the feed and the snapshot, and the schema entry of the event stream."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
@@ -66,9 +66,9 @@ def feed(
     exercise: bool = False,
     history: History = "",
 ) -> HttpResponse:
-    """What changed after a position, oldest first; exercise=1 adds exercise signals.
+    """List changes after a position, oldest first. exercise=1 includes exercise signals.
 
-    history: as the page said it whose `next` is sent as `after`. 409 means: load the snapshot.
+    history: from the page whose `next` you send as `after`. On 409, load the snapshot again.
     """
     viewer = caller_of(request).party
     page = reads.feed(after, viewer=viewer, limit=limit, exercise=exercise, history=history)
@@ -81,7 +81,7 @@ def feed(
     operation_id="read_snapshot",
 )
 def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpResponse:
-    """All live signals, for a cold start; follow the feed after the head's position."""
+    """Download all live signals, for a cold start. Then follow the feed after its head."""
     chunks = reads.snapshot(viewer=caller_of(request).party, exercise=exercise)
     head = next(chunks)  # now, so that trouble is still a problem document
     return StreamingHttpResponse(pull(head, chunks), content_type=JSON_LINES)
@@ -93,7 +93,7 @@ def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpRe
     operation_id="follow_events",
 )
 def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's
-    """Wakes, while something new lies in your feed; a comment every 3 s in between."""
+    """Stream an event whenever your feed has something new, and a comment every 3 s in between."""
     # asgi.py answers this address before Django does; here is only its place in the schema.
     raise ProblemError(
         ProblemType.NOT_READY, "the stream needs the ASGI server: run the hub with it"
@@ -101,10 +101,10 @@ def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's
 
 
 async def pull(head: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Hand on chunks as they are read in the request's own thread, no faster than they leave.
+    """Yield chunks as they are read in the request's own thread, no faster than they are sent.
 
-    A plain iterator would be read to its end by Django before the first byte leaves. Between
-    two chunks nothing is held but memory, so a reader may go away at any time.
+    Django would read a plain iterator to its end before sending the first byte. Between two chunks
+    nothing but memory is held, so the client may disconnect at any time.
     """
 
     def following() -> bytes:

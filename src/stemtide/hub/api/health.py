@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two addresses for those who run the hub: is it well, and how much of what."""
+"""Health check and metrics endpoints for operators."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -34,13 +34,13 @@ _PROXY_HEADERS = (
 
 
 class Alive(BaseModel):
-    """What everybody hears: nothing that moves with what the hub does."""
+    """Public health response, without anything that changes with the hub's activity."""
 
     status: str = "ok"
 
 
 class Health(Alive):
-    """Details of a healthy hub. hub: its id; entries, positions: the highest numbers given out."""
+    """Details of a healthy hub. hub: its id; entries, positions: highest numbers assigned."""
 
     version: str
     hub: str
@@ -50,7 +50,7 @@ class Health(Alive):
 
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while disk and database work and the tables are up to date; else 503."""
+    """Respond 200 while disk and database work and migrations are complete; else 503."""
     try:
         _check_tables()
         shows_details = may_see_details(request)
@@ -67,10 +67,10 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def may_see_details(request: HttpRequest) -> bool:
-    """Whether the caller may see more than that the hub is alive: with a key, or on its machine.
+    """Whether the caller may see details: with a key, or from the hub's own machine.
 
-    raises: UnknownKeyError, ProblemError where a key is shown that does not open the details:
-        whoever watches with a wrong key must hear of it.
+    raises: UnknownKeyError, ProblemError if a key is sent that does not allow it: monitoring with a
+        wrong key should fail visibly.
     """
     if "Authorization" in request.headers:
         return bool(called(request, Scope.METRICS_READ))
@@ -78,9 +78,9 @@ def may_see_details(request: HttpRequest) -> bool:
 
 
 def is_local(request: HttpRequest) -> bool:
-    """Whether somebody on the hub's machine asks by its loopback address, and no proxy for others.
+    """Whether the request comes from the hub's own machine, by loopback and without a proxy.
 
-    A proxy hands on the name that its caller asked for, or says for whom it asks.
+    A proxy passes on the host name of its client, or names the client in a header.
     """
     if any(name in request.headers for name in _PROXY_HEADERS):
         return False
@@ -89,14 +89,14 @@ def is_local(request: HttpRequest) -> bool:
 
 
 def _failing(troubles: Iterable[Trouble]) -> HttpResponse:
-    """Say that the hub cannot do its work, and why where the caller may know."""
-    known = "; ".join(trouble.text for trouble in troubles)
-    detail = known or "the hub cannot do its work now: ask with a key that has metrics:read"
+    """Return a 503 response, with the reasons if the caller may see them."""
+    reasons = "; ".join(trouble.text for trouble in troubles)
+    detail = reasons or "the hub cannot do its work now: ask with a key that has metrics:read"
     return problems.answer(problem(ProblemType.NOT_READY, detail))
 
 
 def _details() -> Health:
-    """Collect the details."""
+    """Return the details."""
     heads = ledger.heads()
     return Health(
         version=__version__,
@@ -108,15 +108,15 @@ def _details() -> Health:
 
 @require_safe
 def scrape(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text, for a key with metrics:read; counts only what its party may see."""
+    """Return metrics in Prometheus' text format, limited to the rights of the key's party."""
     try:
-        found = called(request, Scope.METRICS_READ)
+        caller = called(request, Scope.METRICS_READ)
         text = metrics.text(
-            signals.totals(viewer=found.party),
-            agents=parties.agents(viewer=found.party, now=now(), head=last_position(by="api")),
-            alerts=alerts.counts(viewer=found.party),
-            deliveries=deliveries.counts(viewer=found.party),
-            exchanges=exchanges.states(viewer=found.party),
+            signals.totals(viewer=caller.party),
+            agents=parties.agents(viewer=caller.party, now=now(), head=last_position(by="api")),
+            alerts=alerts.counts(viewer=caller.party),
+            deliveries=deliveries.counts(viewer=caller.party),
+            exchanges=exchanges.states(viewer=caller.party),
             troubles=vitals.troubles(),
         )
     except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for holds: please do not act on this yet."""
+"""Endpoints for holds: requests not to act on content yet."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ _Holds = RootModel[list[HoldOut]]
     "/holds", **needs(Scope.REFERRALS_WRITE), response={201: HoldOut}, operation_id="place_hold"
 )
 def place(request: HttpRequest, body: HoldIn) -> HttpResponse:
-    """Ask that content be left alone until a moment. It delays referrals, and no removal order."""
+    """Place a hold on content until a given time. It delays referrals, but not removal orders."""
     return answer(writes.place(body, by=caller_of(request).actor, now=now()), status=201)
 
 
@@ -31,7 +31,7 @@ def place(request: HttpRequest, body: HoldIn) -> HttpResponse:
     "/holds", **needs(Scope.REQUESTS_READ), response=list[HoldOut], operation_id="list_holds"
 )
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
-    """Your party's holds, the next to end first; agencies see all of them."""
+    """List your party's holds, the next to end first. Agencies see the holds of all parties."""
     return answer(_Holds(reads.holds(viewer=caller_of(request).party, is_open=open)))
 
 
@@ -39,7 +39,7 @@ def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:
     "/holds/{uid}", **needs(Scope.REQUESTS_READ), response=HoldOut, operation_id="read_hold"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One hold."""
+    """Retrieve a hold."""
     return answer(reads.hold(uid, viewer=caller_of(request).party))
 
 
@@ -50,7 +50,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="extend_hold",
 )
 def extend(request: HttpRequest, uid: UUID, body: ExtendIn) -> HttpResponse:
-    """Let a hold stand longer."""
+    """Extend a hold."""
     return answer(writes.extend(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -61,5 +61,5 @@ def extend(request: HttpRequest, uid: UUID, body: ExtendIn) -> HttpResponse:
     operation_id="lift_hold",
 )
 def lift(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """End a hold before its time; senders of what waited for it are told."""
+    """Lift a hold early. Senders of waiting referrals are notified."""
     return answer(writes.lift(uid, by=caller_of(request).actor, now=now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for leads to a threat to life. They have a scope of their own: agents' keys lack it."""
+"""Endpoints for leads on threats to life. They have a scope of their own, which agents lack."""
 
 from uuid import UUID
 
@@ -24,19 +24,19 @@ _Leads = RootModel[list[LeadOut]]
 )
 def report(request: HttpRequest, body: LeadIn) -> HttpResponse:
     """Report a lead to the authority of its country, or to the agency."""
-    made = writes.report_lead(body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    lead = writes.report_lead(body, by=caller_of(request).actor, now=now())
+    return answer(lead, status=201)
 
 
 @router.get("/leads", **needs(Scope.LEADS_WRITE), response=list[LeadOut], operation_id="list_leads")
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
-    """The leads that your party may see, the gravest open ones first."""
+    """List the leads that your party may see: open ones first, by level."""
     return answer(_Leads(reads.leads(viewer=caller_of(request).party, is_open=open)))
 
 
 @router.get("/leads/{uid}", **needs(Scope.LEADS_WRITE), response=LeadOut, operation_id="read_lead")
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One lead."""
+    """Retrieve a lead."""
     return answer(reads.lead(uid, viewer=caller_of(request).party))
 
 
@@ -47,7 +47,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="receive_lead",
 )
 def receive(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Say that you have the lead."""
+    """Confirm that you received a lead."""
     return answer(writes.receive_lead(uid, by=caller_of(request).actor, now=now()))
 
 
@@ -58,7 +58,7 @@ def receive(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="pass_on_lead",
 )
 def pass_on(request: HttpRequest, uid: UUID, body: LeadPassIn) -> HttpResponse:
-    """Pass the lead on to those who can act."""
+    """Pass a lead on to a party that can act."""
     return answer(writes.pass_on_lead(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -69,5 +69,5 @@ def pass_on(request: HttpRequest, uid: UUID, body: LeadPassIn) -> HttpResponse:
     operation_id="close_lead",
 )
 def close(request: HttpRequest, uid: UUID, body: LeadCloseIn) -> HttpResponse:
-    """Say what became of the lead."""
+    """Close a lead with its outcome."""
     return answer(writes.close_lead(uid, body=body, by=caller_of(request).actor, now=now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API as one object: errors as problem documents, a schema with what ninja cannot know."""
+"""The ninja API: errors as problem documents, and additions to its OpenAPI schema."""
 
 from typing import Any, NoReturn, TypedDict
 
@@ -61,22 +61,22 @@ _TOO_MANY = {
 
 
 class Needs(TypedDict):
-    """What an endpoint's decorator is told about its key."""
+    """Decorator arguments of an endpoint for its API key and schema."""
 
     auth: Key
     openapi_extra: dict[str, Any]
 
 
 def needs(scope: Scope | None, **openapi: object) -> Needs:
-    """The key that an endpoint needs (None: any), and more for its place in the schema."""
+    """Return the decorator arguments for a required scope (None: any key), and schema extras."""
     return Needs(auth=Key(scope), openapi_extra={"x-scope": scope and scope.value, **openapi})
 
 
 class Machine(NinjaAPI):
-    """ninja with our problem documents, and bodies that have just the types of the schema."""
+    """A NinjaAPI with problem documents and strict bodies."""
 
     def add_router(self, prefix: str, router: Router | str, **options: Any) -> None:  # noqa: ANN401  # ninja's own
-        """Mount a router whose endpoints read their bodies strictly."""
+        """Mount a router whose endpoints validate their bodies in strict mode."""
         if isinstance(router, Router):
             take_json(router)
         super().add_router(prefix, router, **options)
@@ -84,18 +84,18 @@ class Machine(NinjaAPI):
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]
     ) -> NoReturn:
-        """What pydantic found in path, query and body, in our words."""
-        found: list[ErrorDetails] = []
+        """Return pydantic's errors in path, query and body as a problem."""
+        details: list[ErrorDetails] = []
         for context in error_contexts:
             # A body's paths begin with the name of the function's parameter.
             inside = 1 if context.model.__ninja_param_source__ == "body" else 0
             for error in context.pydantic_validation_error.errors(include_url=False):
                 error["loc"] = error["loc"][inside:]
-                found.append(error)
-        raise problems.refuse(found)
+                details.append(error)
+        raise problems.refuse(details)
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:  # noqa: ANN401  # ninja's own
-        """The schema, with the scope each endpoint needs and how it says what is wrong."""
+        """Return the schema, with scopes, rate limit headers and problem responses added."""
         schema = super().get_openapi_schema(**options)
         _, more = models_json_schema(
             [(model, "validation") for model in _EXTRA_MODELS], ref_template=f"{SCHEMAS}{{model}}"
@@ -110,8 +110,11 @@ class Machine(NinjaAPI):
                 _refer_to_time_zones(operation)
                 operation["description"] = f"{operation.get('description', '')}\n\n{key}".strip()
                 answers = {
-                    str(code): {**one, "headers": {**one.get("headers", {}), **_counted()}}
-                    for code, one in operation["responses"].items()
+                    str(code): {
+                        **response,
+                        "headers": {**response.get("headers", {}), **_counted()},
+                    }
+                    for code, response in operation["responses"].items()
                 }
                 operation["responses"] = {
                     **answers,
@@ -122,7 +125,7 @@ class Machine(NinjaAPI):
 
 
 def _refer_to_time_zones(operation: dict[str, Any]) -> None:
-    """Refer to the list of time zones, which ninja copies into each parameter."""
+    """Replace the list of time zones, which ninja copies into each parameter, with a reference."""
     for parameter in operation.get("parameters", ()):
         copies = parameter["schema"].get("allOf", [])
         if any("Europe/Brussels" in copy.get("enum", ()) for copy in copies):
@@ -130,18 +133,18 @@ def _refer_to_time_zones(operation: dict[str, Any]) -> None:
 
 
 def _counted() -> dict[str, object]:
-    """The headers of an answer that came."""
-    return {name: one for name, one in _LIMITS.items() if name != "Retry-After"}
+    """Return the rate limit headers of a successful response."""
+    return {name: reference for name, reference in _LIMITS.items() if name != "Retry-After"}
 
 
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001  # ninja's
-    """The answer to an error, whatever it is."""
+    """Return the response to any error."""
     return problems.answer(problems.describe(error))
 
 
 def machine() -> Machine:
-    """An API without endpoints yet."""
-    made = Machine(
+    """Return an API without endpoints."""
+    api = Machine(
         title="Stemtide hub",
         version=__version__,
         description="Share signals, follow the feed, report outcomes. See docs/use/api.md."
@@ -150,5 +153,5 @@ def machine() -> Machine:
         docs_url=None,
     )
     for kind in (Exception, HttpError, *problems.TYPES):
-        made.add_exception_handler(kind, answer_to)  # type: ignore[arg-type]  # only errors come
-    return made
+        api.add_exception_handler(kind, answer_to)  # type: ignore[arg-type]  # only errors come
+    return api

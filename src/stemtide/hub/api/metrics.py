@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators scrape: this process' requests and streams, and what a party may count."""
+"""Prometheus metrics: requests and streams of this process, and counts for the key's party."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -20,7 +20,7 @@ _BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 process = CollectorRegistry(auto_describe=False)
-"""What this process counts itself."""
+"""Metrics of this process."""
 
 _requests = Counter(
     "stemtide_requests",
@@ -53,14 +53,14 @@ streams_open = Gauge("stemtide_streams_open", "Event streams open here.", regist
 
 
 def count_request(*, route: str, method: str, status: int, seconds: float) -> None:
-    """Count one answer. route: as in urls.py, never the address that was asked for."""
-    known = method if method in _METHODS else "other"  # strangers may send any word
-    _requests.labels(route, known, str(status)).inc()
+    """Count a response. route: its name in urls.py, never the requested path."""
+    counted_method = method if method in _METHODS else "other"  # strangers may send any word
+    _requests.labels(route, counted_method, str(status)).inc()
     _seconds.labels(route).observe(seconds)
 
 
 def count_abandoned(when: str) -> None:
-    """Count a request that ended because its caller hung up. when: "waiting" or "working"."""
+    """Count a request whose client disconnected. when: "waiting" or "working"."""
     _abandoned.labels(when).inc()
 
 
@@ -73,12 +73,12 @@ def text(
     exchanges: Mapping[str, int],
     troubles: Iterable[Trouble],
 ) -> bytes:
-    """All metrics in Prometheus' text format.
+    """Return all metrics in Prometheus' text format.
 
-    totals, agents: what the asking party may see (signals.reads.totals, parties.reads.agents).
-    alerts, deliveries: the same of alerts by state, and of deliveries by channel and state.
-    exchanges: by state; none for those who may not know of them.
-    troubles: what is wrong with this process' disk and database.
+    totals, agents: as the party may see them (signals.reads.totals, parties.reads.agents).
+    alerts, deliveries: counts of alerts by state, and of deliveries by channel and state.
+    exchanges: counts by state; empty for parties that may not see them.
+    troubles: problems of this process with disk and database.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Rooms(totals, agents=list(agents)))
@@ -89,7 +89,7 @@ def text(
 
 
 class _Alerts(Collector):
-    """Alerts and their deliveries, as metrics."""
+    """Metrics of alerts and their deliveries."""
 
     def __init__(
         self, alerts: Mapping[str, int], *, deliveries: Mapping[tuple[str, str], int]
@@ -98,7 +98,7 @@ class _Alerts(Collector):
         self._deliveries = deliveries
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One family after the other; states in which nothing stands are there too."""
+        """Yield the metric families, with zeros for states that have none."""
         alerts = GaugeMetricFamily("stemtide_alerts", "Alerts by state.", labels=["state"])
         for state in AlertState:
             alerts.add_metric([state], self._alerts.get(state, 0))
@@ -115,49 +115,49 @@ class _Alerts(Collector):
 
 
 class _Exchanges(Collector):
-    """Exchanges with other hubs, as metrics."""
+    """Metrics of exchanges with other hubs."""
 
     def __init__(self, states: Mapping[str, int]) -> None:
         self._states = states
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One family, where there is anything to tell."""
+        """Yield the metric family if there are exchanges."""
         if not self._states:
             return
-        found = GaugeMetricFamily("stemtide_exchanges", "Exchanges by state.", labels=["state"])
+        family = GaugeMetricFamily("stemtide_exchanges", "Exchanges by state.", labels=["state"])
         for state, count in self._states.items():
-            found.add_metric([state], count)
-        yield found
+            family.add_metric([state], count)
+        yield family
 
 
 class _Troubles(Collector):
-    """What is wrong with this process, as metrics."""
+    """Metrics of this process's health."""
 
     def __init__(self, troubles: Iterable[Trouble]) -> None:
         self._reasons = {(trouble.part, trouble.reason) for trouble in troubles}
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Whether /health is well, and a line for each reason why it is not."""
+        """Yield whether /health is OK, and a sample for each reason if not."""
         yield GaugeMetricFamily(
             "stemtide_healthy", "1 while disk and database work.", float(not self._reasons)
         )
-        found = GaugeMetricFamily(
+        family = GaugeMetricFamily(
             "stemtide_trouble", "1 for each thing that is wrong.", labels=["part", "reason"]
         )
         for part, reason in sorted(self._reasons):
-            found.add_metric([part, reason], 1)
-        yield found
+            family.add_metric([part, reason], 1)
+        yield family
 
 
 class _Rooms(Collector):
-    """What the rooms count, as metrics."""
+    """Metrics of ledger, feed, signals, outcomes and agents."""
 
     def __init__(self, totals: dict[str, int], *, agents: list[AgentRow]) -> None:
         self._totals = totals
         self._agents = agents
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
-        """One family after the other."""
+        """Yield the metric families."""
         totals = self._totals
         yield GaugeMetricFamily(
             "stemtide_ledger_entries", "Entries in the ledger.", totals["ledger_entries"]
@@ -183,7 +183,7 @@ class _Rooms(Collector):
         yield from self._stand()
 
     def _stand(self) -> Iterable[GaugeMetricFamily]:
-        """How the agents stand."""
+        """Yield the status of agents."""
         connected = GaugeMetricFamily(
             "stemtide_agent_connected", "1 while it is heard of.", labels=["party", "agent"]
         )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/misp/feed: the feed that MISP fetches, with the rights of whoever's key it sends.
+"""/misp/feed: the feed that MISP fetches, with the rights of the API key's party.
 
-MISP fetches manifest.json, then every event whose timestamp is higher than the one it has; with
-hashes.csv it looks values up without fetching anything. Signals that ended are in their event,
-marked as deleted: what is only left out stays in MISP for ever.
+MISP fetches manifest.json, then every event whose timestamp is higher than its own; with
+hashes.csv it looks values up without fetching events. Ended signals stay in their event, marked
+as deleted: MISP would keep them forever if they were only left out.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _View = Callable[Concatenate[HttpRequest, _Rest], HttpResponse]
 
 
 def door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
-    """What every address has in common: methods, and errors in MISP's shape."""
+    """Return a decorator for MISP views: allowed methods, and errors in MISP's format."""
 
     def wrap(view: _View[_Rest]) -> _View[_Rest]:
         @wraps(view)
@@ -46,7 +46,7 @@ def door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
                     return _wrong_method(methods)
                 return view(request, *args, **named)
             except Exception as error:  # noqa: BLE001  # the one table knows what each of them says
-                return problems.answer(problems.describe(error), tongue=MISP)
+                return problems.answer(problems.describe(error), error_format=MISP)
 
         return cast("_View[_Rest]", csrf_exempt(guarded))
 
@@ -54,7 +54,7 @@ def door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
 
 
 def called(request: HttpRequest, scope: Scope) -> Caller:
-    """Who calls: by the key alone, as PyMISP sends it, by Bearer, or by Basic.
+    """Authenticate a key: alone in the header, as PyMISP sends it, as Bearer, or by Basic.
 
     raises: ProblemError, UnknownKeyError.
     """
@@ -62,26 +62,26 @@ def called(request: HttpRequest, scope: Scope) -> Caller:
     if not sent:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_KEY)
     is_bare = " " not in sent
-    found = known(sent, request) if is_bare else taxii.called(request)
-    check_scope(found, scope)
-    return found
+    caller = known(sent, request) if is_bare else taxii.called(request)
+    check_scope(caller, scope)
+    return caller
 
 
 @door("GET", "HEAD")
 def manifest(request: HttpRequest) -> HttpResponse:
-    """Which events there are, and when each of them changed."""
+    """List the events with the time of their last change."""
     caller = called(request, Scope.FEED_READ)
     heads = reads_misp.heads(viewer=caller.party, now=now())
-    said = json.dumps({str(head.uuid): misp.manifest_entry(head) for head in heads})
-    return _unless_known(request, said, make=lambda: said)
+    content = json.dumps({str(head.uuid): misp.manifest_entry(head) for head in heads})
+    return _unless_known(request, content, make=lambda: content)
 
 
 @door("GET", "HEAD")
 def hashes(request: HttpRequest) -> HttpResponse:
-    """The MD5 of every value, and in which event it is."""
+    """List the MD5 of every value with its event."""
     caller = called(request, Scope.FEED_READ)
     heads = reads_misp.heads(viewer=caller.party, now=now())
-    said = json.dumps(["hashes", *([str(head.uuid), head.timestamp] for head in heads)])
+    version = json.dumps(["hashes", *([str(head.uuid), head.timestamp] for head in heads)])
 
     def make() -> str:
         lines = (
@@ -89,16 +89,16 @@ def hashes(request: HttpRequest) -> HttpResponse:
         )
         return "".join(lines)
 
-    return _unless_known(request, said, make=make, media_type="text/csv")
+    return _unless_known(request, version, make=make, media_type="text/csv")
 
 
 @door("GET", "HEAD")
 def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """One event."""
+    """Return an event."""
     caller = called(request, Scope.FEED_READ)
     at = now()
     heads = reads_misp.heads(viewer=caller.party, now=at)
-    head = next((one for one in heads if one.uuid == uuid), None)
+    head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
     if head is None:
         raise ProblemError(
             ProblemType.NOT_FOUND,
@@ -109,38 +109,38 @@ def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
         rows = reads_misp.rows_of(head, viewer=caller.party)
         return json.dumps(misp.event(head, rows, now=at))
 
-    said = json.dumps([str(head.uuid), misp.manifest_entry(head)])
-    return _unless_known(request, said, make=make)
+    version = json.dumps([str(head.uuid), misp.manifest_entry(head)])
+    return _unless_known(request, version, make=make)
 
 
 def _unless_known(
     request: HttpRequest,
-    said: str,
+    version: str,
     *,
     make: Callable[[], str],
     media_type: str = MISP.media_type,
 ) -> HttpResponse:
-    """An answer with a tag, or 304 to who has it. said: what the answer is known by."""
-    tag = f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
+    """Return a response, or 304 if the client has it. version: identifies the content."""
+    tag = f'"{hashlib.sha256(version.encode()).hexdigest()[:32]}"'
     had = {
-        one.strip().removeprefix("W/")
-        for one in request.headers.get("If-None-Match", "").split(",")
+        part.strip().removeprefix("W/")
+        for part in request.headers.get("If-None-Match", "").split(",")
     }
-    found = (
+    response = (
         HttpResponse(status=304)
         if had & {tag, "*"}
         else HttpResponse(make(), content_type=media_type)
     )
-    found.headers["ETag"] = tag
-    return found
+    response.headers["ETag"] = tag
+    return response
 
 
 def _wrong_method(methods: tuple[str, ...]) -> HttpResponse:
-    """The refusal of a method, naming those that work."""
+    """Return 405 with the allowed methods."""
     allow = ", ".join(methods)
-    found = problems.answer(problems.below(405, allow=allow), tongue=MISP)
-    found.headers["Allow"] = allow
-    return found
+    response = problems.answer(problems.below(405, allow=allow), error_format=MISP)
+    response.headers["Allow"] = allow
+    return response
 
 
 urlpatterns = [

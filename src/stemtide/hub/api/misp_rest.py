@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/misp/: as much of MISP's REST as PyMISP needs to look signals up and to say what was met.
+"""/misp/: the part of MISP's REST API that PyMISP needs for searches and sightings.
 
-A sighting of type 0 counts as one more upload that matched, 1 (a false positive) disputes; both
-under the rules of every other door. A filter that is not known is refused: without it the answer
-would hold more than was asked for.
+A sighting of type 0 counts as one more matching upload, type 1 (a false positive) disputes the
+signal; both under the rules of the hub's own API. Unknown filters are refused: ignoring them would
+return more than was asked for.
 """
 
 import json
@@ -36,19 +36,19 @@ _AGENT = "misp"
 _MET, _FALSE = "0", "1"
 NO_EVENT = "there is no such event that your party may see: search for the events that there are"
 MAX_WHOLE = 10
-"""Whole events in one answer: each holds up to misp.MAX_SIGNALS attributes."""
+"""Maximum complete events of a response: each has up to misp.MAX_SIGNALS attributes."""
 
 _LAST_S = 253_402_300_799
 """The last second of the year 9999."""
 
 
 def _as_list(sent: object) -> object:
-    """One thing as a list of one."""
+    """Return a single value as a list."""
     return sent if isinstance(sent, list | tuple) else [sent]
 
 
 def _as_text(sent: object) -> object:
-    """A number as text, as MISP takes either."""
+    """Return a number as text, as MISP accepts either."""
     return str(sent) if isinstance(sent, int) and not isinstance(sent, bool) else sent
 
 
@@ -58,9 +58,9 @@ _Some = Annotated[list[_Text], BeforeValidator(_as_list), Field(max_length=100)]
 
 
 class _SearchIn(BaseModel):
-    """What a search asks for.
+    """The filters of a search.
 
-    deleted: tell what ended as well. metadata: events without what is in them.
+    deleted: include ended signals. metadata: return events without attributes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,19 +79,19 @@ class _SearchIn(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_idle(cls, sent: object) -> object:
-        """The same without what PyMISP always sends: switches that are off, and what adds more."""
+        """Drop parameters that PyMISP always sends: flags that are off, and include… options."""
         if not isinstance(sent, dict):
             return sent
-        known = cls.model_fields
+        fields = cls.model_fields
         return {
             name: value
             for name, value in sent.items()
-            if name in known or (value and not str(name).startswith("include"))
+            if name in fields or (value and not str(name).startswith("include"))
         }
 
 
 class _SightingIn(BaseModel):
-    """What was met. What else MISP's own sightings carry says nothing to us."""
+    """A sighting. Other fields of MISP's sightings are ignored."""
 
     type: Annotated[_Text, BeforeValidator(_as_text)] = _MET
     value: _Text | None = None
@@ -104,14 +104,14 @@ class _SightingIn(BaseModel):
 
 @door("GET")
 def version(request: HttpRequest) -> HttpResponse:
-    """Which MISP this is like, and what the key may do."""
+    """Return the MISP version that is emulated, and the key's permissions."""
     caller = called(request, Scope.FEED_READ)
     return answer({"version": misp.VERSION, "perm_sync": False, **_may(caller)})
 
 
 @door("GET")
 def me(request: HttpRequest) -> HttpResponse:
-    """Who calls: MISP's user is the party here."""
+    """Return the caller as a MISP user, which is the party."""
     caller = called(request, Scope.FEED_READ)
     user = {"id": "0", "email": caller.party.name, "org_id": "0"}
     role = {"id": "0", "name": str(caller.party.kind), **_may(caller)}
@@ -120,10 +120,10 @@ def me(request: HttpRequest) -> HttpResponse:
 
 @door("GET", "POST")
 def view(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """One event, with what ended in it, as the feed has it."""
+    """Return an event of the feed, including its ended signals."""
     caller, at = called(request, Scope.FEED_READ), now()
     heads = reads_misp.heads(viewer=caller.party, now=at)
-    head = next((one for one in heads if one.uuid == uuid), None)
+    head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
     if head is None:
         raise NotFoundError(NO_EVENT)
     return answer(misp.event(head, reads_misp.rows_of(head, viewer=caller.party), now=at))
@@ -131,7 +131,7 @@ def view(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @door("POST")
 def search_events(request: HttpRequest) -> HttpResponse:
-    """The events that hold what is asked for, whole; too many are refused, not cut short."""
+    """Return matching events with all attributes; too many are refused, not truncated."""
     search = _search(request)
     most = None if search.asked.metadata else MAX_WHOLE + 1
     heads = list(islice(search.page(head for head in search.heads() if search.holds(head)), most))
@@ -142,50 +142,51 @@ def search_events(request: HttpRequest) -> HttpResponse:
             " {most} and go on with page, or send metadata",
             most=MAX_WHOLE,
         )
-    told = ", ".join(json.dumps(search.event(head)) for head in heads)  # one after the other
-    return HttpResponse(f'{{"response": [{told}]}}', content_type=MISP.media_type)
+    # Events are made one at a time, to save memory.
+    serialised = ", ".join(json.dumps(search.event(head)) for head in heads)
+    return HttpResponse(f'{{"response": [{serialised}]}}', content_type=MISP.media_type)
 
 
 @door("POST")
 def search_attributes(request: HttpRequest) -> HttpResponse:
-    """The attributes that are asked for, of all events."""
+    """Return the matching attributes of all events."""
     search = _search(request)
-    found = (attribute for head in search.heads() for attribute in search.attributes(head))
-    return answer({"response": {"Attribute": list(search.page(found))}})
+    matches = (attribute for head in search.heads() for attribute in search.attributes(head))
+    return answer({"response": {"Attribute": list(search.page(matches))}})
 
 
 @door("POST")
 def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
-    """Count what was met, or dispute it."""
+    """Count a sighting, or dispute its signals."""
     caller, at = called(request, Scope.FEEDBACK_WRITE), now()
-    said = _read(_SightingIn, request)
-    if said.type not in {_MET, _FALSE}:
+    sighting = _read(_SightingIn, request)
+    if sighting.type not in {_MET, _FALSE}:
         raise InvalidError(
             "type", "is 0 for what was met or 1 for a false positive; take back by the hub's API"
         )
-    signals = _signals(said, named=uuid, caller=caller)
-    when = said.date_sighting if said.timestamp is None else said.timestamp
+    signals = _signals(sighting, named=uuid, caller=caller)
+    when = sighting.date_sighting if sighting.timestamp is None else sighting.timestamp
     met_at = at if when is None else min(at, datetime.fromtimestamp(when, UTC))
     report = uuid4()
-    if said.type == _MET:
+    if sighting.type == _MET:
         _count(signals, report=report, met_at=met_at, caller=caller)
     else:
         dispute = OpinionIn(opinion=Opinion.DISPUTE)
         for signal in signals:
             writes.opine(signal, body=dispute, by=caller.party, now=at, actor_ref=caller.ref)
-    told = {
+    created = {
         "id": str(report),
         "uuid": str(report),
         "attribute_uuid": str(misp.attribute_uuid(signals[0], crisis=None)),
         "date_sighting": str(int(met_at.timestamp())),
         "source": "",
-        "type": said.type,
+        "type": sighting.type,
     }
-    return answer({"Sighting": told})
+    return answer({"Sighting": created})
 
 
 def _count(signals: list[UUID], *, report: UUID, met_at: datetime, caller: Caller) -> None:
-    """Count one upload that matched each of some signals."""
+    """Count one upload that matched the given signals."""
     rows = tuple(
         OutcomeRow(signal=signal, outcome=Outcome.LOGGED, count=1, first_at=met_at, last_at=met_at)
         for signal in signals
@@ -208,12 +209,12 @@ urlpatterns = [
 
 
 def answer(body: object) -> HttpResponse:
-    """One of MISP's answers."""
+    """Return a JSON response of MISP."""
     return HttpResponse(json.dumps(body), content_type=MISP.media_type)
 
 
 def _may(caller: Caller) -> dict[str, bool]:
-    """What the key may do, as MISP says it."""
+    """Return the key's permissions in MISP's terms."""
     return {
         "perm_sighting": Scope.FEEDBACK_WRITE in caller.scopes,
         "perm_add": Scope.SIGNALS_WRITE in caller.scopes,
@@ -221,7 +222,7 @@ def _may(caller: Caller) -> dict[str, bool]:
 
 
 def _read(kind: type[_Message], request: HttpRequest) -> _Message:
-    """A message in the body. raises: ProblemError."""
+    """Parse a message in the body. raises: ProblemError."""
     check_content_type(request, JSON)
     try:
         return kind.model_validate(read_json(request.body))
@@ -231,7 +232,7 @@ def _read(kind: type[_Message], request: HttpRequest) -> _Message:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One search. named: the signals of the values that it asks for; None for all."""
+    """A search. named: signals with the requested values; None for all."""
 
     asked: _SearchIn
     caller: Caller
@@ -239,78 +240,78 @@ class _Search:
     named: frozenset[UUID] | None
 
     def heads(self) -> list[EventHead]:
-        """All events that the caller may see."""
+        """Return all events that the caller may see."""
         return reads_misp.heads(viewer=self.caller.party, now=self.at)
 
-    def page(self, found: Iterator[Any]) -> Iterator[Any]:
-        """The page of an answer that is asked for."""
+    def page(self, matches: Iterator[Any]) -> Iterator[Any]:
+        """Yield the requested page of matches."""
         size = self.asked.limit
-        return islice(found, (self.asked.page - 1) * size, self.asked.page * size)
+        return islice(matches, (self.asked.page - 1) * size, self.asked.page * size)
 
     def holds(self, head: EventHead) -> bool:
-        """Whether an event holds anything that is asked for."""
+        """Whether an event has a matching attribute."""
         return next(self.attributes(head), None) is not None
 
     def event(self, head: EventHead) -> misp.Json:
-        """An event as a search tells it."""
+        """Return an event for the results of a search."""
         is_bare = self.asked.metadata
         every = [] if is_bare else reads_misp.rows_of(head, viewer=self.caller.party)
-        rows = [one for one in every if self.asked.deleted or one["state"] == SignalState.LIVE]
+        rows = [row for row in every if self.asked.deleted or row["state"] == SignalState.LIVE]
         return misp.event(head, rows, now=self.at)
 
     def attributes(self, head: EventHead) -> Iterator[misp.Json]:
-        """The attributes of an event that are asked for."""
-        asked, only = self.asked, self._only(head)
-        kinds = asked.type_attribute or asked.type
+        """Yield the matching attributes of an event."""
+        filters, only = self.asked, self._only(head)
+        kinds = filters.type_attribute or filters.type
         for row in reads_misp.rows_of(head, viewer=self.caller.party, only=only):
-            one = misp.attribute(row, head=head, now=self.at)
-            is_kind = kinds is None or one["type"] in kinds
-            is_flagged = asked.to_ids is None or one["to_ids"] is asked.to_ids
-            if is_kind and is_flagged and (asked.deleted or not one["deleted"]):
-                yield one | {"event_uuid": str(head.uuid)}
+            attribute = misp.attribute(row, head=head, now=self.at)
+            is_kind = kinds is None or attribute["type"] in kinds
+            is_flagged = filters.to_ids is None or attribute["to_ids"] is filters.to_ids
+            if is_kind and is_flagged and (filters.deleted or not attribute["deleted"]):
+                yield attribute | {"event_uuid": str(head.uuid)}
 
     def _only(self, head: EventHead) -> frozenset[UUID] | None:
-        """The signals of an event that are asked for; None for all."""
+        """Return the requested signals of an event; None for all."""
         if self.asked.uuid is None or head.uuid in self.asked.uuid:
             return self.named
-        behind = (misp.signal_uids(one, crisis=head.crisis) for one in self.asked.uuid)
-        only = frozenset(uid for some in behind for uid in some)
+        behind = (misp.signal_uids(uuid, crisis=head.crisis) for uuid in self.asked.uuid)
+        only = frozenset(uid for uids in behind for uid in uids)
         return only if self.named is None else only & self.named
 
 
 def _search(request: HttpRequest) -> _Search:
-    """What a search asks for. raises: ProblemError, UnknownKeyError, InvalidError."""
+    """Parse a search. raises: ProblemError, UnknownKeyError, InvalidError."""
     caller = called(request, Scope.FEED_READ)
-    asked = _read(_SearchIn, request)
-    if asked.returnFormat != "json":
+    filters = _read(_SearchIn, request)
+    if filters.returnFormat != "json":
         raise InvalidError("returnFormat", "can only be json here")
     named = None
-    if asked.value is not None:
-        some = (reads_records.with_value(one, viewer=caller.party) for one in asked.value)
-        named = frozenset(uid for one in some for uid, _ in one)
-    return _Search(asked, caller, now(), named)
+    if filters.value is not None:
+        matches = (reads_records.with_value(value, viewer=caller.party) for value in filters.value)
+        named = frozenset(uid for match in matches for uid, _ in match)
+    return _Search(filters, caller, now(), named)
 
 
-def _signals(said: _SightingIn, *, named: str, caller: Caller) -> list[UUID]:
-    """The signals that a sighting is of. raises: InvalidError, NotFoundError."""
-    values = said.values if said.value is None else [said.value]
-    uuid = named or (str(said.uuid) if said.uuid else said.id)
+def _signals(sighting: _SightingIn, *, named: str, caller: Caller) -> list[UUID]:
+    """Return the signals that a sighting is about. raises: InvalidError, NotFoundError."""
+    values = sighting.values if sighting.value is None else [sighting.value]
+    uuid = named or (str(sighting.uuid) if sighting.uuid else sighting.id)
     if uuid:
-        found = behind(uuid, caller=caller)
+        uids = behind(uuid, caller=caller)
     elif values:
-        some = (reads_records.with_value(value, viewer=caller.party) for value in values)
-        found = [uid for one in some for uid, _ in one]
+        matches = (reads_records.with_value(value, viewer=caller.party) for value in values)
+        uids = [uid for match in matches for uid, _ in match]
     else:
         raise InvalidError("value", "is missing: send a value, values, or an attribute's uuid")
-    if not found:
+    if not uids:
         raise NotFoundError(
             "there is no such attribute or value that still matches and that your party may see"
         )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(uids))
 
 
 def behind(text: str, *, caller: Caller) -> list[UUID]:
-    """The live real signal of an attribute. raises: InvalidError for what is no UUID."""
+    """Return the live signal of an attribute, without exercises. raises: InvalidError."""
     try:
         uuid = UUID(text)
     except ValueError as error:
@@ -319,7 +320,7 @@ def behind(text: str, *, caller: Caller) -> list[UUID]:
 
 
 def behind_each(uuids: Iterable[UUID], *, caller: Caller) -> dict[UUID, list[UUID]]:
-    """The live real signals of attributes, by the attributes' ids; looked up together."""
+    """Return live signals by attribute id, without exercises; looked up together."""
     rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
     named = {
         uid: (uuid, room)
@@ -327,10 +328,10 @@ def behind_each(uuids: Iterable[UUID], *, caller: Caller) -> dict[UUID, list[UUI
         for room in rooms
         for uid in misp.signal_uids(uuid, crisis=room)
     }
-    found: dict[UUID, list[UUID]] = {}
+    signals: dict[UUID, list[UUID]] = {}
     for uid, row in reads_collection.by_uid(named, viewer=caller.party).items():
         uuid, room = named[uid]
         is_there = room in {None, row.crisis.uid if row.crisis else None}
         if row.state == SignalState.LIVE and not row.exercise and is_there:
-            found.setdefault(uuid, []).append(uid)
-    return found
+            signals.setdefault(uuid, []).append(uid)
+    return signals

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/misp/: what PyMISP adds and deletes. Its hashes and addresses become signals, as at other doors.
+"""/misp/: adding and deleting by PyMISP, which shares and withdraws signals.
 
-All of an event is shared, or nothing. The event itself is not kept: the answer tells the event of
-ours that its signals are in, with the ids by which they are deleted. What comes back that we told
-is not shared again: it may be another party's.
+An event is shared completely, or not at all. The event itself is not stored: the response has the
+hub's event with the signals, and the ids for deleting them. Attributes that came from this hub are
+not shared again, as they may be another party's.
 """
 
 from uuid import UUID
@@ -31,22 +31,22 @@ from stemtide.protocol.signals import WithdrawIn
 from stemtide.protocol.words import Scope, WithdrawReason
 
 _NAMED = 500
-"""Signals that a query names; of more the whole event is read."""
+"""Maximum signals that a query names; beyond it, the whole event is read."""
 
 
 @door("POST")
 def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: ARG001  # an event of ours has its own
-    """Share what is in an event; what is marked as deleted in it is withdrawn."""
+    """Share the signals of an event; those that are marked as deleted in it are withdrawn."""
     caller = called(request, Scope.SIGNALS_WRITE)
     with held(request, caller) as turn:
-        told, left_out = _take_event(request, caller=caller, turn=turn)
-    return answer(told | {"left_out": left_out})
+        event, left_out = _take_event(request, caller=caller, turn=turn)
+    return answer(event | {"left_out": left_out})
 
 
 def _take_event(
     request: HttpRequest, *, caller: Caller, turn: writes.Turn | None
 ) -> tuple[misp.Json, list[dict[str, str]]]:
-    """Share and withdraw what an event says; the event as we tell it, and what was left out."""
+    """Share and withdraw the signals of an event; return the hub's event, and omissions."""
     try:
         others = stix.other_parties(viewer=caller.party)
         sent = misp_posted.read_event(_body(request), others=others)
@@ -54,26 +54,26 @@ def _take_event(
         raise _refused(error) from error
     if not sent.signals and not sent.gone:
         raise InvalidError("Attribute", "holds nothing that uploads are compared with")
-    known = _known(sent, caller=caller)
-    fresh = sent.without(known)
-    ended = behind_each(sent.gone, caller=caller)  # before the turn is taken: others wait for it
-    ready = rules_ready.read(fresh.signals, now=now())  # and this
+    own_signals = _known(sent, caller=caller)
+    fresh = sent.without(own_signals)
+    ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
+    ready = rules_ready.read(fresh.signals, now=now())  # likewise
     with turn() if turn else transaction.atomic():
-        ids = [*_share(fresh, ready, caller=caller), *known.values()]
+        ids = [*_share(fresh, ready, caller=caller), *own_signals.values()]
         for fromkey in dict.fromkeys(sent.gone):
-            if found := ended.get(fromkey, []):
-                _end(found, caller=caller)
-                ids.extend(found)
+            if uids := ended.get(fromkey, []):
+                _end(uids, caller=caller)
+                ids.extend(uids)
             else:
                 fresh.leave_out(
                     place=str(fromkey), kind="deleted", why="no longer matches, or never did"
                 )
-    return _told(ids, caller=caller), fresh.left_out
+    return _event_with(ids, caller=caller), fresh.left_out
 
 
 @door("POST")
 def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Share attributes beside what is in an event: those of a crisis' event join the crisis."""
+    """Share attributes into an event: those of a crisis's event join the crisis."""
     caller = called(request, Scope.SIGNALS_WRITE)
     body = _body(request)
     crisis = _head(uuid, caller=caller).crisis
@@ -83,15 +83,15 @@ def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
         raise _refused(error) from error
     with held(request, caller) as turn:
         ids = _share_some(sent, caller=caller, turn=turn)
-    told = _told(ids, caller=caller)["Event"]
-    inner = [one["Attribute"][0] for one in told["Object"]]
-    found = [*told["Attribute"], *inner]
-    return answer({"Attribute": found if isinstance(body, list) else found[0]})
+    event = _event_with(ids, caller=caller)["Event"]
+    inner = [entry["Attribute"][0] for entry in event["Object"]]
+    attributes = [*event["Attribute"], *inner]
+    return answer({"Attribute": attributes if isinstance(body, list) else attributes[0]})
 
 
 @door("POST")
 def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Share what is in an object."""
+    """Share the signals of an object."""
     caller = called(request, Scope.SIGNALS_WRITE)
     body = _body(request)
     crisis = _head(uuid, caller=caller).crisis
@@ -101,14 +101,14 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
         raise _refused(error) from error
     with held(request, caller) as turn:
         ids = _share_some(sent, caller=caller, turn=turn)
-    told = _told(ids, caller=caller)["Event"]
-    found = [*told["Object"], *told["Attribute"]]
-    return answer({"Object": found[0]})
+    event = _event_with(ids, caller=caller)["Event"]
+    entries = [*event["Object"], *event["Attribute"]]
+    return answer({"Object": entries[0]})
 
 
 @door("POST", "DELETE")
 def delete_attribute(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Withdraw the signal of an attribute: its sharer may, and an agency."""
+    """Withdraw the signal of an attribute, as its sharer or as an agency."""
     caller = called(request, Scope.SIGNALS_WRITE)
     if not _withdraw(uuid, caller=caller):
         raise NotFoundError("there is no such attribute that still matches: search for it")
@@ -125,13 +125,13 @@ urlpatterns = [
 
 
 def _body(request: HttpRequest) -> object:
-    """The JSON that was sent. raises: ProblemError."""
+    """Return the parsed JSON body. raises: ProblemError."""
     check_content_type(request, JSON)
     return read_json(request.body)
 
 
 def _share_some(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list[UUID]:
-    """Share what there is. raises: InvalidError where that is nothing, ProblemError."""
+    """Share the signals. raises: InvalidError if there are none, ProblemError."""
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
         raise InvalidError("type", why)
@@ -142,40 +142,42 @@ def _share_some(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list
 def _share(
     sent: Sent, ready: rules_ready.Ready, *, caller: Caller, turn: writes.Turn | None = None
 ) -> list[UUID]:
-    """Share all of it, or nothing; the ids of the signals. raises: ProblemError."""
+    """Share all signals or none; return their ids. raises: ProblemError."""
     if not sent.signals:
         return []
     try:
         out = writes.share_ready(ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn)
     except BulkRefusedError as error:
         errors = [
-            FieldProblem(field=f"{sent.places[one.row]}.{one.field}", message=one.message)
-            for one in error.errors
+            FieldProblem(
+                field=f"{sent.places[row_error.row]}.{row_error.field}", message=row_error.message
+            )
+            for row_error in error.errors
         ]
-        said = f"{errors[0].field}: {errors[0].message}"
-        raise ProblemError(ProblemType.INVALID, said, errors=errors) from error
+        summary = f"{errors[0].field}: {errors[0].message}"
+        raise ProblemError(ProblemType.INVALID, summary, errors=errors) from error
     return [signal.id for signal in out.signals if signal]
 
 
 def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:
-    """Take the signal of an attribute back; none where it is no live one's.
+    """Withdraw the signal of an attribute; return its id, or nothing if it is not live.
 
     raises: NotAllowedError.
     """
-    found = behind(str(uuid), caller=caller)
-    _end(found, caller=caller)
-    return found
+    uids = behind(str(uuid), caller=caller)
+    _end(uids, caller=caller)
+    return uids
 
 
 def _end(uids: list[UUID], *, caller: Caller) -> None:
-    """Take signals back. raises: NotAllowedError."""
+    """Withdraw signals. raises: NotAllowedError."""
     body = WithdrawIn(reason=WithdrawReason.OTHER)
     for uid in uids:
         writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
 
 
 def _known(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:
-    """The signals that attributes of an event stand for already, by the attributes' ids."""
+    """Return existing signals by the ids of an event's attributes."""
     rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
     named = {
         uid: uuid
@@ -188,33 +190,33 @@ def _known(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:
 
 
 def _head(uuid: UUID, *, caller: Caller) -> EventHead:
-    """An event of ours. raises: NotFoundError."""
+    """Return an event of the hub. raises: NotFoundError."""
     heads = reads_misp.heads(viewer=caller.party, now=now())
-    head = next((one for one in heads if one.uuid == uuid), None)
+    head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
     if head is None:
         raise NotFoundError(NO_EVENT)
     return head
 
 
-def _told(ids: list[UUID], *, caller: Caller) -> misp.Json:
-    """The event that signals are in, with them alone; of a crisis its own, if it has them all."""
+def _event_with(ids: list[UUID], *, caller: Caller) -> misp.Json:
+    """Return an event with these signals only, preferably that of a crisis with all of them."""
     at = now()
-    wanted = frozenset(ids)
+    uids = frozenset(ids)
     best: list[reads_misp.Row] = []
-    found: EventHead | None = None
-    for head in reads_misp.heads(viewer=caller.party, now=at) if wanted else ():
-        only = wanted if len(wanted) <= _NAMED else None
+    best_head: EventHead | None = None
+    for head in reads_misp.heads(viewer=caller.party, now=at) if uids else ():
+        only = uids if len(uids) <= _NAMED else None
         every = reads_misp.rows_of(head, viewer=caller.party, only=only)
-        rows = [row for row in every if row["id"] in wanted]
+        rows = [row for row in every if row["id"] in uids]
         if rows and len(rows) >= len(best):
-            found, best = head, rows
-    if found is None:
+            best_head, best = head, rows
+    if best_head is None:
         return {"Event": {"info": "nothing was shared", "Attribute": [], "Object": []}}
-    return misp.event(found, best, now=at)
+    return misp.event(best_head, best, now=at)
 
 
 def _refused(error: PostedEventError) -> ProblemError:
-    """What is wrong with what was posted, as a problem."""
+    """Return the problem of a refused event."""
     which = ProblemType.REFUSED_AND_ROUTED if error.is_routed else ProblemType.INVALID
-    found = FieldProblem(field=error.where, message=str(error))
-    return ProblemError(which, f"{error.where}: {error}", errors=[found])
+    field_problem = FieldProblem(field=error.where, message=str(error))
+    return ProblemError(which, f"{error.where}: {error}", errors=[field_problem])

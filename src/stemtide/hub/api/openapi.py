@@ -9,11 +9,11 @@ import django
 
 
 def schema() -> str:
-    """The schema as it stands in docs/use/openapi.json."""
+    """Return the API's schema as JSON, as stored in docs/use/openapi.json."""
     from stemtide.hub.api.urls import api  # noqa: PLC0415  # needs django.setup() first
 
-    found = api.get_openapi_schema(path_prefix="/api/v1/")
-    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    openapi = api.get_openapi_schema(path_prefix="/api/v1/")
+    return json.dumps(openapi, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for what comes back to an order, and how it ends: answers, scrutiny, preservation."""
+"""Endpoints for responses to orders and their end: answers, scrutiny, preservation."""
 
 from uuid import UUID
 
@@ -37,7 +37,7 @@ router = Router(tags=["orders"])
     operation_id="acknowledge_order",
 )
 def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Say that somebody of yours has the order. Its hour goes on."""
+    """Acknowledge an order. Its deadline of one hour keeps running."""
     return answer(writes_answers.acknowledge(uid, by=caller_of(request).actor, now=now()))
 
 
@@ -48,7 +48,7 @@ def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="execute_order",
 )
 def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
-    """Answer by Annex II: removed, or access disabled in all Member States, and when."""
+    """Report execution by Annex II: content removed, or access disabled in all Member States."""
     actor = caller_of(request).actor
     return answer(writes_answers.execute(uid, body=body, by=actor, now=now()))
 
@@ -60,7 +60,7 @@ def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpRespons
     operation_id="suspend_order",
 )
 def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
-    """Answer by Annex III: why the order cannot be executed. The clock stands still."""
+    """Report by Annex III why the order cannot be executed. The deadline is suspended."""
     actor = caller_of(request).actor
     return answer(writes_answers.suspend(uid, body=body, by=actor, now=now()))
 
@@ -72,7 +72,7 @@ def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpRespons
     operation_id="resume_order",
 )
 def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
-    """Say, as the addressee, that the ground of Annex III is over. The hour starts anew."""
+    """End the ground of Annex III, as the addressee. The deadline of one hour starts anew."""
     actor = caller_of(request).actor
     side = Side.ADDRESSEE
     return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
@@ -85,7 +85,7 @@ def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     operation_id="clarify_order",
 )
 def clarify(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
-    """Clear up, as the issuer, what Annex III asked. The hour starts anew."""
+    """Provide the clarification requested by Annex III, as the issuer. The deadline starts anew."""
     actor = caller_of(request).actor
     side = Side.ISSUER
     return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
@@ -98,7 +98,7 @@ def clarify(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     operation_id="reinstate_content",
 )
 def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Say that the content of an order that lost its effect is there again."""
+    """Report that content was reinstated after the order lost its effect."""
     return answer(writes_answers.reinstate(uid, by=caller_of(request).actor, now=now()))
 
 
@@ -109,7 +109,7 @@ def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="withdraw_order",
 )
 def withdraw(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
-    """Take an order back. The signals that it names are withdrawn with it."""
+    """Withdraw an order. The signals linked to it are withdrawn as well."""
     actor = caller_of(request).actor
     return answer(writes_endings.withdraw(uid, body=body, by=actor, now=now()))
 
@@ -121,7 +121,7 @@ def withdraw(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     operation_id="prolong_secrecy",
 )
 def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
-    """Keep the order from its content provider for longer: at most twelve weeks in all."""
+    """Extend the non-disclosure to the content provider, to at most twelve weeks in all."""
     actor = caller_of(request).actor
     return answer(writes_endings.prolong(uid, body=body, by=actor, now=now()))
 
@@ -133,7 +133,7 @@ def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
     operation_id="ask_scrutiny",
 )
 def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
-    """Ask the authority of your Member State to examine an order, within 48 hours of receipt."""
+    """Request scrutiny by the authority of your Member State, within 48 hours of receipt."""
     rules_scrutiny.check_door(body.basis, is_providers=True)
     actor = caller_of(request).actor
     return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
@@ -146,7 +146,7 @@ def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpRespo
     operation_id="open_scrutiny",
 )
 def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
-    """Examine an order that you have a copy of, by yourself or for a content provider."""
+    """Open scrutiny of an order that you have a copy of, on your own or for a content provider."""
     rules_scrutiny.check_door(body.basis, is_providers=False)
     actor = caller_of(request).actor
     return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
@@ -159,7 +159,7 @@ def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResp
     operation_id="announce_infringement",
 )
 def announce(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
-    """Tell the issuer that you intend to find an infringement, and why."""
+    """Inform the issuer that you intend to find an infringement, with reasons."""
     return _decide(request, uid, step="announce", body=body)
 
 
@@ -170,7 +170,7 @@ def announce(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     operation_id="uphold_order",
 )
 def uphold(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
-    """Find no infringement: the order stands."""
+    """Decide that there is no infringement: the order remains in effect."""
     return _decide(request, uid, step="uphold", body=body)
 
 
@@ -181,7 +181,7 @@ def uphold(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     operation_id="find_infringement",
 )
 def infringe(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
-    """Find an infringement: the order loses its effect, and what it removed is reinstated."""
+    """Decide that there is an infringement: the order loses its effect, content is reinstated."""
     return _decide(request, uid, step="infringe", body=body)
 
 
@@ -198,7 +198,7 @@ def _decide(request: HttpRequest, uid: UUID, *, step: str, body: WordsIn) -> Htt
     operation_id="extend_preservation",
 )
 def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
-    """Ask the provider to preserve longer what it removed, for review proceedings: Art. 6(2)."""
+    """Request longer preservation of removed content for review proceedings: Art. 6(2)."""
     actor = caller_of(request).actor
     return answer(writes_preserving.extend(uid, body=body, by=actor, now=now()))
 
@@ -210,7 +210,7 @@ def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
     operation_id="note_access",
 )
 def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse:
-    """Note that somebody had access to what you preserve."""
+    """Record an access to preserved content."""
     actor = caller_of(request).actor
     return answer(writes_preserving.note_access(uid, body=body, by=actor, now=now()))
 
@@ -222,5 +222,5 @@ def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse
     operation_id="note_destroyed",
 )
 def note_destroyed(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Note that you destroyed what you preserved, once its time was over."""
+    """Record that preserved content was destroyed after its time."""
     return answer(writes_preserving.note_destroyed(uid, by=caller_of(request).actor, now=now()))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for removal orders until they leave: inform, draft, lint, issue, read.
+"""Endpoints for removal orders up to issuing: information, drafts, lint, issuing, reading.
 
-An addressee that fetches an order has received it, and an authority its copy: reading one is then
-an act, and recorded. A list says nothing of the content and is no receipt.
+An addressee that fetches an order has received it, as has an authority its copy: fetching one is
+recorded. A list has no content and is no receipt.
 """
 
 from typing import Annotated
@@ -50,9 +50,9 @@ _Informations = RootModel[list[InformationOut]]
     operation_id="inform_provider",
 )
 def inform(request: HttpRequest, body: InformIn) -> HttpResponse:
-    """Tell a provider of procedures and deadlines, twelve hours before your first order to it."""
-    made = writes.inform(body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Inform a provider of procedures and deadlines, twelve hours before your first order to it."""
+    information = writes.inform(body, by=caller_of(request).actor, now=now())
+    return answer(information, status=201)
 
 
 @router.get(
@@ -62,7 +62,7 @@ def inform(request: HttpRequest, body: InformIn) -> HttpResponse:
     operation_id="list_order_information",
 )
 def read_information(request: HttpRequest) -> HttpResponse:
-    """What your party told providers before first orders, or was told."""
+    """List information on procedures and deadlines that your party sent or received."""
     return answer(_Informations(reads.informations(viewer=caller_of(request).party)))
 
 
@@ -78,7 +78,7 @@ def standing(
     url: Annotated[str, Query(min_length=1, max_length=4096)],
     exercise: bool = False,
 ) -> HttpResponse:
-    """Who has an order in effect for an address: for authorities and agencies, and no more."""
+    """Retrieve who has an order in effect for a URL, for authorities and agencies."""
     viewer = caller_of(request).party
     return answer(reads_drafts.standing(url, viewer=viewer, exercise=exercise))
 
@@ -94,7 +94,7 @@ def decisions(
     *,
     limit: Annotated[int, Query(ge=1, le=reads_decisions.MAX_LIST)] = 100,
 ) -> HttpResponse:
-    """Decisions of scrutiny that were sent to your agency, the latest first: Art. 4(6)."""
+    """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6)."""
     viewer = caller_of(request).party
     return answer(_Decisions(reads_decisions.decisions(viewer=viewer, limit=limit)))
 
@@ -103,9 +103,9 @@ def decisions(
     "/orders", **needs(Scope.ORDERS_WRITE), response={201: OrderOut}, operation_id="draft_order"
 )
 def draft(request: HttpRequest, body: OrderIn) -> HttpResponse:
-    """Begin a removal order. Nobody else sees it before it is issued."""
-    made = writes.draft(body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Create a draft of a removal order. Nobody else sees it until it is issued."""
+    order = writes.draft(body, by=caller_of(request).actor, now=now())
+    return answer(order, status=201)
 
 
 @router.get(
@@ -122,7 +122,7 @@ def read_all(
     open: bool | None = None,  # noqa: A002  # the query's own word
     limit: Annotated[int, Query(ge=1, le=reads.MAX_LIST)] = 100,
 ) -> HttpResponse:
-    """Orders that your party issued, was addressed or has a copy of; those that wait come first."""
+    """List orders that your party issued, received or has a copy of; open ones first."""
     viewer = caller_of(request).party
     return answer(
         _Heads(reads.orders(viewer=viewer, side=side, state=state, is_open=open, limit=limit))
@@ -133,17 +133,17 @@ def read_all(
     "/orders/{uid}", **needs(Scope.REQUESTS_READ), response=OrderOut, operation_id="read_order"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One order. Its addressee has received it by that, and an authority its copy."""
+    """Retrieve an order. This counts as receipt by its addressee, or of an authority's copy."""
     actor, moment = caller_of(request).actor, now()
-    found = reads.order(uid, viewer=actor.party, now=moment)
-    if found.issued_at is not None and found.issued_by != actor.name:
-        _note_arrival(found, request=request)
-        found = reads.order(uid, viewer=actor.party, now=moment)
-    return answer(found)
+    order = reads.order(uid, viewer=actor.party, now=moment)
+    if order.issued_at is not None and order.issued_by != actor.name:
+        _note_arrival(order, request=request)
+        order = reads.order(uid, viewer=actor.party, now=moment)
+    return answer(order)
 
 
 def _note_arrival(order: OrderOut, *, request: HttpRequest) -> None:
-    """Record that an addressee, or an authority with a copy, fetched an order; each once."""
+    """Record once that an addressee, or an authority with a copy, fetched an order."""
     actor, moment = caller_of(request).actor, now()
     if order.addressee == actor.name:
         if all(receipt.via is not ReceiptVia.API for receipt in order.receipts):
@@ -168,7 +168,7 @@ def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
     operation_id="lint_order",
 )
 def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """What is missing in a draft or contradicts itself: errors first, then what may stand."""
+    """Check a draft: missing and contradictory fields; errors first, then warnings."""
     viewer = caller_of(request).party
     return answer(_Findings(reads_drafts.lint(uid, viewer=viewer, now=now())))
 
@@ -180,7 +180,7 @@ def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="issue_order",
 )
 def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Issue a draft: it gets its reference, leaves, and does not change any more."""
+    """Issue a draft: it gets its reference, is sent, and cannot be changed any more."""
     return answer(writes.issue(uid, by=caller_of(request).actor, now=now()))
 
 
@@ -191,7 +191,7 @@ def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="discard_order",
 )
 def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Throw a draft away."""
+    """Discard a draft."""
     return answer(writes.discard(uid, by=caller_of(request).actor, now=now()))
 
 
@@ -202,12 +202,12 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="read_annex_1",
 )
 def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Annex I of an order as data, with the fields that the hub fills in. It is a receipt, too."""
+    """Retrieve Annex I of an order as data, with the hub's fields. This counts as receipt, too."""
     actor, moment = caller_of(request).actor, now()
-    found = reads.order(uid, viewer=actor.party, now=moment)
-    if found.issued_at is not None and found.issued_by != actor.name:
-        _note_arrival(found, request=request)
-    return answer(FormOut(form="tco-annex-1", values=found.annex, exercise=found.exercise))
+    order = reads.order(uid, viewer=actor.party, now=moment)
+    if order.issued_at is not None and order.issued_by != actor.name:
+        _note_arrival(order, request=request)
+    return answer(FormOut(form="tco-annex-1", values=order.annex, exercise=order.exercise))
 
 
 @router.get(
@@ -217,9 +217,9 @@ def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="read_order_history",
 )
 def history(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """What the ledger says of an order, oldest first."""
+    """List the ledger entries of an order, oldest first."""
     rows = reads.history(uid, viewer=caller_of(request).party)
-    told = [
+    entries = [
         EntryOut(
             number=row.number,
             kind=row.kind,
@@ -229,4 +229,4 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
         )
         for row in rows
     ]
-    return answer(_Entries(told))
+    return answer(_Entries(entries))

@@ -28,7 +28,7 @@ _Outliers = RootModel[list[OutlierOut]]
 def read_all(
     request: HttpRequest, *, signal: UUID | None = None, is_open: bool = False
 ) -> HttpResponse:
-    """Reported uploads that exceed the agent's look-ups, undecided ones first; at most 200."""
+    """List reported uploads that exceed the agent's look-ups, undecided ones first; at most 200."""
     viewer = caller_of(request).party
     return answer(_Outliers(reads_outliers.outliers(viewer=viewer, signal=signal, is_open=is_open)))
 

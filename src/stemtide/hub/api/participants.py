@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for who takes part in a crisis, what it is linked with, and its neighbours."""
+"""Endpoints for a crisis's participants, linked crises and neighbouring mechanisms."""
 
 from uuid import UUID
 
@@ -37,9 +37,9 @@ _Participants = RootModel[list[ParticipantOut]]
     operation_id="list_participants",
 )
 def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Who takes part, who was asked, who declined or left."""
-    found = reads_joining.participants(uid, viewer=caller_of(request).party)
-    return answer(_Participants(found))
+    """List the participants of a crisis: joined, invited, declined and left."""
+    participants = reads_joining.participants(uid, viewer=caller_of(request).party)
+    return answer(_Participants(participants))
 
 
 @router.post(
@@ -49,7 +49,7 @@ def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="invite_parties",
 )
 def invite(request: HttpRequest, uid: UUID, body: InviteIn) -> HttpResponse:
-    """Ask parties to take part, by name or by kind."""
+    """Invite parties to a crisis, by name or by kind."""
     return answer(writes_joining.invite(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -60,7 +60,7 @@ def invite(request: HttpRequest, uid: UUID, body: InviteIn) -> HttpResponse:
     operation_id="uninvite_party",
 )
 def uninvite(request: HttpRequest, uid: UUID, body: PartyIn) -> HttpResponse:
-    """Take an invitation back before it is answered."""
+    """Withdraw an invitation before it is answered."""
     return answer(writes_joining.uninvite(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -71,7 +71,7 @@ def uninvite(request: HttpRequest, uid: UUID, body: PartyIn) -> HttpResponse:
     operation_id="join_crisis",
 )
 def join(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Take part, for your party."""
+    """Join a crisis, for your party."""
     return answer(writes_joining.join(uid, by=caller_of(request).actor, now=now()))
 
 
@@ -82,7 +82,7 @@ def join(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="decline_crisis",
 )
 def decline(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
-    """Decline an invitation, for your party; you need not say why."""
+    """Decline an invitation, for your party. The reason is optional."""
     return answer(writes_joining.decline(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -93,7 +93,7 @@ def decline(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
     operation_id="leave_crisis",
 )
 def leave(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
-    """Take part no longer, for your party; you need not say why."""
+    """Leave a crisis, for your party. The reason is optional."""
     return answer(writes_joining.leave(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -104,7 +104,7 @@ def leave(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
     operation_id="link_crises",
 )
 def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
-    """Say that it speaks of the same event as another crisis."""
+    """Link a crisis with another one about the same event."""
     return answer(writes_events.link(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -115,7 +115,7 @@ def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
     operation_id="unlink_crisis",
 )
 def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
-    """Say that it speaks of an event of its own after all."""
+    """Unlink a crisis: it is about an event of its own after all."""
     return answer(writes_events.unlink(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -126,7 +126,7 @@ def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     operation_id="mirror_neighbour",
 )
 def mirror(request: HttpRequest, uid: UUID, body: NeighbourIn) -> HttpResponse:
-    """Note another mechanism's activation about the event."""
+    """Record another mechanism's activation about the event."""
     return answer(writes_events.mirror(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -137,6 +137,6 @@ def mirror(request: HttpRequest, uid: UUID, body: NeighbourIn) -> HttpResponse:
     operation_id="update_neighbour",
 )
 def update(request: HttpRequest, uid: UUID, neighbour: UUID, body: NeighbourNewsIn) -> HttpResponse:
-    """Note what became of another mechanism's activation."""
+    """Update the status of another mechanism's activation."""
     by = caller_of(request).actor
     return answer(writes_events.update_neighbour(uid, neighbour, body=body, by=by, now=now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for previews: send one with a signal, list them, destroy one. No machine sees one."""
+"""Endpoints for previews: upload, list and destroy. Programs cannot view them."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -30,9 +30,9 @@ _Previews = RootModel[list[PreviewOut]]
     operation_id="send_preview",
 )
 def send(request: HttpRequest, uid: UUID, body: PreviewIn) -> HttpResponse:
-    """Send a small still or a short excerpt of a signal that your party shared in a crisis.
+    """Upload a small still or a short excerpt of a signal that your party shared in a crisis.
 
-    The hub makes the still anew, keeps it encrypted, and destroys it on its date.
+    The hub re-encodes the still, stores it encrypted, and destroys it on its date.
     """
     sent = writes.add(
         uid,
@@ -52,7 +52,7 @@ def send(request: HttpRequest, uid: UUID, body: PreviewIn) -> HttpResponse:
     operation_id="list_previews",
 )
 def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Which previews are kept of a signal, and which were destroyed when; never what they show."""
+    """List the previews of a signal, including destroyed ones, without their content."""
     viewer = caller_of(request).party
     signals.find(uid, viewer=viewer)
     return answer(_Previews(reads.previews(uid, viewer=viewer)))
@@ -65,5 +65,5 @@ def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="destroy_preview",
 )
 def destroy(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Destroy a preview before its date: who sent it, or an agency."""
+    """Destroy a preview before its date, as its sender or as an agency."""
     return answer(writes.destroy(uid, by=caller_of(request).actor, now=now()))

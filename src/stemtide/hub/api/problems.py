@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place where errors become problem documents (RFC 9457)."""
+"""Conversion of all errors to problem documents (RFC 9457)."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     WakesClosedError: ProblemType.NOT_READY,
     NoStreamLeftError: ProblemType.NOT_READY,
 }
-"""Which problem each error of the rooms is. What is not here says nothing about us."""
+"""Problem type of each error. Errors that are missing here are internal and not described."""
 
 DETAILS: dict[type[Exception], str] = {
     AuthenticationError: NEEDS_KEY,
@@ -82,7 +82,7 @@ DETAILS: dict[type[Exception], str] = {
     NoStreamLeftError: "the hub has as many streams open as it may have: connect again later, or"
     " ask whoever runs it for more (STEMTIDE_STREAMS)",
 }
-"""What is said where an error's own words are not for the caller."""
+"""Message of errors whose own text is not meant for the caller."""
 
 BY_STATUS: dict[int, tuple[ProblemType, str]] = {
     400: (
@@ -93,13 +93,13 @@ BY_STATUS: dict[int, tuple[ProblemType, str]] = {
     405: (ProblemType.WRONG_METHOD, "this address does not take that method"),
     413: (ProblemType.TOO_LARGE, DETAILS[RequestDataTooBig]),
 }
-"""What is said of answers that come from below our routes."""
+"""Problem of responses that were not made by our routes."""
 
 _RETRY_AFTER_S = 2
 
 
 class ProblemError(Exception):
-    """Something that the door itself finds wrong."""
+    """An error of the HTTP layer, with its problem document."""
 
     def __init__(
         self, which: ProblemType, detail: str, *, errors: Sequence[FieldProblem] = ()
@@ -108,42 +108,48 @@ class ProblemError(Exception):
         self.problem = problem(which, detail, errors=list(errors))
 
     @classmethod
-    def of(cls, found: Problem) -> Self:
-        """The error of a problem that is told already."""
-        error = cls(ProblemType(found.type.rpartition("/")[2]), found.detail)
-        error.problem = found
+    def of(cls, document: Problem) -> Self:
+        """Return the error of an existing problem document."""
+        error = cls(ProblemType(document.type.rpartition("/")[2]), document.detail)
+        error.problem = document
         return error
 
 
-def answer(found: Problem, *, tongue: Tongue = OURS) -> HttpResponse:
-    """A problem document as an answer, or the same in another protocol's shape."""
-    given = HttpResponse(tongue.write(found), status=found.status, content_type=tongue.media_type)
-    for name, value in headers(found, tongue=tongue).items():
-        given.headers[name] = value
-    return given
+def answer(document: Problem, *, error_format: Tongue = OURS) -> HttpResponse:
+    """Return a problem document as a response, or the same in another protocol's format."""
+    response = HttpResponse(
+        error_format.write(document), status=document.status, content_type=error_format.media_type
+    )
+    for name, value in headers(document, error_format=error_format).items():
+        response.headers[name] = value
+    return response
 
 
-def headers(found: Problem, *, tongue: Tongue = OURS) -> dict[str, str]:
-    """The headers that a problem needs besides its media type."""
-    which = ProblemType(found.type.rpartition("/")[2])
+def headers(document: Problem, *, error_format: Tongue = OURS) -> dict[str, str]:
+    """Return the headers that a problem needs besides its media type."""
+    which = ProblemType(document.type.rpartition("/")[2])
     if which is ProblemType.UNAUTHENTICATED:
-        return {"WWW-Authenticate": tongue.challenge}
-    wait_s = _RETRY_AFTER_S if which is ProblemType.NOT_READY else found.retry_after_s
+        return {"WWW-Authenticate": error_format.challenge}
+    wait_s = _RETRY_AFTER_S if which is ProblemType.NOT_READY else document.retry_after_s
     return {"Retry-After": str(wait_s)} if wait_s else {}
 
 
 def describe(error: Exception) -> Problem:
-    """The problem document of any error; one that is not ours is logged and says nothing."""
+    """Return the problem document of any error; unexpected ones are logged, without details."""
     if isinstance(error, ProblemError):
         return error.problem
-    which = next((TYPES[one] for one in type(error).__mro__ if one in TYPES), None)
+    which = next(
+        (TYPES[error_type] for error_type in type(error).__mro__ if error_type in TYPES), None
+    )
     if which is None:
         log.error("an unexpected error at the door for machines", exc_info=error)
         return unexpected()
     if which is ProblemType.NOT_READY:
         log.warning("not ready: %s", error)
         vitals.note(error)
-    detail = next((DETAILS[one] for one in type(error).__mro__ if one in DETAILS), None)
+    detail = next(
+        (DETAILS[error_type] for error_type in type(error).__mro__ if error_type in DETAILS), None
+    )
     wait_s = error.retry_after_s if isinstance(error, TooManyError) else None
     if isinstance(error, AnotherDocumentError):
         wait_s = _RETRY_AFTER_S
@@ -151,13 +157,13 @@ def describe(error: Exception) -> Problem:
 
 
 def unexpected() -> Problem:
-    """The problem of which nothing may be said."""
+    """Return the problem document of an unexpected error, without details."""
     detail = "the hub could not do this and has noted why: try again, then tell whoever runs it"
     return problem(ProblemType.INTERNAL, detail)
 
 
 def below(status: int, *, allow: str = "") -> Problem:
-    """The problem of an answer that was not made by our routes. allow: the methods that work."""
+    """Return the problem of a response that our routes did not make. allow: allowed methods."""
     if status not in BY_STATUS:
         return unexpected()
     which, detail = BY_STATUS[status]
@@ -165,7 +171,7 @@ def below(status: int, *, allow: str = "") -> Problem:
 
 
 def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
-    """What pydantic found, as a problem."""
+    """Return pydantic's errors as a problem."""
     errors = without_echoes(errors)
     refused = next((error for error in errors if is_refused(error)), None)
     fields = [field_problem(error) for error in errors]
@@ -174,22 +180,22 @@ def refuse(errors: Iterable[ErrorDetails]) -> ProblemError:
 
 
 def is_refused(error: ErrorDetails) -> bool:
-    """Whether a field names content that belongs to another channel."""
+    """Whether a field has a label of content that belongs to another channel."""
     return isinstance(error.get("ctx", {}).get("error"), RefusedLabelError)
 
 
 def row_error(error: ValidationError, *, row: int) -> RowError:
-    """What is wrong with one row of a bulk: its first bad field, and the names of the others."""
-    found = without_echoes(error.errors(include_url=False))
-    first, *rest = [field_problem(one) for one in found]
-    others = sorted({one.field for one in rest} - {first.field})
+    """Return the error of a bulk's row: its first invalid field, and the names of the others."""
+    details = without_echoes(error.errors(include_url=False))
+    first, *rest = [field_problem(detail) for detail in details]
+    others = sorted({field_error.field for field_error in rest} - {first.field})
     also = f" (also wrong: {', '.join(others)})" if others else ""
     field = "" if first.field == WHOLE else first.field
     return RowError(row=row, field=field, message=f"{first.message}{also}")
 
 
 def _errors_of(error: Exception) -> list[FieldProblem]:
-    """The fields that an error of the rooms names."""
+    """Return the fields that an error names."""
     if isinstance(error, InvalidError):
         return [FieldProblem(field=error.field, message=error.message)]
     if isinstance(error, FlawedError):
@@ -199,16 +205,16 @@ def _errors_of(error: Exception) -> list[FieldProblem]:
     if isinstance(error, BulkRefusedError):
         return [
             FieldProblem(
-                field=f"signals.{one.row}.{one.field}".rstrip("."),
-                message=one.message,
-                row=one.row,
+                field=f"signals.{row_problem.row}.{row_problem.field}".rstrip("."),
+                message=row_problem.message,
+                row=row_problem.row,
             )
-            for one in error.errors
+            for row_problem in error.errors
         ]
     return []
 
 
 def refused_bulk(error: BulkRefusedError, *, is_routed: bool) -> ProblemError:
-    """The problem of a bulk of which nothing was stored. is_routed: it named other content."""
+    """Return the problem of a refused bulk. is_routed: it has content for another channel."""
     which = ProblemType.REFUSED_AND_ROUTED if is_routed else ProblemType.INVALID
     return ProblemError(which, str(error), errors=_errors_of(error))

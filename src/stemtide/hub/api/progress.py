@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for progress: how far referrals came and, apart from them, how far orders did."""
+"""Endpoints for progress: figures of referrals and, separately, of removal orders."""
 
 from datetime import date
 from typing import Annotated
@@ -41,10 +41,10 @@ def referrals(
     zone: Zone = "UTC",
     exercise: bool = False,
 ) -> HttpResponse:
-    """How far the referrals of a period came: counts, times, reasons of refusals."""
-    asked = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
+    """Retrieve figures of a period's referrals: counts, durations, reasons of refusals."""
+    query = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
     viewer = caller_of(request).party
-    return answer(reads_referrals.referrals(asked, viewer=viewer, now=now()))
+    return answer(reads_referrals.referrals(query, viewer=viewer, now=now()))
 
 
 @router.get(
@@ -63,7 +63,7 @@ def orders(
     zone: Zone = "UTC",
     exercise: bool = False,
 ) -> HttpResponse:
-    """How far the removal orders of a period came. They are in no figure of referrals."""
-    asked = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
+    """Retrieve figures of a period's removal orders. Referrals never include them."""
+    query = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
     viewer = caller_of(request).party
-    return answer(reads_orders.orders(asked, viewer=viewer, now=now()))
+    return answer(reads_orders.orders(query, viewer=viewer, now=now()))

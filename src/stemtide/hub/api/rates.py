@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a key, a party and an address may ask, at every address for machines: decision 0066.
+"""Rate limits of keys, parties and addresses for all interfaces for programs: decision 0066.
 
-1 Who calls is known: the request is counted for the key and for its party, and refused where either
-  is used up (`count`).
-2 What the same credentials send after that is refused before anything is read or looked up, until
-  the window ends (`refusal`): a flood costs others next to nothing.
-3 What no key opened is counted for the address that it came from (`count_stranger`). Keys that are
-  known work from there all the same: behind a proxy everybody may have one address.
+1 A request with a valid key is counted for the key and for its party, and refused if either has
+  reached its limit (`count`).
+2 Further requests with the same credentials are refused before anything is read or looked up,
+  until the window ends (`refusal`): a flood costs others next to nothing.
+3 Requests without a valid key are counted for their IP address (`count_stranger`). Valid keys
+  still work from there: behind a proxy everybody may have one address.
 
 Each process of a hub counts for itself.
 """
@@ -25,7 +25,7 @@ from stemtide.protocol.problems import Problem, ProblemType, problem
 from stemtide.protocol.search import asks_for_similar
 
 LARGE_BYTES = 256 * 1024
-"""A body that is larger counts as a bulk, and so does one of which nobody says how large it is."""
+"""Larger bodies count as a bulk, and so do bodies of unknown length."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEAVY = ("/documents/verify",)
@@ -34,29 +34,31 @@ _WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
 _MAX_BOXED = 10_000
 
 _boxed: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
-"""Credentials that used something up, with the policy: refused without a look until it ends."""
+"""Credentials that exceeded a limit, with the policy: refused without a look-up until it ends."""
 
 Header = Callable[[str], str | None]
-"""Gives a header of a request by its lower-case name."""
+"""Returns a header of a request by its lower-case name."""
 
 
 def policy_name(method: str, path: str, query: str = "", *, header: Header) -> str:
-    """Return the policy that a request falls under, by what can be seen of it without a look-up."""
+    """Return the policy that a request falls under, without a look-up."""
     if path.endswith(_HEAVY) or (path == _SEARCH and _is_similar(query)):
         return "heavy"
     if path.startswith(_WHOLE):
         return "bulk"
     if method in _SAFE:
         return "reading"
-    said = header("content-length") or ""
-    is_large = int(said) > LARGE_BYTES if said.isdecimal() else bool(header("transfer-encoding"))
+    length = header("content-length") or ""
+    is_large = (
+        int(length) > LARGE_BYTES if length.isdecimal() else bool(header("transfer-encoding"))
+    )
     return "bulk" if is_large else "writing"
 
 
 def _is_similar(query: str) -> bool:
-    """Whether the search that a query string asks for compares with every live picture."""
-    asked = QueryDict(query, encoding="utf-8").get("q")
-    return asks_for_similar(asked or "")
+    """Whether a query string is a search that compares with all live images."""
+    search = QueryDict(query, encoding="utf-8").get("q")
+    return asks_for_similar(search or "")
 
 
 def count(request: HttpRequest, caller: Caller) -> None:
@@ -81,7 +83,7 @@ def count(request: HttpRequest, caller: Caller) -> None:
 
 
 def count_stranger(address: str, request: HttpRequest) -> Problem | None:
-    """Count a request that no key opened; the problem, where its address sent too many of them."""
+    """Count a request without a valid key; return the problem if its address sent too many."""
     if not settings.RATES:
         return None
     now = time.monotonic()
@@ -94,7 +96,7 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
 def refusal(
     method: str, path: str, query: str = "", *, header: Header
 ) -> tuple[Problem, dict[str, str]] | None:
-    """The problem, with its headers, of credentials that used up what they have; or None."""
+    """Return the problem and headers for credentials over their limit, or None."""
     if not _boxed:
         return None
     name = policy_name(method, path, query, header=header)
@@ -110,29 +112,29 @@ def refusal(
 
 
 def headers_of(request: HttpRequest) -> dict[str, str]:
-    """What an answer says of the limits that its request was counted against."""
+    """Return the rate limit headers for a request."""
     standings: tuple[Standing, ...] = getattr(request, "stemtide_rates", ())
     return headers(standings, now=time.monotonic())
 
 
 def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
-    """What somebody calls with, under one policy."""
+    """Return the credentials of a request under a policy."""
     return (name, header("authorization") or "", header("x-functions-key") or "")
 
 
 def _box(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
-    """Remember credentials that were right, and used something up."""
+    """Remember valid credentials that have reached a limit."""
     if len(_boxed) >= _MAX_BOXED:
-        # A list first: other threads put in and take out meanwhile.
-        for one, found in list(_boxed.items()):
-            if found[0].ends_at <= now:
-                _boxed.pop(one, None)
+        # Copy to a list: other threads add and remove entries meanwhile.
+        for other_key, other_standings in list(_boxed.items()):
+            if other_standings[0].ends_at <= now:
+                _boxed.pop(other_key, None)
     if len(_boxed) < _MAX_BOXED:
         _boxed[key] = standings
 
 
 def _too_many(standing: Standing, *, now: float) -> Problem:
-    """The problem of a quota that is used up."""
+    """Return the problem of an exceeded limit."""
     policy, wait_s = standing.policy, standing.reset_s(now)
     return problem(
         ProblemType.TOO_MANY,

@@ -34,15 +34,15 @@ def read_all(
     verdict: Verdict | None = None,
     returned: bool | None = None,
 ) -> HttpResponse:
-    """Re-checks of requests that your party made or got, latest first; at most 200."""
-    found = reads.rechecks(
+    """List re-checks of requests that your party sent or received, latest first; at most 200."""
+    rechecks = reads.rechecks(
         viewer=caller_of(request).party,
         referral=referral,
         order=order,
         verdict=verdict,
         returned=returned,
     )
-    return answer(_Rechecks(found))
+    return answer(_Rechecks(rechecks))
 
 
 @router.get(
@@ -52,7 +52,7 @@ def read_all(
     operation_id="read_recheck",
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One re-check with its visits."""
+    """Retrieve a re-check with its visits."""
     return answer(reads.recheck(uid, viewer=caller_of(request).party))
 
 
@@ -63,5 +63,5 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="ask_for_visit",
 )
 def visit(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Ask that the address be visited now. It changes nothing of the request."""
+    """Request an immediate visit to the URL. It does not change the request."""
     return answer(writes.ask(uid, by=caller_of(request).actor, now=now()))

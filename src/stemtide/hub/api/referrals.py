@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for referrals: search, assess, send, answer. None of them orders anything."""
+"""Endpoints for referrals: search, assessment, sending, responses. None of them is an order."""
 
 from typing import Annotated
 from uuid import UUID
@@ -33,7 +33,7 @@ router = Router(tags=["referrals"])
 
 
 class _Wanted(Schema):
-    """Which referrals are wanted."""
+    """Filters of the list of referrals."""
 
     state: list[ReferralState] = []
     sender: str = ""
@@ -51,7 +51,7 @@ class _Wanted(Schema):
     operation_id="search_before_sending",
 )
 def search(request: HttpRequest, body: SearchIn) -> HttpResponse:
-    """What speaks against referring an address now: your own, others', similar content, holds."""
+    """Search before referring a URL: your own and others' referrals, similar content, holds."""
     return answer(reads_search.search(body, viewer=caller_of(request).party, now=now()))
 
 
@@ -68,12 +68,12 @@ def refer(
     send: bool = False,
     despite: Annotated[str, Query(max_length=500)] = "",
 ) -> HttpResponse:
-    """Record assessed content; with send=1 refer it at once, unless a hold stands on it."""
+    """Record assessed content. With send=1 it is referred at once, unless a hold applies."""
     by = caller_of(request).actor
     if not send:
         return answer(writes.assess(body, by=by, now=now()), status=201)
-    how = SendIn(despite=despite)
-    return answer(writes.refer(body, how=how, by=by, now=now()), status=201)
+    options = SendIn(despite=despite)
+    return answer(writes.refer(body, how=options, by=by, now=now()), status=201)
 
 
 @router.get(
@@ -84,20 +84,23 @@ def refer(
 )
 def read_all(
     request: HttpRequest,
-    wanted: Annotated[_Wanted, Query()],
+    query: Annotated[_Wanted, Query()],
     *,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=reads.MAX_PAGE)] = 100,
 ) -> HttpResponse:
-    """Referrals that your party made or got, oldest first. A provider's reading is its receipt."""
+    """List referrals that your party sent or received, oldest first.
+
+    Reading them counts as receipt by their provider.
+    """
     filters = reads.Filters(
-        states=tuple(wanted.state),
-        sender=wanted.sender,
-        provider=wanted.provider,
-        crisis=wanted.crisis,
-        batch=wanted.batch,
-        reference=wanted.reference,
-        exercise=wanted.exercise,
+        states=tuple(query.state),
+        sender=query.sender,
+        provider=query.provider,
+        crisis=query.crisis,
+        batch=query.batch,
+        reference=query.reference,
+        exercise=query.exercise,
     )
     by = caller_of(request).actor
     page = reads.referrals(viewer=by.party, filters=filters, after=after, limit=limit)
@@ -113,12 +116,12 @@ def read_all(
     operation_id="read_referral",
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One referral. A provider's reading is its receipt."""
+    """Retrieve a referral. This counts as receipt by its provider."""
     by = caller_of(request).actor
-    found = reads.referral(uid, viewer=by.party)
-    if _note_receipt([found], by=by):
-        found = reads.referral(uid, viewer=by.party)
-    return answer(found)
+    referral = reads.referral(uid, viewer=by.party)
+    if _note_receipt([referral], by=by):
+        referral = reads.referral(uid, viewer=by.party)
+    return answer(referral)
 
 
 @router.post(
@@ -128,7 +131,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="send_referral",
 )
 def send(request: HttpRequest, uid: UUID, body: SendIn) -> HttpResponse:
-    """Send an assessed referral. It waits where a hold stands on it, unless you override that."""
+    """Send an assessed referral. It waits while a hold applies, unless you override the hold."""
     return answer(writes.send(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -139,7 +142,7 @@ def send(request: HttpRequest, uid: UUID, body: SendIn) -> HttpResponse:
     operation_id="drop_referral",
 )
 def drop(request: HttpRequest, uid: UUID, body: DropIn) -> HttpResponse:
-    """Decide not to refer what was assessed."""
+    """Decide not to refer assessed content."""
     return answer(writes.drop(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -150,7 +153,7 @@ def drop(request: HttpRequest, uid: UUID, body: DropIn) -> HttpResponse:
     operation_id="withdraw_referral",
 )
 def withdraw(request: HttpRequest, uid: UUID, body: TakeBackIn) -> HttpResponse:
-    """Withdraw a referral that was sent; its provider is told."""
+    """Withdraw a referral that was sent. Its provider is notified."""
     return answer(writes.take_back(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -161,7 +164,7 @@ def withdraw(request: HttpRequest, uid: UUID, body: TakeBackIn) -> HttpResponse:
     operation_id="give_context",
 )
 def explain(request: HttpRequest, uid: UUID, body: ContextIn) -> HttpResponse:
-    """Give the context that the provider asked for; the referral is sent again with it."""
+    """Provide the context that the provider asked for. The referral is sent again with it."""
     return answer(writes.explain(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -172,7 +175,7 @@ def explain(request: HttpRequest, uid: UUID, body: ContextIn) -> HttpResponse:
     operation_id="acknowledge_referral",
 )
 def acknowledge(request: HttpRequest, uid: UUID, body: AcknowledgeIn) -> HttpResponse:
-    """Say that a person at your party has the referral."""
+    """Confirm that a person at your party has the referral."""
     by = caller_of(request).actor
     return answer(writes_answers.acknowledge(uid, body=body, by=by, now=now()))
 
@@ -184,7 +187,7 @@ def acknowledge(request: HttpRequest, uid: UUID, body: AcknowledgeIn) -> HttpRes
     operation_id="answer_referral",
 )
 def give_answer(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
-    """Say what became of referred content, or ask for context. You are free to refuse."""
+    """Answer a referral with a measure, a refusal or a question. You are free to refuse."""
     by = caller_of(request).actor
     return answer(writes_answers.answer(uid, body=body, by=by, now=now()))
 
@@ -196,14 +199,18 @@ def give_answer(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse
     operation_id="reinstate_referred",
 )
 def reinstate(request: HttpRequest, uid: UUID, body: ReinstateIn) -> HttpResponse:
-    """Say that the content is there again, as acting on it was wrong."""
+    """Report that referred content was put back, as acting on it was wrong."""
     by = caller_of(request).actor
     return answer(writes_answers.reinstate(uid, body=body, by=by, now=now()))
 
 
-def _note_receipt(found: list[ReferralOut], *, by: Actor) -> bool:
-    """Note what reached its provider by being read with its key; whether anything was new."""
-    fresh = [one.id for one in found if one.provider == by.name and one.received_at is None]
+def _note_receipt(referrals: list[ReferralOut], *, by: Actor) -> bool:
+    """Record receipt of referrals that their provider has read; return whether any was new."""
+    fresh = [
+        referral.id
+        for referral in referrals
+        if referral.provider == by.name and referral.received_at is None
+    ]
     if not fresh:
         return False
     count = writes_answers.record_receipts(

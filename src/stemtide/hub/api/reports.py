@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for what stays of a crisis: its timeline and its post-crisis report."""
+"""Endpoints for the record of a crisis: its timeline and its post-crisis report."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -47,8 +47,8 @@ def timeline(
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
 ) -> HttpResponse:
-    """The timeline of a crisis after a ledger number, oldest first."""
-    found = reads_timeline.timeline(
+    """List the timeline of a crisis after a ledger number, oldest first."""
+    page = reads_timeline.timeline(
         uid,
         viewer=caller_of(request).party,
         after=after,
@@ -57,7 +57,7 @@ def timeline(
         since=since,
         until=until,
     )
-    return answer(found)
+    return answer(page)
 
 
 @router.post(
@@ -69,13 +69,13 @@ def timeline(
 def export(
     request: HttpRequest, uid: UUID, *, form: Literal["json", "pdf"] = "json"
 ) -> HttpResponse:
-    """Take the whole timeline out of the hub, as JSON or PDF; the ledger notes that you did."""
+    """Export the complete timeline as JSON or PDF. The export is recorded in the ledger."""
     caller = caller_of(request)
-    found = writes.export_timeline(uid, as_=form, by=caller.actor, now=now())
+    exported = writes.export_timeline(uid, as_=form, by=caller.actor, now=now())
     if form == "json":
-        return answer(found)
+        return answer(exported)
     titles = {party.ref: party.title for party in parties.parties(viewer=caller.party)}
-    return _pdf(paper.timeline_pdf(found, titles=titles, acts={}), name=f"timeline-{uid}")
+    return _pdf(paper.timeline_pdf(exported, titles=titles, acts={}), name=f"timeline-{uid}")
 
 
 @router.post(
@@ -85,9 +85,9 @@ def export(
     operation_id="open_report",
 )
 def open_report(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Begin the post-crisis report, or the next version of a published one."""
-    made = writes.open_report(uid, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Open the post-crisis report, or the next version of a published one."""
+    report = writes.open_report(uid, by=caller_of(request).actor, now=now())
+    return answer(report, status=201)
 
 
 @router.get(
@@ -97,18 +97,18 @@ def open_report(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="read_latest_report",
 )
 def read_latest(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The latest version of a crisis' report, for those in its room."""
-    found = reads.latest(uid, viewer=caller_of(request).party)
-    if found is None:
+    """Retrieve the latest version of a crisis's report, for its participants."""
+    report = reads.latest(uid, viewer=caller_of(request).party)
+    if report is None:
         raise NotFoundError("this crisis has no report yet: open one")
-    return answer(found)
+    return answer(report)
 
 
 @router.get(
     "/reports", **needs(Scope.FEED_READ), response=list[ReportOut], operation_id="list_reports"
 )
 def read_all(request: HttpRequest) -> HttpResponse:
-    """The published reports that your party may read, the latest first."""
+    """List published reports that your party may read, latest first."""
     return answer(_Reports(reads.reports(viewer=caller_of(request).party)))
 
 
@@ -116,7 +116,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
     "/reports/{uid}", **needs(Scope.FEED_READ), response=ReportOut, operation_id="read_report"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One report with its figures."""
+    """Retrieve a report with its figures."""
     return answer(reads.report(uid, viewer=caller_of(request).party))
 
 
@@ -126,10 +126,10 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="print_report",
 )
 def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One report on paper."""
+    """Download a report as PDF."""
     viewer = caller_of(request).party
-    found = reads.report(uid, viewer=viewer)
-    return _pdf(paper.report_pdf(found, titles=_titles(viewer)), name=f"report-{uid}")
+    report = reads.report(uid, viewer=viewer)
+    return _pdf(paper.report_pdf(report, titles=_titles(viewer)), name=f"report-{uid}")
 
 
 @router.put(
@@ -139,7 +139,7 @@ def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="write_section",
 )
 def write(request: HttpRequest, uid: UUID, name: str, body: SectionIn) -> HttpResponse:
-    """Write one section."""
+    """Write a section."""
     by = caller_of(request).actor
     return answer(writes.write_section(uid, name=name, body=body, by=by, now=now()))
 
@@ -151,9 +151,9 @@ def write(request: HttpRequest, uid: UUID, name: str, body: SectionIn) -> HttpRe
     operation_id="add_debrief_note",
 )
 def note(request: HttpRequest, uid: UUID, body: NoteIn) -> HttpResponse:
-    """Say something in the debrief."""
-    made = writes.add_note(uid, body=body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Add a debrief note."""
+    report = writes.add_note(uid, body=body, by=caller_of(request).actor, now=now())
+    return answer(report, status=201)
 
 
 @router.post(
@@ -163,9 +163,9 @@ def note(request: HttpRequest, uid: UUID, body: NoteIn) -> HttpResponse:
     operation_id="add_debrief_action",
 )
 def act(request: HttpRequest, uid: UUID, body: ActionIn) -> HttpResponse:
-    """Give out something to be done."""
-    made = writes.add_action(uid, body=body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Add an action of the debrief."""
+    report = writes.add_action(uid, body=body, by=caller_of(request).actor, now=now())
+    return answer(report, status=201)
 
 
 @router.post(
@@ -175,7 +175,7 @@ def act(request: HttpRequest, uid: UUID, body: ActionIn) -> HttpResponse:
     operation_id="complete_debrief_action",
 )
 def done(request: HttpRequest, uid: UUID, action: UUID) -> HttpResponse:
-    """Say that an action of yours is done."""
+    """Mark an action of your party as done."""
     by = caller_of(request).actor
     return answer(writes.complete_action(uid, action=action, by=by, now=now()))
 
@@ -198,17 +198,17 @@ def agree(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="publish_report",
 )
 def publish(request: HttpRequest, uid: UUID, body: PublishIn) -> HttpResponse:
-    """Publish an agreed report; its figures are frozen."""
+    """Publish an agreed report, which freezes its figures."""
     return answer(writes.publish(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 def _titles(viewer: Viewer) -> dict[str, str]:
-    """Parties' titles by name."""
+    """Return parties' titles by name."""
     return {party.name: party.title for party in parties.parties(viewer=viewer)}
 
 
-def _pdf(made: bytes, *, name: str) -> HttpResponse:
-    """A paper as an answer."""
-    found = HttpResponse(made, content_type="application/pdf")
-    found.headers["Content-Disposition"] = f'attachment; filename="{name}.pdf"'
-    return found
+def _pdf(pdf: bytes, *, name: str) -> HttpResponse:
+    """Return a PDF as a response."""
+    response = HttpResponse(pdf, content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.pdf"'
+    return response

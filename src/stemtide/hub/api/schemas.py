@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/schemas/: what readers of other programs need to check what we add to STIX. For everybody."""
+"""/schemas/: the JSON Schema of our STIX extension, public."""
 
 from functools import cache
 from importlib.resources import files
@@ -16,7 +16,7 @@ _A_DAY = "public, max-age=86400"
 
 @require_safe
 def signal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # every view takes one
-    """The JSON Schema of our property-extension."""
+    """Return the JSON Schema of our property extension."""
     return HttpResponse(_text(), content_type=_MEDIA_TYPE, headers={"Cache-Control": _A_DAY})
 
 

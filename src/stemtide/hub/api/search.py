@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The endpoint of the search."""
+"""The search endpoint."""
 
 from typing import Annotated
 
@@ -24,12 +24,12 @@ def search(
     kind: FoundKind | None = None,
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> HttpResponse:
-    """What your party may see that fits an id, a hash, an address, a label or words.
+    """Search everything that your party may see for an id, a hash, a URL, a label or words.
 
-    Leads are found by keys with the scope leads:write alone.
+    Leads are only found with a key that has the scope leads:write.
     """
     caller = caller_of(request)
-    found = reads.search(
+    results = reads.search(
         q, viewer=caller.party, kind=kind, page=page, leads=Scope.LEADS_WRITE in caller.scopes
     )
-    return answer(found)
+    return answer(results)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for signals: share, read, withdraw, opine."""
+"""Endpoints for signals: share, read, withdraw, give an opinion."""
 
 from uuid import UUID
 
@@ -43,7 +43,7 @@ _BULK_BODY = {
     operation_id="share_signal",
 )
 def share(request: HttpRequest, body: SignalIn) -> HttpResponse:
-    """Share one signal: 201; 200 where your party shares the same one already."""
+    """Share a signal. Responds 201, or 200 if your party already shares it."""
     caller = caller_of(request)
     shared = writes.share(body, by=caller.party, now=now(), actor_ref=caller.ref)
     return answer(shared, status=201 if shared.created else 200)
@@ -58,20 +58,22 @@ def share(request: HttpRequest, body: SignalIn) -> HttpResponse:
 def share_many(
     request: HttpRequest, *, partial: bool = False, dry_run: bool = False
 ) -> HttpResponse:
-    """Share up to 20,000 signals: all or none; with partial=1 the good rows, part by part.
+    """Share up to 20,000 signals: all or none, or with partial=1 the valid rows, part by part.
 
-    Each party has one bulk under way at a time: another one is refused with 429 meanwhile. A bulk
-    that broke off can be sent again as it was: what is shared already is not shared twice.
+    Each party can have one bulk in progress at a time: another one is refused with 429 meanwhile.
+    An interrupted bulk can be sent again unchanged: its signals are never shared twice.
 
-    With dry_run=1 nothing is shared: the answer says what would become of each row.
+    With dry_run=1 nothing is shared: the response has the result that each row would have.
     """
     caller = caller_of(request)
     if dry_run:
         sent = read_bulk(request)
         reads_feed = Scope.FEED_READ in caller.scopes
-        told = reads_bulk.check_bulk(sent.rows, by=caller.party, now=now(), names_others=reads_feed)
-        return answer(told)
-    # The place is taken before the rows are read, as reading them takes longest.
+        checked = reads_bulk.check_bulk(
+            sent.rows, by=caller.party, now=now(), names_others=reads_feed
+        )
+        return answer(checked)
+    # Reserve the party's bulk slot before parsing the rows, which takes longest.
     with writes_bulks.one_bulk(caller.party):
         with reading_alone:
             sent = read_bulk(request)
@@ -92,7 +94,7 @@ def share_many(
     operation_id="read_signal",
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One signal with its opinions, whatever its state."""
+    """Retrieve a signal with its opinions, in any state."""
     return answer(reads.signal(uid, viewer=caller_of(request).party))
 
 
@@ -103,7 +105,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="withdraw_signal",
 )
 def withdraw(request: HttpRequest, uid: UUID, body: WithdrawIn) -> HttpResponse:
-    """Take a signal back: it leaves every agent as a tombstone in the feed."""
+    """Withdraw a signal. Agents remove it through a tombstone in the feed."""
     caller = caller_of(request)
     return answer(writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref))
 
@@ -115,6 +117,6 @@ def withdraw(request: HttpRequest, uid: UUID, body: WithdrawIn) -> HttpResponse:
     operation_id="give_opinion",
 )
 def opine(request: HttpRequest, uid: UUID, body: OpinionIn) -> HttpResponse:
-    """Say what your party thinks of a signal; saying it again replaces it."""
+    """Give your party's opinion of a signal. It replaces an earlier one."""
     caller = caller_of(request)
     return answer(writes.opine(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref))

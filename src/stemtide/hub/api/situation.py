@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for a crisis' room: its situation log and its public lines."""
+"""Endpoints for the situation in a crisis: its log and its public statements."""
 
 from typing import Annotated
 from uuid import UUID
@@ -35,10 +35,10 @@ def read_log(
     kind: Annotated[list[MessageKind] | None, Query()] = None,
     pinned: bool = False,
 ) -> HttpResponse:
-    """The situation log after a message's number, oldest first."""
+    """List messages of the situation log after a number, oldest first."""
     viewer = caller_of(request).party
-    found = reads.log(uid, viewer=viewer, after=after, limit=limit, kinds=kind or (), pinned=pinned)
-    return answer(found)
+    page = reads.log(uid, viewer=viewer, after=after, limit=limit, kinds=kind or (), pinned=pinned)
+    return answer(page)
 
 
 @router.post(
@@ -48,16 +48,16 @@ def read_log(
     operation_id="post_message",
 )
 def post(request: HttpRequest, uid: UUID, body: MessageIn) -> HttpResponse:
-    """Write a message into the log. It is never edited: send a correction."""
-    made = writes.post(uid, body=body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Post a message to the log. Messages cannot be edited: post a correction."""
+    message = writes.post(uid, body=body, by=caller_of(request).actor, now=now())
+    return answer(message, status=201)
 
 
 @router.get(
     "/messages/{uid}", **needs(Scope.FEED_READ), response=MessageOut, operation_id="read_message"
 )
 def read_message(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One message."""
+    """Retrieve a message."""
     return answer(reads.message(uid, viewer=caller_of(request).party))
 
 
@@ -68,7 +68,7 @@ def read_message(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="pin_message",
 )
 def pin(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Keep a message on top of the log."""
+    """Pin a message to the top of the log."""
     return answer(writes.pin(uid, is_pinned=True, by=caller_of(request).actor, now=now()))
 
 
@@ -79,7 +79,7 @@ def pin(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="unpin_message",
 )
 def unpin(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Take a message down from the top of the log."""
+    """Unpin a message."""
     return answer(writes.pin(uid, is_pinned=False, by=caller_of(request).actor, now=now()))
 
 
@@ -90,7 +90,7 @@ def unpin(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="list_lines",
 )
 def read_lines(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The public lines of a crisis; only those with usable may be said in public."""
+    """List the public statements of a crisis. Only those with usable may be used in public."""
     return answer(_Lines(reads.lines(uid, viewer=caller_of(request).party)))
 
 
@@ -101,9 +101,9 @@ def read_lines(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="propose_line",
 )
 def propose(request: HttpRequest, uid: UUID, body: LineIn) -> HttpResponse:
-    """Propose a public line, in one or more languages."""
-    made = writes.propose_line(uid, body=body, by=caller_of(request).actor, now=now())
-    return answer(made, status=201)
+    """Propose a public statement, in one or more languages."""
+    line = writes.propose_line(uid, body=body, by=caller_of(request).actor, now=now())
+    return answer(line, status=201)
 
 
 @router.put(
@@ -113,7 +113,7 @@ def propose(request: HttpRequest, uid: UUID, body: LineIn) -> HttpResponse:
     operation_id="vote_on_line",
 )
 def vote(request: HttpRequest, uid: UUID, body: VoteIn) -> HttpResponse:
-    """Agree to a public line, or object; saying it again replaces it."""
+    """Agree to a public statement, or object. It replaces an earlier vote."""
     return answer(writes.vote(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
@@ -124,5 +124,5 @@ def vote(request: HttpRequest, uid: UUID, body: VoteIn) -> HttpResponse:
     operation_id="withdraw_line",
 )
 def withdraw(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Take back a line that your party proposed."""
+    """Withdraw a public statement that your party proposed."""
     return answer(writes.withdraw_line(uid, by=caller_of(request).actor, now=now()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for signed snapshots: what there is, the whole, what changed, and whose keys sign."""
+"""Endpoints for signed snapshots: the offer, full files, deltas, and the signing keys."""
 
 import re
 from collections.abc import AsyncIterator
@@ -29,9 +29,9 @@ _FROM = re.compile(r"bytes=(\d{1,18})-")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
-def _file(what: str) -> dict[str, Any]:
-    """The answers of an endpoint that gives a file."""
-    return {"responses": {200: {"description": what, "content": {MEDIA_TYPE: _BINARY}}}}
+def _file(description: str) -> dict[str, Any]:
+    """Return the schema of a response that is a file."""
+    return {"responses": {200: {"description": description, "content": {MEDIA_TYPE: _BINARY}}}}
 
 
 _WHOLE = _file("Gzip of JSON lines: a WholeHead, then FeedSignals, lowest position first")
@@ -40,10 +40,10 @@ _DELTA = _file("Gzip of JSON lines: a DeltaHead, then Tombstones, then FeedSigna
 
 @router.get("/keys", **needs(None), response=HubKeys, operation_id="read_keys")
 def keys(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
-    """The public keys that this hub signs snapshots with, newest first."""
-    each = making.hub_keys().public
-    found = [HubKey(key=str(one), fingerprint=one.fingerprint) for one in each]
-    return answer(HubKeys(hub=ledger.heads().hub, keys=found))
+    """List the public keys that this hub signs snapshots with, newest first."""
+    public_keys = making.hub_keys().public
+    hub_keys = [HubKey(key=str(key), fingerprint=key.fingerprint) for key in public_keys]
+    return answer(HubKeys(hub=ledger.heads().hub, keys=hub_keys))
 
 
 @router.get(
@@ -58,19 +58,19 @@ def offer(
     have: Annotated[int, Query(ge=0, le=MAX_VERSION)] = 0,
     exercise: bool = False,
 ) -> HttpResponse:
-    """The newest snapshot of what you may see. have: the version that you have."""
+    """Retrieve the newest snapshot that is available to you. have: the version that you have."""
     viewer = caller_of(request).party
-    kept = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=have)
-    made = kept.manifest
+    snapshot = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=have)
+    snapshot_manifest = snapshot.manifest
     return answer(
         SnapshotOffer(
-            version=made.version,
-            made_at=made.made_at,
-            signals=made.signals,
-            sha256=made.sha256,
-            view=made.view,
-            file_bytes=kept.path.stat().st_size,
-            oldest_base=kept.note.oldest,
+            version=snapshot_manifest.version,
+            made_at=snapshot_manifest.made_at,
+            signals=snapshot_manifest.signals,
+            sha256=snapshot_manifest.sha256,
+            view=snapshot_manifest.view,
+            file_bytes=snapshot.path.stat().st_size,
+            oldest_base=snapshot.note.oldest,
         )
     )
 
@@ -81,10 +81,10 @@ def offer(
     operation_id="read_latest_snapshot",
 )
 def latest(request: HttpRequest, *, exercise: bool = False) -> HttpResponseBase:
-    """The newest snapshot, whole and signed; send its ETag as If-None-Match to hear of no news."""
+    """Download the newest full snapshot, signed. Send its ETag as If-None-Match to get 304."""
     viewer = caller_of(request).party
-    kept = making.newest(viewer=viewer, exercise=exercise, now=now())
-    return _send(request, kept.path)
+    snapshot = making.newest(viewer=viewer, exercise=exercise, now=now())
+    return _send(request, snapshot.path)
 
 
 @router.get(
@@ -100,18 +100,18 @@ def delta(
     exercise: bool = False,
     history: History = "",
 ) -> HttpResponseBase:
-    """What changed from a version to the newest, signed.
+    """Download the changes from a version to the newest one, signed.
 
-    view, history: as that version's manifest says them.
+    view, history: from that version's manifest.
 
-    409 and 410 mean: take the whole snapshot.
+    On 409 and 410, download the full snapshot.
     """
     viewer = caller_of(request).party
-    kept = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=base)
-    cut = making.delta(kept, base=base, view=view, history=history)
-    given = StreamingHttpResponse(_parts(cut.body, cut.head), content_type=MEDIA_TYPE)
-    given.headers["Content-Length"] = str(len(cut.head) + cut.body_bytes)
-    return given
+    snapshot = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=base)
+    cut = making.delta(snapshot, base=base, view=view, history=history)
+    response = StreamingHttpResponse(_parts(cut.body, cut.head), content_type=MEDIA_TYPE)
+    response.headers["Content-Length"] = str(len(cut.head) + cut.body_bytes)
+    return response
 
 
 @router.get(
@@ -125,13 +125,13 @@ def version(
     *,
     exercise: bool = False,
 ) -> HttpResponseBase:
-    """One of the last two snapshots; with a Range, the rest of one that was cut off."""
+    """Download one of the last two snapshots; with a Range, the rest of an interrupted download."""
     viewer = caller_of(request).party
     return _send(request, making.file_of(version, viewer=viewer, exercise=exercise))
 
 
 def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401  # pathlib's, ninja's has the name
-    """A file, or the end of it that is asked for (RFC 9110 sections 13 and 14)."""
+    """Return a file, or the requested range of it (RFC 9110 sections 13 and 14)."""
     tag = f'"{path.name.split(".")[0]}"'
     if request.headers.get("If-None-Match") == tag:
         return HttpResponse(status=304, headers={"ETag": tag})
@@ -142,27 +142,27 @@ def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401 
     size = path.stat().st_size
     begin = _begin(request, tag=tag, size=size)
     file.seek(begin)
-    given = StreamingHttpResponse(_parts(file), content_type=MEDIA_TYPE)
-    told = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Length": str(size - begin)}
-    for name, value in told.items():
-        given.headers[name] = value
+    response = StreamingHttpResponse(_parts(file), content_type=MEDIA_TYPE)
+    response_headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Length": str(size - begin)}
+    for name, value in response_headers.items():
+        response.headers[name] = value
     if begin:
-        given.status_code = 206
-        given.headers["Content-Range"] = f"bytes {begin}-{size - 1}/{size}"
-    return given
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {begin}-{size - 1}/{size}"
+    return response
 
 
 def _begin(request: HttpRequest, *, tag: str, size: int) -> int:
-    """Where to begin: at a Range's beginning, if it is of these very bytes."""
-    asked = _FROM.fullmatch(request.headers.get("Range", ""))
-    if not asked or request.headers.get("If-Range", tag) != tag:
+    """Return the start of the requested range if it applies to these bytes, else 0."""
+    match = _FROM.fullmatch(request.headers.get("Range", ""))
+    if not match or request.headers.get("If-Range", tag) != tag:
         return 0
-    begin = int(asked[1])
+    begin = int(match[1])
     return begin if begin < size else 0
 
 
 async def _parts(file: BinaryIO, head: bytes = b"") -> AsyncIterator[bytes]:
-    """Hand a file on, no faster than it leaves, and close it."""
+    """Yield a file's bytes, no faster than they are sent, then close it."""
     try:
         if head:
             yield head

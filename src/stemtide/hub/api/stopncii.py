@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/stopncii/v1: what StopNCII's clients (tx, HMA, Coop) fetch, submit and say, unchanged.
+"""/stopncii/v1: fetch, submit and feedback as StopNCII's clients (tx, HMA, Coop) use them.
 
-Two keys come with every request, as those clients send them: x-functions-key opens the endpoint by
-its scope, Ocp-Apim-Subscription-Key is any key of the same party. They may be the same.
+Every request has two keys, as those clients send them: x-functions-key needs the endpoint's scope,
+Ocp-Apim-Subscription-Key is any key of the same party. They may be the same.
 """
 
 import re
@@ -53,7 +53,7 @@ NEEDS_KEYS = (
 )
 USUAL_PAGE = 800
 _MOST = 253_402_300_000
-"""Seconds until the end of the year 9999; no number of a query is higher."""
+"""End of the year 9999 in seconds, the maximum of numbers in a query."""
 
 _NUMBER = re.compile(r"\d{1,13}", re.ASCII)
 _TOKEN = re.compile(r"(\d{1,19})-(\d{1,19})-(\d{1,19})", re.ASCII)
@@ -62,7 +62,7 @@ _Message = TypeVar("_Message", bound=BaseModel)
 
 
 def _door(view: _View) -> _View:
-    """The same view for machines without cookies; what goes wrong leaves as a problem document."""
+    """Wrap a view for programs: no CSRF check, and errors as problem documents."""
 
     @csrf_exempt
     @wraps(view)
@@ -78,7 +78,7 @@ def _door(view: _View) -> _View:
 @_door
 @require_safe
 def fetch(request: HttpRequest) -> HttpResponse:
-    """FetchHashes: records changed in or after startTimestamp, page by page."""
+    """FetchHashes: return records changed since startTimestamp, page by page."""
     caller = _caller(request, Scope.FEED_READ)
     since_s = _number(request, "startTimestamp", usual=FIRST_START_S)
     size = _number(request, "pageSize", usual=USUAL_PAGE)
@@ -99,7 +99,7 @@ def fetch(request: HttpRequest) -> HttpResponse:
 @_door
 @require_POST
 def submit(request: HttpRequest) -> HttpResponse:
-    """SubmitHashes: share all of them, or none; leave out those of types that are not taken.
+    """SubmitHashes: share all hashes or none, leaving out unsupported signal types.
 
     The library's signal types include some that no hub compares (Text, VideoTMK), and it sends
     them in one message with the others. A message of nothing else is refused.
@@ -117,10 +117,17 @@ def submit(request: HttpRequest) -> HttpResponse:
                 ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn
             )
         except BulkRefusedError as error:
-            errors = [one.model_copy(update={"row": places[one.row]}) for one in error.errors]
+            errors = [
+                row_error.model_copy(update={"row": places[row_error.row]})
+                for row_error in error.errors
+            ]
             refused = BulkRefusedError(errors)
             raise problems.refused_bulk(refused, is_routed=rows.is_routed) from error
-    signals = {place: str(one.id) for place, one in zip(places, shared.signals, strict=True) if one}
+    signals = {
+        place: str(signal.id)
+        for place, signal in zip(places, shared.signals, strict=True)
+        if signal
+    }
     return answer(
         SubmittedOut(
             count=len(bodies),
@@ -136,23 +143,23 @@ def submit(request: HttpRequest) -> HttpResponse:
 @_door
 @require_POST
 def feedback(request: HttpRequest) -> HttpResponse:
-    """SubmitFeedback: say what your party thinks of values; or take back what it shared."""
+    """SubmitFeedback: give your party's opinion of values, or withdraw its own signals."""
     caller = _caller(request, Scope.FEEDBACK_WRITE)
-    said = _read(FeedbacksIn, request).hashFeedbacks
-    if any(one.feedbackValue in TAKES_BACK for one in said):
+    feedbacks = _read(FeedbacksIn, request).hashFeedbacks
+    if any(item.feedbackValue in TAKES_BACK for item in feedbacks):
         check_scope(caller, Scope.SIGNALS_WRITE)
-    unknown = [one.hashValue for one in said if not _say(one, caller=caller)]
-    if len(unknown) == len(said):
+    unknown = [item.hashValue for item in feedbacks if not _say(item, caller=caller)]
+    if len(unknown) == len(feedbacks):
         raise NotFoundError(
             "there is no signal with any of these values that still matches and that your party"
             " may see; to take one back it must be your own"
         )
-    return answer(AcceptedOut(count=len(said) - len(unknown), unknown=unknown))
+    return answer(AcceptedOut(count=len(feedbacks) - len(unknown), unknown=unknown))
 
 
 @require_safe
 def canary_picture(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # every view takes one
-    """The canary's picture. It is no secret: whoever looks it up needs no key for it."""
+    """Return the canary's picture. It is public, so no key is needed."""
     return HttpResponse(canary.picture(), content_type="image/png")
 
 
@@ -165,7 +172,7 @@ urlpatterns = [
 
 
 def _caller(request: HttpRequest, scope: Scope) -> Caller:
-    """Who calls. raises: ProblemError without both keys, UnknownKeyError for one that is not."""
+    """Authenticate both keys. raises: ProblemError if one is missing, UnknownKeyError."""
     keys = [request.headers.get(name) for name in ("x-functions-key", "Ocp-Apim-Subscription-Key")]
     if not all(keys):
         raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEYS)
@@ -181,7 +188,7 @@ def _caller(request: HttpRequest, scope: Scope) -> Caller:
 
 
 def _number(request: HttpRequest, name: str, *, usual: int) -> int:
-    """A whole number of the query. raises: InvalidError."""
+    """Return a whole number of the query. raises: InvalidError."""
     text = request.GET.get(name, str(usual))
     if not _NUMBER.fullmatch(text) or int(text) > _MOST:
         raise InvalidError(name, "must be a whole number, of seconds where it is a time")
@@ -189,18 +196,18 @@ def _number(request: HttpRequest, name: str, *, usual: int) -> int:
 
 
 def _place(token: str) -> Place | None:
-    """Where the page before ended. raises: InvalidError for a token that is none of ours."""
+    """Return where the previous page ended. raises: InvalidError for an unknown token."""
     if not token:
         return None
-    found = _TOKEN.fullmatch(token)
-    numbers = [int(group) for group in found.groups()] if found else []
+    match = _TOKEN.fullmatch(token)
+    numbers = [int(group) for group in match.groups()] if match else []
     if not numbers or max(numbers) >= 2**63:
         raise InvalidError("nextPageToken", "is none of this hub's: begin without one")
     return Place(*numbers)
 
 
 def _read(kind: type[_Message], request: HttpRequest) -> _Message:
-    """A message in the body. raises: ProblemError."""
+    """Parse a message in the body. raises: ProblemError."""
     check_content_type(request, JSON)
     try:
         return kind.model_validate(read_json(request.body))
@@ -209,10 +216,10 @@ def _read(kind: type[_Message], request: HttpRequest) -> _Message:
 
 
 class _Rows(NamedTuple):
-    """Records of a message as signals, or why they are none.
+    """Records of a message, each a signal or an error.
 
-    untaken:   by their places, those of types that are not taken.
-    is_routed: whether one names content that belongs to another channel.
+    untaken:   errors of unsupported types, by position.
+    is_routed: whether a record has content that belongs to another channel.
     """
 
     bodies: list[SignalIn | RowError]
@@ -221,13 +228,13 @@ class _Rows(NamedTuple):
 
 
 def _rows(sent: Sequence[object]) -> _Rows:
-    """Read each record as a signal."""
+    """Parse each record as a signal."""
     bodies: list[SignalIn | RowError] = []
     untaken: dict[int, RowError] = {}
     is_routed = False
-    for row, one in enumerate(sent):
+    for row, record in enumerate(sent):
         try:
-            bodies.append(SignalIn.model_validate(signal_of(RecordIn.model_validate(one))))
+            bodies.append(SignalIn.model_validate(signal_of(RecordIn.model_validate(record))))
         except ValidationError as error:
             bodies.append(problems.row_error(error, row=row))
             is_routed = is_routed or any(map(problems.is_refused, error.errors()))
@@ -240,18 +247,18 @@ def _rows(sent: Sequence[object]) -> _Rows:
     return _Rows(bodies, untaken, is_routed)
 
 
-def _say(one: AnsweredIn, *, caller: Caller) -> bool:
-    """Say it of every signal of the value; whether there was one."""
-    if one.hashValue.lower() in canary.HASHES:
-        return True  # a test of the line, which is what it is there for
-    found = reads_records.with_value(one.hashValue, viewer=caller.party)
-    if one.feedbackValue in TAKES_BACK:
-        own = [uid for uid, shared_by in found if shared_by == caller.party.name]
+def _say(item: AnsweredIn, *, caller: Caller) -> bool:
+    """Apply feedback to every signal with its value; return whether there was one."""
+    if item.hashValue.lower() in canary.HASHES:
+        return True  # a test of the connection, which the canary is for
+    matches = reads_records.with_value(item.hashValue, viewer=caller.party)
+    if item.feedbackValue in TAKES_BACK:
+        own = [uid for uid, shared_by in matches if shared_by == caller.party.name]
         taking = WithdrawIn(reason=WithdrawReason.OTHER)
         for uid in own:
             writes.withdraw(uid, body=taking, by=caller.party, now=now(), actor_ref=caller.ref)
         return bool(own)
-    said = OpinionIn(opinion=OPINION_OF[one.feedbackValue], note="; ".join(one.tags)[:500])
-    for uid, _ in found:
-        writes.opine(uid, body=said, by=caller.party, now=now(), actor_ref=caller.ref)
-    return bool(found)
+    opinion = OpinionIn(opinion=OPINION_OF[item.feedbackValue], note="; ".join(item.tags)[:500])
+    for uid, _ in matches:
+        writes.opine(uid, body=opinion, by=caller.party, now=now(), actor_ref=caller.ref)
+    return bool(matches)

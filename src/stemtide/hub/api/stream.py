@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stream that wakes agents: server-sent events, spoken below Django.
+"""The event stream that notifies agents: server-sent events, served by ASGI without Django.
 
 source: WHATWG HTML, section 9.2 (server-sent events).
 """
@@ -34,17 +34,17 @@ from stemtide.protocol.problems import Problem, ProblemType
 ADDRESS = "/api/v1/events/stream"
 
 PING_S = 3.0
-"""How often a quiet stream says that it lives: an agent notices a hub that hangs by it."""
+"""Interval of comments on a quiet stream, by which an agent notices a hub that hangs."""
 
 _CHECK_PINGS = 5
-"""After so many times it is looked whether the stream's key still opens it."""
+"""Number of pings after which the stream's key is checked again."""
 
 RETRY_MS = 1000
-"""How soon an agent should come back after the stream broke."""
+"""Delay before an agent reconnects a broken stream."""
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"x-accel-buffering", b"no"),  # or a proxy would hold wakes back
+    (b"x-accel-buffering", b"no"),  # or a proxy would buffer events
     (b"x-content-type-options", b"nosniff"),
     NO_STORE,
 ]
@@ -53,7 +53,7 @@ _Found = TypeVar("_Found")
 
 
 class _Asked(BaseModel):
-    """What the query and the headers ask for. last_event_id: the position that is there."""
+    """Parameters in query and headers. last_event_id: the position that the client has."""
 
     exercise: bool = False
     last_event_id: Annotated[int | None, Field(ge=0, le=MAX_POSITION, alias="Last-Event-ID")] = None
@@ -61,7 +61,7 @@ class _Asked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """Who may follow, and what."""
+    """An authenticated stream request."""
 
     request: ASGIRequest
     caller: Caller
@@ -69,11 +69,11 @@ class _Opened:
 
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one connection, in numbered steps.
+    """Serve one connection, in numbered steps.
 
-    1. Check method, host, key and query.  2. Subscribe.  3. Only then look for what was missed,
-    so that nothing falls in between.  4. Tell, until the agent leaves, its key is revoked or the
-    process stops.
+    1. Check method, host, key and query.  2. Subscribe.  3. Only then look for missed changes, so
+    that none falls in between.  4. Send events until the agent disconnects, its key is revoked or
+    the process stops.
     """
     began = time.perf_counter()
 
@@ -85,26 +85,28 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, io.BytesIO())
         try:
             opened = await _in_thread(lambda: _open(request))  # 1
-            asked = opened.asked
-            mine = await stack.enter_async_context(  # 2
+            parameters = opened.asked
+            subscription = await stack.enter_async_context(  # 2
                 wakes.subscribe(
-                    opened.caller.party, exercise=asked.exercise, holder=opened.caller.ref
+                    opened.caller.party, exercise=parameters.exercise, holder=opened.caller.ref
                 )
             )
             missed = await _in_thread(lambda: _missed(opened))  # 3
         except Exception as error:  # noqa: BLE001  # the one table knows what each of them says
-            found, headers = _refused(error, request)
-            count(found.status)
-            await send_problem(found, send, headers=headers)
+            problem, headers = _refused(error, request)
+            count(problem.status)
+            await send_problem(problem, send, headers=headers)
             return
         count(200)
         with streams_open.track_inprogress():
-            events = _events(opened, mine, missed=missed)
-            said = [
+            events = _events(opened, subscription, missed=missed)
+            limit_headers = [
                 (name.lower().encode(), value.encode())
                 for name, value in rates.headers_of(request).items()
             ]
-            await _follow(events, headers=[*_HEADERS, *said], receive=receive, send=send)  # 4
+            await _follow(
+                events, headers=[*_HEADERS, *limit_headers], receive=receive, send=send
+            )  # 4
 
 
 async def _follow(
@@ -114,7 +116,7 @@ async def _follow(
     receive: Receive,
     send: Send,
 ) -> None:
-    """Send events until they end or the agent leaves, whichever is first."""
+    """Send events until they end or the agent disconnects."""
 
     async def tell() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -133,15 +135,15 @@ async def _follow(
         for task in tasks:
             task.cancel()
         done = await asyncio.gather(*tasks, return_exceptions=True)
-    for one in done:
-        if isinstance(one, Exception):  # a cancelled task is none
-            raise one
+    for outcome in done:
+        if isinstance(outcome, Exception):  # CancelledError is no Exception
+            raise outcome
 
 
 async def _events(
-    opened: _Opened, mine: Subscription, *, missed: int | None
+    opened: _Opened, subscription: Subscription, *, missed: int | None
 ) -> AsyncIterator[bytes]:
-    """The bytes of the stream, event by event."""
+    """Yield the bytes of the stream, event by event."""
     yield f"retry: {RETRY_MS}\n\n".encode()
     if missed is not None:
         yield _event(missed)
@@ -150,7 +152,7 @@ async def _events(
     while True:
         try:
             async with asyncio.timeout_at(ping_at):
-                event = _event(await mine.get())
+                event = _event(await subscription.get())
         except WakesClosedError:
             return
         except TimeoutError:
@@ -164,13 +166,13 @@ async def _events(
 
 
 def _event(position: int) -> bytes:
-    """One wake."""
-    said = Wake(position=position).model_dump_json()
-    return f"event: wake\nid: {position}\ndata: {said}\n\n".encode()
+    """Return the bytes of a wake event."""
+    data = Wake(position=position).model_dump_json()
+    return f"event: wake\nid: {position}\ndata: {data}\n\n".encode()
 
 
 async def _in_thread(look: Callable[[], _Found]) -> _Found:
-    """Ask the database without holding up the loop, nor a connection afterwards."""
+    """Run a database query in a thread, then close its connection."""
 
     def looked() -> _Found:
         try:
@@ -182,21 +184,21 @@ async def _in_thread(look: Callable[[], _Found]) -> _Found:
 
 
 def _open(request: ASGIRequest) -> _Opened:
-    """Who wants to follow what. raises: what the table of problems knows."""
+    """Authenticate and parse a stream request. raises: errors that problems.describe knows."""
     if request.method != _GET:
         raise ProblemError(ProblemType.WRONG_METHOD, problems.below(405, allow=_GET).detail)
     request.get_host()
     query = {"exercise": request.GET["exercise"]} if "exercise" in request.GET else {}
     after = request.headers.get("Last-Event-ID")
     try:
-        asked = _Asked.model_validate({**query, **({"Last-Event-ID": after} if after else {})})
+        parameters = _Asked.model_validate({**query, **({"Last-Event-ID": after} if after else {})})
     except ValidationError as error:
         raise problems.refuse(error.errors(include_url=False)) from error
-    return _Opened(request=request, caller=called(request, words.Scope.FEED_READ), asked=asked)
+    return _Opened(request=request, caller=called(request, words.Scope.FEED_READ), asked=parameters)
 
 
 def _missed(opened: _Opened) -> int | None:
-    """The head, where something that the caller may see lies after what they have."""
+    """Return the head if the caller's feed has anything after their position, else None."""
     after = opened.asked.last_event_id
     if after is None:
         return None
@@ -206,20 +208,20 @@ def _missed(opened: _Opened) -> int | None:
 
 
 def _is_still_open(opened: _Opened) -> bool:
-    """Whether the key still opens the stream."""
+    """Whether the key still gives access to the stream."""
     try:
         called(opened.request, words.Scope.FEED_READ, is_counted=False)
     except (RefusalError, ProblemError):
         return False
     except Error:
-        return True  # a database that is away revokes nothing; the next ping asks again
+        return True  # without a database nothing is revoked; the next check asks again
     return True
 
 
 def _refused(error: Exception, request: ASGIRequest) -> tuple[Problem, dict[str, str]]:
-    """The problem of a stream that cannot begin, and what is said of limits."""
-    found = problems.below(400) if isinstance(error, DisallowedHost) else problems.describe(error)
-    if found.status == 401:  # noqa: PLR2004  # as door.py does above Django
+    """Return the problem of a stream that cannot start, and its rate limit headers."""
+    problem = problems.below(400) if isinstance(error, DisallowedHost) else problems.describe(error)
+    if problem.status == 401:  # noqa: PLR2004  # as the middleware does in Django
         address = str(request.META.get("REMOTE_ADDR", ""))
-        found = rates.count_stranger(address, request) or found
-    return found, rates.headers_of(request)
+        problem = rates.count_stranger(address, request) or problem
+    return problem, rates.headers_of(request)

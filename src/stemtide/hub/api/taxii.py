@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TAXII 2.1 door: discovery, collections, objects in pages, posts and what became of them.
+"""The TAXII 2.1 server: discovery, collections, pages of objects, posts and their status.
 
 source: OASIS, TAXII Version 2.1 (10 June 2021), sections 4 and 5.
 """
@@ -41,7 +41,7 @@ from stemtide.protocol.stix import OBJECT_MEDIA_TYPE
 
 ROOT = f"{TAXII_PREFIX}hub/"
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
-"""The largest post; a body of the hub's own API may be larger."""
+"""Maximum size of a post; bodies of the hub's own API may be larger."""
 
 _Rest = ParamSpec("_Rest")
 _View = Callable[Concatenate[HttpRequest, _Rest], HttpResponse]
@@ -52,7 +52,7 @@ _NEEDS_ACCOUNT = (
 
 
 def _door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
-    """What every address has in common: methods, media types, and errors in TAXII's shape."""
+    """Return a decorator for TAXII views: methods, media types, errors in TAXII's format."""
 
     def wrap(view: _View[_Rest]) -> _View[_Rest]:
         @wraps(view)
@@ -63,7 +63,7 @@ def _door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
                 check_accept(request)
                 return view(request, *args, **named)
             except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
-                return problems.answer(problems.describe(error), tongue=TAXII)
+                return problems.answer(problems.describe(error), error_format=TAXII)
 
         return cast("_View[_Rest]", csrf_exempt(guarded))
 
@@ -71,15 +71,15 @@ def _door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
 
 
 def _wrong_method(methods: tuple[str, ...]) -> HttpResponse:
-    """The refusal of a method, naming those that work."""
+    """Return 405 with the allowed methods."""
     allow = ", ".join(methods)
-    found = problems.answer(problems.below(405, allow=allow), tongue=TAXII)
-    found.headers["Allow"] = allow
-    return found
+    response = problems.answer(problems.below(405, allow=allow), error_format=TAXII)
+    response.headers["Allow"] = allow
+    return response
 
 
 def called(request: HttpRequest) -> Caller:
-    """Who calls, by Basic (a party's name or a key's prefix, and the key), Bearer or Token.
+    """Authenticate by Basic (a party's name or a key's prefix, and the key), Bearer or Token.
 
     raises: ProblemError, UnknownKeyError.
     """
@@ -92,18 +92,18 @@ def called(request: HttpRequest) -> Caller:
         user, _, key = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT) from error
-    found = known(key, request)
-    if user not in {found.party.name, found.key}:
+    caller = known(key, request)
+    if user not in {caller.party.name, caller.key}:
         raise UnknownKeyError(
             "this name and this key do not belong together: the name is the party's, as in"
             " big-videos, or the part of the key after st_"
         )
-    return found
+    return caller
 
 
 @_door("GET")
 def discovery(request: HttpRequest) -> HttpResponse:
-    """What there is: one API root, named relatively, so that it holds behind any proxy."""
+    """Return the one API root, as a relative URL, so that it works behind any proxy."""
     called(request)
     about = {
         "title": "Stemtide hub",
@@ -116,7 +116,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
 
 @_door("GET")
 def root(request: HttpRequest) -> HttpResponse:
-    """The API root."""
+    """Return the API root."""
     called(request)
     about = {
         "title": "Stemtide hub",
@@ -129,49 +129,49 @@ def root(request: HttpRequest) -> HttpResponse:
 
 @_door("GET")
 def status(request: HttpRequest, uid: str) -> HttpResponse:
-    """What became of a post."""
+    """Return the status of a post."""
     caller = called(request)
     try:
-        wanted = UUID(uid)
+        receipt_id = UUID(uid)
     except ValueError as error:
         raise ProblemError(ProblemType.NOT_FOUND, "a status id is a UUID") from error
-    return answer(reads.receipt(wanted, viewer=caller.party))
+    return answer(reads.receipt(receipt_id, viewer=caller.party))
 
 
 @_door("GET")
 def collections(request: HttpRequest) -> HttpResponse:
-    """The collections that the caller sees, with its rights in each."""
+    """List the collections that the caller sees, with its rights in each."""
     caller = called(request)
-    found = reads.collections(viewer=caller.party, scopes=caller.scopes, now=now())
-    return answer({"collections": [_described(one) for one in found]} if found else {})
+    visible = reads.collections(viewer=caller.party, scopes=caller.scopes, now=now())
+    return answer({"collections": [_described(entry) for entry in visible]} if visible else {})
 
 
 @_door("GET")
 def collection(request: HttpRequest, name: str) -> HttpResponse:
-    """One collection."""
-    return answer(_described(_found(name, caller=called(request))))
+    """Return a collection."""
+    return answer(_described(_collection(name, caller=called(request))))
 
 
 @_door("GET")
 def collection_manifest(request: HttpRequest, name: str) -> HttpResponse:
-    """What is in a collection, object by object, without the objects."""
+    """List the objects of a collection without their content."""
     return manifest(_page(request, name))
 
 
 @_door("GET", "POST")
 def objects(request: HttpRequest, name: str) -> HttpResponse:
-    """A page of a collection; or what a partner adds to it."""
+    """Return a page of a collection, or add a partner's objects."""
     return _post(request, name) if request.method == "POST" else envelope(_page(request, name))
 
 
 @_door("GET", "DELETE")
 def one_object(request: HttpRequest, name: str, stix_id: str) -> HttpResponse:
-    """One object, in its latest version or those that are asked for; or take it away."""
+    """Return an object in its latest version or the requested ones, or delete it."""
     if request.method == "DELETE":
         caller = called(request)
         writes.take_away(
             stix_id,
-            of=_found(name, caller=caller),
+            of=_collection(name, caller=caller),
             versions=versions_named(request.GET),
             by=caller,
             now=now(),
@@ -182,68 +182,72 @@ def one_object(request: HttpRequest, name: str, stix_id: str) -> HttpResponse:
 
 @_door("GET")
 def object_versions(request: HttpRequest, name: str, stix_id: str) -> HttpResponse:
-    """Which versions of an object there are."""
+    """List the versions of an object."""
     return versions(_page(request, name, only=stix_id, all_versions=True))
 
 
 def _page(
     request: HttpRequest, name: str, *, only: str | None = None, all_versions: bool = False
 ) -> Page:
-    """The page that a request asks for.
+    """Return the requested page.
 
     raises: ProblemError, NotFoundError, NotAllowedError.
     """
     caller = called(request)
-    one = _found(name, caller=caller)
-    rules.check_read(one)
-    asked = read_question(request.GET, viewer=caller.party, only=only, all_versions=all_versions)
-    found = reads_pages.page(
-        one, viewer=caller.party, wanted=asked.wanted, limit=asked.limit, after=asked.after
+    source = _collection(name, caller=caller)
+    rules.check_read(source)
+    question = read_question(request.GET, viewer=caller.party, only=only, all_versions=all_versions)
+    result_page = reads_pages.page(
+        source,
+        viewer=caller.party,
+        filters=question.wanted,
+        limit=question.limit,
+        after=question.after,
     )
-    if only and not found.objects and asked.after is None and not asked.wanted.is_none:
+    if only and not result_page.objects and question.after is None and not question.wanted.is_none:
         raise ProblemError(
             ProblemType.NOT_FOUND, "this collection has no such object that your party may see"
         )
-    return found
+    return result_page
 
 
 def _post(request: HttpRequest, name: str) -> HttpResponse:
-    """Take what a partner adds; 202 with what became of each object."""
+    """Add a partner's objects; return 202 with the status of each."""
     caller = called(request)
-    one = _found(name, caller=caller)
-    rules.check_write(one)
+    target = _collection(name, caller=caller)
+    rules.check_write(target)
     check_sent(request)
     if len(request.body) > MAX_CONTENT_BYTES:
         raise ProblemError(
             ProblemType.TOO_LARGE, f"a post has at most {MAX_CONTENT_BYTES} bytes: send several"
         )
     sent = read_json(request.body)
-    given = sent.get("objects") if isinstance(sent, dict) else None
-    if not isinstance(given, list) or not given:
+    posted = sent.get("objects") if isinstance(sent, dict) else None
+    if not isinstance(posted, list) or not posted:
         raise ProblemError(ProblemType.INVALID, 'send an envelope: {"objects": [...]}')
-    if len(given) > writes.MAX_OBJECTS:
+    if len(posted) > writes.MAX_OBJECTS:
         raise ProblemError(
             ProblemType.TOO_LARGE, f"a post has at most {writes.MAX_OBJECTS} objects: send several"
         )
     with held(request, caller) as turn:
-        body = writes.post(given, to=one, by=caller, now=now(), turn=turn)
+        body = writes.post(posted, to=target, by=caller, now=now(), turn=turn)
     return answer(body, status=202)
 
 
-def _found(name: str, *, caller: Caller) -> Collection:
-    """A collection by its id or alias. raises: NotFoundError."""
+def _collection(name: str, *, caller: Caller) -> Collection:
+    """Return a collection by its id or alias. raises: NotFoundError."""
     return reads.collection(name, viewer=caller.party, scopes=caller.scopes, now=now())
 
 
-def _described(one: Collection) -> dict[str, Any]:
-    """A collection as TAXII has it."""
+def _described(collection: Collection) -> dict[str, Any]:
+    """Return a collection as a TAXII resource."""
     return {
-        "id": str(one.id),
-        "title": one.title,
-        "description": one.description,
-        "alias": one.alias,
-        "can_read": one.rights.can_read,
-        "can_write": one.rights.can_write,
+        "id": str(collection.id),
+        "title": collection.title,
+        "description": collection.description,
+        "alias": collection.alias,
+        "can_read": collection.rights.can_read,
+        "can_write": collection.rights.can_write,
         "media_types": [OBJECT_MEDIA_TYPE],
     }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client asks a collection for: filters, the size of a page, where to go on.
+"""Parse the query of a TAXII request: filters, page size, position.
 
 source: OASIS, TAXII Version 2.1, section 3.4.
 """
@@ -17,7 +17,7 @@ from stemtide.hub.stix.reads_pages import MAX_PAGE, Wanted, rank_after
 from stemtide.protocol.problems import ProblemType
 
 MAX_NAMED = 500
-"""Ids, types or versions in one filter."""
+"""Maximum ids, types or versions of a filter."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{0,9})?Z")
 _NAMES = {"last", "first", "all"}
@@ -29,7 +29,7 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked for. after: the rank that was read to; None: from the beginning."""
+    """The query of a request. after: the rank that was read up to; None: from the beginning."""
 
     wanted: Wanted
     limit: int
@@ -39,7 +39,7 @@ class Question:
 def read_question(
     query: QueryDict, *, viewer: Viewer, only: str | None = None, all_versions: bool = False
 ) -> Question:
-    """The filters of a request. only: one object, which the address names.
+    """Parse the query of a request. only: a single object, named in the URL.
 
     raises: ProblemError naming the parameter.
     """
@@ -51,18 +51,18 @@ def read_question(
     if all_versions:
         versions, at = frozenset({"all"}), frozenset()
     spec_versions = _names(query, "match[spec_version]")
-    wanted = Wanted(
+    filters = Wanted(
         ids=ids,
         types=None if only else _names(query, "match[type]"),
         versions=versions,
         at=at,
         is_none=spec_versions is not None and "2.1" not in spec_versions,
     )
-    return Question(wanted, _limit(_text(query, "limit")), _after(query, viewer=viewer))
+    return Question(filters, _limit(_text(query, "limit")), _after(query, viewer=viewer))
 
 
 def versions_named(query: QueryDict) -> frozenset[datetime] | None:
-    """The versions that are to be deleted; None: all. raises: ProblemError."""
+    """Return the versions to delete; None: all. raises: ProblemError."""
     text = _text(query, "match[version]")
     if not text or text == "all":
         return None
@@ -73,7 +73,7 @@ def versions_named(query: QueryDict) -> frozenset[datetime] | None:
 
 
 def _after(query: QueryDict, *, viewer: Viewer) -> int | None:
-    """The rank that was read to: as we gave it, or of a moment."""
+    """Return the rank to continue after, from a token or from a time."""
     text, token = _text(query, "added_after"), _text(query, "next")
     since = _moment("added_after", text) if text else None
     if token:
@@ -82,7 +82,7 @@ def _after(query: QueryDict, *, viewer: Viewer) -> int | None:
 
 
 def _limit(text: str | None) -> int:
-    """How many objects a page may have; more than we give is no error."""
+    """Return the page size; a higher limit than ours is no error."""
     if text is None:
         return MAX_PAGE
     if not text.isascii() or not text.isdecimal() or not 1 <= len(text) <= 18 or int(text) < 1:  # noqa: PLR2004  # of 64 bits
@@ -91,37 +91,37 @@ def _limit(text: str | None) -> int:
 
 
 def _text(query: QueryDict, name: str) -> str | None:
-    """The value of a parameter, as it was sent; None where it was not."""
+    """Return the value of a parameter as sent, None if absent."""
     return str(query[name]) if name in query else None
 
 
 def _names(query: QueryDict, name: str) -> frozenset[str] | None:
-    """The values of a filter; None where there is none."""
+    """Return the values of a filter, None if absent."""
     text = _text(query, name)
     if not text:
         return None
-    found = text.split(",")
-    if len(found) > MAX_NAMED:
-        raise _malformed(name, f"names {len(found)}: name at most {MAX_NAMED}")
-    return frozenset(found)
+    values = text.split(",")
+    if len(values) > MAX_NAMED:
+        raise _malformed(name, f"names {len(values)}: name at most {MAX_NAMED}")
+    return frozenset(values)
 
 
 def _versions(text: str | None) -> tuple[frozenset[str], frozenset[datetime]]:
-    """Versions by word, and by moment."""
+    """Return the versions of a filter: keywords, and times."""
     if not text:
         return frozenset({"last"}), frozenset()
-    given = text.split(",")
-    words = frozenset(given) & _NAMES
-    if "all" in words and len(given) > 1:
+    values = text.split(",")
+    words = frozenset(values) & _NAMES
+    if "all" in words and len(values) > 1:
         raise _malformed("match[version]", "all stands alone")
-    if len(given) > MAX_NAMED:
+    if len(values) > MAX_NAMED:
         raise _malformed("match[version]", f"name at most {MAX_NAMED}")
-    at = frozenset(_moment("match[version]", one) for one in given if one not in _NAMES)
+    at = frozenset(_moment("match[version]", value) for value in values if value not in _NAMES)
     return words, at
 
 
 def _moment(name: str, text: str) -> datetime:
-    """A moment with none to nine decimals, as clients write it. raises: ProblemError."""
+    """Parse a time with up to nine decimals, as clients write it. raises: ProblemError."""
     try:
         if _TIME.fullmatch(text):
             whole, _, decimals = text.removesuffix("Z").partition(".")
@@ -133,5 +133,5 @@ def _moment(name: str, text: str) -> datetime:
 
 
 def _malformed(name: str, why: str) -> ProblemError:
-    """The problem of one parameter."""
+    """Return the problem of a parameter."""
     return ProblemError(ProblemType.MALFORMED, f"{name}: {why}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the door says what is wrong to programs of others, each under its own addresses."""
+"""Error formats of other protocols, by URL prefix."""
 
 import json
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from stemtide.protocol.problems import MEDIA_TYPE, Problem
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """One protocol's way to say what is wrong.
+    """The error format of a protocol.
 
-    write:     a problem document as a body of that protocol.
-    challenge: what an answer 401 asks for, as WWW-Authenticate says it.
+    write:     converts a problem document to the protocol's body.
+    challenge: WWW-Authenticate of a 401 response.
     """
 
     media_type: str
@@ -21,26 +21,26 @@ class Tongue:
     challenge: str = "Bearer"
 
 
-def _problem_document(found: Problem) -> str:
-    """Our own: RFC 9457."""
-    return found.model_dump_json(exclude_none=True)
+def _problem_document(document: Problem) -> str:
+    """Return a problem document as is: RFC 9457."""
+    return document.model_dump_json(exclude_none=True)
 
 
 OURS = Tongue(MEDIA_TYPE, _problem_document)
-"""Spoken wherever nobody else's protocol is."""
+"""Error format of all other paths."""
 
 
-def _taxii_error(found: Problem) -> str:
-    """As TAXII says it, where the status is text. source: TAXII Version 2.1, section 3.6.1."""
-    said: dict[str, object] = {
-        "title": found.title,
-        "description": found.detail,
-        "error_code": found.type.rpartition("/")[2],
-        "http_status": str(found.status),
+def _taxii_error(document: Problem) -> str:
+    """Return TAXII's error message, where the status is text. source: TAXII 2.1, section 3.6.1."""
+    body: dict[str, object] = {
+        "title": document.title,
+        "description": document.detail,
+        "error_code": document.type.rpartition("/")[2],
+        "http_status": str(document.status),
     }
-    if found.errors:
-        said["details"] = {error.field: error.message for error in found.errors}
-    return json.dumps(said)
+    if document.errors:
+        body["details"] = {error.field: error.message for error in document.errors}
+    return json.dumps(body)
 
 
 TAXII_PREFIX = "/taxii2/"
@@ -51,12 +51,12 @@ TAXII = Tongue(
 )
 
 
-def _misp_error(found: Problem) -> str:
-    """As MISP says it, and as PyMISP passes it on: a name, and a message for people."""
-    said: dict[str, object] = {"name": found.title, "message": found.detail, "url": ""}
-    if found.errors:
-        said["errors"] = {error.field: error.message for error in found.errors}
-    return json.dumps(said)
+def _misp_error(document: Problem) -> str:
+    """Return MISP's error, as PyMISP passes it on: a name, and a message for people."""
+    body: dict[str, object] = {"name": document.title, "message": document.detail, "url": ""}
+    if document.errors:
+        body["errors"] = {error.field: error.message for error in document.errors}
+    return json.dumps(body)
 
 
 MISP_PREFIX = "/misp/"
@@ -65,9 +65,9 @@ MISP = Tongue(
 )
 
 TONGUES = {TAXII_PREFIX: TAXII, MISP_PREFIX: MISP}
-"""Other protocols by how their addresses begin."""
+"""Error format of other protocols by URL prefix."""
 
 
 def tongue_at(path: str) -> Tongue:
-    """What is spoken at an address."""
-    return next((one for start, one in TONGUES.items() if path.startswith(start)), OURS)
+    """Return the error format for a path."""
+    return next((candidate for start, candidate in TONGUES.items() if path.startswith(start)), OURS)

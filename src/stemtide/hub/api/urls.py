@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The addresses of the door for machines."""
+"""URLs of the interfaces for programs."""
 
 from functools import partial
 
@@ -43,7 +43,7 @@ api = machine()
 """The API with all its endpoints."""
 
 for _room in (
-    exports,  # before signals: export is no id of one
+    exports,  # before signals: "export" is not a signal's id
     *(signals, previews, feed, snapshots, crises, participants),
     *(situation, leads, reports, search, agents, outliers, alerts),
     *(documents, progress, yearly, rechecks, exchanges),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for webhooks: addresses of a party that are told what is new, and what became of it."""
+"""Endpoints for webhooks: registration, changes, secrets, delivery log."""
 
 from typing import Annotated
 from uuid import UUID
@@ -33,32 +33,32 @@ _NEEDS = needs(Scope.WEBHOOKS_MANAGE)
 
 @router.post("/webhooks", **_NEEDS, response={201: WebhookMadeOut}, operation_id="add_webhook")
 def add(request: HttpRequest, body: WebhookIn) -> HttpResponse:
-    """Register an https address. Its signing secret is in this answer, and in no other."""
-    made = writes.add(body, by=caller_of(request), now=now(), loopback=settings.WEBHOOK_LOOPBACK)
-    return answer(made, status=201)
+    """Register an https URL. The signing secret is only shown in this response."""
+    webhook = writes.add(body, by=caller_of(request), now=now(), loopback=settings.WEBHOOK_LOOPBACK)
+    return answer(webhook, status=201)
 
 
 @router.get("/webhooks", **_NEEDS, response=list[WebhookOut], operation_id="list_webhooks")
 def read_all(request: HttpRequest) -> HttpResponse:
-    """Your party's webhooks, the oldest first."""
+    """List your party's webhooks, oldest first."""
     return answer(_Webhooks(reads.webhooks(viewer=caller_of(request).party)))
 
 
 @router.get("/webhooks/{uid}", **_NEEDS, response=WebhookOut, operation_id="read_webhook")
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One webhook of your party."""
+    """Retrieve a webhook of your party."""
     return answer(reads.webhook(uid, viewer=caller_of(request).party))
 
 
 @router.patch("/webhooks/{uid}", **_NEEDS, response=WebhookOut, operation_id="change_webhook")
 def change(request: HttpRequest, uid: UUID, body: WebhookChangeIn) -> HttpResponse:
-    """Change what it is told, pause or resume it. Your key looks after it from now on."""
+    """Change the events of a webhook, pause or resume it. It is managed by your key from now on."""
     return answer(writes.change(uid, body=body, by=caller_of(request), now=now()))
 
 
 @router.delete("/webhooks/{uid}", **_NEEDS, response={204: None}, operation_id="remove_webhook")
 def remove(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Take it away, with its log; what is on its way is not delivered any more."""
+    """Delete a webhook and its log. Queued events are not delivered."""
     writes.remove(uid, by=caller_of(request), now=now())
     return HttpResponse(status=204)
 
@@ -70,7 +70,7 @@ def remove(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="try_webhook",
 )
 def try_it(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Send it, and no other, a `webhook.test`; also while it is paused or disabled."""
+    """Send a `webhook.test` event to this webhook only, also while it is paused or disabled."""
     return answer(writes.try_it(uid, by=caller_of(request), now=now()), status=202)
 
 
@@ -81,7 +81,7 @@ def try_it(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="renew_webhook_secret",
 )
 def renew(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Give it a new signing secret, shown this once; the one before signs beside it for a day."""
+    """Create a new signing secret, shown only once. The old one also signs for another day."""
     return answer(writes.renew(uid, by=caller_of(request), now=now()))
 
 
@@ -99,7 +99,7 @@ def deliveries(
     before: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=reads.MAX_PAGE)] = 50,
 ) -> HttpResponse:
-    """Its delivery log, the latest first: what arrived, what waits, what was given up and why."""
+    """List a webhook's deliveries, latest first: sent, queued, and given up with the reason."""
     viewer = caller_of(request).party
     return answer(reads.deliveries(uid, viewer=viewer, state=state, before=before, limit=limit))
 
@@ -111,5 +111,5 @@ def deliveries(
     operation_id="retry_webhook_delivery",
 )
 def again(request: HttpRequest, uid: UUID, delivery: UUID) -> HttpResponse:
-    """Try what is dead or stopped again, from its first attempt, under the same id."""
+    """Retry a dead or stopped delivery from its first attempt, under the same id."""
     return answer(writes.again(uid, delivery, by=caller_of(request), now=now()), status=202)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The little of ASGI that is spoken below Django: requests, problems, the size of bodies.
+"""ASGI wrappers around Django: size and speed of bodies, rate limits, problem responses.
 
 source: https://asgi.readthedocs.io/en/latest/specs/www.html
 """
@@ -23,54 +23,54 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATIENCE = 4 * MAX_BODY_BYTES
-"""How much of a body that is too large is still read, so that its sender hears why."""
+"""Bytes of an oversized body that are still read, so that its sender gets the response."""
 
 _HELD_S = 0.5
 _MAX_HELD = 500
-"""So many refusals wait at a time; a connection costs little, but not nothing."""
+"""Maximum refusals that are delayed at a time; further ones are sent at once."""
 
 NO_STORE = (b"cache-control", b"no-store")
 
 
 class _TooLargeError(Exception):
-    """More arrived than a body may hold."""
+    """More bytes arrived than a body may have."""
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """A request's header; the last one, where it was sent more than once."""
-    found = [value for key, value in scope["headers"] if key == name]
-    return found[-1].decode("latin-1") if found else None
+    """Return a header of a request, the last one if it is repeated, or None."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[-1].decode("latin-1") if values else None
 
 
 async def send_problem(
-    found: Problem,
+    document: Problem,
     send: Send,
     *,
-    tongue: Tongue = OURS,
+    error_format: Tongue = OURS,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Answer with a problem document, or in another protocol's shape; close the connection.
+    """Send a problem document, or another protocol's error; close the connection.
 
-    headers: more than the problem itself needs.
+    headers: in addition to those of the problem.
     """
-    body = tongue.write(found).encode()
-    said = {**problems.headers(found, tongue=tongue), **(headers or {})}
-    more = [(name.lower().encode(), value.encode()) for name, value in said.items()]
+    body = error_format.write(document).encode()
+    all_headers = {**problems.headers(document, error_format=error_format), **(headers or {})}
+    more = [(name.lower().encode(), value.encode()) for name, value in all_headers.items()]
     sent = [
-        (b"content-type", tongue.media_type.encode()),
+        (b"content-type", error_format.media_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
         NO_STORE,
         *more,
     ]
-    await send({"type": "http.response.start", "status": found.status, "headers": sent})
+    await send({"type": "http.response.start", "status": document.status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
 
 
 def weighed(application: Application) -> Application:
-    """The same application, never given a body that is too large, or waiting for one too slow.
+    """Wrap an application so that it never gets a body that is too large or too slow.
 
-    Django writes the whole body of a request to disk before it looks at the limit itself.
+    Django itself checks the limit only after writing the complete body to disk.
     """
 
     async def weigh(scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,35 +99,35 @@ def weighed(application: Application) -> Application:
 
 
 def gated(application: Application) -> Application:
-    """The same application, for whom has not used up what they may send: others hear so at once.
+    """Wrap an application so that callers over their rate limit are refused at once.
 
-    Nothing is read and nothing looked up for them, and their answer is held for a moment: whoever
-    sends without a pause sends less, and a flood costs others next to nothing.
+    Nothing is read or looked up for them, and their response is delayed for a moment: clients that
+    send without a pause are slowed down, and a flood costs others next to nothing.
     """
-    held = 0
+    waiting = 0
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
         is_machine = scope["type"] == "http" and is_machines(scope["path"])
-        found = _refusal(scope) if is_machine else None
-        if found is None:
+        refusal = _refusal(scope) if is_machine else None
+        if refusal is None:
             await application(scope, receive, send)
             return
-        refused, headers = found
-        nonlocal held
-        if held < _MAX_HELD:
-            held += 1
+        refused, headers = refusal
+        nonlocal waiting
+        if waiting < _MAX_HELD:
+            waiting += 1
             try:
                 await asyncio.sleep(_HELD_S)
             finally:
-                held -= 1
+                waiting -= 1
         count_request(route="too-many", method=scope["method"], status=refused.status, seconds=0.0)
-        await send_problem(refused, send, tongue=tongue_at(scope["path"]), headers=headers)
+        await send_problem(refused, send, error_format=tongue_at(scope["path"]), headers=headers)
 
     return gate
 
 
 def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
-    """What is said to credentials that used up what they may send."""
+    """Return the problem and headers for credentials over their rate limit, or None."""
 
     def said(name: str) -> str | None:
         return header(scope, name.encode())
@@ -137,13 +137,13 @@ def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
 
 
 def _announced(scope: Scope) -> int:
-    """The size of the body as its sender says it; 0 where nothing is said."""
-    said = header(scope, b"content-length") or "0"
-    return int(said) if said.isdigit() else 0
+    """Return the announced size of the body, 0 if absent."""
+    length = header(scope, b"content-length") or "0"
+    return int(length) if length.isdigit() else 0
 
 
 async def _drain(receive: Receive) -> None:
-    """Read on and forget, until the end or the end of our patience."""
+    """Read and discard the body, up to a limit."""
     weight = 0
     while weight < _PATIENCE:
         try:
@@ -155,16 +155,18 @@ async def _drain(receive: Receive) -> None:
             return
 
 
-async def _refuse(found: Problem, scope: Scope, send: Send) -> None:
-    """Answer a program or a person with a problem, and close the connection."""
+async def _refuse(document: Problem, scope: Scope, send: Send) -> None:
+    """Send a problem to a program or a person, and close the connection."""
     if is_machines(scope["path"]):
-        await send_problem(found, send, tongue=tongue_at(scope["path"]))
+        await send_problem(document, send, error_format=tongue_at(scope["path"]))
     else:
-        await _send_plain(found, send)
+        await _send_plain(document, send)
 
 
-async def _send_plain(found: Problem, send: Send) -> None:
-    """The same for people."""
+async def _send_plain(document: Problem, send: Send) -> None:
+    """Send a problem as plain text, for people."""
     sent = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), NO_STORE]
-    await send({"type": "http.response.start", "status": found.status, "headers": sent})
-    await send({"type": "http.response.body", "body": f"{found.title}: {found.detail}".encode()})
+    await send({"type": "http.response.start", "status": document.status, "headers": sent})
+    await send(
+        {"type": "http.response.body", "body": f"{document.title}: {document.detail}".encode()}
+    )

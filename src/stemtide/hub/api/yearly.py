@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for yearly reports: what the law asks a provider or an authority to publish."""
+"""Endpoints for the yearly reports that providers and authorities have to publish."""
 
 from typing import Annotated
 
@@ -32,8 +32,8 @@ Zone = Annotated[
 def tco(
     request: HttpRequest, *, year: Year, zone: Zone = "UTC", exercise: bool = False
 ) -> HttpResponse:
-    """Your party's report under Article 7 or 8 of Regulation (EU) 2021/784, from its own rows."""
-    return answer(_found(request, year, zone=zone, exercise=exercise))
+    """Retrieve your party's report under Article 7 or 8 of Regulation (EU) 2021/784."""
+    return answer(_yearly_report(request, year, zone=zone, exercise=exercise))
 
 
 @router.get(
@@ -44,17 +44,17 @@ def tco(
 def tco_pdf(
     request: HttpRequest, *, year: Year, zone: Zone = "UTC", exercise: bool = False
 ) -> HttpResponse:
-    """The same on paper: a tagged PDF, a draft while something is missing."""
-    found = _found(request, year, zone=zone, exercise=exercise)
-    made = HttpResponse(
-        paper.yearly_pdf(found, title=caller_of(request).party.title),
+    """Download the yearly report as a tagged PDF, marked as a draft while it is incomplete."""
+    report = _yearly_report(request, year, zone=zone, exercise=exercise)
+    response = HttpResponse(
+        paper.yearly_pdf(report, title=caller_of(request).party.title),
         content_type="application/pdf",
     )
-    made.headers["Content-Disposition"] = f'attachment; filename="{found.form}-{year}.pdf"'
-    return made
+    response.headers["Content-Disposition"] = f'attachment; filename="{report.form}-{year}.pdf"'
+    return response
 
 
-def _found(request: HttpRequest, year: int, *, zone: str, exercise: bool) -> YearlyReport:
-    """The report that was asked for."""
+def _yearly_report(request: HttpRequest, year: int, *, zone: str, exercise: bool) -> YearlyReport:
+    """Return the requested report."""
     viewer = caller_of(request).party
     return reads_yearly.yearly(year, viewer=viewer, now=now(), zone=zone, is_exercise=exercise)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals and what stands around them as STIX objects in collections, for programs of others."""
+"""Signals and related data as STIX objects in TAXII collections, for programs of others."""

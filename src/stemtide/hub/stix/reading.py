@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the objects of a post: all that takes long and changes nothing, before our turn to write.
+"""Parse the objects of a post before the write lock is taken, as this takes long.
 
-The patterns of one post share a budget: however many it holds, no more is read than may be shared.
+The patterns of a post share a budget, so that no more is parsed than may be shared.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,20 +15,20 @@ from stemtide.protocol.stix_patterns import Budget
 from stemtide.protocol.stix_posted import Posted, PostedError, Wanted, signals_of
 
 MAX_SIGNALS = 20_000
-"""Signals that one post shares or says anew."""
+"""Maximum signals that a post shares or updates."""
 
 MAX_COMPARISONS = 2 * MAX_SIGNALS
-"""Comparisons of one post that are read: some are none that uploads are compared with."""
+"""Maximum comparisons that are read from a post; some cannot be matched against uploads."""
 
 _KEPT_WEIGHT = 20
-"""An object that is kept by itself takes as long as so many signals that are shared together."""
+"""Cost of storing an object on its own, in signals that are shared together."""
 
 _NAMED = 10
-"""Ids and remarks that a message names, of however many."""
+"""Maximum ids and notes in a message."""
 
 
 class Readings:
-    """What the indicators of one post ask for, by which of them it is."""
+    """Parsed indicators of a post."""
 
     def __init__(self, *, crisis: UUID | None, exercise: bool, now: datetime) -> None:
         self._crisis, self._exercise, self._now = crisis, exercise, now
@@ -36,45 +36,51 @@ class Readings:
         self._read: dict[int, tuple[Wanted, Ready] | PostedError] = {}
 
     def read(self, posts: Iterable[Posted]) -> None:
-        """Read indicators, in the order in which they may spend the budget."""
+        """Parse indicators, in the order in which they may use the budget."""
         for post in posts:
             if post.type != "indicator" or post.is_revoked:
                 continue
             try:
-                wanted = signals_of(
+                requested = signals_of(
                     post, crisis=self._crisis, exercise=self._exercise, budget=self._budget
                 )
             except PostedError as error:
                 self._read[id(post)] = error
             else:
-                self._read[id(post)] = wanted, rules_ready.read(wanted.signals, now=self._now)
+                self._read[id(post)] = requested, rules_ready.read(requested.signals, now=self._now)
 
-    def of(self, one: Posted) -> tuple[Wanted, Ready]:
-        """The signals that an indicator asks for. raises: PostedError."""
-        found = self._read[id(one)]
-        if isinstance(found, PostedError):
-            raise found
-        return found
+    def of(self, post: Posted) -> tuple[Wanted, Ready]:
+        """Return the signals of an indicator. raises: PostedError."""
+        parsed = self._read[id(post)]
+        if isinstance(parsed, PostedError):
+            raise parsed
+        return parsed
 
-    def weight(self, one: Posted) -> int:
-        """How long it takes to write what an indicator asks for, in signals shared with others."""
-        found = self._read[id(one)]
-        count = 0 if isinstance(found, PostedError) else len(found[0].signals)
+    def weight(self, post: Posted) -> int:
+        """Return the cost of writing an indicator, in signals that are shared together."""
+        parsed = self._read[id(post)]
+        count = 0 if isinstance(parsed, PostedError) else len(parsed[0].signals)
         return count if count == 1 else count + _KEPT_WEIGHT
 
 
-def became(ids: Sequence[UUID], wanted: Wanted, notes: Sequence[str]) -> str:
-    """What an indicator became, where that is not simply the signal that it asks for."""
-    if not wanted.is_several and not wanted.others:
+def became(ids: Sequence[UUID], requested: Wanted, notes: Sequence[str]) -> str:
+    """Describe the result of an indicator, "" if it is simply its one signal."""
+    if not requested.is_several and not requested.others:
         return ""
     named = listed([indicator_id(uid) for uid in ids])
-    said = f"became {len(ids)} signals, each told by itself: {named}" if wanted.is_several else ""
-    left = f"{wanted.others} of its comparisons are none that uploads are compared with"
-    return "; ".join(one for one in (said, left if wanted.others else "", listed(notes)) if one)
+    split = (
+        f"became {len(ids)} signals, each told by itself: {named}" if requested.is_several else ""
+    )
+    left = f"{requested.others} of its comparisons are none that uploads are compared with"
+    return "; ".join(
+        sentence
+        for sentence in (split, left if requested.others else "", listed(notes))
+        if sentence
+    )
 
 
 def listed(words: Sequence[str]) -> str:
-    """Some of many words, each once."""
-    each = list(dict.fromkeys(words))
-    more = f" and {len(each) - _NAMED} more" if len(each) > _NAMED else ""
-    return "; ".join(each[:_NAMED]) + more
+    """Return texts as a list without duplicates, limited to _NAMED."""
+    distinct = list(dict.fromkeys(words))
+    more = f" and {len(distinct) - _NAMED} more" if len(distinct) > _NAMED else ""
+    return "; ".join(distinct[:_NAMED]) + more

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of collections as such, of what became of a post, and of objects by their id.
+"""Read collections, statuses of posts, and objects by their id.
 
 Pages of a collection are in reads_pages.py.
 """
@@ -39,39 +39,43 @@ _AMONG = {
 
 
 def collections(*, viewer: Party, scopes: Some[Scope], now: datetime) -> list[Collection]:
-    """All collections that a party sees: the standing ones, then crises, the oldest first."""
+    """Return the collections that a party sees: the permanent ones, then crises, oldest first."""
     holder = Holder(PartyKind(viewer.kind), scopes)
     hub = ledger.heads().hub
-    found = _standing(hub, holder)
-    seen = sorted(crises.crises(viewer=viewer), key=lambda one: (one.warned_at, one.id))
-    return found + [_of_crisis(hub, one, holder=holder, now=now) for one in seen]
+    permanent = _standing(hub, holder)
+    visible_crises = sorted(
+        crises.crises(viewer=viewer), key=lambda crisis: (crisis.warned_at, crisis.id)
+    )
+    return permanent + [
+        _of_crisis(hub, crisis, holder=holder, now=now) for crisis in visible_crises
+    ]
 
 
 def collection(name: str, *, viewer: Party, scopes: Some[Scope], now: datetime) -> Collection:
-    """One collection by its id or its alias.
+    """Return a collection by its id or alias.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also if the viewer may not see it.
     """
-    for one in collections(viewer=viewer, scopes=scopes, now=now):
-        if name in {str(one.id), one.alias}:
-            return one
+    for candidate in collections(viewer=viewer, scopes=scopes, now=now):
+        if name in {str(candidate.id), candidate.alias}:
+            return candidate
     raise NotFoundError("there is no such collection, or none that your party may see")
 
 
 def receipt(uid: UUID, *, viewer: Party) -> dict[str, Any]:
-    """What became of a post, for the party that sent it.
+    """Return the status of a post, for the party that sent it.
 
     raises: NotFoundError.
     """
-    found = Receipt.objects.filter(uid=uid, party=viewer).first()
-    if found is None:
+    stored = Receipt.objects.filter(uid=uid, party=viewer).first()
+    if stored is None:
         raise NotFoundError("there is no such status, or none of your party's, or no longer")
-    body: dict[str, Any] = found.body
+    body: dict[str, Any] = stored.body
     return body
 
 
-def kept(one: Collection, *, viewer: Party) -> QuerySet[StixObject]:
-    """Objects of a collection that a party may see, faces among them."""
+def kept(collection: Collection, *, viewer: Party) -> QuerySet[StixObject]:
+    """Return the stored objects of a collection that a party may see, including faces."""
     own = Q(signal__isnull=True, is_private=False) & visible(viewer)
     of_signals = Q(signal__isnull=False, is_private=False) & visible(viewer, "signal__")
     private = Q(is_private=True, shared_by=viewer)
@@ -79,16 +83,18 @@ def kept(one: Collection, *, viewer: Party) -> QuerySet[StixObject]:
         private |= Q(is_private=True) & visible(viewer, "signal__")
     rows = StixObject.objects.filter(own | of_signals | private)
     everywhere = Q(made_from__startswith="party:")
-    if one.crisis is not None:
-        return rows.filter(Q(crisis=crises.find(one.crisis, viewer=viewer)) | everywhere)
-    inside = Q(exercise=bool(one.exercise)) & (Q(crisis__isnull=True) | Q(signal__isnull=False))
+    if collection.crisis is not None:
+        return rows.filter(Q(crisis=crises.find(collection.crisis, viewer=viewer)) | everywhere)
+    inside = Q(exercise=bool(collection.exercise)) & (
+        Q(crisis__isnull=True) | Q(signal__isnull=False)
+    )
     return rows.filter(inside | everywhere)
 
 
 def find_kept(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixObject]:
-    """An object's version of a moment and its latest, whoever keeps them: for writes' rules.
+    """Return an object's latest version and that of a given time, of any owner, for write rules.
 
-    Not all: of an object with thousands, each next one would take longer than the one before.
+    Not all versions: with thousands of them, each further one would take longer than the last.
     """
     _ = viewer  # whether it may see them is for the rules: an id is never given twice
     rows = StixObject.objects.filter(Q(version_at=at) | Q(is_latest=True), stix_id=stix_id)
@@ -96,7 +102,7 @@ def find_kept(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixO
 
 
 def takes_posts(crisis: Crisis | None, *, viewer: Party, now: datetime) -> bool:
-    """Whether a crisis takes now what a party posts, as the standing collections always do."""
+    """Whether a crisis currently accepts posts of a party; the permanent collections always do."""
     if crisis is None:
         return True
     facts = crises.facts(crisis, viewer=viewer)
@@ -105,40 +111,40 @@ def takes_posts(crisis: Crisis | None, *, viewer: Party, now: datetime) -> bool:
 
 
 def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:
-    """The signal whose indicator has an id, its face's or that of our making."""
+    """Return the signal whose indicator (posted or generated) has an id, or None."""
     shown = Signal.objects.filter(visible(viewer)).select_related("shared_by", "crisis")
     face = shown.filter(
         stix_objects__stix_id=stix_id, stix_objects__type="indicator", stix_objects__is_latest=True
     )
-    found = face.first()
-    if found is None and (uids := signal_uids(stix_id)):
+    signal = face.first()
+    if signal is None and (uids := signal_uids(stix_id)):
         faces = _all_faces().filter(signal=OuterRef("pk"))
-        found = shown.filter(~Exists(faces), uid__in=uids).first()
-    return found
+        signal = shown.filter(~Exists(faces), uid__in=uids).first()
+    return signal
 
 
 def used_ids(ids: Iterable[str], *, by: str) -> set[str]:  # noqa: ARG001  # an id is never given twice, whoever asks
-    """Those of these ids that an object or a signal has, whoever may see it. by: who asks."""
-    found: set[str] = set()
+    """Return those ids that an object or a signal has, visible or not. by: the caller."""
+    used: set[str] = set()
     for batch in batches(ids):
         rows = StixObject.objects.filter(stix_id__in=batch)
-        found.update(rows.values_list("stix_id", flat=True))
-        uids = {uid: one for one in batch for uid in signal_uids(one)}
+        used.update(rows.values_list("stix_id", flat=True))
+        uids = {uid: stix_id for stix_id in batch for uid in signal_uids(stix_id)}
         for part in batches(uids):
             there = Signal.objects.filter(uid__in=part).values_list("uid", flat=True)
-            found.update(uids[uid] for uid in there)
-    return found
+            used.update(uids[uid] for uid in there)
+    return used
 
 
 def parts(stix_id: str, *, viewer: Party) -> list[Signal]:
-    """The signals that an indicator of several comparisons became, as far as one may see them."""
+    """Return the visible signals of an indicator with several comparisons."""
     pks = PatternPart.objects.filter(stix_id=stix_id).values("signal")
     rows = Signal.objects.filter(visible(viewer), pk__in=pks)
     return list(rows.select_related("shared_by", "crisis").order_by("pk"))
 
 
 class Face(NamedTuple):
-    """What is told in the place of a signal's indicator."""
+    """The posted object that replaces a signal's indicator."""
 
     stix_id: str
     body: str
@@ -146,21 +152,21 @@ class Face(NamedTuple):
 
 
 def face_lengths(pks: Iterable[int], *, viewer: Party) -> dict[int, int]:  # noqa: ARG001  # their signals were read for it
-    """How many characters the latest faces of some signals have, by the signals' primary keys."""
+    """Return the number of characters of signals' latest faces, by the signals' primary keys."""
     return dict(_faces(pks).values_list("signal_id", Length("body")))
 
 
 def faces(pks: Iterable[int], *, viewer: Party) -> dict[int, Face]:  # noqa: ARG001  # their signals were read for it
-    """The latest faces of some signals, by the signals' primary keys."""
+    """Return the latest faces of signals, by the signals' primary keys."""
     columns = _faces(pks).values_list("signal_id", *Face._fields)
     return {pk: Face(*face) for pk, *face in columns}
 
 
 def _faces(pks: Iterable[int]) -> QuerySet[StixObject]:
-    """The latest faces of some signals, which are asked for with one parameter.
+    """Return the latest faces of signals, with a single query parameter.
 
-    `__in` makes a parameter of each. For a thousand of them Django takes longer to write the
-    question, and PostgreSQL to read it, than the answer takes (benchmarks/taxii.py).
+    `__in` makes a parameter for each. For a thousand of them Django takes longer to build the
+    query, and PostgreSQL to parse it, than to run it (benchmarks/taxii.py).
     """
     keys = list(pks)
     packed = json.dumps(keys) if connection.vendor == "sqlite" else keys
@@ -170,17 +176,17 @@ def _faces(pks: Iterable[int]) -> QuerySet[StixObject]:
 
 
 def _all_faces() -> QuerySet[StixObject]:
-    """The latest faces of all signals. A revoked one whose signal stays is told beside it."""
+    """Return the latest faces of all signals, without revoked ones whose signal is still live."""
     return StixObject.objects.filter(type="indicator", is_latest=True, is_beside=False)
 
 
 def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG001  # a name says no more
-    """The id of a party's identity."""
+    """Return the id of a party's identity object."""
     return named_id("identity", hub, "party", name)
 
 
 def other_parties(*, viewer: Party) -> OtherParties:
-    """The parties in whose name the viewer posts nothing."""
+    """Return the parties in whose name the viewer must not post."""
     hub = ledger.heads().hub
     rows = [party for party in parties.parties(viewer=viewer) if party.pk != viewer.pk]
     words = {text.lower(): row.name for row in rows for text in (row.title, row.name)}
@@ -189,12 +195,12 @@ def other_parties(*, viewer: Party) -> OtherParties:
 
 
 def crisis_object_id(kind: str, hub: UUID, crisis: UUID, *, viewer: Party | None) -> str:  # noqa: ARG001  # an id says no more
-    """The id of what stands for a crisis: its incident, its grouping, its report."""
+    """Return the id of an object that represents a crisis: its incident, grouping or report."""
     return named_id(kind, hub, "crisis", crisis)
 
 
 def _standing(hub: UUID, holder: Holder) -> list[Collection]:
-    """The collections that every hub has."""
+    """Return the permanent collections, which every hub has."""
     both = rules.rights_in_standing(holder)
     return [
         Collection(
@@ -224,7 +230,7 @@ def _standing(hub: UUID, holder: Holder) -> list[Collection]:
 
 
 def _of_crisis(hub: UUID, crisis: CrisisOut, *, holder: Holder, now: datetime) -> Collection:
-    """The collection of one crisis."""
+    """Return the collection of a crisis."""
     tail = crisis.tail_ends_at
     is_open = crisis.accepts_signals and (tail is None or now < tail)
     return Collection(

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of a collection: signals and kept objects together, in the order of their moments.
+"""Return pages of a collection: signals and stored objects, merged by feed position.
 
-1 Everything has a rank: twice its feed position, and one more for what is told beside a signal.
-  What is the same in every collection has ranks below 0. A page ends at a rank, and the next
-  begins after it: nothing is lost or repeated while others write (decisions 0003 and 0061).
-2 The hub's highest position is read first, and rows up to it: no page passes a row that commits
-  in between.
-3 Signals are read with as many more as the page could need, kept objects the same, and merged.
-  Their lengths are asked before them: what does not fit into a page is not read.
+1 Every entry has a rank: twice its feed position, plus one for an object beside a signal. Objects
+  that are the same in every collection have ranks below 0. A page ends at a rank, and the next
+  starts after it: nothing is lost or repeated while others write (decisions 0003 and 0061).
+2 The hub's highest position is read first, and rows up to it: no page skips a row that is
+  committed in between.
+3 As many signals are read as the page could need, as many stored objects, and both are merged.
+  Lengths are queried first, so that rows beyond the page's limit are not read.
 """
 
 from bisect import bisect_right
@@ -49,10 +49,10 @@ from stemtide.protocol.stix_signals import indicator
 from stemtide.protocol.words import SignalState
 
 MAX_PAGE = 1_000
-"""Objects in one page."""
+"""Maximum objects of a page."""
 
 MAX_PAGE_CHARS = 16 * 1024 * 1024
-"""Characters of the objects in one page: it has fewer objects, where these are long."""
+"""Maximum total characters of a page's objects; long objects make it shorter."""
 
 _DOOR = "taxii"
 _ENCODER = msgspec.json.Encoder()
@@ -64,9 +64,9 @@ _GATHERED = {"grouping", "report"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a reader asks for. None, or an empty set: all.
+    """Filters of a request. None, or an empty set: no filter.
 
-    versions: any of "last", "first", "all". at: versions by the moment that is their name.
+    versions: any of "last", "first", "all". at: versions by their timestamp.
     """
 
     ids: frozenset[str] | None = None
@@ -76,13 +76,13 @@ class Wanted:
     is_none: bool = False
 
     def takes(self, kind: str) -> bool:
-        """Whether objects of a type are asked for."""
+        """Whether objects of a type are requested."""
         return self.types is None or kind in self.types
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One object of a page. version: as it stands in the object, or its moment."""
+    """An object of a page. version: from the object, or its time of arrival."""
 
     rank: int
     id: str
@@ -94,14 +94,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a collection. next_rank: where to go on; None where this is the end."""
+    """A page of a collection. next_rank: the rank to continue after; None at the end."""
 
     objects: list[Told]
     next_rank: int | None
 
 
 def rank_after(at: datetime, *, viewer: Party) -> int:  # noqa: ARG001  # times only
-    """The rank of the last thing whose moment is no later than a time."""
+    """Return the rank of the last entry that is no later than a time."""
     if at < _STANDING_SINCE:
         return -len(_STANDING) - 1
     if at < _STANDING_SINCE + len(_STANDING) * _MICROSECOND:
@@ -111,54 +111,54 @@ def rank_after(at: datetime, *, viewer: Party) -> int:  # noqa: ARG001  # times 
 
 
 def page(
-    one: Collection, *, viewer: Party, wanted: Wanted, limit: int, after: int | None = None
+    collection: Collection, *, viewer: Party, filters: Wanted, limit: int, after: int | None = None
 ) -> Page:
-    """What a collection holds after a rank, oldest first.
+    """Return the entries of a collection after a rank, oldest first.
 
-    raises: InvalidError where the hub's feed ends before that rank: its history was set back.
+    raises: InvalidError if the feed ends before that rank: the hub was restored from a backup.
     """
     heads = ledger.heads()
     start = -len(_STANDING) - 1 if after is None else after
     if start // 2 > heads.positions:
         raise InvalidError("next", "this hub was set back to an earlier state: begin again")
-    if wanted.is_none:
+    if filters.is_none:
         return Page([], None)
     size = max(1, min(limit, MAX_PAGE))
-    found = [told for told in _standing(wanted) if told.rank > start]
-    reading = _Reading(one, viewer, wanted, max(start, 0), heads.positions, size, heads.hub)
+    entries = [entry for entry in _standing(filters) if entry.rank > start]
+    reading = _Reading(collection, viewer, filters, max(start, 0), heads.positions, size, heads.hub)
     signals, signals_to = reading.signals()
     until = heads.positions if signals_to is None else signals_to // 2
     objects, objects_to = reading.objects(until=until)
     read_to = min((to for to in (signals_to, objects_to) if to is not None), default=None)
-    found += sorted([*signals, *objects], key=lambda told: told.rank)
-    if read_to is not None:  # there is more than was read: nothing after that is told
-        found = [told for told in found if told.rank <= read_to]
-    fits = min(size, _fitting([len(told.body) for told in found]))
-    if len(found) > fits:
-        found = found[:fits]
-        read_to = found[-1].rank
-    return Page(found, read_to)
+    entries += sorted([*signals, *objects], key=lambda entry: entry.rank)
+    if read_to is not None:  # more rows exist: nothing after the last rank read may be returned
+        entries = [entry for entry in entries if entry.rank <= read_to]
+    fits = min(size, _fitting([len(entry.body) for entry in entries]))
+    if len(entries) > fits:
+        entries = entries[:fits]
+        read_to = entries[-1].rank
+    return Page(entries, read_to)
 
 
 def _fitting(lengths: Iterable[int]) -> int:
-    """How many of some objects, by their lengths, one page holds: at least one."""
+    """Return how many objects of the given lengths fit on a page, at least one."""
     sums = list(accumulate(lengths))
     return max(1, bisect_right(sums, MAX_PAGE_CHARS)) if sums else 0
 
 
-def _standing(wanted: Wanted) -> Iterator[Told]:
-    """What every collection begins with."""
-    for place, (one, body) in enumerate(_STANDING):
-        version = version_of(one) or ""
-        if (wanted.ids is None or one["id"] in wanted.ids) and wanted.takes(one["type"]):
+def _standing(filters: Wanted) -> Iterator[Told]:
+    """Yield the objects at the start of every collection."""
+    for place, (stix, body) in enumerate(_STANDING):
+        version = version_of(stix) or ""
+        if (filters.ids is None or stix["id"] in filters.ids) and filters.takes(stix["type"]):
             at = _STANDING_SINCE + place * _MICROSECOND
-            if wanted.versions or datetime.fromisoformat(version) in wanted.at:
-                yield Told(place - len(_STANDING), one["id"], version, at, body)
+            if filters.versions or datetime.fromisoformat(version) in filters.at:
+                yield Told(place - len(_STANDING), stix["id"], version, at, body)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One page in the making. after: the rank before it; until: the hub's highest position."""
+    """The reader of one page. after: the rank before it; until: the hub's highest position."""
 
     one: Collection
     viewer: Party
@@ -169,12 +169,12 @@ class _Reading:
     hub: UUID
 
     def signals(self) -> tuple[list[Told], int | None]:
-        """Indicators and what is beside them; the rank that was read to, where there are more."""
+        """Return indicators and relationships, and the last rank read if there are more."""
         is_told = self.wanted.takes("indicator")
         is_beside = self.one.crisis is not None and self.wanted.takes("relationship")
         if not (is_told or is_beside):
             return [], None
-        # A rank that is even is a signal's own; after it, what is beside it may still be untold.
+        # Even ranks are signals; the relationship after one may still be missing.
         from_position = (self.after - 1) // 2 if is_beside else self.after // 2
         rows, more = reads_collection.page(
             self._narrowed(from_position), viewer=self.viewer, limit=self.size + 1
@@ -184,17 +184,17 @@ class _Reading:
         rows, more = rows[:fits], more or fits < len(rows)
         moments = _moments([row["position"] for row in rows])
         faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer)
-        found: list[Told] = []
+        entries: list[Told] = []
         for row in rows:
             face = faces.get(row["pk"])
-            found += self._of_signal(
+            entries += self._of_signal(
                 row, face=face, moment=moments[row["position"]], is_beside=is_beside
             )
-        told = [one for one in found if one.rank > self.after and self._fits(one)]
-        return told, 2 * rows[-1]["position"] + 1 if more else None
+        requested = [entry for entry in entries if entry.rank > self.after and self._fits(entry)]
+        return requested, 2 * rows[-1]["position"] + 1 if more else None
 
     def _narrowed(self, from_position: int) -> QuerySet[Signal]:
-        """The signals that may be on the page."""
+        """Return the signals that may be on the page."""
         rows = reads_collection.collected(
             viewer=self.viewer, crisis=self.one.crisis, exercise=self.one.exercise
         ).filter(position__gt=from_position, position__lte=self.until)
@@ -202,22 +202,22 @@ class _Reading:
             signal=OuterRef("pk"), type="indicator", is_latest=True, is_beside=False
         )
         if self.wanted.ids is not None:
-            uids = {uid for one in self.wanted.ids for uid in _uids(one)}
+            uids = {uid for stix_id in self.wanted.ids for uid in _uids(stix_id)}
             rows = rows.filter(Q(uid__in=uids) | Exists(faces.filter(stix_id__in=self.wanted.ids)))
         versions, at = self.wanted.versions, self.wanted.at
         if versions & {"last", "all"}:
             return rows
         acts = ledger.acts_at(at, by=_DOOR)
         ranges = [Q(position__gte=first, position__lte=last) for first, last in acts]
-        asked = reduce(or_, ranges, Q(Exists(faces.filter(version_at__in=at))))
+        matches = reduce(or_, ranges, Q(Exists(faces.filter(version_at__in=at))))
         if "first" in versions:
-            asked |= Q(~Exists(faces.filter(is_first=False)))
-        return rows.filter(asked)
+            matches |= Q(~Exists(faces.filter(is_first=False)))
+        return rows.filter(matches)
 
     def _of_signal(
         self, row: dict[str, Any], *, face: Face | None, moment: Moment, is_beside: bool
     ) -> Iterator[Told]:
-        """A signal's indicator, and that it belongs to the crisis of the collection."""
+        """Yield a signal's indicator, and its relationship to the collection's crisis."""
         body, stix = self._indicator(row, face=face, moment=moment)
         rank = 2 * row["position"]
         yield Told(rank, stix["id"], stix["modified"], moment.at, body)
@@ -236,14 +236,14 @@ class _Reading:
     def _indicator(
         self, row: dict[str, Any], *, face: Face | None, moment: Moment
     ) -> tuple[str, Stix]:
-        """A signal's indicator as text and as an object: its face, or one of our making."""
+        """Return a signal's indicator as text and as an object: its face, or a generated one."""
         if face is None:
             maker = reads.party_id(self.hub, row["shared_by"], viewer=self.viewer)
             named = row | {"hub": str(self.hub)}
-            made = indicator(
+            generated = indicator(
                 named, created_by=maker, created=row["shared_at"], modified=moment.act_at
             )
-            return _ENCODER.encode(made).decode(), made
+            return _ENCODER.encode(generated).decode(), generated
         stix, body = self._signed(face.body, by=row["shared_by"])
         if row["state"] == SignalState.LIVE or stix.get("revoked") is True:
             return body, stix
@@ -251,16 +251,16 @@ class _Reading:
         return _ENCODER.encode(stix).decode(), stix
 
     def _signed(self, body: str, *, by: str) -> tuple[Stix, str]:
-        """An object that was kept, and its text, with the party that posted it as its author."""
+        """Return a stored object and its text, with the party that posted it as its author."""
         stix: Stix = msgspec.json.decode(body)
         author = reads.party_id(self.hub, by, viewer=self.viewer)
         signed = in_name_of(stix, author=author, name=by)
         return signed, body if signed is stix else _ENCODER.encode(signed).decode()
 
     def objects(self, *, until: int) -> tuple[list[Told], int | None]:
-        """Kept objects up to a position that are told in their own place, as many as may fit.
+        """Return stored objects up to a position, as many as fit.
 
-        The rank that was read to as well, where they are longer together than a page may be.
+        Also returns the rank that was read up to, if more objects are left.
         """
         rows = reads.kept(self.one, viewer=self.viewer).filter(
             is_beside=True, position__gt=self.after // 2, position__lte=until
@@ -276,34 +276,34 @@ class _Reading:
         if not fits:
             return [], None
         last = there[fits - 1][0]
-        found = list(
+        stored = list(
             rows.select_related("shared_by").order_by("position").filter(position__lte=last)[:fits]
         )
-        moments = _moments([row.position for row in found])
+        moments = _moments([row.position for row in stored])
         read_to = 2 * last if fits < len(there) else None
-        return [self._of_object(row, at=moments[row.position].at) for row in found], read_to
+        return [self._of_object(row, at=moments[row.position].at) for row in stored], read_to
 
     def _of_version(self) -> Q:
-        """Which versions of an object are asked for."""
+        """Return the filter for the requested versions."""
         versions = self.wanted.versions
         if "all" in versions:
             return Q()
-        asked = Q(version_at__in=self.wanted.at)
+        matches = Q(version_at__in=self.wanted.at)
         if "last" in versions:
-            asked |= Q(is_latest=True)
-        return asked | Q(is_first=True) if "first" in versions else asked
+            matches |= Q(is_latest=True)
+        return matches | Q(is_first=True) if "first" in versions else matches
 
     def _of_object(self, row: StixObject, *, at: datetime) -> Told:
-        """One kept object; what gathers a crisis names what this reader may see of it."""
+        """Return a stored object; a grouping references the signals that the reader may see."""
         stix, body = self._signed(row.body, by=row.shared_by.name)
         if row.made_from and row.type in _GATHERED and self.one.crisis is not None:
             body = self._gathered(stix, crisis=self.one.crisis, until=row.position)
-        # What has no versions is known by the moment at which it came, which never changes.
+        # Objects without versions are identified by their time of arrival, which never changes.
         version = version_of(stix) if row.version_at else None
         return Told(2 * row.position, row.stix_id, version or stix_time(at), at, body)
 
     def _gathered(self, stix: Stix, *, crisis: UUID, until: int) -> str:
-        """A grouping or report with the signals that were there when it was made."""
+        """Return a grouping or report with the signals that existed when it was generated."""
         rows = reads_collection.collected(viewer=self.viewer, crisis=crisis, exercise=None)
         there = rows.filter(position__lt=until).order_by("position").values_list("pk", "uid")
         pairs = list(there[:MAX_REFS])
@@ -312,30 +312,30 @@ class _Reading:
         anchor = reads.crisis_object_id("incident", self.hub, crisis, viewer=self.viewer)
         return _ENCODER.encode(naming(stix, incident=anchor, signals=names)).decode()
 
-    def _fits(self, told: Told) -> bool:
-        """Whether what was made of a signal is what was asked for."""
-        if not self.wanted.takes(told.id.partition("--")[0]):
+    def _fits(self, entry: Told) -> bool:
+        """Whether an entry generated from a signal matches the filters."""
+        if not self.wanted.takes(entry.id.partition("--")[0]):
             return False
-        if self.wanted.ids is not None and told.id not in self.wanted.ids:
+        if self.wanted.ids is not None and entry.id not in self.wanted.ids:
             return False
         by_name = self.wanted.versions or not self.wanted.at
-        return bool(by_name) or datetime.fromisoformat(told.version) in self.wanted.at
+        return bool(by_name) or datetime.fromisoformat(entry.version) in self.wanted.at
 
 
 def _later(at: datetime, face: Face) -> datetime:
-    """A moment for a revocation, which is newer than what it revokes."""
+    """Return a time for a revocation that is later than the revoked version."""
     before = face.version_at
     return max(at, before + timedelta(milliseconds=1)) if before else at
 
 
 def _uids(stix_id: str) -> tuple[UUID, ...]:
-    """The signals that an id may be of: an indicator's, or that of what is beside it."""
+    """Return the signals that the id of an indicator or of its relationship may stand for."""
     return signal_uids(stix_id.replace("relationship", "indicator", 1))
 
 
 def _moments(positions: list[int]) -> dict[int, Moment]:
-    """The moments of some positions, some at a time: a database refuses thousands at once."""
-    found: dict[int, Moment] = {}
+    """Return the times of positions, in batches: databases refuse thousands of parameters."""
+    moments: dict[int, Moment] = {}
     for start in range(0, len(positions), 900):
-        found |= ledger.moments(positions[start : start + 900], by=_DOOR)
-    return found
+        moments |= ledger.moments(positions[start : start + 900], by=_DOOR)
+    return moments

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be read from and written to a collection, and what may be taken away again."""
+"""Rules for reading from, writing to and deleting from collections."""
 
 from collections.abc import Collection as Some
 from dataclasses import dataclass
@@ -31,37 +31,37 @@ __all__ = [
 ]
 
 FEEDBACK_TYPES = frozenset({"sighting", "opinion"})
-"""Objects that say something of a signal; a key for feedback posts them."""
+"""Objects that are feedback on signals; they need the scope feedback:write."""
 
 MAX_KEPT = 20_000
-"""Objects of a party that are no signals: we keep them for others, and not without end."""
+"""Maximum stored objects of a party that are not signals."""
 
 KEEP_RECEIPTS = timedelta(days=7)
-"""How long it can be asked what became of a post. The standard asks for 24 hours."""
+"""How long the status of a post is kept. The standard requires 24 hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who asks: what kind of party, with a key of which scopes."""
+    """The kind of the caller's party, and the scopes of its key."""
 
     kind: PartyKind
     scopes: Some[Scope]
 
     @property
     def may_fetch(self) -> bool:
-        """Whether the key reads what is shared."""
+        """Whether the key may read signals."""
         return Scope.FEED_READ in self.scopes
 
     @property
     def may_post(self) -> bool:
-        """Whether the key shares or judges, for a party that may."""
+        """Whether the key may share signals or give feedback, for a party that may."""
         writes = {Scope.SIGNALS_WRITE, Scope.FEEDBACK_WRITE} & set(self.scopes)
         return bool(writes) and self.kind is not PartyKind.OBSERVER
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a party may do with a collection."""
+    """A party's rights in a collection."""
 
     can_read: bool
     can_write: bool
@@ -69,11 +69,11 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One collection, as one party sees it.
+    """A collection, as one party sees it.
 
-    crisis:   whose signals are in it; None for all.
-    exercise: whether it holds what is rehearsed; None for both.
-    is_feedback: it takes what is said of signals, and gives nothing back.
+    crisis:   the crisis whose signals it has; None for all.
+    exercise: whether it is for exercises; None for both.
+    is_feedback: it accepts feedback on signals, and cannot be read.
     """
 
     id: UUID
@@ -87,18 +87,20 @@ class Collection:
 
 
 def rights_in_standing(holder: Holder) -> Rights:
-    """Everybody reads what they may receive; observers add nothing."""
+    """Return the rights in permanent collections: everybody may read, observers may not write."""
     return Rights(can_read=holder.may_fetch, can_write=holder.may_post)
 
 
 def rights_in_feedback(holder: Holder) -> Rights:
-    """It takes and does not give: counts of others are told in sum, beside their signals."""
+    """Return the rights in the feedback collection, which is write-only."""
     judges = Scope.FEEDBACK_WRITE in holder.scopes and holder.kind is not PartyKind.OBSERVER
     return Rights(can_read=False, can_write=judges)
 
 
 def rights_in_crisis(holder: Holder, *, in_room: bool, is_open: bool) -> Rights:
-    """Those in the room read it, and add to it while it takes signals; others see that it is there.
+    """Return the rights in a crisis's collection: for participants, and only while it is open.
+
+    Others can see that the collection exists.
 
     source: docs/decide/0024-seen-when-asked.md.
     """
@@ -107,17 +109,17 @@ def rights_in_crisis(holder: Holder, *, in_room: bool, is_open: bool) -> Rights:
     )
 
 
-def check_read(one: Collection) -> None:
-    """Refuse to read what is there for the party, and not for its eyes."""
-    if not one.rights.can_read:
+def check_read(collection: Collection) -> None:
+    """Refuse reading a collection without the right to. raises: NotAllowedError."""
+    if not collection.rights.can_read:
         raise NotAllowedError(
             "your key may not read this collection: join its crisis, or use one with feed:read"
         )
 
 
-def check_write(one: Collection) -> None:
-    """Refuse to write where the party does not."""
-    if not one.rights.can_write:
+def check_write(collection: Collection) -> None:
+    """Refuse writing to a collection without the right to. raises: NotAllowedError."""
+    if not collection.rights.can_write:
         raise NotAllowedError(
             "your key may not add to this collection: its crisis is closed or not joined, or the"
             " key lacks signals:write and feedback:write"
@@ -125,7 +127,7 @@ def check_write(one: Collection) -> None:
 
 
 def check_type(kind: str, *, to: Collection, holder: Holder) -> None:
-    """Refuse an object that does not belong into a collection, or that the key may not post."""
+    """Refuse an object that the collection does not accept, or that the key may not post."""
     needed = Scope.FEEDBACK_WRITE if kind in FEEDBACK_TYPES else Scope.SIGNALS_WRITE
     if to.is_feedback and kind not in FEEDBACK_TYPES:
         raise NotAllowedError("this collection takes sightings and opinions: post it to another")
@@ -137,7 +139,7 @@ def check_type(kind: str, *, to: Collection, holder: Holder) -> None:
 
 
 def check_mark(*, exercise: bool, to_exercise: bool) -> None:
-    """Refuse that an object is real in one collection and rehearsed in another."""
+    """Refuse an object that is real in one collection and an exercise in another."""
     if exercise is not to_exercise:
         raise NotAllowedError(
             "this object is here already, and nothing is both real and an exercise: give it"
@@ -146,7 +148,7 @@ def check_mark(*, exercise: bool, to_exercise: bool) -> None:
 
 
 def check_kept(count: int) -> None:
-    """Refuse more objects of a party that are no signals than are kept for it."""
+    """Refuse more stored objects than a party may have, not counting signals."""
     if count >= MAX_KEPT:
         raise NotAllowedError(
             "your party has {count:,} objects here that are no signals, and more are not kept:"
@@ -156,9 +158,9 @@ def check_kept(count: int) -> None:
 
 
 def told_with(tlp: Tlp, *, of: Some[Tlp]) -> int:
-    """Of which of some signals an opinion is told beside: the strictest, as it names them all.
+    """Return the index of the signal with the strictest TLP, which an opinion is stored with.
 
-    raises: NotAllowedError for one that is stricter itself.
+    raises: NotAllowedError for an opinion that is stricter itself.
     """
     strictest = min(of, key=list(Tlp).index)
     if tlp is Tlp.RED and strictest is not Tlp.RED:
@@ -168,14 +170,14 @@ def told_with(tlp: Tlp, *, of: Some[Tlp]) -> int:
     return list(of).index(strictest)
 
 
-def check_delete(one: Collection, *, is_own: bool, is_plain: bool) -> None:
-    """Who posted an object that became no signal and no feedback deletes it; the rest is revoked.
+def check_delete(collection: Collection, *, is_own: bool, is_plain: bool) -> None:
+    """Refuse to delete objects of others, signals and feedback.
 
-    What agents act by, and what was said of it, must leave as a withdrawal that reaches everybody.
+    Signals and feedback are revoked instead, as their withdrawal must reach everybody.
     source: TAXII 2.1 section 5.7: 404 to those who neither read nor write, 403 to those who only
     do one of the two.
     """
-    rights = one.rights
+    rights = collection.rights
     if not rights.can_read and not rights.can_write:
         raise NotFoundError("there is no such collection, or none that your party may see")
     if not (rights.can_read and rights.can_write):

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of collections: what is posted, and what is taken away.
+"""Write to collections: post and delete objects.
 
-What a post means for signals is in writes_posting.py, what we make ourselves in
-writes_making.py.
+The effects of a post on signals are in writes_posting.py, generated objects in writes_making.py.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from stemtide.hub.stix.writes_posting import Posting
 from stemtide.protocol.stix import stix_time
 
 MAX_OBJECTS = 5_000
-"""Objects in one post."""
+"""Maximum objects of a post."""
 
 
 def post(
@@ -35,19 +34,19 @@ def post(
     now: datetime,
     turn: Turn | None = None,
 ) -> dict[str, Any]:
-    """Take what a party posts; what became of each object, in the shape of a TAXII status.
+    """Take a party's posted objects; return the status of each, as a TAXII status.
 
-    One bad object does not sink the others. Signals, counts, opinions and withdrawals are written
-    by the rules and in the ledger of every other door; the objects are kept as they came.
+    One invalid object does not affect the others. Signals, counts, opinions and withdrawals follow
+    the same rules and ledger entries as the hub's own API; the objects are stored as posted.
 
-    It is read before our turn. What takes long is several transactions, each with its entry in the
-    ledger, so that others get their turn; posted again after a crash or a limit on the way, what
-    was taken is here.
+    Objects are parsed before the write lock is taken. A long post is split into several
+    transactions, each with its ledger entry, so that others can write in between; it can be posted
+    again after a crash or a limit, as everything taken so far is stored.
 
-    turn: opens each of these transactions. Without one, a post of few objects waits behind no part
-    of what others write at length.
+    turn: opens each of these transactions. Without one, a post of few objects does not wait for
+    long writes of others.
 
-    raises: NotAllowedError where the party may not write here; TooManyError.
+    raises: NotAllowedError if the party may not write here; TooManyError.
     """
     rules.check_write(to)
     posting = Posting(to, by=by, now=now)
@@ -64,15 +63,15 @@ def post(
 def _take_some(
     posting: Posting, *, to: Collection, by: Caller, now: datetime
 ) -> dict[str, Any] | None:
-    """Take as much of a post as one turn has room for; what became of it, once it is all done."""
+    """Take a part of a post that one transaction has room for; return the status once complete."""
     ledger.take_turn()
-    taken, refused = posting.take_some()
+    taken_count, refused_count = posting.take_some()
     ledger.append_by(
         "objects.posted",
         by=by.actor,
         subject=f"collection:{to.id}",
         now=now,
-        detail={"count": taken, "refused": refused},
+        detail={"count": taken_count, "refused": refused_count},
         exercise=bool(to.exercise),
         crisis=to.crisis,
     )
@@ -93,7 +92,7 @@ def take_away(
     by: Caller,
     now: datetime,
 ) -> None:
-    """Take a posted object away, all of its versions or some.
+    """Delete a posted object, all of its versions or some.
 
     raises: NotFoundError, NotAllowedError.
     """
@@ -123,13 +122,13 @@ def take_away(
 
 @transaction.atomic
 def forget_receipts(now: datetime) -> int:
-    """Forget what became of posts that were long ago; how many."""
+    """Delete old statuses of posts; return how many."""
     old = Receipt.objects.filter(received_at__lt=now - rules.KEEP_RECEIPTS)
     return old.delete()[0] if old.exists() else 0
 
 
 def _mark_ends(stix_id: str) -> None:
-    """Say anew which version of an object is its first and which its latest, in each crisis."""
+    """Update which version of an object is its first and which its latest, for each crisis."""
     rows = StixObject.objects.filter(stix_id=stix_id).order_by("version_at", "position")
     places: dict[tuple[int, int | None], list[StixObject]] = {}
     for row in rows:
@@ -141,8 +140,8 @@ def _mark_ends(stix_id: str) -> None:
 
 
 def _status(uid: UUID, posting: Posting, *, now: datetime) -> dict[str, Any]:
-    """What became of a post. Lists are left out where they would be empty: TAXII has none."""
-    found: dict[str, Any] = {
+    """Return the status of a post. Empty lists are left out, as TAXII requires."""
+    body: dict[str, Any] = {
         "id": str(uid),
         "status": "complete",
         "request_timestamp": stix_time(now),
@@ -152,7 +151,7 @@ def _status(uid: UUID, posting: Posting, *, now: datetime) -> dict[str, Any]:
         "pending_count": 0,
     }
     if posting.taken:
-        found["successes"] = [one.as_json() for one in posting.taken]
+        body["successes"] = [fate.as_json() for fate in posting.taken]
     if posting.refused:
-        found["failures"] = [one.as_json() for one in posting.refused]
-    return found
+        body["failures"] = [fate.as_json() for fate in posting.refused]
+    return body

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Newer versions and second descriptions of indicators, and signals that enter a crisis by them.
+"""Handle newer versions and second descriptions of indicators, and signals that join a crisis.
 
-1 A party shares a value once. Its first indicator of it is told in the signal's place (its face);
-  a second one is kept for its poster, as one of several comparisons is, with a part that names the
-  signal.
-2 A signal stays as long as anything of its party describes it: its face, a part, or a share by
-  another door. What it says is that of a description that stands.
-3 A signal is in one crisis at a time. A newer version that is posted elsewhere leaves it there.
+1 A party shares a value once. Its first indicator of it replaces the signal's (its face); a
+  second one is stored for its poster, like one with several comparisons, with a PatternPart that
+  links the signal.
+2 A signal stays live as long as anything of its party describes it: its face, a part, or a share
+  by another interface. Its fields are those of a description that is still valid.
+3 A signal is in one crisis at a time. A newer version that is posted elsewhere does not move it.
 
 Called by writes_posting.py.
 """
@@ -51,9 +51,9 @@ _NOT_COMPARED = InvalidError("pattern", "is none that uploads are compared with:
 
 
 class Indicators:
-    """The indicators of one post. acts: how many signals were ended, changed and shared one by one.
+    """The indicators of a post. acts: number of signals ended, changed and shared individually.
 
-    Each method takes one object and returns what a status says of it.
+    Each method takes one object and returns its message for the status.
     """
 
     def __init__(
@@ -63,26 +63,26 @@ class Indicators:
         self._to, self._by, self._now = to, by, now
         self._keeping, self._readings = keeping, readings
 
-    def describe(self, posted: Posted, wanted: Wanted, shared: Shared) -> str:
-        """Keep an indicator of several comparisons, or a second one of a value.
+    def describe(self, posted: Posted, requested: Wanted, shared: Shared) -> str:
+        """Store an indicator with several comparisons, or a second one of a value.
 
-        Take room for it first.
+        Call Keeping.reserve first.
         """
         for row in shared.known:
             try:
                 with transaction.atomic():
                     self.enter(row)
             except RefusalError as error:
-                if not wanted.is_several:
+                if not requested.is_several:
                     raise
                 shared.notes.append(str(error))
-        self._keeping.keep_parts(posted, shared.made, known=shared.known)
-        return shared.told(wanted) if wanted.is_several else listed(shared.notes)
+        self._keeping.keep_parts(posted, shared.made, existing=shared.known)
+        return shared.told(requested) if requested.is_several else listed(shared.notes)
 
     def enter(self, row: Signal) -> bool:
-        """Bring a live signal into the crisis of the collection; whether it was not in it before.
+        """Add a live signal to the collection's crisis; return whether it was not in it before.
 
-        What was said of it comes with it. raises: NotAllowedError, ConflictError, InvalidError.
+        Its opinions and sightings follow. raises: NotAllowedError, ConflictError, InvalidError.
         """
         crisis = self._to.crisis
         if crisis is None or (row.crisis is not None and row.crisis.uid == crisis):
@@ -96,7 +96,7 @@ class Indicators:
         return True
 
     def change(self, posted: Posted, *, row: Signal) -> str:
-        """A newer version of the face of a signal."""
+        """Handle a newer version of a signal's face."""
         if posted.is_revoked:
             is_gone = self._end(row, but=posted.id, reason=reason_of(posted))
             is_live = row.state == SignalState.LIVE
@@ -116,7 +116,7 @@ class Indicators:
         return self._share_anew(posted, ready, of=row)
 
     def _share_anew(self, posted: Posted, ready: Ready, *, of: Signal) -> str:
-        """Share what the newer version of a face asks for, in place of its signal."""
+        """Share the signal of a face's newer version, in place of its old signal."""
         shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
         if not shared.made:
             why = "your party shares this value under another id: send newer versions of that one"
@@ -129,7 +129,7 @@ class Indicators:
         return ""
 
     def change_former(self, posted: Posted, *, row: Signal) -> str:
-        """A newer version of what was a face, and was revoked while others describe its signal."""
+        """Handle a newer version of a former face, revoked while others describe its signal."""
         if not posted.is_revoked and row.state == SignalState.LIVE:
             raise ConflictError("this was revoked, and other indicators stand: use a new id")
         if not posted.is_revoked:
@@ -138,23 +138,22 @@ class Indicators:
         return ""
 
     def change_parts(self, posted: Posted, *, parts: Sequence[Signal]) -> str:
-        """A newer version of an indicator that has parts.
+        """Handle a newer version of an indicator that has parts.
 
-        1 Revoked, it ends them, as far as nothing else describes them.  2 Those that the new
-        version does not ask for, or with other facts, end; what it asks for beside the rest is
-        shared, or described.
+        1 If it is revoked, end its signals unless something else describes them.  2 Otherwise end
+        those that it no longer has or whose fields differ, and share or describe the new ones.
         """
         if posted.is_revoked:
             gone = [self._end(row, but=posted.id, reason=reason_of(posted)) for row in parts]
             self._keeping.keep(posted, is_private=True)
             return "" if all(gone) else f"{gone.count(False)} of its signals: {_STAYS}"
-        wanted, _ = self._readings.of(posted)
-        if not wanted.signals:
+        requested, _ = self._readings.of(posted)
+        if not requested.signals:
             raise _NOT_COMPARED
         live = [row for row in parts if row.state == SignalState.LIVE]
         for row in live:
             self.enter(row)
-        ready = self._ready(wanted, crisis=self._crisis_of(live))
+        ready = self._ready(requested, crisis=self._crisis_of(live))
         same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in live} & set(same.values())
         for row in parts:
@@ -165,35 +164,35 @@ class Indicators:
         self.acts += len(new)
         shared = share_all([(posted, Ready.of(new))], by=self._by, now=self._now)[posted.id]
         self._keeping.reserve()
-        self._keeping.keep_parts(posted, shared.made, known=shared.known)
+        self._keeping.keep_parts(posted, shared.made, existing=shared.known)
         ids = [row.uid for row in live if row.uid in stay] + [row.uid for row in shared.made]
-        return became(ids, wanted, shared.notes)
+        return became(ids, requested, shared.notes)
 
     def withdraw(self, posted: Posted, *, row: Signal) -> None:
-        """Take back the signal of an indicator that the hub made. raises: NotAllowedError."""
+        """Withdraw the signal of a generated indicator. raises: NotAllowedError."""
         self._withdraw(row, reason=reason_of(posted))
 
     def _one_signal(self, posted: Posted, *, row: Signal) -> tuple[SignalIn, Ready]:
-        """What the newer version of a face asks for, in the crisis where its signal is."""
-        wanted, _ = self._readings.of(posted)
-        if wanted.is_several:
+        """Return the signal of a face's newer version, in the crisis of the current signal."""
+        requested, _ = self._readings.of(posted)
+        if requested.is_several:
             raise InvalidError(
                 "pattern", "was one comparison: revoke it, and post the several as a new indicator"
             )
-        if not wanted.signals:
+        if not requested.signals:
             raise _NOT_COMPARED
-        ready = self._ready(wanted, crisis=self._crisis_of([row]))
+        ready = self._ready(requested, crisis=self._crisis_of([row]))
         if ready.errors:
             raise InvalidError(ready.errors[0].field, ready.errors[0].message)
         return ready.drafts[0].body, ready
 
-    def _ready(self, wanted: Wanted, *, crisis: UUID | None) -> Ready:
-        """The signals of an indicator in a crisis, read anew."""
-        bodies = [signal.model_copy(update={"crisis": crisis}) for signal in wanted.signals]
+    def _ready(self, requested: Wanted, *, crisis: UUID | None) -> Ready:
+        """Return the signals of an indicator, prepared for sharing in a crisis."""
+        bodies = [signal.model_copy(update={"crisis": crisis}) for signal in requested.signals]
         return rules_ready.read(bodies, now=self._now)
 
     def _crisis_of(self, rows: Sequence[Signal]) -> UUID | None:
-        """In which crisis newer versions are: the collection's, or that of their signals."""
+        """Return the crisis of newer versions: the collection's, or that of their signals."""
         if self._to.crisis is not None:
             return self._to.crisis
         there = [row.crisis for row in rows if row.crisis is not None]
@@ -201,9 +200,10 @@ class Indicators:
         return there[0].uid if is_taken else None
 
     def _end(self, row: Signal, *, but: str, reason: WithdrawReason) -> bool:
-        """End a signal, unless something else than one indicator describes it; whether it ended.
+        """End a signal unless something else describes it; return whether it ended.
 
-        Where an indicator says other facts than the signal, the signal is shared anew with them.
+        but: the id of the indicator that no longer describes it. If another one has other fields
+        than the signal, the signal is shared anew with them.
         """
         if row.state != SignalState.LIVE:
             return True
@@ -224,7 +224,7 @@ class Indicators:
         return True
 
     def _follow(self, row: Signal, stix: dict[str, object]) -> bool:
-        """Have a signal say what an indicator says of its value; whether that one stands."""
+        """Update a signal to an indicator of its value; return whether the indicator is valid."""
         draft = _draft_of(row, stix, crisis=self._crisis_of([row]), now=self._now)
         if draft is None:
             return False
@@ -236,24 +236,24 @@ class Indicators:
         try:
             with transaction.atomic():
                 self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
-                made = signals.share(
+                shared = signals.share(
                     draft.body, by=self._by.party, now=self._now, actor_ref=self._by.ref
                 )
-                new = reads_collection.by_uid({made.id}, viewer=self._by.party)[made.id]
+                new = reads_collection.by_uid({shared.id}, viewer=self._by.party)[shared.id]
                 PatternPart.objects.filter(signal=row).update(signal=new)
                 own_part.filter(signal=new).update(is_made=True)
-        except RefusalError:  # it cannot be shared as it says, for example: its time is over
+        except RefusalError:  # its signal is refused, for example because it has expired
             row.refresh_from_db()
             return False
         return True
 
     def _tell_again(self, row: Signal) -> int:
-        """Move a signal up in the feed; its position then."""
+        """Move a signal to the end of the feed; return its new position."""
         self.acts += 1
         return telling.tell_again(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
-        """Take a signal back; once is enough."""
+        """Withdraw a signal if it is live."""
         if row.state == SignalState.LIVE:
             self.acts += 1
             body = WithdrawIn(reason=reason)
@@ -263,7 +263,7 @@ class Indicators:
             row.refresh_from_db()
 
     def _position(self, row: Signal) -> int | None:
-        """Where a signal stands now; None where an object stands there already."""
+        """Return the position of a signal, None if an object has that position already."""
         at = reads_collection.by_uid({row.uid}, viewer=self._by.party)[row.uid].position
         return None if StixObject.objects.filter(position=at).exists() else at
 
@@ -271,14 +271,14 @@ class Indicators:
 def _draft_of(
     row: Signal, stix: dict[str, object], *, crisis: UUID | None, now: datetime
 ) -> Draft | None:
-    """What an indicator says of a signal's value; None where it is revoked or says nothing."""
+    """Return an indicator's draft for a signal's value; None if it is revoked or has none."""
     try:
         posted = read_object(stix)
-        wanted = signals_of(posted, crisis=crisis, exercise=row.exercise)
+        requested = signals_of(posted, crisis=crisis, exercise=row.exercise)
     except PostedError:  # it was taken when less was refused
         return None
     if posted.is_revoked:
         return None
-    drafts = rules_ready.read(wanted.signals, now=now).drafts
+    drafts = rules_ready.read(requested.signals, now=now).drafts
     same = [draft for draft in drafts if (draft.body.kind, draft.value) == (row.kind, row.value)]
     return same[0] if same else None

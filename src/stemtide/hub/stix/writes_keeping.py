@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps objects as they came, version by version. Called by writes_posting.py."""
+"""Store posted objects, version by version. Called by writes_posting.py."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from stemtide.protocol.stix_posted import Posted
 
 
 class Keeping:
-    """Where the objects of one post are kept. exercise: whether they are a rehearsal."""
+    """The store for a post's objects. exercise: whether they are part of an exercise."""
 
     def __init__(self, to: Collection, *, by: Caller, now: datetime) -> None:
         self._by, self._now = by, now
@@ -29,9 +29,9 @@ class Keeping:
         self._plain: int | None = None
 
     def keep_plain(self, posted: Posted) -> None:
-        """Keep an object that is no signal.
+        """Store an object that is not a signal.
 
-        raises: InvalidError, NotAllowedError where the party has too many.
+        raises: InvalidError; NotAllowedError if the party has too many.
         """
         if TLP_ALLOWS[posted.tlp].needs_audience and not posted.audience:
             raise InvalidError("audience", "TLP:RED needs named recipients, in our extension")
@@ -39,7 +39,7 @@ class Keeping:
         self.keep(posted)
 
     def reserve(self) -> None:
-        """Take room for one more object that is no signal. raises: NotAllowedError for none."""
+        """Count one more stored object of the party. raises: NotAllowedError if it has too many."""
         if self._plain is None:
             own = StixObject.objects.filter(shared_by=self._by.party, signal=None, made_from="")
             self._plain = own.count()
@@ -55,10 +55,10 @@ class Keeping:
         is_private: bool = False,
         is_beside: bool = False,
     ) -> None:
-        """Keep a version of an object as it came, in the crises where earlier ones are.
+        """Store a version of an object as posted, in the crises of its earlier versions.
 
-        position: a signal's own; None: the next one. is_beside: of an indicator, that it is told
-        in a place of its own and not in its signal's.
+        position: a signal's own; None: the next one. is_beside: for an indicator, that it has an
+        entry of its own instead of replacing its signal's.
         """
         earlier = StixObject.objects.filter(stix_id=posted.id, shared_by=self._by.party)
         latest = earlier.filter(is_latest=True).select_related("crisis").defer("body")
@@ -80,45 +80,48 @@ class Keeping:
         is_plain: bool,
         signal: Signal | None,
     ) -> list[Crisis | None]:
-        """The crises in whose collections a version is told; None: in the standing ones.
+        """Return the crises whose collections get a version; None: the permanent ones.
 
-        What is no signal may lie in several. Where it may not be posted any more, its last version
-        stays, but for a revocation, which reaches everybody.
+        An object that is not a signal may be in several. A crisis that no longer accepts posts
+        keeps the last version, except that revocations reach everybody.
         """
         there = [row.crisis for row in latest]
         if not is_plain:
             others = [signal.crisis] if signal else []
-            return [next((one for one in (self._crisis, *others, *there) if one), None)]
+            return [next((crisis for crisis in (self._crisis, *others, *there) if crisis), None)]
         by, now = self._by.party, self._now
         follows = [
-            one for one in there if posted.is_revoked or reads.takes_posts(one, viewer=by, now=now)
+            crisis
+            for crisis in there
+            if posted.is_revoked or reads.takes_posts(crisis, viewer=by, now=now)
         ]
         return list(dict.fromkeys([self._crisis, *follows]))
 
     def keep_parts(
-        self, posted: Posted, made: Iterable[Signal], *, known: Iterable[Signal] = ()
+        self, posted: Posted, created: Iterable[Signal], *, existing: Iterable[Signal] = ()
     ) -> None:
-        """Keep an indicator whose signals are told by themselves, for its poster.
+        """Store an indicator for its poster; others get its signals as separate indicators.
 
-        made: signals that were made for it. known: those that its party shared before. Take room
-        for it first.
+        created: signals that were created for it. existing: signals that its party shared before.
+        Call reserve first.
         """
         self.keep(posted, is_private=True)
-        rows = [PatternPart(stix_id=posted.id, signal=one) for one in made]
-        rows += [PatternPart(stix_id=posted.id, signal=one, is_made=False) for one in known]
+        rows = [PatternPart(stix_id=posted.id, signal=signal) for signal in created]
+        rows += [
+            PatternPart(stix_id=posted.id, signal=signal, is_made=False) for signal in existing
+        ]
         PatternPart.objects.bulk_create(rows, ignore_conflicts=True)
 
     def bring(self, signal: Signal) -> None:
-        """Bring what was said of a signal into the crisis that it joined."""
-        said = StixObject.objects.filter(signal=signal, crisis=None)
-        self._tell_again(said.filter(is_latest=True, is_beside=True).order_by("position"))
-        said.update(crisis=self._crisis)
+        """Add the opinions and sightings of a signal to the crisis that it joined."""
+        feedback = StixObject.objects.filter(signal=signal, crisis=None)
+        self._tell_again(feedback.filter(is_latest=True, is_beside=True).order_by("position"))
+        feedback.update(crisis=self._crisis)
 
     def bring_object(self, row: StixObject) -> bool:
-        """Bring an object that is here into the collection; whether it was not in it before.
+        """Add a stored object to the collection; return whether it was not in it before.
 
-        raises: ConflictError for an older version, and for what belongs to a signal that is in
-                another crisis.
+        raises: ConflictError for an older version, and for objects of a signal in another crisis.
         """
         if not row.is_latest:
             raise ConflictError("a newer version is here already: send that one")
@@ -138,13 +141,13 @@ class Keeping:
         return True
 
     def _tell_again(self, rows: Iterable[StixObject]) -> None:
-        """Give objects places after all others, in their order."""
+        """Move objects to the end of the feed, in their order."""
         for row in rows:
             row.position = ledger.take_positions(1, now=self._now)
             row.save(update_fields=["position"])
 
     def keep_faces(self, faces: Iterable[tuple[Posted, Signal]]) -> None:
-        """Keep new indicators, each with the signal that it became, at once."""
+        """Store new indicators with their signals, at once."""
         rows = []
         for posted, signal in faces:
             row = self._row(posted, position=signal.position)
@@ -153,7 +156,7 @@ class Keeping:
         StixObject.objects.bulk_create(rows)
 
     def _row(self, posted: Posted, *, position: int) -> StixObject:
-        """An object's row, as that of one that nobody posted before."""
+        """Return an object's row, as for an object without earlier versions."""
         return StixObject(
             position=position,
             stix_id=posted.id,
@@ -169,10 +172,10 @@ class Keeping:
         )
 
     def move(self, stix_id: str, *, to: Signal) -> None:
-        """Make all versions of an indicator those of another signal."""
+        """Reassign all versions of an indicator to another signal."""
         StixObject.objects.filter(stix_id=stix_id, shared_by=self._by.party).update(signal=to)
 
 
 def _text(posted: Posted) -> str:
-    """An object as it is kept: what was posted, and nothing else."""
+    """Return an object as JSON text for storage."""
     return json.dumps(posted.stix, ensure_ascii=False, separators=(",", ":"))

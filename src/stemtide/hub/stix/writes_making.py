@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the objects that nobody posted, from the ledger: parties, opinions, counts, crises.
+"""Generate objects that nobody posted, from the ledger: parties, opinions, counts, crises.
 
-1 The clock reads the ledger on from where it stood.  2 What entries name is made anew: a party, an
-opinion, a crisis that moved.  3 That counts came in is noted, and at most every half minute the
-sums that changed are told.  All of it follows from what the ledger holds, so it adds no entries.
+1 The scheduler reads the ledger from its last position.  2 Objects for the entries are generated:
+a party, an opinion, a crisis that moved.  3 New counts are noted, and at most every half minute
+the changed sums are published.  All of it derives from the ledger, so it adds no entries.
 """
 
 import json
@@ -32,36 +32,36 @@ from stemtide.protocol.words import Opinion
 
 CLOCK = "clock"
 ENTRIES = 500
-"""Entries that one transaction reads, so that other writers get their turn."""
+"""Ledger entries that one transaction reads, so that other writers get the lock in between."""
 
 COUNT_EVERY = timedelta(seconds=30)
-"""How often sums of sightings are told: they are aggregates, and change all the time."""
+"""Interval of publishing sums of sightings, which change all the time."""
 
 _SUMS_AT_ONCE = 500
 _ENCODER = msgspec.json.Encoder()
 
 
 def follow_ledger(now: datetime) -> int:
-    """Make what the ledger tells of since the last time; how many objects.
+    """Generate objects for new ledger entries; return how many.
 
-    Two clocks at once are safe: one waits for the other, and finds nothing left to do.
+    Two schedulers at once are safe: one waits for the other, and finds nothing left to do.
     """
-    made = 0
+    count = 0
     while _is_behind():
-        made += _read_on(now)
+        count += _read_on(now)
     while _sums_are_due(now):
-        made += _tell_sums(now)
-    return made
+        count += _tell_sums(now)
+    return count
 
 
 def _is_behind() -> bool:
-    """Whether the ledger has entries that were not read; asked without anybody's turn."""
+    """Whether the ledger has unread entries. Checked without locking."""
     cursor = Cursor.objects.first()
     return ledger_reads.heads().entries > (cursor.number if cursor else 0)
 
 
 def _sums_are_due(now: datetime) -> bool:
-    """Whether counts came in, and were last told long enough ago."""
+    """Whether counts have changed, and the last sums were published long enough ago."""
     cursor = Cursor.objects.filter(counts_due=True).first()
     if cursor is None:
         return False
@@ -70,7 +70,7 @@ def _sums_are_due(now: datetime) -> bool:
 
 @transaction.atomic
 def _read_on(now: datetime) -> int:
-    """Steps 1 to 3 for some entries."""
+    """Handle some entries, by steps 1 to 3."""
     ledger.take_turn()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
     hub = ledger_reads.heads().hub
@@ -95,15 +95,15 @@ def _read_on(now: datetime) -> int:
 
 @transaction.atomic
 def _tell_sums(now: datetime) -> int:
-    """Tell some of the sums that changed; the last time that they are due notes when that was."""
+    """Publish some changed sums; the last batch records the time."""
     ledger.take_turn()
-    told = dict(ToldSum.objects.values_list("signal_id", "total"))
+    published = dict(ToldSum.objects.values_list("signal_id", "total"))
     totals = reads_told.totals(by=CLOCK)
-    changed = sorted(pk for pk, total in totals.items() if told.get(pk) != total)
+    changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
     making = _Making(ledger_reads.heads().hub, now=now)
-    for one in reads_told.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
-        making.sighting(one)
-        pk = one.signal.pk
+    for sighting_sum in reads_told.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
+        making.sighting(sighting_sum)
+        pk = sighting_sum.signal.pk
         ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
     if len(changed) <= _SUMS_AT_ONCE:
         Cursor.objects.update(counts_due=False, counted_at=now)
@@ -111,16 +111,16 @@ def _tell_sums(now: datetime) -> int:
 
 
 class _Making:
-    """Makes objects of one hub at one moment. count: how many new versions."""
+    """Generator of one hub's objects at one time. count: number of new versions."""
 
     def __init__(self, hub: UUID, *, now: datetime) -> None:
         self.count = 0
         self._hub, self._now = hub, now
 
     def parties(self) -> None:
-        """An identity for each party that has none."""
-        made = StixObject.objects.filter(made_from__startswith="party:").values("shared_by")
-        for party in Party.objects.exclude(pk__in=made).order_by("pk"):
+        """Generate an identity for each party that has none."""
+        generated = StixObject.objects.filter(made_from__startswith="party:").values("shared_by")
+        for party in Party.objects.exclude(pk__in=generated).order_by("pk"):
             stix_id = reads.party_id(self._hub, party.name, viewer=None)
             body = identity(stix_id, name=party.title, created=party.joined_at)
             facts: dict[str, Any] = {
@@ -131,14 +131,14 @@ class _Making:
             self._keep(body, **facts)
 
     def opinions(self, judged: Collection[tuple[str, str]]) -> None:
-        """What parties say of signals, as far as they did not post it themselves."""
+        """Generate opinions that parties gave otherwise than by posting them."""
         uids = {UUID(signal) for signal, _ in judged}
         for row in reads_told.opinions(uids, by=CLOCK) if uids else []:
             if (str(row.signal.uid), row.party.name) in judged:
                 self._opinion(row)
 
     def _opinion(self, row: OpinionRow) -> None:
-        """One party's opinion of one signal."""
+        """Generate a party's opinion of a signal."""
         own = StixObject.objects.filter(
             type="opinion", signal=row.signal, shared_by=row.party, is_latest=True
         )
@@ -160,14 +160,14 @@ class _Making:
         facts = {"made_from": f"opinion:{row.pk}", "shared_by": row.party}
         self._keep(body, signal=row.signal, **facts)
 
-    def sighting(self, one: SightingSum) -> None:
-        """How often content that matches one signal was met."""
-        row = one.signal
+    def sighting(self, sums: SightingSum) -> None:
+        """Generate the sighting of a signal: how often matching content was met."""
+        row = sums.signal
         body = sighting(
             indicator_id(row.uid).replace("indicator", "sighting", 1),
             of=self._indicator(row),
-            outcomes=one.outcomes,
-            span=(one.first_at, one.last_at),
+            outcomes=sums.outcomes,
+            span=(sums.first_at, sums.last_at),
             tlp=Tlp(row.tlp),
             created=self._now,
             modified=self._now,
@@ -177,32 +177,32 @@ class _Making:
         self._keep(body, signal=row, **facts)
 
     def crises(self, moved: Collection[UUID]) -> None:
-        """What stands for crises that were warned of, moved, or ended."""
+        """Generate the objects of crises that were warned of, moved, or ended."""
         for row in Crisis.objects.select_related("opened_by").filter(uid__in=moved):
             self._crisis(row)
 
     def _crisis(self, row: Crisis) -> None:
-        """The incident, the grouping and, once it is closed, the report of one crisis."""
-        found = crises.describe(row, viewer=row.opened_by)
+        """Generate the incident, the grouping and, once it is closed, the report of a crisis."""
+        described = crises.describe(row, viewer=row.opened_by)
         by = reads.party_id(self._hub, row.opened_by.name, viewer=None)
         kinds = {"incident": incident, "grouping": grouping}
         if row.closed_at is not None:
             kinds["report"] = report
         for kind, make in kinds.items():
             stix_id = reads.crisis_object_id(kind, self._hub, row.uid, viewer=None)
-            body = make(stix_id, found, modified=self._now, by=by)
+            body = make(stix_id, described, modified=self._now, by=by)
             facts: dict[str, Any] = {"made_from": f"crisis:{row.pk}:{kind}", "crisis": row}
-            # Who reads the collection of a crisis reads what it is the collection of.
+            # Everyone who may read a crisis's collection may also read the crisis object itself.
             facts |= {"shared_by": row.opened_by, "tlp": Tlp.GREEN.value}
             self._keep(body, exercise=row.exercise, **facts)
 
     def _indicator(self, row: Signal) -> str:
-        """The id that a signal is told under."""
+        """Return the id of a signal's indicator."""
         face = reads.faces([row.pk], viewer=row.shared_by).get(row.pk)
         return face.stix_id if face else indicator_id(row.uid)
 
     def _revoke(self, old: StixObject) -> None:
-        """Take back what a party posted once, as it says something else now."""
+        """Revoke an opinion that a party posted, as its opinion has changed."""
         body: Stix = json.loads(old.body)
         body |= {"revoked": True, "modified": stix_time(self._now)}
         facts = {"shared_by": old.shared_by, "tlp": old.tlp, "made_from": f"revoked:{old.pk}"}
@@ -215,7 +215,7 @@ class _Making:
         signal: Signal | None = None,
         **facts: Any,  # noqa: ANN401  # columns
     ) -> None:
-        """Keep a new version of an object, unless it says what the one before it says."""
+        """Store a new version of an object, unless only its timestamp changed."""
         before = list(StixObject.objects.filter(stix_id=body["id"]).order_by("position"))
         if before:
             last = json.loads(before[-1].body)
@@ -240,5 +240,5 @@ class _Making:
 
 
 def _said(body: Stix) -> Stix:
-    """What an object says, whenever it says it."""
+    """Return an object without its timestamp."""
     return {name: value for name, value in body.items() if name != "modified"}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one post means: new signals, newer versions, withdrawals, counts, opinions, other objects.
+"""Apply a post: new signals, newer versions, withdrawals, counts, opinions, other objects.
 
-Called by writes.py: what is read before its turn (reading.py), the rest in its transactions. How
-objects are kept is in writes_keeping.py.
+Called by writes.py: parsing before the write lock (reading.py), the rest in its transactions.
+Objects are stored by writes_keeping.py.
 """
 
 import json
@@ -53,20 +53,20 @@ _AGENT = "taxii"
 _HERE = "is here already; nothing was changed"
 
 NEW_IN_A_TURN = 2_000
-"""New signals that one turn shares, and then others write first."""
+"""New signals that a transaction shares, before others can write."""
 
 ACTS_IN_A_TURN = 50
-"""The same of what is done one by one: objects kept, signals ended, counted and judged."""
+"""Individual writes of a transaction: objects stored, signals ended, counted and judged."""
 
 MAX_JUDGED = 1_000
-"""Indicators that the opinions of one post are of, together: each is written while others wait."""
+"""Maximum indicators that the opinions of a post refer to: each is written while others wait."""
 
 
 class Posting:
-    """One post on its way in. taken, refused: what became of its objects so far.
+    """A post in progress. taken, refused: the status of its objects so far.
 
-    Read it before a turn to write, then take it in as many turns as it needs: in between, others
-    get theirs.
+    Parse it before taking the write lock, then apply it in as many transactions as it needs, so
+    that others can write in between.
     """
 
     def __init__(self, to: Collection, *, by: Caller, now: datetime) -> None:
@@ -92,53 +92,53 @@ class Posting:
         return self._rest is not None and not self._rest
 
     def read(self, objects: Sequence[object]) -> None:
-        """Read the objects of a post, which writes nothing; first what seems to be new here."""
+        """Parse the objects of a post without writing; find those that seem to be new."""
         for place, sent in enumerate(objects):
             self._try(sent, partial(self._read_into, self._read, sent), place=place)
-        used = reads.used_ids([one.id for one in self._read], by=self._by.ref)
-        self._readings.read(sorted(self._read, key=lambda one: one.id in used))
+        used = reads.used_ids([posted.id for posted in self._read], by=self._by.ref)
+        self._readings.read(sorted(self._read, key=lambda posted: posted.id in used))
         new: dict[str, Posted] = {}
-        for one in self._read:
-            if one.type == "indicator" and not one.is_revoked and one.id not in used:
-                new.setdefault(one.id, one)
+        for posted in self._read:
+            if posted.type == "indicator" and not posted.is_revoked and posted.id not in used:
+                new.setdefault(posted.id, posted)
         self._new = deque(new.values())
 
     def take_some(self) -> tuple[int, int]:
-        """Take what one turn has room for, in numbered steps, until `is_done`.
+        """Apply as much as one transaction has room for, until `is_done`.
 
-        1 Share what are new indicators, many in one act.  2 In later turns take the others one by
-        one, indicators first: what is said of them may stand in the same post.
+        1 Share new indicators, many at once.  2 In later transactions apply the others one by one,
+        indicators first, as other objects of the post may refer to them.
 
-        return: how many objects were taken and refused since the turn before.
+        return: number of objects taken and refused since the last transaction.
         """
         self._acts = self._indicators.acts = 0
         self._share(self._next_new())  # 1
         if not self._new and self._rest is None:
-            left = [one for one in self._read if id(one) not in self._shared]
-            self._rest = deque(sorted(left, key=lambda one: one.type != "indicator"))
+            left = [posted for posted in self._read if id(posted) not in self._shared]
+            self._rest = deque(sorted(left, key=lambda posted: posted.type != "indicator"))
         while self._rest and self._acts + self._indicators.acts < ACTS_IN_A_TURN:
-            one = self._rest.popleft()
+            posted = self._rest.popleft()
             self._acts += 1
-            self._try(one.stix, partial(_do_whole, self._take, one))  # 2
+            self._try(posted.stix, partial(_do_whole, self._take, posted))  # 2
         before, self._told = self._told, (len(self.taken), len(self.refused))
         return self._told[0] - before[0], self._told[1] - before[1]
 
     def _next_new(self) -> list[Posted]:
-        """The indicators among the next ones whose ids nobody used: as many as a turn has room for.
+        """Return the next indicators with unused ids, as many as a transaction has room for.
 
-        An id that is used by now is no new one's, whatever it was when the post was read.
+        An id that has been used since the post was parsed is no longer new.
         """
-        some: list[Posted] = []
+        candidates: list[Posted] = []
         while self._new and self._acts < NEW_IN_A_TURN:
-            some.append(self._new.popleft())
-            self._acts += self._readings.weight(some[-1])
-        used = reads.used_ids([one.id for one in some], by=self._by.ref)
-        new = [one for one in some if one.id not in used]
-        self._shared.update(id(one) for one in new)
+            candidates.append(self._new.popleft())
+            self._acts += self._readings.weight(candidates[-1])
+        used = reads.used_ids([posted.id for posted in candidates], by=self._by.ref)
+        new = [posted for posted in candidates if posted.id not in used]
+        self._shared.update(id(posted) for posted in new)
         return new
 
     def _try(self, sent: object, act: Callable[[], object], *, place: int | None = None) -> None:
-        """Do what an object asks, or note why not. place: where it stands in the post."""
+        """Apply an object, or record why it is refused. place: its index in the post."""
         try:
             act()
         except (PostedError, RefusalError) as error:
@@ -146,49 +146,49 @@ class Posting:
             self.refused.append(fate)
 
     def _read_into(self, read: list[Posted], sent: object) -> None:
-        """Read one object whose frame is right, and which the key may post here."""
+        """Parse a valid object that the key may post here."""
         posted = read_object(sent)
-        if not (posted.type == "indicator" and posted.is_revoked):  # an agency may take back
+        if not (posted.type == "indicator" and posted.is_revoked):  # an agency may revoke
             check_author(posted, others=self._others)
         holder = Holder(PartyKind(self._by.party.kind), self._by.scopes)
         rules.check_type(posted.type, to=self._to, holder=holder)
         read.append(posted)
 
     def _share(self, new: Sequence[Posted]) -> None:
-        """Share new indicators in one act; those that we could not match are kept as they are."""
-        asking: list[tuple[Posted, Ready]] = []
-        wanted: dict[str, Wanted] = {}
+        """Share new indicators at once; those without usable comparisons are stored as they are."""
+        requests: list[tuple[Posted, Ready]] = []
+        requested: dict[str, Wanted] = {}
 
-        def look_at(one: Posted) -> None:
-            found, ready = self._readings.of(one)
-            if not found.signals:
-                self._keeping.keep_plain(one)
-                self._done(one, f"kept as it is: {found.why}")
+        def request(posted: Posted) -> None:
+            parsed, ready = self._readings.of(posted)
+            if not parsed.signals:
+                self._keeping.keep_plain(posted)
+                self._done(posted, f"kept as it is: {parsed.why}")
                 return
-            if found.is_several:
+            if parsed.is_several:
                 self._keeping.reserve()
-            wanted[one.id] = found
-            asking.append((one, ready))
+            requested[posted.id] = parsed
+            requests.append((posted, ready))
 
-        for one in new:
-            self._try(one.stix, partial(look_at, one))
-        shared = share_all(asking, by=self._by, now=self._now)
+        for posted in new:
+            self._try(posted.stix, partial(request, posted))
+        results = share_all(requests, by=self._by, now=self._now)
         faces: list[tuple[Posted, Signal]] = []
-        for one in (each for each in new if each.id in wanted):
-            found, asked = shared[one.id], wanted[one.id]
-            if asked.is_several and (found.made or found.known):
-                self._done(one, self._indicators.describe(one, asked, found))
-            elif found.made:
-                faces.append((one, found.made[0]))
-                self._done(one, found.told(asked))
-            elif found.known:
-                self._shared.discard(id(one))  # it is taken by itself, in a later turn
+        for posted in (candidate for candidate in new if candidate.id in requested):
+            shared, wanted = results[posted.id], requested[posted.id]
+            if wanted.is_several and (shared.made or shared.known):
+                self._done(posted, self._indicators.describe(posted, wanted, shared))
+            elif shared.made:
+                faces.append((posted, shared.made[0]))
+                self._done(posted, shared.told(wanted))
+            elif shared.known:
+                self._shared.discard(id(posted))  # it is applied by itself, in a later transaction
             else:
-                self._refuse(one, listed(found.notes))
+                self._refuse(posted, listed(shared.notes))
         self._keeping.keep_faces(faces)
 
     def _take(self, posted: Posted) -> None:
-        """One object that is no new indicator."""
+        """Apply an object that is not a new indicator."""
         if posted.id in TLP_OF:
             self._done(posted, _HERE)
             return
@@ -214,7 +214,7 @@ class Posting:
             self._done(posted)
 
     def _take_again(self, posted: Posted, row: StixObject) -> None:
-        """A version that is here already enters the collection, where it is not in it."""
+        """Add a version that is stored already to the collection, unless it is in it."""
         is_own = row.shared_by_id == self._by.party.pk
         is_told = row.signal_id is not None or row.is_private
         if self._to.is_feedback or posted.is_revoked or (self._to.crisis is None and is_told):
@@ -226,7 +226,7 @@ class Posting:
             self._done(posted, "" if is_new else _HERE)
 
     def _bring_in(self, posted: Posted, row: StixObject) -> bool:
-        """Bring an object, or the signals that it describes, into a crisis; whether it was new."""
+        """Add an object, or its signals, to a crisis; return whether any was not in it."""
         parts = reads.parts(posted.id, viewer=self._by.party)
         signals = [row.signal] if row.is_face and row.signal else parts
         joined = [
@@ -239,7 +239,7 @@ class Posting:
         return self._keeping.bring_object(row) or any(joined)
 
     def _take_others(self, posted: Posted) -> None:
-        """An object of another party that is here already: only that party brings it elsewhere."""
+        """Handle another party's stored object: only that party can add it to other collections."""
         there = reads.kept(self._to, viewer=self._by.party).filter(stix_id=posted.id)
         row = reads.find_signal(posted.id, viewer=self._by.party)
         is_there = row is not None and row.crisis is not None and row.crisis.uid == self._to.crisis
@@ -251,7 +251,7 @@ class Posting:
         self._done(posted, _HERE)
 
     def _take_version(self, posted: Posted, *, before: list[StixObject]) -> None:
-        """Another version of an object that is there."""
+        """Apply another version of a stored object."""
         check_author(posted, others=self._others)
         latest = before[-1]
         if latest.shared_by_id != self._by.party.pk or latest.made_from:
@@ -274,9 +274,9 @@ class Posting:
             self._done(posted)
 
     def _take_ours(self, posted: Posted) -> None:
-        """An indicator that nobody posted: one that we made of a signal, or a new one.
+        """Apply an indicator that nobody posted: one that the hub generated, or a new one.
 
-        Of one that we made the revocation counts, and that its sharer brings it into a crisis.
+        Of a generated one only its revocation is applied, and its sharer's adding it to a crisis.
         """
         row = reads.find_signal(posted.id, viewer=self._by.party)
         if row is None and posted.is_revoked:
@@ -295,32 +295,36 @@ class Posting:
             self._done(posted, "" if self._indicators.enter(row) else _HERE)
 
     def _take_new(self, posted: Posted) -> None:
-        """A new indicator of a value that its party shares already: a second description of it."""
-        wanted, ready = self._readings.of(posted)
+        """Apply a new indicator of a value that its party already shares: a second description."""
+        requested, ready = self._readings.of(posted)
         shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
-        if shared.made and not wanted.is_several:  # what it repeated has ended meanwhile
+        if shared.made and not requested.is_several:  # the repeated signal has ended meanwhile
             self._keeping.keep_faces([(posted, shared.made[0])])
-            self._done(posted, shared.told(wanted))
+            self._done(posted, shared.told(requested))
             return
         if not shared.made and not shared.known:
             raise PostedError(listed(shared.notes))
         self._keeping.reserve()
-        self._done(posted, self._indicators.describe(posted, wanted, shared))
+        self._done(posted, self._indicators.describe(posted, requested, shared))
 
-    def _count(self, posted: Posted, said: SightingPosted, *, before: StixObject | None) -> None:
-        """Count what a sighting reports; of a newer version what is more than in the one before."""
-        row = self._found(said.of)
+    def _count(
+        self, posted: Posted, reported: SightingPosted, *, before: StixObject | None
+    ) -> None:
+        """Count a sighting's uploads; of a newer version only the difference to the last one."""
+        row = self._found(reported.of)
         had = sighting_of(read_object(json.loads(before.body))).outcomes if before else {}
-        more = {one: count - had.get(one, 0) for one, count in said.outcomes.items()}
+        more = {
+            outcome: count - had.get(outcome, 0) for outcome, count in reported.outcomes.items()
+        }
         rows = tuple(
             OutcomeRow(
                 signal=row.uid,
-                outcome=one,
+                outcome=outcome,
                 count=count,
-                first_at=said.first_at,
-                last_at=said.last_at,
+                first_at=reported.first_at,
+                last_at=reported.last_at,
             )
-            for one, count in more.items()
+            for outcome, count in more.items()
             if count > 0
         )
         if rows:
@@ -335,18 +339,18 @@ class Posting:
         self._done(posted)
 
     def _judge(self, posted: Posted) -> None:
-        """Note what an opinion says, of each indicator that it names."""
-        said = opinion_of(posted)
-        self._judged += len(said.of)
+        """Record an opinion of each indicator that it names."""
+        judgement = opinion_of(posted)
+        self._judged += len(judgement.of)
         if self._judged > MAX_JUDGED:
             raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
-        rows = [self._found(one) for one in said.of]
+        rows = [self._found(stix_id) for stix_id in judgement.of]
         beside = rows[rules.told_with(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         self._acts += len(rows)
         for row in rows:
             signals.opine(
                 row.uid,
-                body=OpinionIn(opinion=said.said, note=said.note),
+                body=OpinionIn(opinion=judgement.said, note=judgement.note),
                 by=self._by.party,
                 now=self._now,
                 actor_ref=self._by.ref,
@@ -355,7 +359,7 @@ class Posting:
         self._done(posted)
 
     def _found(self, stix_id: str) -> Signal:
-        """The signal that something is said of. raises: NotFoundError."""
+        """Return the signal that feedback refers to. raises: NotFoundError."""
         row = reads.find_signal(stix_id, viewer=self._by.party)
         if row is not None:
             return row
@@ -368,15 +372,15 @@ class Posting:
         raise NotFoundError("there is no such indicator that your party may see: read it first")
 
     def _done(self, posted: Posted, message: str = "") -> None:
-        """Note that an object was taken."""
+        """Record that an object was taken."""
         self.taken.append(Fate.of(posted.stix, now=self._now, message=message))
 
     def _refuse(self, posted: Posted, message: str) -> None:
-        """Note that an object was not taken."""
+        """Record that an object was refused."""
         self.refused.append(Fate.of(posted.stix, now=self._now, message=message))
 
 
 @transaction.atomic
 def _do_whole(act: Callable[[Posted], None], posted: Posted) -> None:
-    """Do what an object asks whole, or not at all."""
+    """Apply an object completely, or not at all."""
     act(posted)

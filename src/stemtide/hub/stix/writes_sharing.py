@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares what posted indicators ask for. Called by writes_posting.py."""
+"""Share the signals of posted indicators. Called by writes_posting.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,35 +16,35 @@ from stemtide.protocol.stix import indicator_id
 from stemtide.protocol.stix_posted import Posted, Wanted
 
 CONFLICT = "conflict"
-"""Field of an error that a value is shared already, with other facts."""
+"""Field of errors for values that are shared already, with other fields."""
 
 
 @dataclass(slots=True)
 class Shared:
-    """What one indicator became.
+    """The result of sharing an indicator.
 
-    made:  new signals. known: live ones of its party with a value that it asks for.
-    notes: what the status says of those, and why others are none.
+    made:  new signals. known: live signals of its party with one of its values.
+    notes: messages for the status, about known signals and refused ones.
     """
 
     made: list[Signal] = field(default_factory=list)
     known: list[Signal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def told(self, wanted: Wanted) -> str:
-        """What a status says of it."""
-        return became([row.uid for row in self.made], wanted, self.notes)
+    def told(self, requested: Wanted) -> str:
+        """Return the message for the status."""
+        return became([row.uid for row in self.made], requested, self.notes)
 
 
 def share_all(
     asking: Sequence[tuple[Posted, Ready]], *, by: Caller, now: datetime
 ) -> dict[str, Shared]:
-    """Share what indicators ask for; what became of each, by its id."""
-    found = {one.id: Shared() for one, _ in asking}
-    ready = rules_ready.together([each for _, each in asking])
+    """Share the signals of indicators; return the results by indicator id."""
+    results = {posted.id: Shared() for posted, _ in asking}
+    ready = rules_ready.together([prepared for _, prepared in asking])
     if not ready.count:
-        return found
-    ids = [one.id for one, each in asking for _ in range(each.count)]
+        return results
+    ids = [posted.id for posted, prepared in asking for _ in range(prepared.count)]
     out = signals.share_ready(ready, by=by.party, now=now, partial=True, actor_ref=by.ref)
     why = {error.row: error for error in out.errors}
     again = [
@@ -53,22 +53,22 @@ def share_all(
         if draft.row not in why or why[draft.row].field == CONFLICT
         if (placed := out.signals[draft.row]) is None or not placed.created
     ]
-    known = reads_collection.shared_already(again, viewer=by.party)
-    uids = {signal.id for signal in out.signals if signal} | set(known.values())
+    shared_before = reads_collection.shared_already(again, viewer=by.party)
+    uids = {signal.id for signal in out.signals if signal} | set(shared_before.values())
     rows = reads_collection.by_uid(uids, viewer=by.party)
     for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):
         if placed is not None and placed.created:
-            found[stix_id].made.append(rows[placed.id])
-        elif number in known:
-            found[stix_id].known.append(rows[known[number]])
-            found[stix_id].notes.append(_told_as(rows[known[number]], viewer=by.party))
+            results[stix_id].made.append(rows[placed.id])
+        elif number in shared_before:
+            results[stix_id].known.append(rows[shared_before[number]])
+            results[stix_id].notes.append(_told_as(rows[shared_before[number]], viewer=by.party))
         else:
-            found[stix_id].notes.append(f"{why[number].field}: {why[number].message}")
-    return found
+            results[stix_id].notes.append(f"{why[number].field}: {why[number].message}")
+    return results
 
 
 def _told_as(row: Signal, *, viewer: Party) -> str:
-    """That a value is shared already, and under which id."""
+    """Return the message that a value is shared already, with its id."""
     face = reads.faces([row.pk], viewer=viewer).get(row.pk)
-    known = face.stix_id if face else indicator_id(row.uid)
-    return f"your party shares this already, as {known}: this is kept as a second description"
+    stix_id = face.stix_id if face else indicator_id(row.uid)
+    return f"your party shares this already, as {stix_id}: this is kept as a second description"

@@ -33,8 +33,7 @@ class Move(BaseModel):
     """A move between states. title: its name for people. by: the roles that may make it.
 
     Roles are the machine's own ("sender", "addressee", "clock"), as seen from the object that
-    moves;
-    a room says who has which role.
+    moves; a room says who has which role.
     """
 
     model_config = _FROZEN
