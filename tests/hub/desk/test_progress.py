@@ -160,10 +160,10 @@ def spans(*counts):
 
 def test_columns_stand_side_by_side_within_the_drawing():
     drawn = charts.columns(spans((4, 2), (0, 0), (8, 8)))
-    assert [one.height for one in drawn.each] == [70.0, 0.0, 140.0]
-    assert [one.height_gone for one in drawn.each] == [35.0, 0.0, 140.0]
-    assert drawn.each[0].x >= drawn.left
-    assert drawn.each[-1].x + drawn.each[-1].width <= drawn.right
+    assert [one.height for one in drawn.columns] == [70.0, 0.0, 140.0]
+    assert [one.height_gone for one in drawn.columns] == [35.0, 0.0, 140.0]
+    assert drawn.columns[0].x >= drawn.left
+    assert drawn.columns[-1].x + drawn.columns[-1].width <= drawn.right
     assert (drawn.begun, drawn.gone) == (12, 10)
 
 

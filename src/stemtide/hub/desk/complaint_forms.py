@@ -64,16 +64,16 @@ class LinkForm(OrderForm):
     )
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
-    def facts(self) -> dict[str, object]:
+    def message_fields(self) -> dict[str, object]:
         """Return the fields of the message."""
         form_data = dict(self.cleaned_data)
         form_data["acted_at"] = form_data["acted_at"] or datetime.now(UTC)
         form_data["acted_by"] = form_data["acted_by"].strip() or None
         return form_data
 
-    def order(self) -> ComplaintLinkIn | None:
+    def message(self) -> ComplaintLinkIn | None:
         """Return the message for the room, or None if it is invalid."""
-        message: ComplaintLinkIn | None = self.read(ComplaintLinkIn, **self.facts())
+        message: ComplaintLinkIn | None = self.read(ComplaintLinkIn, **self.message_fields())
         return message
 
 
@@ -89,9 +89,9 @@ class FileForm(LinkForm):
     )
     language = forms.ChoiceField(label=_("In which language"), choices=SPOKEN, initial="en")
 
-    def order(self) -> ComplaintIn | None:
+    def message(self) -> ComplaintIn | None:
         """Return the message for the room, or None if it is invalid."""
-        message: ComplaintIn | None = self.read(ComplaintIn, **self.facts())
+        message: ComplaintIn | None = self.read(ComplaintIn, **self.message_fields())
         return message
 
 
@@ -127,7 +127,7 @@ class UpholdForm(OrderForm):
         if basis is ComplaintBasis.OWN:
             del self.fields["finding"], self.fields["note"]
 
-    def order(self) -> ComplaintOutcomeIn | None:
+    def message(self) -> ComplaintOutcomeIn | None:
         """Return the message for the room, or None if it is invalid."""
         fields = {"finding": ComplaintFinding.CONTENT, "note": "", **self.cleaned_data}
         message: ComplaintOutcomeIn | None = self.read(ComplaintOutcomeIn, is_upheld=True, **fields)
@@ -157,7 +157,7 @@ class RejectForm(OrderForm):
         if basis is not ComplaintBasis.ORDER:
             del self.fields["note"]
 
-    def order(self) -> ComplaintOutcomeIn | None:
+    def message(self) -> ComplaintOutcomeIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: ComplaintOutcomeIn | None = self.read(
             ComplaintOutcomeIn, is_upheld=False, exemption=Exemption.NONE, **self.cleaned_data
@@ -180,7 +180,7 @@ class GrantForm(OrderForm):
         error_messages={"required": _("Tick this box to say that you mean it.")},
     )
 
-    def order(self) -> RedressIn | None:
+    def message(self) -> RedressIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: RedressIn | None = self.read(
             RedressIn, keep=False, reason=self.cleaned_data["reason"]
@@ -198,7 +198,7 @@ class KeepForm(OrderForm):
         widget=_area(3),
     )
 
-    def order(self) -> RedressIn | None:
+    def message(self) -> RedressIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: RedressIn | None = self.read(
             RedressIn, keep=True, reason=self.cleaned_data["reason"]

@@ -113,7 +113,7 @@ def _decide(
     request: SignedInRequest, uid: UUID, *, verb: str, form: UpholdForm | RejectForm
 ) -> HttpResponse:
     """Decide a complaint, or show the form again with its errors."""
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is None:
         return _page(request, uid, refused={verb: form})
     try:
@@ -137,7 +137,7 @@ def new_link(request: SignedInRequest) -> HttpResponse:
     form = LinkForm(
         request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
     )
-    body = form.order() if form.is_bound and form.is_valid() else None
+    body = form.message() if form.is_bound and form.is_valid() else None
     link = None
     if body is not None:
         home = settings.HUB_ADDRESS or request.build_absolute_uri("/").rstrip("/")
@@ -160,7 +160,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     form = FileForm(
         request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
     )
-    body = form.order() if form.is_bound and form.is_valid() else None
+    body = form.message() if form.is_bound and form.is_valid() else None
     if body is not None:
         try:
             filed = writes.file_for(body, by=by, now=datetime.now(UTC))

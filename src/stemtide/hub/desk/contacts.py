@@ -59,7 +59,7 @@ class ContactForm(MarkedForm):
         required=False,
     )
 
-    def facts(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """Return the arguments for the write. Call it on a valid form."""
         text = str(self.cleaned_data["languages"])
         languages = [tag.strip() for tag in text.split(",") if tag.strip()]
@@ -106,9 +106,9 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             if number:
-                writes_contacts.change_contact_point(number, **form.facts(), by=by, now=now)
+                writes_contacts.change_contact_point(number, **form.arguments(), by=by, now=now)
             else:
-                writes_contacts.add_own_contact_point(**form.facts(), by=by, now=now)
+                writes_contacts.add_own_contact_point(**form.arguments(), by=by, now=now)
         except InvalidError as error:
             form.add_error(
                 error.field if error.field in form.fields else None, without_field(error)

@@ -31,18 +31,20 @@ LINES = 100
 class ExchangeRow:
     """An exchange with the figures that its page shows.
 
-    is_late: it should have run by now. told: signals on their way to the other hub, by state.
+    is_late: it should have run by now. outgoing: signals on their way to the other hub, by state.
     """
 
-    one: ExchangeOut
+    exchange: ExchangeOut
     direction: Direction
     is_late: bool
-    told: dict[OutgoingState, int]
+    outgoing: dict[OutgoingState, int]
 
     @property
     def sent(self) -> int:
         """Return how many signals are at the other hub because of this one."""
-        return self.told.get(OutgoingState.SENT, 0) + self.told.get(OutgoingState.TAKING_BACK, 0)
+        return self.outgoing.get(OutgoingState.SENT, 0) + self.outgoing.get(
+            OutgoingState.TAKING_BACK, 0
+        )
 
 
 class SureForm(forms.Form):
@@ -64,7 +66,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
     ]
     context = {
         "now": now,
-        "rows": sorted(rows, key=lambda row: (not _needs_attention(row), row.one.name)),
+        "rows": sorted(rows, key=lambda row: (not _needs_attention(row), row.exchange.name)),
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
     }
     return render(request, "desk/machines/exchanges.html", context)
@@ -125,16 +127,16 @@ def _row(
         direction = Direction.PULL if exchange_out.pulls else Direction.PUSH
     due = exchange_out.next_at
     return ExchangeRow(
-        one=exchange_out,
+        exchange=exchange_out,
         direction=direction,
         is_late=due is not None and now - due > reads_trouble.LATE_AFTER,
-        told=outgoing,
+        outgoing=outgoing,
     )
 
 
 def _needs_attention(row: ExchangeRow) -> bool:
     """Whether the exchange is late or failing."""
-    return row.is_late or row.one.state is ExchangeState.FAILING
+    return row.is_late or row.exchange.state is ExchangeState.FAILING
 
 
 def _verb(exchange_out: ExchangeOut, *, request: SignedInRequest) -> str:

@@ -92,44 +92,44 @@ class CodeAgainForm(_LockedForm, ReauthenticateForm):  # type: ignore[misc]  # a
 class _RecordedFactorChange:
     """A view that changes a second factor and records the change in the ledger."""
 
-    what = ""
+    factor_kind = ""
     request: Any
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Make the change, and record it."""
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # mixin of allauth's view
-        writes_people.record_factor(self.request.user, what=self.what, now=datetime.now(UTC))
+        writes_people.record_factor(self.request.user, what=self.factor_kind, now=datetime.now(UTC))
         return response
 
 
 class SetUpCodes(_RecordedFactorChange, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
     """Set up an authenticator app."""
 
-    what = "code"
+    factor_kind = "code"
 
 
 class RemoveCodes(_RecordedFactorChange, DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
     """Remove the authenticator app."""
 
-    what = "code"
+    factor_kind = "code"
 
 
 class AddPasskey(_RecordedFactorChange, AddWebAuthnView):  # type: ignore[misc]  # allauth has no types
     """Add a passkey."""
 
-    what = "passkey"
+    factor_kind = "passkey"
 
 
 class RemovePasskey(_RecordedFactorChange, RemoveWebAuthnView):  # type: ignore[misc]  # allauth has no types
     """Remove a passkey."""
 
-    what = "passkey"
+    factor_kind = "passkey"
 
 
 class NewPaperCodes(_RecordedFactorChange, GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
     """Generate new recovery codes, which replace the old ones."""
 
-    what = "codes"
+    factor_kind = "codes"
 
 
 class ChangePasswordForm(AllauthChangePasswordForm):  # type: ignore[misc]  # allauth has no types

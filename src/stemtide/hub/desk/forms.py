@@ -51,7 +51,7 @@ class WithdrawForm(MarkedForm):
         error_messages={"required": _("Tick this box to say that you mean it.")},
     )
 
-    def order(self) -> WithdrawIn:
+    def message(self) -> WithdrawIn:
         """Return the message for the room. Call it on a valid form."""
         return WithdrawIn(
             reason=WithdrawReason(self.cleaned_data["reason"]), note=self.cleaned_data["note"]
@@ -81,7 +81,7 @@ class OpinionForm(MarkedForm):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def order(self) -> OpinionIn:
+    def message(self) -> OpinionIn:
         """Return the message for the room. Call it on a valid form."""
         return OpinionIn(
             opinion=Opinion(self.cleaned_data["opinion"]), note=self.cleaned_data["note"]

@@ -65,7 +65,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         initial = {name: request.GET.get(name, "") for name in ("url", "signal")}
         return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=initial)})
     form = HoldForm(request.POST)
-    body = form.order(now) if form.is_valid() else None
+    body = form.message(now) if form.is_valid() else None
     if body is not None:
         try:
             writes.place(body, by=by, now=now)
@@ -98,7 +98,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if verb != "extend":
         raise Http404
     form = ExtendForm(request.POST)
-    body = form.order(now) if form.is_valid() else None
+    body = form.message(now) if form.is_valid() else None
     if body is None:
         messages.error(request, _("Choose for how long."))
         return redirect("holds")

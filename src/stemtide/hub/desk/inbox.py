@@ -48,12 +48,12 @@ GROUPS = {
 class OrderRow:
     """One order. address: of its page, "" if this hub has none. is_waiting: for the provider.
 
-    stands: its state, or "over" if its hour is over.
+    status: its state, or "over" if its hour is over.
     """
 
     head: OrderHead
     address: str
-    stands: str
+    status: str
     is_waiting: bool
 
 
@@ -139,7 +139,7 @@ def _orders(request: SignedInRequest, *, is_all: bool) -> list[OrderRow]:
         OrderRow(
             head,
             address=address("order", head.id),
-            stands="over" if head.due_at and head.due_at < now else head.state.value,
+            status="over" if head.due_at and head.due_at < now else head.state.value,
             is_waiting=head.state in _WAITING_ORDERS,
         )
         for head in orders.inbox(viewer=request.user.party)

@@ -83,7 +83,7 @@ class AnswerForm(OrderForm):
         if Answer.NEEDS_CONTEXT not in answers:
             del self.fields["question"]
 
-    def order(self) -> AnswerIn | None:
+    def message(self) -> AnswerIn | None:
         """Return the message for the room; None if it is invalid (the form then shows why).
 
         A field of another answer is ignored if it holds only its initial value.
@@ -140,7 +140,7 @@ class AcknowledgeForm(OrderForm):
         label=_("Your own reference (may stay empty)"), required=False, max_length=100
     )
 
-    def order(self) -> AcknowledgeIn | None:
+    def message(self) -> AcknowledgeIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: AcknowledgeIn | None = self.read(AcknowledgeIn, **self.cleaned_data)
         return message
@@ -153,7 +153,7 @@ class ReinstateForm(OrderForm):
         label=_("Why? (may stay empty)"), help_text=_IMPERSONAL, required=False, max_length=500
     )
 
-    def order(self) -> ReinstateIn | None:
+    def message(self) -> ReinstateIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: ReinstateIn | None = self.read(ReinstateIn, **self.cleaned_data)
         return message

@@ -122,7 +122,7 @@ def _answer(
         messages.success(request, _acknowledged_text(done))
         return None
     form = AnswerForm(request.POST, prefix=verb, answers=ANSWERS)
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is not None:
         try:
             done = _in_parts(

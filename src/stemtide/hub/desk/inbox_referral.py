@@ -31,7 +31,7 @@ from stemtide.protocol.words_referrals import Answer, ReceiptVia
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Related:
     """Information that helps to answer. crisis: None if there is none that the viewer may see."""
 
     met: Met
@@ -72,7 +72,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     row = reads.find(uid, viewer=by.party)
     rules.check_hand(reads.facts(row, viewer=by.party), _MOVE_OF_VERB[verb], by=by)
     form = _form(request, uid, verb=verb)
-    body = form.order() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
     if body is not None:
         try:
             _WRITES[verb](uid, body=body, by=by, now=datetime.now(UTC))
@@ -110,7 +110,7 @@ def _form(request: SignedInRequest, uid: UUID, *, verb: str) -> OrderForm:
     if verb == "answer":
         by = actor_of(request)
         referral_out = reads.referral(uid, viewer=by.party)
-        initial = _initial_answer(_known_about(referral_out, by=by), referral_out)
+        initial = _initial_answer(_related_to(referral_out, by=by), referral_out)
         # All answers: the write refuses one that is no longer open, and names the referral's state.
         return AnswerForm(request.POST, prefix=verb, answers=tuple(Answer), initial=initial)
     kind = AcknowledgeForm if verb == "acknowledge" else ReinstateForm
@@ -132,12 +132,12 @@ def _context(
     referral_out = reads.referral(uid, viewer=by.party)
     rules.check_inbox(by.kind)
     facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
-    known = _known_about(referral_out, by=by)
+    related = _related_to(referral_out, by=by)
     answers = _answers_open(request, uid)
     forms: dict[str, OrderForm] = {
         "acknowledge": AcknowledgeForm(prefix="acknowledge"),
         "answer": AnswerForm(
-            prefix="answer", answers=answers, initial=_initial_answer(known, referral_out)
+            prefix="answer", answers=answers, initial=_initial_answer(related, referral_out)
         ),
         "reinstate": ReinstateForm(prefix="reinstate"),
     }
@@ -145,8 +145,8 @@ def _context(
         "now": now,
         "titles": titles_of(request),
         "referral": referral_out,
-        "known": known,
-        "is_blocked": known.met.counts.get(Outcome.BLOCKED, 0) > 0,
+        "known": related,
+        "is_blocked": related.met.counts.get(Outcome.BLOCKED, 0) > 0,
         "steps": steps_of(referral_out),
         "may": {
             "answer": bool(answers),
@@ -159,18 +159,18 @@ def _context(
     }
 
 
-def _known_about(referral_out: ReferralOut, *, by: Actor) -> Known:
+def _related_to(referral_out: ReferralOut, *, by: Actor) -> Related:
     """Return related information that helps to answer a referral."""
     row = reads.find(referral_out.id, viewer=by.party)
     crisis = crises.crisis(referral_out.crisis, viewer=by.party) if referral_out.crisis else None
-    return Known(
+    return Related(
         met=known.met(row, viewer=by.party),
         before=known.said_before(row, viewer=by.party),
         crisis=crisis,
     )
 
 
-def _initial_answer(known: Known, referral_out: ReferralOut) -> dict[str, object]:
+def _initial_answer(related: Related, referral_out: ReferralOut) -> dict[str, object]:
     """Return initial values of the answer's form; the page says where each value comes from.
 
     1. The provider's earlier answer about the same URL. Not its reference: two senders with the
@@ -182,12 +182,12 @@ def _initial_answer(known: Known, referral_out: ReferralOut) -> dict[str, object
     if referral_out.answer is not None:
         return {"reference": referral_out.provider_reference}
     initial: dict[str, object] = {}
-    if known.crisis is not None:
-        initial["countries"] = ", ".join(known.crisis.countries)  # 2
-    if known.met.counts.get(Outcome.BLOCKED):
-        initial |= {"answer": Answer.REMOVED.value, "measure_at": _to_minute(known.met.first_at)}
-    if known.before is not None:  # 1
-        earlier = known.before
+    if related.crisis is not None:
+        initial["countries"] = ", ".join(related.crisis.countries)  # 2
+    if related.met.counts.get(Outcome.BLOCKED):
+        initial |= {"answer": Answer.REMOVED.value, "measure_at": _to_minute(related.met.first_at)}
+    if related.before is not None:  # 1
+        earlier = related.before
         initial |= {
             "answer": earlier.answer.value,
             "measure_at": _to_minute(earlier.measure_at),

@@ -29,7 +29,7 @@ from stemtide.protocol.words import LeadBasis, PartyKind
 _DUTIES = (LeadBasis.TCO_14_5, LeadBasis.DSA_18)
 
 
-def leads_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+def leads_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     """Return the template context of a crisis' leads: only those that the reader may see."""
     by = actor_of(request)
     return {
@@ -52,7 +52,7 @@ def reads_them(by: Actor) -> bool:
 @signed_in
 def leads_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Render the leads of a crisis, for HTMX to swap in."""
-    return render(request, "desk/room/_leads.html", leads_facts(request, uid))
+    return render(request, "desk/room/_leads.html", leads_context(request, uid))
 
 
 def _all_context(request: SignedInRequest) -> dict[str, object]:
@@ -103,7 +103,7 @@ def report(request: SignedInRequest) -> HttpResponse:
         form = LeadForm(bases=bases, parties=recipients, initial=initial)
         return render(request, "desk/lead_new.html", {"form": form})
     form = LeadForm(request.POST, bases=bases, parties=recipients)
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is not None:
         try:
             lead_out = writes.report_lead(body, by=by, now=datetime.now(UTC))
@@ -181,7 +181,7 @@ def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
     form = PassForm(request.POST, parties=[(name, name) for name in titles_of(request)])
     if not form.is_valid():
         return redirect("lead", uid=uid)
-    body = form.order()
+    body = form.message()
     carry_out(
         request,
         lambda: writes.pass_on_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
@@ -199,7 +199,7 @@ def close(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose an outcome."))
         return redirect("lead", uid=uid)
-    body = form.order()
+    body = form.message()
     carry_out(
         request,
         lambda: writes.close_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),

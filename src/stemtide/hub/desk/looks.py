@@ -70,7 +70,7 @@ class PreviewForm(MarkedForm):
             self.add_error("still", _("Give either a picture or an excerpt."))
         return form_data
 
-    def order(self, *, now: datetime) -> PreviewIn:
+    def message(self, *, now: datetime) -> PreviewIn:
         """Return the message for the room.
 
         raises: ValidationError.
@@ -203,7 +203,7 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
     try:
         writes.add(
             uid,
-            body=form.order(now=now),
+            body=form.message(now=now),
             by=by,
             now=now,
             keys=keys_in(settings.MEDIA_KEY_FILE),

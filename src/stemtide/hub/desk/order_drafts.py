@@ -47,7 +47,7 @@ class Remark:
     """One finding of the lint, in the reader's language."""
 
     field: str
-    said: str
+    text: str
     is_error: bool
     title: str
 
@@ -62,12 +62,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One section of the form. known: fields that the hub fills in."""
+    """One section of the form. filled_in: fields that the hub fills in."""
 
     name: str
     title: str
     note: str
-    known: tuple[Shown, ...]
+    filled_in: tuple[Shown, ...]
     lines: tuple[Line, ...]
 
 
@@ -84,7 +84,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         form = BeginForm(providers=_providers(by), initial=initial)
         return render(request, "desk/orders/new.html", {"form": form})
     form_sent = BeginForm(request.POST, providers=_providers(by))
-    body = form_sent.body() if form_sent.is_valid() else None
+    body = form_sent.message() if form_sent.is_valid() else None
     if body is not None:
         try:
             order = writes.draft(body, by=by, now=datetime.now(UTC))
@@ -158,7 +158,7 @@ def inform(request: SignedInRequest) -> HttpResponse:
 
 def _inform(request: SignedInRequest, form: InformForm, *, by: Actor, now: datetime) -> bool:
     """Send the information. Return whether it was sent; the form shows why not."""
-    body = form.body() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is None:
         return False
     try:
@@ -267,7 +267,7 @@ def _parts(annex: AnnexForm, order: OrderOut, *, remarks: Sequence[Remark]) -> l
             name=section.name,
             title=section.title.within(language()),
             note=section.note.within(language()) if section.note else "",
-            known=known(section, order.annex),
+            filled_in=known(section, order.annex),
             lines=_lines(annex, [field.name for field in section.fields], remarks=remarks),
         )
         for section in annex.annex.sections

@@ -48,11 +48,11 @@ def _area(rows: int) -> forms.Textarea:
 
 
 class ActForm(OrderForm):
-    """An action on an order. body() is None if the write takes no message, or it is invalid."""
+    """An action on an order. message() is None if the write takes no message, or it is invalid."""
 
-    takes_body = True
+    takes_message = True
 
-    def body(self) -> BaseModel | None:
+    def message(self) -> BaseModel | None:
         """Return the message for the room. Call it on a valid form."""
         return None
 
@@ -60,7 +60,7 @@ class ActForm(OrderForm):
 class PlainForm(ActForm):
     """An action that takes no message."""
 
-    takes_body = False
+    takes_message = False
 
 
 class SureForm(PlainForm):
@@ -79,7 +79,7 @@ class WordsForm(ActForm):
         label=_("Reasons"), min_length=3, max_length=MAX_LONG_TEXT, widget=_area(3)
     )
 
-    def body(self) -> BaseModel | None:
+    def message(self) -> BaseModel | None:
         """Return the message for the room, or None if it is invalid."""
         message: WordsIn | None = self.read(WordsIn, text=self.cleaned_data["text"])
         return message
@@ -100,7 +100,7 @@ class SecrecyForm(ActForm):
     until = MomentField(label=_("Until when?"))
     reason = forms.CharField(label=_("Why?"), min_length=3, max_length=2000, widget=_area(2))
 
-    def body(self) -> BaseModel | None:
+    def message(self) -> BaseModel | None:
         """Return the message for the room, or None if it is invalid."""
         message: SecrecyIn | None = self.read(SecrecyIn, **self.cleaned_data)
         return message
@@ -118,7 +118,7 @@ class ScrutinyForm(ActForm):
         widget=_area(3),
     )
 
-    def body(self) -> BaseModel | None:
+    def message(self) -> BaseModel | None:
         """Return the message for the room, or None if it is invalid."""
         message: ScrutinyIn | None = self.read(
             ScrutinyIn,
@@ -186,7 +186,7 @@ class PreserveForm(ActForm):
             )
         return kind
 
-    def body(self) -> BaseModel | None:
+    def message(self) -> BaseModel | None:
         """Return the message for the room, or None if it is invalid."""
         message: PreserveIn | None = self.read(PreserveIn, **self.cleaned_data)
         return message
@@ -203,7 +203,7 @@ class AccessForm(ActForm):
         label=_("Their reference (may stay empty)"), required=False, max_length=200
     )
 
-    def body(self) -> BaseModel | None:
+    def message(self) -> BaseModel | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         message: AccessIn | None = self.read(
@@ -238,7 +238,7 @@ class BeginForm(_ProviderForm):
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
     crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def body(self) -> OrderIn | None:
+    def message(self) -> OrderIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         signals = _uuids(self, form_data["signals"])
@@ -314,7 +314,7 @@ class InformForm(_ProviderForm):
     )
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
-    def body(self) -> InformIn | None:
+    def message(self) -> InformIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: InformIn | None = self.read(InformIn, **self.cleaned_data)
         return message

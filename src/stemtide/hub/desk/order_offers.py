@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class Act:
     """One action. move: its name in the rules; done: the confirmation; ask: its form's own label.
 
-    is_loud: it is the next step, and shown open and first.
+    is_primary: it is the next step, and shown open and first.
     """
 
     move: str
@@ -46,15 +46,15 @@ class Act:
     done: "str | _StrPromise"
     help: "str | _StrPromise" = ""
     ask: "str | _StrPromise" = ""
-    is_grave: bool = False
-    is_loud: bool = False
+    is_destructive: bool = False
+    is_primary: bool = False
 
     def do(self, uid: UUID, *, form: ActForm, by: Actor, now: datetime) -> bool:
         """Carry out the action. Return False if the form is invalid; the form then shows why."""
-        if not form.takes_body:
+        if not form.takes_message:
             self.write(uid, by=by, now=now)
             return True
-        body = form.body()
+        body = form.message()
         if body is None:
             return False
         self.write(uid, body=body, by=by, now=now)
@@ -79,7 +79,7 @@ ACTS: dict[str, Act] = {
         writes_answers.acknowledge,
         _("Acknowledged. Its hour goes on."),
         help=_("It says that a person has the order. It changes nothing in its hour."),
-        is_loud=True,
+        is_primary=True,
     ),
     "clarify": Act(
         "resume",
@@ -89,7 +89,7 @@ ACTS: dict[str, Act] = {
         _("Sent. The hour has begun anew."),
         help=_("The provider's hour starts anew, whole, when you send it."),
         ask=_("Your clarification; the provider reads it"),
-        is_loud=True,
+        is_primary=True,
     ),
     "resume": Act(
         "resume",
@@ -110,7 +110,7 @@ ACTS: dict[str, Act] = {
             "The order has no effect any more: put back at once what you removed, then say so. You"
             " may still enforce your own terms (Art. 4(7))."
         ),
-        is_loud=True,
+        is_primary=True,
     ),
     "ask-scrutiny": Act(
         "ask_scrutiny",
@@ -166,7 +166,7 @@ ACTS: dict[str, Act] = {
             " withdrawn at every agent, and the provider is told to reinstate."
         ),
         ask=_("Your reasoned decision; issuer, provider and agencies read it"),
-        is_grave=True,
+        is_destructive=True,
     ),
     "prolong": Act(
         "prolong",
@@ -214,7 +214,7 @@ ACTS: dict[str, Act] = {
             " withdrawn at every agent."
         ),
         ask=_("Why; the provider reads it"),
-        is_grave=True,
+        is_destructive=True,
     ),
     "discard": Act(
         "discard",
@@ -222,7 +222,7 @@ ACTS: dict[str, Act] = {
         SureForm,
         writes.discard,
         _("Thrown away. What it said is erased."),
-        is_grave=True,
+        is_destructive=True,
     ),
 }
 """Actions by their names in URLs, in the order of the page."""

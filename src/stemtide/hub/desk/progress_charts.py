@@ -44,7 +44,7 @@ class Column:
 class Columns:
     """The column chart of a period."""
 
-    each: list[Column]
+    columns: list[Column]
     ticks_y: list[tuple[float, int]]
     ticks_x: list[tuple[float, str, str]]
     begun: int
@@ -115,7 +115,7 @@ def columns(spans: Sequence[Span]) -> Columns | None:
         for index, span in enumerate(spans)
     ]
     return Columns(
-        each=drawn,
+        columns=drawn,
         ticks_y=[(y(count), count) for count in round_counts(top)],
         ticks_x=_days([span.first for span in spans], step=step),
         begun=begun,

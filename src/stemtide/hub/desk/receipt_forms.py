@@ -87,9 +87,9 @@ def body_of(form_filled: ByLink) -> BaseModel | None:
         }
         return OrderAnswerIn(annex=values)
     if isinstance(form_filled, ReferralsForm):
-        message: AnswerIn | None = form_filled.order()
+        message: AnswerIn | None = form_filled.message()
         return message
-    return form_filled.body()
+    return form_filled.message()
 
 
 def annex_of(form_filled: ByLink) -> Form | None:

@@ -25,14 +25,14 @@ FILTERS = ("", "returned", "there", "gone", "unclear", "met")
 
 @dataclass(frozen=True, slots=True)
 class RecheckRow:
-    """One re-check. `stands`: its last verdict, "returned", or "" before the first visit.
+    """One re-check. `status`: its last verdict, "returned", or "" before the first visit.
 
     address: of its request's page; "" if this hub has none.
     others:  providers that saw it uploaded again, most uploads first.
     """
 
     recheck: RecheckOut
-    stands: str
+    status: str
     may_ask: bool
     address: str
     others: list[tuple[str, int]]
@@ -124,13 +124,13 @@ def _row(recheck_out: RecheckOut, *, by: Actor, now: datetime) -> RecheckRow:
         next_at=recheck_out.next_at,
         now=now,
     )
-    stands = recheck_out.verdict or ""
-    if recheck_out.returned_at is not None and stands == Verdict.THERE:
-        stands = "returned"
+    status = recheck_out.verdict or ""
+    if recheck_out.returned_at is not None and status == Verdict.THERE:
+        status = "returned"
     uploads = recheck_out.met_again.providers if recheck_out.met_again else {}
     return RecheckRow(
         recheck=recheck_out,
-        stands=stands,
+        status=status,
         may_ask=may_ask,
         address=_address(recheck_out),
         others=sorted(uploads.items(), key=lambda upload: (-upload[1], upload[0])),

@@ -130,7 +130,7 @@ class AssessForm(OrderForm):
         )
         return message
 
-    def order(self) -> AssessIn | None:
+    def message(self) -> AssessIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         message: AssessIn | None = self.read(
@@ -168,7 +168,7 @@ class SendForm(OrderForm):
         widget=_area(2),
     )
 
-    def order(self) -> SendIn | None:
+    def message(self) -> SendIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: SendIn | None = self.read(SendIn, **self.cleaned_data)
         return message
@@ -183,7 +183,7 @@ class DropForm(OrderForm):
     )
     note = forms.CharField(label=_("Note (may stay empty)"), required=False, max_length=500)
 
-    def order(self) -> DropIn | None:
+    def message(self) -> DropIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         message: DropIn | None = self.read(
@@ -207,7 +207,7 @@ class TakeBackForm(OrderForm):
         required=False,
     )
 
-    def order(self) -> TakeBackIn | None:
+    def message(self) -> TakeBackIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         message: TakeBackIn | None = self.read(
@@ -229,7 +229,7 @@ class ContextForm(OrderForm):
         widget=_area(3),
     )
 
-    def order(self) -> ContextIn | None:
+    def message(self) -> ContextIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: ContextIn | None = self.read(ContextIn, **self.cleaned_data)
         return message
@@ -337,7 +337,7 @@ class HoldForm(OrderForm):
     )
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
-    def order(self, now: datetime) -> HoldIn | None:
+    def message(self, now: datetime) -> HoldIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = dict(self.cleaned_data)
         signal = form_data["signal"].strip()
@@ -364,7 +364,7 @@ class ExtendForm(OrderForm):
         label=_("From now on, for"), choices=_HOURS, coerce=int, initial=24
     )
 
-    def order(self, now: datetime) -> ExtendIn | None:
+    def message(self, now: datetime) -> ExtendIn | None:
         """Return the message for the room, or None if it is invalid."""
         until = now + timedelta(hours=self.cleaned_data["hours"])
         message: ExtendIn | None = self.read(ExtendIn, until=until)

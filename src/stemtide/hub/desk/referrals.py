@@ -99,7 +99,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
         return _show_form(request, AssessForm(providers=providers, initial=initial), by=by)
     form = AssessForm(request.POST, providers=providers)
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     search_in = form.search() if body is not None else None
     search_out = _search(form, search_in, by=by) if search_in is not None else None
     if body is None or search_out is None:
@@ -155,7 +155,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     by = actor_of(request)
     reads.find(uid, viewer=by.party)
     form = kind(request.POST, prefix=verb)
-    body = form.order() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
     if body is None:
         first_error = next(iter(form.errors.items()))
         messages.error(request, f"{form[first_error[0]].label}: {first_error[1][0]}")

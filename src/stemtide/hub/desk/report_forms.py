@@ -43,7 +43,7 @@ class NoteForm(OrderForm):
         super().__init__(*args, **named)
         _join(self)
 
-    def order(self) -> NoteIn | None:
+    def message(self) -> NoteIn | None:
         """Return the message for the room, or None if it is invalid."""
         topic = NoteTopic(self.cleaned_data["topic"])
         message: NoteIn | None = self.read(NoteIn, topic=topic, text=self.cleaned_data["text"])
@@ -64,7 +64,7 @@ class ActionForm(OrderForm):
         self.fields["owner"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
         _join(self)
 
-    def order(self) -> ActionIn | None:
+    def message(self) -> ActionIn | None:
         """Return the message for the room, or None if it is invalid."""
         message: ActionIn | None = self.read(ActionIn, **self.cleaned_data)
         return message
@@ -87,6 +87,6 @@ class PublishForm(forms.Form):
         super().__init__(*args, **named)
         _join(self)
 
-    def order(self) -> PublishIn:
+    def message(self) -> PublishIn:
         """Return the message for the room. Call it on a valid form."""
         return PublishIn(audience=ReportAudience(self.cleaned_data["audience"]))

@@ -184,7 +184,7 @@ def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add a debrief note."""
     form = NoteForm(request.POST, prefix="note")
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is None:
         form.mark_errors()
         return page(request, uid, note_form=form, action_form=_kept_action(request), status=422)
@@ -204,7 +204,7 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add an action of the debrief."""
     owners = sorted(titles_of(request).items(), key=lambda owner: owner[1])
     form = ActionForm(request.POST, prefix="action", parties=owners)
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is None:
         form.mark_errors()
         return page(request, uid, action_form=form, note_form=_kept_note(request), status=422)
@@ -255,7 +255,7 @@ def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose who reads it."))
         return _next(request, uid)
-    body = form.order()
+    body = form.message()
     carry_out(
         request,
         lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),

@@ -54,7 +54,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     offer = room_offers.sent(request, uid, verb=BY_NAME[verb], target=target, by=by)
     if offer.form.is_valid():
         try:
-            offer.verb.do(uid, target, offer.form.order(), by, now)
+            offer.verb.do(uid, target, offer.form.message(), by, now)
         except InvalidError as error:
             field = error.field if error.field in offer.form.fields else None
             offer.form.add_error(field, without_field(error))
@@ -102,7 +102,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
     is_sent = request.method == "POST"
     if is_sent and form.is_valid():
         try:
-            crisis = writes.warn(form.order(), by=by, now=datetime.now(UTC))
+            crisis = writes.warn(form.message(), by=by, now=datetime.now(UTC))
             return redirect("crisis", uid=crisis.id)
         except InvalidError as error:
             form.add_error(
@@ -117,5 +117,5 @@ def warn(request: SignedInRequest) -> HttpResponse:
 
 def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page; refused: a form that was sent with errors."""
-    context = room_blocks.facts(request, uid, by=actor_of(request), refused=refused)
+    context = room_blocks.page_context(request, uid, by=actor_of(request), refused=refused)
     return render(request, "desk/room.html", context, status=422 if refused else 200)

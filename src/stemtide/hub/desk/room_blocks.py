@@ -77,7 +77,7 @@ made = _BlockCache()
 """The cache of this process."""
 
 
-def facts(
+def page_context(
     request: SignedInRequest, uid: UUID, *, by: Actor, refused: Offer | None = None
 ) -> dict[str, object]:
     """Return the template context of the whole page.
@@ -283,9 +283,9 @@ class _Room:
             return {}
         try:
             context = (
-                situation.log_facts(self._request, self._uid, query={})
-                | situation.lines_facts(self._request, self._uid)
-                | leads.leads_facts(self._request, self._uid)
+                situation.log_context(self._request, self._uid, query={})
+                | situation.lines_context(self._request, self._uid)
+                | leads.leads_context(self._request, self._uid)
             )
         except NotFoundError:
             return {}

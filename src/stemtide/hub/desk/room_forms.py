@@ -70,7 +70,7 @@ class RoomForm(MarkedForm):
     def prepare(self) -> None:
         """Set the choices that depend on the crisis."""
 
-    def order(self) -> Any:  # noqa: ANN401  # each form has its own message
+    def message(self) -> Any:  # noqa: ANN401  # each form has its own message
         """Return the message for the room. Call it on a valid form."""
 
 
@@ -109,7 +109,7 @@ class ReasonForm(RoomForm):
 
     reason = _area(_("Why?"), help_text=NO_NAMES)
 
-    def order(self) -> ReasonIn:
+    def message(self) -> ReasonIn:
         """Return the message for the room. Call it on a valid form."""
         return ReasonIn(reason=self.cleaned_data["reason"])
 
@@ -119,7 +119,7 @@ class MayReasonForm(RoomForm):
 
     reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
 
-    def order(self) -> DecliningIn:
+    def message(self) -> DecliningIn:
         """Return the message for the room. Call it on a valid form."""
         return DecliningIn(reason=self.cleaned_data["reason"])
 
@@ -134,7 +134,7 @@ class KeepForm(ReasonForm):
         max_value=1000,
     )
 
-    def order(self) -> KeepIn:
+    def message(self) -> KeepIn:
         """Return the message for the room. Call it on a valid form."""
         return KeepIn(reason=self.cleaned_data["reason"], next_h=self.cleaned_data["next_h"])
 
@@ -166,7 +166,7 @@ class TriageForm(RoomForm):
                 *((str(level), f"{level}: {told(words)}") for level, words in enumerate(levels)),
             ]
 
-    def order(self) -> TriageIn:
+    def message(self) -> TriageIn:
         """Return the message for the room. Call it on a valid form."""
         form_data = self.cleaned_data
         return TriageIn(
@@ -192,7 +192,7 @@ class CheckForm(RoomForm):
     )
     evidence = _area(_("Evidence"), required=False, help_text=NO_NAMES)
 
-    def order(self) -> CheckIn:
+    def message(self) -> CheckIn:
         """Return the message for the room. Call it on a valid form."""
         return CheckIn(
             answer=CheckAnswer(self.cleaned_data["answer"]), evidence=self.cleaned_data["evidence"]
@@ -206,7 +206,7 @@ class CountriesForm(RoomForm):
         label=_("Countries to add"), max_length=200, help_text=_("Two letters each, as in: BE, NL")
     )
 
-    def order(self) -> CountriesIn:
+    def message(self) -> CountriesIn:
         """Return the message for the room. Call it on a valid form."""
         return CountriesIn(
             countries=tuple(word.upper() for word in _words(self.cleaned_data["countries"]))
@@ -226,7 +226,7 @@ class MeasureForm(RoomForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [(country, country) for country in self.around.countries]
 
-    def order(self) -> MeasureIn:
+    def message(self) -> MeasureIn:
         """Return the message for the room. Call it on a valid form."""
         return MeasureIn(**self.cleaned_data)
 
@@ -262,7 +262,7 @@ class InviteForm(RoomForm):
             self.add_error("parties", _("Choose whom to invite."))
         return form_data
 
-    def order(self) -> InviteIn:
+    def message(self) -> InviteIn:
         """Return the message for the room. Call it on a valid form."""
         form_data = self.cleaned_data
         return InviteIn(
@@ -277,7 +277,7 @@ class UninviteForm(RoomForm):
 
     party = forms.CharField(widget=forms.HiddenInput, max_length=60)
 
-    def order(self) -> PartyIn:
+    def message(self) -> PartyIn:
         """Return the message for the room. Call it on a valid form."""
         return PartyIn(party=self.cleaned_data["party"])
 
@@ -296,7 +296,7 @@ class NeighbourForm(RoomForm):
     status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
     started_at = WhenField(label=_("Since when"))
 
-    def order(self) -> NeighbourIn:
+    def message(self) -> NeighbourIn:
         """Return the message for the room. Call it on a valid form."""
         form_data = self.cleaned_data
         return NeighbourIn(**{**form_data, "status": NeighbourStatus(form_data["status"])})
@@ -307,7 +307,7 @@ class NeighbourNewsForm(RoomForm):
 
     status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
 
-    def order(self) -> NeighbourNewsIn:
+    def message(self) -> NeighbourNewsIn:
         """Return the message for the room; an activation that has ended ends now."""
         status = NeighbourStatus(self.cleaned_data["status"])
         ended_at = datetime.now(UTC) if status is NeighbourStatus.ENDED else None
@@ -326,7 +326,7 @@ class LinkForm(ReasonForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = list(self.around.others)
 
-    def order(self) -> LinkIn:
+    def message(self) -> LinkIn:
         """Return the message for the room. Call it on a valid form."""
         return LinkIn.model_validate(self.cleaned_data)
 
@@ -381,7 +381,7 @@ class WarningForm(RoomForm):
         invite.choices = list(self.around.parties)
         self.initial.setdefault("framework", newest())
 
-    def order(self) -> WarningIn:
+    def message(self) -> WarningIn:
         """Return the message for the room. Call it on a valid form."""
         form_data = self.cleaned_data
         return WarningIn(

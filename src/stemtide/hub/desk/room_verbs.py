@@ -32,7 +32,7 @@ from stemtide.protocol.words import ProposalAct
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One action. place: its block; is_loud: it is the next step, and shown open.
+    """One action. place: its block; is_primary: it is the next step, and shown open.
 
     targets: of the room, as the rules allow now; [""] for the crisis itself.
     do:      the write, with crisis, target, message, actor and time.
@@ -47,8 +47,8 @@ class Verb:
     do: Callable[[UUID, str, Any, Actor, datetime], object]
     done: Words
     help: Words = ""
-    is_grave: bool = False
-    is_loud: bool = False
+    is_destructive: bool = False
+    is_primary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ VERBS = (
         lambda uid, _target, _body, by, now: writes_joining.join(uid, by=by, now=now),
         _("Your party takes part now."),
         help=_("Taking part is voluntary. Your party may leave at any time."),
-        is_loud=True,
+        is_primary=True,
     ),
     Verb(
         "decline",
@@ -111,7 +111,7 @@ VERBS = (
         targets.proposals(rules_moves.check_confirm),
         lambda uid, target, _body, by, now: writes_moves.confirm(uid, UUID(target), by=by, now=now),
         _("Confirmed: it is done."),
-        is_loud=True,
+        is_primary=True,
     ),
     Verb(
         "refuse",
@@ -198,7 +198,7 @@ VERBS = (
         targets.whole(rules_moves.check_propose, act=ProposalAct.CLOSE),
         _propose(ProposalAct.CLOSE),
         _("Proposed. Another person confirms it."),
-        is_grave=True,
+        is_destructive=True,
     ),
     Verb(
         "close",
@@ -209,7 +209,7 @@ VERBS = (
         targets.whole(rules_moves.check_close),
         lambda uid, _target, body, by, now: writes_moves.close(uid, body=body, by=by, now=now),
         _("The warning is closed."),
-        is_grave=True,
+        is_destructive=True,
     ),
     Verb(
         "leave",
@@ -220,7 +220,7 @@ VERBS = (
         targets.whole(rules_joining.check_leave),
         lambda uid, _target, body, by, now: writes_joining.leave(uid, body=body, by=by, now=now),
         _("Your party left."),
-        is_grave=True,
+        is_destructive=True,
     ),
     Verb(
         "invite",

@@ -53,7 +53,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
         request,
         lambda: writes.withdraw(
             uid,
-            body=form.order(),
+            body=form.message(),
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,
@@ -75,7 +75,7 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
         request,
         lambda: writes.opine(
             uid,
-            body=form.order(),
+            body=form.message(),
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,

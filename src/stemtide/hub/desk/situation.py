@@ -47,7 +47,7 @@ def titles_of(request: SignedInRequest) -> dict[str, str]:
     return {party.name: party.title for party in parties.parties(viewer=request.user.party)}
 
 
-def log_facts(
+def log_context(
     request: SignedInRequest, uid: UUID, *, query: Mapping[str, str] | None = None
 ) -> dict[str, object]:
     """Return the template context of the log's block, for its own page and others.
@@ -82,7 +82,7 @@ def log_facts(
     }
 
 
-def lines_facts(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     """Return the template context of the public statements' block, for its own page and others."""
     viewer, by = request.user.party, actor_of(request)
     room = room_of(request, uid)
@@ -131,7 +131,7 @@ def log(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def log_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Render the log alone, for HTMX to swap in."""
-    return render(request, "desk/room/_log.html", log_facts(request, uid))
+    return render(request, "desk/room/_log.html", log_context(request, uid))
 
 
 def _log_page(
@@ -146,7 +146,7 @@ def _log_page(
         initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
         | {"kind": request.GET.get("kind", MessageKind.OBSERVATION)},
     )
-    context = log_facts(request, uid)
+    context = log_context(request, uid)
     context |= {"crisis": crises.crisis(uid, viewer=request.user.party), "form": form or empty_form}
     context |= {name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
     return render(request, "desk/log.html", context, status=422 if form else 200)
@@ -163,7 +163,7 @@ def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Write a message into the log."""
     form = MessageForm(request.POST, prefix="message", parties=_choices(request))
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is None:
         return _log_page(request, uid, form=form)
     try:
@@ -199,7 +199,7 @@ def lines(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def lines_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Render the public statements alone, for HTMX to swap in."""
-    return render(request, "desk/room/_lines.html", lines_facts(request, uid))
+    return render(request, "desk/room/_lines.html", lines_context(request, uid))
 
 
 def _lines_page(
@@ -209,7 +209,7 @@ def _lines_page(
     if form:
         form.mark_errors()
     replaces = uuid_or_none(request.GET.get("replaces"))
-    context = lines_facts(request, uid)
+    context = lines_context(request, uid)
     context |= {
         "crisis": crises.crisis(uid, viewer=request.user.party),
         "form": form or LineForm(prefix="line", initial={"replaces": replaces}),
@@ -224,7 +224,7 @@ def _lines_page(
 def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Propose a public statement."""
     form = LineForm(request.POST, prefix="line")
-    body = form.order() if form.is_valid() else None
+    body = form.message() if form.is_valid() else None
     if body is None:
         return _lines_page(request, uid, form=form)
     done = _("Proposed. It may be used once others agree.")
@@ -243,7 +243,7 @@ def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     """Agree or object to a public statement."""
     form = VoteForm(request.POST)
     if form.is_valid():
-        body = form.order()
+        body = form.message()
         carry_out(
             request,
             lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),

@@ -86,7 +86,7 @@ class MessageForm(OrderForm):
         super().__init__(*args, **named)
         self.fields["audience"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
 
-    def order(self) -> MessageIn | None:
+    def message(self) -> MessageIn | None:
         """Return the message for the room, or None if it is invalid."""
         fields = dict(self.cleaned_data)
         fields["kind"], fields["tlp"] = MessageKind(fields["kind"]), Tlp(fields["tlp"])
@@ -121,7 +121,7 @@ class LineForm(OrderForm):
         """Return the fields of each language and its text."""
         return [(self[f"language_{number}"], self[f"text_{number}"]) for number in range(4)]
 
-    def order(self) -> LineIn | None:
+    def message(self) -> LineIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         texts = {
@@ -139,7 +139,7 @@ class VoteForm(MarkedForm):
     vote = forms.ChoiceField(label=_("Your party"), choices=list(PHRASES["vote"].items()))
     note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
 
-    def order(self) -> VoteIn:
+    def message(self) -> VoteIn:
         """Return the message for the room. Call it on a valid form."""
         return VoteIn(vote=Vote(self.cleaned_data["vote"]), note=self.cleaned_data["note"])
 
@@ -206,7 +206,7 @@ class LeadForm(OrderForm):
         self.fields["bases"].choices = [(base, PHRASES["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
         self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
 
-    def order(self) -> LeadIn | None:
+    def message(self) -> LeadIn | None:
         """Return the message for the room, or None if it is invalid."""
         fields = dict(self.cleaned_data)
         fields["level"] = LeadLevel(fields["level"])
@@ -228,7 +228,7 @@ class PassForm(MarkedForm):
         outside = ("", _("investigators of your own state, outside this hub"))
         self.fields["to"].choices = [outside, *parties]  # type: ignore[attr-defined]  # a choice field
 
-    def order(self) -> LeadPassIn:
+    def message(self) -> LeadPassIn:
         """Return the message for the room. Call it on a valid form."""
         return LeadPassIn(to=self.cleaned_data["to"])
 
@@ -241,7 +241,7 @@ class CloseLeadForm(MarkedForm):
         choices=[("", _("Choose an outcome")), *PHRASES["lead_outcome"].items()],
     )
 
-    def order(self) -> LeadCloseIn:
+    def message(self) -> LeadCloseIn:
         """Return the message for the room. Call it on a valid form."""
         return LeadCloseIn(outcome=LeadOutcome(self.cleaned_data["outcome"]))
 

@@ -107,8 +107,8 @@ _PAUSE, _RESUME = WebhookChangeIn(state="paused"), WebhookChangeIn(state="active
 
 _VERBS: dict[str, Callable[..., object]] = {
     "test": writes.try_it,
-    "pause": lambda uid, **how: writes.change(uid, body=_PAUSE, **how),
-    "resume": lambda uid, **how: writes.change(uid, body=_RESUME, **how),
+    "pause": lambda uid, **arguments: writes.change(uid, body=_PAUSE, **arguments),
+    "resume": lambda uid, **arguments: writes.change(uid, body=_RESUME, **arguments),
 }
 
 _CONFIRMED_VERBS = frozenset({"pause", "secret", "remove"})

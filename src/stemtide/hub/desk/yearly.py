@@ -48,11 +48,11 @@ def write(request: SignedInRequest) -> HttpResponse:
     """Save the figures and texts that the hub cannot count."""
     now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
     form = rules.form_for(PartyKind(request.user.party.kind))
-    asked = _query_form(request.POST, now=now, zone=zone)
-    if not asked.is_valid():
-        return render(request, "desk/progress/yearly.html", {"asked": asked}, status=422)
+    query_form = _query_form(request.POST, now=now, zone=zone)
+    if not query_form.is_valid():
+        return render(request, "desk/progress/yearly.html", {"asked": query_form}, status=422)
     lines = LinesForm(request.POST, form=form)
-    year, is_exercise = asked.year, asked.is_exercise
+    year, is_exercise = query_form.year, query_form.is_exercise
     if lines.is_valid():
         try:
             writes_yearly.write_lines(
@@ -70,8 +70,8 @@ def write(request: SignedInRequest) -> HttpResponse:
             query = f"?year={year}" + ("&exercise=on" if is_exercise else "")
             return redirect(reverse("progress-yearly") + query)
     lines.mark_errors()
-    report = _report(request, asked, now=now, zone=zone)
-    return _page(request, report, query=asked, lines=lines, status=422)
+    report = _report(request, query_form, now=now, zone=zone)
+    return _page(request, report, query=query_form, lines=lines, status=422)
 
 
 def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -> AskedForm:
