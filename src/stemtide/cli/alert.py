@@ -9,6 +9,7 @@ import typer
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
 from stemtide.cli.wire import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from stemtide.hub.alerts.reads_deliveries import DeliveryRow
@@ -74,9 +75,8 @@ def retry(delivery_id: DeliveryId, data_dir: DataDir = None, as_json: AsJson = F
     """Try a dead delivery again, at the clock's next look."""
     open_hub(data_dir)
     from stemtide.hub.alerts import writes_deliveries as writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         row = writes.retry(_uid(delivery_id), by=None, now=now())
     give(
         {"delivery": row.uid, "state": row.state},
@@ -98,9 +98,8 @@ def drop(
         fail(f"this gives up delivery {delivery_id} for good; say --yes to do it", code=2)
     open_hub(data_dir)
     from stemtide.hub.alerts import writes_deliveries as writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError, rules.ConflictError, rules.InvalidError):
+    with told(NotFoundError, ConflictError, InvalidError):
         row = writes.drop(_uid(delivery_id), reason=reason, by=None, now=now())
     give({"delivery": row.uid, "state": row.state}, as_json=as_json, line=f"{row.uid} is dropped.")
 
@@ -119,16 +118,15 @@ def secret(
     """
     open_hub(data_dir)
     from stemtide.hub.alerts import reads_deliveries as reads, writes_deliveries as writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         points = reads.points_of(party, address=address, by=OPERATOR)
     if rotate and len(points) != 1:
         fail("say which contact point gets a new secret: --address …", code=2)
     for point in points:
         moment = now()
         if rotate:
-            with told(rules.ConflictError):
+            with told(ConflictError):
                 found = writes.rotate_secret(point, actor=OPERATOR, now=moment)
         else:
             found = reads.secrets(point, by=OPERATOR, now=moment)
@@ -149,9 +147,8 @@ def start(
         fail("say whom: --party NAME, several times, or --everybody", code=2)
     open_hub(data_dir)
     from stemtide.hub.alerts import writes_drills as writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError, rules.ConflictError, rules.InvalidError):
+    with told(NotFoundError, ConflictError, InvalidError):
         uid = writes.start(None if everybody else party, by=None, now=now())
     give({"drill": uid}, as_json=as_json, line=str(uid))
     tell(f"The hub's clock sends it. See who answers: stemtide drill show {uid}")

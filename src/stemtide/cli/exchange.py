@@ -12,6 +12,7 @@ import typer
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.speech import fail, give, tell, told
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.words import Direction, ExchangeKind, Severity
 
@@ -82,9 +83,9 @@ def add(
     secret = _secret(secret_file)
     open_hub(data_dir)
     from stemtide.hub.exchanges import writes
-    from stemtide.hub.parties import reads as parties, rules
+    from stemtide.hub.parties import reads as parties
 
-    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+    with told(InvalidError, ConflictError, NotFoundError):
         asked = writes.Asked(
             name=name,
             kind=kind,
@@ -124,9 +125,8 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show one exchange: its terms, how it stands, what became of its records."""
     open_hub(data_dir)
     from stemtide.hub.exchanges import reads
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
     _show(row, as_json=as_json)
     if as_json:
@@ -140,9 +140,8 @@ def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> N
     """Show what happened at an exchange, latest first."""
     open_hub(data_dir)
     from stemtide.hub.exchanges import reads
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         rows = reads.lines(name, by=OPERATOR)
     for row in rows:
         give(row.model_dump(), as_json=as_json, line=f"{row.at:%Y-%m-%d %H:%M:%S}  {row.words}")
@@ -153,9 +152,8 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Run an exchange now, here, and say what became of its records."""
     open_hub(data_dir)
     from stemtide.hub.exchanges import reads, running, writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         reads.find(name, by=OPERATOR)
     errands = writes.claim_due(now(), limit=1, name=name)
     if not errands:
@@ -200,9 +198,8 @@ def remove(
         fail(f"this ends exchange {name}{what}; say --yes to do it", code=2)
     open_hub(data_dir)
     from stemtide.hub.exchanges import writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         if withdraw:
             count = writes.withdraw_all(name, actor=OPERATOR, now=now())
             tell(f"{count} signals withdrawn.")
@@ -214,9 +211,8 @@ def _change(verb: str, name: str, *, data_dir: Path | None, as_json: bool) -> No
     """Pause or resume an exchange."""
     open_hub(data_dir)
     from stemtide.hub.exchanges import writes
-    from stemtide.hub.parties import rules
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         act = writes.pause if verb == "pause" else writes.resume
         row = act(name, actor=OPERATOR, now=now())
     _show(row, as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.secrets import new_secret_file
 from stemtide.cli.speech import fail, give, tell, told
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.words import Duty, PartyKind, Scope
 
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
@@ -29,9 +30,9 @@ def add_party(
 ) -> None:
     """Add a party."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes
+    from stemtide.hub.parties import writes
 
-    with told(rules.InvalidError, rules.ConflictError):
+    with told(InvalidError, ConflictError):
         made = writes.add_party(
             name, title=title or name, kind=kind, country=country, actor=OPERATOR, now=now()
         )
@@ -72,9 +73,9 @@ def add_contact(
 ) -> None:
     """Say how a party is reached."""
     open_hub(data_dir)
-    from stemtide.hub.parties import reads, rules, writes_contacts
+    from stemtide.hub.parties import reads, writes_contacts
 
-    with told(rules.InvalidError, rules.NotFoundError):
+    with told(InvalidError, NotFoundError):
         writes_contacts.add_contact_point(
             reads.party_named(name, by=OPERATOR),
             channel=channel,
@@ -128,9 +129,9 @@ def name_competent(
 ) -> None:
     """Name an authority competent under Regulation (EU) 2021/784, Article 12."""
     open_hub(data_dir)
-    from stemtide.hub.parties import reads, rules, writes_competences as writes
+    from stemtide.hub.parties import reads, writes_competences as writes
 
-    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+    with told(InvalidError, ConflictError, NotFoundError):
         found = reads.party_named(name, by=OPERATOR)
         change = writes.end_competence if end else writes.name_competent
         made = change(found, duty, actor=OPERATOR, now=now())
@@ -187,7 +188,7 @@ def new_key(
 ) -> None:
     """Make a key. It is shown once: keep it where only the machine reads it."""
     open_hub(data_dir)
-    from stemtide.hub.parties import reads, rules, writes
+    from stemtide.hub.parties import reads, writes
 
     moment = now()
     apart = {
@@ -195,7 +196,7 @@ def new_key(
         *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
     }
     scopes = scope or [one for one in Scope if one not in apart]
-    refusals = (rules.InvalidError, rules.ConflictError, rules.NotFoundError)
+    refusals = (InvalidError, ConflictError, NotFoundError)
     with new_secret_file(out) as file, told(*refusals):
         made, text = writes.new_key(
             name,
@@ -251,9 +252,9 @@ def revoke_key(
     if not yes:
         fail(f"this shuts out whatever uses key {prefix}; say --yes to do it", code=2)
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes
+    from stemtide.hub.parties import writes
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         made = writes.revoke_key(prefix, actor=OPERATOR, now=now())
     give(
         {"prefix": made.prefix, "revoked_at": made.revoked_at},

@@ -11,6 +11,7 @@ import typer
 
 from stemtide.cli.house import OPERATOR, DataDir, now, open_hub, running_address
 from stemtide.cli.speech import fail, give, tell, told
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.words import Role
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def add_person(
         with told(OSError):
             password = password_file.read_text("utf-8").strip()
     open_hub(data_dir)
-    from stemtide.hub.parties import reads, rules, writes, writes_people
+    from stemtide.hub.parties import reads, writes, writes_people
 
     link = ""
-    with told(rules.InvalidError, rules.ConflictError, rules.NotFoundError):
+    with told(InvalidError, ConflictError, NotFoundError):
         found = reads.party_named(party_name, by=OPERATOR)
         if password_file:
             made = writes.add_person(
@@ -80,9 +81,9 @@ def invite_person(
 ) -> None:
     """Print a new link to set a password with. The old password and link end."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.ConflictError, rules.NotFoundError):
+    with told(ConflictError, NotFoundError):
         found, by = _someone(email)
         _, secret = writes_people.invite_again(found.pk, by=by, now=now())
     link = _link(address, secret)
@@ -100,9 +101,9 @@ def list_people(
     open_hub(data_dir)
     from django.conf import settings
 
-    from stemtide.hub.parties import reads, reads_people, rules
+    from stemtide.hub.parties import reads, reads_people
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         by = _as_administrator(reads.party_named(party_name, by=OPERATOR))
     for row in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now()):
         state = "active" if row.is_active else "deactivated"
@@ -130,9 +131,9 @@ def change_role(
 ) -> None:
     """Give a person another role. They are signed out."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         found, by = _someone(email)
         writes_people.change_role(found.pk, role=role, by=by, now=now())
     tell(f"{found.email} is {role.replace('_', ' ')} from now on.")
@@ -142,9 +143,9 @@ def change_role(
 def deactivate_person(email: Email, data_dir: DataDir = None) -> None:
     """Shut a person out, at once."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         found, by = _someone(email)
         writes_people.deactivate_person(found.pk, by=by, now=now())
     tell(f"{found.email} is shut out.")
@@ -154,9 +155,9 @@ def deactivate_person(email: Email, data_dir: DataDir = None) -> None:
 def reactivate_person(email: Email, data_dir: DataDir = None) -> None:
     """Let a person in again."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         found, by = _someone(email)
         writes_people.reactivate_person(found.pk, by=by, now=now())
     tell(f"{found.email} may sign in again.")
@@ -166,9 +167,9 @@ def reactivate_person(email: Email, data_dir: DataDir = None) -> None:
 def sign_out(email: Email, data_dir: DataDir = None) -> None:
     """Sign a person out everywhere."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         found, by = _someone(email)
         writes_people.end_sittings(found.pk, by=by, now=now())
     tell(f"{found.email} is signed out everywhere.")
@@ -178,9 +179,9 @@ def sign_out(email: Email, data_dir: DataDir = None) -> None:
 def unlock_person(email: Email, data_dir: DataDir = None) -> None:
     """Lift the lock that wrong passwords and codes put on a person's account."""
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_locks
+    from stemtide.hub.parties import writes_locks
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         found, by = _someone(email)
         writes_locks.unlock_person(found.pk, by=by, now=now())
     tell(f"{found.email} can sign in with their password again.")
@@ -196,9 +197,9 @@ def remove_factors(
     if not yes:
         fail(f"{email} then reaches the desk with a password alone; say --yes to do it", code=2)
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.NotFoundError):
+    with told(NotFoundError):
         found, by = _someone(email)
         writes_people.remove_factors(found.pk, by=by, now=now())
     tell(f"{found.email} sets up new ones after their password.")
@@ -214,9 +215,9 @@ def erase_person(
     if not yes:
         fail(f"this erases what is kept of {email}; say --yes to do it", code=2)
     open_hub(data_dir)
-    from stemtide.hub.parties import rules, writes_people
+    from stemtide.hub.parties import writes_people
 
-    with told(rules.NotFoundError, rules.ConflictError):
+    with told(NotFoundError, ConflictError):
         found, by = _someone(email)
         writes_people.erase_person(found.pk, by=by, now=now())
     tell("Erased.")

@@ -19,9 +19,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from stemtide.hub.errors import TooManyError
 from stemtide.hub.ledger.marks import marks
 from stemtide.hub.ledger.writes import CHANNEL
-from stemtide.hub.parties.rules import TooManyError
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.rows import Change
 from stemtide.protocol.handling import may_receive

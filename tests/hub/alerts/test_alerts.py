@@ -22,10 +22,10 @@ from stemtide.hub.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND
 from stemtide.hub.crises import writes_moves as crises
+from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import reads as parties, writes_contacts
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.crises import CloseIn
 from stemtide.protocol.signals import OpinionIn, WithdrawIn

@@ -23,15 +23,10 @@ from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules import DeliveryState
 from stemtide.hub.alerts.sending import Sending
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.parties import writes_contacts
 from stemtide.hub.parties.models import ContactPoint
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-)
 from stemtide.protocol.words import PartyKind, Role
 from tests.hub.alerts.receivers import answer, parts, receiver
 from tests.hub.api.conftest import wait_until

@@ -7,14 +7,9 @@ import pytest
 
 from stemtide.hub.alerts import reads, reads_drills, rules, writes, writes_drills
 from stemtide.hub.alerts.models import Alert, Drill
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-)
 from stemtide.protocol.words import Role
 from tests.world import NOON
 

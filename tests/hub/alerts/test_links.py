@@ -12,12 +12,12 @@ from django.urls import reverse
 
 from stemtide.hub.alerts import links, reads_links, sending, writes, writes_deliveries, writes_links
 from stemtide.hub.alerts.models import Alert, Delivery, Receipt
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.orders import reads as orders_reads, writes_endings
 from stemtide.hub.papers import own
 from stemtide.hub.papers.signing import verify_bytes
 from stemtide.hub.papers.verifying import verify_pdf
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.hub.referrals import reads as referrals, writes as referring
 from stemtide.protocol.documents import SealVerdict
 from stemtide.protocol.orders import OrderAnswerIn, ScrutinyIn, WordsIn

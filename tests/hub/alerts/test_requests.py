@@ -7,10 +7,10 @@ from stemtide.hub.alerts import links, reads, reads_deliveries, reads_links, wri
 from stemtide.hub.alerts.models import Alert, Delivery
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules_kinds import REQUESTS
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.orders import reads as orders_reads, writes_answers, writes_due, writes_endings
 from stemtide.hub.parties import writes_contacts
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals, writes as referring
 from stemtide.protocol.orders import ScrutinyIn, SecrecyIn, WordsIn
 from stemtide.protocol.referrals import ContextIn, TakeBackIn

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.complaints import reads
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.signals import reads as signals, writes as signal_writes
 from stemtide.protocol.signals import WithdrawIn
 from tests.world import NOON, hex_value, signal_in

@@ -6,9 +6,9 @@ import pytest
 
 from stemtide.hub.complaints import reads, rules, seals, writes
 from stemtide.hub.complaints.models import Complaint
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from tests.hub.complaints.conftest import HOME, WORDS
 from tests.world import NOON, hex_value
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.complaints import reads, reads_redress, writes_redress
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.orders.models import Order
-from stemtide.hub.parties.rules import ConflictError, InvalidError
 from stemtide.hub.referrals import reads as referrals, writes
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.referrals import TakeBackIn

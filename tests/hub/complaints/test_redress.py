@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.complaints import reads, reads_redress, writes_redress
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.hub.signals import reads as signals, writes as signal_writes
 from stemtide.protocol.signals import WithdrawIn
 from tests.hub.complaints.conftest import WORDS

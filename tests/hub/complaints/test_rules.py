@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stemtide.hub.complaints import rules, rules_redress
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
 from stemtide.protocol.complaints import ComplaintLinkIn, ComplaintOutcomeIn, RedressIn
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.words import PartyKind, Role

@@ -7,7 +7,7 @@ from cryptography.fernet import InvalidToken
 from hypothesis import given, strategies as st
 
 from stemtide.hub.complaints import seals
-from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.errors import NotFoundError
 from stemtide.protocol.complaints import ComplaintLinkIn
 from tests.world import NOON
 

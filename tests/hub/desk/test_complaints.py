@@ -9,7 +9,7 @@ from stemtide.hub.alerts import writes as alerts
 from stemtide.hub.complaints import reads, writes
 from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.desk.words import label_title
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.referrals import reads as referrals, writes as referring, writes_answers
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.complaints import ComplaintIn, ComplaintTakeIn

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from stemtide.hub.alerts import words
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.errors import ConflictError, InvalidError
 
 pytestmark = pytest.mark.django_db
 

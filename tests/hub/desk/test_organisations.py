@@ -9,10 +9,11 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
 
 from stemtide.hub import settings as house
+from stemtide.hub.errors import NotAllowedError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import rules_openid
 from stemtide.hub.parties.models import Person, Sitting
-from stemtide.hub.parties.rules import NotAllowedError, allows
+from stemtide.hub.permissions import allows
 from stemtide.protocol.words import Role
 from tests.openid_provider import IdentityProvider
 

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from stemtide.hub.errors import NotAllowedError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import reads as parties, writes as party_writes
 from stemtide.hub.parties.models import ApiKey
-from stemtide.hub.parties.rules import NotAllowedError
 from stemtide.hub.webhooks import reads, writes
 from stemtide.hub.webhooks.models import Delivery, Webhook
 from stemtide.protocol.webhook_messages import WebhookChangeIn, WebhookIn

@@ -3,9 +3,9 @@
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.exchanges import reads, writes
 from stemtide.hub.exchanges.running import Running, Way
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.exchanges import Terms
 from stemtide.protocol.words import ExchangeKind
 from tests.hub.api.conftest import Machine

@@ -3,9 +3,9 @@
 
 import pytest
 
+from stemtide.hub.errors import RefusalError
 from stemtide.hub.exchanges import reads
 from stemtide.hub.exchanges.models import Exchange
-from stemtide.hub.parties import rules
 from stemtide.protocol.exchanges import Fault, Terms
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.stix import MARKING_OF
@@ -31,11 +31,11 @@ def test_a_source_that_brings_too_much_in_a_day_has_to_wait_and_loses_nothing(de
     few(3)
     page = [told(number) for number in range(7)]
     for taken in (3, 6):
-        with pytest.raises(rules.RefusalError, match="more than 3 new signals in a day"):
+        with pytest.raises(RefusalError, match="more than 3 new signals in a day"):
             desk.take(*page, checkpoint={"page": 1})
         assert (len(desk.live()), desk.row.counts["shared"]) == (taken, taken)
         assert desk.row.checkpoint == {}
-        with pytest.raises(rules.RefusalError):
+        with pytest.raises(RefusalError):
             desk.take(*page, checkpoint={"page": 1})  # the same day: no more of it
         desk.later(days=1)
     assert desk.take(*page, checkpoint={"page": 1}) == {"shared": 1}
@@ -45,7 +45,7 @@ def test_a_source_that_brings_too_much_in_a_day_has_to_wait_and_loses_nothing(de
 def test_what_is_taken_back_is_not_held_up_by_a_day_that_is_full(desk):
     few(2)
     desk.take(told(1), told(2))
-    with pytest.raises(rules.RefusalError) as full:
+    with pytest.raises(RefusalError) as full:
         desk.take(told(3), gone(1))
     assert full.value.counts == {"ended": 1}
     assert desk.live() == [hex_value(2)]
@@ -55,7 +55,7 @@ def test_what_changes_is_kept_as_it_was_while_a_day_is_full(desk):
     few(1)
     desk.take(told(1))
     facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
-    with pytest.raises(rules.RefusalError):
+    with pytest.raises(RefusalError):
         desk.take(told(1, version="2", facts=facts))
     assert desk.signal().severity == "medium"
     desk.later(days=1)
@@ -110,7 +110,7 @@ def test_what_becomes_stricter_on_a_full_day_ends_at_once_and_is_shared_on_the_n
     desk.take(told(1, facts=facts | {"pap": "green"}))
     stricter = told(1, version="2", facts=facts | {"pap": "green"} | {mark: "amber"})
     for counts in ({"ended": 1}, {}):
-        with pytest.raises(rules.RefusalError) as full:
+        with pytest.raises(RefusalError) as full:
             desk.take(stricter)
         assert (full.value.counts, desk.live()) == (counts, [])
     desk.later(days=1)
@@ -124,7 +124,7 @@ def test_what_is_asked_for_again_on_a_full_day_is_counted_and_named_once(desk):
     wrong, there, ours = Fault("x", "no pattern"), told(8), told(9, via=(reads.own_hub(by="test"),))
     page = [told(1), told(2), there, ours]
     for taken in ({"shared": 1, "confirmed": 1}, {}):
-        with pytest.raises(rules.RefusalError) as full:
+        with pytest.raises(RefusalError) as full:
             desk.take(*page, faults=[wrong], notes=("a note",))
         assert full.value.counts == taken
     assert desk.log() == ["pulled: 1 confirmed, 1 shared"]

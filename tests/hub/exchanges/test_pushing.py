@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.exchanges import reads, rules_pushing, writes_pushing
 from stemtide.hub.exchanges.models import Outgoing
 from stemtide.hub.exchanges.rules_pushing import Leaving
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.exchanges import Terms
 from stemtide.protocol.handling import Pap, Tlp

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.orders import rules_lint
 from stemtide.hub.orders.rules_interests import Interest, InterestKind
 from stemtide.hub.orders.rules_lint import LintFacts
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.forms import FaultKind, form
 from tests.hub.orders.cast import ANNEX_1, ANNEX_2, after
 from tests.world import NOON

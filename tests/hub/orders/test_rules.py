@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
 from stemtide.hub.orders import rules, rules_offers, rules_scrutiny
 from stemtide.hub.orders.rules import (
     OrderFacts,
@@ -12,7 +13,7 @@ from stemtide.hub.orders.rules import (
     ScrutinyFacts,
     Side,
 )
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.hub.permissions import allows
 from stemtide.protocol.clocks import Pause
 from stemtide.protocol.machines import machine
 from stemtide.protocol.words import PartyKind, Role
@@ -75,7 +76,7 @@ def test_a_party_makes_its_own_moves_in_their_states_alone(state, move, side, na
     is_open = side < 3 and move in OPEN_TO[state][side]
     if side < 3 and state in {"drafted", "discarded"} and name == ADDRESSEE:
         is_open = False
-    told = rules.allows(rules.check_move, facts(state), move, name=name, role=None)
+    told = allows(rules.check_move, facts(state), move, name=name, role=None)
     assert told is is_open
 
 
@@ -90,7 +91,7 @@ def test_a_person_makes_the_moves_of_their_role_alone(move, role):
     }
     state, name = where[move]
     expected = role in LEADERS if move in LEADS else role not in READS_ONLY
-    assert rules.allows(rules.check_move, facts(state), move, name=name, role=role) is expected
+    assert allows(rules.check_move, facts(state), move, name=name, role=role) is expected
 
 
 def test_a_stranger_and_a_wrong_moment_are_told_apart_in_words():
@@ -125,26 +126,26 @@ def test_what_was_executed_is_undone_and_the_rest_simply_ends(state, side, expec
 def test_only_a_competent_authority_drafts(kind, competent):
     expected = kind is PartyKind.AUTHORITY and competent
     check = {"kind": kind, "is_competent": competent, "role": None}
-    assert rules.allows(rules.check_draft, **check) is expected
-    assert rules.allows(rules.check_inform, **check) is expected
+    assert allows(rules.check_draft, **check) is expected
+    assert allows(rules.check_inform, **check) is expected
 
 
 @pytest.mark.parametrize("role", Role)
 def test_who_only_reads_drafts_nothing(role):
     check = {"kind": PartyKind.AUTHORITY, "is_competent": True, "role": role}
-    assert rules.allows(rules.check_draft, **check) is (role not in READS_ONLY)
+    assert allows(rules.check_draft, **check) is (role not in READS_ONLY)
 
 
 @pytest.mark.parametrize("kind", PartyKind)
 def test_orders_are_addressed_to_providers(kind):
-    told = rules.allows(rules.check_addressee, "forum", kind=kind)
+    told = allows(rules.check_addressee, "forum", kind=kind)
     assert told is (kind is PartyKind.PROVIDER)
 
 
 @pytest.mark.parametrize("kind", PartyKind)
 def test_authorities_and_agencies_look_up_others_orders(kind):
     expected = kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
-    assert rules.allows(rules.check_look, kind=kind) is expected
+    assert allows(rules.check_look, kind=kind) is expected
 
 
 def test_marks_must_agree():
@@ -177,7 +178,7 @@ def test_a_draft_has_no_addressee_yet(state, name, expected):
 @pytest.mark.parametrize("name", [ISSUER, ADDRESSEE, HOME])
 def test_the_addressee_acknowledges_while_something_is_to_do(state, name):
     expected = name == ADDRESSEE and state in {"issued", "received", "suspended"}
-    told = rules.allows(rules.check_acknowledge, facts(state), name=name, role=None)
+    told = allows(rules.check_acknowledge, facts(state), name=name, role=None)
     assert told is expected
 
 
@@ -192,9 +193,9 @@ def test_the_addressee_acknowledges_while_something_is_to_do(state, name):
 )
 def test_who_may_end_a_pause_depends_on_its_ground(grounds, by_issuer):
     told = facts("suspended", grounds=frozenset(grounds))
-    assert rules.allows(rules.check_resume, told, name=ISSUER, role=None) is by_issuer
-    assert rules.allows(rules.check_resume, told, name=ADDRESSEE, role=None)
-    assert not rules.allows(rules.check_resume, told, name=HOME, role=None)
+    assert allows(rules.check_resume, told, name=ISSUER, role=None) is by_issuer
+    assert allows(rules.check_resume, told, name=ADDRESSEE, role=None)
+    assert not allows(rules.check_resume, told, name=HOME, role=None)
 
 
 @pytest.mark.parametrize(
@@ -249,23 +250,23 @@ def test_secrecy_is_prolonged_by_its_issuer_in_time(state, name, weeks, expected
 def test_only_who_leads_prolongs_and_extends(role):
     told = facts("executed", secret_until=NOON + WEEKS, preservation=PreservationFacts(NOON))
     check = {"name": ISSUER, "role": role, "until": NOON + 2 * WEEKS, "now": NOON}
-    assert rules.allows(rules.check_prolong, told, **check) is (role in LEADERS)
-    assert rules.allows(rules.check_extend, told, **check) is (role in LEADERS)
+    assert allows(rules.check_prolong, told, **check) is (role in LEADERS)
+    assert allows(rules.check_extend, told, **check) is (role in LEADERS)
 
 
 @pytest.mark.parametrize(("name", "expected"), [(ISSUER, True), (HOME, True), (ADDRESSEE, False)])
 def test_authorities_ask_for_longer_preservation(name, expected):
     told = facts("executed", preservation=PreservationFacts(NOON))
     check = {"name": name, "role": None, "until": NOON + WEEKS, "now": NOON}
-    assert rules.allows(rules.check_extend, told, **check) is expected
+    assert allows(rules.check_extend, told, **check) is expected
 
 
 @pytest.mark.parametrize(("name", "expected"), [(ISSUER, False), (HOME, False), (ADDRESSEE, True)])
 def test_the_provider_keeps_the_record_of_what_it_preserves(name, expected):
     told = facts("executed", preservation=PreservationFacts(NOON))
-    assert rules.allows(rules.check_note_access, told, name=name, role=None) is expected
+    assert allows(rules.check_note_access, told, name=name, role=None) is expected
     check = {"name": name, "role": None, "now": NOON}
-    assert rules.allows(rules.check_note_destroyed, told, **check) is expected
+    assert allows(rules.check_note_destroyed, told, **check) is expected
 
 
 # Scrutiny
@@ -284,7 +285,7 @@ def test_scrutiny_is_opened_by_its_own_side_while_an_order_has_effect(state, bas
     has_effect = state in {"issued", "received", "suspended", "executed"}
     expected = has_effect and name == (ADDRESSEE if basis is PROVIDER else HOME)
     check = {"name": name, "role": None, "informed_at": NOON, "now": NOON}
-    told = rules.allows(rules_scrutiny.check_open, facts(state), basis, **check)
+    told = allows(rules_scrutiny.check_open, facts(state), basis, **check)
     assert told is expected
 
 
@@ -302,7 +303,7 @@ def test_scrutiny_is_opened_by_its_own_side_while_an_order_has_effect(state, bas
 def test_scrutiny_is_opened_within_its_hours(basis, hours, expected):
     name = ADDRESSEE if basis is PROVIDER else HOME
     check = {"name": name, "role": None, "informed_at": NOON, "now": NOON + timedelta(hours=hours)}
-    assert rules.allows(rules_scrutiny.check_open, facts(), basis, **check) is expected
+    assert allows(rules_scrutiny.check_open, facts(), basis, **check) is expected
 
 
 @pytest.mark.parametrize(
@@ -356,7 +357,7 @@ STEPS = {
 @pytest.mark.parametrize("step", ["announce", "uphold", "infringe"])
 @pytest.mark.parametrize("name", [ISSUER, ADDRESSEE, HOME, STRANGER])
 def test_the_steps_of_scrutiny_are_its_authoritys_in_their_order(state, step, name):
-    told = rules.allows(
+    told = allows(
         rules_scrutiny.check_decide,
         facts(),
         scrutiny(state),
@@ -375,7 +376,7 @@ def test_under_article_4_3_an_own_initiative_finding_ends_with_its_72_hours(basi
     allowed = {
         step
         for step in ("announce", "uphold", "infringe")
-        if rules.allows(
+        if allows(
             rules_scrutiny.check_decide,
             facts(),
             scrutiny(state, basis=basis),

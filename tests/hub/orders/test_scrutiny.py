@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
+from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.orders import reads, reads_decisions, writes_due, writes_endings
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.orders import ScrutinyIn, WordsIn
 from stemtide.protocol.words_orders import OrderState

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.orders import (
     reads,
     reads_drafts,
@@ -15,12 +16,6 @@ from stemtide.hub.orders import (
 )
 from stemtide.hub.orders.models import Order
 from stemtide.hub.orders.rules_lint import FlawedError
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-)
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.orders import (
     AccessIn,

@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from stemtide.hub.alerts import reads as alerts, writes as alert_writes
+from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.outside.looking import Seen, Trouble
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rechecks import reads, rules, writes
 from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.referrals.models import Referral

@@ -3,8 +3,8 @@
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.referrals import reads, reads_batches, rules_batches as rules
 from stemtide.hub.referrals.models import Batch, BatchRow, Referral
 from stemtide.protocol.batches import CheckRowsIn

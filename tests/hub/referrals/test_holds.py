@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from stemtide.hub.clock import run_once
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.referrals import reads_holds, rules_holds as rules, writes, writes_holds
 from stemtide.hub.referrals.models import Hold
 from stemtide.protocol.holds import ExtendIn, HoldIn

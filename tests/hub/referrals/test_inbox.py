@@ -7,8 +7,8 @@ import pytest
 
 from stemtide.hub.alerts.models import Alert
 from stemtide.hub.alerts.writes import raise_from_ledger
+from stemtide.hub.errors import InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rechecks import writes as rechecks
 from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.referrals import reads, reads_inbox, writes, writes_answers

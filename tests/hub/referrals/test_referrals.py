@@ -6,14 +6,14 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
     RefusalError,
 )
+from stemtide.hub.ledger.models import Entry
 from stemtide.hub.referrals import reads, rules, writes, writes_answers
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals.models import Signal

@@ -3,9 +3,9 @@
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import writes_contacts
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.referrals import rules
 from stemtide.protocol.words_referrals import ReferralState, RowOutcome
 from tests.hub.referrals.conftest import URL

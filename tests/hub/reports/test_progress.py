@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
+from stemtide.hub.errors import InvalidError, NotAllowedError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.reports.reads_orders import orders
 from stemtide.hub.reports.reads_referrals import referrals

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, strategies
 
-from stemtide.hub.parties.rules import InvalidError, allows
+from stemtide.hub.errors import InvalidError
+from stemtide.hub.permissions import allows
 from stemtide.hub.reports import rules_progress as rules
 from stemtide.hub.reports.rules import may_publish_counts
 from stemtide.protocol.progress import ProgressAsked

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.reports import reads, rules, writes
 from stemtide.protocol.frameworks import frameworks
 from stemtide.protocol.reports import ActionIn, NoteIn, sections_of

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
+from stemtide.hub.errors import NotAllowedError, NotFoundError
 from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
 from stemtide.protocol.reports import TimelineEntry, TimelineExport
 from tests.hub.situation.test_log import allowed

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stemtide.hub.complaints.models import Complaint
+from stemtide.hub.errors import InvalidError, NotAllowedError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.orders.models import Order, Scrutiny
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows
 from stemtide.hub.reports import reads_yearly, rules_yearly as rules, writes_yearly as writes
 from stemtide.protocol.words import PartyKind, Role
 from stemtide.protocol.yearly import YearlyForm, YearlyLineIn, report_asked
@@ -319,4 +320,4 @@ YES, NO = True, False
     ],
 )
 def test_who_writes_into_a_report(kind, role, may):
-    assert rules.allows(rules.check_write, kind=kind, role=role) is may
+    assert allows(rules.check_write, kind=kind, role=role) is may

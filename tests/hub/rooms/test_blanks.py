@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from stemtide.fingerprints.text import sketch
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.signals import reads, writes
 from tests.fingerprints.test_blanks import encode, film, sound
 from tests.world import NOON, hex_value, signal_in

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.parties.rules import NotAllowedError
+from stemtide.hub.errors import NotAllowedError
 from stemtide.hub.signals import reads_bulk, writes
 from stemtide.hub.signals.models import LongValue, Signal
 from stemtide.hub.signals.rules import BulkRefusedError, TooManyError

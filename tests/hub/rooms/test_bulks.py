@@ -13,9 +13,9 @@ import pytest
 from django.db import connection, connections
 
 from stemtide.hub.disconnects import Caller, CallerLeftError, check_caller, serving
+from stemtide.hub.errors import TooManyError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.ledger.writes_parts import part, try_lock
-from stemtide.hub.parties.rules import TooManyError
 from stemtide.hub.signals import rules_ready, writes, writes_bulks
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import BulkRefusedError

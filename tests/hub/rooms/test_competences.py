@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from django.db import connection, transaction
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.ledger.rules import NoTransactionError
 from stemtide.hub.parties import reads_competences as reads, writes_competences as writes
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.words import Duty
 
 NOW = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)

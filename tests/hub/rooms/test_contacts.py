@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from stemtide.hub.errors import InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.parties import reads, reads_contacts, rules_contacts, writes_contacts
 from stemtide.hub.parties.models import ContactPoint
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError, NotFoundError, allows
+from stemtide.hub.permissions import allows
 from stemtide.protocol.words import Role
 from tests.world import NOON
 

@@ -5,12 +5,7 @@ import pytest
 
 from stemtide.hub.crises import reads, reads_life, writes, writes_joining, writes_moves
 from stemtide.hub.crises.models import Crisis
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.reports.reads_figures import figures
 from stemtide.protocol.crises import (
     CheckIn,

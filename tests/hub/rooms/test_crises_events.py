@@ -5,7 +5,7 @@ import pytest
 
 from stemtide.hub.crises import reads_life, writes_events, writes_joining
 from stemtide.hub.crises.models import EventLink
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.crises import InviteIn, LinkIn, NeighbourIn, NeighbourNewsIn, ReasonIn
 from tests.world import NOON
 

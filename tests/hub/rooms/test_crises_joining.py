@@ -4,12 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.crises import reads, reads_joining, reads_life, writes_joining
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.protocol.crises import DecliningIn, InviteIn, PartyIn
 from stemtide.protocol.words import Capacity, JoinState
 from tests.world import NOON

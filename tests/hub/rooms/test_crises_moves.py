@@ -5,12 +5,7 @@ import pytest
 from django.db import connection
 
 from stemtide.hub.crises import reads, reads_life, writes, writes_moves
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.protocol.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
 from tests.world import NOON
 

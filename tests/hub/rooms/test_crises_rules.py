@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from stemtide.hub.crises import rules, rules_events, rules_joining, rules_moves
+from stemtide.hub.errors import ConflictError, NotAllowedError, RefusalError
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, RefusalError
 from stemtide.protocol.frameworks import framework
 from stemtide.protocol.words import (
     Capacity,

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 from django.db import connection, transaction
 
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.hub.signals import reads, writes
 from stemtide.hub.signals.rules import unpack_audience
 from stemtide.protocol.feed import FeedPage, FeedSignal

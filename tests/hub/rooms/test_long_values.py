@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.hub.signals import long_values, reads, writes
 from stemtide.hub.signals.models import LongValue, Signal
 from stemtide.hub.signals.rules import TooManyError

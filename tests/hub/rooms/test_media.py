@@ -7,18 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.media import keys as media_keys, reads, rules, writes
 from stemtide.hub.media.models import Look, Preview
 from stemtide.hub.media.rules import PreviewFacts
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
-    allows,
-)
+from stemtide.hub.permissions import allows
 from stemtide.hub.signals import writes as signals
 from stemtide.protocol.previews import PreviewIn, PreviewKind, Purpose
 from stemtide.protocol.signals import WithdrawIn

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.parties.rules import NotAllowedError
+from stemtide.hub.errors import NotAllowedError
+from stemtide.hub.permissions import allows
 from stemtide.hub.signals import reads, reads_sightings, rules, writes
 from stemtide.hub.signals.models import CountedReport, Sighting, SightingSpan
 from stemtide.protocol.signals import WithdrawIn
@@ -30,7 +31,7 @@ def report(world, *rows, by=None, uid=None):
     ],
 )
 def test_who_may_report(kind, may):
-    assert rules.allows(rules.check_report, kind=kind) is may
+    assert allows(rules.check_report, kind=kind) is may
 
 
 def test_only_providers_report_outcomes(world):

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
+from stemtide.hub.errors import NotAllowedError, NotFoundError
 from stemtide.hub.signals import reads, reads_outliers, reads_sightings, writes, writes_outliers
 from stemtide.hub.signals.models import Sighting, SightingSpan
 from stemtide.protocol.agents import BUCKET, Lookups, OutcomeReportIn, OutlierDecisionIn

@@ -8,9 +8,9 @@ from django.db import transaction
 
 from stemtide.hub.crises import writes as crises, writes_joining as joining
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import TooManyError
 from stemtide.hub.ledger import reads_paces as paces, writes as ledger
 from stemtide.hub.ledger.models import Entry, PacedAct
-from stemtide.hub.ledger.rules import TooManyError
 from stemtide.hub.ledger.rules_paces import Act, Pace, check_pace
 from stemtide.protocol.crises import InviteIn, WarningIn
 from stemtide.protocol.words import Role

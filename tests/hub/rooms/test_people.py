@@ -9,23 +9,24 @@ from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt
 from django.db import connection, models
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger.models import Entry
 from stemtide.hub.parties import (
     reads,
     reads_people,
-    rules,
     rules_people,
     writes_locks,
     writes_people,
     writes_sittings,
 )
 from stemtide.hub.parties.models import Person, Sitting
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    NotFoundError,
+from stemtide.hub.permissions import (
+    MAY,
     Verb,
+    allows,
+    check_person_may_lead,
+    check_person_may_manage,
+    check_person_may_write,
 )
 from stemtide.protocol.words import Role
 from tests.world import NOON
@@ -97,16 +98,16 @@ def test_what_each_role_may_do_about_a_colleague(world, role, may, act):
     ],
 )
 def test_what_each_role_may_do(role, verbs):
-    assert rules.MAY[role] == verbs
+    assert MAY[role] == verbs
     checks = {
-        Verb.WRITE: rules.check_person_may_write,
-        Verb.LEAD: rules.check_person_may_lead,
-        Verb.MANAGE: rules.check_person_may_manage,
+        Verb.WRITE: check_person_may_write,
+        Verb.LEAD: check_person_may_lead,
+        Verb.MANAGE: check_person_may_manage,
         Verb.SEE_PEOPLE: rules_people.check_see_people,
         Verb.ERASE: rules_people.check_erase_people,
     }
     for verb, check in checks.items():
-        assert rules.allows(check, role) is (verb in verbs)
+        assert allows(check, role) is (verb in verbs)
     assert rules_people.needs_second_factor(role) is (verbs != {"read"})
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from stemtide.fingerprints import url
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.signals import reads, writes
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.feed import FeedSignal

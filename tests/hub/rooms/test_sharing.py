@@ -7,7 +7,8 @@ from django.db import connection
 
 from stemtide.fingerprints import url
 from stemtide.hub.crises import writes_moves as crises
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows
 from stemtide.hub.signals import reads, rules, statements, writes
 from stemtide.hub.signals.models import ContentItem, Signal
 from stemtide.protocol.crises import CloseIn
@@ -35,7 +36,7 @@ def many(count, **facts):
     ],
 )
 def test_who_may_share(kind, may):
-    assert rules.allows(rules.check_share, kind=kind) is may
+    assert allows(rules.check_share, kind=kind) is may
 
 
 def test_an_observer_cannot_share_a_signal(world):

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.signals import reads, rules, writes
 from stemtide.hub.signals.models import OpinionRow, Signal
 from stemtide.protocol.signals import OpinionIn, WithdrawIn

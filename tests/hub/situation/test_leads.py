@@ -7,9 +7,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from stemtide.hub.clock import run_once
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.situation import (
     reads_leads as reads,
     rules_leads as rules,

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.situation import reads, rules, writes
 from stemtide.protocol.situation import LineIn
 from stemtide.protocol.words import LineState, PartyKind, Role, Vote

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.situation import reads_search
 from stemtide.hub.situation.reads_search import search
 from tests.world import hex_value

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from stemtide.hub.parties.rules import ConflictError
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.signals import reads, writes
 from stemtide.hub.snapshots import making
 from stemtide.hub.snapshots.keeping import BusyError, Shelf

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from django.db import transaction
 
-from stemtide.hub.parties.rules import ConflictError
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.signals import reads, writes
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.snapshots.making import GoneError

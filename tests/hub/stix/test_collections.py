@@ -3,7 +3,7 @@
 
 import pytest
 
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
+from stemtide.hub.errors import NotAllowedError, NotFoundError
 from stemtide.hub.stix import writes
 from stemtide.hub.stix.models import StixObject
 from stemtide.protocol.words import Scope

@@ -404,7 +404,7 @@ def test_one_comparison_does_not_become_several_under_its_id(shelf):
 
 
 def test_it_is_revoked_and_not_deleted(shelf):
-    from stemtide.hub.parties.rules import NotAllowedError
+    from stemtide.hub.errors import NotAllowedError
     from stemtide.hub.stix import writes
 
     sent = several(pdq(A), md5(B))

@@ -19,6 +19,7 @@ from stemtide.hub.alerts import words_notes
 from stemtide.hub.alerts.channels.port import Enclosed, Parcel
 from stemtide.hub.alerts.rules import Channel
 from stemtide.hub.alerts.words_notes import Note
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.orders import reads as orders
 from stemtide.hub.papers import own
 from stemtide.hub.papers.documents import (
@@ -31,7 +32,6 @@ from stemtide.hub.papers.documents import (
 from stemtide.hub.papers.letters import information_pdf
 from stemtide.hub.parties import reads as parties, reads_contacts as contacts
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals
 from stemtide.protocol.forms import form
 from stemtide.protocol.progress_table import to_csv

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core import signing
 
-from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.errors import NotFoundError
 
 _signer = signing.Signer(salt="stemtide.alerts.receipt")
 

@@ -11,9 +11,9 @@ from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from stemtide.hub.alerts import words
 from stemtide.hub.alerts.models import Alert, Receipt
 from stemtide.hub.alerts.rules import UNSETTLED, AlertState, Urgency, Via, rank
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.moment import once
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.words import PartyKind
 
 ROWS = 200

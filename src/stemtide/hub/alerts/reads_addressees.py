@@ -12,10 +12,10 @@ from stemtide.hub.alerts.rules_kinds import EVERY_KIND
 from stemtide.hub.alerts.rules_rows import Rule, Who
 from stemtide.hub.crises import reads as crisis_reads, reads_joining as crises
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties import reads_contacts as contacts
 from stemtide.hub.parties.models import ContactPoint, Party, Person
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.rechecks import reads as rechecks
 from stemtide.hub.rechecks.models import Recheck
 from stemtide.hub.signals import reads as signals

@@ -16,9 +16,9 @@ from stemtide.hub.alerts.channels.port import Parcel
 from stemtide.hub.alerts.models import Delivery, SigningKey
 from stemtide.hub.alerts.rules import Channel, DeliveryState, Urgency
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties import reads as parties, reads_people as people
 from stemtide.hub.parties.models import ContactPoint, Party, Person
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol import webhooks
 from stemtide.protocol.words import PartyKind
 

@@ -9,8 +9,8 @@ from django.db.models import Prefetch, QuerySet
 
 from stemtide.hub.alerts.models import Alert, Delivery, Drill, Receipt
 from stemtide.hub.alerts.rules import AlertState, Via
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.words import PartyKind
 
 

@@ -13,10 +13,10 @@ from stemtide.hub.alerts.models import Delivery
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_deliveries import Home
 from stemtide.hub.alerts.rules import Channel
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.orders import reads as orders
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals
 from stemtide.hub.referrals.rules import AWAITING, ReferralFacts, allows, check_answer
 from stemtide.protocol.orders import OrderOut

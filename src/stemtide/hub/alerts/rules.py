@@ -5,14 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_lead,
-    check_person_may_write,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.protocol.words import PartyKind, Role, Urgency
 
 __all__ = [

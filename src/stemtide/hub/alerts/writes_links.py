@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from stemtide.hub.alerts import links, reads_links, writes
 from stemtide.hub.alerts.reads import AlertRow
 from stemtide.hub.alerts.reads_links import Linked
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.orders import writes_answers as orders, writes_endings
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.referrals import writes_answers as referrals
 from stemtide.protocol.referrals import AnswerIn
 from stemtide.protocol.words_referrals import ReceiptVia

@@ -11,11 +11,11 @@ from uuid import UUID
 from stemtide.hub.alerts.channels.port import Parcel, Result
 from stemtide.hub.alerts.models import Alert
 from stemtide.hub.alerts.rules import Channel, Via
+from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.orders import writes_answers as orders
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.referrals import reads as referrals, writes_answers as answers
 from stemtide.protocol.referrals import AcknowledgeIn
 from stemtide.protocol.words_referrals import ReceiptVia

@@ -23,8 +23,8 @@ from stemtide.hub.api.bodies import JSON, check_content_type, read_json
 from stemtide.hub.api.callers import now
 from stemtide.hub.api.misp import called, door
 from stemtide.hub.api.tongues import MISP
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads_collection, reads_misp, reads_records, writes
 from stemtide.protocol import misp
 from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow

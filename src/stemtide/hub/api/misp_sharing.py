@@ -18,8 +18,8 @@ from stemtide.hub.api.callers import now
 from stemtide.hub.api.misp import called, door
 from stemtide.hub.api.misp_rest import NO_EVENT, answer, behind, behind_each
 from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads_collection, reads_misp, rules_ready, writes
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.hub.stix import reads as stix

@@ -13,9 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stemtide.hub.api.tongues import OURS, Tongue
-from stemtide.hub.orders.rules_lint import FlawedError
-from stemtide.hub.papers.verifying import AnotherDocumentError
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
@@ -23,6 +21,8 @@ from stemtide.hub.parties.rules import (
     TooManyError,
     UnknownKeyError,
 )
+from stemtide.hub.orders.rules_lint import FlawedError
+from stemtide.hub.papers.verifying import AnotherDocumentError
 from stemtide.hub.signals.rules import BulkRefusedError
 from stemtide.hub.snapshots.keeping import BusyError
 from stemtide.hub.snapshots.making import GoneError

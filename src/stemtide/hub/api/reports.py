@@ -11,9 +11,9 @@ from pydantic import AwareDatetime, RootModel
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.api.callers import caller_of, now
 from stemtide.hub.api.machine import PDF, needs
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.reports import paper, reads, reads_timeline, writes
 from stemtide.protocol.reports import (
     ActionIn,

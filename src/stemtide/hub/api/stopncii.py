@@ -22,8 +22,8 @@ from stemtide.hub.api.bulks import held
 from stemtide.hub.api.callers import check_scope, known, now
 from stemtide.hub.api.machine import answer_to
 from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads_records, rules_ready, writes
 from stemtide.hub.signals.reads_records import Place
 from stemtide.hub.signals.rules import BulkRefusedError

@@ -23,8 +23,8 @@ from stemtide.hub.api.feed import MAX_POSITION
 from stemtide.hub.api.metrics import count_request, streams_open
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.wire import NO_STORE, Receive, Scope, Send, send_problem
+from stemtide.hub.errors import RefusalError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import RefusalError
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.wake import Subscription, WakesClosedError, wakes
 from stemtide.protocol import words

@@ -31,8 +31,8 @@ from stemtide.hub.api.taxii_answers import (
 )
 from stemtide.hub.api.taxii_questions import read_question, versions_named
 from stemtide.hub.api.tongues import TAXII, TAXII_PREFIX
+from stemtide.hub.errors import UnknownKeyError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import UnknownKeyError
 from stemtide.hub.stix import reads, reads_pages, rules, writes
 from stemtide.hub.stix.reads_pages import Page
 from stemtide.hub.stix.rules import Collection

@@ -11,11 +11,11 @@ from stemtide.hub.complaints import reads_grounds as grounds, rules, seals
 from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.complaints.rules import ComplaintFacts
 from stemtide.hub.complaints.seals import Ticket
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import (
     ComplaintLinkIn,
     ComplaintLinkOut,

@@ -13,9 +13,9 @@ from django.db.models import Q
 from stemtide.hub.complaints import rules
 from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.complaints.rules import GroundFacts
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.orders.models import Order
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal

@@ -8,8 +8,8 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from stemtide.hub.complaints import reads_grounds as grounds
 from stemtide.hub.complaints.models import Complaint
 from stemtide.hub.complaints.rules_redress import RedressFacts
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.complaints import RedressOut
 from stemtide.protocol.words_complaints import (
     ComplaintBasis,

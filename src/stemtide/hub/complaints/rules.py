@@ -8,13 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_write,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_write
 from stemtide.hub.referrals.rules import check_impersonal
 from stemtide.protocol.clocks import COMPLAINT_WEEKS, months_after, weeks_after
 from stemtide.protocol.complaints import ComplaintLinkIn, ComplaintOutcomeIn

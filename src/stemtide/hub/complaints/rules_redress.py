@@ -4,7 +4,8 @@
 from dataclasses import dataclass
 
 from stemtide.hub.complaints.rules import moved
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError, check_person_may_write
+from stemtide.hub.errors import InvalidError, NotAllowedError
+from stemtide.hub.permissions import check_person_may_write
 from stemtide.hub.referrals.rules import check_impersonal
 from stemtide.protocol.complaints import RedressIn
 from stemtide.protocol.words import Role

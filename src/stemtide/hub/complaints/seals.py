@@ -15,7 +15,7 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from stemtide.hub import encryption
-from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.errors import NotFoundError
 from stemtide.protocol.complaints import ComplaintLinkIn
 from stemtide.protocol.words_complaints import ComplaintBasis, Restriction
 

@@ -12,9 +12,10 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.crises import rules
 from stemtide.hub.crises.models import Check, Crisis, Participation, Review
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.moment import once
-from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.protocol.crises import ByOut, CheckOut, CrisisOut, ReviewOut
 from stemtide.protocol.frameworks import framework
 from stemtide.protocol.words import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role

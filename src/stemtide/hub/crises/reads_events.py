@@ -8,9 +8,9 @@ from django.db.models.functions import Coalesce
 
 from stemtide.hub.crises import reads, rules_events
 from stemtide.hub.crises.models import Crisis, EventLink, Neighbour
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.moment import once
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import AlikeOut, NeighbourOut
 from stemtide.protocol.frameworks import framework
 from stemtide.protocol.neighbours import mechanisms

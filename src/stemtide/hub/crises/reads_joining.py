@@ -9,7 +9,7 @@ from stemtide.hub.crises import reads, rules
 from stemtide.hub.crises.models import Crisis, Participation
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import allows, check_person_may_lead
+from stemtide.hub.permissions import allows, check_person_may_lead
 from stemtide.protocol.crises import ParticipantOut
 from stemtide.protocol.words import Capacity, JoinState, PartyKind, Role
 

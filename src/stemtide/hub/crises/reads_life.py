@@ -8,9 +8,9 @@ from uuid import UUID
 from stemtide.hub.crises import reads, reads_events, reads_joining, rules
 from stemtide.hub.crises.models import Crisis, Proposal, Review
 from stemtide.hub.crises.rules_moves import ProposalFacts
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.moment import once
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import CrisisLife, MeasureOut, ProposalOut, TriageOut
 from stemtide.protocol.words import ProposalAct, ProposalState, TriageOutcome
 

@@ -10,15 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from stemtide.hub.parties.rules import (
-    COORDINATING,
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_country,
-    check_person_may_write,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.parties.rules import COORDINATING, check_country
+from stemtide.hub.permissions import allows, check_person_may_write
 from stemtide.protocol.frameworks import Framework, Stage
 from stemtide.protocol.triage import TriageError, triages
 from stemtide.protocol.words import CheckAnswer, JoinState, PartyKind, Role, TriageOutcome

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 
 from stemtide.hub.crises.rules import CLOCK_SKEW, Acting, CrisisFacts, check_leads, check_writes
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.protocol.neighbours import mechanisms
 
 NEAR = timedelta(hours=6)

@@ -5,7 +5,8 @@ source: European Commission, IP/19/6009 (2019): a voluntary arrangement.
 """
 
 from stemtide.hub.crises.rules import ASKED, Acting, CrisisFacts, PartyNamed, check_in_room
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, check_person_may_lead
+from stemtide.hub.errors import ConflictError, NotAllowedError
+from stemtide.hub.permissions import check_person_may_lead
 from stemtide.protocol.words import Capacity, JoinState, PartyKind
 
 NOBODY_ASKED = None

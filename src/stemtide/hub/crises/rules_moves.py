@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stemtide.hub.crises.rules import Acting, CrisisFacts, check_in_room, check_leads
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    check_person_may_lead,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import check_person_may_lead
 from stemtide.protocol.words import CheckAnswer, PartyKind, ProposalAct, ProposalState
 
 WHAT = {ProposalAct.ACTIVATE: "activates the protocol", ProposalAct.CLOSE: "closes it"}

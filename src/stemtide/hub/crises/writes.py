@@ -12,9 +12,9 @@ from django.db import transaction
 
 from stemtide.hub.crises import reads, reads_life, rules, rules_moves, writes_joining, writes_moves
 from stemtide.hub.crises.models import Check, Crisis, Measure, Triage
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.crises import (
     CheckIn,
     CloseIn,

@@ -8,11 +8,11 @@ from django.db import transaction
 
 from stemtide.hub.crises import reads, reads_life, rules_joining
 from stemtide.hub.crises.models import Crisis, Participation
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.crises import CrisisLife, CrisisOut, DecliningIn, InviteIn, PartyIn
 from stemtide.protocol.words import JoinState
 

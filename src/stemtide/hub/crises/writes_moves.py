@@ -9,9 +9,9 @@ from django.db import transaction
 from stemtide.hub.crises import reads, reads_life, rules_moves
 from stemtide.hub.crises.models import Crisis, Proposal, Review
 from stemtide.hub.crises.rules import CrisisFacts
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.protocol.crises import CloseIn, CrisisLife, KeepIn, ProposalIn, ReasonIn
 from stemtide.protocol.frameworks import framework
 from stemtide.protocol.words import ProposalAct, ProposalState, ReviewDecision

@@ -22,9 +22,9 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.hub import networks
 from stemtide.hub.desk.refusals import in_words
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.parties import reads, reads_people, rules_openid, writes_people
 from stemtide.hub.parties.reads import Someone
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.parties.rules_people import needs_second_factor
 from stemtide.protocol.words import Role
 

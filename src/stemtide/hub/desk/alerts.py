@@ -14,7 +14,7 @@ from stemtide.hub.alerts import reads, rules, writes
 from stemtide.hub.alerts.rules import Via, allows
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.parties.rules import ConflictError
+from stemtide.hub.errors import ConflictError
 from stemtide.protocol.words import Role
 
 

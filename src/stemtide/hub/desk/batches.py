@@ -12,13 +12,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.referral_forms import BatchForm
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+from stemtide.hub.permissions import allows
 from stemtide.hub.referrals import (
     reads_batches as reads,
     rules_batches as rules,

@@ -18,9 +18,10 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
-from stemtide.hub.parties import reads_people, rules, rules_people, writes_locks, writes_people
+from stemtide.hub.errors import ConflictError, InvalidError
+from stemtide.hub.parties import reads_people, rules_people, writes_locks, writes_people
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+from stemtide.hub.permissions import allows, check_person_may_manage
 from stemtide.protocol.words import Role
 
 _ROLES = [(role, PHRASES["role"][role]) for role in Role]
@@ -58,7 +59,7 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         "now": now,
         "form": form,
         "roles": _ROLES,
-        "may_manage": allows(rules.check_person_may_manage, by.role),
+        "may_manage": allows(check_person_may_manage, by.role),
         "rows": [
             (person, _allowed(person, by=by))
             for person in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now)
@@ -117,7 +118,7 @@ _DONE = {
 
 def _allowed(row: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
     """Return the buttons to show for a person, by the checks that the writes make."""
-    may_manage = allows(rules.check_person_may_manage, by.role)
+    may_manage = allows(check_person_may_manage, by.role)
     is_other = allows(rules_people.check_not_oneself, by.ref, subject=row.ref)
     may_reactivate = allows(
         rules_people.check_reactivate, is_active=row.is_active, erased_at=row.erased_at

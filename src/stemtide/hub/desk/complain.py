@@ -25,7 +25,7 @@ from stemtide.hub.complaints.reads import COMPLAINANT
 from stemtide.hub.desk.complain_forms import CodeForm, ComplainForm, WithdrawComplaintForm
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.protocol.complaints import StandingOut
 from stemtide.protocol.machines import machine
 from stemtide.protocol.words_complaints import ComplaintBasis, ComplaintState

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.complain_forms import SPOKEN
 from stemtide.hub.desk.complaint_words import PHRASES
-from stemtide.hub.desk.situation_forms import OrderForm
+from stemtide.hub.desk.forms import OrderForm
 from stemtide.protocol.complaints import (
     MAX_WORDS,
     MIN_WORDS,

@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.desk import prints
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.media import reads as media, rules as media_rules
 from stemtide.hub.orders import reads as orders
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError, allows
+from stemtide.hub.permissions import allows
 from stemtide.hub.referrals import reads as referrals
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.words_complaints import ComplaintBasis

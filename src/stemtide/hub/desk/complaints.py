@@ -28,17 +28,13 @@ from stemtide.hub.complaints.rules import ComplaintFacts
 from stemtide.hub.desk import complaint_grounds, entries
 from stemtide.hub.desk.complain_forms import SPOKEN
 from stemtide.hub.desk.complaint_forms import FileForm, LinkForm, RejectForm, UpholdForm
+from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.desk.situation_forms import OrderForm
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    allows,
-    check_person_may_write,
-)
+from stemtide.hub.permissions import allows, check_person_may_write
 from stemtide.protocol.complaints import ComplaintTakeIn
 from stemtide.protocol.machines import machine
 from stemtide.protocol.words import PartyKind

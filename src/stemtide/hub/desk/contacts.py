@@ -16,9 +16,10 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import without_field
 from stemtide.hub.desk.words import PHRASES
-from stemtide.hub.parties import reads_contacts, rules, writes_contacts
+from stemtide.hub.errors import InvalidError, NotFoundError
+from stemtide.hub.parties import reads_contacts, writes_contacts
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, allows
+from stemtide.hub.permissions import allows, check_person_may_manage
 
 
 class ContactForm(MarkedForm):
@@ -91,14 +92,14 @@ def own_contacts(request: SignedInRequest) -> HttpResponse:
 def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
     """Show and save the form for one contact point; number 0 is a new one."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_person_may_manage(by.role)
+    check_person_may_manage(by.role)
     points = [
         point
         for point in reads_contacts.own_contact_points(viewer=by.party, now=now)
         if point.number == number
     ]
     if number and not points:
-        raise rules.NotFoundError(f"your party has no contact point {number}: see the list of them")
+        raise NotFoundError(f"your party has no contact point {number}: see the list of them")
     form = ContactForm(
         request.POST if request.method == "POST" else None,
         initial=_initial(points[0]) if points else None,
@@ -154,7 +155,7 @@ def _own_page(request: SignedInRequest, *, error: str = "") -> HttpResponse:
         "rows": [(row, step_of.get(row.number)) for row in rows],
         "has_ladder": bool(steps),
         "reached": reads_contacts.ladder(viewer, viewer=viewer, now=now),
-        "may_manage": allows(rules.check_person_may_manage, actor_of(request).role),
+        "may_manage": allows(check_person_may_manage, actor_of(request).role),
         "wrong": error,
     }
     return render(request, "desk/own_contacts.html", context, status=422 if error else 200)

@@ -14,8 +14,8 @@ from stemtide.hub.alerts import reads_drills as reads, rules, writes_drills as w
 from stemtide.hub.alerts.rules import allows
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.words import PartyKind, Role
 
 EVERYBODY = "everybody"

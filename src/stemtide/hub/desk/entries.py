@@ -8,10 +8,10 @@ from uuid import UUID
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.complaints.reads import COMPLAINANT
+from stemtide.hub.errors import NotAllowedError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
 from stemtide.hub.parties.writes_locks import HUB
 from stemtide.hub.reports import reads_timeline as timelines
 

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.exchanges import reads, reads_outgoing, reads_trouble, rules, writes
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import NotFoundError, allows, check_person_may_write
+from stemtide.hub.permissions import allows, check_person_may_write
 from stemtide.protocol.exchanges import ExchangeOut, ExchangeState, OutgoingState
 from stemtide.protocol.words import Direction, PartyKind, Role
 

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms about a signal: withdraw it, or give an opinion."""
 
+from typing import Any
+from uuid import UUID
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError
 
 from stemtide.hub.desk.words import PHRASES
 from stemtide.protocol.signals import OpinionIn, WithdrawIn
@@ -24,6 +28,28 @@ class MarkedForm(forms.Form):
                 field = self.fields[name].widget.attrs
                 field["aria-invalid"] = "true"
                 field["aria-describedby"] = f"{self[name].id_for_label}-error"
+
+
+class OrderForm(MarkedForm):
+    """A form that builds a message of the protocol, and shows that message's validation errors."""
+
+    def read(self, message_type: type[Any], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
+        """Return the message; None if it is invalid (the form then shows why)."""
+        try:
+            return message_type.model_validate(fields)
+        except ValidationError as error:
+            for detail in error.errors():
+                name = str(detail["loc"][0]) if detail["loc"] else ""
+                self.add_error(name if name in self.fields else None, str(detail["msg"]))
+            return None
+
+
+def uuid_or_none(text: str | None) -> UUID | None:
+    """Return an id from a request; None if it is invalid."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
 
 
 class WhenField(forms.DateTimeField):

@@ -10,12 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.referral_forms import ExtendForm, HoldForm
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.errors import InvalidError, NotAllowedError, TooManyError
 from stemtide.hub.ledger.reads_paces import check_acts
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError, TooManyError, allows
+from stemtide.hub.permissions import allows
 from stemtide.hub.referrals import (
     reads_holds as reads,
     rules_holds as rules,

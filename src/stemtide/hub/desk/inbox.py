@@ -12,10 +12,10 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.crises import reads_joining as crises
 from stemtide.hub.desk.inbox_words import PHRASES
 from stemtide.hub.desk.navigation import address
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.orders import reads as orders
-from stemtide.hub.parties.rules import allows, check_person_may_write
+from stemtide.hub.permissions import allows, check_person_may_write
 from stemtide.hub.referrals import reads_inbox as reads, rules
 from stemtide.hub.referrals.reads_inbox import Parcel
 from stemtide.protocol.orders import OrderHead

@@ -8,10 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import WhenField
+from stemtide.hub.desk.forms import OrderForm, WhenField
 from stemtide.hub.desk.inbox_words import PHRASES
 from stemtide.hub.desk.referral_words import PHRASES as OF_REFERRALS
-from stemtide.hub.desk.situation_forms import OrderForm
 from stemtide.protocol.referrals import (
     MAX_WORDS,
     MEASURES,

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.inbox import page_asked, states_asked, uuids
 from stemtide.hub.desk.inbox_forms import AnswerForm
 from stemtide.hub.desk.inbox_words import PHRASES
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, allows, check_person_may_write
+from stemtide.hub.permissions import WRITING_ROLES, allows, check_person_may_write
 from stemtide.hub.referrals import reads as referrals, reads_inbox as reads, rules, writes_answers
 from stemtide.protocol.referrals import AcknowledgeIn
 from stemtide.protocol.words_referrals import Answer, ReceiptVia, ReferralState
@@ -39,7 +40,7 @@ def parcel(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show a batch to its provider. Opened by somebody who acts for it, it counts as received."""
     by = actor_of(request)
     context = _parcel_context(request, uid)
-    if request.method == "GET" and by.role in rules.WRITING_ROLES:
+    if request.method == "GET" and by.role in WRITING_ROLES:
         unreceived = referrals.unreceived(viewer=by.party, batch=uid)
         for part in _parts(unreceived):
             writes_answers.record_receipts(

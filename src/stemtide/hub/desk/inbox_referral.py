@@ -14,14 +14,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import entries, rechecks
+from stemtide.hub.desk.forms import OrderForm
 from stemtide.hub.desk.inbox_forms import AcknowledgeForm, AnswerForm, ReinstateForm
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.referral_steps import steps_of
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.desk.situation_forms import OrderForm
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+from stemtide.hub.permissions import WRITING_ROLES, allows
 from stemtide.hub.referrals import reads, reads_inbox as known, rules, writes_answers as writes
 from stemtide.hub.referrals.reads_inbox import Met, SaidBefore
 from stemtide.protocol.crises import CrisisOut
@@ -47,7 +48,7 @@ def referral(request: SignedInRequest, uid: UUID) -> HttpResponse:
     referral_out = reads.referral(uid, viewer=by.party)
     if referral_out.provider != by.name:
         return redirect("referral", uid=uid)
-    may_receive = request.method == "GET" and by.role in rules.WRITING_ROLES
+    may_receive = request.method == "GET" and by.role in WRITING_ROLES
     if may_receive and referral_out.received_at is None:
         writes.record_receipt(uid, provider=by.party, via=ReceiptVia.DESK, at=now, by=by)
     return render(request, "desk/inbox/referral.html", _context(request, uid))

@@ -10,14 +10,16 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from stemtide.hub.desk.forms import uuid_or_none
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm, uuid_or_none
+from stemtide.hub.desk.situation_forms import CloseLeadForm, LeadForm, PassForm
+from stemtide.hub.errors import InvalidError, TooManyError
 from stemtide.hub.ledger.reads_paces import check_acts
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, TooManyError
+from stemtide.hub.permissions import allows
 from stemtide.hub.situation import (
     reads_leads as reads,
     rules_leads as rules,
@@ -38,14 +40,14 @@ def leads_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
         "leads": {
             "crisis": uid,
             "rows": reads.of_crisis(uid, viewer=by.party) if reads_them(by) else [],
-            "may_report": rules.allows(rules.check_report, kind=by.kind, role=by.role),
+            "may_report": allows(rules.check_report, kind=by.kind, role=by.role),
         },
     }
 
 
 def reads_them(by: Actor) -> bool:
     """Whether the person's role may read leads."""
-    return rules.allows(rules.check_read, by.role)
+    return allows(rules.check_read, by.role)
 
 
 @require_safe
@@ -64,7 +66,7 @@ def _all_context(request: SignedInRequest) -> dict[str, object]:
         "leads": {
             "crisis": None,
             "rows": reads.leads(viewer=by.party) if reads_them(by) else [],
-            "may_report": rules.allows(rules.check_report, kind=by.kind, role=by.role),
+            "may_report": allows(rules.check_report, kind=by.kind, role=by.role),
         },
     }
 
@@ -154,9 +156,9 @@ def _allowed(lead_out: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
     )
     actor = {"name": by.party.name, "kind": by.kind, "role": by.role}
     return {
-        "may_receive": rules.allows(rules.check_receive, facts, **actor),
-        "may_pass_on": rules.allows(rules.check_pass_on, facts, **actor),
-        "may_close": rules.allows(rules.check_close, facts, **actor),
+        "may_receive": allows(rules.check_receive, facts, **actor),
+        "may_pass_on": allows(rules.check_pass_on, facts, **actor),
+        "may_close": allows(rules.check_close, facts, **actor),
     }
 
 

@@ -20,10 +20,11 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.words import PHRASES
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.media import reads, rules, writes
 from stemtide.hub.media.keys import keys_in
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError, check_person_may_write
+from stemtide.hub.permissions import check_person_may_write
 from stemtide.hub.signals import reads as signals, reads_clusters as clusters
 from stemtide.protocol.previews import MAX_EXCERPT_CHARS, MAX_STILL_BYTES, PreviewIn, Purpose
 from stemtide.protocol.words import Role

@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.complaints.rules import check_read as check_read_complaints
 from stemtide.hub.media.rules import check_see_counts
-from stemtide.hub.parties.rules import COORDINATING, allows
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.parties.rules_people import check_see_people
+from stemtide.hub.permissions import allows
 from stemtide.hub.webhooks.rules import check_look_after
 from stemtide.protocol.words import PartyKind, Role
 

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from stemtide.hub.desk.annex_forms import AnnexForm, language
 from stemtide.hub.desk.orders import note_arrival
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import filled, without_field
-from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.orders import reads, reads_drafts, writes_answers
 from stemtide.hub.orders.rules_lint import answer_flaws
 from stemtide.hub.papers import own
 from stemtide.hub.papers.documents import LANGUAGES, form_json, form_pdf
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.protocol.forms import form
 from stemtide.protocol.orders import OrderAnswerIn, OrderOut, Values
 

@@ -17,18 +17,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.annex_forms import AnnexForm, Shown, known, language
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
 from stemtide.hub.desk.order_forms import BeginForm, BesideForm, InformForm
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import filled, in_words, without_field
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.desk.situation_forms import uuid_or_none
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.orders import reads, reads_drafts, rules, writes
 from stemtide.hub.orders.rules_findings import Finding
 from stemtide.hub.orders.rules_lint import FlawedError
 from stemtide.hub.parties import reads as parties, reads_competences as competences
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.permissions import allows
 from stemtide.hub.referrals import reads_search as searches
 from stemtide.protocol.forms import form
 from stemtide.protocol.orders import OrderOut
@@ -330,7 +330,7 @@ def _may_issue(by: Actor) -> bool:
 def is_issuer(by: Actor) -> bool:
     """Whether the actor may draft orders."""
     actor_facts = {"kind": by.kind, "is_competent": _may_issue(by), "role": by.role}
-    return rules.allows(rules.check_draft, **actor_facts)
+    return allows(rules.check_draft, **actor_facts)
 
 
 def _check_issuer(by: Actor) -> None:

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
 from stemtide.hub.desk.annex_forms import MomentField
+from stemtide.hub.desk.forms import OrderForm, uuid_or_none
 from stemtide.hub.desk.order_words import PHRASES
 from stemtide.hub.desk.referral_words import PHRASES as CONTENT
-from stemtide.hub.desk.situation_forms import OrderForm, uuid_or_none
 from stemtide.hub.desk.words import ideology_title
 from stemtide.protocol.forms import MAX_LONG_TEXT, MAX_URL, MAX_URLS
 from stemtide.protocol.labels import ideologies

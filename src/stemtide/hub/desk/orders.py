@@ -17,14 +17,15 @@ from stemtide.hub.desk.annex_forms import ShownSection, sections
 from stemtide.hub.desk.order_clocks import deadlines, steps
 from stemtide.hub.desk.order_offers import ACTS, Offer, form_of, offers
 from stemtide.hub.desk.order_words import PHRASES
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation import titles_of
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.orders import reads, reads_decisions, reads_home, rules, writes_answers
 from stemtide.hub.orders.rules import Side
 from stemtide.hub.parties import reads_competences as competences
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.permissions import allows
 from stemtide.protocol.forms import form
 from stemtide.protocol.orders import AnswerOut, OrderOut
 from stemtide.protocol.words import Duty, PartyKind
@@ -165,7 +166,7 @@ def _context(
         "steps": steps(order_out, titles=titles_of(request)),
         "offers": offers(moves, is_issuer=side is Side.ISSUER, refused=refused),
         "asked": reads_redress.of_order(uid, viewer=by.party)
-        if rules.allows(check_read, by.role)
+        if allows(check_read, by.role)
         else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
@@ -180,7 +181,7 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
         (order_state for order_state in OrderState if order_state.value == requested), None
     )
     is_issuing = competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
-    may_draft = rules.allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
+    may_draft = allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
     copies = reads_home.copies(viewer=by.party, now=now)
     return {
         "now": now,

@@ -15,17 +15,17 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.sittings import organisation_of
-from stemtide.hub.parties import reads as parties, reads_people
-from stemtide.hub.parties.reads import Actor, Someone
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
     TooManyError,
-    check_person_may_write,
 )
+from stemtide.hub.parties import reads as parties, reads_people
+from stemtide.hub.parties.reads import Actor, Someone
 from stemtide.hub.parties.rules_people import needs_second_factor
+from stemtide.hub.permissions import check_person_may_write
 from stemtide.protocol.words import Role
 
 _Params = ParamSpec("_Params")

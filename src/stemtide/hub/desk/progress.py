@@ -12,12 +12,13 @@ from django.utils.translation import get_language_info, gettext as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk import progress_charts as charts, progress_words as words
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, signed_in
 from stemtide.hub.desk.progress_forms import ProgressForm, usual
 from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.desk.words import ideology_title
-from stemtide.hub.parties.rules import RefusalError
+from stemtide.hub.errors import RefusalError
+from stemtide.hub.permissions import allows
 from stemtide.hub.reports import (
     reads_orders,
     reads_referrals,
@@ -85,7 +86,7 @@ def _page(
     if progress is not None and request.GET.get("as") == "csv":
         return _csv(progress, subject_name)
     context: dict[str, object] = {"form": form, "what": subject_name, "now": now, "found": progress}
-    context["has_yearly"] = rules_yearly.allows(rules_yearly.form_for, kind)
+    context["has_yearly"] = allows(rules_yearly.form_for, kind)
     if progress is not None:
         context |= _figures_context(progress, titles=titles_of(request)) | {
             "query": request.GET.urlencode()

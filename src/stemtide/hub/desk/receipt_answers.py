@@ -19,7 +19,7 @@ from stemtide.hub.desk.annex_forms import language
 from stemtide.hub.desk.receipt_forms import ByLink, ReferralsForm, annex_of, body_of, form_for
 from stemtide.hub.desk.receipt_words import ACTS
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.protocol.referrals import AnswerIn
 
 

@@ -19,9 +19,9 @@ from stemtide.hub.alerts.rules import Via
 from stemtide.hub.desk.alert_words import PHRASES
 from stemtide.hub.desk.receipt_words import ACTS
 from stemtide.hub.desk.refusals import in_words
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.hub.papers import own
 from stemtide.hub.papers.letters import Received, receipt_pdf
-from stemtide.hub.parties.rules import ConflictError, NotFoundError
 from stemtide.protocol.words_orders import OrderState
 from stemtide.protocol.words_referrals import ReferralState
 

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.navigation import address
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.situation import titles_of
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import allows
+from stemtide.hub.permissions import allows
 from stemtide.hub.rechecks import reads, rules, writes
 from stemtide.protocol.rechecks import RecheckOut
 from stemtide.protocol.words_rechecks import RequestKind, Verdict

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.complaints import reads_redress as reads, rules, rules_redress, writes_redress
 from stemtide.hub.desk import complaint_grounds
 from stemtide.hub.desk.complaint_forms import GrantForm, KeepForm
+from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.desk.situation_forms import OrderForm
-from stemtide.hub.parties.rules import ConflictError, InvalidError, allows
+from stemtide.hub.errors import ConflictError, InvalidError
+from stemtide.hub.permissions import allows
 
 
 @require_safe

@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.hub.desk.forms import OrderForm, uuid_or_none
 from stemtide.hub.desk.referral_words import PHRASES
-from stemtide.hub.desk.situation_forms import OrderForm, uuid_or_none
 from stemtide.hub.desk.words import ideology_title, label_title
 from stemtide.protocol.holds import ExtendIn, HoldIn
 from stemtide.protocol.labels import ideologies, labels

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _, gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk import entries, rechecks
+from stemtide.hub.desk.forms import OrderForm, uuid_or_none
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.referral_forms import (
     AssessForm,
@@ -23,16 +25,10 @@ from stemtide.hub.desk.referral_forms import (
 from stemtide.hub.desk.referral_steps import steps_of
 from stemtide.hub.desk.referral_words import PHRASES
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.desk.situation_forms import OrderForm, uuid_or_none
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    allows,
-    check_person_may_lead,
-)
+from stemtide.hub.permissions import allows, check_person_may_lead
 from stemtide.hub.referrals import reads, reads_search as searches, rules, writes
 from stemtide.protocol.referrals import ReferralOut, ReferralSearchOut, SearchIn, SendIn
 from stemtide.protocol.words import PartyKind

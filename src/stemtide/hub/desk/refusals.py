@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext, gettext_noop as _
 
-from stemtide.hub.parties.rules import InvalidError, RefusalError
+from stemtide.hub.errors import InvalidError, RefusalError
 
 
 def in_words(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.situation_forms import OrderForm
+from stemtide.hub.desk.forms import OrderForm
 from stemtide.protocol.reports import ActionIn, NoteIn, PublishIn
 from stemtide.protocol.words import NoteTopic, ReportAudience
 

@@ -13,11 +13,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.report_forms import FORM, ActionForm, NoteForm, PublishForm
-from stemtide.hub.desk.situation import titles_of
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.errors import ConflictError, InvalidError
+from stemtide.hub.permissions import allows
 from stemtide.hub.reports import reads, rules, writes
 from stemtide.protocol.reports import MAX_SECTION, ReportOut, SectionIn
 
@@ -86,10 +87,10 @@ def _allowed(request: SignedInRequest, report: ReportOut) -> dict[str, bool]:
     actor = {"kind": by.kind, "role": by.role}
     author = rules.Hand(party=by.party.name, ref=by.ref)
     return {
-        "may_write": rules.allows(rules.check_write, facts, name=by.party.name, **actor),
-        "may_note": rules.allows(rules.check_note, facts, **actor),
-        "may_agree": rules.allows(rules.check_agree, facts, by=author, **actor),
-        "may_publish": rules.allows(rules.check_publish, facts, name=by.party.name, **actor),
+        "may_write": allows(rules.check_write, facts, name=by.party.name, **actor),
+        "may_note": allows(rules.check_note, facts, **actor),
+        "may_agree": allows(rules.check_agree, facts, by=author, **actor),
+        "may_publish": allows(rules.check_publish, facts, name=by.party.name, **actor),
     }
 
 

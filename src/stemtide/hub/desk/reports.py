@@ -12,13 +12,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.entries import ACTS
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import in_words
 from stemtide.hub.desk.report_page import page
-from stemtide.hub.desk.situation import room_of, titles_of
+from stemtide.hub.desk.situation import room_of
 from stemtide.hub.desk.words import figure
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError
+from stemtide.hub.permissions import allows
 from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
 from stemtide.protocol.reports import TimelineEntry
 
@@ -52,7 +54,7 @@ def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "after": start,
         "thing": thing,
         "things": _things(),
-        "may_export": rules.allows(rules.check_export, kind=by.kind, role=by.role),
+        "may_export": allows(rules.check_export, kind=by.kind, role=by.role),
     }
     return render(request, "desk/timeline.html", context)
 
@@ -120,7 +122,7 @@ def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
     room_of(request, uid)
     context = {
         "crisis": crises.crisis(uid, viewer=viewer),
-        "may_open": rules.allows(
+        "may_open": allows(
             rules.check_open, kind=by.kind, name=by.party.name, role=by.role, **open_facts
         ),
     }

@@ -16,9 +16,10 @@ from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import in_words, without_field
 from stemtide.hub.desk.room_forms import Around, WarningForm
 from stemtide.hub.desk.room_verbs import BY_NAME, Offer
+from stemtide.hub.errors import ConflictError, InvalidError, TooManyError
 from stemtide.hub.ledger.reads_paces import check_acts
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError, InvalidError, TooManyError
+from stemtide.hub.permissions import allows
 
 RELOAD_S = "15"
 
@@ -79,7 +80,7 @@ def crises_page(request: SignedInRequest) -> HttpResponse:
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "crises": [crisis for crisis in crisis_rows if not crisis.closed_at],
         "closed": [crisis for crisis in crisis_rows if crisis.closed_at],
-        "may_warn": rules.allows(rules.check_warn, by=actor_of(request)),
+        "may_warn": allows(rules.check_warn, by=actor_of(request)),
     }
     return render(request, "desk/crises.html", context)
 

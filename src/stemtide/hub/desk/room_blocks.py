@@ -22,12 +22,12 @@ from stemtide.hub.crises import reads as crises, reads_life, rules
 from stemtide.hub.desk import leads, room_content, room_offers, situation
 from stemtide.hub.desk.people import SignedInRequest
 from stemtide.hub.desk.room_verbs import Offer
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger.marks import marks
 from stemtide.hub.ledger.reads import Heads
 from stemtide.hub.media import reads as media
 from stemtide.hub.parties.moment import moment
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.crises import CrisisLife
 from stemtide.protocol.words import CheckAnswer, ProposalState
 

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk import room_content
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.media import reads as media
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import NotFoundError
 
 CLUSTERS_A_PAGE = 60
 VARIANTS_A_PAGE = 100

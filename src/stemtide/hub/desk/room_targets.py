@@ -8,6 +8,7 @@ from datetime import datetime
 from stemtide.hub.crises import rules, rules_events, rules_joining, rules_moves
 from stemtide.hub.crises.rules import CrisisFacts
 from stemtide.hub.parties.reads import Actor
+from stemtide.hub.permissions import allows
 from stemtide.protocol.crises import CrisisLife, ProposalOut
 from stemtide.protocol.words import JoinState, ProposalState
 
@@ -24,7 +25,7 @@ class Room:
 
 def whole(check: Callable[..., None], **arguments: object) -> Callable[[Room], list[str]]:
     """Return a function that gives the crisis itself as target if a rule allows it."""
-    return lambda room: [""] if rules.allows(check, room.facts, by=room.by, **arguments) else []
+    return lambda room: [""] if allows(check, room.facts, by=room.by, **arguments) else []
 
 
 def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
@@ -35,7 +36,7 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
             str(proposal.id)
             for proposal in room.life.proposals
             if proposal.state is ProposalState.OPEN
-            and rules.allows(
+            and allows(
                 check,
                 room.facts,
                 by=room.by,
@@ -65,7 +66,7 @@ def tests(room: Room) -> list[str]:
     return [
         test
         for test in room.facts.framework.tests
-        if rules.allows(rules.check_answer, room.facts, by=room.by, test=test)
+        if allows(rules.check_answer, room.facts, by=room.by, test=test)
     ]
 
 
@@ -75,15 +76,13 @@ def invited(room: Room) -> list[str]:
         participant.party
         for participant in room.life.participants
         if participant.state is JoinState.INVITED
-        and rules.allows(
-            rules_joining.check_uninvite, room.facts, by=room.by, party=participant.party
-        )
+        and allows(rules_joining.check_uninvite, room.facts, by=room.by, party=participant.party)
     ]
 
 
 def running_neighbours(room: Room) -> list[str]:
     """Return mirrored activations that have not ended."""
-    is_allowed = rules.allows(rules_events.check_neighbour, room.facts, by=room.by)
+    is_allowed = allows(rules_events.check_neighbour, room.facts, by=room.by)
     mirrored = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
     return [
         str(neighbour.id) for neighbour in mirrored if is_allowed and neighbour.ended_at is None

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk.leads import reads_them
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.refusals import without_field
-from stemtide.hub.parties.rules import InvalidError, TooManyError
+from stemtide.hub.errors import InvalidError, TooManyError
 from stemtide.hub.quotas import PARTY_TIMES, Bound, Policy, windows
 from stemtide.hub.situation import reads_search as reads
 from stemtide.protocol.search import FoundKind, Recognised, asks_for_similar

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk import sittings
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.refusals import in_words, without_field
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.parties import reads_people, writes_people, writes_sittings
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 
 _WRONG = gettext_lazy("This mail address and password do not belong together. Try again.")
 

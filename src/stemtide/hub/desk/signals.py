@@ -14,14 +14,10 @@ from stemtide.hub.desk import entries, prints, sightings
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
 from stemtide.hub.desk.order_drafts import is_issuer
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.media import reads as media, rules as media_rules
 from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import (
-    NotFoundError,
-    allows,
-    check_person_may_lead,
-    check_person_may_write,
-)
+from stemtide.hub.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.signals import (
     reads,
     reads_outliers,

@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.desk.forms import uuid_or_none
+from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.desk.situation_forms import LineForm, MessageForm, VoteForm, uuid_or_none
+from stemtide.hub.desk.situation_forms import LineForm, MessageForm, VoteForm
 from stemtide.hub.desk.situation_words import PHRASES
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.rules import ConflictError, InvalidError
+from stemtide.hub.errors import ConflictError, InvalidError
+from stemtide.hub.permissions import allows
 from stemtide.hub.situation import reads, rules, writes
 from stemtide.protocol.situation import LineOut
 from stemtide.protocol.words import MessageKind
@@ -40,11 +42,6 @@ def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
     """Return the rules' input about a room."""
     viewer = request.user.party
     return reads.room_facts(reads.find_room(uid, viewer=viewer), viewer=viewer)
-
-
-def titles_of(request: SignedInRequest) -> dict[str, str]:
-    """Return titles of parties by name."""
-    return {party.name: party.title for party in parties.parties(viewer=request.user.party)}
 
 
 def log_context(
@@ -74,10 +71,8 @@ def log_context(
             "kind": kind,
             "kinds": list(PHRASES["message"].items()),
             "party": viewer.name,
-            "may_post": rules.allows(rules.check_post, room, kind=by.kind, role=by.role),
-            "may_pin": rules.allows(
-                rules.check_pin, room, kind=by.kind, name=viewer.name, role=by.role
-            ),
+            "may_post": allows(rules.check_post, room, kind=by.kind, role=by.role),
+            "may_pin": allows(rules.check_pin, room, kind=by.kind, name=viewer.name, role=by.role),
         },
     }
 
@@ -89,7 +84,7 @@ def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     rows = [
         LineRow(
             line=line,
-            may_vote=rules.allows(
+            may_vote=allows(
                 rules.check_vote,
                 _line_facts(line),
                 room,
@@ -97,7 +92,7 @@ def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
                 name=viewer.name,
                 role=by.role,
             ),
-            may_withdraw=rules.allows(
+            may_withdraw=allows(
                 rules.check_withdraw_line, _line_facts(line), name=viewer.name, role=by.role
             ),
         )
@@ -110,7 +105,7 @@ def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
             "crisis": uid,
             "rows": rows,
             "usable": [row for row in rows if row.line.usable],
-            "may_propose": rules.allows(rules.check_propose, room, kind=by.kind, role=by.role),
+            "may_propose": allows(rules.check_propose, room, kind=by.kind, role=by.role),
         },
     }
 

@@ -3,13 +3,11 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from pydantic import ValidationError
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import MarkedForm, OrderForm
 from stemtide.hub.desk.situation_words import PHRASES
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.situation import (
@@ -38,20 +36,6 @@ _TAG = _("A tag such as en, nl or sr-Latn.")
 def _area(rows: int) -> forms.Textarea:
     """Return a text area with so many rows."""
     return forms.Textarea(attrs={"rows": rows})
-
-
-class OrderForm(MarkedForm):
-    """A form that builds a message of the protocol, and shows that message's validation errors."""
-
-    def read(self, message_type: type[Any], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
-        """Return the message; None if it is invalid (the form then shows why)."""
-        try:
-            return message_type.model_validate(fields)
-        except ValidationError as error:
-            for detail in error.errors():
-                name = str(detail["loc"][0]) if detail["loc"] else ""
-                self.add_error(name if name in self.fields else None, str(detail["msg"]))
-            return None
 
 
 class MessageForm(OrderForm):
@@ -244,11 +228,3 @@ class CloseLeadForm(MarkedForm):
     def message(self) -> LeadCloseIn:
         """Return the message for the room. Call it on a valid form."""
         return LeadCloseIn(outcome=LeadOutcome(self.cleaned_data["outcome"]))
-
-
-def uuid_or_none(text: str | None) -> UUID | None:
-    """Return an id from a request; None if it is invalid."""
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None

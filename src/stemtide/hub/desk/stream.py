@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from stemtide.hub.desk.people import lacks_factor
 from stemtide.hub.desk.sittings import seat_of
 from stemtide.hub.desk.watching import Watcher, may_see, together
-from stemtide.hub.parties.rules import TooManyError
+from stemtide.hub.errors import TooManyError
 from stemtide.hub.wake import FULL_S, NoStreamLeftError, Subscription, WakesClosedError, wakes
 
 TICK_S = 5.0

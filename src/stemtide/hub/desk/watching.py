@@ -17,13 +17,13 @@ from django.conf import settings
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.desk.room_blocks import made
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.lanes import for_streams
 from stemtide.hub.ledger.marks import marks
 from stemtide.hub.parties import reads_people
 from stemtide.hub.parties.moment import moment
 from stemtide.hub.parties.reads import Viewer
 from stemtide.hub.parties.reads_people import Seat
-from stemtide.hub.parties.rules import NotFoundError
 
 GATHER_S = 0.05
 """Seconds for which questions are collected before the answer; wakes are further apart."""

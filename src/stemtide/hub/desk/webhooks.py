@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
+from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in
-from stemtide.hub.desk.situation_forms import uuid_or_none
 from stemtide.hub.desk.words import Words
-from stemtide.hub.parties.rules import allows
+from stemtide.hub.permissions import allows
 from stemtide.hub.webhooks import reads, rules, writes
 from stemtide.protocol.webhook_messages import (
     WebhookChangeIn,

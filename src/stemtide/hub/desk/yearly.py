@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.people import SignedInRequest, actor_of, signed_in, writing
 from stemtide.hub.desk.refusals import without_field
 from stemtide.hub.desk.yearly_forms import AskedForm, LinesForm
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.errors import InvalidError
+from stemtide.hub.permissions import allows
 from stemtide.hub.reports import paper, reads_yearly, rules_yearly as rules, writes_yearly
 from stemtide.protocol.words import PartyKind, Role
 from stemtide.protocol.yearly import YearlyReport
@@ -109,7 +110,7 @@ def _page(
         "query": urlencode({"year": report.year} | ({"exercise": "on"} if report.exercise else {})),
         "has_yearly": True,
         "what": "yearly",
-        "may_write": rules.allows(
+        "may_write": allows(
             rules.check_write,
             kind=PartyKind(request.user.party.kind),
             role=Role(request.user.role),

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from stemtide.hub.errors import NotAllowedError, NotFoundError
 from stemtide.hub.exchanges import rules
 from stemtide.hub.exchanges.models import Exchange, Line, Record
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import COORDINATING, NotAllowedError, NotFoundError
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.signals import statements
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal

@@ -10,13 +10,8 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    RefusalError,
-    allows,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.hub.permissions import allows
 from stemtide.protocol.exchanges import ExchangeState, Fate, Terms, Told
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.signals import MAX_VIA, SignalIn

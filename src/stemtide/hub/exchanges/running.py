@@ -15,6 +15,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from stemtide.hub.errors import RefusalError
 from stemtide.hub.exchanges import (
     reads,
     reads_pushing,
@@ -36,7 +37,6 @@ from stemtide.hub.exchanges.sources.port import (
     SourceError,
 )
 from stemtide.hub.outside.crew import Crew
-from stemtide.hub.parties.rules import RefusalError
 from stemtide.protocol.words import ExchangeKind
 
 log = logging.getLogger(__name__)

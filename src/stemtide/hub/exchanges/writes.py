@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.exchanges import reads, rules, seals
 from stemtide.hub.exchanges.models import Exchange, Line, Record
 from stemtide.hub.exchanges.reads import Errand
@@ -19,7 +20,6 @@ from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at

@@ -81,31 +81,6 @@ class NoTransactionError(RuntimeError):
     """The ledger was written outside a transaction, where its number would not hold."""
 
 
-class RefusalError(Exception):
-    """The hub refuses an act. Its text names the thing and the remedy, and may be shown.
-
-    template: the English text, with {places} for what it is about.
-    facts: what stands in the places. Doors that speak other languages translate the template.
-    """
-
-    def __init__(self, template: str = "", /, **facts: object) -> None:
-        super().__init__(template.format_map(facts) if facts else template)
-        self.template = template
-        self.facts = facts
-
-
-class ConflictError(RefusalError):
-    """It contradicts what is already there."""
-
-
-class TooManyError(ConflictError):
-    """A party has done so much of this that it must wait. retry_after_s: for how long."""
-
-    def __init__(self, template: str, /, *, retry_after_s: int, **facts: object) -> None:
-        super().__init__(template, **facts)
-        self.retry_after_s = retry_after_s
-
-
 class Viewer(Protocol):
     """What the ledger must know of a reader; a party is one."""
 

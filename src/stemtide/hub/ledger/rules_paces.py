@@ -12,7 +12,7 @@ from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
-from stemtide.hub.ledger.rules import TooManyError
+from stemtide.hub.errors import TooManyError
 
 
 class Pace(StrEnum):

@@ -10,13 +10,14 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import NotAllowedError, NotFoundError
 from stemtide.hub.media import rules
 from stemtide.hub.media.keys import Keys
 from stemtide.hub.media.models import Look, Preview
 from stemtide.hub.media.rules import PreviewFacts
 from stemtide.hub.parties.models import Party, Person
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError
+from stemtide.hub.permissions import allows
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.protocol.previews import PreviewKind, PreviewOut, Purpose
@@ -232,7 +233,7 @@ def _open_look(uid: UUID, *, by: Actor, now: datetime) -> Look:
     found = own_look(uid, by=by)
     since = found.revealed_at or found.opened_at
     facts_now = facts(found.signal, viewer=by.party)
-    is_theirs = rules.allows(rules.check_look, facts_now, kind=by.kind, role=by.role)
+    is_theirs = allows(rules.check_look, facts_now, kind=by.kind, role=by.role)
     is_visible = _signals(by.party).filter(pk=found.signal.pk, state=SignalState.LIVE).exists()
     if now - since > rules.LOOK_LASTS or not is_theirs or not is_visible:
         raise NotFoundError("this look is over: open the preview again, and say for what")

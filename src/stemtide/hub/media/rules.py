@@ -4,13 +4,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stemtide.hub.parties.rules import (
-    WRITING_ROLES,
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import WRITING_ROLES, allows
 from stemtide.protocol.words import PartyKind, Role, SignalState
 
 __all__ = [

@@ -8,7 +8,7 @@ from stemtide.fingerprints.limits import ContentTooLargeError, Limits
 from stemtide.fingerprints.looks import Asked
 from stemtide.fingerprints.sandbox import Sandbox
 from stemtide.fingerprints.stills import Still, jpeg, veiled
-from stemtide.hub.parties.rules import InvalidError
+from stemtide.hub.errors import InvalidError
 from stemtide.protocol.previews import MAX_STILL_BYTES
 
 _LIMITS = Limits(max_input_bytes=MAX_STILL_BYTES, cpu_s=5, wall_s=10.0)

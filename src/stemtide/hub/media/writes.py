@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Q
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.media import reads, rules
 from stemtide.hub.media.keys import Keys
 from stemtide.hub.media.models import Look, Preview
 from stemtide.hub.media.stills import remake
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError, check_person_may_write
+from stemtide.hub.permissions import check_person_may_write
 from stemtide.hub.signals import reads as signals, reads_clusters as clusters
 from stemtide.hub.signals.models import Signal
 from stemtide.protocol.previews import PreviewIn, PreviewKind, PreviewOut, Purpose

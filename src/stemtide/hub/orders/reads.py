@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.orders import rules_offers
 from stemtide.hub.orders.models import (
@@ -24,7 +25,6 @@ from stemtide.hub.orders.rules_lint import ANNEX_3
 from stemtide.hub.parties import reads_competences as competences
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol import clocks
 from stemtide.protocol.clocks import Pause

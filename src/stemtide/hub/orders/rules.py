@@ -8,14 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_lead,
-    check_person_may_write,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.protocol import clocks
 from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import PartyKind, Role

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
 from stemtide.fingerprints.url import UrlClass, UrlError, url_class
+from stemtide.hub.errors import InvalidError, RefusalError
 from stemtide.hub.orders.rules_findings import Doubt, Finding, Flaw
 from stemtide.hub.orders.rules_interests import Interest, doubts
-from stemtide.hub.parties.rules import InvalidError, RefusalError
 from stemtide.protocol import clocks
 from stemtide.protocol.forms import (
     MAX_LONG_TEXT,

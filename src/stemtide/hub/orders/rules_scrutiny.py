@@ -6,14 +6,9 @@ source: Regulation (EU) 2021/784 Art. 4.
 
 from datetime import datetime
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.orders.rules import IN_EFFECT, OrderFacts, ScrutinyFacts, Side, side_of
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    check_person_may_lead,
-    check_person_may_write,
-)
+from stemtide.hub.permissions import check_person_may_lead, check_person_may_write
 from stemtide.protocol import clocks
 from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import Role

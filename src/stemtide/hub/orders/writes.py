@@ -9,6 +9,7 @@ from django.db import transaction
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.orders import reads, reads_drafts, rules, rules_lint, writes_interests
 from stemtide.hub.orders.models import Copy, Information, Order, OrderAddress
@@ -19,7 +20,6 @@ from stemtide.hub.parties import (
 )
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import uuid_at

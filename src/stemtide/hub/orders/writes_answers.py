@@ -7,12 +7,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.orders import reads, rules, rules_lint
 from stemtide.hub.orders.models import Copy, Order, OrderAnswer, Preservation, Receipt
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol import clocks
 from stemtide.protocol.forms import moment_of
 from stemtide.protocol.orders import OrderAnswerIn, OrderOut, WordsIn

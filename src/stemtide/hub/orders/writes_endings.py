@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.orders import reads, reads_decisions, rules, rules_scrutiny
 from stemtide.hub.orders.models import DecisionCopy, Order, Scrutiny
@@ -14,7 +15,6 @@ from stemtide.hub.orders.rules import IN_EFFECT, Side
 from stemtide.hub.parties import reads_competences as competences
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.protocol import clocks

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from stemtide.hub.errors import NotFoundError, UnknownKeyError
 from stemtide.hub.parties import rules
 from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.parties.moment import once
-from stemtide.hub.parties.rules import NotFoundError, UnknownKeyError
 from stemtide.protocol.agents import AgentTrouble
 from stemtide.protocol.words import PartyKind, Role, Scope
 

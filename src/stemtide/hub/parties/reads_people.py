@@ -12,10 +12,10 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet, Sum
 
 from stemtide.hub import networks, sessions
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties import rules_people
 from stemtide.hub.parties.models import Party, Person, Sitting
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.protocol.words import Role
 
 

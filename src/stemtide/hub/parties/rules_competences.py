@@ -6,7 +6,7 @@ source: Regulation (EU) 2021/784 Art. 12(1), Art. 2(8) (a competent authority is
 
 import re
 
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.words import Duty, PartyKind
 
 _SERIES = re.compile(r"[A-Z]{2,4}")

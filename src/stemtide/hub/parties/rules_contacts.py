@@ -8,11 +8,8 @@ from datetime import datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from stemtide.hub.parties.rules import (
-    CHANNELS,
-    COORDINATING,
-    InvalidError,
-)
+from stemtide.hub.errors import InvalidError
+from stemtide.hub.parties.rules import CHANNELS, COORDINATING
 from stemtide.protocol.words import PartyKind
 
 OFFICE_OPENS, OFFICE_CLOSES = time(9), time(17)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from stemtide.hub.parties.rules import NotAllowedError
+from stemtide.hub.errors import NotAllowedError
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -4,7 +4,8 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from stemtide.hub.parties.rules import MAY, ConflictError, NotAllowedError, Verb
+from stemtide.hub.errors import ConflictError, NotAllowedError
+from stemtide.hub.permissions import MAY, Verb
 from stemtide.protocol.words import Role
 
 LONGEST_SITTING = timedelta(hours=12)

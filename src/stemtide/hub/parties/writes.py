@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import rules
 from stemtide.hub.parties.models import Agent, ApiKey, Party, Person
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.agents import AgentStatusIn
 from stemtide.protocol.words import PartyKind, Role
 

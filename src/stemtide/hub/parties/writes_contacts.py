@@ -6,11 +6,12 @@ from datetime import datetime
 
 from django.db import transaction
 
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.parties import rules, rules_contacts
+from stemtide.hub.parties import rules_contacts
 from stemtide.hub.parties.models import ContactPoint, LadderStep, Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
+from stemtide.hub.permissions import check_person_may_manage
 
 _TITLE_LENGTH = 80
 
@@ -169,7 +170,7 @@ def _add(party: Party, *, actor: str, now: datetime, facts: dict[str, object]) -
 
 def _check_manager(by: Actor) -> None:
     """People look after their party's contact points in a role that manages; machines do not."""
-    rules.check_person_may_manage(by.role)
+    check_person_may_manage(by.role)
 
 
 def _own_point(number: int, *, by: Actor) -> ContactPoint:

@@ -9,11 +9,12 @@ from axes.handlers.proxy import AxesProxyHandler
 from django.db import transaction
 from django.db.models import Q
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.parties import reads_people, rules, rules_people
+from stemtide.hub.parties import reads_people, rules_people
 from stemtide.hub.parties.models import CodeTry, Person
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import NotFoundError
+from stemtide.hub.permissions import check_person_may_manage
 
 HUB = "hub"
 """How the ledger names what the hub did by itself because of strangers."""
@@ -56,7 +57,7 @@ def unlock_person(number: int, *, by: Actor, now: datetime) -> Person:
 
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     """
-    rules.check_person_may_manage(by.role)
+    check_person_may_manage(by.role)
     ledger.take_turn()
     person = Person.objects.filter(pk=number, party=by.party).select_related("party").first()
     if person is None:

@@ -12,11 +12,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.parties import rules, rules_contacts, rules_people, writes
+from stemtide.hub.parties import rules_contacts, rules_people, writes
 from stemtide.hub.parties.models import CodeTry, Party, Person, Sitting
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
+from stemtide.hub.permissions import check_person_may_manage
 from stemtide.protocol.words import Role
 
 
@@ -57,7 +58,7 @@ def add_colleague(email: str, *, role: str, by: Actor, now: datetime) -> tuple[P
 
     raises: NotAllowedError, InvalidError, ConflictError.
     """
-    rules.check_person_may_manage(by.role)
+    check_person_may_manage(by.role)
     person = writes.add_person(
         email,
         party=by.party,
@@ -287,7 +288,7 @@ def _invite(person: Person, *, actor: str, now: datetime) -> str:
 
 def _colleague(number: int, *, by: Actor) -> Person:
     """Somebody of the actor's party, for an actor who looks after people."""
-    rules.check_person_may_manage(by.role)
+    check_person_may_manage(by.role)
     ledger.take_turn()
     return _of_party(number, by=by)
 

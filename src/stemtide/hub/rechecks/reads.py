@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet, Sum
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.orders.models import Order
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.rechecks import rules
 from stemtide.hub.rechecks.models import Recheck, Visit
 from stemtide.hub.referrals.models import Referral

@@ -13,8 +13,9 @@ from enum import Enum, auto
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from stemtide.fingerprints.url import UrlClass, UrlError, canonical, url_class
+from stemtide.hub.errors import ConflictError, NotAllowedError
 from stemtide.hub.outside.looking import Seen, Trouble
-from stemtide.hub.parties.rules import ConflictError, NotAllowedError, check_person_may_write
+from stemtide.hub.permissions import check_person_may_write
 from stemtide.protocol.rechecks import PASSING, Plan, plan
 from stemtide.protocol.words import Role
 from stemtide.protocol.words_orders import OrderState

@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.referrals.rules import AWAITING, STANDING, ReferralFacts
 from stemtide.hub.signals.models import Signal

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads_search as searches, reads_targets as targets, rules
 from stemtide.hub.referrals.models import Batch, BatchRow, Hold, Referral
 from stemtide.hub.referrals.rules_batches import BadRow, Draft, check_open, read_row, repeated

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals.models import Hold
 from stemtide.hub.referrals.rules_holds import HoldFacts
 from stemtide.protocol.holds import HoldOut

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.referrals.reads import describe_all, whole
 from stemtide.hub.referrals.rules import AWAITING

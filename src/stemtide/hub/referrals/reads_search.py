@@ -11,9 +11,9 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from stemtide.fingerprints import url as urls
+from stemtide.hub.errors import NotAllowedError
 from stemtide.hub.parties import reads_contacts as contacts
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotAllowedError
 from stemtide.hub.referrals import rules
 from stemtide.hub.referrals.models import Hold, Referral
 from stemtide.hub.signals import reads_alike as alike

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.referrals import rules
 from stemtide.hub.signals import reads as signals
 from stemtide.protocol.words import PartyKind

@@ -13,11 +13,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from stemtide.fingerprints import url as urls
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import (
     WRITING_ROLES,
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
     allows,
     check_person_may_lead,
     check_person_may_write,

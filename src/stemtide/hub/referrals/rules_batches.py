@@ -9,13 +9,8 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from stemtide.fingerprints import url as urls
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_lead,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_lead
 from stemtide.hub.referrals.rules import REFERRING, check_impersonal, read_url
 from stemtide.protocol.batches import MAX_ROWS, BatchRowIn
 from stemtide.protocol.referrals import AssessIn

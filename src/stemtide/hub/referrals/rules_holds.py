@@ -12,13 +12,8 @@ source: Regulation (EU) 2021/784 Art. 3(3) (the hour), Art. 14(1) (no interferen
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_lead,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_lead
 from stemtide.hub.referrals.rules import REFERRING, Acting
 from stemtide.protocol.machines import WrongMoveError, machine
 from stemtide.protocol.words import PartyKind, Role

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.fingerprints import url as urls
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.parties.writes_competences import next_state_reference
 from stemtide.hub.referrals import (
     reads,

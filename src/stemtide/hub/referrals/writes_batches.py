@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.parties.writes_competences import next_references
 from stemtide.hub.referrals import reads_batches as reads, reads_targets as targets, rules
 from stemtide.hub.referrals.models import Batch, BatchRow, Hold, Referral

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.fingerprints import url as urls
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.parties.writes_competences import next_state_reference
 from stemtide.hub.referrals import (
     reads_holds as reads,

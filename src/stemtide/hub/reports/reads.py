@@ -4,8 +4,8 @@
 from uuid import UUID
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.reports import rules
 from stemtide.hub.reports.models import Report
 from stemtide.hub.reports.reads_figures import figures

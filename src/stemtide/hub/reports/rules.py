@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import (
     LEADING_ROLES,
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
     allows,
     check_person_may_lead,
     check_person_may_write,

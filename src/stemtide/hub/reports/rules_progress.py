@@ -9,7 +9,7 @@ from math import ceil
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from stemtide.hub.parties.rules import InvalidError, NotAllowedError
+from stemtide.hub.errors import InvalidError, NotAllowedError
 from stemtide.hub.reports.rules import may_publish_counts
 from stemtide.protocol.progress import NamedCount, ProgressAsked, Span, Times
 from stemtide.protocol.words import PartyKind

@@ -8,12 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stemtide.hub.parties.rules import (
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_write,
-)
+from stemtide.hub.errors import InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_write
 from stemtide.hub.reports.rules_progress import zone_of
 from stemtide.protocol.personal import find_personal, said
 from stemtide.protocol.words import PartyKind, Role

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import Max
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.reports import reads, reads_timeline, rules
 from stemtide.hub.reports.models import (
     DebriefAction,

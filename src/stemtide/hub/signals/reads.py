@@ -11,9 +11,10 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import ConflictError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import COORDINATING, ConflictError, NotFoundError
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.signals import reads_disputes, statements
 from stemtide.hub.signals.long_values import Row, batches, in_parts, whole
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Sighting, Signal

@@ -7,10 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.crises import reads as crises, rules as crisis_rules
+from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.signals import long_values, reads, rules, rules_ready
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import Draft

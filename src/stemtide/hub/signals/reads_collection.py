@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals.long_values import batches, in_parts
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import shared_before, visible

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.signals.models import Outlier
 from stemtide.hub.signals.reads import visible
 from stemtide.protocol.agents import OutlierOut

@@ -14,15 +14,15 @@ from stemtide.fingerprints import url
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
 from stemtide.fingerprints.url_reach import Reach, rule_of
-from stemtide.hub.parties.rules import (
+from stemtide.hub.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     RefusalError,
     TooManyError,
-    allows,
-    check_expiry,
 )
+from stemtide.hub.parties.rules import check_expiry
+from stemtide.hub.permissions import allows
 from stemtide.protocol.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
 from stemtide.protocol.words import PartyKind, SignalState
 

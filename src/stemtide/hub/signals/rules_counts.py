@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from stemtide.hub.parties.rules import NotAllowedError
+from stemtide.hub.errors import NotAllowedError
 from stemtide.hub.signals.rows import Seen
 from stemtide.protocol.agents import BUCKET, MOST_A_MINUTE, Lookups, OutcomeRow
 from stemtide.protocol.words import Outcome, PartyKind

@@ -9,14 +9,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    check_person_may_write,
-)
+from stemtide.hub.permissions import check_person_may_write
 from stemtide.hub.signals import long_values, reads, reads_bulk, rules, rules_ready, statements
 from stemtide.hub.signals.models import ContentItem, OpinionRow, Signal
 from stemtide.hub.signals.reads_bulk import Plan, Surroundings

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from stemtide.hub.errors import TooManyError
 from stemtide.hub.ledger.writes_parts import part, try_lock
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import TooManyError
 from stemtide.hub.signals import long_values, reads_bulk, rules, writes
 from stemtide.hub.signals.rules_ready import Ready
 from stemtide.protocol.signals import BulkOut, SharedSignal

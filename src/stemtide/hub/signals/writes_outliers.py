@@ -8,7 +8,7 @@ from django.db import transaction
 
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import check_person_may_lead
+from stemtide.hub.permissions import check_person_may_lead
 from stemtide.hub.signals import reads_outliers, reads_sightings, rules_counts, statements
 from stemtide.hub.signals.models import Outlier
 from stemtide.hub.signals.rows import CountChange, Seen

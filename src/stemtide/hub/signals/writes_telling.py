@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import reads, rules, statements
 from stemtide.hub.signals.reads_bulk import Surroundings
 

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.rules import unpack_audience
 from stemtide.hub.situation.models import Line, Message

@@ -10,8 +10,8 @@ from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
 from stemtide.hub import encryption
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.situation.models import Lead
 from stemtide.hub.situation.rules_leads import LeadFacts
 from stemtide.protocol.situation import LeadIn, LeadOut

@@ -18,8 +18,8 @@ from stemtide.fingerprints import url
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.disconnects import check_caller
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible
 from stemtide.hub.situation import reads, reads_leads

@@ -4,14 +4,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_person_may_lead,
-    check_person_may_write,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
 from stemtide.protocol.situation import MessageIn
 from stemtide.protocol.words import LineState, MessageKind, PartyKind, Role, Vote

@@ -10,15 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-    allows,
-    check_country,
-    check_person_may_lead,
-    check_person_may_write,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.parties.rules import check_country
+from stemtide.hub.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.protocol.words import CountryGround, LeadBasis, LeadState, PartyKind, Role
 
 __all__ = [

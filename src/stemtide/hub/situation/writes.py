@@ -9,9 +9,9 @@ from django.db.models import Max
 
 from stemtide.hub.crises import reads_joining as joining
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals import reads as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import pack_audience, uuid_at

@@ -13,11 +13,11 @@ from django.db import transaction
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import InvalidError, NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
 from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules import InvalidError, NotFoundError
 from stemtide.hub.signals.rules import uuid_at
 from stemtide.hub.situation import reads_leads as reads, rules_leads as rules
 from stemtide.hub.situation.models import Lead

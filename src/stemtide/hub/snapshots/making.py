@@ -23,9 +23,9 @@ from typing import BinaryIO, NamedTuple, cast
 import msgspec
 from django.conf import settings
 
+from stemtide.hub.errors import ConflictError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import ConflictError
 from stemtide.hub.signals import reads_snapshots
 from stemtide.hub.signals.reads_snapshots import Moment
 from stemtide.hub.snapshots.keeping import BusyError, Kept, Note, Shelf, age

@@ -17,10 +17,11 @@ from django.db.models.functions import Length
 
 from stemtide.hub.crises import reads as crises, rules as crisis_rules
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.parties import reads as parties
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import COORDINATING, NotFoundError
+from stemtide.hub.parties.rules import COORDINATING
 from stemtide.hub.signals.long_values import batches
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.reads import visible

@@ -24,10 +24,10 @@ import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.ledger import reads as ledger
 from stemtide.hub.ledger.reads import Moment
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals import reads_collection
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.stix import reads

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from stemtide.hub.parties.rules import NotAllowedError, NotFoundError, allows
+from stemtide.hub.errors import NotAllowedError, NotFoundError
+from stemtide.hub.permissions import allows
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.words import PartyKind, Scope
 

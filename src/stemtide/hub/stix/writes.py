@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.ledger.writes_parts import part
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.signals.writes import Turn
 from stemtide.hub.stix import reads, rules, writes_posting
 from stemtide.hub.stix.models import Receipt, StixObject

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.errors import ConflictError, InvalidError, RefusalError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import ConflictError, InvalidError, RefusalError
 from stemtide.hub.signals import (
     reads_collection,
     rules_ready,

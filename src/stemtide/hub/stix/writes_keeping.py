@@ -7,9 +7,9 @@ from datetime import datetime
 
 from stemtide.hub.crises import reads as crises
 from stemtide.hub.crises.models import Crisis
+from stemtide.hub.errors import ConflictError, InvalidError
 from stemtide.hub.ledger import writes as ledger
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import ConflictError, InvalidError
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules import pack_audience
 from stemtide.hub.stix import reads, rules

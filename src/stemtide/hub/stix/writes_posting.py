@@ -13,13 +13,8 @@ from functools import partial
 
 from django.db import transaction
 
+from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError, RefusalError
 from stemtide.hub.parties.reads import Caller
-from stemtide.hub.parties.rules import (
-    ConflictError,
-    NotAllowedError,
-    NotFoundError,
-    RefusalError,
-)
 from stemtide.hub.signals import writes as signals
 from stemtide.hub.signals.models import Signal
 from stemtide.hub.signals.rules_ready import Ready

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.webhooks import rules
 from stemtide.hub.webhooks.models import Delivery, Webhook
 from stemtide.protocol.webhook_messages import (

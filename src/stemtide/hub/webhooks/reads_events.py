@@ -22,11 +22,11 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 from stemtide.hub.alerts import reads_addressees
 from stemtide.hub.alerts.rules_kinds import EVERY_KIND, RAISES
 from stemtide.hub.crises import reads as crises
+from stemtide.hub.errors import NotFoundError
 from stemtide.hub.ledger.reads import EntryRow
 from stemtide.hub.orders import reads as orders, reads_decisions as decisions
 from stemtide.hub.orders.models import Information
 from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.rules import NotFoundError
 from stemtide.hub.referrals import reads as referrals, reads_holds as holds
 from stemtide.hub.referrals.models import Referral
 from stemtide.hub.signals.models import Signal

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from stemtide.hub.parties.rules import (
-    MANAGING_ROLES,
-    ConflictError,
-    InvalidError,
-    NotAllowedError,
-)
+from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.permissions import MANAGING_ROLES
 from stemtide.protocol.webhook_messages import EventType, WebhookDeliveryState, WebhookState
 from stemtide.protocol.words import Role, Scope
 

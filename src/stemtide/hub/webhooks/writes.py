@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from stemtide.hub.errors import InvalidError
 from stemtide.hub.ledger import reads as ledger_reads, writes as ledger
 from stemtide.hub.outside.addresses import (
     UnknownHostError,
@@ -22,7 +23,6 @@ from stemtide.hub.outside.addresses import (
 from stemtide.hub.outside.posting import reach_of
 from stemtide.hub.parties.models import ApiKey, Party
 from stemtide.hub.parties.reads import Actor, Caller
-from stemtide.hub.parties.rules import InvalidError
 from stemtide.hub.signals.rules import TooManyError
 from stemtide.hub.webhooks import reads, rules
 from stemtide.hub.webhooks.models import Cursor, Delivery, Webhook

@@ -8,7 +8,7 @@ from django.template import Context
 
 from stemtide.hub.complaints import reads, rules
 from stemtide.hub.desk.people import actor_of
-from stemtide.hub.parties.rules import allows
+from stemtide.hub.permissions import allows
 from stemtide.protocol.words import PartyKind
 
 register = template.Library()

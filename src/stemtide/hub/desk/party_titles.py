@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Titles of parties, as every page of the desk shows them."""
+
+from stemtide.hub.desk.people import SignedInRequest
+from stemtide.hub.parties import reads as parties
+
+
+def titles_of(request: SignedInRequest) -> dict[str, str]:
+    """Return titles of parties by name."""
+    return {party.name: party.title for party in parties.parties(viewer=request.user.party)}
